@@ -1,0 +1,42 @@
+import type { Hex } from '../core/hex.js';
+
+/**
+ * One verifier's attestation for one message. Its identity is (messageId, verifierSourceAddress, verifierDestAddress).
+ * Addresses and ids are lower-case hex; addresses are opaque bytes of 0 to 255.
+ */
+export interface VerifierResult {
+  /** keccak256 of `encodedMessage`, 32 bytes. Storages trust it; whoever takes input from outside checks it. */
+  readonly messageId: Hex;
+  readonly verifierSourceAddress: Hex;
+  readonly verifierDestAddress: Hex;
+  /** The message's canonical bytes (version 1). Storages read the two selectors from bytes 1..17. */
+  readonly encodedMessage: Uint8Array;
+  /** The CCVs that the message names, in receipt order. */
+  readonly messageCCVAddresses: readonly Hex[];
+  readonly messageExecutorAddress: Hex;
+  /** The proof for the chain, opaque. */
+  readonly ccvData: Uint8Array;
+  /** When the verifier attested, unix ms, as the verifier says. Not part of what makes two results equal. */
+  readonly attestationMs: number;
+  /** The configured name of the reader that brought it. Not part of what makes two results equal. */
+  readonly verifierName: string;
+}
+
+/** Where on its source chain a message was found. */
+export interface MessageOrigin {
+  readonly blockNumber: bigint;
+  readonly blockHash: Hex;
+  readonly blockTimestampMs: number;
+  readonly transactionHash: Hex;
+  readonly logIndex: number;
+}
+
+/** A message to store. Its identity is its id. */
+export interface NewMessage {
+  readonly messageId: Hex;
+  readonly encodedMessage: Uint8Array;
+  readonly messageCCVAddresses: readonly Hex[];
+  readonly messageExecutorAddress: Hex;
+  /** Null when it was not read from the chain. */
+  readonly origin: MessageOrigin | null;
+}

@@ -1,0 +1,87 @@
+import type { Hex } from '../core/hex.js';
+import type {
+  Conflict,
+  MessageStatus,
+  NewMessage,
+  QuarantineEntry,
+  SourceCursor,
+  StoredConflict,
+  StoredMessage,
+  StoredQuarantineEntry,
+  StoredSourceCursor,
+  StoredVerifierResult,
+  VerifierResult,
+} from './records.js';
+
+/** A forward move of a message's status. An unknown message or a move backwards changes nothing. */
+export interface StatusChange {
+  readonly messageId: Hex;
+  readonly status: MessageStatus;
+}
+
+/**
+ * The chain no longer has the message where it was. Takes effect only while the stored origin still has this block
+ * hash; the message and all its verifier results leave the lists. Storing the message again brings them all back, with
+ * the ingestion time of that commit.
+ */
+export interface Orphaning {
+  readonly messageId: Hex;
+  readonly blockHash: Hex;
+}
+
+/** A cursor move. `expectedHeight` is what the mover last saw (null: no cursor yet). */
+export interface CursorMove extends SourceCursor {
+  readonly expectedHeight: bigint | null;
+}
+
+/**
+ * What one transaction stores: all of it or, on an error, none of it. Applied in the order of the fields. A message that
+ * is stored and not orphaned is a duplicate; one that is orphaned returns to the lists; one with another origin takes
+ * the new origin without moving in the lists.
+ */
+export interface WriteBatch {
+  readonly orphanings?: readonly Orphaning[];
+  readonly messages?: readonly NewMessage[];
+  readonly verifierResults?: readonly VerifierResult[];
+  readonly statuses?: readonly StatusChange[];
+  readonly quarantine?: readonly QuarantineEntry[];
+  readonly cursors?: readonly CursorMove[];
+}
+
+/** What became of a batch, per input in input order. */
+export interface WriteOutcome {
+  /** `updated`: the origin changed; `returned`: it was orphaned before. */
+  readonly messages: readonly ('inserted' | 'duplicate' | 'conflict' | 'updated' | 'returned')[];
+  readonly verifierResults: readonly ('inserted' | 'duplicate' | 'conflict')[];
+  /** The conflicts behind the entries `conflict` above. */
+  readonly conflicts: readonly Conflict[];
+  /** Stamp of the commit; null when the batch changed nothing. */
+  readonly committed: { readonly ingestionMs: number; readonly throughPosition: bigint } | null;
+}
+
+/** The present state of one record, as of its last change. */
+export type Change =
+  | { readonly kind: 'message'; readonly position: bigint; readonly record: StoredMessage }
+  | { readonly kind: 'verifierResult'; readonly position: bigint; readonly record: StoredVerifierResult }
+  | { readonly kind: 'cursor'; readonly position: bigint; readonly record: StoredSourceCursor }
+  | { readonly kind: 'quarantine'; readonly position: bigint; readonly record: StoredQuarantineEntry }
+  | { readonly kind: 'conflict'; readonly position: bigint; readonly record: StoredConflict };
+
+/**
+ * Consecutive changes: every record whose last change lies in (afterPosition, throughPosition], in position order, as
+ * one snapshot saw them. A record that changed again later is not among them, so a follower's state is whole only when
+ * it has applied a set whose `throughPosition` is its `headPosition`.
+ */
+export interface ChangeSet {
+  readonly afterPosition: bigint;
+  readonly throughPosition: bigint;
+  /** The last position committed in that snapshot. */
+  readonly headPosition: bigint;
+  /** Ingestion time of the last commit in that snapshot: nothing later appears at or below it. */
+  readonly headMs: number;
+  /** Position of the last change that took a record out of the lists or moved it in time, in that snapshot; 0 = none. */
+  readonly headMovePosition: bigint;
+  /** Wall-clock time (unix ms) of whoever read the set, taken before the snapshot: nothing older is missing. */
+  readonly readMs: number;
+  readonly changes: readonly Change[];
+}

@@ -1,0 +1,29 @@
+/**
+ * What a backend holds completely. Coverage is the truth that read conditions are checked against: a backend whose
+ * coverage does not include what is asked must not answer for it.
+ */
+export interface Coverage {
+  /** Complete for ingestion times strictly above this (unix ms); -1 = from the beginning. */
+  readonly afterMs: number;
+  /**
+   * Complete for ingestion times up to and including this. `Infinity` means that the backend answers for everything
+   * committed by anyone until now: the system of record always does, a follower only while it is known to be current.
+   */
+  readonly throughMs: number;
+  /** `changesAfter(p)` can be answered for p at or above this. */
+  readonly afterPosition: bigint;
+  /** Every change up to this position is applied. */
+  readonly throughPosition: bigint;
+  /** Position of the last change that took a record out of the lists or moved it in time; 0 = none. */
+  readonly movePosition: bigint;
+}
+
+/** The coverage of a store that has everything there is. */
+export function fullCoverage(throughPosition: bigint, movePosition: bigint): Coverage {
+  return { afterMs: -1, throughMs: Number.POSITIVE_INFINITY, afterPosition: 0n, throughPosition, movePosition };
+}
+
+/** True when the coverage includes every ingestion time from `startMs` to `endMs`, both inclusive. */
+export function covers(coverage: Coverage, startMs: number, endMs: number): boolean {
+  return startMs > coverage.afterMs && endMs <= coverage.throughMs;
+}

@@ -1,0 +1,112 @@
+import { IndexerError, type IndexerErrorOptions } from '../core/errors.js';
+import type { Hex } from '../core/hex.js';
+
+/** No verifier result is stored for the message id, and the answering backend is complete for that id. */
+export class CCVDataNotFoundError extends IndexerError {
+  constructor(messageId: Hex) {
+    super('CCV_DATA_NOT_FOUND', `no verifier result for message ${messageId}`, false, { details: { messageId } });
+  }
+}
+
+/** No message is stored under the id, and the answering backend is complete for that id. */
+export class MessageNotFoundError extends IndexerError {
+  constructor(messageId: Hex) {
+    super('MESSAGE_NOT_FOUND', `no message ${messageId}`, false, { details: { messageId } });
+  }
+}
+
+/** `insertCCVData` met a verifier result that is stored already. */
+export class DuplicateCCVDataError extends IndexerError {
+  constructor(messageId: Hex, verifierSourceAddress: Hex, verifierDestAddress: Hex) {
+    super(
+      'DUPLICATE_CCV_DATA',
+      `verifier result of ${verifierSourceAddress} for message ${messageId} is stored already`,
+      false,
+      {
+        details: { messageId, verifierSourceAddress, verifierDestAddress },
+      },
+    );
+  }
+}
+
+/** `insertCCVData` met the same identity with different bytes; the conflict is recorded, the first stays. */
+export class ConflictingCCVDataError extends IndexerError {
+  constructor(messageId: Hex, verifierSourceAddress: Hex, verifierDestAddress: Hex) {
+    super(
+      'CONFLICTING_CCV_DATA',
+      `another verifier result of ${verifierSourceAddress} for message ${messageId} is stored already and differs`,
+      false,
+      { details: { messageId, verifierSourceAddress, verifierDestAddress } },
+    );
+  }
+}
+
+/** The part of a question that nothing asked can answer for. */
+export type Gap =
+  | { readonly kind: 'time'; readonly startMs: number; readonly endMs: number }
+  | { readonly kind: 'messageId'; readonly messageId: Hex }
+  | { readonly kind: 'position'; readonly afterPosition: bigint };
+
+/** A backend (or all of them) is not complete for the named part of what was asked. Never an empty answer instead. */
+export class CoverageGapError extends IndexerError {
+  readonly gap: Gap;
+  constructor(gap: Gap, where: string, options: IndexerErrorOptions = {}) {
+    super('COVERAGE_GAP', `${where} cannot answer for ${describeGap(gap)}`, true, {
+      ...options,
+      details: { ...options.details, gap: describeGap(gap), where },
+    });
+    this.gap = gap;
+  }
+}
+
+/** The backend cannot be reached, or gave up within its time limits. */
+export class StorageUnavailableError extends IndexerError {
+  constructor(backend: string, operation: string, options?: IndexerErrorOptions) {
+    super('STORAGE_UNAVAILABLE', `storage ${backend} could not ${operation}`, true, options);
+  }
+}
+
+/** The backend refused or broke in a way that trying again will not mend. */
+export class StorageFailureError extends IndexerError {
+  constructor(backend: string, operation: string, options?: IndexerErrorOptions) {
+    super('STORAGE_FAILURE', `storage ${backend} failed to ${operation}`, false, options);
+  }
+}
+
+/** Someone else moved the cursor: read it again before going on. Nothing of the batch was stored. */
+export class CursorConflictError extends IndexerError {
+  constructor(sourceId: string, expectedHeight: bigint | null, actualHeight: bigint | null) {
+    super('CURSOR_CONFLICT', `cursor of ${sourceId} is at ${actualHeight}, not at ${expectedHeight}`, true, {
+      details: { sourceId, expectedHeight: String(expectedHeight), actualHeight: String(actualHeight) },
+    });
+  }
+}
+
+/** A follower was given changes that do not start where it stands: it must catch up by `changesAfter`. */
+export class PositionGapError extends IndexerError {
+  constructor(backend: string, throughPosition: bigint, afterPosition: bigint) {
+    super(
+      'POSITION_GAP',
+      `storage ${backend} stands at ${throughPosition}, the changes start after ${afterPosition}`,
+      true,
+      {
+        details: { backend, throughPosition: String(throughPosition), afterPosition: String(afterPosition) },
+      },
+    );
+  }
+}
+
+function describeGap(gap: Gap): string {
+  switch (gap.kind) {
+    case 'time':
+      return `ingestion times ${formatMs(gap.startMs)} to ${formatMs(gap.endMs)}`;
+    case 'messageId':
+      return `message ${gap.messageId}`;
+    case 'position':
+      return `changes after position ${gap.afterPosition}`;
+  }
+}
+
+function formatMs(ms: number): string {
+  return Number.isFinite(ms) && Math.abs(ms) <= 8.64e15 ? new Date(ms).toISOString() : 'now';
+}

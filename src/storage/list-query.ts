@@ -1,0 +1,69 @@
+import { InvalidArgumentError } from '../core/errors.js';
+import { decodeCursor, type OrderKey } from './order.js';
+import type { CountQuery, ListQuery } from './storage.js';
+
+/** Records in an answer when no limit is given. */
+export const DEFAULT_LIMIT = 100;
+
+const MAX_SELECTOR = 2n ** 64n - 1n;
+
+/** A count query with every default filled in; `null` filters keep everything. */
+export interface ResolvedRange {
+  readonly startMs: number;
+  /** `Infinity`: everything committed until now. */
+  readonly endMs: number;
+  readonly sourceChainSelectors: readonly bigint[] | null;
+  readonly destChainSelectors: readonly bigint[] | null;
+}
+
+/** A list query with every default filled in. */
+export interface ResolvedListQuery extends ResolvedRange {
+  readonly limit: number;
+  readonly offset: number;
+  /** Answer only what comes after this. */
+  readonly after: OrderKey | null;
+}
+
+/** @throws InvalidArgumentError naming the field, what it holds and what to pass instead. */
+export function resolveRange(query: CountQuery): ResolvedRange {
+  return {
+    startMs: query.startMs === undefined ? 0 : wholeMs('startMs', query.startMs),
+    endMs:
+      query.endMs === undefined || query.endMs === Number.POSITIVE_INFINITY
+        ? Number.POSITIVE_INFINITY
+        : wholeMs('endMs', query.endMs),
+    sourceChainSelectors: selectors('sourceChainSelectors', query.sourceChainSelectors),
+    destChainSelectors: selectors('destChainSelectors', query.destChainSelectors),
+  };
+}
+
+/** @throws InvalidArgumentError naming the field, what it holds and what to pass instead. */
+export function resolveListQuery(query: ListQuery): ResolvedListQuery {
+  if (query.cursor !== undefined && query.offset !== undefined && query.offset !== 0)
+    throw new InvalidArgumentError('offset and cursor exclude each other: pass one of them');
+  return {
+    ...resolveRange(query),
+    limit: query.limit === undefined ? DEFAULT_LIMIT : atLeast('limit', query.limit, 1),
+    offset: query.offset === undefined ? 0 : atLeast('offset', query.offset, 0),
+    after: query.cursor === undefined ? null : decodeCursor(query.cursor),
+  };
+}
+
+function wholeMs(name: string, value: number): number {
+  if (!Number.isSafeInteger(value)) throw new InvalidArgumentError(`${name} is ${value}: pass whole unix milliseconds`);
+  return value;
+}
+
+function atLeast(name: string, value: number, least: number): number {
+  if (!Number.isSafeInteger(value) || value < least)
+    throw new InvalidArgumentError(`${name} is ${value}: pass a whole number of at least ${least}`);
+  return value;
+}
+
+function selectors(name: string, values: readonly bigint[] | undefined): readonly bigint[] | null {
+  if (values === undefined || values.length === 0) return null;
+  for (const value of values)
+    if (value < 0n || value > MAX_SELECTOR)
+      throw new InvalidArgumentError(`${name} holds ${value}: a chain selector is an unsigned 64-bit number`);
+  return [...new Set(values)];
+}

@@ -1,0 +1,63 @@
+import { InvalidArgumentError } from '../core/errors.js';
+import { type Hex, isHex } from '../core/hex.js';
+
+/** What lists are ordered by; messages have `0x` for both addresses. */
+export interface OrderKey {
+  readonly ingestionMs: number;
+  readonly messageId: Hex;
+  readonly verifierSourceAddress: Hex;
+  readonly verifierDestAddress: Hex;
+}
+
+/**
+ * The one order. Ids and addresses compare as bytes, a prefix first, which is how lower-case hex strings compare.
+ * @returns a number below, at or above 0.
+ */
+export function compareOrderKeys(a: OrderKey, b: OrderKey): number {
+  return (
+    a.ingestionMs - b.ingestionMs ||
+    compareText(a.messageId, b.messageId) ||
+    compareText(a.verifierSourceAddress, b.verifierSourceAddress) ||
+    compareText(a.verifierDestAddress, b.verifierDestAddress)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+/** The order key of a message. */
+export function messageOrderKey(message: { readonly ingestionMs: number; readonly messageId: Hex }): OrderKey {
+  return {
+    ingestionMs: message.ingestionMs,
+    messageId: message.messageId,
+    verifierSourceAddress: '0x',
+    verifierDestAddress: '0x',
+  };
+}
+
+/** An opaque, URL-safe page cursor that continues after `key` in every backend. */
+export function encodeCursor(key: OrderKey): string {
+  const fields = [key.ingestionMs, key.messageId, key.verifierSourceAddress, key.verifierDestAddress];
+  return Buffer.from(JSON.stringify(fields)).toString('base64url');
+}
+
+/** @throws InvalidArgumentError when `cursor` was not made by `encodeCursor`. */
+export function decodeCursor(cursor: string): OrderKey {
+  try {
+    const fields: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString('utf8'));
+    if (Array.isArray(fields) && fields.length === 4) {
+      const [ingestionMs, messageId, verifierSourceAddress, verifierDestAddress] = fields;
+      if (
+        Number.isSafeInteger(ingestionMs) &&
+        isHex(messageId) &&
+        isHex(verifierSourceAddress) &&
+        isHex(verifierDestAddress)
+      )
+        return { ingestionMs, messageId, verifierSourceAddress, verifierDestAddress };
+    }
+  } catch (cause) {
+    throw new InvalidArgumentError('cursor is not one of ours: pass the nextCursor of the page before', { cause });
+  }
+  throw new InvalidArgumentError('cursor is not one of ours: pass the nextCursor of the page before');
+}

@@ -1,0 +1,35 @@
+import { createHash } from 'node:crypto';
+import { InvalidArgumentError } from '../core/errors.js';
+import { bytesToHex, type Hex } from '../core/hex.js';
+import type { Lane } from '../protocol/message.js';
+import type { NewMessage, VerifierResult } from './records.js';
+
+/** Bytes of the smallest canonical message of version 1. */
+const MESSAGE_MIN_BYTES = 79;
+
+/** The lane of a canonical message: its bytes 1..9 and 9..17, big-endian (wire facts, section 1). */
+export function readLane(encodedMessage: Uint8Array): Lane {
+  if (encodedMessage.length < MESSAGE_MIN_BYTES)
+    throw new InvalidArgumentError(
+      `encodedMessage has ${encodedMessage.length} bytes: a message has at least ${MESSAGE_MIN_BYTES}`,
+    );
+  const view = new DataView(encodedMessage.buffer, encodedMessage.byteOffset, 17);
+  return { sourceChainSelector: view.getBigUint64(1), destChainSelector: view.getBigUint64(9) };
+}
+
+/** sha256 over what makes two messages of one id equal: encoded message, CCV addresses, executor. */
+export function messagePayloadHash(message: Omit<NewMessage, 'origin'>): Hex {
+  return bytesToHex(hashBody(message).digest());
+}
+
+/** sha256 over what makes two verifier results of one identity equal: the message's payload and `ccvData`. */
+export function verifierResultPayloadHash(result: VerifierResult): Hex {
+  return bytesToHex(hashBody(result).update(result.ccvData).digest());
+}
+
+function hashBody(body: Pick<NewMessage, 'encodedMessage' | 'messageCCVAddresses' | 'messageExecutorAddress'>) {
+  return createHash('sha256')
+    .update(`${body.encodedMessage.length}\n`)
+    .update(body.encodedMessage)
+    .update(`\n${body.messageCCVAddresses.join(',')}\n${body.messageExecutorAddress}\n`);
+}

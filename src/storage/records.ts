@@ -1,0 +1,88 @@
+import type { Hex } from '../core/hex.js';
+import type { MessageOrigin, NewMessage, VerifierResult } from '../protocol/records.js';
+
+export type { MessageOrigin, NewMessage, VerifierResult };
+
+/** What a commit gives every record. */
+export interface Stamp {
+  /** Ingestion time in unix ms, unique to its commit and rising with every commit. Lists are ordered by it. */
+  readonly ingestionMs: number;
+  /** Position of this record's last change: gapless over all changes, in commit order. */
+  readonly position: bigint;
+  /**
+   * Ingestion time of the first record that was ever stored for this message id. A store that is complete for times
+   * above T holds everything about an id whose `firstMs` is above T.
+   */
+  readonly firstMs: number;
+  /** A reorg removed the message: the record is in no list, but readable by id. */
+  readonly orphaned: boolean;
+}
+
+/** A verifier result as stored. */
+export interface StoredVerifierResult extends VerifierResult, Stamp {}
+
+/**
+ * `processing`: verifications are still missing · `success`: every known CCV has answered · `timeout`: the visibility
+ * window ended first. A status only moves forward: processing, timeout, success.
+ */
+export type MessageStatus = 'processing' | 'success' | 'timeout';
+
+/** A message as stored. */
+export interface StoredMessage extends NewMessage, Stamp {
+  readonly status: MessageStatus;
+}
+
+/** How far a source (a chain, an aggregator) has been read. */
+export interface SourceCursor {
+  /** Stable name of the source within the namespace, for example `chain:3379446385462418246`. */
+  readonly sourceId: string;
+  /** The last block (or sequence number) whose records are all stored. Never falls. */
+  readonly height: bigint;
+  /** Hash of that block; null for sources without one. */
+  readonly hash: Hex | null;
+}
+
+/** A cursor as stored. */
+export interface StoredSourceCursor extends SourceCursor {
+  readonly position: bigint;
+}
+
+/** Input that failed a check, kept with its reason and its bytes. Its identity is (sourceId, key). */
+export interface QuarantineEntry {
+  readonly sourceId: string;
+  /** What tells it from other input of the same source, for example `<block hash>:<log index>`. */
+  readonly key: string;
+  /** The code of the check that failed, from a closed set. */
+  readonly reason: string;
+  /** For people: what was expected and what was found. */
+  readonly detail: string;
+  readonly raw: Uint8Array;
+  readonly messageId: Hex | null;
+}
+
+/** A quarantine entry as stored. */
+export interface StoredQuarantineEntry extends QuarantineEntry {
+  readonly ingestionMs: number;
+  readonly position: bigint;
+}
+
+/**
+ * The same identity arrived with different bytes. The first stays; of the second both payload hashes are kept. Its
+ * identity is (record, messageId, addresses, receivedHash): the same conflict again is no news.
+ */
+export interface Conflict {
+  readonly record: 'message' | 'verifierResult';
+  readonly messageId: Hex;
+  /** Empty (`0x`) for messages. */
+  readonly verifierSourceAddress: Hex;
+  readonly verifierDestAddress: Hex;
+  /** sha256 of the stored payload, see `payloadHash`. */
+  readonly storedHash: Hex;
+  readonly receivedHash: Hex;
+}
+
+/** A conflict as stored. */
+export interface StoredConflict extends Conflict {
+  readonly ingestionMs: number;
+  readonly position: bigint;
+}

@@ -1,0 +1,176 @@
+import type { Hex } from '../core/hex.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from './batch.js';
+import type { Coverage } from './coverage.js';
+import type {
+  SourceCursor,
+  StoredConflict,
+  StoredMessage,
+  StoredQuarantineEntry,
+  StoredVerifierResult,
+  VerifierResult,
+} from './records.js';
+
+/** A question about a range of ingestion times. Everything is optional; see `resolveListQuery` for the defaults. */
+export interface ListQuery {
+  /** First ingestion time, unix ms, inclusive. Default 0. */
+  readonly startMs?: number;
+  /** Last ingestion time, unix ms, inclusive. Default: everything committed until now. */
+  readonly endMs?: number;
+  /** Keep only these source chains; empty or absent: all. */
+  readonly sourceChainSelectors?: readonly bigint[];
+  /** Keep only these destination chains; empty or absent: all. */
+  readonly destChainSelectors?: readonly bigint[];
+  /** Most records in the answer. Default 100. */
+  readonly limit?: number;
+  /** Records to skip. Default 0. Not together with `cursor`. */
+  readonly offset?: number;
+  /** `nextCursor` of the page before; the same filters and range must be asked again. */
+  readonly cursor?: string;
+}
+
+/** The range and filters of a count. */
+export type CountQuery = Pick<ListQuery, 'startMs' | 'endMs' | 'sourceChainSelectors' | 'destChainSelectors'>;
+
+/** What state of the store an answer was read from. */
+export interface AsOf {
+  /** Every change up to this position is reflected. */
+  readonly position: bigint;
+  /** See `Coverage.movePosition`. */
+  readonly movePosition: bigint;
+}
+
+/** Part of a list, ordered by (ingestionMs, messageId, verifierSourceAddress, verifierDestAddress). */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Continues after the last item; null when there was nothing left. */
+  readonly nextCursor: string | null;
+  readonly asOf: AsOf;
+}
+
+/** A count and the state it was counted in. */
+export interface Count {
+  readonly count: number;
+  readonly asOf: AsOf;
+}
+
+/** Whether a backend can be used right now. */
+export interface Health {
+  readonly healthy: boolean;
+  /** Why not, without credentials; null when healthy. */
+  readonly reason: string | null;
+}
+
+/** Told by a storage when it moves on. Listeners must not throw and must return quickly. */
+export type AdvanceListener = (event: AdvanceEvent) => void;
+
+/**
+ * `committed`: this instance committed these changes itself (told in position order, before the writer's promise
+ * resolves). `advanced`: someone else did; read them with `changesAfter`.
+ */
+export type AdvanceEvent =
+  | { readonly kind: 'committed'; readonly changes: ChangeSet }
+  | { readonly kind: 'advanced'; readonly throughPosition: bigint };
+
+/**
+ * A point between commits: every record with an ingestion time above `ingestionMs` has a position above `position`.
+ * `{ position: 0n, ingestionMs: -1 }` is the beginning.
+ */
+export interface Boundary {
+  readonly position: bigint;
+  readonly ingestionMs: number;
+}
+
+/**
+ * The one interface of all backends and of the Sink. Every method may throw `ClosedError` after `close`, and
+ * `StorageUnavailableError` or `StorageFailureError` when the backend cannot do its work; reads throw
+ * `CoverageGapError` for what the backend is not complete for, and `InvalidArgumentError` for what can never be asked.
+ */
+export interface Storage {
+  /** Short name for logs and metrics, from the configuration, for example `hot`. */
+  readonly name: string;
+  /** True when what it acknowledged survives the process. */
+  readonly durable: boolean;
+
+  /**
+   * All verifier results of one message, ordered by (verifierSourceAddress, verifierDestAddress); also of an orphaned one.
+   * @throws CCVDataNotFoundError when there is none.
+   */
+  getCCVData(messageId: Hex): Promise<readonly StoredVerifierResult[]>;
+  /** Verifier results by ingestion time; an empty range is an empty page. */
+  queryCCVData(query: ListQuery): Promise<Page<StoredVerifierResult>>;
+  countCCVData(query: CountQuery): Promise<Count>;
+  /** @throws MessageNotFoundError */
+  getMessage(messageId: Hex): Promise<StoredMessage>;
+  /** Messages by ingestion time. */
+  queryMessages(query: ListQuery): Promise<Page<StoredMessage>>;
+  countMessages(query: CountQuery): Promise<Count>;
+
+  /**
+   * Messages that are neither orphaned nor `success`, ordered by (ingestionMs, messageId), after a cursor from the page
+   * before (absent: from the start). Needs a backend that is complete from the beginning.
+   */
+  queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
+  /**
+   * Messages (orphaned ones left out) of one source chain found in blocks above `afterBlock`, ordered by (block number,
+   * log index). Needs a backend that is complete from the beginning.
+   */
+  messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]>;
+  /** The cursor of a source, or null before its first move. */
+  getCursor(sourceId: string): Promise<SourceCursor | null>;
+  /** All cursors, ordered by source id. */
+  listCursors(): Promise<readonly SourceCursor[]>;
+  /** Quarantined input, in position order. */
+  queryQuarantine(query: {
+    readonly afterPosition: bigint;
+    readonly limit: number;
+  }): Promise<readonly StoredQuarantineEntry[]>;
+  /** Recorded conflicts, in position order. */
+  queryConflicts(query: { readonly afterPosition: bigint; readonly limit: number }): Promise<readonly StoredConflict[]>;
+
+  /**
+   * Stores one verifier result.
+   * @throws DuplicateCCVDataError when it is stored already.
+   * @throws ConflictingCCVDataError when another one is stored under the same identity.
+   */
+  insertCCVData(result: VerifierResult): Promise<void>;
+  /**
+   * Stores a batch in one transaction. Duplicates are successes. Once it resolves, every read of this storage sees it.
+   * @throws CursorConflictError
+   */
+  insertBatch(batch: WriteBatch): Promise<WriteOutcome>;
+
+  /** The changes after a position, at most `limit` of them (default 1000); see `ChangeSet`. */
+  changesAfter(afterPosition: bigint, limit?: number): Promise<ChangeSet>;
+  /**
+   * The highest boundary that the backend knows at or below a time or a position: from there a follower can start that
+   * needs only what came later.
+   */
+  boundaryAt(at: { readonly ms: number } | { readonly position: bigint }): Promise<Boundary>;
+  /**
+   * Takes over what another storage committed, with its times and positions. Changes already applied are passed over.
+   * A storage that is applied to must not be written to by anything else.
+   * @throws PositionGapError when the set starts above where this storage stands.
+   */
+  apply(changes: ChangeSet): Promise<void>;
+  /** Tells `listener` of every advance from now on. The returned function ends that. */
+  subscribe(listener: AdvanceListener): () => void;
+
+  /** What the backend is complete for, as far as it knows without asking anyone. */
+  coverage(): Coverage;
+  health(): Promise<Health>;
+  /** Ends what is under way (writes complete or fail with an error), then releases everything. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** A storage that keeps only a window of recent records and can start anywhere: the hot tier. */
+export interface WindowedStorage extends Storage {
+  /** What it wants to hold: records ingested at or after `sinceMs`, at most `maxRecords` (Infinity: no limit). */
+  window(): { readonly sinceMs: number; readonly maxRecords: number };
+  /** Forgets everything and stands at `boundary`: complete for what is applied from there on. */
+  rebase(boundary: Boundary): void;
+}
+
+/** True for a storage that keeps a window. */
+export function isWindowed(storage: Storage): storage is WindowedStorage {
+  return 'rebase' in storage && 'window' in storage;
+}
