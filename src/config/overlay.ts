@@ -1,0 +1,92 @@
+import { type ConfigProblem, formatPath } from './problems.js';
+
+/** A parsed TOML value. */
+export type TomlTable = { [key: string]: unknown };
+
+/** Environment variables that start with this set a value: `CCV_INDEXER__Storage__Single__Postgres__URI=…`. */
+export const ENVIRONMENT_PREFIX = 'CCV_INDEXER__';
+
+/**
+ * `base` with everything that `overlay` names replaced: the way a secrets file adds to the configuration. Where `base`
+ * has a list of tables, `overlay` has either a list (entries are matched by `Name`, else by place) or a table whose keys
+ * are names or places.
+ */
+export function overlayTable(base: TomlTable, overlay: TomlTable): TomlTable {
+  const result: TomlTable = { ...base };
+  for (const [key, value] of Object.entries(overlay)) {
+    const present = result[key];
+    if (isTableList(present) && (isTableList(value) || isTable(value))) result[key] = overlayList(present, value);
+    else if (isTable(present) && isTable(value)) result[key] = overlayTable(present, value);
+    else result[key] = value;
+  }
+  return result;
+}
+
+function overlayList(base: readonly TomlTable[], overlay: readonly TomlTable[] | TomlTable): TomlTable[] {
+  const result = [...base];
+  const entries: [string, unknown][] = Array.isArray(overlay)
+    ? overlay.map((table, index) => [typeof table['Name'] === 'string' ? table['Name'] : String(index), table])
+    : Object.entries(overlay);
+  for (const [key, value] of entries) {
+    if (!isTable(value)) continue;
+    const named = result.findIndex((table) => table['Name'] === key);
+    const index = named >= 0 ? named : /^\d+$/.test(key) ? Number(key) : result.length;
+    result[Math.min(index, result.length)] = overlayTable(result[index] ?? {}, value);
+  }
+  return result;
+}
+
+/**
+ * What the environment sets, as a table to lay over the file. Values that read as TOML numbers, booleans or lists (of
+ * JSON) are taken as such, everything else as text.
+ */
+export function environmentTable(environment: Readonly<Record<string, string | undefined>>): {
+  readonly table: TomlTable;
+  readonly problems: readonly ConfigProblem[];
+} {
+  const table: TomlTable = {};
+  const problems: ConfigProblem[] = [];
+  for (const [name, value] of Object.entries(environment)) {
+    if (!name.startsWith(ENVIRONMENT_PREFIX) || value === undefined) continue;
+    const path = name.slice(ENVIRONMENT_PREFIX.length).split('__');
+    if (path.some((part) => part === '')) {
+      problems.push({ path: name, message: 'write the path as names joined by two underscores' });
+      continue;
+    }
+    if (!setAt(table, path, scalar(value)))
+      problems.push({ path: name, message: `collides with another variable at ${formatPath(path)}` });
+  }
+  return { table, problems };
+}
+
+function setAt(table: TomlTable, path: readonly string[], value: unknown): boolean {
+  const [key, ...rest] = path;
+  if (key === undefined) return false;
+  if (rest.length === 0) {
+    if (key in table) return false;
+    table[key] = value;
+    return true;
+  }
+  const next = table[key] ?? {};
+  if (!isTable(next)) return false;
+  table[key] = next;
+  return setAt(next, rest, value);
+}
+
+function scalar(text: string): unknown {
+  if (/^(?:true|false|-?(?:0|[1-9]\d{0,14})(?:\.\d+)?)$/.test(text)) return JSON.parse(text);
+  if (!text.startsWith('[')) return text;
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function isTable(value: unknown): value is TomlTable {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}
+
+function isTableList(value: unknown): value is TomlTable[] {
+  return Array.isArray(value) && value.length > 0 && value.every(isTable);
+}

@@ -1,0 +1,67 @@
+import { z } from 'zod';
+import { flag, oneOf, secondsAsMs, text, unixTimeAsMs, whole } from './fields.js';
+
+/** Backend kinds this version can open. */
+const BACKEND_TYPES = ['memory', 'postgres'] as const;
+
+const memory = z.strictObject({
+  TTL: secondsAsMs().default(0),
+  MaxSize: whole(0, 'the number of records').default(0),
+  CleanupInterval: secondsAsMs(0.001).default(60_000),
+  /** Milliseconds; how old a confirmation from the system of record may be before reads go there. */
+  MaxStaleness: whole(50, 'the duration in milliseconds').default(1_000),
+});
+
+const postgres = z.strictObject({
+  URI: text('postgresql://user:password@host:5432/database').optional(),
+  MaxOpenConnections: whole(2, 'the number of connections').default(20),
+  MaxIdleConnections: whole(0, 'the number of connections').default(10),
+  ConnMaxLifetime: secondsAsMs().default(0),
+  ConnMaxIdleTime: secondsAsMs().default(300_000),
+  IdleInTxSessionTimeout: secondsAsMs().default(60_000),
+  LockTimeout: secondsAsMs().default(30_000),
+  StatementTimeout: secondsAsMs().default(60_000),
+  ConnectTimeout: secondsAsMs().default(5_000),
+});
+
+const readCondition = z.strictObject({
+  Type: oneOf(['always', 'never', 'time_range', 'recent', 'older']),
+  StartUnix: unixTimeAsMs.optional(),
+  EndUnix: unixTimeAsMs.optional(),
+  LookbackWindowSeconds: whole(1, 'the window in seconds').optional(),
+});
+
+const backendFields = {
+  Type: oneOf(BACKEND_TYPES),
+  Memory: memory.optional(),
+  Postgres: postgres.optional(),
+};
+
+/** One backend of the Sink. */
+const sinkBackend = z.strictObject({
+  Name: text('warm').optional(),
+  ...backendFields,
+  /** A write is acknowledged only when every required backend holds it. Default: the durable ones are. */
+  Required: flag.optional(),
+  ReadCondition: readCondition.optional(),
+});
+
+/** `[Storage]`: either one backend or a Sink of several. */
+export const storageSchema = z.strictObject({
+  Strategy: oneOf(['single', 'sink']).default('sink'),
+  Single: z.strictObject(backendFields).optional(),
+  Sink: z
+    .strictObject({ Storages: z.array(sinkBackend).min(1, { error: 'write at least one [[Storage.Sink.Storages]]' }) })
+    .optional(),
+});
+
+export type StorageSection = z.output<typeof storageSchema>;
+export type SinkBackendSection = z.output<typeof sinkBackend>;
+export type ReadConditionSection = z.output<typeof readCondition>;
+export type MemorySection = z.output<typeof memory>;
+export type PostgresSection = z.output<typeof postgres>;
+
+/** What a `Memory` table left out is filled with. */
+export const MEMORY_DEFAULTS: MemorySection = memory.parse({});
+/** What a `Postgres` table left out is filled with. */
+export const POSTGRES_DEFAULTS: PostgresSection = postgres.parse({});

@@ -1,0 +1,147 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parse } from 'smol-toml';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { loadConfig, parseConfig } from '../../../src/config/load.js';
+import { ConfigError } from '../../../src/config/problems.js';
+import { configSchema } from '../../../src/config/schema.js';
+
+const ROOT = join(import.meta.dirname, '../../..');
+
+const MINIMAL = `
+[Storage]
+Strategy = "single"
+Single = { Type = "memory" }
+`;
+
+function problemsOf(toml: string): Record<string, string> {
+  try {
+    parseConfig(parse(toml), 'test.toml');
+  } catch (error) {
+    if (error instanceof ConfigError)
+      return Object.fromEntries(error.problems.map(({ path, message }) => [path, message]));
+    throw error;
+  }
+  return {};
+}
+
+describe('configuration', () => {
+  it('accepts the production example with its secrets file, and explains every key that exists', () => {
+    const config = loadConfig({
+      file: join(ROOT, 'config/example.toml'),
+      secretsFile: join(ROOT, 'config/secrets.example.toml'),
+    });
+    expect(config.Chain[0]?.Selector).toBe(5009297550715157269n);
+    expect(config.Storage.Sink?.Storages[1]?.Postgres?.URI).toBe('postgresql://ccv:change-me@localhost:5432/ccv');
+    expect(config.Storage.Sink?.Storages[1]?.Postgres?.LockTimeout).toBe(30_000);
+  });
+
+  it.each(readdirSync(join(ROOT, 'config/patterns')))('accepts the pattern %s', (name) => {
+    expect(() => loadConfig({ file: join(ROOT, 'config/patterns', name) })).not.toThrow();
+  });
+
+  it('reports everything that is wrong at once, with the path and what to write instead', () => {
+    const problems = problemsOf(`
+Namespace = "Not Good"
+[[Chain]]
+Name = "a"
+Selector = 5
+RpcUrls = ["ftp://x"]
+OnRamp = "0x12"
+PolInterval = 5
+[API]
+ListenPort = 70000
+[Storage]
+Strategy = "single"
+Single = { Type = "redis" }
+`);
+    expect(Object.keys(problems).sort()).toEqual([
+      'API.ListenPort',
+      'Chain[0].OnRamp',
+      'Chain[0].PolInterval',
+      'Chain[0].RpcUrls[0]',
+      'Chain[0].Selector',
+      'Namespace',
+      'Storage.Single.Type',
+    ]);
+    expect(problems['Chain[0].PolInterval']).toBe('unknown key; did you mean PollInterval?');
+    expect(problems['Chain[0].Selector']).toContain('"3379446385462418246"');
+    expect(problems['Storage.Single.Type']).toBe('write one of "memory", "postgres"');
+  });
+
+  it('keeps selectors above 2^63 exact and refuses those above 2^64', () => {
+    const chain = (selector: string) =>
+      `[[Chain]]\nName = "a"\nSelector = "${selector}"\nRpcUrls = ["http://localhost:1"]\nOnRamp = "0x${'1'.repeat(40)}"\n${MINIMAL}`;
+    expect(parseConfig(parse(chain('18446744073709551615')), 't').Chain[0]?.Selector).toBe(18446744073709551615n);
+    expect(Object.keys(problemsOf(chain('18446744073709551616')))).toEqual(['Chain[0].Selector']);
+  });
+
+  it('takes StartUnix and EndUnix in seconds or milliseconds', () => {
+    const config = parseConfig(
+      parse(`
+[[Storage.Sink.Storages]]
+Type = "memory"
+ReadCondition = { Type = "time_range", StartUnix = 1704067200, EndUnix = 1706745600000 }
+`),
+      't',
+    );
+    expect(config.Storage.Sink?.Storages[0]?.ReadCondition).toMatchObject({
+      StartUnix: 1704067200000,
+      EndUnix: 1706745600000,
+    });
+  });
+
+  it.each([
+    ['[Scheduler]\nBaseDelay = 100\nMaxDelay = 10', 'Scheduler.MaxDelay'],
+    ['[Admin]\nListenPort = 8100', 'Admin.ListenPort'],
+    ['[[Verifier]]\nType = "rest"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].BaseURL'],
+    ['[[Verifier]]\nType = "aggregator"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].Type'],
+    ['[[Discoveries]]\nAddress = "a:1"\nName = "d"', 'Discoveries[0]'],
+  ])('refuses what is wrong together: %s', (toml, path) => {
+    expect(Object.keys(problemsOf(`${toml}\n${MINIMAL}`))).toContain(path);
+  });
+
+  it('refuses a Sink that nobody may read and a condition without its window', () => {
+    const never = '[[Storage.Sink.Storages]]\nType = "memory"\nReadCondition = { Type = "never" }';
+    expect(Object.keys(problemsOf(never))).toEqual(['Storage.Sink.Storages']);
+    const recent = '[[Storage.Sink.Storages]]\nType = "memory"\nReadCondition = { Type = "recent" }';
+    expect(Object.keys(problemsOf(recent))).toEqual(['Storage.Sink.Storages[0].ReadCondition.LookbackWindowSeconds']);
+  });
+
+  it('lays the environment over the files, list entries by name', () => {
+    const config = loadConfig({
+      file: join(ROOT, 'config/example.toml'),
+      environment: {
+        CCV_INDEXER__Storage__Sink__Storages__warm__Postgres__URI: 'postgresql://env/db',
+        CCV_INDEXER__API__ListenPort: '9000',
+        UNRELATED: 'x',
+      },
+    });
+    expect(config.Storage.Sink?.Storages[1]?.Postgres?.URI).toBe('postgresql://env/db');
+    expect(config.API.ListenPort).toBe(9000);
+  });
+
+  it('says where a file is not TOML and that a file is missing', () => {
+    expect(() => loadConfig({ file: join(ROOT, 'package.json') })).toThrow(/line 1, column/);
+    expect(() => loadConfig({ file: 'nowhere.toml' })).toThrow(/there is no such file; see config\/example.toml/);
+  });
+
+  it('explains every key of the schema in the production example', () => {
+    const example = readFileSync(join(ROOT, 'config/example.toml'), 'utf8');
+    const keys = keysOf(z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as SchemaNode);
+    expect(keys.size).toBeGreaterThan(60);
+    expect([...keys].filter((key) => !new RegExp(`\\b${key}\\b`).test(example))).toEqual([]);
+  });
+});
+
+interface SchemaNode {
+  readonly properties?: Readonly<Record<string, SchemaNode>>;
+  readonly items?: SchemaNode;
+}
+
+function keysOf(node: SchemaNode, found = new Set<string>()): Set<string> {
+  for (const [key, child] of Object.entries(node.properties ?? {})) keysOf(child, found.add(key));
+  if (node.items) keysOf(node.items, found);
+  return found;
+}
