@@ -1,0 +1,129 @@
+import type { Hex } from '../../src/core/hex.js';
+import { bytesToHex } from '../../src/core/hex.js';
+import { type Random, seededRandom } from '../../src/core/random.js';
+import { computeCCVAndExecutorHash } from '../../src/protocol/ccv-and-executor-hash.js';
+import { computeMessageId } from '../../src/protocol/keccak.js';
+import type { Lane, Message } from '../../src/protocol/message.js';
+import { encodeMessage } from '../../src/protocol/message-codec.js';
+import type { MessageOrigin, NewMessage, VerifierResult } from '../../src/storage/records.js';
+
+/** Real chain selectors; the last two lie above 2^63. */
+export const SELECTORS = {
+  low: 3379446385462418246n,
+  mid: 5009297550715157269n,
+  high: 14767482510784806043n,
+  max: 2n ** 64n - 1n,
+} as const;
+
+/** What a test may decide about a message; the rest is made up, realistic and from the seed. */
+export interface MessageWish extends Partial<Lane> {
+  readonly dataBytes?: number;
+  readonly ccvs?: readonly Hex[];
+  readonly executor?: Hex;
+  readonly origin?: MessageOrigin | null;
+}
+
+/** What a test may decide about a verifier result. */
+export interface ResultWish {
+  readonly source?: Hex;
+  readonly dest?: Hex;
+  readonly ccvData?: Uint8Array;
+  readonly ccvDataBytes?: number;
+  readonly attestationMs?: number;
+  readonly verifierName?: string;
+}
+
+/** Makes records that no two calls repeat. The same seed makes the same records. */
+export interface RecordMaker {
+  readonly random: Random;
+  bytes(length: number): Uint8Array;
+  hex(length: number): Hex;
+  message(wish?: MessageWish): NewMessage;
+  /** A result of the message's CCV number `ccv` (default 0). */
+  result(message: NewMessage, ccv?: number, wish?: ResultWish): VerifierResult;
+  /** One result for each of `count` new messages. */
+  results(count: number, wish?: MessageWish & ResultWish): VerifierResult[];
+  origin(blockNumber: bigint, logIndex?: number): MessageOrigin;
+}
+
+const VERSION_TAG = [0xe9, 0xa0, 0x5a, 0x20];
+
+export function createRecordMaker(seed: number): RecordMaker {
+  const random = seededRandom(seed);
+  let messageNumber = 0n;
+  let logIndex = 0;
+
+  function bytes(length: number): Uint8Array {
+    const made = new Uint8Array(length);
+    for (let i = 0; i < length; i += 1) made[i] = random() * 256;
+    return made;
+  }
+  const hex = (length: number): Hex => bytesToHex(bytes(length));
+  const padded = (): Hex => `0x${'00'.repeat(12)}${hex(20).slice(2)}`;
+  const defaults = { ccvs: [hex(20), hex(20), hex(20)], executor: hex(20), onRamp: padded(), offRamp: hex(20) };
+
+  function origin(blockNumber: bigint, index?: number): MessageOrigin {
+    logIndex += 1;
+    return {
+      blockNumber,
+      blockHash: hex(32),
+      blockTimestampMs: 1_760_000_000_000 + Number(blockNumber % 1_000_000n) * 12_000,
+      transactionHash: hex(32),
+      logIndex: index ?? logIndex,
+    };
+  }
+
+  function message(wish: MessageWish = {}): NewMessage {
+    messageNumber += 1n;
+    const ccvs = wish.ccvs ?? defaults.ccvs.slice(0, 1);
+    const executor = wish.executor ?? defaults.executor;
+    const encodedMessage = encodeMessage(value(wish, ccvs, executor));
+    return {
+      messageId: computeMessageId(encodedMessage),
+      encodedMessage,
+      messageCCVAddresses: ccvs,
+      messageExecutorAddress: executor,
+      origin: wish.origin === undefined ? origin(messageNumber) : wish.origin,
+    };
+  }
+
+  function value(wish: MessageWish, ccvs: readonly Hex[], executor: Hex): Message {
+    const hashable = ccvs.every((ccv) => ccv.length === executor.length);
+    return {
+      version: 1,
+      sourceChainSelector: wish.sourceChainSelector ?? SELECTORS.low,
+      destChainSelector: wish.destChainSelector ?? SELECTORS.high,
+      messageNumber,
+      executionGasLimit: 200_000,
+      ccipReceiveGasLimit: 100_000,
+      finality: 0,
+      ccvAndExecutorHash: hashable ? computeCCVAndExecutorHash(ccvs, executor) : hex(32),
+      onRampAddress: defaults.onRamp,
+      offRampAddress: defaults.offRamp,
+      sender: padded(),
+      receiver: hex(20),
+      destBlob: '0x',
+      tokenTransfer: null,
+      data: hex(wish.dataBytes ?? 32),
+    };
+  }
+
+  function result(of: NewMessage, ccv = 0, wish: ResultWish = {}): VerifierResult {
+    return {
+      messageId: of.messageId,
+      verifierSourceAddress: wish.source ?? of.messageCCVAddresses[ccv] ?? hex(20),
+      verifierDestAddress: wish.dest ?? hex(20),
+      encodedMessage: of.encodedMessage,
+      messageCCVAddresses: of.messageCCVAddresses,
+      messageExecutorAddress: of.messageExecutorAddress,
+      ccvData: wish.ccvData ?? Uint8Array.from([...VERSION_TAG, ...bytes((wish.ccvDataBytes ?? 134) - 4)]),
+      attestationMs: wish.attestationMs ?? 1_760_000_000_000 + Math.floor(random() * 1e9),
+      verifierName: wish.verifierName ?? 'committee-a',
+    };
+  }
+
+  const results = (count: number, wish: MessageWish & ResultWish = {}): VerifierResult[] =>
+    Array.from({ length: count }, () => result(message(wish), 0, wish));
+
+  return { random, bytes, hex, message, result, results, origin };
+}
