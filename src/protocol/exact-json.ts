@@ -1,0 +1,177 @@
+import { IndexerError, InvalidArgumentError } from '../core/errors.js';
+
+/** Text is not JSON. `cause` is the SyntaxError of `JSON.parse`. */
+export class JsonSyntaxError extends IndexerError {
+  constructor(cause: unknown) {
+    super('JSON_SYNTAX', 'text is not valid JSON', false, { cause });
+  }
+}
+
+/** Shorter integers are always safe: 2^53 has 16 digits. */
+const MIN_UNSAFE_DIGITS = 16;
+
+/**
+ * A whole integer of 16 digits or more that ends a JSON value. One in front of a colon is left alone, so that `JSON.parse`
+ * sees a number where a key should be.
+ */
+const LONG_INTEGER = /(?<![\d.eE+-])-?[1-9]\d{15,}(?=[ \t\n\r]*(?:[,\]}]|$))/g;
+
+/**
+ * Put before the digits of a long integer, in a string in its place, and once more before a string value that begins
+ * with it already: so no text can pass for an integer. In Latin-1, to keep the text a one-byte string.
+ */
+const MARKER = '\u0080';
+const MARKER_CODE = 0x80;
+const ESCAPED_MARKER = '\\u0080';
+
+const COLON = /[ \t\n\r]*:/y;
+const BACKSLASH = 0x5c;
+
+/**
+ * `JSON.parse`, except that integers outside the safe range come back as bigint, of any size, never rounded. Numbers
+ * written with a fraction or an exponent stay numbers. A key `__proto__` is an ordinary own property.
+ *
+ * How: long integers outside strings are turned into marked strings, `JSON.parse` does the rest, a walk turns them back.
+ * @throws JsonSyntaxError exactly where `JSON.parse` throws.
+ */
+export function parseExactJson(text: string): unknown {
+  const marked = markLongIntegers(text);
+  if (marked === null) return parseJson(text, text);
+  const root = { value: parseJson(marked, text) };
+  restoreIntegers(root);
+  return root.value;
+}
+
+function parseJson(text: string, original: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new JsonSyntaxError(text === original ? cause : syntaxErrorOf(original, cause));
+  }
+}
+
+/** The error for the text as it was given: its positions are the caller's. */
+function syntaxErrorOf(original: string, otherwise: unknown): unknown {
+  try {
+    JSON.parse(original);
+    return otherwise;
+  } catch (cause) {
+    return cause;
+  }
+}
+
+/** The text with its long integers marked; null when it has none or its strings do not close. */
+function markLongIntegers(text: string): string | null {
+  let out = '';
+  let copied = 0;
+  let found = false;
+  for (let gap = 0; ; ) {
+    const open = text.indexOf('"', gap);
+    const gapEnd = open === -1 ? text.length : open;
+    if (gapEnd - gap >= MIN_UNSAFE_DIGITS) {
+      for (const match of text.slice(gap, gapEnd).matchAll(LONG_INTEGER)) {
+        const start = gap + match.index;
+        out += `${text.slice(copied, start)}"${MARKER}${match[0]}"`;
+        copied = start + match[0].length;
+        found = true;
+      }
+    }
+    if (open === -1) return found ? out + text.slice(copied) : null;
+    const close = closingQuote(text, open + 1);
+    if (close === -1) return null;
+    if (beginsWithMarker(text, open + 1) && !isKey(text, close)) {
+      out += text.slice(copied, open + 1) + MARKER;
+      copied = open + 1;
+    }
+    gap = close + 1;
+  }
+}
+
+/** Index of the first quote at or after `from` that an even number of backslashes precedes; -1 without one. */
+function closingQuote(text: string, from: number): number {
+  for (let quote = text.indexOf('"', from); quote !== -1; quote = text.indexOf('"', quote + 1)) {
+    let before = quote - 1;
+    while (before >= from && text.charCodeAt(before) === BACKSLASH) before--;
+    if ((quote - before) % 2 === 1) return quote;
+  }
+  return -1;
+}
+
+function beginsWithMarker(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code === MARKER_CODE || (code === BACKSLASH && text.startsWith(ESCAPED_MARKER, at));
+}
+
+function isKey(text: string, closingQuoteAt: number): boolean {
+  COLON.lastIndex = closingQuoteAt + 1;
+  return COLON.test(text);
+}
+
+/** Replaces marked strings everywhere under `root`. Not recursive: `JSON.parse` accepts any depth, so does this. */
+function restoreIntegers(root: { value: unknown }): void {
+  const pending: object[] = [root];
+  for (let container = pending.pop(); container; container = pending.pop()) {
+    const slots = container as Record<string, unknown>;
+    // own keys only, and every one of them exists already: assigning to a key `__proto__` changes no prototype
+    for (const key of Object.keys(slots)) {
+      const value = slots[key];
+      if (typeof value === 'object') {
+        if (value !== null) pending.push(value);
+      } else if (typeof value === 'string' && value.charCodeAt(0) === MARKER_CODE) slots[key] = restore(value);
+    }
+  }
+}
+
+function restore(marked: string): unknown {
+  if (marked.charCodeAt(1) === MARKER_CODE) return marked.slice(1);
+  const rounded = Number(marked.slice(1));
+  return Number.isSafeInteger(rounded) ? rounded : BigInt(marked.slice(1));
+}
+
+/** Deeper values are taken for circular ones. */
+const MAX_DEPTH = 1000;
+
+/**
+ * `JSON.stringify`, except that a bigint becomes a JSON number of all its digits.
+ * @throws InvalidArgumentError for what has no JSON text (undefined, a function, a symbol) and what is nested more than
+ * 1 000 deep or circular.
+ */
+export function stringifyExactJson(value: unknown): string {
+  const text = write(value, '', 0);
+  if (text === undefined) throw new InvalidArgumentError(`a ${typeof value} has no JSON text`);
+  return text;
+}
+
+function write(value: unknown, key: string, depth: number): string | undefined {
+  switch (typeof value) {
+    case 'string':
+      return JSON.stringify(value);
+    case 'bigint':
+      return value.toString();
+    case 'number':
+      return Number.isFinite(value) ? JSON.stringify(value) : 'null';
+    case 'boolean':
+      return value ? 'true' : 'false';
+    case 'object':
+      return value === null ? 'null' : writeObject(value, key, depth);
+    case 'undefined':
+    case 'function':
+    case 'symbol':
+      return undefined;
+  }
+}
+
+function writeObject(value: object, key: string, depth: number): string | undefined {
+  if (depth > MAX_DEPTH)
+    throw new InvalidArgumentError(`a value nested more than ${MAX_DEPTH} deep, or circular, has no JSON text`);
+  if (Array.isArray(value)) {
+    return `[${Array.from(value, (item, index) => write(item, String(index), depth + 1) ?? 'null').join(',')}]`;
+  }
+  if ('toJSON' in value && typeof value.toJSON === 'function') return write(value.toJSON(key), key, depth + 1);
+  let members = '';
+  for (const [name, member] of Object.entries(value)) {
+    const text = write(member, name, depth + 1);
+    if (text !== undefined) members += `${members === '' ? '' : ','}${JSON.stringify(name)}:${text}`;
+  }
+  return `{${members}}`;
+}
