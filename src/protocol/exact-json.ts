@@ -145,11 +145,11 @@ export function stringifyExactJson(value: unknown): string {
 function write(value: unknown, key: string, depth: number): string | undefined {
   switch (typeof value) {
     case 'string':
-      return JSON.stringify(value);
+      return quote(value);
     case 'bigint':
       return value.toString();
     case 'number':
-      return Number.isFinite(value) ? JSON.stringify(value) : 'null';
+      return Number.isFinite(value) ? String(value) : 'null';
     case 'boolean':
       return value ? 'true' : 'false';
     case 'object':
@@ -164,14 +164,29 @@ function write(value: unknown, key: string, depth: number): string | undefined {
 function writeObject(value: object, key: string, depth: number): string | undefined {
   if (depth > MAX_DEPTH)
     throw new InvalidArgumentError(`a value nested more than ${MAX_DEPTH} deep, or circular, has no JSON text`);
-  if (Array.isArray(value)) {
-    return `[${Array.from(value, (item, index) => write(item, String(index), depth + 1) ?? 'null').join(',')}]`;
-  }
+  if (Array.isArray(value)) return writeArray(value, depth);
   if ('toJSON' in value && typeof value.toJSON === 'function') return write(value.toJSON(key), key, depth + 1);
-  let members = '';
-  for (const [name, member] of Object.entries(value)) {
-    const text = write(member, name, depth + 1);
-    if (text !== undefined) members += `${members === '' ? '' : ','}${JSON.stringify(name)}:${text}`;
+  const members = value as Readonly<Record<string, unknown>>;
+  let out = '{';
+  for (const name of Object.keys(members)) {
+    const text = write(members[name], name, depth + 1);
+    if (text === undefined) continue;
+    out += `${out.length > 1 ? ',' : ''}${quote(name)}:${text}`;
   }
-  return `{${members}}`;
+  return `${out}}`;
+}
+
+function writeArray(items: readonly unknown[], depth: number): string {
+  let out = '[';
+  for (let index = 0; index < items.length; index++) {
+    out += `${index > 0 ? ',' : ''}${write(items[index], String(index), depth + 1) ?? 'null'}`;
+  }
+  return `${out}]`;
+}
+
+/** Keys and hex need no escapes; looking is cheaper than asking `JSON.stringify`. */
+const PLAIN = /^[\w .:/-]*$/;
+
+function quote(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
