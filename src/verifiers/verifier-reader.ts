@@ -1,5 +1,16 @@
 import type { Hex } from '../core/hex.js';
 import type { VerifierResult } from '../protocol/records.js';
+import type { VerifierResultRejectedError } from './errors.js';
+
+/** How a reader is doing, for the status page. */
+export interface VerifierReaderStatus {
+  /** `open`: the service failed too often and is left alone for a while; `half-open`: one request tries it. */
+  readonly circuit: 'closed' | 'open' | 'half-open';
+  /** When the service last gave a readable answer, unix ms; null: never. */
+  readonly lastSuccessMs: number | null;
+  /** Why the last request failed; null when it did not. */
+  readonly lastError: string | null;
+}
 
 /** Asks one verifier service for results. What it returns has passed every check of `checkVerifierResult`. */
 export interface VerifierReader {
@@ -11,8 +22,15 @@ export interface VerifierReader {
    * The result for one message, or null while the verifier does not know it. Calls are gathered into batches.
    * @throws VerifierUnavailableError when the service cannot be asked now.
    * @throws VerifierResultRejectedError when the service's answer for this message fails a check.
+   * @throws AbortedError as soon as `signal` aborts; ClosedError after `close`.
    */
   read(messageId: Hex, signal?: AbortSignal): Promise<VerifierResult | null>;
+  /**
+   * Tells `listener` of every result that fails a check and belongs to no `read`: unreadable, not asked for, or a second
+   * one. Listeners must not throw. The returned function ends that.
+   */
+  onStray(listener: (rejected: VerifierResultRejectedError) => void): () => void;
+  status(): VerifierReaderStatus;
   /** Fails what waits, ends what runs. Idempotent. */
   close(): Promise<void>;
 }

@@ -1,0 +1,97 @@
+import { IndexerError, type IndexerErrorOptions } from '../core/errors.js';
+import type { Hex } from '../core/hex.js';
+
+/**
+ * Why a verifier could not be asked. `refused` is a status that says our request is at fault (4xx other than 404 and
+ * 429) or that we do not understand (1xx, 3xx); `server` is a 5xx; `circuit-open` and `overloaded` are our own limits.
+ */
+export type UnavailableKind =
+  | 'network'
+  | 'timeout'
+  | 'server'
+  | 'rate-limited'
+  | 'refused'
+  | 'response-too-large'
+  | 'malformed'
+  | 'circuit-open'
+  | 'overloaded';
+
+/** Further facts of a `VerifierUnavailableError`. */
+export interface VerifierUnavailableOptions extends IndexerErrorOptions {
+  /** HTTP status, when there was one. */
+  readonly status?: number;
+  /** How long the service asked us to stay away, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+/** The service cannot be asked now, or its answer cannot be read. Says nothing about the messages asked for. */
+export class VerifierUnavailableError extends IndexerError {
+  readonly kind: UnavailableKind;
+  readonly status: number | null;
+  readonly retryAfterMs: number;
+
+  constructor(verifier: string, kind: UnavailableKind, options: VerifierUnavailableOptions = {}) {
+    super('VERIFIER_UNAVAILABLE', `verifier ${verifier} cannot be asked: ${kind}`, true, {
+      ...(options.cause === undefined ? {} : { cause: options.cause }),
+      details: {
+        ...options.details,
+        verifier,
+        kind,
+        ...(options.status === undefined ? {} : { status: options.status }),
+      },
+    });
+    this.kind = kind;
+    this.status = options.status ?? null;
+    this.retryAfterMs = options.retryAfterMs ?? 0;
+  }
+}
+
+/**
+ * The check that a verifier result failed.
+ * - `shape`: not the object that the wire defines · `message`: the message cannot be encoded
+ * - `unrequested`: its message id is none that was asked for · `duplicate`: a second result for one message id
+ * - `ccv_and_executor_hash`: the addresses are not those that the message commits to
+ * - `source_not_in_message`: the verifier is none of the message's CCVs
+ * - `source_not_of_reader`: the reader is not configured to speak for that verifier
+ * - `timestamp`: no whole unix milliseconds, or more than a day ahead of our clock
+ */
+export type RejectReason =
+  | 'shape'
+  | 'message'
+  | 'unrequested'
+  | 'duplicate'
+  | 'ccv_and_executor_hash'
+  | 'source_not_in_message'
+  | 'source_not_of_reader'
+  | 'timestamp';
+
+/** A verifier result failed a check; `raw` are its bytes as they came, for the quarantine. */
+export class VerifierResultRejectedError extends IndexerError {
+  readonly verifier: string;
+  readonly reason: RejectReason;
+  /** Null when the message is unreadable. */
+  readonly messageId: Hex | null;
+  /** For people: what was expected and what was found. */
+  readonly detail: string;
+  readonly raw: Uint8Array;
+
+  constructor(facts: {
+    readonly verifier: string;
+    readonly reason: RejectReason;
+    readonly messageId: Hex | null;
+    readonly detail: string;
+    readonly raw: Uint8Array;
+    readonly cause?: unknown;
+  }) {
+    const { verifier, reason, messageId, detail } = facts;
+    super('VERIFIER_RESULT_REJECTED', `result of verifier ${verifier} rejected: ${reason}`, true, {
+      ...(facts.cause === undefined ? {} : { cause: facts.cause }),
+      details: { verifier, reason, messageId, detail },
+    });
+    this.verifier = verifier;
+    this.reason = reason;
+    this.messageId = messageId;
+    this.detail = detail;
+    this.raw = facts.raw;
+  }
+}

@@ -1,0 +1,102 @@
+import { type Dispatcher, request } from 'undici';
+import type { Clock } from '../core/clock.js';
+import { AbortedError } from '../core/errors.js';
+import { VerifierUnavailableError } from './errors.js';
+
+/** One GET to a REST verifier. */
+export interface RestRequest {
+  /** For errors. The URL is not named in them: it may hold credentials. */
+  readonly verifier: string;
+  readonly url: string;
+  readonly dispatcher: Dispatcher;
+  /** For the whole exchange, to the last byte of the body. */
+  readonly timeoutMs: number;
+  /** A longer body is cut off as it is read. */
+  readonly maxResponseBytes: number;
+  readonly clock: Clock;
+}
+
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
+/** What is read of a body nobody wants, so that its connection can be used again. */
+const MAX_DUMP_BYTES = 16 * 1024;
+
+/**
+ * The body of a 200, or null for a 404 ("none of them known", wire facts, section 6).
+ * @throws VerifierUnavailableError for everything else · AbortedError when `signal` aborts.
+ */
+export async function getVerifications(options: RestRequest, signal: AbortSignal): Promise<string | null> {
+  if (signal.aborted) throw new AbortedError(`request to verifier ${options.verifier}`);
+  const ending = new AbortController();
+  let timedOut = false;
+  const cancelTimeout = options.clock.after(options.timeoutMs, () => {
+    timedOut = true;
+    ending.abort();
+  });
+  const onAbort = () => ending.abort();
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    return await exchange(options, ending.signal);
+  } catch (cause) {
+    if (signal.aborted) throw new AbortedError(`request to verifier ${options.verifier}`, { cause });
+    if (timedOut)
+      throw new VerifierUnavailableError(options.verifier, 'timeout', { details: { timeoutMs: options.timeoutMs } });
+    if (cause instanceof VerifierUnavailableError) throw cause;
+    throw new VerifierUnavailableError(options.verifier, 'network', { cause });
+  } finally {
+    cancelTimeout();
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+async function exchange(options: RestRequest, signal: AbortSignal): Promise<string | null> {
+  const { verifier, clock } = options;
+  const response = await request(options.url, {
+    dispatcher: options.dispatcher,
+    method: 'GET',
+    headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+    // our own timeout covers both, and time belongs to the clock
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    signal,
+  });
+  const { statusCode: status, headers, body } = response;
+  if (status === 200) return decode(verifier, await readCapped(options, response));
+  await body.dump({ limit: MAX_DUMP_BYTES, signal });
+  if (status === 404) return null;
+  if (status === 429) {
+    const retryAfterMs = parseRetryAfter(headers['retry-after'], clock.nowMs());
+    throw new VerifierUnavailableError(verifier, 'rate-limited', { status, retryAfterMs });
+  }
+  throw new VerifierUnavailableError(verifier, status >= 500 ? 'server' : 'refused', { status });
+}
+
+async function readCapped(options: RestRequest, response: Dispatcher.ResponseData): Promise<Buffer> {
+  const { verifier, maxResponseBytes } = options;
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  // leaving the loop destroys the body and with it the connection: nothing more is read
+  for await (const chunk of response.body as AsyncIterable<Buffer>) {
+    sizeBytes += chunk.length;
+    if (sizeBytes > maxResponseBytes)
+      throw new VerifierUnavailableError(verifier, 'response-too-large', { details: { maxResponseBytes } });
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks, sizeBytes);
+}
+
+function decode(verifier: string, bytes: Buffer): string {
+  try {
+    return UTF8.decode(bytes);
+  } catch (cause) {
+    throw new VerifierUnavailableError(verifier, 'malformed', { cause, details: { expected: 'UTF-8' } });
+  }
+}
+
+const MAX_RETRY_AFTER_MS = 60_000;
+
+/** Milliseconds of a `Retry-After` (seconds, or a date), at most a minute; 0 when there is none that makes sense. */
+function parseRetryAfter(header: string | string[] | undefined, nowMs: number): number {
+  if (typeof header !== 'string') return 0;
+  const afterMs = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - nowMs;
+  return Number.isFinite(afterMs) ? Math.min(MAX_RETRY_AFTER_MS, Math.max(0, afterMs)) : 0;
+}

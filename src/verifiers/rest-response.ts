@@ -1,0 +1,91 @@
+import type { Hex } from '../core/hex.js';
+import { JsonSyntaxError, parseExactJson } from '../protocol/exact-json.js';
+import type { VerifierResult } from '../protocol/records.js';
+import type { Outcome } from './batcher.js';
+import { type CheckContext, checkVerifierResult } from './check-result.js';
+import { claimFromJson, type Rejection } from './claim.js';
+import { VerifierResultRejectedError, VerifierUnavailableError } from './errors.js';
+import { rawElement } from './raw-element.js';
+
+/** What one REST answer says about the messages that were asked for. */
+export interface RestAnswer {
+  /** One outcome for every id asked; null: not known to the verifier. */
+  readonly outcomes: Map<Hex, Outcome<VerifierResult | null>>;
+  /** Results that fail a check and belong to no id asked, or to one that has its result. */
+  readonly strays: readonly VerifierResultRejectedError[];
+  /** The verifier's own complaints, as they came. */
+  readonly errors: readonly string[];
+}
+
+/**
+ * Reads and checks the body of a 200 (wire facts, section 6). Results are matched by the id recomputed from their
+ * message, in whatever order they come; a bad one spoils no other.
+ * @throws VerifierUnavailableError `malformed` when the body is not the object the wire defines.
+ */
+export function readRestAnswer(body: string, asked: readonly Hex[], context: CheckContext): RestAnswer {
+  const { results, errors } = parseBody(body, context.verifierName);
+  const outcomes = new Map<Hex, Outcome<VerifierResult | null>>();
+  for (const id of asked) outcomes.set(id, { ok: true, value: null });
+  /** Ids that have their result, good or bad. */
+  const answered = new Map<Hex, VerifierResultRejectedError | VerifierResult>();
+  const strays: VerifierResultRejectedError[] = [];
+
+  results.forEach((value, index) => {
+    if (value === null) return;
+    const reject = (rejection: Omit<Rejection, 'kind'>) => {
+      const { reason, messageId, detail } = rejection;
+      const raw = Buffer.from(rawElement(body, 'results', index) ?? 'null');
+      return new VerifierResultRejectedError({ verifier: context.verifierName, reason, messageId, detail, raw });
+    };
+    const read = claimFromJson(value);
+    const messageId = read.kind === 'claim' ? read.claim.messageId : read.messageId;
+    if (messageId === null || !outcomes.has(messageId)) {
+      const unrequested = { reason: 'unrequested', messageId, detail: 'nobody asked for it' } as const;
+      strays.push(reject(read.kind === 'rejected' ? read : unrequested));
+      return;
+    }
+    const checked = read.kind === 'claim' ? checkVerifierResult(read.claim, context) : read;
+    if (checked.kind === 'discovery-only') return;
+    const before = answered.get(messageId);
+    if (before === undefined) {
+      answered.set(messageId, checked.kind === 'rejected' ? reject(checked) : checked.result);
+    } else if (before instanceof VerifierResultRejectedError && checked.kind === 'verification') {
+      // a bad result does not hide the good one after it
+      strays.push(before);
+      answered.set(messageId, checked.result);
+    } else {
+      strays.push(reject({ reason: 'duplicate', messageId, detail: 'a second result for the same message' }));
+    }
+  });
+  for (const [messageId, found] of answered)
+    outcomes.set(
+      messageId,
+      found instanceof VerifierResultRejectedError ? { ok: false, error: found } : { ok: true, value: found },
+    );
+  return { outcomes, strays, errors };
+}
+
+function parseBody(
+  body: string,
+  verifier: string,
+): { readonly results: readonly unknown[]; readonly errors: readonly string[] } {
+  let value: unknown;
+  try {
+    value = parseExactJson(body);
+  } catch (cause) {
+    if (!(cause instanceof JsonSyntaxError)) throw cause;
+    throw new VerifierUnavailableError(verifier, 'malformed', { cause, details: { expected: 'JSON' } });
+  }
+  const fields = (typeof value === 'object' && value !== null ? value : {}) as Readonly<Record<string, unknown>>;
+  const { results, errors } = fields;
+  if (results === undefined || !isList(results) || !isList(errors))
+    throw new VerifierUnavailableError(verifier, 'malformed', {
+      details: { expected: 'an object with the lists results and errors' },
+    });
+  return { results: results ?? [], errors: (errors ?? []).map(String) };
+}
+
+/** A list, or none: an empty list may be written as null, and `errors` may be left out. */
+function isList(value: unknown): value is readonly unknown[] | null | undefined {
+  return value === null || value === undefined || Array.isArray(value);
+}
