@@ -1,0 +1,112 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { z } from 'zod';
+import type { Common } from '../core/common.js';
+import { InvalidArgumentError } from '../core/errors.js';
+import { stringifyExactJson } from '../protocol/exact-json.js';
+import type { ListQuery, Storage } from '../storage/storage.js';
+import { renderPage } from './admin-page.js';
+import { describeMessage, quarantineFacts } from './admin-records.js';
+import { type AdminSettings, resolveHttpSettings } from './api-settings.js';
+import { createHttpShell, type HttpServer } from './http-shell.js';
+import { parseListRequest, type QueryParameter, type QueryString, read } from './list-parameters.js';
+import { parseMessageId } from './message-id.js';
+
+/** Which list a plan is asked for. */
+export type ExplainKind = 'verifierresults' | 'messages';
+
+/** What the admin port is made of. */
+export interface AdminServerOptions {
+  readonly storage: Pick<Storage, 'getMessage' | 'getCCVData' | 'queryQuarantine' | 'queryConflicts'>;
+  readonly common: Common;
+  /**
+   * There is no authentication here: bind 127.0.0.1 (the configuration's default), or an address that only operators
+   * reach.
+   */
+  readonly settings: AdminSettings;
+  /** Sources, cursors, lag, tiers with coverage, counts, version: shown as it comes. Bigints keep their digits. */
+  readonly status: () => Promise<unknown>;
+  /** The plan of a list query, usually the Sink's `explain`. */
+  readonly explain: (kind: ExplainKind, query: ListQuery) => unknown;
+}
+
+const PATHS = ['/health', '/metrics', '/', '/status', '/explain', '/quarantine', '/conflicts'];
+const MESSAGE_PATH = /^\/messages\/[^/]*$/;
+
+const KIND: QueryParameter<ExplainKind> = {
+  name: 'kind',
+  description: 'Which list.',
+  schema: z.enum(['verifierresults', 'messages'], { error: 'must be verifierresults or messages' }),
+  kind: 'single',
+  shown: 'input',
+};
+
+const AFTER: QueryParameter<bigint> = {
+  name: 'after',
+  description: 'Position of the last entry of the page before.',
+  schema: z
+    .string()
+    .regex(/^\d{1,19}$/, { error: 'must be a position' })
+    .transform(BigInt),
+  kind: 'single',
+  shown: 'input',
+};
+
+/**
+ * The admin port: `/metrics` (Prometheus), `/status` (JSON, or a page for browsers), `/explain?kind=…` with the parameters of
+ * the list, `/messages/:id`, `/quarantine` and `/conflicts` (pages by `after` and `limit`), `/health`.
+ */
+export function createAdminServer(options: AdminServerOptions): HttpServer {
+  const { storage, common, settings, status, explain } = options;
+  const server = createHttpShell({
+    common,
+    name: 'admin port',
+    settings: resolveHttpSettings(settings),
+    metered: false,
+    isKnownPath: (path) => PATHS.includes(path) || MESSAGE_PATH.test(path),
+  });
+  const { app } = server;
+
+  app.get('/health', async (_request, reply) => reply.send());
+  app.get('/metrics', async (_request, reply) =>
+    reply.header('content-type', common.metrics.contentType).send(await common.metrics.metrics()),
+  );
+  for (const path of ['/', '/status'])
+    app.get(path, async (request, reply) => sendEither(request, reply, 'CCV indexer', await status()));
+  app.get('/explain', async (request, reply) => {
+    const query = request.query as QueryString;
+    const kind = read(KIND, query);
+    if (kind === undefined) throw new InvalidArgumentError('bad kind: must be verifierresults or messages');
+    const { limit, ...rest } = parseListRequest(query);
+    return sendEither(request, reply, 'Query plan', await explain(kind, { ...rest, limit: Math.max(1, limit) }));
+  });
+  app.get('/messages/:messageID', async (request, reply) => {
+    const messageId = parseMessageId((request.params as { readonly messageID: string }).messageID);
+    return sendJson(reply, await describeMessage(storage, messageId));
+  });
+  app.get('/quarantine', async (request, reply) => {
+    const entries = await storage.queryQuarantine(pageOf(request));
+    return sendEither(request, reply, 'Quarantine', { quarantine: entries.map(quarantineFacts) });
+  });
+  app.get('/conflicts', async (request, reply) =>
+    sendEither(request, reply, 'Conflicts', { conflicts: await storage.queryConflicts(pageOf(request)) }),
+  );
+  return server;
+}
+
+function pageOf(request: FastifyRequest): { readonly afterPosition: bigint; readonly limit: number } {
+  const query = request.query as QueryString;
+  return { afterPosition: read(AFTER, query) ?? 0n, limit: Math.max(1, parseListRequest(query).limit) };
+}
+
+function sendJson(reply: FastifyReply, json: string): FastifyReply {
+  return reply.header('content-type', 'application/json').send(Buffer.from(json));
+}
+
+/** A page for browsers, JSON for everyone else. */
+function sendEither(request: FastifyRequest, reply: FastifyReply, title: string, value: unknown): FastifyReply {
+  if (!request.headers.accept?.includes('text/html')) return sendJson(reply, stringifyExactJson(value));
+  return reply
+    .header('content-type', 'text/html; charset=utf-8')
+    .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
+    .send(renderPage(title, value));
+}

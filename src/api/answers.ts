@@ -1,0 +1,114 @@
+import { Readable } from 'node:stream';
+import type { Hex } from '../core/hex.js';
+import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
+import type { Fragments } from './fragment-cache.js';
+
+/** A body ready to send: bytes of known length, or, for a very large one, a stream of them. */
+export type Body = Buffer | Readable;
+
+/** A piece of a body: ASCII text, or bytes. */
+type Piece = string | Buffer;
+
+/**
+ * A body above this goes out piece by piece as the client takes it, so that a thousand records of a megabyte are never in
+ * memory at once. A record that cannot be rendered then breaks the connection off: the client sees a broken body, not a
+ * shorter one.
+ */
+const STREAM_ABOVE_BYTES = 8 * 1024 * 1024;
+
+/** `GET /v1/verifierresults`: results grouped by message id, a message where its first result stands in the list. */
+export function verifierResultsBody(records: readonly StoredVerifierResult[], fragments: Fragments): Body {
+  return toBody(verifierResultsPieces(records, fragments));
+}
+
+/** `GET /v1/verifierresults/{messageID}`. */
+export function verifierResultsByIdBody(
+  messageId: Hex,
+  records: readonly StoredVerifierResult[],
+  fragments: Fragments,
+): Body {
+  return toBody(byIdPieces(messageId, records, fragments));
+}
+
+/** `GET /v1/messages`: messages by id, in list order. */
+export function messagesBody(records: readonly StoredMessage[], fragments: Fragments): Body {
+  return toBody(messagesPieces(records, fragments));
+}
+
+function* verifierResultsPieces(
+  records: readonly StoredVerifierResult[],
+  fragments: Fragments,
+): Generator<Piece, void, void> {
+  let open = '{"success":true,"verifierResults":{"';
+  for (const [messageId, group] of groupByMessage(records)) {
+    open += `${messageId}":[`;
+    for (const record of group) {
+      yield open;
+      yield fragments.verifierResult(record);
+      open = ',';
+    }
+    open = '],"';
+  }
+  yield open === '],"' ? ']}}' : '{"success":true,"verifierResults":{}}';
+}
+
+function* byIdPieces(
+  messageId: Hex,
+  records: readonly StoredVerifierResult[],
+  fragments: Fragments,
+): Generator<Piece, void, void> {
+  let open = '{"success":true,"results":[';
+  for (const record of records) {
+    yield open;
+    yield fragments.verifierResult(record);
+    open = ',';
+  }
+  yield `${records.length === 0 ? open : ''}],"messageID":"${messageId}"}`;
+}
+
+function* messagesPieces(records: readonly StoredMessage[], fragments: Fragments): Generator<Piece, void, void> {
+  let open = '{"success":true,"messages":{"';
+  for (const record of records) {
+    yield `${open}${record.messageId}":`;
+    yield fragments.message(record);
+    open = ',"';
+  }
+  yield records.length === 0 ? '{"success":true,"messages":{}}' : '}}';
+}
+
+function groupByMessage(records: readonly StoredVerifierResult[]): Map<Hex, StoredVerifierResult[]> {
+  const groups = new Map<Hex, StoredVerifierResult[]>();
+  for (const record of records) {
+    const group = groups.get(record.messageId);
+    if (group) group.push(record);
+    else groups.set(record.messageId, [record]);
+  }
+  return groups;
+}
+
+function toBody(source: Generator<Piece, void, void>): Body {
+  const pieces: Piece[] = [];
+  let sizeBytes = 0;
+  for (let next = source.next(); !next.done; next = source.next()) {
+    pieces.push(next.value);
+    sizeBytes += next.value.length;
+    if (sizeBytes > STREAM_ABOVE_BYTES) return Readable.from(chunks(pieces, sizeBytes, source), { objectMode: false });
+  }
+  return join(pieces, sizeBytes);
+}
+
+function* chunks(first: readonly Piece[], sizeBytes: number, rest: Iterable<Piece>): Generator<Buffer, void, void> {
+  yield join(first, sizeBytes);
+  for (const piece of rest) yield typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece;
+}
+
+function join(pieces: readonly Piece[], sizeBytes: number): Buffer {
+  const body = Buffer.allocUnsafe(sizeBytes);
+  let at = 0;
+  for (const piece of pieces) {
+    if (typeof piece === 'string') body.write(piece, at, 'latin1');
+    else body.set(piece, at);
+    at += piece.length;
+  }
+  return body;
+}

@@ -1,0 +1,118 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '../core/clock.js';
+import type { Common } from '../core/common.js';
+import type { ListQuery, Storage } from '../storage/storage.js';
+import { type Body, messagesBody, verifierResultsBody, verifierResultsByIdBody } from './answers.js';
+import { type ApiSettings, DEFAULT_FRAGMENT_CACHE_BYTES, resolveHttpSettings } from './api-settings.js';
+import { createFragments, type Fragments } from './fragment-cache.js';
+import { HttpError } from './http-error.js';
+import { createHttpShell, type HttpServer } from './http-shell.js';
+import { type ListRequest, parseListRequest, type QueryString } from './list-parameters.js';
+import { parseMessageId } from './message-id.js';
+import { createOpenApiDocument } from './openapi.js';
+import { addRateLimit } from './rate-limit.js';
+import { isKnownPath, ROUTES, type RouteDefinition } from './route-definitions.js';
+import { checkTrustedProxies } from './trusted-proxies.js';
+
+/** What the query API is made of. */
+export interface ApiServerOptions {
+  /** Usually the Sink. It is not closed with the server: close it after. */
+  readonly storage: Pick<Storage, 'getCCVData' | 'queryCCVData' | 'queryMessages' | 'health'>;
+  readonly common: Common;
+  readonly settings: ApiSettings;
+  /** Version in the OpenAPI document. */
+  readonly version?: string;
+}
+
+/**
+ * The query API that existing clients speak (wire facts, section 7). Answers come whole from `storage` or as an error: what
+ * it cannot answer is a 503, never a shorter list.
+ * @throws InvalidArgumentError naming the setting that cannot work.
+ */
+export function createApiServer({ storage, common, settings, version = '0.0.0' }: ApiServerOptions): HttpServer {
+  checkTrustedProxies(settings.trustedProxies ?? []);
+  const server = createHttpShell({
+    common,
+    name: 'query API',
+    settings: resolveHttpSettings(settings),
+    trustedProxies: settings.trustedProxies ?? [],
+    corsAllowOrigin: settings.corsAllowOrigin ?? null,
+    metered: true,
+    isKnownPath,
+  });
+  const { rateLimit } = settings;
+  if (rateLimit?.enabled) addRateLimit(server.app, rateLimit);
+  const fragments = createFragments({ maxBytes: settings.fragmentCacheBytes ?? DEFAULT_FRAGMENT_CACHE_BYTES });
+  const handlers = createHandlers(storage, common, fragments, version);
+  // in a scope of its own, which loads after the rate limit
+  server.app.register(async (scope) => {
+    for (const route of ROUTES) addRoute(scope, route, handlers[route.id]);
+  });
+  return server;
+}
+
+/** Load balancers give up after a few seconds: say no before they do. */
+const READY_LIMIT_MS = 3_000;
+
+type Handler = (request: FastifyRequest) => Promise<Body | null>;
+
+function addRoute(scope: FastifyInstance, route: RouteDefinition, handle: Handler): void {
+  const options = route.exempt ? { config: { rateLimit: false as const } } : {};
+  scope.get(route.path, options, async (request: FastifyRequest, reply: FastifyReply) => {
+    const body = await handle(request);
+    if (body === null) return reply.send();
+    return reply.header('content-type', 'application/json').send(body);
+  });
+}
+
+function createHandlers(
+  storage: ApiServerOptions['storage'],
+  common: Common,
+  fragments: Fragments,
+  version: string,
+): Readonly<Record<RouteDefinition['id'], Handler>> {
+  const openapi = Buffer.from(JSON.stringify(createOpenApiDocument(version)));
+  return {
+    health: async () => null,
+    async ready() {
+      if (!(await isHealthy(storage, common.clock))) throw new HttpError(503, 'storage cannot answer now');
+      return null;
+    },
+    async verifierResults(request) {
+      const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
+      const { items } = await storage.queryCCVData(query);
+      return verifierResultsBody(isNothing ? [] : items, fragments);
+    },
+    async verifierResultsById(request) {
+      const messageId = parseMessageId((request.params as { readonly messageID: string }).messageID);
+      return verifierResultsByIdBody(messageId, await storage.getCCVData(messageId), fragments);
+    },
+    async messages(request) {
+      const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
+      const { items } = await storage.queryMessages(query);
+      return messagesBody(isNothing ? [] : items, fragments);
+    },
+    openapi: async () => openapi,
+  };
+}
+
+/** A storage that does not say in time is not ready. */
+function isHealthy(storage: ApiServerOptions['storage'], clock: Clock): Promise<boolean> {
+  return new Promise((resolve, reject) => {
+    const cancel = clock.after(READY_LIMIT_MS, () => resolve(false));
+    storage
+      .health()
+      .then(({ healthy }) => resolve(healthy), reject)
+      .finally(cancel);
+  });
+}
+
+/**
+ * A storage query always asks for something: `limit=0` asks for one record and drops it, so that an outage is an error for
+ * that client, too.
+ */
+function listQuery({ limit, ...rest }: ListRequest): { readonly query: ListQuery; readonly isNothing: boolean } {
+  return limit === 0
+    ? { query: { ...rest, limit: 1 }, isNothing: true }
+    : { query: { ...rest, limit }, isNothing: false };
+}

@@ -1,0 +1,84 @@
+import { InvalidArgumentError } from '../core/errors.js';
+
+/** Where an HTTP server listens and what it accepts of a request. */
+export interface HttpSettings {
+  /** Address to bind, for example `0.0.0.0` or `127.0.0.1`. */
+  readonly host: string;
+  /** 0: any free port, see `address()`. */
+  readonly port: number;
+  /** Longest request target (path and query) in bytes; longer is a 414. Default 8192. */
+  readonly maxUrlBytes?: number;
+  /** Most header lines of a request; more is a 431. Default 64. */
+  readonly maxHeaders?: number;
+  /** Most bytes of all header lines together; more is a 431. Default 16384. */
+  readonly maxHeaderBytes?: number;
+  /** Time a client has to send a whole request, after which it gets a 408. Default 10 000. */
+  readonly requestTimeoutMs?: number;
+  /** Time an unused keep-alive connection stays open. Default 65 000, above the usual 60 s of load balancers. */
+  readonly keepAliveTimeoutMs?: number;
+  /** Time `close` gives requests under way before their connections are cut. Default 10 000. */
+  readonly drainLimitMs?: number;
+}
+
+/** Requests a second that one client address may make; an IPv6 client is its /64. */
+export interface RateLimitSettings {
+  readonly enabled: boolean;
+  /** Default 50: an executor polls once a second and asks a few dozen messages between two polls. */
+  readonly requestsPerSecond?: number;
+}
+
+/** Settings of the query API. */
+export interface ApiSettings extends HttpSettings {
+  /**
+   * Addresses and CIDR ranges whose `X-Forwarded-For` is believed when the client's address is looked for. Default none:
+   * the header is ignored.
+   */
+  readonly trustedProxies?: readonly string[];
+  /** Default: off. `/health` and `/ready` are never limited. */
+  readonly rateLimit?: RateLimitSettings;
+  /** Value of `access-control-allow-origin` on every answer, for explorers in browsers. Default null: no such header. */
+  readonly corsAllowOrigin?: string | null;
+  /** Bytes of rendered records kept for the next request. Default 64 MiB; 0 keeps none. */
+  readonly fragmentCacheBytes?: number;
+}
+
+/** Settings of the admin port. */
+export type AdminSettings = HttpSettings;
+
+/** Requests a second and client address when rate limiting is on and nothing else is said. */
+export const DEFAULT_REQUESTS_PER_SECOND = 50;
+
+/** Bytes of rendered records that are kept when nothing else is said. */
+export const DEFAULT_FRAGMENT_CACHE_BYTES = 64 * 1024 * 1024;
+
+/** `HttpSettings` with every default filled in. */
+export type ResolvedHttpSettings = Required<HttpSettings>;
+
+/** @throws InvalidArgumentError naming the first setting that cannot work. */
+export function resolveHttpSettings(settings: HttpSettings): ResolvedHttpSettings {
+  const resolved = {
+    maxUrlBytes: 8_192,
+    maxHeaders: 64,
+    maxHeaderBytes: 16_384,
+    requestTimeoutMs: 10_000,
+    keepAliveTimeoutMs: 65_000,
+    drainLimitMs: 10_000,
+    ...settings,
+  };
+  for (const name of NUMBERS) {
+    const value = resolved[name];
+    if (!Number.isSafeInteger(value) || value < (name === 'port' ? 0 : 1))
+      throw new InvalidArgumentError(`${name} is ${value}: pass a whole number above 0`);
+  }
+  return resolved;
+}
+
+const NUMBERS = [
+  'port',
+  'maxUrlBytes',
+  'maxHeaders',
+  'maxHeaderBytes',
+  'requestTimeoutMs',
+  'keepAliveTimeoutMs',
+  'drainLimitMs',
+] as const;

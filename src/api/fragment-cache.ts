@@ -1,0 +1,88 @@
+import { LRUCache } from 'lru-cache';
+import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
+import { messageEntryJson, verifierResultJson } from './record-json.js';
+
+/** Renders records to JSON bytes, each once while it stays in the cache. The bytes are shared: never write to them. */
+export interface Fragments {
+  /** `{ verifierResult, metadata }`. */
+  verifierResult(record: StoredVerifierResult): Buffer;
+  /** `{ message, metadata, messageCCVAddresses }`. */
+  message(record: StoredMessage): Buffer;
+}
+
+interface Fragment<T> {
+  readonly of: T;
+  readonly json: Buffer;
+}
+
+/** What an entry costs beside its bytes and its record: the objects around them. */
+const ENTRY_BYTES = 512;
+/** An entry keeps its record alive, whose bytes take at most half of what they take as hex. */
+const RECORD_SHARE = 0.5;
+/** A record above this share of the cache is rendered each time rather than pushing out everything else. */
+const MAX_ENTRY_SHARE = 1 / 64;
+
+/**
+ * Fragments in least recently used order, at most `maxBytes` of them. The key is the position, which every change of a
+ * record renews. Positions can come again in a database that was set back behind our backs, so a hit must also name the
+ * same record at the same time.
+ */
+export function createFragments({ maxBytes }: { readonly maxBytes: number }): Fragments {
+  if (maxBytes < ENTRY_BYTES)
+    return {
+      verifierResult: (record) => Buffer.from(verifierResultJson(record)),
+      message: (record) => Buffer.from(messageEntryJson(record)),
+    };
+  const results = createLru<StoredVerifierResult>((maxBytes * 3) / 4);
+  const messages = createLru<StoredMessage>(maxBytes / 4);
+  return {
+    verifierResult(record) {
+      const key = Number(record.position);
+      const hit = results.get(key);
+      if (hit !== undefined && (hit.of === record || isSameResult(hit.of, record))) return hit.json;
+      const json = Buffer.from(verifierResultJson(record));
+      results.set(key, { of: record, json });
+      return json;
+    },
+    message(record) {
+      const key = Number(record.position);
+      const hit = messages.get(key);
+      if (hit !== undefined && (hit.of === record || isSameMessage(hit.of, record))) return hit.json;
+      const json = Buffer.from(messageEntryJson(record));
+      messages.set(key, { of: record, json });
+      return json;
+    },
+  };
+}
+
+function createLru<T>(maxBytes: number): LRUCache<number, Fragment<T>> {
+  const maxSize = Math.ceil(maxBytes);
+  return new LRUCache({
+    maxSize,
+    maxEntrySize: Math.ceil(maxSize * MAX_ENTRY_SHARE),
+    sizeCalculation: (fragment) => Math.ceil(fragment.json.length * (1 + RECORD_SHARE)) + ENTRY_BYTES,
+  });
+}
+
+function isSameResult(a: StoredVerifierResult, b: StoredVerifierResult): boolean {
+  return (
+    a.position === b.position &&
+    a.ingestionMs === b.ingestionMs &&
+    a.messageId === b.messageId &&
+    a.verifierSourceAddress === b.verifierSourceAddress &&
+    a.verifierDestAddress === b.verifierDestAddress &&
+    a.attestationMs === b.attestationMs &&
+    a.verifierName === b.verifierName &&
+    equalBytes(a.ccvData, b.ccvData)
+  );
+}
+
+function isSameMessage(a: StoredMessage, b: StoredMessage): boolean {
+  return (
+    a.position === b.position && a.ingestionMs === b.ingestionMs && a.messageId === b.messageId && a.status === b.status
+  );
+}
+
+function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}

@@ -1,0 +1,57 @@
+import { AbortedError, ClosedError, IndexerError, InvalidArgumentError } from '../core/errors.js';
+import { CCVDataNotFoundError, CoverageGapError, type Gap, MessageNotFoundError } from '../storage/errors.js';
+
+/** A request that ends in an error answer of its own making: its message is shown to the client as it is. */
+export class HttpError extends IndexerError {
+  readonly status: number;
+  constructor(status: number, message: string) {
+    super('HTTP_ERROR', message, false, { details: { status } });
+    this.status = status;
+  }
+}
+
+/** What a client is told about a failure. */
+export interface ErrorAnswer {
+  readonly status: number;
+  readonly message: string;
+}
+
+/** The error body of every answer that is not a 200 (wire facts, section 7). */
+export function errorBody({ status, message }: ErrorAnswer): string {
+  return JSON.stringify({ success: false, status, message });
+}
+
+/**
+ * What a client may know about `thrown`. Only errors made for the caller show their own text; everything else becomes a
+ * constant one, so that no SQL, host name or stack ever leaves the process. Clients go to another indexer on anything but
+ * 200 and 404, so what can pass is a 503, never an answer with less in it.
+ */
+export function errorAnswer(thrown: unknown, requestId: string): ErrorAnswer {
+  if (thrown instanceof HttpError) return { status: thrown.status, message: thrown.message };
+  if (thrown instanceof InvalidArgumentError) return { status: 400, message: thrown.message };
+  if (thrown instanceof CCVDataNotFoundError || thrown instanceof MessageNotFoundError)
+    return { status: 404, message: 'MessageID not found' };
+  if (thrown instanceof CoverageGapError)
+    return { status: 503, message: `storage cannot answer for ${describeGap(thrown.gap)} now` };
+  if (thrown instanceof ClosedError || thrown instanceof AbortedError)
+    return { status: 503, message: 'the indexer is shutting down' };
+  if (thrown instanceof IndexerError && thrown.retryable) return { status: 503, message: 'storage cannot answer now' };
+  return { status: 500, message: `internal error (request ${requestId})` };
+}
+
+function describeGap(gap: Gap): string {
+  switch (gap.kind) {
+    case 'time':
+      return `ingestion times ${describeMs(gap.startMs)} to ${describeMs(gap.endMs)}`;
+    case 'messageId':
+      return `message ${gap.messageId}`;
+    case 'position':
+      return `changes after position ${gap.afterPosition}`;
+  }
+}
+
+const MAX_DATE_MS = 8.64e15;
+
+function describeMs(ms: number): string {
+  return Math.abs(ms) <= MAX_DATE_MS ? new Date(ms).toISOString() : 'now';
+}

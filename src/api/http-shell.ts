@@ -1,0 +1,219 @@
+import { STATUS_CODES } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
+import type { Common } from '../core/common.js';
+import { IndexerError, toError } from '../core/errors.js';
+import type { ResolvedHttpSettings } from './api-settings.js';
+import { errorAnswer, errorBody, HttpError } from './http-error.js';
+import { createHttpMetrics } from './http-metrics.js';
+import { createRequestIds, REQUEST_ID_HEADER } from './request-id.js';
+
+/** The server could not start to listen: the port is taken, or the address is not this machine's. */
+export class ListenError extends IndexerError {
+  constructor(server: string, host: string, port: number, cause: Error) {
+    super('LISTEN_FAILED', `${server} cannot listen on ${host}:${port}`, false, {
+      cause,
+      details: { server, host, port },
+    });
+  }
+}
+
+/** A running HTTP server. */
+export interface HttpServer {
+  /** For `inject` in tests. */
+  readonly app: FastifyInstance;
+  /** Where it listens, or null before `listen` and after `close`. */
+  address(): { readonly host: string; readonly port: number } | null;
+  /** @throws ListenError */
+  listen(): Promise<void>;
+  /**
+   * Stops accepting connections, lets requests under way finish within the drain limit, closes idle connections at once
+   * and then cuts what is left. Idempotent.
+   */
+  close(): Promise<void>;
+}
+
+/** What makes one server differ from the other. */
+export interface HttpShellOptions {
+  readonly common: Common;
+  /** For logs and errors, for example `query API`. */
+  readonly name: string;
+  readonly settings: ResolvedHttpSettings;
+  readonly trustedProxies?: readonly string[];
+  readonly corsAllowOrigin?: string | null;
+  /** Whether requests count in the HTTP metrics. */
+  readonly metered: boolean;
+  /** Whether a path belongs to some route, so that a wrong method is a 405 and not a 404. */
+  readonly isKnownPath: (path: string) => boolean;
+}
+
+/** How often connections that became idle while draining are closed. */
+const DRAIN_STEP_MS = 25;
+
+/**
+ * A Fastify server with what both of ours share: limits, request ids, error bodies for every failure down to the parser's,
+ * metrics, and a drain. Routes are added to `app` by the caller.
+ */
+export function createHttpShell(options: HttpShellOptions): HttpServer {
+  const { common, name, settings } = options;
+  const app = createFastify(options);
+  addRequestHook(app, options);
+  app.setErrorHandler((error, request, reply) => sendError(common, request, reply, error));
+  app.setNotFoundHandler((request, reply) => sendError(common, request, reply, new HttpError(404, 'not found')));
+  let closing: Promise<void> | undefined;
+
+  async function drain(): Promise<void> {
+    const stopReaping = common.clock.every(DRAIN_STEP_MS, () => app.server.closeIdleConnections());
+    const cancelCut = common.clock.after(settings.drainLimitMs, () => {
+      common.log.warn(
+        { server: name, drainLimitMs: settings.drainLimitMs },
+        'drain limit reached, cutting connections',
+      );
+      app.server.closeAllConnections();
+    });
+    try {
+      await app.close();
+    } finally {
+      stopReaping();
+      cancelCut();
+    }
+  }
+
+  return {
+    app,
+    address() {
+      const bound = app.server.address() as AddressInfo | null;
+      return bound === null ? null : { host: bound.address, port: bound.port };
+    },
+    async listen() {
+      try {
+        await app.listen({ host: settings.host, port: settings.port });
+      } catch (thrown) {
+        throw new ListenError(name, settings.host, settings.port, toError(thrown));
+      }
+    },
+    close() {
+      closing ??= drain();
+      return closing;
+    },
+  };
+}
+
+function createFastify({ common, settings, trustedProxies }: HttpShellOptions): FastifyInstance {
+  const app = fastify({
+    logger: false,
+    genReqId: createRequestIds(common.random),
+    trustProxy: trustedProxies && trustedProxies.length > 0 ? [...trustedProxies] : false,
+    // a request that reaches us while we drain is answered, on a connection that then closes
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    keepAliveTimeout: settings.keepAliveTimeoutMs,
+    requestTimeout: settings.requestTimeoutMs,
+    http: { maxHeaderSize: settings.maxHeaderBytes, headersTimeout: settings.requestTimeoutMs },
+    // a longer parameter is told apart by its own check, which can say what is wrong with it
+    routerOptions: { maxParamLength: settings.maxUrlBytes },
+    frameworkErrors: (error, request, reply) =>
+      sendError(common, request, reply, new HttpError(error.statusCode ?? 400, 'malformed URL')),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket),
+  });
+  // Node drops what is above its own limit without a word: one more than ours lets the hook see it
+  app.server.maxHeadersCount = settings.maxHeaders + 1;
+  return app;
+}
+
+function addRequestHook(app: FastifyInstance, options: HttpShellOptions): void {
+  const { common, settings, isKnownPath, corsAllowOrigin } = options;
+  const observe = createObserver(options);
+
+  app.addHook('onRequest', (request, reply, done) => {
+    observe(request, reply);
+    reply.header(REQUEST_ID_HEADER, request.id);
+    if (corsAllowOrigin) reply.header('access-control-allow-origin', corsAllowOrigin);
+    const refusal = refuse(request, settings, isKnownPath);
+    if (!refusal) return done();
+    if (refusal.status === 405) reply.header('allow', 'GET, HEAD');
+    sendError(common, request, reply, refusal);
+  });
+}
+
+/** What is wrong with a request before anyone looks at its parameters. Bodies are never read. */
+function refuse(
+  request: FastifyRequest,
+  settings: ResolvedHttpSettings,
+  isKnownPath: (path: string) => boolean,
+): HttpError | null {
+  if (request.raw.rawHeaders.length > settings.maxHeaders * 2) return new HttpError(431, 'too many headers');
+  const url = request.raw.url ?? '';
+  if (url.length > settings.maxUrlBytes) return new HttpError(414, `URL longer than ${settings.maxUrlBytes} bytes`);
+  if (!request.is404) return null;
+  const [path = ''] = url.split('?', 1);
+  return isKnownPath(path) ? new HttpError(405, 'method not allowed: use GET') : new HttpError(404, 'not found');
+}
+
+/** Counts, times and (at debug level) logs a request when its connection is done with it, also when the client went away. */
+function createObserver({ common, metered, name }: HttpShellOptions) {
+  const { clock, log } = common;
+  const metrics = metered ? createHttpMetrics(common.metrics) : null;
+  return (request: FastifyRequest, reply: FastifyReply): void => {
+    const startMs = clock.monotonicMs();
+    metrics?.began();
+    reply.raw.once('close', () => {
+      const durationMs = clock.monotonicMs() - startMs;
+      const route = request.routeOptions.url ?? 'unknown';
+      const status = reply.raw.writableFinished ? String(reply.raw.statusCode) : 'aborted';
+      metrics?.ended(request.method, route, status, durationMs);
+      if (log.isLevelEnabled('debug'))
+        log.debug(
+          { server: name, requestId: request.id, method: request.method, url: request.url, status, durationMs },
+          'request answered',
+        );
+    });
+  };
+}
+
+/** Answers with the error body. Failures that are ours are logged with everything that the client is not told. */
+function sendError(common: Common, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
+  const answer = errorAnswer(fromFramework(thrown), request.id);
+  const facts = {
+    err: toError(thrown),
+    requestId: request.id,
+    route: request.routeOptions?.url,
+    status: answer.status,
+  };
+  if (answer.status === 503) {
+    common.log.warn(facts, 'request not answered');
+    reply.header('retry-after', '1');
+  } else if (answer.status >= 500) common.log.error(facts, 'request failed');
+  reply
+    .code(answer.status)
+    .header('content-type', 'application/json')
+    .send(Buffer.from(errorBody(answer)));
+}
+
+/** Fastify's own errors carry a status; their texts speak of Fastify, so the client gets the status's name. */
+function fromFramework(thrown: unknown): unknown {
+  if (thrown instanceof IndexerError || !(thrown instanceof Error) || !('statusCode' in thrown)) return thrown;
+  const { statusCode } = thrown;
+  if (typeof statusCode !== 'number' || statusCode < 400 || statusCode > 499) return thrown;
+  return new HttpError(statusCode, (STATUS_CODES[statusCode] ?? 'bad request').toLowerCase());
+}
+
+/** What the HTTP parser refused never becomes a request: the answer is written to the bare socket. */
+function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? 400;
+  const reason = STATUS_CODES[status] ?? 'Bad Request';
+  const body = errorBody({ status, message: reason.toLowerCase() });
+  socket.end(
+    `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
+      `connection: close\r\n\r\n${body}`,
+  );
+}
+
+const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};

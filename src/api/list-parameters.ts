@@ -1,0 +1,161 @@
+import { z } from 'zod';
+import { InvalidArgumentError } from '../core/errors.js';
+import { parseRfc3339 } from '../protocol/rfc3339.js';
+import { DEFAULT_LIMIT } from '../storage/list-query.js';
+
+/** Most records in one answer; more is a 400. */
+export const MAX_LIMIT = 1_000;
+
+/** Most chain selectors in one filter. */
+export const MAX_SELECTORS = 100;
+
+const MAX_SELECTOR = 2n ** 64n - 1n;
+/** The last instant a Date can hold; later ones mean the same for ingestion times. */
+const MAX_TIME_MS = 8.64e15;
+
+const UNIX_MS = /^-?\d{1,19}$/;
+const WHOLE = /^\d{1,19}$/;
+
+const SELECTORS_ERROR = 'must be chain selectors (0 to 18446744073709551615) separated by commas';
+const selector = z
+  .string()
+  .regex(/^\d{1,20}$/, { error: SELECTORS_ERROR })
+  .refine((digits) => BigInt(digits) <= MAX_SELECTOR, { error: SELECTORS_ERROR })
+  .transform(BigInt);
+const selectors = z.array(selector).max(MAX_SELECTORS, { error: `must be at most ${MAX_SELECTORS} chain selectors` });
+
+/** RFC 3339 or unix milliseconds; a start between two milliseconds is the later one, an end the earlier one. */
+const time = (rounding: 'up' | 'down') =>
+  z.union([z.iso.datetime({ offset: true }), z.string().regex(UNIX_MS)]).transform((text, context) => {
+    const ms = UNIX_MS.test(text) ? Number(text) : parseRfc3339(text, rounding);
+    if (ms === null) {
+      context.addIssue({ code: 'custom', message: TIME_ERROR });
+      return z.NEVER;
+    }
+    return Math.max(-MAX_TIME_MS, Math.min(MAX_TIME_MS, ms));
+  });
+const TIME_ERROR = 'must be RFC 3339 (2026-01-02T03:04:05Z) or unix milliseconds';
+
+const whole = (max: number) => {
+  const error = `must be a whole number from 0 to ${max}`;
+  return z
+    .string()
+    .regex(WHOLE, { error })
+    .transform(Number)
+    .pipe(z.number().int({ error }).min(0, { error }).max(max, { error }));
+};
+
+/** One query parameter: the single source of how it is read and of how it is described. */
+export interface QueryParameter<T> {
+  readonly name: string;
+  readonly description: string;
+  /** Takes the decoded text of the parameter, or for a `list` its comma-separated items. */
+  readonly schema: z.ZodType<T>;
+  readonly kind: 'single' | 'list';
+  /** Which side of `schema` the description shows: what is written, or what it is read as. */
+  readonly shown: 'input' | 'output';
+  readonly default?: number;
+}
+
+const parameter = <T>(definition: QueryParameter<T>): QueryParameter<T> => definition;
+
+/** The parameters of both lists (wire facts, section 7). */
+export const LIST_PARAMETERS = {
+  sourceChainSelectors: parameter({
+    name: 'sourceChainSelectors',
+    description: 'Only these source chains, separated by commas. Absent or empty: all.',
+    schema: selectors,
+    kind: 'list',
+    shown: 'input',
+  }),
+  destChainSelectors: parameter({
+    name: 'destChainSelectors',
+    description: 'Only these destination chains, separated by commas. Absent or empty: all.',
+    schema: selectors,
+    kind: 'list',
+    shown: 'input',
+  }),
+  start: parameter({
+    name: 'start',
+    description: 'First ingestion time, inclusive: RFC 3339 or unix milliseconds. Default 0.',
+    schema: time('up'),
+    kind: 'single',
+    shown: 'input',
+  }),
+  end: parameter({
+    name: 'end',
+    description: 'Last ingestion time, inclusive: RFC 3339 or unix milliseconds. Default: everything stored until now.',
+    schema: time('down'),
+    kind: 'single',
+    shown: 'input',
+  }),
+  limit: parameter({
+    name: 'limit',
+    description: 'Most records in the answer. 0 answers an empty map.',
+    schema: whole(MAX_LIMIT),
+    kind: 'single',
+    shown: 'output',
+    default: DEFAULT_LIMIT,
+  }),
+  offset: parameter({
+    name: 'offset',
+    description: 'Records to skip, in order of ingestion.',
+    schema: whole(Number.MAX_SAFE_INTEGER),
+    kind: 'single',
+    shown: 'output',
+    default: 0,
+  }),
+} as const;
+
+/** A list request, read. Absent fields take the defaults of the storage interface. */
+export interface ListRequest {
+  readonly startMs?: number;
+  readonly endMs?: number;
+  readonly sourceChainSelectors?: readonly bigint[];
+  readonly destChainSelectors?: readonly bigint[];
+  /** 0 is possible here, unlike in a storage query. */
+  readonly limit: number;
+  readonly offset: number;
+}
+
+/** A decoded query string: a repeated parameter is an array. */
+export type QueryString = Readonly<Record<string, string | readonly string[] | undefined>>;
+
+/**
+ * Reads the parameters of a list. An empty value counts as absent, which is what the generated Go client sends for an
+ * empty filter; unknown parameters are ignored; a repeated filter adds its selectors, a repeated anything else is an error.
+ * @throws InvalidArgumentError naming the parameter and what to pass.
+ */
+export function parseListRequest(query: QueryString): ListRequest {
+  const startMs = read(LIST_PARAMETERS.start, query);
+  const endMs = read(LIST_PARAMETERS.end, query);
+  const sourceChainSelectors = read(LIST_PARAMETERS.sourceChainSelectors, query);
+  const destChainSelectors = read(LIST_PARAMETERS.destChainSelectors, query);
+  return {
+    ...(startMs !== undefined && { startMs }),
+    ...(endMs !== undefined && { endMs }),
+    ...(sourceChainSelectors && { sourceChainSelectors }),
+    ...(destChainSelectors && { destChainSelectors }),
+    limit: read(LIST_PARAMETERS.limit, query) ?? DEFAULT_LIMIT,
+    offset: read(LIST_PARAMETERS.offset, query) ?? 0,
+  };
+}
+
+/** The value of one parameter, or undefined when it is absent. */
+export function read<T>(definition: QueryParameter<T>, query: QueryString): T | undefined {
+  const raw = query[definition.name];
+  if (raw === undefined || raw === '') return undefined;
+  if (definition.kind === 'single' && typeof raw !== 'string')
+    throw new InvalidArgumentError(`bad ${definition.name}: must be given once`);
+  const text = typeof raw === 'string' ? raw : raw.join(',');
+  const parsed = definition.schema.safeParse(definition.kind === 'list' ? text.split(',') : mendPlus(text));
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const hint = issue?.code === 'invalid_union' ? TIME_ERROR : issue?.message;
+  throw new InvalidArgumentError(`bad ${definition.name}: ${hint}`);
+}
+
+/** The `+` of an RFC 3339 offset that was not percent-encoded arrives as a space. */
+function mendPlus(text: string): string {
+  return text.replace(/ (?=\d\d:\d\d$)/, '+');
+}

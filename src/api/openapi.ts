@@ -1,0 +1,105 @@
+import { STATUS_CODES } from 'node:http';
+import { z } from 'zod';
+import { errorAnswerSchema, NAMED_SCHEMAS } from './answer-schemas.js';
+import type { QueryParameter } from './list-parameters.js';
+import { ROUTES, type RouteDefinition } from './route-definitions.js';
+
+/** A JSON value under construction. */
+type Json = Record<string, unknown>;
+
+const SCHEMA_PREFIX = '#/components/schemas/';
+
+/** The OpenAPI 3.1 document of the query API, from the definitions that the server itself is built of. */
+export function createOpenApiDocument(version: string): Json {
+  const named = nameSchemas();
+  return {
+    openapi: '3.1.0',
+    jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
+    info: {
+      title: 'CCV indexer query API',
+      version,
+      description:
+        'Cross-chain messages and the verifications that CCVs give them. Integers of format uint64 and uint256 are JSON ' +
+        'numbers with all their digits. An answer covers everything asked for, or it is an error.',
+    },
+    paths: Object.fromEntries(
+      ROUTES.map((route) => [route.path.replace(/:([A-Za-z]+)/, '{$1}'), { get: operation(route, named) }]),
+    ),
+    components: { schemas: named.schemas },
+  };
+}
+
+interface Named {
+  readonly schemas: Json;
+  readonly names: ReadonlyMap<z.ZodType, string>;
+}
+
+function nameSchemas(): Named {
+  const registry = z.registry<{ id: string }>();
+  const names = new Map<z.ZodType, string>();
+  for (const [id, schema] of Object.entries(NAMED_SCHEMAS)) {
+    registry.add(schema, { id });
+    names.set(schema, id);
+  }
+  const { schemas } = z.toJSONSchema(registry, { uri: (id) => `${SCHEMA_PREFIX}${id}` });
+  return {
+    schemas: Object.fromEntries(Object.entries(schemas).map(([id, schema]) => [id, withoutHead(schema)])),
+    names,
+  };
+}
+
+function operation(route: RouteDefinition, named: Named): Json {
+  const parameters = [
+    ...route.pathParameters.map(({ name, description, schema }) => ({
+      name,
+      in: 'path',
+      required: true,
+      description,
+      schema: withoutHead(z.toJSONSchema(schema)),
+    })),
+    ...route.queryParameters.map(queryParameter),
+  ];
+  return {
+    operationId: route.id,
+    summary: route.summary,
+    ...(parameters.length > 0 && { parameters }),
+    responses: {
+      200: { description: 'OK', ...(route.answer && { content: content(route.answer, named) }) },
+      ...Object.fromEntries(
+        route.errors.map((status) => [
+          status,
+          { description: STATUS_CODES[status], content: content(errorAnswerSchema, named) },
+        ]),
+      ),
+    },
+  };
+}
+
+function queryParameter(definition: QueryParameter<unknown>): Json {
+  return {
+    name: definition.name,
+    in: 'query',
+    required: false,
+    description: definition.description,
+    ...(definition.kind === 'list' && { style: 'form', explode: false }),
+    schema: {
+      ...withoutHead(z.toJSONSchema(definition.schema, { io: definition.shown, unrepresentable: 'any' })),
+      ...(definition.default !== undefined && { default: definition.default }),
+    },
+  };
+}
+
+function content(schema: z.ZodType, { names }: Named): Json {
+  const name = names.get(schema);
+  return {
+    'application/json': {
+      schema: name === undefined ? withoutHead(z.toJSONSchema(schema)) : { $ref: `${SCHEMA_PREFIX}${name}` },
+    },
+  };
+}
+
+/** The dialect is said once for the whole document, and a schema's place in it is its id. */
+function withoutHead(schema: object): Json {
+  const { $schema, $id, ...rest } = schema as Json;
+  return rest;
+}
