@@ -1,0 +1,39 @@
+import { afterEach, beforeEach, describe } from 'vitest';
+import { changeCases } from './cases/changes.js';
+import { concurrencyCases } from './cases/concurrency.js';
+import { inputCases } from './cases/input.js';
+import { listCases } from './cases/lists.js';
+import { messageCases } from './cases/messages.js';
+import { reorgCases } from './cases/reorgs.js';
+import { sourceCases } from './cases/sources.js';
+import { writeCases } from './cases/writes.js';
+import type { ContractSubject, Use } from './subject.js';
+
+/**
+ * What every backend and every arrangement of backends does alike: a behaviour that is not in here does not exist.
+ * `open` is called for each test and gives an empty storage.
+ */
+export function storageContract(name: string, open: () => Promise<ContractSubject>): void {
+  describe(`storage contract: ${name}`, () => {
+    let subject: ContractSubject | undefined;
+    beforeEach(async () => {
+      subject = await open();
+    });
+    afterEach(async () => {
+      await subject?.close();
+      subject = undefined;
+    });
+    const use: Use = () => {
+      if (!subject) throw new Error('no storage is open');
+      return subject;
+    };
+    describe('writes', () => writeCases(use));
+    describe('input', () => inputCases(use));
+    describe('lists', () => listCases(use));
+    describe('messages', () => messageCases(use));
+    describe('reorgs', () => reorgCases(use));
+    describe('sources', () => sourceCases(use));
+    describe('changes', () => changeCases(use));
+    describe('concurrency', () => concurrencyCases(use));
+  });
+}
