@@ -1,0 +1,21 @@
+import type { Hex } from '../core/hex.js';
+import { hexToBytes } from '../core/hex.js';
+import { keccak256 } from '../protocol/keccak.js';
+
+/** Tests whether a block's logs bloom contains everything that was looked for: false means surely not. */
+export type BloomTest = (logsBloom: Hex) => boolean;
+
+/**
+ * A test for blooms (Ethereum yellow paper, 4.3.1: of each value's keccak, the first three pairs of bytes modulo 2048 are
+ * bits, counted from the end of the 256 bytes) that reads the hex digits as they are.
+ */
+export function createBloomTest(values: readonly Hex[]): BloomTest {
+  const bits = values.flatMap((value) => {
+    const hash = keccak256(hexToBytes(value));
+    return [0, 4, 8].map((at) => {
+      const bit = Number.parseInt(hash.slice(2 + at, 6 + at), 16) & 2047;
+      return { digit: 2 + 511 - (bit >>> 2), mask: 1 << (bit & 3) };
+    });
+  });
+  return (logsBloom) => bits.every(({ digit, mask }) => (Number.parseInt(logsBloom.charAt(digit), 16) & mask) !== 0);
+}

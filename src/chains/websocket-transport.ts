@@ -1,0 +1,136 @@
+import { type RawData, WebSocket } from 'ws';
+import { AbortedError, toError } from '../core/errors.js';
+import type { TransportOptions } from './http-transport.js';
+import {
+  decodeAnswer,
+  type JsonRpcAnswer,
+  type JsonRpcCall,
+  type JsonRpcTransport,
+  MalformedAnswerError,
+} from './json-rpc-transport.js';
+import {
+  type RpcError,
+  RpcInvalidAnswerError,
+  RpcTimeoutError,
+  RpcTooManyResultsError,
+  RpcUnavailableError,
+} from './rpc-errors.js';
+
+interface Pending {
+  readonly resolve: (answer: JsonRpcAnswer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+/** What `ws` calls a message above `maxPayload`. */
+const TOO_LARGE_CODE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
+
+/**
+ * JSON-RPC over one WebSocket. It connects when first asked and again after it was lost; a lost connection fails every
+ * call that was under way on it. A call that times out closes the connection too: it may be half open.
+ */
+export class WebSocketTransport implements JsonRpcTransport {
+  readonly #options: TransportOptions;
+  readonly #pending = new Map<number, Pending>();
+  #socket: WebSocket | null = null;
+  #opening: Promise<WebSocket> | null = null;
+  #nextId = 1;
+  #closed = false;
+
+  constructor(options: TransportOptions) {
+    this.#options = options;
+  }
+
+  async send(calls: readonly JsonRpcCall[], signal: AbortSignal) {
+    const { clock, timeoutMs, origin } = this.#options;
+    if (signal.aborted) throw new AbortedError('RPC request');
+    let timedOut = false;
+    let stop: (error: Error) => void = () => undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      stop = reject;
+    });
+    const onAbort = () => stop(new AbortedError('RPC request'));
+    const cancelTimer = clock.after(timeoutMs, () => {
+      timedOut = true;
+      stop(new RpcTimeoutError(origin, timeoutMs));
+    });
+    signal.addEventListener('abort', onAbort, { once: true });
+    try {
+      return { answers: await Promise.race([this.#exchange(calls), stopped]), batchRefused: false };
+    } finally {
+      cancelTimer();
+      signal.removeEventListener('abort', onAbort);
+      if (timedOut) this.#socket?.terminate();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#socket?.terminate();
+    this.#fail(new RpcUnavailableError(this.#options.origin, 'the client was closed'));
+  }
+
+  async #exchange(calls: readonly JsonRpcCall[]): Promise<JsonRpcAnswer[]> {
+    const socket = await this.#open();
+    const answers = calls.map(({ method, params }) => {
+      const id = this.#nextId++;
+      const answer = new Promise<JsonRpcAnswer>((resolve, reject) => this.#pending.set(id, { resolve, reject }));
+      socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params }));
+      return answer;
+    });
+    return Promise.all(answers);
+  }
+
+  #open(): Promise<WebSocket> {
+    if (this.#socket?.readyState === WebSocket.OPEN) return Promise.resolve(this.#socket);
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = null;
+    });
+    return this.#opening;
+  }
+
+  #connect(): Promise<WebSocket> {
+    const { url, origin, timeoutMs, maxResponseBytes } = this.#options;
+    if (this.#closed) return Promise.reject(new RpcUnavailableError(origin, 'the client was closed'));
+    // calls on a connection that is only now closing would wait for their time limit
+    this.#fail(new RpcUnavailableError(origin, 'the connection was lost'));
+    const socket = new WebSocket(url, { handshakeTimeout: timeoutMs, maxPayload: maxResponseBytes });
+    this.#socket = socket;
+    let lost: RpcError = new RpcUnavailableError(origin, 'the connection was closed');
+    return new Promise((resolve, reject) => {
+      socket.on('open', () => resolve(socket));
+      socket.on('message', (data) => this.#receive(socket, data));
+      socket.on('error', (cause) => {
+        lost =
+          (cause as { code?: unknown }).code === TOO_LARGE_CODE
+            ? new RpcTooManyResultsError(origin, `the answer is larger than ${maxResponseBytes} bytes`, { cause })
+            : new RpcUnavailableError(origin, 'the connection failed', { cause });
+      });
+      socket.on('close', () => {
+        reject(lost);
+        if (this.#socket === socket) this.#fail(lost);
+      });
+    });
+  }
+
+  #receive(socket: WebSocket, data: RawData): void {
+    try {
+      const answer: unknown = JSON.parse(data.toString());
+      const id = (answer as { readonly id?: unknown } | null)?.id;
+      const pending = typeof id === 'number' ? this.#pending.get(id) : undefined;
+      if (typeof id !== 'number' || !pending) return;
+      this.#pending.delete(id);
+      pending.resolve(decodeAnswer(answer));
+    } catch (thrown) {
+      const cause = toError(thrown);
+      const what = cause instanceof MalformedAnswerError ? cause.message : 'the answer is not JSON';
+      this.#fail(new RpcInvalidAnswerError(this.#options.origin, what, { cause }));
+      socket.terminate();
+    }
+  }
+
+  #fail(error: Error): void {
+    const pending = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const { reject } of pending) reject(error);
+  }
+}
