@@ -129,6 +129,7 @@ export interface CommitteeConfig {
  * What the chain would say of `ccvData`. `valid`: of the committee's tag, and its first `threshold` signatures are of
  * registered signers, strictly ascending (later ones are not looked at, as on chain). `unsupported`: another verifier's
  * tag, for which no check is defined here. `invalid`: everything else, malformed and discovery-only data included.
+ * @throws CommitteeProofError when `messageId` is not 32 bytes.
  */
 export async function verifyCommitteeProof(
   messageId: Hex,
@@ -138,11 +139,12 @@ export async function verifyCommitteeProof(
   if (ccvData.length < TAG_BYTES) return 'invalid';
   const tag = bytesToHex(ccvData.subarray(0, TAG_BYTES));
   if (tag !== committee.tag.toLowerCase()) return tag === DISCOVERY_ONLY_TAG ? 'invalid' : 'unsupported';
+  const digest = committeeDigest(tag, messageId);
   try {
     const { signatures } = parseCommitteeProof(ccvData);
     if (committee.threshold < 1 || signatures.length < committee.threshold) return 'invalid';
     const checked = signatures.slice(0, committee.threshold);
-    return areAscendingMembers(await recoverSigners(committeeDigest(tag, messageId), checked), committee.signers)
+    return areAscendingMembers(await recoverSigners(digest, checked), committee.signers)
       ? 'valid'
       : 'invalid';
   } catch (thrown) {
