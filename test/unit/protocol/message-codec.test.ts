@@ -80,11 +80,14 @@ function encodeFailure(message: Message): MessageEncodeError {
 }
 
 describe('recorded messages', () => {
-  it.each(lane.messages.map((m) => [m.label, m] as const))('decodes and re-encodes %s', (_, { event, decodedMessage }) => {
-    const message = decodeMessage(hexToBytes(event.encodedMessage));
-    expect(message).toEqual(toMessage(decodedMessage));
-    expect(bytesToHex(encodeMessage(message))).toBe(event.encodedMessage);
-  });
+  it.each(lane.messages.map((m) => [m.label, m] as const))(
+    'decodes and re-encodes %s',
+    (_, { event, decodedMessage }) => {
+      const message = decodeMessage(hexToBytes(event.encodedMessage));
+      expect(message).toEqual(toMessage(decodedMessage));
+      expect(bytesToHex(encodeMessage(message))).toBe(event.encodedMessage);
+    },
+  );
 
   it('decodes and re-encodes every vector', () => {
     const whole = vectors.filter((vector) => vector.decoded);
@@ -153,7 +156,11 @@ describe('bytes that are not one whole message', () => {
       const error = decodeFailure(bytes.subarray(0, length));
       expect(error.field, `${length} bytes`).toBe(FIELDS[SAMPLE_ENDS.findIndex((end) => length < end)]);
       expect(error.retryable).toBe(false);
-      expect(error.details).toMatchObject({ field: error.field, expected: expect.any(String), found: expect.any(String) });
+      expect(error.details).toMatchObject({
+        field: error.field,
+        expected: expect.any(String),
+        found: expect.any(String),
+      });
     }
   });
 

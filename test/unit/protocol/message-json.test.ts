@@ -85,7 +85,9 @@ describe('messageJson', () => {
     fc.assert(
       fc.property(messages, (message) => {
         const bytes = encodeMessage(message);
-        expect(Buffer.from(encodeMessage(messageFromJson(parseExactJson(messageJson(bytes))))).equals(bytes)).toBe(true);
+        expect(Buffer.from(encodeMessage(messageFromJson(parseExactJson(messageJson(bytes))))).equals(bytes)).toBe(
+          true,
+        );
       }),
     );
   });
@@ -119,7 +121,12 @@ describe('messageFromJson', () => {
   });
 
   it('takes hex of either case, and numbers as bigint or number', () => {
-    const json: Record<string, unknown> = { ...asJson(full), data: '0xABCDEF', dest_chain_selector: 7, sequence_number: 8n };
+    const json: Record<string, unknown> = {
+      ...asJson(full),
+      data: '0xABCDEF',
+      dest_chain_selector: 7,
+      sequence_number: 8n,
+    };
     expect(messageFromJson(json)).toEqual({ ...full, destChainSelector: 7n, messageNumber: 8n });
   });
 
