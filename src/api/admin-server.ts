@@ -45,7 +45,7 @@ const AFTER: QueryParameter<bigint> = {
   description: 'Position of the last entry of the page before.',
   schema: z
     .string()
-    .regex(/^\d{1,19}$/, { error: 'must be a position' })
+    .regex(/^\d{1,19}$/, { error: 'must be a position', abort: true })
     .transform(BigInt),
   kind: 'single',
   shown: 'input',

@@ -32,7 +32,7 @@ export function errorAnswer(thrown: unknown, requestId: string): ErrorAnswer {
   if (thrown instanceof CCVDataNotFoundError || thrown instanceof MessageNotFoundError)
     return { status: 404, message: 'MessageID not found' };
   if (thrown instanceof CoverageGapError)
-    return { status: 503, message: `storage cannot answer for ${describeGap(thrown.gap)} now` };
+    return { status: 503, message: `storage cannot answer now for ${describeGap(thrown.gap)}` };
   if (thrown instanceof ClosedError || thrown instanceof AbortedError)
     return { status: 503, message: 'the indexer is shutting down' };
   if (thrown instanceof IndexerError && thrown.retryable) return { status: 503, message: 'storage cannot answer now' };

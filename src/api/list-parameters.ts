@@ -19,7 +19,7 @@ const WHOLE = /^\d{1,19}$/;
 const SELECTORS_ERROR = 'must be chain selectors (0 to 18446744073709551615) separated by commas';
 const selector = z
   .string()
-  .regex(/^\d{1,20}$/, { error: SELECTORS_ERROR })
+  .regex(/^\d{1,20}$/, { error: SELECTORS_ERROR, abort: true })
   .refine((digits) => BigInt(digits) <= MAX_SELECTOR, { error: SELECTORS_ERROR })
   .transform(BigInt);
 const selectors = z.array(selector).max(MAX_SELECTORS, { error: `must be at most ${MAX_SELECTORS} chain selectors` });
@@ -40,7 +40,7 @@ const whole = (max: number) => {
   const error = `must be a whole number from 0 to ${max}`;
   return z
     .string()
-    .regex(WHOLE, { error })
+    .regex(WHOLE, { error, abort: true })
     .transform(Number)
     .pipe(z.number().int({ error }).min(0, { error }).max(max, { error }));
 };
