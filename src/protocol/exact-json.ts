@@ -11,12 +11,6 @@ export class JsonSyntaxError extends IndexerError {
 const MIN_UNSAFE_DIGITS = 16;
 
 /**
- * A whole integer of 16 digits or more that ends a JSON value. One in front of a colon is left alone, so that `JSON.parse`
- * sees a number where a key should be.
- */
-const LONG_INTEGER = /(?<![\d.eE+-])-?[1-9]\d{15,}(?=[ \t\n\r]*(?:[,\]}]|$))/g;
-
-/**
  * Put before the digits of a long integer, in a string in its place, and once more before a string value that begins
  * with it already: so no text can pass for an integer. In Latin-1, to keep the text a one-byte string.
  */
@@ -24,6 +18,9 @@ const MARKER = '\u0080';
 const MARKER_CODE = 0x80;
 const ESCAPED_MARKER = '\\u0080';
 
+const PARTS_OF_NUMBERS = '0123456789.eE+-';
+const WHITESPACE = ' \t\n\r';
+const VALUE_ENDS = ',]}';
 const COLON = /[ \t\n\r]*:/y;
 const BACKSLASH = 0x5c;
 
@@ -70,13 +67,12 @@ function markLongIntegers(text: string): string | null {
   for (let gap = 0; ; ) {
     const open = text.indexOf('"', gap);
     const gapEnd = open === -1 ? text.length : open;
-    if (gapEnd - gap >= MIN_UNSAFE_DIGITS) {
-      for (const match of text.slice(gap, gapEnd).matchAll(LONG_INTEGER)) {
-        const start = gap + match.index;
-        out += `${text.slice(copied, start)}"${MARKER}${match[0]}"`;
-        copied = start + match[0].length;
-        found = true;
-      }
+    for (let digits = longDigits(text, gap, gapEnd); digits !== null; digits = longDigits(text, digits.end, gapEnd)) {
+      const start = integerStart(text, digits, gapEnd);
+      if (start === -1) continue;
+      out += `${text.slice(copied, start)}"${MARKER}${text.slice(start, digits.end)}"`;
+      copied = digits.end;
+      found = true;
     }
     if (open === -1) return found ? out + text.slice(copied) : null;
     const close = closingQuote(text, open + 1);
@@ -87,6 +83,39 @@ function markLongIntegers(text: string): string | null {
     }
     gap = close + 1;
   }
+}
+
+interface Digits {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** The first run of 16 digits or more in a part of the text. A loop, because a regular expression's stack has an end. */
+function longDigits(text: string, from: number, to: number): Digits | null {
+  for (let start = from; to - start >= MIN_UNSAFE_DIGITS; start++) {
+    if (!isDigit(text.charCodeAt(start))) continue;
+    let end = start + 1;
+    while (end < to && isDigit(text.charCodeAt(end))) end++;
+    if (end - start >= MIN_UNSAFE_DIGITS) return { start, end };
+    start = end;
+  }
+  return null;
+}
+
+/**
+ * Where the integer of these digits starts, its sign included; -1 when they are part of another number, or no value:
+ * in front of a colon they stay, so that `JSON.parse` sees a number where a key should be.
+ */
+function integerStart(text: string, digits: Digits, gapEnd: number): number {
+  const start = text[digits.start - 1] === '-' ? digits.start - 1 : digits.start;
+  if (text[digits.start] === '0' || PARTS_OF_NUMBERS.includes(text[start - 1] ?? ' ')) return -1;
+  let next = digits.end;
+  while (next < gapEnd && WHITESPACE.includes(text[next] ?? '')) next++;
+  return next === gapEnd || VALUE_ENDS.includes(text[next] ?? '') ? start : -1;
+}
+
+function isDigit(code: number): boolean {
+  return code >= 0x30 && code <= 0x39;
 }
 
 /** Index of the first quote at or after `from` that an even number of backslashes precedes; -1 without one. */

@@ -34,7 +34,8 @@ export function parseRfc3339(text: string, rounding: 'down' | 'up' = 'down'): nu
   // setUTCFullYear, because Date.UTC takes the years 0 to 99 for 1900 to 1999
   const date = new Date(0);
   date.setUTCFullYear(year, month - 1, day);
-  if (date.getUTCMonth() !== month - 1 || date.getUTCDate() !== day) return null;
+  // a day that its month does not have lands in another month
+  if (date.getUTCMonth() !== month - 1) return null;
   date.setUTCHours(hour, minute, second);
   const offsetMs = (offsetHour * 60 + offsetMinute) * MINUTE_MS * (parts['sign'] === '-' ? -1 : 1);
   return date.getTime() - offsetMs + fractionMs(parts['fraction'] ?? '', rounding);

@@ -202,6 +202,10 @@ describe('parseExactJson', () => {
     expect(Object.getPrototypeOf(direct)).toBe(Object.prototype);
   });
 
+  it('refuses a bad number of any length as what it is', () => {
+    expect(() => parseExactJson(`${'1'.repeat(30_000_000)}x`)).toThrow(JsonSyntaxError);
+  });
+
   it('survives any depth that JSON.parse survives', () => {
     const depth = 50_000;
     const text = `${'['.repeat(depth)}12345678901234567890${']'.repeat(depth)}`;

@@ -143,6 +143,11 @@ describe('messageFromJson', () => {
     expect(failure).toThrow(MessageJsonError);
   });
 
+  it('keeps the error short for an integer of any size', () => {
+    const json = { ...asJson(full), sequence_number: 10n ** 100_000n };
+    expect(() => messageFromJson(json)).toThrow(/^.{1,120}$/);
+  });
+
   it('refuses a length for a token transfer that is not there', () => {
     expect(() => messageFromJson({ ...asJson(empty), token_transfer_length: 39 })).toThrow(
       expect.objectContaining({ path: 'message.token_transfer_length' }),
