@@ -1,0 +1,119 @@
+import type { Coverage } from '../storage/coverage.js';
+import {
+  admitsLookups,
+  admittedInterval,
+  type Interval,
+  intersect,
+  type ReadCondition,
+} from '../storage/read-conditions.js';
+import type { Storage } from '../storage/storage.js';
+import type { Follower } from './follower.js';
+import type { ReadFloor } from './read-floor.js';
+
+/** How far from the reader a backend is; part of what metrics say about a query. */
+export type Tier = 'hot' | 'warm' | 'cold';
+
+/** A backend of a Sink with everything decided. */
+export interface Backend {
+  readonly name: string;
+  /** Position in the configured order. */
+  readonly index: number;
+  /** Metered. */
+  readonly storage: Storage;
+  readonly condition: ReadCondition;
+  readonly required: boolean;
+  readonly tier: Tier;
+  /** Null for the leader. */
+  readonly follower: Follower | null;
+}
+
+/** Why a backend is not used for some time, besides its condition and coverage. */
+export type Limit = 'behind' | 'stale' | 'starting';
+
+/** What a backend can be asked at one moment, for one query. */
+export interface Candidate {
+  readonly backend: Backend;
+  readonly coverage: Coverage;
+  /** What the condition admits. */
+  readonly admitted: Interval | null;
+  /** What can be asked: admitted, covered, and not held back by `limit`. */
+  readonly usable: Interval | null;
+  /** Everything ever ingested up to this time is in the backend's state, unix ms. */
+  readonly closedMs: number;
+  readonly limit: Limit | null;
+}
+
+/** What the candidates of one query are measured against. */
+export interface Moment {
+  readonly nowMs: number;
+  readonly floor: ReadFloor;
+  /** A follower that has not come this far is not asked at all. */
+  readonly minPosition: bigint;
+  /** For how long a durable follower counts as current after its leader had nothing more for it. */
+  readonly maxStalenessMs: number;
+}
+
+/** What `backend` can be asked at `moment`. */
+export function candidateOf(backend: Backend, moment: Moment): Candidate {
+  const coverage = backend.storage.coverage();
+  const admitted = admittedInterval(backend.condition, moment.nowMs);
+  const { follower } = backend;
+  // the leader reads the present, so what anyone knows to be closed is closed for it
+  if (follower === null)
+    return {
+      backend,
+      coverage,
+      admitted,
+      usable: usable(admitted, coverage.afterMs, coverage.throughMs),
+      closedMs: moment.floor.closedMs,
+      limit: null,
+    };
+  const limit = limitOf(backend, follower, coverage, moment);
+  const closedMs = Number.isFinite(coverage.throughMs) ? coverage.throughMs : follower.progress.closedMs;
+  const throughMs = limit === null ? coverage.throughMs : Math.min(coverage.throughMs, closedMs);
+  const isOut = limit === 'starting' || coverage.throughPosition < moment.minPosition;
+  return {
+    backend,
+    coverage,
+    admitted,
+    usable: isOut ? null : usable(admitted, coverage.afterMs, throughMs),
+    closedMs,
+    limit: isOut && limit === null ? 'behind' : limit,
+  };
+}
+
+/**
+ * Whether a follower may be asked for everything known about one id; whether it is complete for that id is then its
+ * own answer. The leader always may.
+ */
+export function mayLookUp(backend: Backend, moment: Omit<Moment, 'minPosition'>): boolean {
+  const { follower } = backend;
+  if (follower === null) return true;
+  return follower.progress.isPlaced && limitOf(backend, follower, backend.storage.coverage(), moment) === null;
+}
+
+/** Whether the backend's condition lets lookups by id through. */
+export function isReadable(backend: Backend): boolean {
+  return admitsLookups(backend.condition);
+}
+
+function limitOf(
+  backend: Backend,
+  follower: Follower,
+  coverage: Coverage,
+  moment: Omit<Moment, 'minPosition'>,
+): Limit | null {
+  if (!follower.progress.isPlaced) return 'starting';
+  // an answer from before what a reader has already seen would take something back
+  if (coverage.throughPosition < moment.floor.position) return 'behind';
+  const speaksForNow = coverage.throughMs === Number.POSITIVE_INFINITY;
+  // memory minds its own staleness; a database does not know that it is only following
+  if (!backend.storage.durable) return speaksForNow ? null : 'stale';
+  if (speaksForNow && moment.nowMs - follower.progress.confirmedMs > moment.maxStalenessMs) return 'stale';
+  return null;
+}
+
+function usable(admitted: Interval | null, afterMs: number, throughMs: number): Interval | null {
+  if (admitted === null || throughMs <= afterMs) return null;
+  return intersect(admitted, { fromMs: afterMs + 1, toMs: throughMs });
+}

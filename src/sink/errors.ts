@@ -1,0 +1,79 @@
+import { IndexerError, toError } from '../core/errors.js';
+
+/** A backend that did not do its part of a write, and why. */
+export interface BackendFailure {
+  readonly backend: string;
+  readonly error: Error;
+}
+
+/**
+ * A write through the Sink that must not be taken as done: the leader or another required backend failed. When
+ * `committed` is true the leader holds the records and following goes on repairing the others; when false the leader
+ * did not confirm them. Sending the batch again is safe either way: what is stored already is a duplicate.
+ * `retryable` is what the causes say.
+ */
+export class SinkWriteError extends IndexerError {
+  readonly failed: readonly BackendFailure[];
+  readonly succeeded: readonly string[];
+  readonly committed: boolean;
+
+  constructor(parts: {
+    readonly failed: readonly BackendFailure[];
+    readonly succeeded: readonly string[];
+    readonly committed: boolean;
+  }) {
+    const names = parts.failed.map(({ backend }) => backend);
+    super(
+      'SINK_WRITE_FAILED',
+      parts.committed
+        ? `the write is committed but not acknowledged: ${names.join(', ')} required and failing, repair goes on`
+        : `the write failed in ${names.join(', ')} and is not acknowledged`,
+      parts.failed.every(({ error }) => error instanceof IndexerError && error.retryable),
+      {
+        cause: parts.failed[0]?.error,
+        details: {
+          failed: parts.failed.map(({ backend, error }) => ({ backend, code: codeOf(error) })),
+          succeeded: parts.succeeded,
+          committed: parts.committed,
+        },
+      },
+    );
+    this.failed = parts.failed;
+    this.succeeded = parts.succeeded;
+    this.committed = parts.committed;
+  }
+}
+
+/**
+ * A durable backend that should follow holds commits that the leader does not have: the two were configured the wrong
+ * way round, or swapped before the new one had caught up. Writing on would give the same positions to different
+ * records, so the Sink refuses writes until the leader holds them.
+ */
+export class FollowerAheadError extends IndexerError {
+  constructor(follower: string, throughPosition: bigint, leader: string, headPosition: bigint) {
+    super(
+      'FOLLOWER_AHEAD',
+      `storage ${follower} stands at position ${throughPosition}, its leader ${leader} only at ${headPosition}: ` +
+        `put ${follower} first until ${leader} has caught up`,
+      false,
+      {
+        details: {
+          follower,
+          leader,
+          throughPosition: String(throughPosition),
+          headPosition: String(headPosition),
+        },
+      },
+    );
+  }
+}
+
+/** The error's stable code for metrics and logs. */
+export function codeOf(thrown: unknown): string {
+  return thrown instanceof IndexerError ? thrown.code : 'UNKNOWN';
+}
+
+/** What a status page may show of an error. */
+export function summarize(thrown: unknown): { readonly code: string; readonly message: string } {
+  return { code: codeOf(thrown), message: toError(thrown).message };
+}

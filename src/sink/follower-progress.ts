@@ -1,0 +1,55 @@
+import type { ChangeSet } from '../storage/batch.js';
+
+/**
+ * How far a follower has come. `closedMs` and `confirmedMs` move only on whole sets (`throughPosition` =
+ * `headPosition`): a partial set can lack records that changed again later.
+ */
+export class FollowerProgress {
+  #isPlaced = false;
+  #closedMs = -1;
+  #confirmedMs = Number.NEGATIVE_INFINITY;
+  #leaderPosition = 0n;
+
+  /** False until the follower stands at its boundary: before that its coverage is that of a store that follows nobody. */
+  get isPlaced(): boolean {
+    return this.#isPlaced;
+  }
+  /** It holds every record with an ingestion time up to and including this (unix ms), above its coverage's start. */
+  get closedMs(): number {
+    return this.#closedMs;
+  }
+  /** It was known to lack nothing at this time, unix ms; `-Infinity` = never yet. */
+  get confirmedMs(): number {
+    return this.#confirmedMs;
+  }
+  /** The last position that the leader is known to have. */
+  get leaderPosition(): bigint {
+    return this.#leaderPosition;
+  }
+
+  /** The leader stands at `position` at least. */
+  know(position: bigint): void {
+    if (position > this.#leaderPosition) this.#leaderPosition = position;
+  }
+
+  /** `set` is applied. Returns true when the follower lacked nothing then. */
+  took(set: ChangeSet): boolean {
+    this.know(set.headPosition);
+    if (set.throughPosition < set.headPosition) return false;
+    if (set.headMs > this.#closedMs) this.#closedMs = set.headMs;
+    if (set.readMs > this.#confirmedMs) this.#confirmedMs = set.readMs;
+    return true;
+  }
+
+  /** The follower stands at a boundary and has taken nothing above it. */
+  placed(): void {
+    this.#isPlaced = true;
+    this.#closedMs = -1;
+  }
+
+  /** What it holds is worth nothing: it has to be placed anew. */
+  displaced(): void {
+    this.#isPlaced = false;
+    this.#closedMs = -1;
+  }
+}

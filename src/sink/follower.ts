@@ -1,0 +1,309 @@
+import { type Backoff, backoffMs } from '../core/backoff.js';
+import type { Common } from '../core/common.js';
+import { assertNever, ClosedError, toError } from '../core/errors.js';
+import type { ChangeSet } from '../storage/batch.js';
+import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
+import { blame, type Failure, failureOf } from './blame.js';
+import { CommitQueue } from './commit-queue.js';
+import { FollowerProgress } from './follower-progress.js';
+import { LeaderPages } from './leader-pages.js';
+import { BEGINNING } from './start-boundary.js';
+import { Waiters } from './waiters.js';
+
+const MAX_QUEUED_CHANGES = 10_000;
+
+/** What a follower is doing; see `Follower`. */
+export type FollowerState = 'starting' | 'catching-up' | 'current' | 'failing' | 'closed';
+
+/** How a follower works; times in milliseconds. */
+export interface FollowerOptions {
+  /** Asks the leader for news when nothing came for this long. */
+  readonly heartbeatMs: number;
+  /** Changes read from the leader at once. */
+  readonly pageSize: number;
+  /** Between attempts after a failure. */
+  readonly retry: Backoff;
+}
+
+/** What a follower tells its owner; the calls must return quickly and not throw. */
+export interface FollowerEvents {
+  /** The follower did not take a commit of the leader: it is behind until it has healed. */
+  onMissed(error: Error, throughPosition: bigint): void;
+  /** It holds everything again. */
+  onHealed(): void;
+  /** It took changes, or was told that there are none. */
+  onProgress(): void;
+}
+
+/**
+ * Keeps one backend equal to the leader.
+ *
+ * ```
+ * starting ────── placed at its boundary ──────────────────▶ catching-up
+ * catching-up ─── reached the leader's head ───────────────▶ current
+ * current ─────── commit that continues where it stands ───▶ current   (no read: the event carries the changes)
+ * current ─────── gap, 'advanced', heartbeat, confirm() ───▶ current   (reads the rest of the leader's changes)
+ * any ─────────── an error of leader or follower ──────────▶ failing
+ * failing ─────── backoff over, or a write needs it ───────▶ catching-up
+ * any ─────────── close() ─────────────────────────────────▶ closed
+ * ```
+ *
+ * Invariants: one attempt runs at a time. Changes are applied in position order without gaps.
+ */
+export class Follower {
+  readonly progress = new FollowerProgress();
+  readonly #storage: Storage;
+  readonly #common: Common;
+  readonly #options: FollowerOptions;
+  readonly #events: FollowerEvents;
+  readonly #pages: LeaderPages;
+  readonly #queue = new CommitQueue(MAX_QUEUED_CHANGES);
+  readonly #waiters = new Waiters();
+
+  #state: FollowerState = 'starting';
+  #failure: Failure | null = null;
+  #failures = 0;
+  /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
+  #readsWanted = 0;
+  #readsDone = 0;
+  #hadContact = false;
+  /** Cleared in the same turn in which an attempt finds nothing more to do, so that no request is lost in between. */
+  #isRunning = false;
+  #attempt: Promise<void> = Promise.resolve();
+  #cancelRetry: (() => void) | null = null;
+  #cancelHeartbeat: (() => void) | null = null;
+
+  constructor(parts: {
+    readonly leader: Storage;
+    readonly storage: Storage;
+    readonly common: Common;
+    readonly options: FollowerOptions;
+    readonly events: FollowerEvents;
+  }) {
+    this.#storage = parts.storage;
+    this.#common = parts.common;
+    this.#options = parts.options;
+    this.#events = parts.events;
+    this.#pages = new LeaderPages({
+      leader: parts.leader,
+      follower: parts.storage,
+      progress: this.progress,
+      pageSize: parts.options.pageSize,
+    });
+  }
+
+  get state(): FollowerState {
+    return this.#state;
+  }
+  /** The error that it failed with, until it has healed. */
+  get lastError(): Error | null {
+    return this.#failure?.error ?? null;
+  }
+  /** Every change up to this position is applied. */
+  get throughPosition(): bigint {
+    return this.#storage.coverage().throughPosition;
+  }
+  /** How many positions the leader is known to be ahead. */
+  get lagPositions(): bigint {
+    const behind = this.progress.leaderPosition - this.throughPosition;
+    return behind > 0n ? behind : 0n;
+  }
+  /** For how long it has been behind as far as it knows, 0 when it holds all it knows of; `Infinity` = never was whole. */
+  get lagMs(): number {
+    if (this.#state === 'current' && this.lagPositions === 0n) return 0;
+    return Math.max(0, this.#common.clock.nowMs() - this.progress.confirmedMs);
+  }
+
+  /** Begins to follow. */
+  start(): void {
+    // Without this an empty windowed store would speak as if it were complete from the beginning.
+    if (isWindowed(this.#storage) && this.throughPosition === 0n) this.#storage.rebase(BEGINNING);
+    const { clock } = this.#common;
+    const { heartbeatMs } = this.#options;
+    this.#cancelHeartbeat = clock.every(Math.max(1, Math.floor(heartbeatMs / 2)), () => {
+      if (this.#state === 'current' && clock.nowMs() - this.progress.confirmedMs >= heartbeatMs) this.requestRead();
+    });
+    this.requestRead();
+  }
+
+  /** Takes an event of the leader. Events come in position order. */
+  hear(event: AdvanceEvent): void {
+    if (this.#isClosed()) return;
+    switch (event.kind) {
+      case 'committed':
+        this.progress.know(event.changes.throughPosition);
+        this.#hearCommit(event.changes);
+        return;
+      case 'advanced':
+        this.progress.know(event.throughPosition);
+        if (event.throughPosition > this.throughPosition && this.#failure?.of !== 'follower') this.requestRead();
+        return;
+      default:
+        assertNever(event, 'advance event');
+    }
+  }
+
+  /** Asks for what the leader has beyond where this stands. */
+  requestRead(): void {
+    this.#readsWanted += 1;
+    this.#run();
+  }
+
+  /**
+   * Resolves when everything up to `position` is applied. A failing follower is tried again at once.
+   * @throws the error of the attempt that failed before that.
+   */
+  async holds(position: bigint): Promise<void> {
+    this.#checkOpen();
+    if (this.throughPosition >= position) return;
+    const held = this.#waiters.until(() => this.throughPosition >= position);
+    if (!this.#isRunning) this.requestRead();
+    await held;
+  }
+
+  /**
+   * Resolves when everything that the leader had when this was called is applied.
+   * @throws the error of the attempt that failed before that.
+   */
+  async confirm(): Promise<void> {
+    this.#checkOpen();
+    const wanted = this.#readsWanted + 1;
+    const confirmed = this.#waiters.until(() => this.#readsDone >= wanted);
+    this.requestRead();
+    await confirmed;
+  }
+
+  /** Resolves once the leader's head was compared with where this stands, or an attempt to do so failed. */
+  async contact(): Promise<void> {
+    if (this.#hadContact) return;
+    await this.#waiters.until(() => this.#hadContact).catch(() => undefined);
+  }
+
+  /** Stops following; an attempt under way is awaited. */
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    this.#cancelHeartbeat?.();
+    this.#cancelRetry?.();
+    this.#queue.clear();
+    this.#waiters.fail(new ClosedError(`follower ${this.#storage.name}`));
+    await this.#attempt;
+  }
+
+  #hearCommit(set: ChangeSet): void {
+    if (this.#failure?.of === 'follower') {
+      this.#events.onMissed(this.#failure.error, set.throughPosition);
+      return;
+    }
+    this.#queue.add(set);
+    if (this.#isRunning) return;
+    const next = this.#state === 'current' ? this.#queue.takeNext(this.throughPosition) : null;
+    if (next) this.#takeNow(next);
+    else if (!this.#queue.isEmpty) this.requestRead();
+  }
+
+  /** An in-process backend has the changes when this returns: the writer's promise then resolves after it. */
+  #takeNow(set: ChangeSet): void {
+    const applied = this.#storage.apply(set);
+    if (this.throughPosition >= set.throughPosition) {
+      this.#took(set);
+      applied.catch((thrown: unknown) => this.#fail({ of: 'follower', error: toError(thrown) }));
+    } else this.#run(applied.then(() => this.#took(set)).catch(blame('follower')));
+  }
+
+  /** Runs attempts, one at a time, for as long as there is something to do; `first` is work already begun. */
+  #run(first?: Promise<void>): void {
+    if (this.#isRunning || this.#isClosed()) return;
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    this.#isRunning = true;
+    this.#attempt = this.#runAll(first);
+  }
+
+  async #runAll(first: Promise<void> | undefined): Promise<void> {
+    try {
+      await first;
+      while (!this.#isClosed()) {
+        if (this.progress.isPlaced) await this.#drainQueue();
+        if (this.#readsDone >= this.#readsWanted && this.#queue.isEmpty) return;
+        await this.#readToHead();
+      }
+    } catch (thrown) {
+      this.#fail(failureOf(thrown));
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  async #drainQueue(): Promise<void> {
+    while (!this.#isClosed()) {
+      const next = this.#queue.takeNext(this.throughPosition);
+      if (next === null) return;
+      await this.#apply(next);
+    }
+  }
+
+  async #readToHead(): Promise<void> {
+    if (this.#state !== 'current') this.#state = 'catching-up';
+    await this.#pages.place();
+    for (let page = 0; !this.#isClosed(); page += 1) {
+      const serves = this.#readsWanted;
+      const set = await this.#pages.next();
+      this.#contacted();
+      const isLast = set.throughPosition >= set.headPosition;
+      if (page === 0 && !isLast && (await this.#pages.jumpAhead())) continue;
+      await this.#apply(set);
+      if (isLast) {
+        this.#readsDone = serves;
+        this.#waiters.settle();
+        return;
+      }
+    }
+  }
+
+  async #apply(set: ChangeSet): Promise<void> {
+    await this.#storage.apply(set);
+    this.#took(set);
+  }
+
+  #took(set: ChangeSet): void {
+    if (this.progress.took(set) && !this.#isClosed()) {
+      this.#state = 'current';
+      const healed = this.#failure !== null;
+      this.#failure = null;
+      this.#failures = 0;
+      if (healed) this.#events.onHealed();
+    }
+    this.#waiters.settle();
+    this.#events.onProgress();
+  }
+
+  #contacted(): void {
+    if (this.#hadContact) return;
+    this.#hadContact = true;
+    this.#waiters.settle();
+  }
+
+  #fail(failure: Failure): void {
+    if (this.#isClosed()) return;
+    const wasFailing = this.#failure?.of === 'follower';
+    this.#state = 'failing';
+    this.#failure = failure;
+    this.#queue.clear();
+    this.#hadContact = true;
+    const delayMs = backoffMs(this.#options.retry, this.#failures, this.#common.random);
+    this.#failures += 1;
+    if (failure.of === 'follower' && !wasFailing) this.#events.onMissed(failure.error, this.progress.leaderPosition);
+    this.#waiters.fail(failure.error);
+    this.#events.onProgress();
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#common.clock.after(delayMs, () => this.requestRead());
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed()) throw new ClosedError(`follower ${this.#storage.name}`);
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+}

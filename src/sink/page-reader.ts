@@ -1,0 +1,126 @@
+import { CoverageGapError } from '../storage/errors.js';
+import type { ResolvedListQuery, ResolvedRange } from '../storage/list-query.js';
+import { encodeCursor } from '../storage/order.js';
+import type { AsOf, CountQuery, ListQuery } from '../storage/storage.js';
+import type { ListKind } from './list-kind.js';
+import { type Part, withoutSuperseded } from './merge.js';
+import type { Slice } from './slice-walk.js';
+
+/** Visits the slices of a planned range in order; see `walkSlices`. */
+export type Walk = (visit: (slice: Slice) => Promise<boolean>) => Promise<void>;
+
+/** One attempt at an answer: its parts say whether it may be given. */
+export interface Attempt<V> {
+  readonly value: V;
+  readonly parts: readonly Part[];
+  /** A record was in two slices: it moved, or the backends disagree. */
+  readonly hadSuperseded: boolean;
+}
+
+/** A page as far as one attempt knows it. */
+export interface AttemptedPage<T> {
+  readonly items: readonly T[];
+  readonly nextCursor: string | null;
+}
+
+/** Puts a page together: limit, offset and cursor count over the slices as if they were one list. */
+export async function readPage<T extends { readonly position: bigint }>(
+  kind: ListKind<T>,
+  query: ResolvedListQuery,
+  walk: Walk,
+): Promise<Attempt<AttemptedPage<T>>> {
+  const parts: Part[] = [];
+  let items: readonly T[] = [];
+  let offset = query.offset;
+  let hasMore = false;
+  const isFull = () => items.length >= query.limit;
+
+  const visit = async (slice: Slice): Promise<boolean> => {
+    const limit = isFull() ? 1 : query.limit - items.length;
+    const read = await readSlice(kind, slice, query, { limit, offset });
+    for (const asOf of read.asOfs) parts.push(partOf(slice, asOf, read.items.length > 0 || read.skipped > 0));
+    offset -= read.skipped;
+    // beyond a full page only whether anything is left
+    if (isFull()) hasMore = read.items.length > 0;
+    else {
+      items = items.length === 0 ? read.items : items.concat(read.items);
+      hasMore = isFull() && read.hasMore;
+    }
+    return !hasMore;
+  };
+  try {
+    await walk(visit);
+  } catch (thrown) {
+    // the page is whole; whoever goes on from it will be told of the gap
+    if (!(thrown instanceof CoverageGapError && isFull())) throw thrown;
+    hasMore = true;
+  }
+  const kept = parts.length > 1 ? withoutSuperseded(items, kind.identityOf) : items;
+  const last = items.at(-1);
+  return {
+    value: { items: kept, nextCursor: hasMore && last !== undefined ? encodeCursor(kind.keyOf(last)) : null },
+    parts,
+    hadSuperseded: kept.length < items.length,
+  };
+}
+
+/** Adds up the slices. */
+export async function readCount<T>(kind: ListKind<T>, range: ResolvedRange, walk: Walk): Promise<Attempt<number>> {
+  const parts: Part[] = [];
+  let total = 0;
+  await walk(async (slice) => {
+    const { count, asOf } = await kind.count(slice.candidate.backend.storage, rangeOf(slice, range));
+    parts.push(partOf(slice, asOf, count > 0));
+    total += count;
+    return true;
+  });
+  return { value: total, parts, hadSuperseded: false };
+}
+
+interface SliceRead<T> {
+  readonly items: readonly T[];
+  /** Records of the slice that the offset passed over. */
+  readonly skipped: number;
+  readonly hasMore: boolean;
+  readonly asOfs: readonly AsOf[];
+}
+
+async function readSlice<T>(
+  kind: ListKind<T>,
+  slice: Slice,
+  query: ResolvedListQuery,
+  want: { readonly limit: number; readonly offset: number },
+): Promise<SliceRead<T>> {
+  const { storage } = slice.candidate.backend;
+  const range = rangeOf(slice, query);
+  const asOfs: AsOf[] = [];
+  let items: readonly T[] = [];
+  // only the first slice begins where the cursor points
+  let cursor = query.after !== null && slice.startMs <= query.after.ingestionMs ? encodeCursor(query.after) : null;
+  let offset = want.offset;
+  do {
+    const from = cursor === null ? { offset } : { cursor };
+    const page = await kind.query(storage, { ...range, limit: want.limit - items.length, ...from });
+    items = items.length === 0 ? page.items : items.concat(page.items);
+    asOfs.push(page.asOf);
+    cursor = page.nextCursor;
+    offset = 0;
+  } while (cursor !== null && items.length < want.limit);
+  if (items.length > 0 || want.offset === 0)
+    return { items, skipped: items.length > 0 ? want.offset : 0, hasMore: cursor !== null, asOfs };
+  const { count, asOf } = await kind.count(storage, range);
+  return { items, skipped: Math.min(count, want.offset), hasMore: false, asOfs: [...asOfs, asOf] };
+}
+
+function rangeOf(slice: Slice, range: ResolvedRange): CountQuery & ListQuery {
+  return {
+    startMs: slice.startMs,
+    endMs: slice.endMs,
+    ...(range.sourceChainSelectors === null ? {} : { sourceChainSelectors: range.sourceChainSelectors }),
+    ...(range.destChainSelectors === null ? {} : { destChainSelectors: range.destChainSelectors }),
+  };
+}
+
+function partOf(slice: Slice, asOf: AsOf, contributed: boolean): Part {
+  return { endMs: slice.endMs, asOf, contributed, closedMs: slice.candidate.closedMs };
+}

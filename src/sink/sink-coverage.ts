@@ -1,0 +1,27 @@
+import type { Coverage } from '../storage/coverage.js';
+import type { Candidate } from './backend.js';
+
+/**
+ * What can be answered through all candidates together: the times up to the latest that anyone can answer for, back to
+ * the first that nobody can. Positions are the leader's, who is asked for changes.
+ */
+export function sinkCoverage(leader: Coverage, candidates: readonly Candidate[]): Coverage {
+  const usable = candidates.flatMap((candidate) => candidate.usable ?? []);
+  const throughMs = usable.reduce((latest, { toMs }) => Math.max(latest, toMs), -1);
+  let fromMs = throughMs + 1;
+  for (let grew = true; grew; ) {
+    grew = false;
+    for (const interval of usable)
+      if (interval.fromMs < fromMs && interval.toMs >= fromMs - 1) {
+        fromMs = interval.fromMs;
+        grew = true;
+      }
+  }
+  return {
+    afterMs: Math.max(-1, fromMs - 1),
+    throughMs,
+    afterPosition: leader.afterPosition,
+    throughPosition: leader.throughPosition,
+    movePosition: leader.movePosition,
+  };
+}

@@ -1,0 +1,83 @@
+import type { Backoff } from '../core/backoff.js';
+import type { Common } from '../core/common.js';
+import { InvalidArgumentError } from '../core/errors.js';
+import { alwaysRead, type ReadCondition } from '../storage/read-conditions.js';
+import type { Storage } from '../storage/storage.js';
+import type { Tier } from './backend.js';
+
+/** A storage and its part in a Sink. The order of backends is the order in which they are read. */
+export interface SinkBackend {
+  readonly storage: Storage;
+  /** Where it may be read. Default: `alwaysRead()`. */
+  readonly condition?: ReadCondition;
+  /** A write is acknowledged only when it holds it. Default: true for durable storages, false for others. */
+  readonly required?: boolean;
+  /** What metrics call it. Default: `warm` for durable storages, `hot` for others. */
+  readonly tier?: Tier;
+}
+
+/** A commit that a backend which is not required did not take. Following repairs it. */
+export interface PartialFailure {
+  readonly backend: string;
+  readonly error: Error;
+  /** The last position of the commit. */
+  readonly throughPosition: bigint;
+}
+
+/** How to put a Sink together; times in milliseconds. */
+export interface SinkOptions {
+  readonly backends: readonly SinkBackend[];
+  readonly common?: Common;
+  /** For how long a durable follower counts as current without news from its leader. Default 250. */
+  readonly maxStalenessMs?: number;
+  /** A follower asks the leader when it heard nothing for this long. Default: half of `maxStalenessMs`. */
+  readonly heartbeatMs?: number;
+  /** Changes that a follower reads at once. Default 1000. */
+  readonly pageSize?: number;
+  /** Between a follower's attempts after a failure. Default 100 ms, doubling up to 10 s. */
+  readonly retry?: Backoff;
+  /** How long a read waits for a late backend when nobody else can answer. Default 1000. */
+  readonly catchUpWaitMs?: number;
+  /** Told of every partial failure. Must return quickly and not throw. */
+  readonly onPartialFailure?: (failure: PartialFailure) => void;
+}
+
+/** `SinkBackend` with every default filled in. */
+export interface ResolvedBackend {
+  readonly storage: Storage;
+  readonly condition: ReadCondition;
+  readonly required: boolean;
+  readonly tier: Tier;
+}
+
+/** @throws InvalidArgumentError when no such Sink can work; says what to change. */
+export function resolveBackends(backends: readonly SinkBackend[]): readonly ResolvedBackend[] {
+  if (backends.length === 0) throw new InvalidArgumentError('a Sink needs at least one backend');
+  const names = new Set<string>();
+  for (const { storage } of backends) {
+    if (names.has(storage.name))
+      throw new InvalidArgumentError(`two backends are called ${storage.name}: give each a name of its own`);
+    names.add(storage.name);
+  }
+  if (backends.every(({ condition }) => condition?.kind === 'never'))
+    throw new InvalidArgumentError('every backend is never read: give at least one another condition');
+  return backends.map(({ storage, condition, required, tier }) => ({
+    storage,
+    condition: condition ?? alwaysRead(),
+    required: required ?? storage.durable,
+    tier: tier ?? (storage.durable ? 'warm' : 'hot'),
+  }));
+}
+
+/**
+ * Which backend leads: it alone gives times and positions, the others follow. The first durable required one; else the
+ * first durable one, since what only memory holds is lost with the process; else the first.
+ */
+export function leaderIndex(backends: readonly ResolvedBackend[]): number {
+  const required = backends.findIndex(({ storage, required }) => storage.durable && required);
+  if (required >= 0) return required;
+  return Math.max(
+    0,
+    backends.findIndex(({ storage }) => storage.durable),
+  );
+}

@@ -1,0 +1,59 @@
+import { toError } from '../core/errors.js';
+import { describeCondition } from '../storage/read-conditions.js';
+import type { Health, Storage } from '../storage/storage.js';
+import type { Backend, Tier } from './backend.js';
+import { codeOf } from './errors.js';
+import { type PlainCoverage, plainCoverage, plainMs } from './explain.js';
+import type { FollowerState } from './follower.js';
+
+/** One backend of a Sink as a status page shows it; survives `JSON.stringify`. */
+export interface BackendStatus {
+  readonly name: string;
+  readonly role: 'leader' | 'follower';
+  readonly durable: boolean;
+  readonly required: boolean;
+  readonly tier: Tier;
+  readonly condition: string;
+  readonly coverage: PlainCoverage;
+  readonly health: Health;
+  /** Null for the leader. */
+  readonly state: FollowerState | null;
+  /** How far behind the leader it is, as far as it knows; `ms` is null when it never was whole. Null for the leader. */
+  readonly lag: { readonly positions: string; readonly ms: number | null } | null;
+  readonly lastError: { readonly code: string; readonly message: string } | null;
+  /** It lacks commits that it failed to take, and following is bringing them. */
+  readonly repairing: boolean;
+}
+
+/** Asks every backend for its health; never throws. */
+export async function statusOf(backends: readonly Backend[]): Promise<readonly BackendStatus[]> {
+  return await Promise.all(backends.map(backendStatus));
+}
+
+async function backendStatus(backend: Backend): Promise<BackendStatus> {
+  const { follower, storage } = backend;
+  const lastError = follower?.lastError ?? null;
+  return {
+    name: backend.name,
+    role: follower === null ? 'leader' : 'follower',
+    durable: storage.durable,
+    required: backend.required || follower === null,
+    tier: backend.tier,
+    condition: describeCondition(backend.condition),
+    coverage: plainCoverage(storage.coverage()),
+    health: await healthOf(storage),
+    state: follower?.state ?? null,
+    lag: follower === null ? null : { positions: String(follower.lagPositions), ms: plainMs(follower.lagMs) },
+    lastError: lastError === null ? null : { code: codeOf(lastError), message: lastError.message },
+    repairing: lastError !== null,
+  };
+}
+
+/** The storage's health; a storage that cannot even say is not healthy. */
+export async function healthOf(storage: Storage): Promise<Health> {
+  try {
+    return await storage.health();
+  } catch (thrown) {
+    return { healthy: false, reason: toError(thrown).message };
+  }
+}

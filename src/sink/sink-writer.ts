@@ -1,0 +1,120 @@
+import { IndexerError, toError } from '../core/errors.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
+import { StorageFailureError, StorageUnavailableError } from '../storage/errors.js';
+import type { Storage } from '../storage/storage.js';
+import type { Backend } from './backend.js';
+import { type BackendFailure, FollowerAheadError, SinkWriteError } from './errors.js';
+import type { Follower } from './follower.js';
+import type { ReadFloor } from './read-floor.js';
+
+interface Following extends Backend {
+  readonly follower: Follower;
+}
+
+/**
+ * Writes to the leader, then waits until everyone who must hold the write does: required followers, and in-process ones
+ * while they are current. A follower that is not required is never waited for longer than it takes it to fail.
+ */
+export class SinkWriter {
+  readonly #leader: Storage;
+  readonly #required: readonly Following[];
+  readonly #inProcess: readonly Following[];
+  readonly #durable: readonly Following[];
+  readonly #floor: ReadFloor;
+  #contacted = false;
+
+  constructor(parts: {
+    readonly leader: Storage;
+    readonly backends: readonly Backend[];
+    readonly floor: ReadFloor;
+  }) {
+    const following = parts.backends.filter((backend): backend is Following => backend.follower !== null);
+    this.#leader = parts.leader;
+    this.#required = following.filter(({ required }) => required);
+    this.#inProcess = following.filter(({ required, storage }) => !required && !storage.durable);
+    this.#durable = following.filter(({ storage }) => storage.durable);
+    this.#floor = parts.floor;
+  }
+
+  /** @throws SinkWriteError, FollowerAheadError, and what the leader says about the batch itself. */
+  async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
+    await this.#checkOrder();
+    const outcome = await this.#lead(() => this.#leader.insertBatch(batch));
+    if (outcome.committed === null) await this.#confirmKnown();
+    else await this.#settle(outcome.committed.throughPosition);
+    return outcome;
+  }
+
+  /** @throws SinkWriteError, PositionGapError */
+  async apply(changes: ChangeSet): Promise<void> {
+    await this.#lead(() => this.#leader.apply(changes));
+    await this.#requireAll((follower) => follower.confirm());
+    await Promise.all(this.#inProcess.map(({ follower }) => follower.confirm().catch(ignoreFailure)));
+    this.#floor.reached(this.#leader.coverage().throughPosition);
+  }
+
+  /** A durable follower that is ahead of its leader would be given other records under the same positions. */
+  async #checkOrder(): Promise<void> {
+    if (!this.#contacted) {
+      await Promise.all(this.#durable.map(({ follower }) => follower.contact()));
+      this.#contacted = true;
+    }
+    for (const { follower } of this.#durable)
+      if (follower.lastError instanceof FollowerAheadError) throw follower.lastError;
+  }
+
+  async #lead<T>(write: () => Promise<T>): Promise<T> {
+    try {
+      return await write();
+    } catch (thrown) {
+      const isOfBatch =
+        thrown instanceof IndexerError &&
+        !(thrown instanceof StorageUnavailableError || thrown instanceof StorageFailureError);
+      if (isOfBatch) throw thrown;
+      throw new SinkWriteError({
+        failed: [{ backend: this.#leader.name, error: toError(thrown) }],
+        succeeded: [],
+        committed: false,
+      });
+    }
+  }
+
+  async #settle(position: bigint): Promise<void> {
+    // from here on no read may miss the write, also not one that goes to a backend which is late
+    this.#floor.reached(position);
+    const missing = this.#inProcess.filter(
+      ({ follower }) => follower.state === 'current' && follower.throughPosition < position,
+    );
+    await this.#requireAll((follower) => (follower.throughPosition >= position ? null : follower.holds(position)));
+    if (missing.length > 0)
+      await Promise.all(missing.map(({ follower }) => follower.holds(position).catch(ignoreFailure)));
+  }
+
+  /** Everything in the batch was known already, at a position that only the leader can tell. */
+  async #confirmKnown(): Promise<void> {
+    this.#floor.reached(this.#leader.coverage().throughPosition);
+    await this.#requireAll((follower) => follower.confirm());
+  }
+
+  async #requireAll(wait: (follower: Follower) => Promise<void> | null): Promise<void> {
+    if (this.#required.length === 0) return;
+    const failed: BackendFailure[] = [];
+    const succeeded = [this.#leader.name];
+    await Promise.all(
+      this.#required.map(async ({ name, follower }) => {
+        try {
+          await wait(follower);
+          succeeded.push(name);
+        } catch (thrown) {
+          failed.push({ backend: name, error: toError(thrown) });
+        }
+      }),
+    );
+    if (failed.length > 0) throw new SinkWriteError({ failed, succeeded, committed: true });
+  }
+}
+
+/** The follower itself reports its failures, and goes on trying. */
+function ignoreFailure(): null {
+  return null;
+}

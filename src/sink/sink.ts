@@ -1,0 +1,270 @@
+import { type Common, createCommon } from '../core/common.js';
+import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
+import type { Hex } from '../core/hex.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
+import type { Coverage } from '../storage/coverage.js';
+import { ConflictingCCVDataError, DuplicateCCVDataError } from '../storage/errors.js';
+import { createMeteredStorage } from '../storage/metered-storage.js';
+import type { VerifierResult } from '../storage/records.js';
+import type { AdvanceEvent, AdvanceListener, CountQuery, Health, ListQuery, Storage } from '../storage/storage.js';
+import { type Backend, isReadable } from './backend.js';
+import type { Explanation } from './explain.js';
+import { Follower } from './follower.js';
+import { messages, verifierResults } from './list-kind.js';
+import { LookupReader } from './lookup-reader.js';
+import { RangeReader } from './range-reader.js';
+import { ReadFloor } from './read-floor.js';
+import { sinkCoverage } from './sink-coverage.js';
+import { createSinkMetrics, type SinkMetrics } from './sink-metrics.js';
+import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } from './sink-options.js';
+import { type BackendStatus, healthOf, statusOf } from './sink-status.js';
+import { SinkWriter } from './sink-writer.js';
+
+/** Several storages as one. What no backend can answer for is a `CoverageGapError`, never a shorter answer. */
+export interface Sink extends Storage {
+  /** Which backend would answer which part of `query` right now, and why. */
+  explain(query: ListQuery): Explanation;
+  /** How each backend is doing, in configured order. */
+  status(): Promise<readonly BackendStatus[]>;
+  /** Resolves once every follower was placed and has compared itself with the leader, or failed to. */
+  started(): Promise<void>;
+}
+
+/**
+ * A Sink over `backends`, read in their order where their conditions and coverage admit. One leads (the first durable
+ * required one) and gives every record its time and position, the others follow it. Starts following at once; `close`
+ * closes the storages too.
+ * @throws InvalidArgumentError when no such Sink can work.
+ */
+export function createSink(options: SinkOptions): Sink {
+  return new CompositeSink(options);
+}
+
+/** A Sink of storages that are all always read; durable ones are required. */
+export function createSimpleSink(storages: readonly Storage[], common?: Common): Sink {
+  return createSink({ backends: storages.map((storage) => ({ storage })), ...(common ? { common } : {}) });
+}
+
+class CompositeSink implements Sink {
+  readonly name = 'sink';
+  readonly durable: boolean;
+  readonly #common: Common;
+  readonly #metrics: SinkMetrics;
+  readonly #backends: readonly Backend[];
+  readonly #followers: readonly Follower[];
+  readonly #leader: Storage;
+  readonly #floor = new ReadFloor();
+  readonly #ranges: RangeReader;
+  readonly #lookups: LookupReader;
+  readonly #writer: SinkWriter;
+  readonly #unsubscribe: () => void;
+  readonly #writes = new Set<Promise<unknown>>();
+  #closing: Promise<void> | null = null;
+
+  constructor(options: SinkOptions) {
+    const { maxStalenessMs = 250, catchUpWaitMs = 1000 } = options;
+    const common = options.common ?? createCommon();
+    this.#common = common;
+    this.#metrics = createSinkMetrics(common.metrics);
+    const resolved = resolveBackends(options.backends).map((each) => ({
+      ...each,
+      storage: createMeteredStorage(each.storage, common),
+    }));
+    const leading = leaderIndex(resolved);
+    const leader = resolved[leading];
+    if (!leader) throw new InvalidArgumentError('a Sink needs a leader');
+    this.#backends = resolved.map((each, index) => ({
+      ...each,
+      name: each.storage.name,
+      index,
+      follower: index === leading ? null : this.#follow(each, leader.storage, options, maxStalenessMs),
+    }));
+    this.#followers = this.#backends.flatMap(({ follower }) => (follower === null ? [] : [follower]));
+    this.#leader = leader.storage;
+    this.durable = this.#leader.durable;
+    const shared = { backends: this.#backends, floor: this.#floor, common, metrics: this.#metrics };
+    this.#ranges = new RangeReader({ ...shared, maxStalenessMs, catchUpWaitMs });
+    this.#lookups = new LookupReader({ ...shared, maxStalenessMs, catchUpWaitMs });
+    this.#writer = new SinkWriter({ leader: this.#leader, backends: this.#backends, floor: this.#floor });
+    // before anyone else, so that in-process followers have a commit when others hear of it
+    this.#unsubscribe = this.#leader.subscribe((event) => this.#hear(event));
+    for (const follower of this.#followers) follower.start();
+  }
+
+  async getCCVData(messageId: Hex) {
+    this.#checkOpen();
+    return await this.#lookups.ccvData(messageId);
+  }
+  async queryCCVData(query: ListQuery) {
+    this.#checkOpen();
+    return await this.#ranges.page(verifierResults, query);
+  }
+  async countCCVData(query: CountQuery) {
+    this.#checkOpen();
+    return await this.#ranges.count(verifierResults, query);
+  }
+  async getMessage(messageId: Hex) {
+    this.#checkOpen();
+    return await this.#lookups.message(messageId);
+  }
+  async queryMessages(query: ListQuery) {
+    this.#checkOpen();
+    return await this.#ranges.page(messages, query);
+  }
+  async countMessages(query: CountQuery) {
+    this.#checkOpen();
+    return await this.#ranges.count(messages, query);
+  }
+
+  async queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }) {
+    this.#checkOpen();
+    return await this.#leader.queryUnfinishedMessages(query);
+  }
+  async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint) {
+    this.#checkOpen();
+    return await this.#leader.messagesAboveBlock(sourceChainSelector, afterBlock);
+  }
+  async getCursor(sourceId: string) {
+    this.#checkOpen();
+    return await this.#leader.getCursor(sourceId);
+  }
+  async listCursors() {
+    this.#checkOpen();
+    return await this.#leader.listCursors();
+  }
+  async queryQuarantine(query: { readonly afterPosition: bigint; readonly limit: number }) {
+    this.#checkOpen();
+    return await this.#leader.queryQuarantine(query);
+  }
+  async queryConflicts(query: { readonly afterPosition: bigint; readonly limit: number }) {
+    this.#checkOpen();
+    return await this.#leader.queryConflicts(query);
+  }
+  async changesAfter(afterPosition: bigint, limit?: number) {
+    this.#checkOpen();
+    return await this.#leader.changesAfter(afterPosition, limit);
+  }
+  async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }) {
+    this.#checkOpen();
+    return await this.#leader.boundaryAt(at);
+  }
+
+  async insertCCVData(result: VerifierResult): Promise<void> {
+    const outcome = await this.insertBatch({ verifierResults: [result] });
+    const { messageId, verifierSourceAddress, verifierDestAddress } = result;
+    switch (outcome.verifierResults[0]) {
+      case 'duplicate':
+        throw new DuplicateCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
+      case 'conflict':
+        throw new ConflictingCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
+      default:
+        return;
+    }
+  }
+  async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
+    return await this.#write(() => this.#writer.insertBatch(batch));
+  }
+  async apply(changes: ChangeSet): Promise<void> {
+    await this.#write(() => this.#writer.apply(changes));
+  }
+
+  subscribe(listener: AdvanceListener): () => void {
+    return this.#leader.subscribe(listener);
+  }
+  coverage(): Coverage {
+    return sinkCoverage(this.#leader.coverage(), this.#ranges.candidates());
+  }
+  explain(query: ListQuery): Explanation {
+    return this.#ranges.explain(query);
+  }
+  async status(): Promise<readonly BackendStatus[]> {
+    return await statusOf(this.#backends);
+  }
+  async started(): Promise<void> {
+    await Promise.all(this.#followers.map((follower) => follower.contact()));
+  }
+
+  /** Healthy while the leader is and somebody can be read. */
+  async health(): Promise<Health> {
+    if (this.#closing) return { healthy: false, reason: 'sink is closed' };
+    const leader = await healthOf(this.#leader);
+    if (!leader.healthy) return { healthy: false, reason: `${this.#leader.name}: ${leader.reason}` };
+    const readers = await Promise.all(
+      this.#backends.filter(isReadable).map(async ({ storage }) => await healthOf(storage)),
+    );
+    if (readers.some(({ healthy }) => healthy)) return leader;
+    return { healthy: false, reason: `no backend can be read: ${readers[0]?.reason}` };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  /** Writes under way end before the backends do; the leader is closed last. */
+  async #close(): Promise<void> {
+    await Promise.allSettled(this.#writes);
+    this.#unsubscribe();
+    await Promise.all(this.#followers.map((follower) => follower.close()));
+    const inOrder = [...this.#backends].sort((a, b) => Number(a.follower === null) - Number(b.follower === null));
+    let failure: Error | undefined;
+    for (const { storage } of inOrder)
+      try {
+        await storage.close();
+      } catch (thrown) {
+        failure ??= toError(thrown);
+        this.#common.log.error({ backend: storage.name, err: thrown }, 'backend failed to close');
+      }
+    if (failure) throw failure;
+  }
+
+  async #write<T>(write: () => Promise<T>): Promise<T> {
+    this.#checkOpen();
+    const written = write();
+    this.#writes.add(written);
+    try {
+      return await written;
+    } finally {
+      this.#writes.delete(written);
+    }
+  }
+
+  #hear(event: AdvanceEvent): void {
+    if (event.kind === 'committed') this.#floor.closed(event.changes.headMs);
+    for (const follower of this.#followers) follower.hear(event);
+  }
+
+  #follow(
+    { storage, required }: ResolvedBackend,
+    leader: Storage,
+    options: SinkOptions,
+    maxStalenessMs: number,
+  ): Follower {
+    const backend = storage.name;
+    const { log } = this.#common;
+    const follower: Follower = new Follower({
+      leader,
+      storage,
+      common: this.#common,
+      options: {
+        heartbeatMs: options.heartbeatMs ?? maxStalenessMs / 2,
+        pageSize: options.pageSize ?? 1000,
+        retry: options.retry ?? { baseMs: 100, maxMs: 10_000 },
+      },
+      events: {
+        onMissed: (error, throughPosition) => {
+          this.#metrics.partialFailure(backend);
+          log.warn({ backend, required, err: error, throughPosition: String(throughPosition) }, 'partial failure');
+          options.onPartialFailure?.({ backend, error, throughPosition });
+        },
+        onHealed: () => log.info({ backend }, 'backend has caught up again'),
+        onProgress: () => this.#metrics.lag(backend, follower.lagPositions, follower.lagMs),
+      },
+    });
+    return follower;
+  }
+
+  #checkOpen(): void {
+    if (this.#closing) throw new ClosedError('sink');
+  }
+}
