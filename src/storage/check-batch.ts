@@ -1,57 +1,159 @@
 import { InvalidArgumentError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { WriteBatch } from './batch.js';
-import { readLane } from './payload.js';
-import type { NewMessage, VerifierResult } from './records.js';
+import type {
+  MessageOrigin,
+  MessageStatus,
+  NewMessage,
+  QuarantineEntry,
+  SourceCursor,
+  VerifierResult,
+} from './records.js';
 
 const LOWER_HEX = /^0x(?:[0-9a-f]{2})*$/;
+/** What not every backend can hold in a text: NUL, and halves of characters. */
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
+const MESSAGE_MIN_BYTES = 79;
 const MAX_ADDRESS_BYTES = 255;
 const MAX_CCVS = 255;
+const MAX_INT64 = 2n ** 63n - 1n;
+const MAX_INT32 = 2 ** 31 - 1;
+const STATUSES: ReadonlySet<string> = new Set<MessageStatus>(['processing', 'timeout', 'success']);
+
+/** Which field is bad and what to pass instead; null when all is well. A text is built only for what fails. */
+type Fault = string | null;
 
 /**
  * Checks the shape of everything in a batch before any of it is stored.
  * @throws InvalidArgumentError with the path of the first bad field and what to pass instead.
  */
 export function checkBatch(batch: WriteBatch): void {
-  batch.messages?.forEach((message, index) => checkBody(message, `messages[${index}]`));
-  batch.verifierResults?.forEach((result, index) => checkVerifierResult(result, `verifierResults[${index}]`));
-  batch.statuses?.forEach((change, index) => checkId(change.messageId, `statuses[${index}].messageId`));
-  batch.orphanings?.forEach((orphaning, index) => {
-    checkId(orphaning.messageId, `orphanings[${index}].messageId`);
-    checkId(orphaning.blockHash, `orphanings[${index}].blockHash`);
-  });
+  checkEach(
+    batch.orphanings,
+    'orphanings',
+    (each) => idFault(each.messageId, 'messageId') ?? idFault(each.blockHash, 'blockHash'),
+  );
+  checkEach(batch.messages, 'messages', (each) => bodyFault(each) ?? (each.origin && originFault(each.origin)));
+  checkEach(batch.verifierResults, 'verifierResults', resultFault);
+  checkEach(batch.statuses, 'statuses', (each) =>
+    STATUSES.has(each.status)
+      ? idFault(each.messageId, 'messageId')
+      : `status is ${each.status}: pass one of ${[...STATUSES].join(', ')}`,
+  );
+  checkEach(batch.quarantine, 'quarantine', quarantineFault);
+  checkEach(batch.cursors, 'cursors', (each) =>
+    each.expectedHeight === null
+      ? cursorFault(each)
+      : (int64Fault(each.expectedHeight, 'expectedHeight') ?? cursorFault(each)),
+  );
 }
 
 /** @throws InvalidArgumentError */
 export function checkVerifierResult(result: VerifierResult, path: string): void {
-  checkBody(result, path);
-  checkAddress(result.verifierSourceAddress, `${path}.verifierSourceAddress`);
-  checkAddress(result.verifierDestAddress, `${path}.verifierDestAddress`);
-  if (!(result.ccvData instanceof Uint8Array)) throw new InvalidArgumentError(`${path}.ccvData must be a Uint8Array`);
-  if (!Number.isSafeInteger(result.attestationMs) || result.attestationMs < 0)
-    throw new InvalidArgumentError(`${path}.attestationMs is ${result.attestationMs}: pass whole unix milliseconds`);
+  fail(path, resultFault(result));
 }
 
 /** @throws InvalidArgumentError unless `messageId` is 32 bytes of lower-case hex. */
 export function checkId(messageId: Hex, path: string): void {
-  if (messageId.length !== 66 || !LOWER_HEX.test(messageId))
-    throw new InvalidArgumentError(`${path} must be 0x and 64 lower-case hex digits`);
+  const fault = idFault(messageId, path);
+  if (fault !== null) throw new InvalidArgumentError(fault);
 }
 
-function checkBody(body: Omit<NewMessage, 'origin'>, path: string): void {
-  checkId(body.messageId, `${path}.messageId`);
-  if (!(body.encodedMessage instanceof Uint8Array))
-    throw new InvalidArgumentError(`${path}.encodedMessage must be a Uint8Array`);
-  readLane(body.encodedMessage);
-  if (body.messageCCVAddresses.length > MAX_CCVS)
-    throw new InvalidArgumentError(
-      `${path}.messageCCVAddresses has ${body.messageCCVAddresses.length} entries: at most ${MAX_CCVS}`,
-    );
-  body.messageCCVAddresses.forEach((address, index) => checkAddress(address, `${path}.messageCCVAddresses[${index}]`));
-  checkAddress(body.messageExecutorAddress, `${path}.messageExecutorAddress`);
+function checkEach<T>(records: readonly T[] | undefined, name: string, faultOf: (record: T) => Fault): void {
+  if (records === undefined) return;
+  for (const [index, record] of records.entries()) {
+    const fault = faultOf(record);
+    if (fault !== null) fail(`${name}[${index}]`, fault);
+  }
 }
 
-function checkAddress(address: Hex, path: string): void {
-  if (typeof address !== 'string' || address.length > 2 + 2 * MAX_ADDRESS_BYTES || !LOWER_HEX.test(address))
-    throw new InvalidArgumentError(`${path} must be lower-case hex of 0 to ${MAX_ADDRESS_BYTES} bytes`);
+function fail(path: string, fault: Fault): void {
+  if (fault !== null) throw new InvalidArgumentError(`${path}.${fault}`);
+}
+
+function resultFault(result: VerifierResult): Fault {
+  if (!(result.ccvData instanceof Uint8Array)) return 'ccvData must be a Uint8Array';
+  return (
+    bodyFault(result) ??
+    addressFault(result.verifierSourceAddress, 'verifierSourceAddress') ??
+    addressFault(result.verifierDestAddress, 'verifierDestAddress') ??
+    countFault(result.attestationMs, 'attestationMs', Number.MAX_SAFE_INTEGER, 'unix milliseconds') ??
+    textFault(result.verifierName, 'verifierName')
+  );
+}
+
+function bodyFault(body: Omit<NewMessage, 'origin'>): Fault {
+  const { encodedMessage, messageCCVAddresses: ccvs } = body;
+  if (!(encodedMessage instanceof Uint8Array)) return 'encodedMessage must be a Uint8Array';
+  if (encodedMessage.length < MESSAGE_MIN_BYTES)
+    return `encodedMessage has ${encodedMessage.length} bytes: a message has at least ${MESSAGE_MIN_BYTES}`;
+  if (ccvs.length > MAX_CCVS) return `messageCCVAddresses has ${ccvs.length} entries: at most ${MAX_CCVS}`;
+  for (const [index, address] of ccvs.entries())
+    if (!isAddress(address)) return addressFault(address, `messageCCVAddresses[${index}]`);
+  return idFault(body.messageId, 'messageId') ?? addressFault(body.messageExecutorAddress, 'messageExecutorAddress');
+}
+
+function originFault(origin: MessageOrigin): Fault {
+  return (
+    int64Fault(origin.blockNumber, 'origin.blockNumber') ??
+    idFault(origin.blockHash, 'origin.blockHash') ??
+    addressFault(origin.transactionHash, 'origin.transactionHash') ??
+    countFault(origin.blockTimestampMs, 'origin.blockTimestampMs', Number.MAX_SAFE_INTEGER, 'unix milliseconds') ??
+    countFault(origin.logIndex, 'origin.logIndex', MAX_INT32, 'numbers')
+  );
+}
+
+function quarantineFault(entry: QuarantineEntry): Fault {
+  if (!(entry.raw instanceof Uint8Array)) return 'raw must be a Uint8Array';
+  return (
+    nameFault(entry.sourceId, 'sourceId') ??
+    nameFault(entry.key, 'key') ??
+    nameFault(entry.reason, 'reason') ??
+    textFault(entry.detail, 'detail') ??
+    (entry.messageId === null ? null : idFault(entry.messageId, 'messageId'))
+  );
+}
+
+function cursorFault(cursor: SourceCursor): Fault {
+  return (
+    nameFault(cursor.sourceId, 'sourceId') ??
+    int64Fault(cursor.height, 'height') ??
+    (cursor.hash === null ? null : addressFault(cursor.hash, 'hash'))
+  );
+}
+
+function idFault(id: Hex, field: string): Fault {
+  return typeof id === 'string' && id.length === 66 && LOWER_HEX.test(id)
+    ? null
+    : `${field} must be 0x and 64 lower-case hex digits`;
+}
+
+function isAddress(address: Hex): boolean {
+  return typeof address === 'string' && address.length <= 2 + 2 * MAX_ADDRESS_BYTES && LOWER_HEX.test(address);
+}
+
+function addressFault(address: Hex, field: string): Fault {
+  return isAddress(address) ? null : `${field} must be lower-case hex of 0 to ${MAX_ADDRESS_BYTES} bytes`;
+}
+
+function nameFault(name: string, field: string): Fault {
+  return name === '' ? `${field} is empty` : textFault(name, field);
+}
+
+function textFault(text: string, field: string): Fault {
+  return typeof text === 'string' && !UNSTORABLE.test(text)
+    ? null
+    : `${field} must be text without NUL and without halves of surrogate pairs`;
+}
+
+function int64Fault(value: bigint, field: string): Fault {
+  return typeof value === 'bigint' && value >= 0n && value <= MAX_INT64
+    ? null
+    : `${field} is ${value}: pass a bigint from 0 to 2^63 - 1`;
+}
+
+function countFault(value: number, field: string, most: number, what: string): Fault {
+  return Number.isSafeInteger(value) && value >= 0 && value <= most
+    ? null
+    : `${field} is ${value}: pass whole ${what} from 0 to ${most}`;
 }

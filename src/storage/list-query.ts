@@ -9,6 +9,7 @@ const MAX_SELECTOR = 2n ** 64n - 1n;
 
 /** A count query with every default filled in; `null` filters keep everything. */
 export interface ResolvedRange {
+  /** At least 0: no record is older. */
   readonly startMs: number;
   /** `Infinity`: everything committed until now. */
   readonly endMs: number;
@@ -27,7 +28,7 @@ export interface ResolvedListQuery extends ResolvedRange {
 /** @throws InvalidArgumentError naming the field, what it holds and what to pass instead. */
 export function resolveRange(query: CountQuery): ResolvedRange {
   return {
-    startMs: query.startMs === undefined ? 0 : wholeMs('startMs', query.startMs),
+    startMs: query.startMs === undefined ? 0 : Math.max(0, wholeMs('startMs', query.startMs)),
     endMs:
       query.endMs === undefined || query.endMs === Number.POSITIVE_INFINITY
         ? Number.POSITIVE_INFINITY
@@ -47,6 +48,17 @@ export function resolveListQuery(query: ListQuery): ResolvedListQuery {
     offset: query.offset === undefined ? 0 : atLeast('offset', query.offset, 0),
     after: query.cursor === undefined ? null : decodeCursor(query.cursor),
   };
+}
+
+/** @throws InvalidArgumentError unless `limit` is a whole number of at least 1. */
+export function checkLimit(limit: number): void {
+  atLeast('limit', limit, 1);
+}
+
+/** @throws InvalidArgumentError unless `position` is a bigint of at least 0. */
+export function checkPosition(name: string, position: bigint): void {
+  if (typeof position !== 'bigint' || position < 0n)
+    throw new InvalidArgumentError(`${name} is ${position}: pass a bigint of at least 0`);
 }
 
 function wholeMs(name: string, value: number): number {

@@ -50,9 +50,9 @@ export function decodeCursor(cursor: string): OrderKey {
       const [ingestionMs, messageId, verifierSourceAddress, verifierDestAddress] = fields;
       if (
         Number.isSafeInteger(ingestionMs) &&
-        isHex(messageId) &&
-        isHex(verifierSourceAddress) &&
-        isHex(verifierDestAddress)
+        isLowerHex(messageId) &&
+        isLowerHex(verifierSourceAddress) &&
+        isLowerHex(verifierDestAddress)
       )
         return { ingestionMs, messageId, verifierSourceAddress, verifierDestAddress };
     }
@@ -60,4 +60,8 @@ export function decodeCursor(cursor: string): OrderKey {
     throw new InvalidArgumentError('cursor is not one of ours: pass the nextCursor of the page before', { cause });
   }
   throw new InvalidArgumentError('cursor is not one of ours: pass the nextCursor of the page before');
+}
+
+function isLowerHex(value: unknown): value is Hex {
+  return isHex(value) && value === value.toLowerCase();
 }
