@@ -1,0 +1,78 @@
+import type { ChainProgress, ChainStore } from '../chains/chain-port.js';
+import type { Common } from '../core/common.js';
+import { IndexerError } from '../core/errors.js';
+import { histogram } from '../core/metrics.js';
+import type { WriteBatch, WriteOutcome } from '../storage/batch.js';
+import type { Storage } from '../storage/storage.js';
+
+const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
+
+/** The name of a chain among the sources of a storage. */
+export function chainSourceId(selector: bigint): string {
+  return `chain:${selector}`;
+}
+
+/**
+ * What the watcher of one chain stores through. A commit is one transaction: messages, orphanings, quarantine and cursor
+ * together. `CursorConflictError` (retryable) says that another process moved the cursor first: nothing was stored, and
+ * the watcher has to read the cursor again. A watcher never writes over what it has not read.
+ */
+export function createChainStore(options: {
+  readonly storage: Storage;
+  readonly selector: bigint;
+  readonly common: Common;
+}): ChainStore {
+  const { storage, selector, common } = options;
+  const sourceId = chainSourceId(selector);
+  const timeToIndex = histogram(common.metrics, {
+    name: 'indexer_time_to_index_seconds',
+    help: 'Time from the timestamp of a message’s block to the message being stored',
+    buckets: SECONDS,
+  });
+
+  return {
+    async cursor() {
+      const cursor = await storage.getCursor(sourceId);
+      if (cursor === null) return null;
+      if (cursor.hash === null)
+        throw new IndexerError('CHAIN_CURSOR', `cursor of ${sourceId} has no block hash`, false, {
+          details: { sourceId, height: String(cursor.height) },
+        });
+      return { height: cursor.height, hash: cursor.hash };
+    },
+
+    async messagesAbove(afterBlock) {
+      const messages = await storage.messagesAboveBlock(selector, afterBlock);
+      return messages.flatMap(({ messageId, origin }) =>
+        origin === null ? [] : [{ messageId, blockNumber: origin.blockNumber, blockHash: origin.blockHash }],
+      );
+    },
+
+    async commit(progress) {
+      if (isEmpty(progress)) return;
+      const outcome = await storage.insertBatch(toBatch(progress, sourceId));
+      observe(progress, outcome);
+    },
+  };
+
+  function observe(progress: ChainProgress, outcome: WriteOutcome): void {
+    const nowMs = common.clock.nowMs();
+    progress.messages.forEach(({ origin }, index) => {
+      if (origin !== null && outcome.messages[index] === 'inserted')
+        timeToIndex.observe(Math.max(0, nowMs - origin.blockTimestampMs) / 1_000);
+    });
+  }
+}
+
+function isEmpty({ messages, orphanings, quarantine, cursor }: ChainProgress): boolean {
+  return messages.length + orphanings.length + quarantine.length === 0 && cursor === null;
+}
+
+function toBatch({ messages, orphanings, quarantine, cursor }: ChainProgress, sourceId: string): WriteBatch {
+  return {
+    orphanings,
+    messages,
+    quarantine: quarantine.map((log) => ({ ...log, sourceId })),
+    cursors: cursor === null ? [] : [{ ...cursor, sourceId }],
+  };
+}

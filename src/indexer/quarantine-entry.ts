@@ -1,0 +1,22 @@
+import { createHash } from 'node:crypto';
+import type { QuarantineEntry } from '../storage/records.js';
+import type { VerifierResultRejectedError } from '../verifiers/errors.js';
+
+/** Longer evidence is cut: a hostile verifier must not fill the quarantine with a few answers. */
+const MAX_RAW_BYTES = 1024 * 1024;
+
+/**
+ * The quarantine entry for a rejected verifier result: source `verifier:<name>`, key `<message id>:<reason>` (or the
+ * sha256 of the bytes where no message id can be read), so that the same failure is kept once however often it comes.
+ */
+export function quarantineEntry(rejected: VerifierResultRejectedError): QuarantineEntry {
+  const subject = rejected.messageId ?? `sha256:${createHash('sha256').update(rejected.raw).digest('hex')}`;
+  return {
+    sourceId: `verifier:${rejected.verifier}`,
+    key: `${subject}:${rejected.reason}`,
+    reason: rejected.reason,
+    detail: rejected.detail,
+    raw: rejected.raw.subarray(0, MAX_RAW_BYTES),
+    messageId: rejected.messageId,
+  };
+}

@@ -1,0 +1,55 @@
+import { LRUCache } from 'lru-cache';
+import type { Common } from '../core/common.js';
+import { toError } from '../core/errors.js';
+import type { VerifierResultRejectedError } from '../verifiers/errors.js';
+import type { VerifierRegistry } from '../verifiers/registry.js';
+import { quarantineEntry } from './quarantine-entry.js';
+import type { createSchedulerMetrics } from './scheduler-metrics.js';
+import type { WriteQueue } from './write-queue.js';
+
+/** A hostile verifier must not fill the quarantine: what it sends beyond this is counted only. */
+const MAX_A_MINUTE = 60;
+const MINUTE_MS = 60_000;
+const REMEMBERED = 10_000;
+
+/**
+ * Quarantines verifier results that belong to no question: unreadable, unrequested, or a second one.
+ * @returns ends it.
+ */
+export function quarantineStrays(options: {
+  readonly registry: VerifierRegistry;
+  readonly writes: WriteQueue;
+  readonly metrics: ReturnType<typeof createSchedulerMetrics>;
+  readonly common: Common;
+}): () => void {
+  const { registry, writes, metrics, common } = options;
+  const seen = new LRUCache<string, true>({ max: REMEMBERED });
+
+  const endings = registry.readers.map((reader) => {
+    let minuteEndsMs = 0;
+    let left = 0;
+    return reader.onStray((stray: VerifierResultRejectedError) => {
+      const entry = quarantineEntry(stray);
+      const identity = `${entry.sourceId} ${entry.key}`;
+      if (seen.has(identity)) return;
+      const nowMs = common.clock.monotonicMs();
+      if (nowMs >= minuteEndsMs) {
+        minuteEndsMs = nowMs + MINUTE_MS;
+        left = MAX_A_MINUTE;
+      }
+      if (left === 0) {
+        metrics.straysDropped.inc({ verifier: reader.name });
+        return;
+      }
+      left--;
+      seen.set(identity, true);
+      writes.write({ quarantine: [entry] }).catch((thrown: unknown) => {
+        seen.delete(identity);
+        common.log.warn({ err: toError(thrown), verifier: reader.name }, 'a stray result could not be quarantined');
+      });
+    });
+  });
+  return () => {
+    for (const end of endings) end();
+  };
+}

@@ -1,0 +1,168 @@
+import type { Hex } from '../core/hex.js';
+import { IntrusiveList } from './intrusive-list.js';
+import { TimingWheel } from './timing-wheel.js';
+import type { VerificationTask } from './verification-task.js';
+
+/** How many tasks are in which state. */
+export interface TaskCounts {
+  /** Waiting for a worker. */
+  readonly ready: number;
+  readonly running: number;
+  /** Waiting for their next attempt. */
+  readonly waiting: number;
+  /** Of `ready` and `waiting`, those whose window has ended. */
+  readonly timedOut: number;
+}
+
+/**
+ * The tasks held in memory, at most `maxTasks` of them.
+ *
+ * ```
+ *  storage ──admit──► ready ──take──► running ──end──► (verified, orphaned: gone)
+ *     ▲                 ▲               │ │
+ *     │                due              │ └─drop──► (unverifiable and timed out: gone)
+ *     │                 │              wait
+ *     └────park──── waiting ◄───────────┘
+ * ```
+ *
+ * A message that is not verified yet is always in storage; being on the board only means that it is asked for. When the
+ * board is full, admitting one parks another: the waiting task whose last attempt is longest ago, timed-out ones before
+ * all others, and those only for others of their kind. Tasks that are ready or running are never parked, so that
+ * whatever is admitted is asked for at least once. `overflowed` tells that unfinished messages that have not timed out
+ * are in storage only, and must be swept up again.
+ */
+export class TaskBoard {
+  readonly #maxTasks: number;
+  readonly #tasks = new Map<Hex, VerificationTask>();
+  readonly #ready = new IntrusiveList<VerificationTask>();
+  readonly #readyTimedOut = new IntrusiveList<VerificationTask>();
+  readonly #waiting = new IntrusiveList<VerificationTask>();
+  readonly #waitingTimedOut = new IntrusiveList<VerificationTask>();
+  readonly #wheel: TimingWheel<VerificationTask>;
+  #running = 0;
+  #overflowed = false;
+
+  constructor(options: {
+    readonly maxTasks: number;
+    readonly tickMs: number;
+    /** Delays up to this are found by one look into one slot. */
+    readonly horizonMs: number;
+    readonly nowMs: number;
+  }) {
+    const slots = Math.min(4_096, Math.max(16, Math.ceil(options.horizonMs / options.tickMs) + 1));
+    this.#maxTasks = options.maxTasks;
+    this.#wheel = new TimingWheel({ tickMs: options.tickMs, slots, nowMs: options.nowMs });
+  }
+
+  get size(): number {
+    return this.#tasks.size;
+  }
+
+  get overflowed(): boolean {
+    return this.#overflowed;
+  }
+
+  /** True while something is asked for or about to be: a place may become free without anything new happening. */
+  get busy(): boolean {
+    return this.#running > 0 || this.#ready.size > 0 || this.#readyTimedOut.size > 0;
+  }
+
+  counts(): TaskCounts {
+    return {
+      ready: this.#ready.size + this.#readyTimedOut.size,
+      running: this.#running,
+      waiting: this.#waiting.size + this.#waitingTimedOut.size,
+      timedOut: this.#readyTimedOut.size + this.#waitingTimedOut.size,
+    };
+  }
+
+  get(messageId: Hex): VerificationTask | null {
+    return this.#tasks.get(messageId) ?? null;
+  }
+
+  /** Takes a new task in, ready; false when there is no place for it. */
+  admit(task: VerificationTask): boolean {
+    if (this.#tasks.size >= this.#maxTasks && !this.#makeRoom(task)) {
+      if (!task.timedOut) this.#overflowed = true;
+      return false;
+    }
+    this.#tasks.set(task.messageId, task);
+    this.#pushReady(task);
+    return true;
+  }
+
+  /** The next task to attempt, now running; null when none is ready. */
+  take(): VerificationTask | null {
+    const task = this.#ready.first ?? this.#readyTimedOut.first;
+    if (task === null) return null;
+    task.list?.remove(task);
+    this.#running++;
+    return task;
+  }
+
+  /** A running task waits until `dueMs`. */
+  wait(task: VerificationTask, dueMs: number): void {
+    this.#running--;
+    if (task.ended) return;
+    (task.timedOut ? this.#waitingTimedOut : this.#waiting).push(task);
+    this.#wheel.schedule(task, dueMs);
+  }
+
+  /** A running task has nothing more to do. */
+  finish(task: VerificationTask): void {
+    this.#running--;
+    this.end(task);
+  }
+
+  /** Takes a task off the board whatever it does; a running attempt is told, and still has to be finished. */
+  end(task: VerificationTask): void {
+    if (task.ended) return;
+    task.ended = true;
+    task.attempt?.abort();
+    this.#remove(task);
+  }
+
+  /** Makes a waiting task ready before its time; nothing in any other state. */
+  hurry(task: VerificationTask): void {
+    if (task.list !== this.#waiting && task.list !== this.#waitingTimedOut) return;
+    this.#wheel.cancel(task);
+    task.list.remove(task);
+    this.#pushReady(task);
+  }
+
+  /** Makes ready what is due. */
+  advance(nowMs: number): void {
+    for (const task of this.#wheel.advance(nowMs)) {
+      task.list?.remove(task);
+      this.#pushReady(task);
+    }
+  }
+
+  /** Everything that overflowed is about to be swept up: from here on, count anew. */
+  resetOverflow(): void {
+    this.#overflowed = false;
+  }
+
+  /** Ends every task. */
+  clear(): void {
+    for (const task of [...this.#tasks.values()]) this.end(task);
+  }
+
+  #pushReady(task: VerificationTask): void {
+    (task.timedOut ? this.#readyTimedOut : this.#ready).push(task);
+  }
+
+  #makeRoom(newcomer: VerificationTask): boolean {
+    const parked = this.#waitingTimedOut.first ?? (newcomer.timedOut ? null : this.#waiting.first);
+    if (parked === null) return false;
+    if (!parked.timedOut) this.#overflowed = true;
+    this.end(parked);
+    return true;
+  }
+
+  #remove(task: VerificationTask): void {
+    this.#wheel.cancel(task);
+    task.list?.remove(task);
+    if (this.#tasks.get(task.messageId) === task) this.#tasks.delete(task.messageId);
+  }
+}

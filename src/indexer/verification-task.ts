@@ -1,0 +1,90 @@
+import type { Hex } from '../core/hex.js';
+import type { StoredMessage } from '../storage/records.js';
+import { canonicalAddress } from '../verifiers/address.js';
+import type { VerifierRegistry } from '../verifiers/registry.js';
+import type { ListNode } from './intrusive-list.js';
+import type { Timed } from './timing-wheel.js';
+
+/** What the scheduler needs to know of a message; never its bytes. */
+export interface PendingMessage {
+  readonly messageId: Hex;
+  readonly ingestionMs: number;
+  /** Of the message's last change. */
+  readonly position: bigint;
+  readonly ccvAddresses: readonly Hex[];
+  readonly timedOut: boolean;
+}
+
+/** One message whose verifications are being collected. Its life is described at `TaskBoard`. */
+export interface VerificationTask extends Timed, ListNode<VerificationTask> {
+  readonly messageId: Hex;
+  /** Since when the visibility window runs, unix ms. */
+  readonly ingestionMs: number;
+  /** The message has a CCV with a reader. Without one, it can only time out. */
+  readonly verifiable: boolean;
+  /** CCVs that have a reader and no stored result, in canonical form. */
+  missing: readonly Hex[];
+  /** What is stored for the message must be looked up before `missing` is right. */
+  needsLookup: boolean;
+  /** The window has ended, and that is stored. */
+  timedOut: boolean;
+  /** Exponent of the next delay. */
+  attempts: number;
+  /** Ends the reads of the attempt under way; null when none is. */
+  attempt: AbortController | null;
+  /** Nobody waits for it any more: verified, orphaned, or the scheduler closes. */
+  ended: boolean;
+  /** What was put into quarantine for it already, so that the same answer is not written again every time. */
+  quarantined: Set<string> | null;
+}
+
+/** The part of a stored message that a task is made from. */
+export function pendingMessage(message: StoredMessage): PendingMessage {
+  return {
+    messageId: message.messageId,
+    ingestionMs: message.ingestionMs,
+    position: message.position,
+    ccvAddresses: message.messageCCVAddresses,
+    timedOut: message.status === 'timeout',
+  };
+}
+
+/**
+ * A task for a message. Its backoff starts where a task of that age would be, so that a restart does not ask for old
+ * messages as if they were new.
+ */
+export function createTask(
+  message: PendingMessage,
+  options: {
+    readonly registry: VerifierRegistry;
+    readonly nowMs: number;
+    readonly baseDelayMs: number;
+    readonly needsLookup: boolean;
+  },
+): VerificationTask {
+  const known = message.ccvAddresses.filter((address) => options.registry.readersFor(address).length > 0);
+  const ageMs = options.nowMs - message.ingestionMs;
+  return {
+    messageId: message.messageId,
+    ingestionMs: message.ingestionMs,
+    verifiable: known.length > 0,
+    missing: [...new Set(known.map(canonicalAddress))],
+    needsLookup: options.needsLookup,
+    timedOut: message.timedOut,
+    attempts: ageMs > options.baseDelayMs ? Math.floor(Math.log2(ageMs / options.baseDelayMs)) : 0,
+    attempt: null,
+    ended: false,
+    quarantined: null,
+    dueMs: 0,
+    slot: -1,
+    list: null,
+    previous: null,
+    next: null,
+  };
+}
+
+/** Takes a CCV that has answered off the list. */
+export function markAnswered(task: VerificationTask, ccvAddress: Hex): void {
+  const answered = canonicalAddress(ccvAddress);
+  if (task.missing.includes(answered)) task.missing = task.missing.filter((address) => address !== answered);
+}
