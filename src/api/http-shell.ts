@@ -116,8 +116,8 @@ function createFastify({ common, settings, trustedProxies }: HttpShellOptions): 
       sendError(common, request, reply, new HttpError(error.statusCode ?? 400, 'malformed URL')),
     clientErrorHandler: (error, socket) => answerClientError(error, socket),
   });
-  // Node drops what is above its own limit without a word: one more than ours lets the hook see it
-  app.server.maxHeadersCount = settings.maxHeaders + 1;
+  // Node drops what is above its own limit without a word, a late Host header among it: the bytes limit it, the hook counts
+  app.server.maxHeadersCount = 0;
   return app;
 }
 
