@@ -1,0 +1,40 @@
+import { describe, expect, test } from 'vitest';
+import { CommitQueue } from '../../../src/sink/commit-queue.js';
+import type { Change, ChangeSet } from '../../../src/storage/batch.js';
+
+const set = (afterPosition: bigint, throughPosition: bigint): ChangeSet => ({
+  afterPosition,
+  throughPosition,
+  headPosition: throughPosition,
+  headMs: 0,
+  headMovePosition: 0n,
+  readMs: 0,
+  changes: Array.from({ length: Number(throughPosition - afterPosition) }, () => ({}) as Change),
+});
+
+describe('commit queue', () => {
+  test('gives what continues, passes over what is held already, stops at a gap', () => {
+    const queue = new CommitQueue(100);
+    for (const each of [set(0n, 2n), set(2n, 5n), set(6n, 8n)]) queue.add(each);
+    expect(queue.takeNext(2n)).toEqual(set(2n, 5n));
+    expect(queue.takeNext(5n)).toBeNull();
+    expect(queue.isEmpty).toBe(false);
+    expect(queue.takeNext(7n)).toEqual(set(6n, 8n));
+    expect(queue.isEmpty).toBe(true);
+    expect(queue.takeNext(8n)).toBeNull();
+  });
+
+  test('forgets the oldest beyond its bound, which opens a gap', () => {
+    const queue = new CommitQueue(4);
+    for (let i = 0n; i < 6n; i += 2n) queue.add(set(i, i + 2n));
+    expect(queue.takeNext(0n)).toBeNull();
+    expect(queue.takeNext(2n)).toEqual(set(2n, 4n));
+    expect(queue.takeNext(4n)).toEqual(set(4n, 6n));
+  });
+
+  test('keeps one commit that alone is larger than the bound', () => {
+    const queue = new CommitQueue(4);
+    queue.add(set(0n, 9n));
+    expect(queue.takeNext(0n)).toEqual(set(0n, 9n));
+  });
+});
