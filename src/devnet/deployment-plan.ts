@@ -12,6 +12,8 @@ import type { JsonRpc } from './json-rpc.js';
  * either exists, and a whole lane takes as few blocks as its gas needs.
  */
 export interface DeploymentPlan {
+  /** Who sends, and so owns what is deployed. */
+  readonly account: Hex;
   /** Plans a deployment and tells the address (lower case) that it will have. */
   deploy(name: ContractName, args?: readonly unknown[]): Hex;
   /** Plans a call of `functionName` of the contract `name` at `address`. */
@@ -49,6 +51,7 @@ export async function createDeploymentPlan(options: DeploymentPlanOptions): Prom
   const firstNonce = Number(await rpc('eth_getTransactionCount', [account.address, 'pending']));
   const steps: Step[] = [];
   return {
+    account: account.address,
     deploy(name, args = []) {
       const artifact: ContractArtifact = library.artifact(name);
       const nonce = BigInt(firstNonce + steps.length);

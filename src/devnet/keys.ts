@@ -3,7 +3,7 @@ import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts';
 import type { Hex } from '../core/hex.js';
 
 /** Who signs something in the devnet. */
-export type DevnetRole = 'owner' | 'sender' | 'executor' | `committee ${string} signer ${number}`;
+export type DevnetRole = `owner of ${string}` | 'sender' | 'executor' | `committee ${string} signer ${number}`;
 
 /**
  * The key of a role: derived from its public name alone, so every devnet has the same ones and a data directory holds

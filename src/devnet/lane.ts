@@ -5,7 +5,7 @@ import type { Hex } from '../core/hex.js';
 import { type ContractLibrary, createContractLibrary } from './contracts.js';
 import { createDeploymentPlan, type DeploymentPlan } from './deployment-plan.js';
 import { createJsonRpc, type JsonRpc } from './json-rpc.js';
-import { devnetAccount } from './keys.js';
+import { type DevnetRole, devnetAccount } from './keys.js';
 import type {
   ChainAddresses,
   ChainDeployment,
@@ -66,8 +66,6 @@ export async function deployLane(options: DeployLaneOptions): Promise<LaneDeploy
   const [a, b] = await Promise.all(
     options.chains.map((chain) => prepare(common, library, chain)) as [Promise<Side>, Promise<Side>],
   );
-  // One nonce apart, so that no address means the same on both chains and a mix-up of the two cannot go unseen.
-  b.plan.deploy('log_message_data_receiver');
   const addressesA = planContracts(a.plan, a.chain, b.chain);
   const addressesB = planContracts(b.plan, b.chain, a.chain);
   planWiring(a.plan, addressesA, b.chain, addressesB);
@@ -92,9 +90,11 @@ export async function isLaneDeployed(deployment: LaneDeployment, chains: readonl
 
 async function prepare(common: Common, library: ContractLibrary, chain: DevnetChain): Promise<Side> {
   const rpc = createJsonRpc(chain.url);
-  for (const role of ['owner', 'sender', 'executor'] as const)
+  // An owner for each chain, so that no address means something on both and a mix-up of the two cannot go unseen.
+  const owner: DevnetRole = `owner of ${chain.name}`;
+  for (const role of [owner, 'sender', 'executor'] as const)
     await rpc('anvil_setBalance', [devnetAccount(role).address, `0x${BALANCE_WEI.toString(16)}`]);
-  return { chain, rpc, plan: await planOf(common, library, chain, rpc, devnetAccount('owner')) };
+  return { chain, rpc, plan: await planOf(common, library, chain, rpc, devnetAccount(owner)) };
 }
 
 async function planOf(
@@ -122,8 +122,7 @@ async function finish(
 }
 
 function planContracts(plan: DeploymentPlan, self: DevnetChain, remote: DevnetChain): ChainAddresses {
-  const owner = devnetAccount('owner').address;
-  const rmnProxy = plan.deploy('rmn_proxy_contract', [plan.deploy('rmn', [[owner]])]);
+  const rmnProxy = plan.deploy('rmn_proxy_contract', [plan.deploy('rmn', [[plan.account]])]);
   const weth = planToken(plan, 'WETH');
   const feeToken = planToken(plan, 'LINK');
   const token = planToken(plan, 'TEST');
@@ -136,7 +135,7 @@ function planContracts(plan: DeploymentPlan, self: DevnetChain, remote: DevnetCh
   );
   const onRamp = plan.deploy('onramp', [
     { chainSelector: self.selector, rmnRemote: rmnProxy, maxUSDCentsPerMessage: 100_000, tokenAdminRegistry },
-    { feeQuoter, reentrancyGuardEntered: false, feeAggregator: owner },
+    { feeQuoter, reentrancyGuardEntered: false, feeAggregator: plan.account },
   ]);
   const offRamp = plan.deploy('offramp', [
     {
@@ -162,7 +161,6 @@ function planContracts(plan: DeploymentPlan, self: DevnetChain, remote: DevnetCh
 }
 
 function planToken(plan: DeploymentPlan, symbol: string): Hex {
-  const owner = devnetAccount('owner').address;
   const preMintRecipient = devnetAccount('sender').address;
   const args = {
     name: symbol,
@@ -171,9 +169,9 @@ function planToken(plan: DeploymentPlan, symbol: string): Hex {
     preMint: SUPPLY,
     preMintRecipient,
     decimals: 18,
-    ccipAdmin: owner,
+    ccipAdmin: plan.account,
   };
-  return plan.deploy('cross_chain_token', [args, owner, owner]);
+  return plan.deploy('cross_chain_token', [args, plan.account, plan.account]);
 }
 
 function planFeeQuoter(plan: DeploymentPlan, remote: DevnetChain, linkToken: Hex, weth: Hex): Hex {
@@ -192,7 +190,7 @@ function planFeeQuoter(plan: DeploymentPlan, remote: DevnetChain, linkToken: Hex
   };
   const feeQuoter = plan.deploy('fee_quoter', [
     { maxFeeJuelsPerMsg: parseEther('1000'), linkToken },
-    [devnetAccount('owner').address],
+    [plan.account],
     [],
     [{ destChainSelector: remote.selector, destChainConfig }],
   ]);
@@ -206,7 +204,7 @@ function planFeeQuoter(plan: DeploymentPlan, remote: DevnetChain, linkToken: Hex
 }
 
 function planExecutor(plan: DeploymentPlan, remote: DevnetChain): Hex {
-  const feeAggregator = devnetAccount('owner').address;
+  const feeAggregator = plan.account;
   const executor = plan.deploy('executor', [
     10,
     { feeAggregator, allowedFinalityConfig: ANY_FINALITY, ccvAllowlistEnabled: false },
@@ -224,7 +222,7 @@ function planCommittee(
   router: Hex,
   rmn: Hex,
 ): Hex {
-  const feeAggregator = devnetAccount('owner').address;
+  const feeAggregator = plan.account;
   const { versionTag, threshold, signers } = member;
   const verifier = plan.deploy('committee_verifier', [
     { feeAggregator, allowlistAdmin: zeroAddress },
@@ -250,7 +248,7 @@ function planCommittee(
 function planPool(plan: DeploymentPlan, token: Hex, registry: Hex, rmnProxy: Hex, router: Hex): Hex {
   const pool = plan.deploy('burn_mint_token_pool', [token, 18, zeroAddress, rmnProxy, router]);
   plan.call('cross_chain_token', token, 'grantMintAndBurnRoles', [pool]);
-  plan.call('token_admin_registry', registry, 'proposeAdministrator', [token, devnetAccount('owner').address]);
+  plan.call('token_admin_registry', registry, 'proposeAdministrator', [token, plan.account]);
   plan.call('token_admin_registry', registry, 'acceptAdminRole', [token]);
   plan.call('token_admin_registry', registry, 'setPool', [token, pool]);
   return pool;
