@@ -113,8 +113,10 @@ class FailoverRpcClient implements RpcClient {
     for (const endpoint of this.#ranked()) {
       try {
         await this.#admit(endpoint, signal);
+        const coolUntilMs = endpoint.coolUntilMs;
         const result = await operation(createRpcNode(endpoint, signal));
-        endpoint.recover();
+        // an operation that came to an end may still have found fault with its node
+        if (endpoint.coolUntilMs === coolUntilMs) endpoint.recover();
         return result;
       } catch (thrown) {
         if (!(thrown instanceof RpcError) || thrown instanceof RpcTooManyResultsError) throw thrown;

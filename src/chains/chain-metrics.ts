@@ -1,0 +1,81 @@
+import { counter, gauge, histogram, type Registry } from '../core/metrics.js';
+
+/** Metrics of chain watchers. `chain` is the configured name. */
+export function createChainMetrics(registry: Registry) {
+  const labelNames = ['chain'] as const;
+  return {
+    headBlock: gauge(registry, {
+      name: 'indexer_source_head_block',
+      help: 'The latest block of a chain.',
+      labelNames,
+    }),
+    processedBlock: gauge(registry, {
+      name: 'indexer_source_processed_block',
+      help: 'The last block of a chain whose messages are stored, final or not.',
+      labelNames,
+    }),
+    finalizedBlock: gauge(registry, {
+      name: 'indexer_source_finalized_block',
+      help: 'The last finalized block of a chain whose messages are stored.',
+      labelNames,
+    }),
+    lagBlocks: gauge(registry, {
+      name: 'indexer_source_lag_blocks',
+      help: 'Blocks between the latest of a chain and the last one whose messages are stored.',
+      labelNames,
+    }),
+    lagSeconds: gauge(registry, {
+      name: 'indexer_source_lag_seconds',
+      help: 'Age of the last block whose messages are stored.',
+      labelNames,
+    }),
+    halted: gauge(registry, {
+      name: 'indexer_source_halted_bool',
+      help: '1 when a chain was stopped because a finalized block changed.',
+      labelNames,
+    }),
+    reorgs: counter(registry, {
+      name: 'indexer_source_reorgs_total',
+      help: 'Reorgs seen, whether or not they took messages with them.',
+      labelNames,
+    }),
+    orphaned: counter(registry, {
+      name: 'indexer_source_orphaned_total',
+      help: 'Messages that a reorg removed.',
+      labelNames,
+    }),
+    quarantined: counter(registry, {
+      name: 'indexer_source_quarantined_total',
+      help: 'Logs that failed a check, by the first that did.',
+      labelNames: ['chain', 'reason'],
+    }),
+    messages: counter(registry, {
+      name: 'indexer_source_messages_total',
+      help: 'Messages found, those that came back after a reorg or moved to another block counted again.',
+      labelNames,
+    }),
+    missingLogs: counter(registry, {
+      name: 'indexer_source_missing_logs_total',
+      help: 'Logs that a node left out of its answer and that were found by asking again.',
+      labelNames: ['chain', 'url'],
+    }),
+    unconfirmedSilences: counter(registry, {
+      name: 'indexer_source_unconfirmed_silences_total',
+      help: 'Blocks whose bloom could contain a message that no node returned, with no second node to ask.',
+      labelNames,
+    }),
+    rangeBlocks: gauge(registry, {
+      name: 'indexer_source_range_blocks',
+      help: 'Blocks asked for in one request for logs.',
+      labelNames,
+    }),
+    discoverySeconds: histogram(registry, {
+      name: 'indexer_message_discovery_latency_seconds',
+      help: "Time from a message's block to the commit that stored it, while the chain is followed.",
+      buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800],
+    }),
+  };
+}
+
+/** See `createChainMetrics`. */
+export type ChainMetrics = ReturnType<typeof createChainMetrics>;

@@ -1,0 +1,47 @@
+import type { Hex } from '../core/hex.js';
+import type { RpcUrlStatus } from './rpc-client.js';
+
+/**
+ * `starting` until the first answer, then `backfilling` while finalized blocks are far ahead, else `following`. `halted`
+ * when a finalized block changed; `stopped` when the watcher was told to end.
+ */
+export type ChainState = 'starting' | 'backfilling' | 'following' | 'halted' | 'stopped';
+
+/** How a watcher stands. Block numbers are safe integers; null before they are known. */
+export interface ChainStatus {
+  readonly chain: string;
+  readonly selector: bigint;
+  readonly state: ChainState;
+  readonly head: number | null;
+  readonly safe: number | null;
+  readonly finalized: number | null;
+  /** The last block whose messages are stored, final or not. */
+  readonly processed: number | null;
+  /** As stored: the last finalized block whose messages are all stored. */
+  readonly cursor: { readonly height: number; readonly hash: Hex } | null;
+  /** Blocks between the head and `processed`. */
+  readonly lagBlocks: number | null;
+  /** Age of the block `processed`. */
+  readonly lagMs: number | null;
+  readonly reorgs: number;
+  readonly orphaned: number;
+  readonly quarantined: number;
+  readonly messages: number;
+  /** Null again as soon as something succeeds, unless the chain is halted. */
+  readonly lastError: { readonly code: string; readonly message: string; readonly atMs: number } | null;
+  readonly rpc: readonly RpcUrlStatus[];
+}
+
+/** How far a backfill is. */
+export interface BackfillProgress {
+  readonly chain: string;
+  readonly blocksDone: number;
+  readonly blocksTotal: number;
+  /** Messages and quarantined logs so far. */
+  readonly events: number;
+  readonly elapsedMs: number;
+  readonly blocksPerSecond: number;
+  readonly eventsPerSecond: number;
+  /** At the rate so far; null before there is one. */
+  readonly remainingMs: number | null;
+}

@@ -1,0 +1,273 @@
+import { backoffMs } from '../core/backoff.js';
+import type { Common } from '../core/common.js';
+import { AbortedError, IndexerError, toError } from '../core/errors.js';
+import type { Hex } from '../core/hex.js';
+import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';
+import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
+import { createChainMetrics } from './chain-metrics.js';
+import type { ChainStore } from './chain-port.js';
+import type { BackfillProgress, ChainStatus } from './chain-status.js';
+import { ChainViewer, type WindowRange } from './chain-view.js';
+import { HeaderChain } from './header-chain.js';
+import { createBloomTest } from './log-bloom.js';
+import { MESSAGE_SENT_TOPIC } from './message-sent-event.js';
+import { readRanges } from './range-pipeline.js';
+import type { RangeReaderOptions, RangeReading } from './range-reader.js';
+import { createRangeSize, type RangeSize } from './range-size.js';
+import type { RpcClient } from './rpc-client.js';
+import { createSilenceCheck } from './silent-blocks.js';
+import { createVanishedCheck, inUnchangedBlocks, type VanishedCheck } from './vanished-messages.js';
+import type { WatchedChain } from './watched-chain.js';
+import { WatcherJournal } from './watcher-journal.js';
+import { type Step, WatcherPosition } from './watcher-position.js';
+import { WindowReader, type WindowReading } from './window-reader.js';
+
+/** What a watcher is made of. */
+export interface ChainWatcherOptions {
+  readonly chain: WatchedChain;
+  /** Closed by whoever made it. */
+  readonly rpc: RpcClient;
+  readonly store: ChainStore;
+  readonly common: Common;
+  readonly onProgress?: (progress: BackfillProgress) => void;
+  /** How often a cursor is stored that has no messages to go with. Default 5 s. */
+  readonly cursorEveryMs?: number;
+}
+
+/** Watches one chain. */
+export interface ChainWatcher {
+  /**
+   * Watches until `signal` aborts; resolves when nothing is under way any more. Failures of nodes and of the store are
+   * retried for ever, with growing pauses; `status` tells of them.
+   * @throws FinalizedReorgError when a finalized block changed, ClosedError when the store was closed.
+   */
+  run(signal: AbortSignal): Promise<void>;
+  status(): ChainStatus;
+}
+
+/** Creates the watcher of one chain. */
+export function createChainWatcher(options: ChainWatcherOptions): ChainWatcher {
+  return new PollingChainWatcher(options);
+}
+
+const PIPELINE_DEPTH = 3;
+/** Logs a range; bounds what a commit holds and how long decoding keeps the thread. */
+const TARGET_LOGS = 1_000;
+const DEFAULT_BLOOM_CHECK_BLOCKS = 100_000;
+const RETRY = { baseMs: 250, maxMs: 15_000 };
+
+/**
+ * The loop.
+ *
+ * Each turn asks one node where the chain stands and whether the anchor, the last finalized block that is done with, is
+ * still what it was. Far behind: finalized blocks are read in ranges and stored range by range (*backfilling*). Else
+ * (*following*) the blocks above the anchor are brought in line with the node, their logs read again, and the difference
+ * to what is stored is stored:
+ *
+ * 1. found, not stored, or stored from another block: stored with its new place;
+ * 2. stored, not found, its block is not on the chain any more: orphaned;
+ * 3. stored, not found, though its block is still there: asked about again, elsewhere if possible; the turn fails if it
+ *    turns up, else the message goes;
+ * 4. stored from a block above those that were read, and nothing below it changed: left as it is.
+ *
+ * The anchor then moves up to the finalized block, which never moves down: a node that says so is behind. A turn that
+ * fails stores nothing, and the next one starts over.
+ */
+class PollingChainWatcher implements ChainWatcher {
+  readonly #chain: WatchedChain;
+  readonly #rpc: RpcClient;
+  readonly #common: Common;
+  readonly #journal: WatcherJournal;
+  readonly #position: WatcherPosition;
+  readonly #viewer: ChainViewer;
+  readonly #reading: RangeReaderOptions;
+  readonly #checkVanished: VanishedCheck;
+  readonly #size: RangeSize;
+  readonly #onProgress: (progress: BackfillProgress) => void;
+  #headers: HeaderChain;
+  #window: WindowReader;
+  #wake: () => void = () => undefined;
+  #woken = false;
+
+  constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000 }: ChainWatcherOptions) {
+    const onRampAddress = chain.onRampAddress.toLowerCase() as Hex;
+    const filter = { address: onRampAddress, topic0: MESSAGE_SENT_TOPIC };
+    const metrics = createChainMetrics(common.metrics);
+    const named = { chain: chain.name, log: common.log };
+    const askSilent = createSilenceCheck({ ...named, rpc, filter, metrics });
+    const mayHoldMessage = createBloomTest([filter.address, filter.topic0]);
+    this.#chain = chain;
+    this.#rpc = rpc;
+    this.#common = common;
+    this.#journal = new WatcherJournal(chain.name, common, metrics);
+    this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
+    this.#reading = { filter, context: { onRampAddress, selector: chain.selector }, mayHoldMessage, askSilent };
+    this.#checkVanished = createVanishedCheck({ ...named, askSilent });
+    this.#viewer = new ChainViewer({
+      chain,
+      rpc,
+      journal: this.#journal,
+      mayHoldMessage,
+      checkVanished: this.#checkVanished,
+    });
+    this.#size = createRangeSize({
+      maxBlocks: chain.maxBlockRange,
+      targetLogs: TARGET_LOGS,
+      onChange: (blocks) => metrics.rangeBlocks.set({ chain: chain.name }, blocks),
+    });
+    this.#onProgress = onProgress ?? (() => undefined);
+    this.#headers = new HeaderChain(chain.name, { number: chain.startBlock - 1, hash: null });
+    this.#window = this.#createWindow();
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const unsubscribe = this.#rpc.onNewHead(() => {
+      this.#woken = true;
+      this.#wake();
+    });
+    try {
+      await this.#loop(signal);
+    } finally {
+      unsubscribe();
+    }
+  }
+
+  status(): ChainStatus {
+    const { cursor } = this.#position;
+    return {
+      ...this.#journal.status(),
+      selector: this.#chain.selector,
+      cursor: cursor && { height: Number(cursor.height), hash: cursor.hash },
+      rpc: this.#rpc.status(),
+    };
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    let loaded = false;
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        if (!loaded) await this.#load();
+        loaded = true;
+        const behind = await this.#turn(signal);
+        failures = 0;
+        this.#journal.succeeded();
+        if (!behind) await this.#pause(this.#chain.pollIntervalMs, signal, 'wakeable');
+      } catch (thrown) {
+        if (signal.aborted) break;
+        const error = toError(thrown);
+        this.#journal.failed(error);
+        const code = error instanceof IndexerError ? error.code : null;
+        if (error instanceof FinalizedReorgError || code === 'CLOSED') throw error;
+        // another watcher of this chain moved the cursor: go on from what it stored
+        if (code === 'CURSOR_CONFLICT') loaded = false;
+        await this.#pause(backoffMs(RETRY, failures++, this.#common.random), signal, 'fixed');
+      }
+    }
+    this.#journal.enter('stopped');
+  }
+
+  async #load(): Promise<void> {
+    const anchor = await this.#position.load(this.#chain.startBlock);
+    this.#headers = new HeaderChain(this.#chain.name, anchor);
+    this.#window = this.#createWindow();
+    this.#common.log.info({ chain: this.#chain.name, block: anchor.number + 1 }, 'watching chain');
+  }
+
+  /** True when there is more to read at once. */
+  async #turn(signal: AbortSignal): Promise<boolean> {
+    const known = { headers: this.#headers, window: this.#window, messages: this.#position.messages };
+    const view = await this.#rpc.withNode((node) => this.#viewer.look(node, known, signal), signal);
+    this.#journal.enter(view.kind === 'behind' ? 'backfilling' : 'following');
+    switch (view.kind) {
+      case 'nothing':
+        // a cursor may be waiting
+        await this.#commit({ messages: [], orphanings: [], quarantine: [], finalThrough: this.#headers.anchor }, true);
+        return false;
+      case 'behind':
+        await this.#backfill(view.finalized, view.head, signal);
+        return true;
+      case 'window':
+        await this.#storeWindow(view.reading, view.range);
+        return false;
+    }
+  }
+
+  async #storeWindow(reading: WindowReading, { from, to, finalized }: WindowRange): Promise<void> {
+    const headers = this.#headers;
+    const { dropped } = headers;
+    const { messages, gone } = this.#position.messages.compare(reading.messages, { from, to, dropped });
+    const final = headers.at(finalized);
+    const step: Step = {
+      messages,
+      orphanings: gone.map(({ messageId, blockHash }) => ({ messageId, blockHash })),
+      quarantine: this.#window.newQuarantine(reading.quarantine),
+      finalThrough: final ?? headers.anchor,
+    };
+    await this.#commit(step, true);
+    this.#window.noteQuarantined(step.quarantine);
+    if (dropped.size > 0) this.#journal.reorg(dropped.size, gone.length);
+    headers.settle();
+    if (final) headers.advance({ number: final.number, hash: final.hash });
+    this.#window.prune(headers);
+    const last = to > finalized ? headers.at(to) : final;
+    if (last) this.#journal.processed(last.number, last.timestampMs);
+  }
+
+  async #backfill(to: number, head: number, signal: AbortSignal): Promise<void> {
+    const from = this.#headers.anchor.number + 1;
+    const meter = createBackfillMeter(this.#chain.name, from, to, this.#common.clock);
+    this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill begins');
+    const checkSilenceFrom = head - (this.#chain.bloomCheckBlocks ?? DEFAULT_BLOOM_CHECK_BLOCKS);
+    const plan = { ...this.#reading, from, to, checkSilenceFrom, depth: PIPELINE_DEPTH };
+    for await (const range of readRanges({ ...plan, rpc: this.#rpc, size: this.#size }, signal))
+      await this.#storeRange(range, meter, signal);
+    this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill done');
+  }
+
+  async #storeRange(range: RangeReading, meter: BackfillMeter, signal: AbortSignal): Promise<void> {
+    const { anchor } = this.#headers;
+    if (anchor.hash !== null && range.parentHash !== anchor.hash)
+      throw new ChainMovedError(this.#chain.name, `block ${range.from} does not follow block ${anchor.number}`);
+    const { messages, gone } = this.#position.messages.compare(range.messages, { ...range, dropped: new Set() });
+    if (gone.length > 0)
+      await this.#rpc.withNode(
+        async (node) => this.#checkVanished(node, await inUnchangedBlocks(node, gone), signal),
+        signal,
+      );
+    const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));
+    const finalThrough = { number: range.to, hash: range.hash };
+    await this.#commit({ messages, orphanings, quarantine: range.quarantine, finalThrough }, false);
+    this.#headers.advance(finalThrough);
+    this.#journal.processed(range.to, range.timestampMs);
+    this.#onProgress(meter.advance(range.to, range.logCount));
+  }
+
+  async #commit(step: Step, following: boolean): Promise<void> {
+    const { committed } = await this.#position.commit(step);
+    if (committed) this.#journal.committed(step, following);
+    const { cursor } = this.#position;
+    if (cursor) this.#journal.finalized(Number(cursor.height));
+  }
+
+  /** Waits; a wakeable pause ends as soon as a new block is announced. */
+  async #pause(durationMs: number, signal: AbortSignal, kind: 'wakeable' | 'fixed'): Promise<void> {
+    const waking = new AbortController();
+    const wake = () => waking.abort();
+    signal.addEventListener('abort', wake, { once: true });
+    if (kind === 'wakeable') this.#wake = wake;
+    if (signal.aborted || (kind === 'wakeable' && this.#woken)) wake();
+    try {
+      await this.#common.clock.sleep(durationMs, waking.signal);
+    } catch (thrown) {
+      if (!(thrown instanceof AbortedError)) throw thrown;
+    } finally {
+      this.#woken = false;
+      this.#wake = () => undefined;
+      signal.removeEventListener('abort', wake);
+    }
+  }
+
+  #createWindow(): WindowReader {
+    return new WindowReader({ chain: this.#chain.name, size: this.#size, options: this.#reading });
+  }
+}

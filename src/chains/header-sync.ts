@@ -1,0 +1,65 @@
+import type { BlockHeader } from './block-header.js';
+import type { HeaderChain, KnownBlock } from './header-chain.js';
+import type { BloomTest } from './log-bloom.js';
+import type { RpcNode } from './rpc-node.js';
+
+const FIRST_STEP_BACK = 8;
+const MAX_STEP_BACK = 256;
+
+/**
+ * Brings the known blocks in line with `node` up to block `to`, from the top down: when the highest known block is still
+ * on the chain all below it are. Otherwise the fork is looked for downwards, in steps that double, and what is above it
+ * is dropped. Known blocks above `to` stay unless a block below them changed: that a node is behind is no evidence.
+ * `given` are blocks that the node has told of just now.
+ * @throws ChainMovedError, RpcError
+ */
+export async function syncHeaders(
+  node: RpcNode,
+  chain: HeaderChain,
+  to: number,
+  given: readonly BlockHeader[],
+  mayHoldMessage: BloomTest,
+): Promise<void> {
+  const headers = new Map(given.map((header) => [header.number, header]));
+  const top = Math.min(to, chain.tip.number);
+  if (top > chain.anchor.number) {
+    await fetchInto(headers, node, [top]);
+    if (headers.get(top)?.hash !== chain.at(top)?.hash) chain.truncate(await findFork(node, chain, top));
+  }
+  const numbers = blockNumbers(chain.tip.number + 1, to);
+  await fetchInto(headers, node, numbers);
+  for (const number of numbers) {
+    const header = headers.get(number);
+    if (header) chain.append(knownBlock(header, mayHoldMessage));
+  }
+}
+
+async function fetchInto(headers: Map<number, BlockHeader>, node: RpcNode, numbers: readonly number[]): Promise<void> {
+  const wanted = numbers.filter((number) => !headers.has(number));
+  if (wanted.length === 0) return;
+  for (const [index, header] of (await node.headers(wanted)).entries()) {
+    if (!header) throw node.missing(wanted[index] ?? 0);
+    headers.set(header.number, header);
+  }
+}
+
+/** The highest known block below `above` that is still on the chain; the anchor when none is. */
+async function findFork(node: RpcNode, chain: HeaderChain, above: number): Promise<number> {
+  let step = FIRST_STEP_BACK;
+  for (let end = above - 1; end > chain.anchor.number; end -= step, step = Math.min(MAX_STEP_BACK, step * 2)) {
+    const numbers = blockNumbers(Math.max(chain.anchor.number + 1, end - step + 1), end);
+    const headers = await node.headers(numbers);
+    const common = headers.findLast((header) => header !== null && header.hash === chain.at(header.number)?.hash);
+    if (common) return common.number;
+  }
+  return chain.anchor.number;
+}
+
+function knownBlock(header: BlockHeader, mayHoldMessage: BloomTest): KnownBlock {
+  const { number, hash, parentHash, timestampMs, logsBloom } = header;
+  return { number, hash, parentHash, timestampMs, mayHoldMessage: mayHoldMessage(logsBloom) };
+}
+
+function blockNumbers(from: number, to: number): number[] {
+  return Array.from({ length: Math.max(0, to - from + 1) }, (_, index) => from + index);
+}

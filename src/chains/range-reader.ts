@@ -1,0 +1,113 @@
+import type { Hex } from '../core/hex.js';
+import type { BlockHeader } from './block-header.js';
+import type { QuarantinedLog } from './chain-port.js';
+import type { BloomTest } from './log-bloom.js';
+import { type ChainMessage, type LogContext, readMessageSentLog } from './message-sent-log.js';
+import type { LogFilter, RawLog } from './raw-log.js';
+import type { RpcNode } from './rpc-node.js';
+import type { SilenceCheck } from './silent-blocks.js';
+
+/** A range of finalized blocks, read and checked. */
+export interface RangeReading {
+  readonly from: number;
+  readonly to: number;
+  /** Hash of the block before `from`. */
+  readonly parentHash: Hex;
+  readonly hash: Hex;
+  readonly timestampMs: number;
+  readonly logCount: number;
+  readonly messages: readonly ChainMessage[];
+  readonly quarantine: readonly QuarantinedLog[];
+}
+
+/** What it takes to read the messages of one OnRamp. */
+export interface RangeReaderOptions {
+  readonly filter: Omit<LogFilter, 'blocks'>;
+  readonly context: LogContext;
+  readonly mayHoldMessage: BloomTest;
+  readonly askSilent: SilenceCheck;
+}
+
+/**
+ * Reads one range of finalized blocks: the logs and both outermost blocks in one request. Further blocks are fetched
+ * only where they are needed: for the time of a log whose node does not tell it, and, with `checkSilence`, for the bloom
+ * of each block that came without a log.
+ *
+ * Cost of `checkSilence`, measured on anvil: 27 µs a block without logs, nothing for one with logs.
+ */
+export async function readRange(
+  node: RpcNode,
+  range: { readonly from: number; readonly to: number; readonly checkSilence: boolean },
+  options: RangeReaderOptions,
+  signal: AbortSignal,
+): Promise<RangeReading> {
+  const { from, to } = range;
+  const { logs, first, last } = await node.logRange({ ...options.filter, blocks: { from, to } });
+  const headers = await neededHeaders(node, range, logs, [first, last]);
+  checkAgreement(node, logs, headers);
+  const found = range.checkSilence ? await askSilentBlocks(node, logs, headers, options, signal) : [];
+  const all = found.length === 0 ? logs : [...logs, ...found].sort(byPlace);
+
+  const messages: ChainMessage[] = [];
+  const quarantine: QuarantinedLog[] = [];
+  for (const log of all) {
+    const timestampMs = log.blockTimestampMs ?? headers.get(log.blockNumber)?.timestampMs;
+    if (timestampMs === undefined) throw node.missing(log.blockNumber);
+    const reading = readMessageSentLog(log, timestampMs, options.context);
+    if (reading.kind === 'message') messages.push(reading.message);
+    else quarantine.push(reading.entry);
+  }
+  const { hash, timestampMs } = last;
+  return { from, to, parentHash: first.parentHash, hash, timestampMs, logCount: all.length, messages, quarantine };
+}
+
+async function neededHeaders(
+  node: RpcNode,
+  { from, to, checkSilence }: { readonly from: number; readonly to: number; readonly checkSilence: boolean },
+  logs: readonly RawLog[],
+  edges: readonly BlockHeader[],
+): Promise<ReadonlyMap<number, BlockHeader>> {
+  const headers = new Map(edges.map((header) => [header.number, header]));
+  const wanted = new Set(logs.filter((log) => log.blockTimestampMs === null).map((log) => log.blockNumber));
+  if (checkSilence) {
+    const loud = new Set(logs.map((log) => log.blockNumber));
+    for (let number = from; number <= to; number++) if (!loud.has(number)) wanted.add(number);
+  }
+  const numbers = [...wanted].filter((number) => !headers.has(number));
+  const fetched = numbers.length === 0 ? [] : await node.headers(numbers);
+  for (const [index, header] of fetched.entries()) {
+    if (!header) throw node.missing(numbers[index] ?? to);
+    headers.set(header.number, header);
+  }
+  return headers;
+}
+
+/** Logs and blocks must be of one chain wherever two of them meet. */
+function checkAgreement(node: RpcNode, logs: readonly RawLog[], headers: ReadonlyMap<number, BlockHeader>): void {
+  const hashes = new Map(logs.map((log) => [log.blockNumber, log.blockHash]));
+  for (const [number, { hash }] of headers) {
+    if ((hashes.get(number) ?? hash) !== hash) throw node.invalid(`two hashes for finalized block ${number}`);
+    hashes.set(number, hash);
+  }
+  for (const [number, { parentHash }] of headers)
+    if ((hashes.get(number - 1) ?? parentHash) !== parentHash)
+      throw node.invalid(`finalized block ${number} does not follow block ${number - 1}`);
+}
+
+function askSilentBlocks(
+  node: RpcNode,
+  logs: readonly RawLog[],
+  headers: ReadonlyMap<number, BlockHeader>,
+  { mayHoldMessage, askSilent }: RangeReaderOptions,
+  signal: AbortSignal,
+): Promise<readonly RawLog[]> {
+  const loud = new Set(logs.map((log) => log.blockNumber));
+  const suspects = [...headers.values()].filter(
+    ({ number, logsBloom }) => !loud.has(number) && mayHoldMessage(logsBloom),
+  );
+  return askSilent(node, suspects, signal);
+}
+
+function byPlace(a: RawLog, b: RawLog): number {
+  return a.blockNumber - b.blockNumber || a.logIndex - b.logIndex;
+}

@@ -1,0 +1,126 @@
+import type { Common } from '../core/common.js';
+import { IndexerError } from '../core/errors.js';
+import { FinalizedReorgError } from './chain-errors.js';
+import type { ChainMetrics } from './chain-metrics.js';
+import type { ChainProgress } from './chain-port.js';
+import type { ChainState, ChainStatus } from './chain-status.js';
+import type { ChainHeads } from './rpc-node.js';
+
+/** What a watcher did and saw: its status, its metrics, its log. */
+export class WatcherJournal {
+  readonly #chain: string;
+  readonly #common: Common;
+  readonly #metrics: ChainMetrics;
+  readonly #labels: { readonly chain: string };
+  readonly #counts = { reorgs: 0, orphaned: 0, quarantined: 0, messages: 0 };
+  #state: ChainState = 'starting';
+  #heads: { readonly head: number; readonly safe: number | null; readonly finalized: number | null } | null = null;
+  #processed: { readonly number: number; readonly timestampMs: number } | null = null;
+  #lastError: ChainStatus['lastError'] = null;
+
+  constructor(chain: string, common: Common, metrics: ChainMetrics) {
+    this.#chain = chain;
+    this.#common = common;
+    this.#metrics = metrics;
+    this.#labels = { chain };
+    metrics.halted.set(this.#labels, 0);
+  }
+
+  /** The part of the status that is kept here. */
+  status(): Omit<ChainStatus, 'selector' | 'cursor' | 'rpc'> {
+    const head = this.#heads?.head ?? null;
+    const processed = this.#processed;
+    return {
+      chain: this.#chain,
+      state: this.#state,
+      head,
+      safe: this.#heads?.safe ?? null,
+      finalized: this.#heads?.finalized ?? null,
+      processed: processed?.number ?? null,
+      lagBlocks: head === null || !processed ? null : Math.max(0, head - processed.number),
+      lagMs: processed ? Math.max(0, this.#common.clock.nowMs() - processed.timestampMs) : null,
+      ...this.#counts,
+      lastError: this.#lastError,
+    };
+  }
+
+  enter(state: ChainState): void {
+    if (state !== this.#state) this.#common.log.info({ chain: this.#chain, state }, 'chain watcher changed its state');
+    this.#state = state;
+  }
+
+  heads(heads: ChainHeads, finalized: number): void {
+    this.#heads = {
+      head: heads.latest.number,
+      safe: heads.safe?.number ?? null,
+      finalized: finalized < 0 ? null : finalized,
+    };
+    this.#metrics.headBlock.set(this.#labels, heads.latest.number);
+    this.#lag();
+  }
+
+  /** The messages of all blocks through this one are stored. */
+  processed(number: number, timestampMs: number): void {
+    this.#processed = { number, timestampMs };
+    this.#metrics.processedBlock.set(this.#labels, number);
+    this.#lag();
+  }
+
+  get hasProcessed(): boolean {
+    return this.#processed !== null;
+  }
+
+  finalized(number: number): void {
+    this.#metrics.finalizedBlock.set(this.#labels, number);
+  }
+
+  committed(progress: Omit<ChainProgress, 'cursor'>, following: boolean): void {
+    const { messages, orphanings, quarantine } = progress;
+    this.#counts.messages += messages.length;
+    this.#counts.orphaned += orphanings.length;
+    this.#counts.quarantined += quarantine.length;
+    this.#metrics.messages.inc(this.#labels, messages.length);
+    this.#metrics.orphaned.inc(this.#labels, orphanings.length);
+    for (const { key, reason, detail } of quarantine) {
+      this.#metrics.quarantined.inc({ ...this.#labels, reason });
+      this.#common.log.warn({ chain: this.#chain, key, reason, detail }, 'log quarantined');
+    }
+    if (!following) return;
+    const nowMs = this.#common.clock.nowMs();
+    for (const { origin } of messages)
+      if (origin) this.#metrics.discoverySeconds.observe(Math.max(0, nowMs - origin.blockTimestampMs) / 1000);
+  }
+
+  reorg(droppedBlocks: number, orphaned: number): void {
+    this.#counts.reorgs++;
+    this.#metrics.reorgs.inc(this.#labels);
+    this.#common.log.warn({ chain: this.#chain, droppedBlocks, orphaned }, 'chain reorganised');
+  }
+
+  succeeded(): void {
+    this.#lastError = null;
+  }
+
+  failed(error: Error): void {
+    const code = error instanceof IndexerError ? error.code : 'UNEXPECTED';
+    this.#lastError = { code, message: error.message, atMs: this.#common.clock.nowMs() };
+    if (error instanceof FinalizedReorgError) {
+      this.#state = 'halted';
+      this.#metrics.halted.set(this.#labels, 1);
+      this.#common.log.error({ chain: this.#chain, err: error }, 'chain is stopped: a finalized block changed');
+      return;
+    }
+    const retryable = error instanceof IndexerError && error.retryable;
+    this.#common.log[retryable ? 'warn' : 'error'](
+      { chain: this.#chain, err: error },
+      'chain watcher failed, trying again',
+    );
+  }
+
+  #lag(): void {
+    if (!this.#heads || !this.#processed) return;
+    this.#metrics.lagBlocks.set(this.#labels, Math.max(0, this.#heads.head - this.#processed.number));
+    const ageMs = this.#common.clock.nowMs() - this.#processed.timestampMs;
+    this.#metrics.lagSeconds.set(this.#labels, Math.max(0, ageMs) / 1000);
+  }
+}
