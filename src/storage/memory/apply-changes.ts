@@ -1,0 +1,74 @@
+import { assertNever } from '../../core/errors.js';
+import type { Change } from '../batch.js';
+import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../records.js';
+import {
+  type Body,
+  copyBody,
+  copyBytes,
+  findResult,
+  sameBody,
+  sameBytes,
+  storedMessage,
+  storedResult,
+} from './body.js';
+import { quarantineIdentity, type RecordStore } from './record-store.js';
+
+/**
+ * Takes a change of another storage into the store, copied, with its time and position.
+ * @returns false when it was passed over: it concerns a record below the window (`afterMs`) that the store does not hold.
+ */
+export function applyChange(store: RecordStore, change: Change, afterMs: number): boolean {
+  switch (change.kind) {
+    case 'message': {
+      const body = bodyFor(store, change.record);
+      const known = store.entries.get(body.messageId)?.message;
+      if (!known && change.record.ingestionMs <= afterMs) return false;
+      store.putMessage(storedMessage(body, change.record), body);
+      return true;
+    }
+    case 'verifierResult': {
+      const { record } = change;
+      const body = bodyFor(store, record);
+      const known = findResult(store.entries.get(body.messageId)?.results ?? [], record);
+      if (!known && record.ingestionMs <= afterMs) return false;
+      const ccvData = known && sameBytes(known.ccvData, record.ccvData) ? known.ccvData : copyBytes(record.ccvData);
+      store.putResult(storedResult(body, { ...record, ccvData }, store.interner), body);
+      return true;
+    }
+    case 'cursor':
+      store.putCursor({ ...change.record });
+      return true;
+    case 'quarantine':
+      if (change.record.ingestionMs <= afterMs) return false;
+      if (!store.quarantine.has(quarantineIdentity(change.record)))
+        store.putQuarantine(copyQuarantine(store, change.record));
+      return true;
+    case 'conflict':
+      if (change.record.ingestionMs <= afterMs) return false;
+      store.putConflict({ ...change.record });
+      return true;
+    default:
+      return assertNever(change, 'kind of change');
+  }
+}
+
+/** A quarantine entry in memory of its own. */
+export function copyQuarantine(store: RecordStore, entry: StoredQuarantineEntry): StoredQuarantineEntry {
+  const { interner } = store;
+  return {
+    sourceId: interner.text(entry.sourceId),
+    key: interner.own(entry.key),
+    reason: interner.text(entry.reason),
+    detail: interner.own(entry.detail),
+    raw: copyBytes(entry.raw),
+    messageId: entry.messageId && interner.own(entry.messageId),
+    ingestionMs: entry.ingestionMs,
+    position: entry.position,
+  };
+}
+
+/** The body already held for the id when it is the same, so that it is held once. */
+function bodyFor(store: RecordStore, record: StoredMessage | StoredVerifierResult): Body {
+  const held = store.entries.get(record.messageId)?.body;
+  return held && sameBody(held, record) ? held : copyBody(record, store.interner);
+}

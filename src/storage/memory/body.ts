@@ -1,0 +1,120 @@
+import type { Hex } from '../../core/hex.js';
+import type { Lane } from '../../protocol/message.js';
+import { readLane } from '../payload.js';
+import type { NewMessage, StoredMessage, StoredVerifierResult, VerifierResult } from '../records.js';
+import type { Interner } from './interner.js';
+
+/** What a message and all its verifier results have in common, held once. */
+export interface Body {
+  readonly messageId: Hex;
+  readonly encodedMessage: Uint8Array;
+  readonly messageCCVAddresses: readonly Hex[];
+  readonly messageExecutorAddress: Hex;
+  /** Interned: the same object for every body of the lane. */
+  readonly lane: Lane;
+}
+
+type Bodied = Omit<NewMessage, 'origin'>;
+
+/** A copy of everything in `given`, in memory of its own size. */
+export function copyBody(given: Bodied, interner: Interner): Body {
+  return {
+    messageId: interner.own(given.messageId),
+    encodedMessage: copyBytes(given.encodedMessage),
+    messageCCVAddresses: interner.addresses(given.messageCCVAddresses),
+    messageExecutorAddress: interner.text(given.messageExecutorAddress),
+    lane: interner.lane(readLane(given.encodedMessage)),
+  };
+}
+
+/** True when both would store the same body. */
+export function sameBody(body: Bodied, given: Bodied): boolean {
+  return (
+    sameBytes(body.encodedMessage, given.encodedMessage) &&
+    body.messageExecutorAddress === given.messageExecutorAddress &&
+    sameAddresses(body.messageCCVAddresses, given.messageCCVAddresses)
+  );
+}
+
+/** The stored form of a message, over the body it shares. */
+export function storedMessage(body: Body, given: Omit<StoredMessage, keyof Body>): StoredMessage {
+  return {
+    messageId: body.messageId,
+    encodedMessage: body.encodedMessage,
+    messageCCVAddresses: body.messageCCVAddresses,
+    messageExecutorAddress: body.messageExecutorAddress,
+    origin: given.origin,
+    status: given.status,
+    ingestionMs: given.ingestionMs,
+    position: given.position,
+    firstMs: given.firstMs,
+    orphaned: given.orphaned,
+  };
+}
+
+/** The stored form of a verifier result, over the body it shares; `ccvData` is taken as it is. */
+export function storedResult(
+  body: Body,
+  given: Omit<StoredVerifierResult, keyof Body>,
+  interner: Interner,
+): StoredVerifierResult {
+  return {
+    messageId: body.messageId,
+    verifierSourceAddress: interner.text(given.verifierSourceAddress),
+    verifierDestAddress: interner.text(given.verifierDestAddress),
+    encodedMessage: body.encodedMessage,
+    messageCCVAddresses: body.messageCCVAddresses,
+    messageExecutorAddress: body.messageExecutorAddress,
+    ccvData: given.ccvData,
+    attestationMs: given.attestationMs,
+    verifierName: interner.text(given.verifierName),
+    ingestionMs: given.ingestionMs,
+    position: given.position,
+    firstMs: given.firstMs,
+    orphaned: given.orphaned,
+  };
+}
+
+/** Bytes in a buffer of exactly their size: a slice of the caller's would pin all of it. */
+export function copyBytes(bytes: Uint8Array): Uint8Array {
+  return Uint8Array.from(bytes);
+}
+
+export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a === b || (a.length === b.length && Buffer.compare(a, b) === 0);
+}
+
+/** The result with this identity; a message has few, so they are searched one by one. */
+export function findResult(
+  results: readonly StoredVerifierResult[],
+  identity: Pick<VerifierResult, 'verifierSourceAddress' | 'verifierDestAddress'>,
+): StoredVerifierResult | undefined {
+  for (const result of results)
+    if (
+      result.verifierSourceAddress === identity.verifierSourceAddress &&
+      result.verifierDestAddress === identity.verifierDestAddress
+    )
+      return result;
+  return undefined;
+}
+
+/** `results` with `result` at its place, instead of the one with its identity; the list itself is left as it was. */
+export function withResult(
+  results: readonly StoredVerifierResult[],
+  result: StoredVerifierResult,
+): readonly StoredVerifierResult[] {
+  const others = results.filter((other) => compareIdentity(other, result) < 0);
+  const above = results.filter((other) => compareIdentity(other, result) > 0);
+  return [...others, result, ...above];
+}
+
+function compareIdentity(a: StoredVerifierResult, b: StoredVerifierResult): number {
+  if (a.verifierSourceAddress !== b.verifierSourceAddress)
+    return a.verifierSourceAddress < b.verifierSourceAddress ? -1 : 1;
+  if (a.verifierDestAddress === b.verifierDestAddress) return 0;
+  return a.verifierDestAddress < b.verifierDestAddress ? -1 : 1;
+}
+
+function sameAddresses(a: readonly Hex[], b: readonly Hex[]): boolean {
+  return a === b || (a.length === b.length && a.every((address, index) => address === b[index]));
+}

@@ -1,0 +1,62 @@
+import type { Clock } from '../../core/clock.js';
+import type { Hex } from '../../core/hex.js';
+import type { Evicted, RecordStore } from './record-store.js';
+import type { Standing } from './standing.js';
+
+/** Records that one step forgets at most, a commit's records counting as one: about a millisecond of work. */
+const STEP_RECORDS = 1000;
+
+/** What a memory may hold. */
+export interface Window {
+  /** Records older than this go; 0 = no limit. */
+  readonly ttlMs: number;
+  /** Most records of both kinds; 0 = no limit. */
+  readonly maxSize: number;
+}
+
+/** What an eviction works on. */
+export interface EvictionScope {
+  readonly store: RecordStore;
+  readonly standing: Standing;
+  readonly clock: Clock;
+  readonly window: Window;
+  /** Told of each message id of which nothing is left. */
+  readonly gone: (messageId: Hex) => void;
+  /** Told of each step. */
+  readonly evicted: (evicted: Evicted) => void;
+}
+
+/**
+ * One step of eviction: the oldest commits that are past the time to live, then the oldest above the size, both kinds
+ * of record at once. Coverage moves before anything is forgotten, and whole commits go, so that coverage is exact.
+ * @returns true when another step is due.
+ */
+export function evictStep(scope: EvictionScope): boolean {
+  const { store, standing } = scope;
+  const dueMs = dueThrough(scope);
+  const due = store.countThrough(dueMs);
+  if (due === 0) return false;
+  const stepMs = due <= STEP_RECORDS ? timeOfNth(store, due, dueMs) : timeOfNth(store, STEP_RECORDS, dueMs);
+  standing.forget(stepMs, store.lastPositionThrough(stepMs));
+  scope.evicted(store.evictThrough(stepMs, scope.gone));
+  return store.countThrough(dueMs) > 0;
+}
+
+/** Everything with an ingestion time at or below this has to go. */
+function dueThrough({ store, standing, clock, window }: EvictionScope): number {
+  const expiredMs = window.ttlMs === 0 ? -1 : clock.nowMs() - window.ttlMs - 1;
+  const excess = window.maxSize === 0 ? 0 : store.size - window.maxSize;
+  return excess <= 0 ? expiredMs : Math.max(expiredMs, timeOfNth(store, excess, standing.headMs));
+}
+
+/** The ingestion time of the n-th oldest record (from 1), which is at or below `mostMs`. */
+function timeOfNth(store: RecordStore, n: number, mostMs: number): number {
+  let low = store.oldestMs() ?? mostMs;
+  let high = mostMs;
+  while (low < high) {
+    const middle = Math.floor((low + high) / 2);
+    if (store.countThrough(middle) >= n) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}

@@ -1,0 +1,210 @@
+import type { Hex } from '../../core/hex.js';
+import type { ChangeSet } from '../batch.js';
+import { type Coverage, covers } from '../coverage.js';
+import { CoverageGapError, PositionGapError } from '../errors.js';
+import type { Boundary } from '../storage.js';
+import { FollowerWriteError, PrimaryFollowError } from './errors.js';
+
+const BEGINNING: Boundary = { position: 0n, ingestionMs: -1 };
+
+/**
+ * What a memory storage is complete for, and in which role:
+ *
+ *     fresh ── first commit ──> primary      commits by itself, complete since its last eviction
+ *       └── apply or rebase ──> follower <── rebase (forgets everything)
+ *
+ * A follower is whole when it has applied a set that ends at the head of its snapshot; until then records that changed
+ * again later are missing anywhere, so it answers nothing. It is current while a whole set was read at most
+ * `maxStalenessMs` ago; when it is not, it answers only for closed ranges up to its head.
+ */
+export class Standing {
+  readonly #name: string;
+  readonly #maxStalenessMs: number;
+  readonly #nowMs: () => number;
+  #role: 'fresh' | 'primary' | 'follower' = 'fresh';
+  #base = BEGINNING;
+  #afterMs = -1;
+  #afterPosition = 0n;
+  #throughPosition = 0n;
+  #movePosition = 0n;
+  /** Ingestion time of the last commit held. */
+  #headMs = -1;
+  /** The highest head of a snapshot that something was applied from. */
+  #knownHead = 0n;
+  /** When the newest whole set was read. */
+  #readMs = Number.NEGATIVE_INFINITY;
+
+  constructor(name: string, maxStalenessMs: number, nowMs: () => number) {
+    this.#name = name;
+    this.#maxStalenessMs = maxStalenessMs;
+    this.#nowMs = nowMs;
+  }
+
+  get isFollower(): boolean {
+    return this.#role === 'follower';
+  }
+
+  get afterMs(): number {
+    return this.#afterMs;
+  }
+
+  get afterPosition(): bigint {
+    return this.#afterPosition;
+  }
+
+  get throughPosition(): bigint {
+    return this.#throughPosition;
+  }
+
+  get movePosition(): bigint {
+    return this.#movePosition;
+  }
+
+  get headMs(): number {
+    return this.#headMs;
+  }
+
+  /** Where the storage began: everything after it was seen. */
+  get base(): Boundary {
+    return this.#base;
+  }
+
+  /** False while records that changed again may be missing. */
+  get isWhole(): boolean {
+    return this.#throughPosition >= this.#knownHead;
+  }
+
+  get isCurrent(): boolean {
+    return this.#role !== 'follower' || (this.isWhole && this.#nowMs() - this.#readMs <= this.#maxStalenessMs);
+  }
+
+  /** Wall-clock time up to which nothing is missing. */
+  get readMs(): number {
+    return this.#role === 'follower' ? Math.max(0, this.#readMs) : this.#nowMs();
+  }
+
+  coverage(): Coverage {
+    const { throughPosition, movePosition } = {
+      throughPosition: this.#throughPosition,
+      movePosition: this.#movePosition,
+    };
+    if (!this.isWhole)
+      return {
+        afterMs: Number.POSITIVE_INFINITY,
+        throughMs: -1,
+        afterPosition: throughPosition + 1n,
+        throughPosition,
+        movePosition,
+      };
+    return {
+      afterMs: this.#afterMs,
+      throughMs: this.isCurrent ? Number.POSITIVE_INFINITY : this.#headMs,
+      afterPosition: this.#afterPosition,
+      throughPosition,
+      movePosition,
+    };
+  }
+
+  /** @throws FollowerWriteError */
+  beginCommit(): void {
+    if (this.#role === 'follower') throw new FollowerWriteError(this.#name);
+  }
+
+  /** Notes a commit of this storage's own. */
+  committed(ingestionMs: number, throughPosition: bigint, movePosition: bigint): void {
+    this.#role = 'primary';
+    this.#headMs = ingestionMs;
+    this.#throughPosition = throughPosition;
+    this.#knownHead = throughPosition;
+    if (movePosition > this.#movePosition) this.#movePosition = movePosition;
+  }
+
+  /**
+   * Before a set is applied.
+   * @throws PrimaryFollowError, PositionGapError
+   */
+  beginApply(set: ChangeSet): void {
+    if (this.#role === 'primary') throw new PrimaryFollowError(this.#name);
+    if (set.afterPosition > this.#throughPosition)
+      throw new PositionGapError(this.#name, this.#throughPosition, set.afterPosition);
+    this.#role = 'follower';
+  }
+
+  /** After the changes of a set were applied. True when the storage moved on. */
+  applied(set: ChangeSet): boolean {
+    const moved = set.throughPosition > this.#throughPosition;
+    if (moved) {
+      this.#throughPosition = set.throughPosition;
+      if (set.headPosition > this.#knownHead) this.#knownHead = set.headPosition;
+      if (set.headMovePosition > this.#movePosition) this.#movePosition = set.headMovePosition;
+    }
+    if (set.throughPosition === set.headPosition && this.isWhole) {
+      if (set.headMs > this.#headMs) this.#headMs = set.headMs;
+      this.#readMs = Math.max(this.#readMs, Math.min(set.readMs, this.#nowMs()));
+    }
+    return moved;
+  }
+
+  /** A change to a record below the window was passed over: changes up to it can no longer be told. */
+  passedOver(position: bigint): void {
+    if (position > this.#afterPosition) this.#afterPosition = position;
+  }
+
+  /** Everything up to `ms`, whose last change is at or below `lastPosition`, is about to be forgotten. */
+  forget(ms: number, lastPosition: bigint): void {
+    if (ms > this.#afterMs) this.#afterMs = ms;
+    if (lastPosition > this.#afterPosition) this.#afterPosition = lastPosition;
+  }
+
+  rebase(boundary: Boundary): void {
+    this.#role = 'follower';
+    this.#base = boundary;
+    this.#afterMs = boundary.ingestionMs;
+    this.#headMs = boundary.ingestionMs;
+    this.#afterPosition = boundary.position;
+    this.#throughPosition = boundary.position;
+    this.#knownHead = boundary.position;
+    this.#movePosition = 0n;
+    this.#readMs = Number.NEGATIVE_INFINITY;
+  }
+
+  /** @throws CoverageGapError naming the part of the range that is not covered. */
+  requireRange(startMs: number, endMs: number): void {
+    const coverage = this.coverage();
+    if (covers(coverage, startMs, endMs)) return;
+    const before = startMs <= coverage.afterMs;
+    const gap = before
+      ? { kind: 'time' as const, startMs, endMs: Math.min(endMs, coverage.afterMs) }
+      : { kind: 'time' as const, startMs: Math.max(startMs, coverage.throughMs + 1), endMs };
+    throw new CoverageGapError(gap, `storage ${this.#name}`);
+  }
+
+  /**
+   * `firstMs` is that of what is held about the id, undefined when nothing is.
+   * @throws CoverageGapError unless all there is about the id is held.
+   */
+  requireId(messageId: Hex, firstMs: number | undefined): void {
+    const complete = this.#afterMs === -1 || (firstMs !== undefined && firstMs > this.#afterMs);
+    if (!this.isCurrent || !complete)
+      throw new CoverageGapError({ kind: 'messageId', messageId }, `storage ${this.#name}`);
+  }
+
+  /** @throws CoverageGapError unless everything that took a position above `afterPosition` for good is held. */
+  requireSince(afterPosition: bigint): void {
+    if (!this.isCurrent || afterPosition < this.#afterPosition)
+      throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${this.#name}`);
+  }
+
+  /** @throws CoverageGapError unless every change after `afterPosition` can be told. */
+  requireChangesAfter(afterPosition: bigint): void {
+    if (!this.isWhole || afterPosition < this.#afterPosition || afterPosition > this.#throughPosition)
+      throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${this.#name}`);
+  }
+
+  /** @throws CoverageGapError unless everything there ever was of what is never evicted is held. */
+  requireFromBeginning(): void {
+    if (!this.isCurrent) this.requireRange(this.#headMs + 1, Number.POSITIVE_INFINITY);
+    if (this.#base.position > 0n)
+      throw new CoverageGapError({ kind: 'position', afterPosition: 0n }, `storage ${this.#name}`);
+  }
+}
