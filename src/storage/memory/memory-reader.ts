@@ -1,0 +1,171 @@
+import type { Hex } from '../../core/hex.js';
+import type { ChangeSet } from '../batch.js';
+import { checkId } from '../check-batch.js';
+import type { Coverage } from '../coverage.js';
+import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../errors.js';
+import { checkLimit, checkPosition, type ResolvedListQuery, resolveListQuery } from '../list-query.js';
+import { encodeCursor, messageOrderKey, type OrderKey } from '../order.js';
+import type {
+  SourceCursor,
+  StoredConflict,
+  StoredMessage,
+  StoredQuarantineEntry,
+  StoredVerifierResult,
+} from '../records.js';
+import type { Boundary, Count, CountQuery, ListQuery, Page } from '../storage.js';
+import type { MemoryState } from './memory-state.js';
+
+const DEFAULT_CHANGES = 1000;
+
+/** The questions that a memory storage answers, each only for what it is complete for. */
+export abstract class MemoryReader {
+  readonly name: string;
+  readonly #state: MemoryState;
+
+  constructor(state: MemoryState) {
+    this.name = state.name;
+    this.#state = state;
+  }
+
+  async getCCVData(messageId: Hex): Promise<readonly StoredVerifierResult[]> {
+    const entry = this.#lookUp(messageId);
+    if (!entry || entry.results.length === 0) throw new CCVDataNotFoundError(messageId);
+    return entry.results;
+  }
+
+  async getMessage(messageId: Hex): Promise<StoredMessage> {
+    const message = this.#lookUp(messageId)?.message;
+    if (!message) throw new MessageNotFoundError(messageId);
+    return message;
+  }
+
+  async queryCCVData(query: ListQuery): Promise<Page<StoredVerifierResult>> {
+    const resolved = this.#resolve(query);
+    const { items, more } = this.#state.store.results.page(resolved);
+    return this.#page(items, more, (result) => result);
+  }
+
+  async queryMessages(query: ListQuery): Promise<Page<StoredMessage>> {
+    const resolved = this.#resolve(query);
+    const { items, more } = this.#state.store.messages.page(resolved);
+    return this.#page(items, more, messageOrderKey);
+  }
+
+  async countCCVData(query: CountQuery): Promise<Count> {
+    const resolved = this.#resolve(query);
+    return { count: this.#state.store.results.count(resolved), asOf: this.#state.asOf() };
+  }
+
+  async countMessages(query: CountQuery): Promise<Count> {
+    const resolved = this.#resolve(query);
+    return { count: this.#state.store.messages.count(resolved), asOf: this.#state.asOf() };
+  }
+
+  async queryUnfinishedMessages(query: {
+    readonly limit: number;
+    readonly cursor?: string;
+  }): Promise<Page<StoredMessage>> {
+    this.#state.requireOpen();
+    const { limit, after } = resolveListQuery(query);
+    this.#state.standing.requireRange(0, Number.POSITIVE_INFINITY);
+    const { unfinished } = this.#state.store;
+    const from = after ? unfinished.upperBound(after) : 0;
+    const items = unfinished.slice(from, Math.min(unfinished.length, from + limit));
+    return this.#page(items, from + items.length < unfinished.length, messageOrderKey);
+  }
+
+  async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]> {
+    this.#state.requireOpen();
+    this.#state.standing.requireRange(0, Number.POSITIVE_INFINITY);
+    return this.#state.store.blocks.above(sourceChainSelector, afterBlock);
+  }
+
+  async getCursor(sourceId: string): Promise<SourceCursor | null> {
+    this.#state.requireOpen();
+    const cursor = this.#state.store.cursors.get(sourceId);
+    if (!cursor || !this.#state.standing.isCurrent) this.#state.standing.requireFromBeginning();
+    return cursor ?? null;
+  }
+
+  async listCursors(): Promise<readonly SourceCursor[]> {
+    this.#state.requireOpen();
+    this.#state.standing.requireFromBeginning();
+    return [...this.#state.store.cursors.values()].sort((a, b) => (a.sourceId < b.sourceId ? -1 : 1));
+  }
+
+  async queryQuarantine(query: {
+    readonly afterPosition: bigint;
+    readonly limit: number;
+  }): Promise<readonly StoredQuarantineEntry[]> {
+    this.#requireSince(query);
+    return this.#state.store.quarantine.after(query.afterPosition, query.limit);
+  }
+
+  async queryConflicts(query: {
+    readonly afterPosition: bigint;
+    readonly limit: number;
+  }): Promise<readonly StoredConflict[]> {
+    this.#requireSince(query);
+    return this.#state.store.conflicts.after(query.afterPosition, query.limit);
+  }
+
+  async changesAfter(afterPosition: bigint, limit = DEFAULT_CHANGES): Promise<ChangeSet> {
+    this.#state.requireOpen();
+    checkPosition('afterPosition', afterPosition);
+    checkLimit(limit);
+    this.#state.standing.requireChangesAfter(afterPosition);
+    return this.#state.changeSet(afterPosition, limit, this.#state.standing.readMs);
+  }
+
+  async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }): Promise<Boundary> {
+    this.#state.requireOpen();
+    const isBelow = (boundary: Boundary) =>
+      'ms' in at ? boundary.ingestionMs <= at.ms : boundary.position <= at.position;
+    const { base, headMs, throughPosition, isWhole, afterPosition } = this.#state.standing;
+    const head = { position: throughPosition, ingestionMs: headMs };
+    const highest = isWhole && isBelow(head) ? head : (this.#state.boundaries.last(isBelow) ?? base);
+    if (isWhole && isBelow(highest) && highest.position >= afterPosition) return highest;
+    const gap =
+      'ms' in at
+        ? ({ kind: 'time', startMs: at.ms, endMs: at.ms } as const)
+        : ({ kind: 'position', afterPosition: at.position } as const);
+    throw new CoverageGapError(gap, `storage ${this.name}`);
+  }
+
+  coverage(): Coverage {
+    return this.#state.standing.coverage();
+  }
+
+  #requireSince({ afterPosition, limit }: { readonly afterPosition: bigint; readonly limit: number }): void {
+    this.#state.requireOpen();
+    checkPosition('afterPosition', afterPosition);
+    checkLimit(limit);
+    this.#state.standing.requireSince(afterPosition);
+  }
+
+  #lookUp(messageId: Hex) {
+    this.#state.requireOpen();
+    checkId(messageId, 'messageId');
+    const entry = this.#state.store.entries.get(messageId);
+    this.#state.standing.requireId(messageId, entry?.firstMs);
+    return entry;
+  }
+
+  /** The query with its defaults, when this storage may answer it. Behind a cursor nothing older is needed. */
+  #resolve(query: ListQuery): ResolvedListQuery {
+    this.#state.requireOpen();
+    const resolved = resolveListQuery(query);
+    const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
+    if (startMs <= resolved.endMs) this.#state.standing.requireRange(startMs, resolved.endMs);
+    return resolved;
+  }
+
+  #page<T>(items: readonly T[], more: boolean, keyOf: (item: T) => OrderKey): Page<T> {
+    const last = items.at(-1);
+    return {
+      items,
+      nextCursor: more && last !== undefined ? encodeCursor(keyOf(last)) : null,
+      asOf: this.#state.asOf(),
+    };
+  }
+}

@@ -1,0 +1,53 @@
+import { ClosedError } from '../../core/errors.js';
+import type { ChangeSet } from '../batch.js';
+import type { AsOf } from '../storage.js';
+import { BoundaryLog } from './boundary-log.js';
+import { EvictedIds } from './evicted-ids.js';
+import { RecordStore } from './record-store.js';
+import type { Standing } from './standing.js';
+
+/** All that a memory storage holds and knows, shared by the parts that read, write and evict. */
+export class MemoryState {
+  readonly name: string;
+  readonly standing: Standing;
+  store = new RecordStore();
+  boundaries = new BoundaryLog();
+  evictedIds = new EvictedIds();
+  closed = false;
+
+  constructor(name: string, standing: Standing) {
+    this.name = name;
+    this.standing = standing;
+  }
+
+  /** @throws ClosedError */
+  requireOpen(): void {
+    if (this.closed) throw new ClosedError(`storage ${this.name}`);
+  }
+
+  forgetAll(): void {
+    this.store = new RecordStore();
+    this.boundaries = new BoundaryLog();
+    this.evictedIds = new EvictedIds();
+  }
+
+  asOf(): AsOf {
+    return { position: this.standing.throughPosition, movePosition: this.standing.movePosition };
+  }
+
+  /** The changes after a position that the standing covers. */
+  changeSet(afterPosition: bigint, limit: number, readMs: number): ChangeSet {
+    const { throughPosition: headPosition, movePosition, headMs } = this.standing;
+    const changes = this.store.changes(afterPosition, headPosition, limit);
+    const last = changes.at(-1);
+    return {
+      afterPosition,
+      throughPosition: last && changes.length === limit ? last.position : headPosition,
+      headPosition,
+      headMs,
+      headMovePosition: movePosition,
+      readMs,
+      changes,
+    };
+  }
+}
