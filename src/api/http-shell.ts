@@ -4,6 +4,7 @@ import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify }
 import type { Common } from '../core/common.js';
 import { IndexerError, toError } from '../core/errors.js';
 import type { ResolvedHttpSettings } from './api-settings.js';
+import { type Connections, watchConnections } from './connections.js';
 import { errorAnswer, errorBody, HttpError } from './http-error.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { createRequestIds, REQUEST_ID_HEADER } from './request-id.js';
@@ -47,9 +48,6 @@ export interface HttpShellOptions {
   readonly isKnownPath: (path: string) => boolean;
 }
 
-/** How often connections that became idle while draining are closed. */
-const DRAIN_STEP_MS = 25;
-
 /**
  * A Fastify server with what both of ours share: limits, request ids, error bodies for every failure down to the parser's,
  * metrics, and a drain. Routes are added to `app` by the caller.
@@ -57,13 +55,12 @@ const DRAIN_STEP_MS = 25;
 export function createHttpShell(options: HttpShellOptions): HttpServer {
   const { common, name, settings } = options;
   const app = createFastify(options);
-  addRequestHook(app, options);
+  addRequestHook(app, options, watchConnections(app.server));
   app.setErrorHandler((error, request, reply) => sendError(common, request, reply, error));
   app.setNotFoundHandler((request, reply) => sendError(common, request, reply, new HttpError(404, 'not found')));
   let closing: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
-    const stopReaping = common.clock.every(DRAIN_STEP_MS, () => app.server.closeIdleConnections());
     const cancelCut = common.clock.after(settings.drainLimitMs, () => {
       common.log.warn(
         { server: name, drainLimitMs: settings.drainLimitMs },
@@ -74,7 +71,6 @@ export function createHttpShell(options: HttpShellOptions): HttpServer {
     try {
       await app.close();
     } finally {
-      stopReaping();
       cancelCut();
     }
   }
@@ -106,7 +102,8 @@ function createFastify({ common, settings, trustedProxies }: HttpShellOptions): 
     trustProxy: trustedProxies && trustedProxies.length > 0 ? [...trustedProxies] : false,
     // a request that reaches us while we drain is answered, on a connection that then closes
     return503OnClosing: false,
-    forceCloseConnections: 'idle',
+    // closing idle connections is part of `server.close()` already, in our own way
+    forceCloseConnections: false,
     keepAliveTimeout: settings.keepAliveTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
     http: { maxHeaderSize: settings.maxHeaderBytes, headersTimeout: settings.requestTimeoutMs },
@@ -121,9 +118,9 @@ function createFastify({ common, settings, trustedProxies }: HttpShellOptions): 
   return app;
 }
 
-function addRequestHook(app: FastifyInstance, options: HttpShellOptions): void {
+function addRequestHook(app: FastifyInstance, options: HttpShellOptions, connections: Connections): void {
   const { common, settings, isKnownPath, corsAllowOrigin } = options;
-  const observe = createObserver(options);
+  const observe = createObserver(options, connections);
 
   app.addHook('onRequest', (request, reply, done) => {
     observe(request, reply);
@@ -151,13 +148,16 @@ function refuse(
 }
 
 /** Counts, times and (at debug level) logs a request when its connection is done with it, also when the client went away. */
-function createObserver({ common, metered, name }: HttpShellOptions) {
+function createObserver({ common, metered, name }: HttpShellOptions, connections: Connections) {
   const { clock, log } = common;
   const metrics = metered ? createHttpMetrics(common.metrics) : null;
   return (request: FastifyRequest, reply: FastifyReply): void => {
     const startMs = clock.monotonicMs();
+    const { socket } = request.raw;
     metrics?.began();
+    connections.began(socket);
     reply.raw.once('close', () => {
+      connections.ended(socket);
       const durationMs = clock.monotonicMs() - startMs;
       const route = request.routeOptions.url ?? 'unknown';
       const status = reply.raw.writableFinished ? String(reply.raw.statusCode) : 'aborted';

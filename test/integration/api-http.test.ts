@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
+import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ApiSettings } from '../../src/api/api-settings.js';
 import { type Clock, systemClock } from '../../src/core/clock.js';
@@ -177,6 +178,25 @@ describe('the HTTP server of the query API', () => {
       await closing;
     });
 
+    it('lets a client that reads slowly have its whole answer', async () => {
+      const big = maker.message({ dataBytes: 60_000 });
+      for (let ccv = 0; ccv < 30; ccv += 1)
+        await storage.insertBatch({ verifierResults: [maker.result(big, ccv, { ccvDataBytes: 60_000 })] });
+      const api = await start();
+      const socket = connect(api.port, '127.0.0.1');
+      socket.write(`GET /v1/verifierresults/${big.messageId} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      // the first bytes are here, the rest waits for us to read
+      await once(socket, 'readable');
+      const closing = api.close();
+      const received = await buffer(socket);
+      const text = received.toString('latin1');
+      const [head = ''] = text.split('\r\n\r\n', 1);
+      const length = Number(/content-length: (\d+)/.exec(head)?.[1]);
+      expect(length).toBeGreaterThan(7_000_000);
+      expect(received.length - head.length - 4).toBe(length);
+      await closing;
+    });
+
     it('cuts what does not finish within the limit', async () => {
       const asked = gate();
       const api = await start(
@@ -311,6 +331,40 @@ describe('the HTTP server of the query API', () => {
       const api = await start();
       const answers = await Promise.all(Array.from({ length: 60 }, () => api.get('/v1/messages?limit=1')));
       expect(answers.every((answer) => answer.status === 200)).toBe(true);
+    });
+  });
+
+  describe('an answer of many megabytes', () => {
+    it('arrives whole', async () => {
+      const big = maker.message();
+      for (let ccv = 0; ccv < 12; ccv += 1)
+        await storage.insertBatch({ verifierResults: [maker.result(big, ccv, { ccvDataBytes: 1024 * 1024 })] });
+      const api = await start();
+      const answer = await api.get(`/v1/verifierresults/${big.messageId}`);
+      expect(answer.headers['transfer-encoding']).toBe('chunked');
+      expect((answer.json() as { results: unknown[] }).results).toHaveLength(12);
+      const head = await api.get(`/v1/verifierresults/${big.messageId}`, {}, 'HEAD');
+      expect([head.status, head.text]).toEqual([200, '']);
+    });
+
+    it('breaks off when it cannot be finished, rather than end early', async () => {
+      const big = maker.message();
+      for (let ccv = 0; ccv < 6; ccv += 1)
+        await storage.insertBatch({ verifierResults: [maker.result(big, ccv, { ccvDataBytes: 1024 * 1024 })] });
+      const [first, ...others] = await storage.getCCVData(big.messageId);
+      const corrupt = { ...first!, position: 999_999n, encodedMessage: Uint8Array.of(1, 2, 3) };
+      const api = await start({}, { getCCVData: async () => [first!, ...others, corrupt] });
+      await expect(api.get(`/v1/verifierresults/${big.messageId}`)).rejects.toMatchObject({ code: 'ECONNRESET' });
+    });
+
+    it('is an error as long as nothing has been sent', async () => {
+      const corrupt = {
+        ...(await storage.queryCCVData({ limit: 1 })).items[0]!,
+        position: 999_999n,
+        encodedMessage: Uint8Array.of(1),
+      };
+      const api = await start({}, { getCCVData: async () => [corrupt] });
+      expect((await api.get('/v1/verifierresults/00')).status).toBe(500);
     });
   });
 
