@@ -157,7 +157,8 @@ class ChainsAndScheduler<Status> implements Indexer<Status> {
       chain.restarts++;
       this.#metrics.restarts.inc({ chain: name });
       log.error({ err: error, chain: name, restarts: chain.restarts }, 'chain watcher failed: running it again');
-      await clock.sleep(backoffMs(this.#restartBackoff, failures, random), signal).catch(() => undefined);
+      // an abort ends the loop at its head
+      await Promise.allSettled([clock.sleep(backoffMs(this.#restartBackoff, failures, random), signal)]);
     }
     chain.state = 'stopped';
   }

@@ -4,6 +4,9 @@ import type { VerifierResultRejectedError } from '../verifiers/errors.js';
 
 /** Longer evidence is cut: a hostile verifier must not fill the quarantine with a few answers. */
 const MAX_RAW_BYTES = 1024 * 1024;
+const MAX_DETAIL_CHARS = 2_000;
+/** What storages do not take in a text, and a verifier may have put into what a detail quotes. */
+const UNSTORABLE = /[\0\p{Surrogate}]/gu;
 
 /**
  * The quarantine entry for a rejected verifier result: source `verifier:<name>`, key `<message id>:<reason>` (or the
@@ -15,7 +18,7 @@ export function quarantineEntry(rejected: VerifierResultRejectedError): Quaranti
     sourceId: `verifier:${rejected.verifier}`,
     key: `${subject}:${rejected.reason}`,
     reason: rejected.reason,
-    detail: rejected.detail,
+    detail: rejected.detail.slice(0, MAX_DETAIL_CHARS).replace(UNSTORABLE, '\ufffd'),
     raw: rejected.raw.subarray(0, MAX_RAW_BYTES),
     messageId: rejected.messageId,
   };

@@ -72,7 +72,7 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
       };
       for (const waiter of waiters) {
         if (outcome.ok) waiter.resolve(outcome.value);
-        else waiter.reject(outcome.error);
+        else waiter.reject(closing.signal.aborted ? new ClosedError(name) : outcome.error);
       }
     }
   }

@@ -26,7 +26,6 @@ export function rawElement(json: string, key: string, index: number): string | n
       case '[':
         depth++;
         if (depth !== 2 || !inKey) break;
-        found = null;
         inArray = token === '[';
         element = 0;
         start = at + 1;
@@ -45,7 +44,9 @@ export function rawElement(json: string, key: string, index: number): string | n
         start = at + 1;
         break;
       case ':':
-        if (depth === 1) inKey = JSON.parse(lastString) === key;
+        if (depth !== 1) break;
+        inKey = JSON.parse(lastString) === key;
+        if (inKey) found = null;
         break;
       default:
         if (depth === 1) lastString = token;
