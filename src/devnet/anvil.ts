@@ -55,9 +55,8 @@ const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', arm64: '
  * Path of the native program. The package's own `anvil` is a script that spawns it, which would hide its pid.
  * @throws DevnetPackageMissingError when this platform's package is not installed.
  */
-export function anvilBinaryPath(): string {
-  const platform = process.platform === 'win32' ? 'win32' : process.platform;
-  const name = `@foundry-rs/anvil-${platform}-${ARCHITECTURES[process.arch] ?? process.arch}`;
+export function anvilBinaryPath(platform: string = process.platform, architecture: string = process.arch): string {
+  const name = `@foundry-rs/anvil-${platform}-${ARCHITECTURES[architecture] ?? architecture}`;
   try {
     return createRequire(import.meta.url).resolve(`${name}/bin/anvil${platform === 'win32' ? '.exe' : ''}`);
   } catch (cause) {

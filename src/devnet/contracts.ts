@@ -50,23 +50,27 @@ const PACKAGE = '@chainlink/contracts-ccip';
  * The real CCIP contracts, from the npm package that is installed. It is licensed BUSL-1.1: a development dependency,
  * read at run time for a local chain and tests, never shipped with this project.
  */
-export function createContractLibrary(): ContractLibrary {
+export function createContractLibrary(resolvePackage: () => string = packageRoot): ContractLibrary {
   const loaded = new Map<ContractName, ContractArtifact>();
   return {
     artifact(name) {
       const known = loaded.get(name);
       if (known) return known;
-      const artifact = loadArtifact(name);
+      const artifact = loadArtifact(name, resolvePackage);
       loaded.set(name, artifact);
       return artifact;
     },
   };
 }
 
-function loadArtifact(name: ContractName): ContractArtifact {
+function packageRoot(): string {
+  return dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/package.json`));
+}
+
+function loadArtifact(name: ContractName, resolvePackage: () => string): ContractArtifact {
   const version = VERSIONS[name];
   try {
-    const root = dirname(createRequire(import.meta.url).resolve(`${PACKAGE}/package.json`));
+    const root = resolvePackage();
     const text = readFileSync(join(root, 'bytecode', version, `${name}.bin`), 'utf8').trim();
     const bytecode = text.startsWith('0x') ? text : `0x${text}`;
     if (!isHex(bytecode)) throw new RangeError(`the bytecode of ${name} is not hex`);
