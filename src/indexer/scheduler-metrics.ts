@@ -11,9 +11,10 @@ export function createSchedulerMetrics(registry: Registry) {
       help: 'Verification tasks held in memory, by state',
       labelNames: ['state'],
     }),
-    timedOutTasks: gauge(registry, {
-      name: 'indexer_verification_tasks_timed_out',
-      help: 'Of the tasks that are ready or waiting, those whose visibility window has ended',
+    unfinished: gauge(registry, {
+      name: 'indexer_unfinished_messages',
+      help: 'Messages without all their verifications, at the last look at all of them, by whether their window has ended',
+      labelNames: ['window'],
     }),
     overflowed: gauge(registry, {
       name: 'indexer_verification_tasks_overflowed_bool',

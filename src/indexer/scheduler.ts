@@ -12,7 +12,7 @@ import { type AttemptDependencies, type AttemptOutcome, attemptTask } from './at
 import { ChangeFollower } from './change-follower.js';
 import { createSchedulerMetrics } from './scheduler-metrics.js';
 import { quarantineStrays } from './stray-quarantine.js';
-import { type Offer, Sweeper } from './sweeper.js';
+import { type FullPass, type Offer, Sweeper } from './sweeper.js';
 import { TaskBoard, type TaskCounts } from './task-board.js';
 import { type UnknownCCVReport, UnknownCCVs } from './unknown-ccvs.js';
 import {
@@ -42,7 +42,7 @@ export interface SchedulerSettings {
   readonly workerTimeoutMs: number;
   /** Unfinished messages read from storage at a time. [Pool.HydrationBatchSize] */
   readonly hydrationBatchSize: number;
-  /** About how often a timed-out message is asked for. Default: ten times `maxDelayMs`, at least ten minutes. */
+  /** How often timed-out messages are asked for. Default: ten times `maxDelayMs`, at least ten minutes. */
   readonly timedOutRetryMs?: number;
 }
 
@@ -59,6 +59,8 @@ export interface SchedulerStatus {
   readonly tasks: TaskCounts;
   /** More messages are unfinished than can be held: some wait in storage for their turn. */
   readonly overflowed: boolean;
+  /** The last look at all unfinished messages; null before the first. */
+  readonly lastFullPass: FullPass | null;
   /** Every change of the storage up to here has been seen; null before the start. */
   readonly position: bigint | null;
   readonly unknownCCVs: UnknownCCVReport;
@@ -81,8 +83,8 @@ const REMEMBERED_REMOVALS = 10_000;
 
 /**
  * A task per unfinished message: asks the readers of its missing CCVs, backs off from `baseDelayMs` to `maxDelayMs`, ends
- * as `success` when every CCV that has a reader has answered. After the visibility window it becomes `timeout` and is
- * asked for about every `timedOutRetryMs` from then on, for as long as it takes. A message none of whose CCVs has a
+ * as `success` when every CCV that has a reader has answered. A message that is not verified within the visibility window
+ * becomes `timeout`; from then on it is asked for once every `timedOutRetryMs`, for as long as it takes. A message none of whose CCVs has a
  * reader times out and stays so until there is one (readers are configured at the start).
  *
  * Messages come from the storage, not from the watchers: what any process stores is found, and after a restart what was
@@ -94,7 +96,6 @@ export function createScheduler(options: SchedulerOptions): Scheduler {
 
 class VerificationScheduler implements Scheduler {
   readonly #options: SchedulerOptions;
-  readonly #timedOutRetryMs: number;
   readonly #board: TaskBoard;
   readonly #follower: ChangeFollower;
   readonly #sweeper: Sweeper;
@@ -105,12 +106,12 @@ class VerificationScheduler implements Scheduler {
   readonly #attemptDependencies: AttemptDependencies;
   /** Position of the change that made a task end. */
   readonly #removals = new LRUCache<Hex, bigint>({ max: REMEMBERED_REMOVALS });
+  #lastFullPass: FullPass | null = null;
   #stopped = false;
 
   constructor(options: SchedulerOptions) {
     const { storage, registry, common } = options;
     this.#options = options;
-    this.#timedOutRetryMs = options.timedOutRetryMs ?? Math.max(MIN_TIMED_OUT_RETRY_MS, 10 * options.maxDelayMs);
     this.#metrics = createSchedulerMetrics(common.metrics);
     this.#unknown = new UnknownCCVs({ registry, common });
     this.#board = new TaskBoard({
@@ -137,11 +138,12 @@ class VerificationScheduler implements Scheduler {
       storage,
       pageSize: options.hydrationBatchSize,
       overflowPeriodMs: options.maxDelayMs,
-      fullPeriodMs: this.#timedOutRetryMs,
+      fullPeriodMs: options.timedOutRetryMs ?? Math.max(MIN_TIMED_OUT_RETRY_MS, 10 * options.maxDelayMs),
       fullBoardWaitMs: options.tickerIntervalMs,
       offer: (message) => this.#offer(message),
       overflowed: () => this.#board.overflowed,
       passBegins: () => this.#board.resetOverflow(),
+      fullPassEnded: (found) => this.#onFullPass(found),
       common,
     });
   }
@@ -176,6 +178,7 @@ class VerificationScheduler implements Scheduler {
     return {
       tasks: this.#board.counts(),
       overflowed: this.#board.overflowed,
+      lastFullPass: this.#lastFullPass,
       position: this.#follower.position,
       unknownCCVs: this.#unknown.report(),
       verifiers: this.#options.registry.readers.map((reader) => ({
@@ -192,13 +195,18 @@ class VerificationScheduler implements Scheduler {
       await clock.sleep(this.#options.tickerIntervalMs, signal);
       this.#board.advance(clock.monotonicMs());
       this.#dispatch();
-      const { ready, running, waiting, timedOut } = this.#board.counts();
+      const { ready, running, waiting } = this.#board.counts();
       this.#metrics.tasks.set({ state: 'ready' }, ready);
       this.#metrics.tasks.set({ state: 'running' }, running);
       this.#metrics.tasks.set({ state: 'waiting' }, waiting);
-      this.#metrics.timedOutTasks.set(timedOut);
       this.#metrics.overflowed.set(this.#board.overflowed ? 1 : 0);
     }
+  }
+
+  #onFullPass(found: FullPass): void {
+    this.#lastFullPass = found;
+    this.#metrics.unfinished.set({ window: 'open' }, found.inTime);
+    this.#metrics.unfinished.set({ window: 'ended' }, found.timedOut);
   }
 
   #onChanges(changes: ChangeSet, live: boolean): void {
@@ -267,7 +275,7 @@ class VerificationScheduler implements Scheduler {
       const seconds = (this.#options.common.clock.nowMs() - task.ingestionMs) / 1_000;
       this.#metrics.successSeconds.observe(Math.max(0, seconds));
       this.#board.finish(task);
-    } else if (task.ended || this.#stopped || (task.timedOut && !task.verifiable)) this.#board.finish(task);
+    } else if (task.ended || this.#stopped || task.timedOut) this.#board.finish(task);
     else this.#board.wait(task, this.#nextDueMs(task));
   }
 
@@ -294,10 +302,6 @@ class VerificationScheduler implements Scheduler {
   #nextDueMs(task: VerificationTask): number {
     const { common, baseDelayMs, maxDelayMs, visibilityWindowMs } = this.#options;
     const { clock, random } = common;
-    if (task.timedOut) {
-      const slow = { baseMs: this.#timedOutRetryMs, maxMs: this.#timedOutRetryMs };
-      return clock.monotonicMs() + backoffMs(slow, 0, random);
-    }
     const leftMs = task.ingestionMs + visibilityWindowMs - clock.nowMs();
     const delayMs = backoffMs({ baseMs: baseDelayMs, maxMs: maxDelayMs }, task.attempts++, random);
     if (!task.verifiable) return clock.monotonicMs() + Math.max(0, leftMs);

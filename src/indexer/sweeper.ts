@@ -13,6 +13,14 @@ export type Offer =
   /** No place, and none to be expected. */
   | 'refused';
 
+/** What a look at all unfinished messages found. */
+export interface FullPass {
+  /** When it began, unix ms. */
+  readonly atMs: number;
+  readonly inTime: number;
+  readonly timedOut: number;
+}
+
 /** What a sweeper needs. */
 export interface SweeperOptions {
   readonly storage: Storage;
@@ -28,6 +36,7 @@ export interface SweeperOptions {
   overflowed(): boolean;
   /** A pass begins that will meet everything that overflowed before it. */
   passBegins(): void;
+  fullPassEnded(found: FullPass): void;
   readonly common: Common;
 }
 
@@ -35,8 +44,8 @@ const RETRY: Backoff = { baseMs: 500, maxMs: 10_000 };
 
 /**
  * Brings unfinished messages from storage to the board: all of them at the start (that is how pending tasks survive a
- * restart), those that found no place again and again until they do, and timed-out ones at their slow rate. A full pass
- * in a while also finds whatever else might have been missed.
+ * restart), those that found no place again and again until they do, and timed-out ones with every full pass, which is
+ * their slow rate. A full pass also finds whatever else might have been missed.
  */
 export class Sweeper {
   readonly #options: SweeperOptions;
@@ -70,13 +79,21 @@ export class Sweeper {
 
   async #pass(full: boolean, signal: AbortSignal): Promise<void> {
     this.#options.passBegins();
+    const atMs = this.#options.common.clock.nowMs();
+    let inTime = 0;
+    let timedOut = 0;
     let cursor: string | null = null;
     do {
       const page = await this.#readPage(cursor, signal);
       if (page === null) return;
-      for (const message of page.messages) if (full || !message.timedOut) await this.#place(message, signal);
+      for (const message of page.messages) {
+        if (message.timedOut) timedOut++;
+        else inTime++;
+        if (full || !message.timedOut) await this.#place(message, signal);
+      }
       cursor = page.nextCursor;
     } while (cursor !== null && !signal.aborted);
+    if (full && !signal.aborted) this.#options.fullPassEnded({ atMs, inTime, timedOut });
   }
 
   async #place(message: PendingMessage, signal: AbortSignal): Promise<void> {

@@ -10,36 +10,40 @@ export interface TaskCounts {
   readonly running: number;
   /** Waiting for their next attempt. */
   readonly waiting: number;
-  /** Of `ready` and `waiting`, those whose window has ended. */
-  readonly timedOut: number;
 }
 
+/** The share of the places that is kept for messages whose window has ended, so that neither kind keeps out the other. */
+const TIMED_OUT_SHARE = 0.1;
+
 /**
- * The tasks held in memory, at most `maxTasks` of them.
+ * The tasks held in memory, at most `maxTasks` of them (but two at least).
  *
  * ```
- *  storage ──admit──► ready ──take──► running ──end──► (verified, orphaned: gone)
- *     ▲                 ▲               │ │
- *     │                due              │ └─drop──► (unverifiable and timed out: gone)
- *     │                 │              wait
- *     └────park──── waiting ◄───────────┘
+ *  storage ──admit──► ready ──take──► running ──finish──► gone: verified, orphaned, or timed out
+ *     ▲                 ▲                │
+ *     │                due              wait
+ *     │                 │                │
+ *     └────park──── waiting ◄────────────┘
  * ```
  *
  * A message that is not verified yet is always in storage; being on the board only means that it is asked for. When the
- * board is full, admitting one parks another: the waiting task whose last attempt is longest ago, timed-out ones before
- * all others, and those only for others of their kind. Tasks that are ready or running are never parked, so that
- * whatever is admitted is asked for at least once. `overflowed` tells that unfinished messages that have not timed out
- * are in storage only, and must be swept up again.
+ * board is full, admitting one parks another: the waiting task whose last attempt is longest ago. Tasks that are ready or
+ * running are never parked, so that whatever is admitted is asked for at least once. `overflowed` tells that messages
+ * still in their window are in storage only, and must be swept up again.
+ *
+ * Messages whose window has ended are here for one attempt at a time, in places of their own, behind all others.
  */
 export class TaskBoard {
-  readonly #maxTasks: number;
+  readonly #maxInTime: number;
+  readonly #maxTimedOut: number;
   readonly #tasks = new Map<Hex, VerificationTask>();
   readonly #ready = new IntrusiveList<VerificationTask>();
   readonly #readyTimedOut = new IntrusiveList<VerificationTask>();
   readonly #waiting = new IntrusiveList<VerificationTask>();
-  readonly #waitingTimedOut = new IntrusiveList<VerificationTask>();
   readonly #wheel: TimingWheel<VerificationTask>;
   #running = 0;
+  /** Tasks in a place for those. */
+  #timedOut = 0;
   #overflowed = false;
 
   constructor(options: {
@@ -50,7 +54,8 @@ export class TaskBoard {
     readonly nowMs: number;
   }) {
     const slots = Math.min(4_096, Math.max(16, Math.ceil(options.horizonMs / options.tickMs) + 1));
-    this.#maxTasks = options.maxTasks;
+    this.#maxTimedOut = Math.max(1, Math.floor(options.maxTasks * TIMED_OUT_SHARE));
+    this.#maxInTime = Math.max(1, options.maxTasks - this.#maxTimedOut);
     this.#wheel = new TimingWheel({ tickMs: options.tickMs, slots, nowMs: options.nowMs });
   }
 
@@ -71,8 +76,7 @@ export class TaskBoard {
     return {
       ready: this.#ready.size + this.#readyTimedOut.size,
       running: this.#running,
-      waiting: this.#waiting.size + this.#waitingTimedOut.size,
-      timedOut: this.#readyTimedOut.size + this.#waitingTimedOut.size,
+      waiting: this.#waiting.size,
     };
   }
 
@@ -82,10 +86,11 @@ export class TaskBoard {
 
   /** Takes a new task in, ready; false when there is no place for it. */
   admit(task: VerificationTask): boolean {
-    if (this.#tasks.size >= this.#maxTasks && !this.#makeRoom(task)) {
+    if (!this.#hasRoom(task)) {
       if (!task.timedOut) this.#overflowed = true;
       return false;
     }
+    if (task.place === 'timed-out') this.#timedOut++;
     this.#tasks.set(task.messageId, task);
     this.#pushReady(task);
     return true;
@@ -104,7 +109,7 @@ export class TaskBoard {
   wait(task: VerificationTask, dueMs: number): void {
     this.#running--;
     if (task.ended) return;
-    (task.timedOut ? this.#waitingTimedOut : this.#waiting).push(task);
+    this.#waiting.push(task);
     this.#wheel.schedule(task, dueMs);
   }
 
@@ -124,7 +129,7 @@ export class TaskBoard {
 
   /** Makes a waiting task ready before its time; nothing in any other state. */
   hurry(task: VerificationTask): void {
-    if (task.list !== this.#waiting && task.list !== this.#waitingTimedOut) return;
+    if (task.list !== this.#waiting) return;
     this.#wheel.cancel(task);
     task.list.remove(task);
     this.#pushReady(task);
@@ -152,10 +157,12 @@ export class TaskBoard {
     (task.timedOut ? this.#readyTimedOut : this.#ready).push(task);
   }
 
-  #makeRoom(newcomer: VerificationTask): boolean {
-    const parked = this.#waitingTimedOut.first ?? (newcomer.timedOut ? null : this.#waiting.first);
+  #hasRoom(task: VerificationTask): boolean {
+    if (task.timedOut) return this.#timedOut < this.#maxTimedOut;
+    if (this.#tasks.size - this.#timedOut < this.#maxInTime) return true;
+    const parked = this.#waiting.first;
     if (parked === null) return false;
-    if (!parked.timedOut) this.#overflowed = true;
+    this.#overflowed = true;
     this.end(parked);
     return true;
   }
@@ -163,6 +170,7 @@ export class TaskBoard {
   #remove(task: VerificationTask): void {
     this.#wheel.cancel(task);
     task.list?.remove(task);
-    if (this.#tasks.get(task.messageId) === task) this.#tasks.delete(task.messageId);
+    this.#tasks.delete(task.messageId);
+    if (task.place === 'timed-out') this.#timedOut--;
   }
 }

@@ -28,6 +28,8 @@ export interface VerificationTask extends Timed, ListNode<VerificationTask> {
   needsLookup: boolean;
   /** The window has ended, and that is stored. */
   timedOut: boolean;
+  /** Which of the board's places it takes: that does not change when it times out. */
+  place: 'in-time' | 'timed-out';
   /** Exponent of the next delay. */
   attempts: number;
   /** Ends the reads of the attempt under way; null when none is. */
@@ -71,6 +73,7 @@ export function createTask(
     missing: [...new Set(known.map(canonicalAddress))],
     needsLookup: options.needsLookup,
     timedOut: message.timedOut,
+    place: message.timedOut ? 'timed-out' : 'in-time',
     attempts: ageMs > options.baseDelayMs ? Math.floor(Math.log2(ageMs / options.baseDelayMs)) : 0,
     attempt: null,
     ended: false,
