@@ -4,6 +4,8 @@ import type { Count, CountQuery, ListQuery, Page, Storage } from '../storage/sto
 
 /** The two kinds of record that are listed, under one face. */
 export interface ListKind<T> {
+  /** Listed records change where they are, so that a late backend would show an old state of them. */
+  readonly changesInPlace: boolean;
   query(storage: Storage, query: ListQuery): Promise<Page<T>>;
   count(storage: Storage, query: CountQuery): Promise<Count>;
   keyOf(record: T): OrderKey;
@@ -11,6 +13,7 @@ export interface ListKind<T> {
 }
 
 export const verifierResults: ListKind<StoredVerifierResult> = {
+  changesInPlace: false,
   query: (storage, query) => storage.queryCCVData(query),
   count: (storage, query) => storage.countCCVData(query),
   keyOf: (record) => record,
@@ -18,6 +21,7 @@ export const verifierResults: ListKind<StoredVerifierResult> = {
 };
 
 export const messages: ListKind<StoredMessage> = {
+  changesInPlace: true,
   query: (storage, query) => storage.queryMessages(query),
   count: (storage, query) => storage.countMessages(query),
   keyOf: messageOrderKey,

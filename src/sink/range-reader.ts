@@ -54,14 +54,16 @@ export class RangeReader {
   ): Promise<Page<T>> {
     const resolved = resolveListQuery(query);
     const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
-    const { value, parts } = await this.#answer({ ...resolved, startMs }, (walk) => readPage(kind, resolved, walk));
+    const { value, parts } = await this.#answer({ ...resolved, startMs }, kind.changesInPlace, (walk) =>
+      readPage(kind, resolved, walk),
+    );
     this.#floor.showed(value.items);
     return { ...value, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
   }
 
   async count<T>(kind: ListKind<T>, query: CountQuery): Promise<Count> {
     const resolved = resolveRange(query);
-    const { value, parts } = await this.#answer(resolved, (walk) => readCount(kind, resolved, walk));
+    const { value, parts } = await this.#answer(resolved, false, (walk) => readCount(kind, resolved, walk));
     return { count: value, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
   }
 
@@ -69,22 +71,27 @@ export class RangeReader {
   explain(query: ListQuery): Explanation {
     const resolved = resolveListQuery(query);
     const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
-    return this.#explainPlan(this.#plan({ ...resolved, startMs }, 0n));
+    return this.#explainPlan(this.#plan({ ...resolved, startMs }, this.#floor.movePosition));
   }
 
   /** What each backend can be asked right now, in configured order. */
   candidates(): readonly Candidate[] {
-    return this.#candidates(this.#common.clock.nowMs(), 0n);
+    return this.#candidates(this.#common.clock.nowMs(), this.#floor.movePosition);
   }
 
   /**
    * Attempts until the parts fit together. Whoever stands below a tear is left out of the next attempt, and waited for
    * when nobody else can answer.
    */
-  async #answer<V>(range: ResolvedRange, attempt: (walk: Walk) => Promise<Attempt<V>>): Promise<Attempt<V>> {
+  async #answer<V>(
+    range: ResolvedRange,
+    mustBeUpToDate: boolean,
+    attempt: (walk: Walk) => Promise<Attempt<V>>,
+  ): Promise<Attempt<V>> {
     let minPosition = 0n;
     for (let attempts = 1; ; attempts += 1) {
-      const plan = this.#plan(range, minPosition);
+      const floorPosition = mustBeUpToDate ? this.#floor.position : this.#floor.movePosition;
+      const plan = this.#plan(range, minPosition > floorPosition ? minPosition : floorPosition);
       const used: Candidate[] = [];
       try {
         const answer = await attempt((visit) =>
@@ -129,13 +136,7 @@ export class RangeReader {
   }
 
   #candidates(nowMs: number, minPosition: bigint): readonly Candidate[] {
-    const { movePosition } = this.#floor;
-    const moment = {
-      nowMs,
-      floor: this.#floor,
-      minPosition: minPosition > movePosition ? minPosition : movePosition,
-      maxStalenessMs: this.#maxStalenessMs,
-    };
+    const moment = { nowMs, floor: this.#floor, minPosition, maxStalenessMs: this.#maxStalenessMs };
     return this.#backends.map((backend) => candidateOf(backend, moment));
   }
 

@@ -25,7 +25,12 @@ export class ReadFloor {
   /** An answer was given. */
   answered(asOf: AsOf): void {
     this.reached(asOf.position);
-    if (asOf.movePosition > this.#movePosition) this.#movePosition = asOf.movePosition;
+    this.moved(asOf.movePosition);
+  }
+
+  /** Records moved or left at this position. */
+  moved(position: bigint): void {
+    if (position > this.#movePosition) this.#movePosition = position;
   }
 
   /** A change at this position was shown or acknowledged. */

@@ -50,7 +50,7 @@ export class SinkWriter {
     await this.#lead(() => this.#leader.apply(changes));
     await this.#requireAll((follower) => follower.confirm());
     await Promise.all(this.#inProcess.map(({ follower }) => follower.confirm().catch(ignoreFailure)));
-    this.#floor.reached(this.#leader.coverage().throughPosition);
+    this.#reachLeader();
   }
 
   /** A durable follower that is ahead of its leader would be given other records under the same positions. */
@@ -82,6 +82,7 @@ export class SinkWriter {
   async #settle(position: bigint): Promise<void> {
     // from here on no read may miss the write, also not one that goes to a backend which is late
     this.#floor.reached(position);
+    this.#reachLeader();
     const missing = this.#inProcess.filter(
       ({ follower }) => follower.state === 'current' && follower.throughPosition < position,
     );
@@ -92,8 +93,13 @@ export class SinkWriter {
 
   /** Everything in the batch was known already, at a position that only the leader can tell. */
   async #confirmKnown(): Promise<void> {
-    this.#floor.reached(this.#leader.coverage().throughPosition);
+    this.#reachLeader();
     await this.#requireAll((follower) => follower.confirm());
+  }
+
+  #reachLeader(): void {
+    const { throughPosition, movePosition } = this.#leader.coverage();
+    this.#floor.answered({ position: throughPosition, movePosition });
   }
 
   async #requireAll(wait: (follower: Follower) => Promise<void> | null): Promise<void> {

@@ -230,7 +230,10 @@ class CompositeSink implements Sink {
   }
 
   #hear(event: AdvanceEvent): void {
-    if (event.kind === 'committed') this.#floor.closed(event.changes.headMs);
+    if (event.kind === 'committed') {
+      this.#floor.closed(event.changes.headMs);
+      this.#floor.moved(event.changes.headMovePosition);
+    }
     for (const follower of this.#followers) follower.hear(event);
   }
 

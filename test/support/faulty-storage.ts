@@ -21,7 +21,8 @@ export interface FaultyStorage {
   before(operation: Operation, work: (...args: unknown[]) => Promise<void> | void): void;
 }
 
-export function createFaultyStorage(storage: Storage): FaultyStorage {
+/** `durable` makes a memory take a database's place in the order of writes, for tests that need no database. */
+export function createFaultyStorage(storage: Storage, options: { readonly durable?: boolean } = {}): FaultyStorage {
   const counts = new Map<string, number>();
   const failing = new Map<string, Error>();
   const gates = new Map<string, Promise<void>>();
@@ -49,6 +50,7 @@ export function createFaultyStorage(storage: Storage): FaultyStorage {
   const wrapped = new Map<string, unknown>();
   const proxy = new Proxy(storage, {
     get(target, property) {
+      if (property === 'durable') return options.durable ?? target.durable;
       const value: unknown = Reflect.get(target, property, target);
       if (typeof value !== 'function' || typeof property !== 'string') return value;
       if (!wrapped.has(property)) wrapped.set(property, wrap(property, value.bind(target)));
