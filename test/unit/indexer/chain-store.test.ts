@@ -1,0 +1,74 @@
+import { afterEach, expect, it } from 'vitest';
+import type { ChainProgress } from '../../../src/chains/chain-port.js';
+import { createCommon } from '../../../src/core/common.js';
+import { createChainStore } from '../../../src/indexer/chain-store.js';
+import { CursorConflictError } from '../../../src/storage/errors.js';
+import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
+import type { Storage } from '../../../src/storage/storage.js';
+import { createRecordMaker, SELECTORS } from '../../support/records.js';
+
+const make = createRecordMaker(3);
+let storage: Storage;
+afterEach(() => storage.close());
+
+function setUp() {
+  storage = createMemoryStorage({ name: 'memory' });
+  const common = createCommon();
+  const store = createChainStore({ storage, selector: SELECTORS.high, common });
+  return { store, common };
+}
+
+const nothing: ChainProgress = { messages: [], orphanings: [], quarantine: [], cursor: null };
+
+it('stores messages, orphanings, quarantine and cursor of a step in one commit', async () => {
+  const { store, common } = setUp();
+  expect(await store.cursor()).toBeNull();
+  const first = make.message({ sourceChainSelector: SELECTORS.high });
+  await store.commit({ ...nothing, messages: [first] });
+  const before = storage.coverage().throughPosition;
+  const commits: unknown[] = [];
+  storage.subscribe((event) => commits.push(event));
+
+  const second = make.message({ sourceChainSelector: SELECTORS.high });
+  const hash = make.hex(32);
+  await store.commit({
+    messages: [second],
+    orphanings: [{ messageId: first.messageId, blockHash: first.origin!.blockHash }],
+    quarantine: [{ key: 'k', reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null }],
+    cursor: { height: 7n, hash, expectedHeight: null },
+  });
+  expect(commits).toHaveLength(1);
+  expect(storage.coverage().throughPosition).toBeGreaterThan(before);
+  expect(await store.cursor()).toEqual({ height: 7n, hash });
+  expect(await storage.getCursor('chain:14767482510784806043')).toMatchObject({ height: 7n });
+  expect((await storage.getMessage(first.messageId)).orphaned).toBe(true);
+  expect(await storage.queryQuarantine({ afterPosition: 0n, limit: 9 })).toMatchObject([
+    { sourceId: 'chain:14767482510784806043', key: 'k' },
+  ]);
+  expect(await store.messagesAbove(0n)).toEqual([
+    { messageId: second.messageId, blockNumber: second.origin!.blockNumber, blockHash: second.origin!.blockHash },
+  ]);
+  expect(await common.metrics.metrics()).toContain('indexer_time_to_index_seconds_count 2');
+});
+
+it('stores nothing when another process moved the cursor first', async () => {
+  const { store } = setUp();
+  await store.commit({ ...nothing, cursor: { height: 5n, hash: make.hex(32), expectedHeight: null } });
+  const late = make.message({ sourceChainSelector: SELECTORS.high });
+  const commit = store.commit({
+    ...nothing,
+    messages: [late],
+    cursor: { height: 6n, hash: make.hex(32), expectedHeight: null },
+  });
+  await expect(commit).rejects.toBeInstanceOf(CursorConflictError);
+  expect(await store.messagesAbove(0n)).toEqual([]);
+  expect(await store.cursor()).toMatchObject({ height: 5n });
+});
+
+it('does not trouble the storage when there is nothing to say', async () => {
+  const { store } = setUp();
+  const before = storage.coverage().throughPosition;
+  await storage.close();
+  await store.commit(nothing);
+  expect(storage.coverage().throughPosition).toBe(before);
+});
