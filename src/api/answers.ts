@@ -1,10 +1,17 @@
 import { Readable } from 'node:stream';
 import type { Hex } from '../core/hex.js';
 import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
+import type { BodyMemory } from './body-memory.js';
 import type { Fragments } from './fragment-cache.js';
 
 /** A body ready to send: bytes of known length, or, for a very large one, a stream of them. */
 export type Body = Buffer | Readable;
+
+/** What bodies are made with. */
+export interface Renderer {
+  readonly fragments: Fragments;
+  readonly memory: BodyMemory;
+}
 
 /** A piece of a body: ASCII text, or bytes. */
 type Piece = string | Buffer;
@@ -17,22 +24,22 @@ type Piece = string | Buffer;
 const STREAM_ABOVE_BYTES = 8 * 1024 * 1024;
 
 /** `GET /v1/verifierresults`: results grouped by message id, a message where its first result stands in the list. */
-export function verifierResultsBody(records: readonly StoredVerifierResult[], fragments: Fragments): Body {
-  return toBody(verifierResultsPieces(records, fragments));
+export function verifierResultsBody(records: readonly StoredVerifierResult[], renderer: Renderer): Body {
+  return toBody(verifierResultsPieces(records, renderer.fragments), renderer.memory);
 }
 
 /** `GET /v1/verifierresults/{messageID}`. */
 export function verifierResultsByIdBody(
   messageId: Hex,
   records: readonly StoredVerifierResult[],
-  fragments: Fragments,
+  renderer: Renderer,
 ): Body {
-  return toBody(byIdPieces(messageId, records, fragments));
+  return toBody(byIdPieces(messageId, records, renderer.fragments), renderer.memory);
 }
 
 /** `GET /v1/messages`: messages by id, in list order. */
-export function messagesBody(records: readonly StoredMessage[], fragments: Fragments): Body {
-  return toBody(messagesPieces(records, fragments));
+export function messagesBody(records: readonly StoredMessage[], renderer: Renderer): Body {
+  return toBody(messagesPieces(records, renderer.fragments), renderer.memory);
 }
 
 function* verifierResultsPieces(
@@ -86,7 +93,7 @@ function groupByMessage(records: readonly StoredVerifierResult[]): Map<Hex, Stor
   return groups;
 }
 
-function toBody(source: Generator<Piece, void, void>): Body {
+function toBody(source: Generator<Piece, void, void>, memory: BodyMemory): Body {
   const pieces: Piece[] = [];
   let sizeBytes = 0;
   for (let next = source.next(); !next.done; next = source.next()) {
@@ -94,16 +101,15 @@ function toBody(source: Generator<Piece, void, void>): Body {
     sizeBytes += next.value.length;
     if (sizeBytes > STREAM_ABOVE_BYTES) return Readable.from(chunks(pieces, sizeBytes, source), { objectMode: false });
   }
-  return join(pieces, sizeBytes);
+  return join(pieces, memory.take(sizeBytes));
 }
 
 function* chunks(first: readonly Piece[], sizeBytes: number, rest: Iterable<Piece>): Generator<Buffer, void, void> {
-  yield join(first, sizeBytes);
+  yield join(first, Buffer.allocUnsafe(sizeBytes));
   for (const piece of rest) yield typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece;
 }
 
-function join(pieces: readonly Piece[], sizeBytes: number): Buffer {
-  const body = Buffer.allocUnsafe(sizeBytes);
+function join(pieces: readonly Piece[], body: Buffer): Buffer {
   let at = 0;
   for (const piece of pieces) {
     if (typeof piece === 'string') body.write(piece, at, 'latin1');

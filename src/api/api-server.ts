@@ -2,9 +2,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../core/clock.js';
 import type { Common } from '../core/common.js';
 import type { ListQuery, Storage } from '../storage/storage.js';
-import { type Body, messagesBody, verifierResultsBody, verifierResultsByIdBody } from './answers.js';
+import { type Body, messagesBody, type Renderer, verifierResultsBody, verifierResultsByIdBody } from './answers.js';
 import { type ApiSettings, DEFAULT_FRAGMENT_CACHE_BYTES, resolveHttpSettings } from './api-settings.js';
-import { createFragments, type Fragments } from './fragment-cache.js';
+import { type BodyMemory, createBodyMemory } from './body-memory.js';
+import { createFragments } from './fragment-cache.js';
 import { HttpError } from './http-error.js';
 import { createHttpShell, type HttpServer } from './http-shell.js';
 import { type ListRequest, parseListRequest, type QueryString } from './list-parameters.js';
@@ -43,10 +44,11 @@ export function createApiServer({ storage, common, settings, version = '0.0.0' }
   const { rateLimit } = settings;
   if (rateLimit?.enabled) addRateLimit(server.app, rateLimit);
   const fragments = createFragments({ maxBytes: settings.fragmentCacheBytes ?? DEFAULT_FRAGMENT_CACHE_BYTES });
-  const handlers = createHandlers(storage, common, fragments, version);
+  const memory = createBodyMemory({ maxIdleBytes: IDLE_BODY_BYTES });
+  const handlers = createHandlers(storage, common, { fragments, memory }, version);
   // in a scope of its own, which loads after the rate limit
   server.app.register(async (scope) => {
-    for (const route of ROUTES) addRoute(scope, route, handlers[route.id]);
+    for (const route of ROUTES) addRoute(scope, route, handlers[route.id], memory);
   });
   return server;
 }
@@ -54,21 +56,33 @@ export function createApiServer({ storage, common, settings, version = '0.0.0' }
 /** Load balancers give up after a few seconds: say no before they do. */
 const READY_LIMIT_MS = 3_000;
 
+/** Memory of sent pages that is kept for the next ones: some thirty of the usual half megabyte. */
+const IDLE_BODY_BYTES = 32 * 1024 * 1024;
+
 type Handler = (request: FastifyRequest) => Promise<Body | null>;
 
-function addRoute(scope: FastifyInstance, route: RouteDefinition, handle: Handler): void {
+function addRoute(scope: FastifyInstance, route: RouteDefinition, handle: Handler, memory: BodyMemory): void {
   const options = route.exempt ? { config: { rateLimit: false as const } } : {};
   scope.get(route.path, options, async (request: FastifyRequest, reply: FastifyReply) => {
     const body = await handle(request);
     if (body === null) return reply.send();
+    if (Buffer.isBuffer(body)) giveBackOnceSent(body, request, reply, memory);
     return reply.header('content-type', 'application/json').send(body);
+  });
+}
+
+/** A connection that broke leaves the memory of its answer to the garbage collector. */
+function giveBackOnceSent(body: Buffer, request: FastifyRequest, reply: FastifyReply, memory: BodyMemory): void {
+  const { socket } = request.raw;
+  reply.raw.once('finish', () => {
+    if (!socket.destroyed) memory.giveBack(body);
   });
 }
 
 function createHandlers(
   storage: ApiServerOptions['storage'],
   common: Common,
-  fragments: Fragments,
+  renderer: Renderer,
   version: string,
 ): Readonly<Record<RouteDefinition['id'], Handler>> {
   const openapi = Buffer.from(JSON.stringify(createOpenApiDocument(version)));
@@ -81,16 +95,16 @@ function createHandlers(
     async verifierResults(request) {
       const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
       const { items } = await storage.queryCCVData(query);
-      return verifierResultsBody(isNothing ? [] : items, fragments);
+      return verifierResultsBody(isNothing ? [] : items, renderer);
     },
     async verifierResultsById(request) {
       const messageId = parseMessageId((request.params as { readonly messageID: string }).messageID);
-      return verifierResultsByIdBody(messageId, await storage.getCCVData(messageId), fragments);
+      return verifierResultsByIdBody(messageId, await storage.getCCVData(messageId), renderer);
     },
     async messages(request) {
       const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
       const { items } = await storage.queryMessages(query);
-      return messagesBody(isNothing ? [] : items, fragments);
+      return messagesBody(isNothing ? [] : items, renderer);
     },
     openapi: async () => openapi,
   };

@@ -334,6 +334,30 @@ describe('the HTTP server of the query API', () => {
     });
   });
 
+  it('never mixes the bodies of its clients, also when some of them go away', async () => {
+    for (let batch = 0; batch < 4; batch += 1)
+      await storage.insertBatch({ verifierResults: maker.results(20, { ccvDataBytes: 100_000 }) });
+    const api = await start();
+    const pages = Array.from({ length: 4 }, (_, index) => `/v1/verifierresults?limit=20&offset=${index * 20}`);
+    const expected: string[] = [];
+    for (const page of pages) expected.push((await api.get(page)).text);
+    expect(new Set(expected).size).toBe(pages.length);
+    expect(expected[0]?.length).toBeGreaterThan(3_000_000);
+    for (let round = 0; round < 4; round += 1) {
+      const leavers = pages.map(async (page) => {
+        const socket = connect(api.port, '127.0.0.1');
+        socket.write(`GET ${page} HTTP/1.1\r\nhost: x\r\n\r\n`);
+        await once(socket, 'readable');
+        socket.destroy();
+      });
+      const texts = await Promise.all([...pages, ...pages].map(async (page) => (await api.get(page)).text));
+      texts.forEach((text, index) => {
+        expect(text === expected[index % pages.length], `round ${round}, page ${index}`).toBe(true);
+      });
+      await Promise.all(leavers);
+    }
+  });
+
   describe('an answer of many megabytes', () => {
     it('arrives whole', async () => {
       const big = maker.message();

@@ -2,12 +2,16 @@ import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { type Body, messagesBody, verifierResultsBody, verifierResultsByIdBody } from '../../../src/api/answers.js';
+import { createBodyMemory } from '../../../src/api/body-memory.js';
 import { createFragments } from '../../../src/api/fragment-cache.js';
 import { messageEntryJson, verifierResultJson } from '../../../src/api/record-json.js';
 import type { StoredMessage, StoredVerifierResult, VerifierResult } from '../../../src/storage/records.js';
 import { createRecordMaker } from '../../support/records.js';
 
-const fragments = createFragments({ maxBytes: 1024 * 1024 });
+const renderer = {
+  fragments: createFragments({ maxBytes: 1024 * 1024 }),
+  memory: createBodyMemory({ maxIdleBytes: 0 }),
+};
 const maker = createRecordMaker(11);
 let position = 0n;
 
@@ -21,9 +25,9 @@ const textOf = async (body: Body): Promise<string> =>
 
 describe('answers', () => {
   it('are constant when there is nothing', async () => {
-    expect(await textOf(verifierResultsBody([], fragments))).toBe('{"success":true,"verifierResults":{}}');
-    expect(await textOf(messagesBody([], fragments))).toBe('{"success":true,"messages":{}}');
-    expect(await textOf(verifierResultsByIdBody('0x00', [], fragments))).toBe(
+    expect(await textOf(verifierResultsBody([], renderer))).toBe('{"success":true,"verifierResults":{}}');
+    expect(await textOf(messagesBody([], renderer))).toBe('{"success":true,"messages":{}}');
+    expect(await textOf(verifierResultsByIdBody('0x00', [], renderer))).toBe(
       '{"success":true,"results":[],"messageID":"0x00"}',
     );
   });
@@ -35,15 +39,15 @@ describe('answers', () => {
       StoredVerifierResult,
       StoredVerifierResult,
     ];
-    expect(await textOf(verifierResultsBody([b0, a0, a1], fragments))).toBe(
+    expect(await textOf(verifierResultsBody([b0, a0, a1], renderer))).toBe(
       `{"success":true,"verifierResults":{"${b.messageId}":[${verifierResultJson(b0)}],` +
         `"${a.messageId}":[${verifierResultJson(a0)},${verifierResultJson(a1)}]}}`,
     );
-    expect(await textOf(verifierResultsBody([a0, b0, a1], fragments))).toBe(
+    expect(await textOf(verifierResultsBody([a0, b0, a1], renderer))).toBe(
       `{"success":true,"verifierResults":{"${a.messageId}":[${verifierResultJson(a0)},${verifierResultJson(a1)}],` +
         `"${b.messageId}":[${verifierResultJson(b0)}]}}`,
     );
-    expect(await textOf(verifierResultsByIdBody(a.messageId, [a0, a1], fragments))).toBe(
+    expect(await textOf(verifierResultsByIdBody(a.messageId, [a0, a1], renderer))).toBe(
       `{"success":true,"results":[${verifierResultJson(a0)},${verifierResultJson(a1)}],"messageID":"${a.messageId}"}`,
     );
   });
@@ -53,7 +57,7 @@ describe('answers', () => {
       position += 1n;
       return { ...message, status: 'success', ingestionMs: index, position, firstMs: 0, orphaned: false };
     }) as [StoredMessage, StoredMessage];
-    expect(await textOf(messagesBody(stored, fragments))).toBe(
+    expect(await textOf(messagesBody(stored, renderer))).toBe(
       `{"success":true,"messages":{"${stored[0].messageId}":${messageEntryJson(stored[0])},` +
         `"${stored[1].messageId}":${messageEntryJson(stored[1])}}}`,
     );
@@ -61,13 +65,13 @@ describe('answers', () => {
 
   it('keep characters of verifier names that take several bytes', async () => {
     const record = store(maker.result(maker.message(), 0, { verifierName: 'комитет 委員会' }));
-    const text = await textOf(verifierResultsBody([record], fragments));
+    const text = await textOf(verifierResultsBody([record], renderer));
     expect(JSON.parse(text).verifierResults[record.messageId][0].metadata.verifierName).toBe('комитет 委員会');
   });
 
   it('of many megabytes are streamed, with the same bytes', async () => {
     const records = maker.results(12, { ccvDataBytes: 1024 * 1024 }).map(store);
-    const body = verifierResultsBody(records, fragments);
+    const body = verifierResultsBody(records, renderer);
     expect(body).toBeInstanceOf(Readable);
     const expected = records.map((record) => `"${record.messageId}":[${verifierResultJson(record)}]`).join(',');
     expect((await textOf(body)) === `{"success":true,"verifierResults":{${expected}}}`).toBe(true);
