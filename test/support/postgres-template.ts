@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
+import { migrate } from '../../src/storage/postgres/migrations.js';
 
 /** Every test database is a copy of this one. */
 export const TEMPLATE_DATABASE = 'ccv_template';
@@ -13,4 +14,5 @@ export async function createTemplateDatabase(server: PostgresConnection): Promis
   } finally {
     await admin.end();
   }
+  await migrate({ connection: { ...server, database: TEMPLATE_DATABASE } });
 }

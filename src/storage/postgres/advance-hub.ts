@@ -1,0 +1,48 @@
+import type { ChangeSet } from '../batch.js';
+import type { Coverage } from '../coverage.js';
+import { fullCoverage } from '../coverage.js';
+import type { AdvanceListener } from '../storage.js';
+import { type ClockRow, coverageOf } from './clock-row.js';
+
+/** What one instance knows of how far the store is, and whom it tells. */
+export interface AdvanceHub {
+  /** A snapshot showed this clock. */
+  seen(clock: ClockRow): void;
+  /** This instance committed. */
+  committed(changes: ChangeSet): void;
+  /** Somebody committed up to this position; told on unless it has been told before. */
+  advanced(throughPosition: bigint): void;
+  subscribe(listener: AdvanceListener): () => void;
+  coverage(): Coverage;
+}
+
+export function createAdvanceHub(): AdvanceHub {
+  const listeners = new Set<AdvanceListener>();
+  let latest: ClockRow | null = null;
+  let toldPosition = 0n;
+
+  return {
+    seen(clock) {
+      // snapshots of several connections arrive in any order
+      if (!latest || clock.lastPosition >= latest.lastPosition) latest = clock;
+    },
+    committed(changes) {
+      toldPosition = changes.throughPosition;
+      for (const listener of listeners) listener({ kind: 'committed', changes });
+    },
+    advanced(throughPosition) {
+      if (throughPosition <= toldPosition) return;
+      toldPosition = throughPosition;
+      for (const listener of listeners) listener({ kind: 'advanced', throughPosition });
+    },
+    subscribe(listener) {
+      // an identity of its own, so that a function subscribed twice is told twice
+      const own: AdvanceListener = (event) => listener(event);
+      listeners.add(own);
+      return () => {
+        listeners.delete(own);
+      };
+    },
+    coverage: () => (latest ? coverageOf(latest) : fullCoverage(0n, 0n)),
+  };
+}

@@ -1,0 +1,122 @@
+import pg from 'pg';
+import { type Backoff, backoffMs } from '../../core/backoff.js';
+import type { Common } from '../../core/common.js';
+import { counter } from '../../core/metrics.js';
+import type { AdvanceHub } from './advance-hub.js';
+import { CLOCK_COLUMNS, decodeClock } from './clock-row.js';
+import type { Namespace } from './namespace.js';
+import { clientConfig, type PoolSettings, type PostgresAddress, RAW_TYPES } from './pool.js';
+import { statementsOf } from './statement.js';
+
+const RECONNECT: Backoff = { baseMs: 200, maxMs: 5_000 };
+/** How often the clock is read although nothing was announced: finds connections that died without a word. */
+const CHECK_MS = 10_000;
+
+/** Hears of the commits of other instances. */
+export interface AdvanceListenerLoop {
+  /** Begins to listen; further calls do nothing. */
+  start(): void;
+  close(): Promise<void>;
+}
+
+/**
+ * One connection of its own. connecting → listening (reads the clock, so that what was missed meanwhile is told) → lost →
+ * connecting, until closed.
+ */
+export function createAdvanceListener({
+  common,
+  name,
+  namespace,
+  address,
+  settings,
+  writer,
+  hub,
+}: {
+  readonly common: Common;
+  readonly name: string;
+  readonly namespace: Namespace;
+  readonly address: PostgresAddress;
+  readonly settings: PoolSettings;
+  /** Ours: what it announces is told by whoever committed. */
+  readonly writer: bigint;
+  readonly hub: AdvanceHub;
+}): AdvanceListenerLoop {
+  const { clock, log, random } = common;
+  const stop = new AbortController();
+  const reconnects = counter(common.metrics, {
+    name: 'indexer_postgres_listener_reconnects_total',
+    help: 'Times the connection that hears of the commits of others was made anew',
+    labelNames: ['storage'],
+  });
+  const readClock = statementsOf(namespace)('listener_clock', `SELECT ${CLOCK_COLUMNS} FROM @ingest_clock c`);
+  let loop: Promise<void> | null = null;
+
+  async function run(): Promise<void> {
+    for (let failures = 0; !stop.signal.aborted; failures += 1) {
+      try {
+        await listen(() => {
+          failures = 0;
+        });
+      } catch (error) {
+        if (stop.signal.aborted) return;
+        reconnects.inc({ storage: name });
+        log.debug({ err: error, storage: name }, 'no longer listening for commits, connecting again');
+      }
+      await pause(backoffMs(RECONNECT, failures, random));
+    }
+  }
+
+  /** Throws when the connection is gone. */
+  async function listen(onListening: () => void): Promise<void> {
+    const client = new pg.Client({ ...clientConfig(address, settings), idle_in_transaction_session_timeout: 0 });
+    const gone = new AbortController();
+    const leave = () => gone.abort();
+    // it stays on after the first error: one without a listener would end the process
+    client.on('error', (error) => {
+      log.debug({ err: error, storage: name }, 'listening connection lost');
+      leave();
+    });
+    client.once('end', leave);
+    stop.signal.addEventListener('abort', leave);
+    client.on('notification', ({ payload = '' }) => {
+      const [from, position] = payload.split(' ');
+      if (from !== String(writer) && position) hub.advanced(BigInt(position));
+    });
+    try {
+      await client.connect();
+      await client.query(`LISTEN "${namespace.channel}"`);
+      onListening();
+      for (;;) {
+        await check(client);
+        await clock.sleep(CHECK_MS, gone.signal);
+      }
+    } finally {
+      stop.signal.removeEventListener('abort', leave);
+      await client.end().catch(() => 'gone already');
+    }
+  }
+
+  async function check(client: pg.Client): Promise<void> {
+    const result = await client.query<(string | null)[]>({
+      ...{ ...readClock, types: RAW_TYPES },
+      rowMode: 'array',
+    });
+    const row = decodeClock(result.rows[0] ?? []);
+    hub.seen(row);
+    hub.advanced(row.lastPosition);
+  }
+
+  async function pause(durationMs: number): Promise<void> {
+    await clock.sleep(durationMs, stop.signal).catch(() => 'stopping');
+  }
+
+  return {
+    start() {
+      loop ??= run();
+    },
+    async close() {
+      stop.abort();
+      await loop;
+    },
+  };
+}

@@ -1,0 +1,109 @@
+import type { Change, ChangeSet } from '../batch.js';
+import { compareOrderKeys } from '../order.js';
+import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import type { ClockRow } from './clock-row.js';
+import { type Changed, contentOf } from './write-plan.js';
+import type { BodyState, MessageState, ResultState, WriteState } from './write-state.js';
+
+/** What a commit writes, with its times and positions. */
+export interface Commit {
+  readonly ingestionMs: number;
+  readonly throughPosition: bigint;
+  readonly movePosition: bigint;
+  readonly changes: readonly Change[];
+  /** Messages and verifier results that no row is there for yet. */
+  readonly inserted: ReadonlySet<StoredMessage | StoredVerifierResult>;
+  readonly bodies: readonly { readonly messageId: `0x${string}`; readonly body: BodyState }[];
+}
+
+/**
+ * Stamps what changed: one ingestion time above the last, and a position each, messages before verifier results, both in
+ * list order, and cursors last, so that whoever has applied a cursor has its records.
+ */
+export function assembleCommit(changed: Changed, state: WriteState, clock: ClockRow, nowMs: number): Commit {
+  const ingestionMs = Math.max(clock.lastMs + 1, nowMs);
+  let position = clock.lastPosition;
+  let movePosition = clock.lastMovePosition;
+  const changes: Change[] = [];
+  const inserted = new Set<StoredMessage | StoredVerifierResult>();
+  const next = (source?: MessageState | ResultState): bigint => {
+    position += 1n;
+    if (source && changed.moved.has(source)) movePosition = position;
+    return position;
+  };
+
+  for (const message of [...changed.messages].sort(byMessageId)) {
+    const record = stampMessage(message, state, ingestionMs, next(message));
+    changes.push({ kind: 'message', position, record });
+    if (!message.stored) inserted.add(record);
+  }
+  for (const result of [...changed.results].sort(byIdentity)) {
+    const record = stampResult(result, state, ingestionMs, next(result));
+    changes.push({ kind: 'verifierResult', position, record });
+    if (!result.stored) inserted.add(record);
+  }
+  for (const entry of changed.quarantine.values())
+    changes.push({ kind: 'quarantine', position: next(), record: { ...entry, ingestionMs, position } });
+  for (const conflict of changed.conflicts.values())
+    changes.push({ kind: 'conflict', position: next(), record: { ...conflict, ingestionMs, position } });
+  for (const sourceId of changed.cursors) {
+    const cursor = state.cursors.get(sourceId);
+    if (cursor) changes.push({ kind: 'cursor', position: next(), record: { ...cursor, position } });
+  }
+  const bodies = [...state.bodies].filter(([, body]) => body.insert !== null);
+  return {
+    ...{ ingestionMs, movePosition, changes, inserted },
+    throughPosition: position,
+    bodies: bodies.map(([messageId, body]) => ({ messageId, body })),
+  };
+}
+
+/** What subscribers are told of a commit. */
+export function changeSetOf(commit: Commit, before: ClockRow, readMs: number): ChangeSet {
+  return {
+    afterPosition: before.lastPosition,
+    throughPosition: commit.throughPosition,
+    headPosition: commit.throughPosition,
+    headMs: commit.ingestionMs,
+    headMovePosition: commit.movePosition,
+    readMs,
+    changes: commit.changes,
+  };
+}
+
+function stampMessage(message: MessageState, state: WriteState, nowMs: number, position: bigint): StoredMessage {
+  const { messageId, origin, status, orphaned } = message;
+  const body = state.bodies.get(messageId);
+  return {
+    messageId,
+    ...contentOf(body),
+    ...{ origin, status, orphaned, position },
+    ingestionMs: message.ingestionMs ?? nowMs,
+    firstMs: body?.firstMs ?? nowMs,
+  };
+}
+
+function stampResult(state: ResultState, all: WriteState, nowMs: number, position: bigint): StoredVerifierResult {
+  const { result, orphaned } = state;
+  const body = all.bodies.get(result.messageId);
+  return {
+    messageId: result.messageId,
+    verifierSourceAddress: result.verifierSourceAddress,
+    verifierDestAddress: result.verifierDestAddress,
+    ...contentOf(body),
+    ccvData: result.ccvData,
+    attestationMs: result.attestationMs,
+    verifierName: result.verifierName,
+    ...{ orphaned, position },
+    ingestionMs: state.ingestionMs ?? nowMs,
+    firstMs: body?.firstMs ?? nowMs,
+  };
+}
+
+function byMessageId(a: MessageState, b: MessageState): number {
+  return a.messageId < b.messageId ? -1 : 1;
+}
+
+function byIdentity(a: ResultState, b: ResultState): number {
+  return compareOrderKeys({ ...a.result, ingestionMs: 0 }, { ...b.result, ingestionMs: 0 });
+}

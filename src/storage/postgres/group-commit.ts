@@ -1,0 +1,174 @@
+import { type Backoff, backoffMs } from '../../core/backoff.js';
+import type { Common } from '../../core/common.js';
+import { ClosedError } from '../../core/errors.js';
+import { counter, histogram } from '../../core/metrics.js';
+import type { WriteOutcome } from '../batch.js';
+import { StorageFailureError, StorageUnavailableError } from '../errors.js';
+import type { AdvanceHub } from './advance-hub.js';
+import { type BatchVerdict, type GroupVerdict, type GroupWriter, UnsettledCommit } from './group-writer.js';
+import type { PreparedBatch } from './prepared-batch.js';
+import { classifyFailure } from './sql-errors.js';
+import type { TransactionRunner } from './transaction-runner.js';
+
+/** A group is not larger than this, unless a single batch is. */
+const GROUP_RECORDS = 2_000;
+const GROUP_BYTES = 4 << 20;
+/** How long we try to find out what became of a commit. */
+const SETTLE_MS = 30_000;
+const SETTLE_BACKOFF: Backoff = { baseMs: 50, maxMs: 1_000 };
+
+interface Entry {
+  readonly batch: PreparedBatch;
+  readonly resolve: (outcome: WriteOutcome) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** The queue in front of the clock: what arrives while a group commits is the next group. */
+export interface GroupCommit {
+  write(batch: PreparedBatch): Promise<WriteOutcome>;
+  /** Refuses what comes, waits for what is there. */
+  close(): Promise<void>;
+}
+
+/**
+ * One group at a time:
+ *
+ * waiting → running → committed (subscribers are told, then the writers) | failed (as a whole, or alone for its values)
+ *                   → unsettled (the connection was lost during COMMIT) → committed, or not done: running again
+ *
+ * Only while a group is unsettled may its writers wait longer than a transaction takes; a commit is neither repeated nor given up as
+ * not done before the database has said which it is.
+ */
+export function createGroupCommit({
+  common,
+  name,
+  runner,
+  writer,
+  hub,
+}: {
+  readonly common: Common;
+  readonly name: string;
+  readonly runner: TransactionRunner;
+  readonly writer: GroupWriter;
+  readonly hub: AdvanceHub;
+}): GroupCommit {
+  const metrics = createMetrics(common, name);
+  const queue: Entry[] = [];
+  let running: Promise<void> | null = null;
+  let closed = false;
+
+  async function drain(): Promise<void> {
+    // batches offered in this turn of the event loop share the first group
+    await Promise.resolve();
+    while (queue.length > 0) await commitGroup(takeGroup(queue));
+    running = null;
+  }
+
+  async function commitGroup(group: readonly Entry[]): Promise<void> {
+    try {
+      const verdict = await runSettled(group.map((entry) => entry.batch));
+      if (verdict.commit) {
+        hub.seen(verdict.commit.clock);
+        metrics.committed(verdict.commit.changes.changes.length, group.length);
+        hub.committed(verdict.commit.changes);
+      }
+      for (const [index, entry] of group.entries()) tell(entry, verdict.batches[index]);
+    } catch (error) {
+      // one batch's values must not fail the others: each alone, and only the one at fault fails
+      if (group.length > 1 && isAboutContent(error)) for (const entry of group) await commitGroup([entry]);
+      else for (const entry of group) entry.reject(error);
+    }
+  }
+
+  async function runSettled(batches: readonly PreparedBatch[]): Promise<GroupVerdict> {
+    for (;;)
+      try {
+        return await runner.write('insert batch', (transaction) => writer.run(transaction, batches));
+      } catch (thrown) {
+        if (!(thrown instanceof UnsettledCommit)) throw thrown;
+        common.log.warn({ storage: name, err: thrown }, 'connection lost during a commit, asking what became of it');
+        const done = await settle(thrown);
+        metrics.settled(done);
+        if (done) return thrown.verdict;
+      }
+  }
+
+  async function settle(unsettled: UnsettledCommit): Promise<boolean> {
+    const deadlineMs = common.clock.monotonicMs() + SETTLE_MS;
+    for (let attempt = 0; ; attempt += 1)
+      try {
+        return await runner.write('settle commit', (transaction) =>
+          writer.isDone(transaction, unsettled.throughPosition),
+        );
+      } catch (cause) {
+        if (common.clock.monotonicMs() > deadlineMs)
+          throw new StorageUnavailableError(name, 'tell whether a commit was done', {
+            cause,
+            details: { outcome: 'unknown' },
+          });
+        await common.clock.sleep(backoffMs(SETTLE_BACKOFF, attempt, common.random));
+      }
+  }
+
+  return {
+    async write(batch) {
+      if (closed) throw new ClosedError(`storage ${name}`);
+      return await new Promise((resolve, reject) => {
+        queue.push({ batch, resolve, reject });
+        running ??= drain();
+      });
+    },
+    async close() {
+      closed = true;
+      await running;
+    },
+  };
+}
+
+function takeGroup(queue: Entry[]): Entry[] {
+  let records = 0;
+  let sizeBytes = 0;
+  let taken = 0;
+  for (const { batch } of queue) {
+    records += batch.records;
+    sizeBytes += batch.sizeBytes;
+    if (taken > 0 && (records > GROUP_RECORDS || sizeBytes > GROUP_BYTES)) break;
+    taken += 1;
+  }
+  return queue.splice(0, taken);
+}
+
+function tell(entry: Entry, verdict: BatchVerdict | undefined): void {
+  if (verdict?.ok) entry.resolve(verdict.outcome);
+  else entry.reject(verdict?.error);
+}
+
+function isAboutContent(error: unknown): boolean {
+  return error instanceof StorageFailureError && classifyFailure(error.cause) === 'content';
+}
+
+function createMetrics({ metrics }: Common, storage: string) {
+  const records = histogram(metrics, {
+    name: 'indexer_postgres_group_records',
+    help: 'Changes in a commit',
+    labelNames: ['storage'],
+    buckets: [1, 3, 10, 30, 100, 300, 1_000, 3_000, 10_000],
+  });
+  const batches = counter(metrics, {
+    name: 'indexer_postgres_group_batches_total',
+    help: 'Batches that shared commits',
+    labelNames: ['storage'],
+  });
+  const unsettled = counter(metrics, {
+    name: 'indexer_postgres_unsettled_commits_total',
+    help: 'Commits whose answer was lost, by what had become of them',
+    labelNames: ['storage', 'outcome'],
+  });
+  return {
+    committed(changes: number, groupSize: number) {
+      records.observe({ storage }, changes);
+      batches.inc({ storage }, groupSize);
+    },
+    settled: (done: boolean) => unsettled.inc({ storage, outcome: done ? 'done' : 'not_done' }),
+  };
+}

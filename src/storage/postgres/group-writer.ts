@@ -1,0 +1,172 @@
+import type { Common } from '../../core/common.js';
+import type { ChangeSet, WriteOutcome } from '../batch.js';
+import { CoverageGapError } from '../errors.js';
+import { readLane } from '../payload.js';
+import type { Conflict } from '../records.js';
+import { type ClockRow, isWhole } from './clock-row.js';
+import type { ClockWriter } from './clock-writer.js';
+import { fromSelector } from './columns.js';
+import { assembleCommit, type Commit, changeSetOf } from './commit-assembly.js';
+import type { PreparedBatch } from './prepared-batch.js';
+import type { RecordWriter } from './record-writer.js';
+import type { StateReader } from './state-reader.js';
+import { type Call, type Transaction, UnknownOutcomeError } from './transaction-runner.js';
+import { type AppliedBatch, WritePlan } from './write-plan.js';
+import { touchedBy, type WriteState } from './write-state.js';
+
+/** What became of one batch of a group. */
+export type BatchVerdict =
+  | { readonly ok: true; readonly outcome: WriteOutcome }
+  | { readonly ok: false; readonly error: unknown };
+
+/** What became of a group of batches. */
+export interface GroupVerdict {
+  readonly batches: readonly BatchVerdict[];
+  /** Null when nothing changed. */
+  readonly commit: { readonly changes: ChangeSet; readonly clock: ClockRow } | null;
+}
+
+/** COMMIT was sent; whether it was done is not known. `verdict` holds if it was. */
+export class UnsettledCommit extends UnknownOutcomeError {
+  readonly verdict: GroupVerdict;
+  readonly throughPosition: bigint;
+  constructor(verdict: GroupVerdict, throughPosition: bigint, cause: unknown) {
+    super('insert batch', cause);
+    this.verdict = verdict;
+    this.throughPosition = throughPosition;
+  }
+}
+
+/** Applies groups of batches, each group in one transaction. */
+export interface GroupWriter {
+  /**
+   * Two round trips: the lock and what is stored; everything to write and COMMIT.
+   * @throws UnsettledCommit
+   */
+  run(transaction: Transaction, batches: readonly PreparedBatch[]): Promise<GroupVerdict>;
+  /** With the clock locked, so with no other commit under way: was this one done? */
+  isDone(transaction: Transaction, throughPosition: bigint): Promise<boolean>;
+}
+
+export function createGroupWriter({
+  common,
+  name,
+  reader,
+  records,
+  clockWriter,
+}: {
+  readonly common: Common;
+  readonly name: string;
+  readonly reader: StateReader;
+  readonly records: RecordWriter;
+  readonly clockWriter: ClockWriter;
+}): GroupWriter {
+  /** Lanes that are in the database for certain. */
+  const knownLanes = new Set<string>();
+
+  async function settleClashes(transaction: Transaction, plan: WritePlan, state: WriteState): Promise<void> {
+    await reader.readBodies(transaction, plan.bodiesOfClashes(), state);
+    const clashes = plan.describeClashes();
+    if (clashes.size === 0) return;
+    const recorded = await reader.readConflicts(transaction, [...clashes.keys()]);
+    for (const [identity, { conflict, batches }] of clashes)
+      if (!recorded.has(identity)) plan.record(identity, conflict, batches[0]);
+  }
+
+  function callsFor(commit: Commit): { calls: readonly Call[]; lanes: ReadonlyMap<string, readonly [bigint, bigint]> } {
+    const lanes = new Map<string, readonly [bigint, bigint]>();
+    for (const { encodedMessage } of commit.inserted) {
+      const key = laneKey(encodedMessage);
+      if (knownLanes.has(key) || lanes.has(key)) continue;
+      const { sourceChainSelector, destChainSelector } = readLane(encodedMessage);
+      lanes.set(key, [fromSelector(sourceChainSelector), fromSelector(destChainSelector)]);
+    }
+    const bodies = commit.bodies.flatMap(({ messageId, body }) =>
+      body.insert ? [{ messageId, firstMs: commit.ingestionMs, ...body.insert }] : [],
+    );
+    const calls = [
+      ...records.bodies(bodies),
+      ...records.lanes(lanes.values()),
+      ...records.changes(commit.changes, commit.inserted),
+      clockWriter.tick(
+        {
+          lastMs: commit.ingestionMs,
+          lastPosition: commit.throughPosition,
+          lastMovePosition: commit.movePosition,
+          headPosition: commit.throughPosition,
+        },
+        true,
+      ),
+    ];
+    return { calls, lanes };
+  }
+
+  return {
+    async run(transaction, batches) {
+      const readMs = common.clock.nowMs();
+      const { clock, state } = await reader.lockAndRead(transaction, touchedBy(batches));
+      if (!isWhole(clock))
+        throw new CoverageGapError({ kind: 'position', afterPosition: clock.lastPosition }, `follower ${name}`);
+      const plan = new WritePlan(state);
+      const applied = batches.map((batch) => attempt(() => plan.apply(batch)));
+      await settleClashes(transaction, plan, state);
+      const commit = assembleCommit(plan.changed(), state, clock, common.clock.nowMs());
+      if (commit.changes.length === 0) {
+        await transaction.rollback();
+        return { batches: applied.map((each) => verdictOf(each, null)), commit: null };
+      }
+      const verdict: GroupVerdict = {
+        batches: applied.map((each) => verdictOf(each, commit)),
+        commit: { changes: changeSetOf(commit, clock, readMs), clock: clockAfter(clock, commit) },
+      };
+      const { calls, lanes } = callsFor(commit);
+      try {
+        await transaction.commit(calls);
+      } catch (thrown) {
+        if (!(thrown instanceof UnknownOutcomeError)) throw thrown;
+        throw new UnsettledCommit(verdict, commit.throughPosition, thrown.cause);
+      }
+      for (const lane of lanes.keys()) knownLanes.add(lane);
+      return verdict;
+    },
+    async isDone(transaction, throughPosition) {
+      const [, done] = await Promise.all([reader.lock(transaction), clockWriter.isDone(transaction, throughPosition)]);
+      return done;
+    },
+  };
+}
+
+type Attempted =
+  | { readonly ok: true; readonly applied: AppliedBatch }
+  | { readonly ok: false; readonly error: unknown };
+
+function attempt(apply: () => AppliedBatch): Attempted {
+  try {
+    return { ok: true, applied: apply() };
+  } catch (error) {
+    return { ok: false, error };
+  }
+}
+
+function verdictOf(attempted: Attempted, commit: Commit | null): BatchVerdict {
+  if (!attempted.ok) return attempted;
+  const { messages, verifierResults, conflicts, changed } = attempted.applied;
+  const committed =
+    changed && commit ? { ingestionMs: commit.ingestionMs, throughPosition: commit.throughPosition } : null;
+  return { ok: true, outcome: { messages, verifierResults, conflicts: conflicts as readonly Conflict[], committed } };
+}
+
+function clockAfter(before: ClockRow, commit: Commit): ClockRow {
+  return {
+    ...before,
+    lastMs: commit.ingestionMs,
+    lastPosition: commit.throughPosition,
+    lastMovePosition: commit.movePosition,
+    headPosition: commit.throughPosition,
+  };
+}
+
+/** The selectors' bytes: two messages of one lane give the same. */
+function laneKey(encodedMessage: Uint8Array): string {
+  return Buffer.from(encodedMessage.buffer, encodedMessage.byteOffset + 1, 16).toString('latin1');
+}

@@ -1,0 +1,122 @@
+import { type Hex, hexToBytes } from '../../core/hex.js';
+import { checkId } from '../check-batch.js';
+import { CCVDataNotFoundError, MessageNotFoundError } from '../errors.js';
+import { resolveListQuery } from '../list-query.js';
+import { encodeCursor, messageOrderKey } from '../order.js';
+import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import type { Page } from '../storage.js';
+import { asOf, CLOCK_COLUMNS, CLOCK_WIDTH, checkMessageId, checkTimes, decodeClock } from './clock-row.js';
+import { fromSelector, toBytes, toNumber } from './columns.js';
+import { unpackBody } from './message-body.js';
+import type { Namespace } from './namespace.js';
+import type { ReadContext } from './read-context.js';
+import { decodeMessage, decodeResult, MESSAGE_COLUMNS, RESULT_COLUMNS } from './record-rows.js';
+import { type Row, statementsOf } from './statement.js';
+
+/** Reads by message id, and of messages by what is still to be done about them. */
+export interface MessageReads {
+  getCCVData(messageId: Hex): Promise<readonly StoredVerifierResult[]>;
+  getMessage(messageId: Hex): Promise<StoredMessage>;
+  unfinished(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
+  aboveBlock(sourceChainSelector: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]>;
+}
+
+const FIRST_MS = CLOCK_WIDTH;
+const RECORD = CLOCK_WIDTH + 1;
+
+export function createMessageReads(namespace: Namespace, { read, hub, name }: ReadContext): MessageReads {
+  const sql = createStatements(namespace);
+
+  /** Reads an id's rows and checks that the store is complete for it. */
+  async function byId(label: string, statement: keyof typeof sql, messageId: Hex): Promise<readonly Row[]> {
+    checkId(messageId, 'messageId');
+    const rows = await read(label, { statement: sql[statement], values: [Buffer.from(hexToBytes(messageId))] });
+    const clock = decodeClock(rows[0] ?? []);
+    hub.seen(clock);
+    const firstMs = rows[0]?.[FIRST_MS];
+    checkMessageId(clock, messageId, firstMs == null ? null : toNumber(firstMs), name);
+    return rows.filter((row) => row[RECORD] !== null);
+  }
+
+  return {
+    async getCCVData(messageId) {
+      const rows = await byId('get ccv data', 'results', messageId);
+      const [first] = rows;
+      if (!first) throw new CCVDataNotFoundError(messageId);
+      const body = unpackBody(toBytes(first[RECORD + 10]));
+      return rows.map((row) => decodeResult(row, RECORD, body));
+    },
+    async getMessage(messageId) {
+      const [row] = await byId('get message', 'message', messageId);
+      if (!row) throw new MessageNotFoundError(messageId);
+      return decodeMessage(row, RECORD);
+    },
+    async unfinished(query) {
+      const { limit, after } = resolveListQuery(query);
+      const rows = await read('query unfinished messages', {
+        statement: sql.unfinished,
+        values: [after?.ingestionMs ?? -1, Buffer.from(hexToBytes(after?.messageId ?? '0x')), limit + 1],
+      });
+      const clock = decodeClock(rows[0] ?? []);
+      hub.seen(clock);
+      checkTimes(clock, 0, Number.POSITIVE_INFINITY, name);
+      const found = rows.filter((row) => row[CLOCK_WIDTH] !== null);
+      const items = found.slice(0, limit).map((row) => decodeMessage(row, CLOCK_WIDTH));
+      const last = items.at(-1);
+      const nextCursor = found.length > limit && last ? encodeCursor(messageOrderKey(last)) : null;
+      return { items, nextCursor, asOf: asOf(clock) };
+    },
+    async aboveBlock(sourceChainSelector, afterBlock) {
+      const rows = await read('query messages above a block', {
+        statement: sql.aboveBlock,
+        values: [fromSelector(sourceChainSelector), afterBlock],
+      });
+      const clock = decodeClock(rows[0] ?? []);
+      hub.seen(clock);
+      checkTimes(clock, 0, Number.POSITIVE_INFINITY, name);
+      return rows.filter((row) => row[CLOCK_WIDTH] !== null).map((row) => decodeMessage(row, CLOCK_WIDTH));
+    },
+  };
+}
+
+function createStatements(namespace: Namespace) {
+  const statement = statementsOf(namespace);
+  return {
+    results: statement(
+      'get_results',
+      `SELECT ${CLOCK_COLUMNS}, b.first_ms, ${RESULT_COLUMNS}
+       FROM @ingest_clock c
+       LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
+       LEFT JOIN @verifier_results r ON r.message_id = b.message_id
+       ORDER BY r.verifier_source, r.verifier_dest`,
+    ),
+    message: statement(
+      'get_message',
+      `SELECT ${CLOCK_COLUMNS}, b.first_ms, ${MESSAGE_COLUMNS}
+       FROM @ingest_clock c
+       LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
+       LEFT JOIN @messages m ON m.message_id = b.message_id`,
+    ),
+    unfinished: statement(
+      'unfinished',
+      `SELECT ${CLOCK_COLUMNS}, ${MESSAGE_COLUMNS}
+       FROM @ingest_clock c
+       LEFT JOIN (
+         (SELECT t.* FROM @messages t
+          WHERE NOT t.orphaned AND t.status <> 1 AND (t.ingestion_ms, t.message_id) > ($1::bigint, $2::bytea)
+          ORDER BY t.ingestion_ms, t.message_id LIMIT $3::bigint) m
+         JOIN @message_bodies b ON b.message_id = m.message_id
+       ) ON true
+       ORDER BY m.ingestion_ms, m.message_id`,
+    ),
+    aboveBlock: statement(
+      'above_block',
+      `SELECT ${CLOCK_COLUMNS}, ${MESSAGE_COLUMNS}
+       FROM @ingest_clock c
+       LEFT JOIN (
+         @messages m JOIN @message_bodies b ON b.message_id = m.message_id
+       ) ON m.source_chain = $1::bigint AND m.block_number > $2::bigint AND NOT m.orphaned
+       ORDER BY m.block_number, m.log_index, m.message_id`,
+    ),
+  };
+}

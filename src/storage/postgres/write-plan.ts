@@ -1,0 +1,306 @@
+import type { Hex } from '../../core/hex.js';
+import type { CursorMove, Orphaning, StatusChange, WriteOutcome } from '../batch.js';
+import { CursorConflictError } from '../errors.js';
+import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
+import type { Conflict, MessageOrigin, MessageStatus, QuarantineEntry } from '../records.js';
+import type { MessageBody } from './message-body.js';
+import {
+  identityOf,
+  type NewBody,
+  type PreparedBatch,
+  type PreparedMessage,
+  type PreparedQuarantine,
+  type PreparedResult,
+  resultKey,
+} from './prepared-batch.js';
+import type { BodyState, MessageState, ResultState, WriteState } from './write-state.js';
+
+/** What differs from the stored state, each record once, with its present state. */
+export interface Changed {
+  readonly messages: ReadonlySet<MessageState>;
+  readonly results: ReadonlySet<ResultState>;
+  readonly cursors: ReadonlySet<string>;
+  readonly quarantine: ReadonlyMap<Hex, QuarantineEntry>;
+  readonly conflicts: ReadonlyMap<Hex, Conflict>;
+  /** Records that left the lists or moved in time. */
+  readonly moved: ReadonlySet<MessageState | ResultState>;
+}
+
+/** A conflict met, before the stored side is known. */
+interface Clash {
+  readonly received: PreparedMessage | PreparedResult;
+  readonly batch: AppliedBatch;
+}
+
+/** A batch that was applied in memory. */
+export interface AppliedBatch {
+  readonly messages: WriteOutcome['messages'][number][];
+  readonly verifierResults: WriteOutcome['verifierResults'][number][];
+  readonly conflicts: Conflict[];
+  /** It differs from what was there before it. */
+  changed: boolean;
+}
+
+const RANK: Readonly<Record<MessageStatus, number>> = { processing: 0, timeout: 1, success: 2 };
+
+/**
+ * Applies batches, one after the other, to the state they touch. Nothing here waits or reads a clock: the same state and
+ * batches give the same plan.
+ *
+ * A record that several batches of a group change is one change of their common commit.
+ */
+export class WritePlan {
+  readonly #state: WriteState;
+  readonly #messages = new Set<MessageState>();
+  readonly #results = new Set<ResultState>();
+  readonly #cursors = new Set<string>();
+  readonly #quarantine = new Map<Hex, QuarantineEntry>();
+  readonly #conflicts = new Map<Hex, Conflict>();
+  readonly #moved = new Set<MessageState | ResultState>();
+  readonly #clashes: Clash[] = [];
+  #resultsById: Map<Hex, ResultState[]> | undefined;
+
+  constructor(state: WriteState) {
+    this.#state = state;
+  }
+
+  /**
+   * Applies a batch, or nothing of it.
+   * @throws CursorConflictError
+   */
+  apply(batch: PreparedBatch): AppliedBatch {
+    this.#checkMoves(batch.cursors);
+    const applied: AppliedBatch = { messages: [], verifierResults: [], conflicts: [], changed: false };
+    for (const orphaning of batch.orphanings) this.#orphan(orphaning, applied);
+    for (const message of batch.messages) applied.messages.push(this.#store(message, applied));
+    for (const result of batch.results) applied.verifierResults.push(this.#storeResult(result, applied));
+    for (const change of batch.statuses) this.#advance(change, applied);
+    for (const entry of batch.quarantine) this.#quarantineOne(entry, applied);
+    for (const move of batch.cursors) this.#move(move, applied);
+    return applied;
+  }
+
+  /** Ids whose stored body must be in the state before the conflicts can be described. */
+  bodiesOfClashes(): readonly Hex[] {
+    const ids = this.#clashes.map(({ received }) => idOf(received));
+    return [...new Set(ids)].filter((id) => this.#state.bodies.get(id)?.content === null);
+  }
+
+  /** All conflicts by identity, each described to its batch. */
+  describeClashes(): ReadonlyMap<Hex, { readonly conflict: Conflict; readonly batches: readonly AppliedBatch[] }> {
+    const described = new Map<Hex, { conflict: Conflict; batches: AppliedBatch[] }>();
+    for (const { received, batch } of this.#clashes) {
+      const conflict = this.#describe(received);
+      batch.conflicts.push(conflict);
+      const identity = conflictIdentity(conflict);
+      const known = described.get(identity);
+      if (known) known.batches.push(batch);
+      else described.set(identity, { conflict, batches: [batch] });
+    }
+    return described;
+  }
+
+  /** A conflict that is not stored yet becomes a change of the first batch that met it. */
+  record(identity: Hex, conflict: Conflict, first: AppliedBatch | undefined): void {
+    this.#conflicts.set(identity, conflict);
+    if (first) first.changed = true;
+  }
+
+  changed(): Changed {
+    return {
+      messages: this.#messages,
+      results: this.#results,
+      cursors: this.#cursors,
+      quarantine: this.#quarantine,
+      conflicts: this.#conflicts,
+      moved: this.#moved,
+    };
+  }
+
+  #checkMoves(moves: readonly CursorMove[]): void {
+    const heights = new Map<string, bigint>();
+    for (const { sourceId, height, expectedHeight } of moves) {
+      const actual = heights.get(sourceId) ?? this.#state.cursors.get(sourceId)?.height ?? null;
+      // a cursor never falls: who would lower it has not seen where it is
+      if (actual !== expectedHeight || (actual !== null && height < actual))
+        throw new CursorConflictError(sourceId, expectedHeight, actual);
+      heights.set(sourceId, height);
+    }
+  }
+
+  #orphan({ messageId, blockHash }: Orphaning, applied: AppliedBatch): void {
+    const message = this.#state.messages.get(messageId);
+    if (!message || message.orphaned || message.origin?.blockHash !== blockHash) return;
+    message.orphaned = true;
+    this.#moveInLists(message, applied);
+    for (const result of this.#resultsOf(messageId)) {
+      result.orphaned = true;
+      this.#moveInLists(result, applied);
+    }
+  }
+
+  #store(given: PreparedMessage, applied: AppliedBatch): WriteOutcome['messages'][number] {
+    const { messageId, origin } = given;
+    if (!this.#claimBody(messageId, given.body)) {
+      this.#clashes.push({ received: given, batch: applied });
+      return 'conflict';
+    }
+    const message = this.#state.messages.get(messageId);
+    if (!message) {
+      const fresh: MessageState = {
+        ...{ messageId, origin, stored: false, status: 'processing', orphaned: false, ingestionMs: null },
+      };
+      this.#state.messages.set(messageId, fresh);
+      this.#touch(fresh, applied);
+      return 'inserted';
+    }
+    const isElsewhere = origin !== null && !sameOrigin(origin, message.origin);
+    if (isElsewhere) message.origin = origin;
+    if (message.orphaned) {
+      for (const record of [message, ...this.#resultsOf(messageId)]) {
+        record.orphaned = false;
+        record.ingestionMs = null;
+        this.#moveInLists(record, applied);
+      }
+      return 'returned';
+    }
+    if (!isElsewhere) return 'duplicate';
+    this.#touch(message, applied);
+    return 'updated';
+  }
+
+  #storeResult(given: PreparedResult, applied: AppliedBatch): WriteOutcome['verifierResults'][number] {
+    const { key, result, body } = given;
+    const existing = this.#state.results.get(key);
+    const agrees = this.#claimBody(result.messageId, body);
+    if (!agrees || (existing && !sameBytes(existing.result.ccvData, result.ccvData))) {
+      this.#clashes.push({ received: given, batch: applied });
+      return 'conflict';
+    }
+    if (existing) return 'duplicate';
+    const orphaned = this.#state.messages.get(result.messageId)?.orphaned ?? false;
+    const fresh: ResultState = { stored: false, result, orphaned, ingestionMs: null };
+    this.#state.results.set(key, fresh);
+    if (this.#resultsById) this.#index(this.#resultsById, fresh);
+    this.#touch(fresh, applied);
+    return 'inserted';
+  }
+
+  #advance({ messageId, status }: StatusChange, applied: AppliedBatch): void {
+    const message = this.#state.messages.get(messageId);
+    if (!message || RANK[status] <= RANK[message.status]) return;
+    message.status = status;
+    this.#touch(message, applied);
+  }
+
+  #quarantineOne({ identity, entry }: PreparedQuarantine, applied: AppliedBatch): void {
+    if (this.#state.quarantine.has(identity)) return;
+    this.#state.quarantine.add(identity);
+    this.#quarantine.set(identity, entry);
+    applied.changed = true;
+  }
+
+  #move({ sourceId, height, hash }: CursorMove, applied: AppliedBatch): void {
+    const cursor = this.#state.cursors.get(sourceId);
+    if (cursor && cursor.height === height && cursor.hash === hash) return;
+    this.#state.cursors.set(sourceId, { sourceId, height, hash });
+    this.#cursors.add(sourceId);
+    applied.changed = true;
+  }
+
+  /** True when the id has this body, or had none and now has it. */
+  #claimBody(messageId: Hex, body: NewBody): boolean {
+    const known = this.#state.bodies.get(messageId);
+    if (known) {
+      if (!known.hash.equals(body.hash)) return false;
+      known.content ??= body.content;
+      return true;
+    }
+    const fresh: BodyState = { hash: body.hash, firstMs: null, content: body.content, insert: body };
+    this.#state.bodies.set(messageId, fresh);
+    return true;
+  }
+
+  #touch(record: MessageState | ResultState, applied: AppliedBatch): void {
+    if ('result' in record) this.#results.add(record);
+    else this.#messages.add(record);
+    applied.changed = true;
+  }
+
+  /** Only what others may have seen in the lists can move in them. */
+  #moveInLists(record: MessageState | ResultState, applied: AppliedBatch): void {
+    this.#touch(record, applied);
+    if (record.stored) this.#moved.add(record);
+  }
+
+  #resultsOf(messageId: Hex): readonly ResultState[] {
+    if (!this.#resultsById) {
+      this.#resultsById = new Map();
+      for (const state of this.#state.results.values()) this.#index(this.#resultsById, state);
+    }
+    return this.#resultsById.get(messageId) ?? [];
+  }
+
+  #index(index: Map<Hex, ResultState[]>, state: ResultState): void {
+    const siblings = index.get(state.result.messageId);
+    if (siblings) siblings.push(state);
+    else index.set(state.result.messageId, [state]);
+  }
+
+  #describe(received: PreparedMessage | PreparedResult): Conflict {
+    const messageId = idOf(received);
+    const stored = contentOf(this.#state.bodies.get(messageId));
+    if (!('result' in received))
+      return {
+        record: 'message',
+        messageId,
+        verifierSourceAddress: '0x',
+        verifierDestAddress: '0x',
+        storedHash: messagePayloadHash({ messageId, ...stored }),
+        receivedHash: messagePayloadHash({ messageId, ...received.body.content }),
+      };
+    const { result } = received;
+    const existing = this.#state.results.get(resultKey(result));
+    return {
+      record: 'verifierResult',
+      messageId,
+      verifierSourceAddress: result.verifierSourceAddress,
+      verifierDestAddress: result.verifierDestAddress,
+      storedHash: existing
+        ? verifierResultPayloadHash({ ...existing.result, ...stored })
+        : messagePayloadHash({ messageId, ...stored }),
+      receivedHash: verifierResultPayloadHash(result),
+    };
+  }
+}
+
+/** What tells one conflict from another. */
+export function conflictIdentity(conflict: Conflict): Hex {
+  const { record, messageId, verifierSourceAddress, verifierDestAddress, receivedHash } = conflict;
+  return identityOf(record, messageId, verifierSourceAddress, verifierDestAddress, receivedHash);
+}
+
+/** The body of an id whose state has it. */
+export function contentOf(body: BodyState | undefined): MessageBody {
+  if (!body?.content) throw new TypeError('the body of a changed record was not read');
+  return body.content;
+}
+
+function idOf(received: PreparedMessage | PreparedResult): Hex {
+  return 'result' in received ? received.result.messageId : received.messageId;
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+function sameOrigin(a: MessageOrigin, b: MessageOrigin | null): boolean {
+  return (
+    b !== null &&
+    a.blockNumber === b.blockNumber &&
+    a.blockHash === b.blockHash &&
+    a.blockTimestampMs === b.blockTimestampMs &&
+    a.transactionHash === b.transactionHash &&
+    a.logIndex === b.logIndex
+  );
+}
