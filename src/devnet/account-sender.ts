@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { keccak256 } from 'viem';
 import type { PrivateKeyAccount } from 'viem/accounts';
 import { type Backoff, backoffMs } from '../core/backoff.js';
@@ -88,6 +89,7 @@ class NonceOrderedSender implements AccountSender {
   #seenBlock = -1;
 
   constructor(options: AccountSenderOptions) {
+    setMaxListeners(0, this.#abort.signal); // every receipt that is asked for listens
     this.#options = options;
   }
 

@@ -2,6 +2,7 @@ import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import type { Common } from '../core/common.js';
 import { toError } from '../core/errors.js';
+import { noteRunning, noteStopped, savedState } from './anvil-state.js';
 import { DevnetPackageMissingError, DevnetProcessError } from './errors.js';
 import { createJsonRpc } from './json-rpc.js';
 import { type ProcessExit, startTiedProcess, type TiedProcess } from './tied-process.js';
@@ -39,10 +40,11 @@ export interface Anvil {
 }
 
 const HOST = '127.0.0.1';
-const START_TIMEOUT_MS = 20_000;
+/** Generous: reading a saved state takes about a second for 100 MB. */
+const START_TIMEOUT_MS = 60_000;
 const START_POLL_MS = 10;
 /** Generous: the node writes its whole state to disk before it ends. */
-const STOP_GRACE_MS = 30_000;
+const STOP_GRACE_MS = 60_000;
 const PORT_ATTEMPTS = 3;
 /** Room for a block full of 30 KB messages. */
 const BLOCK_GAS_LIMIT = 500_000_000;
@@ -75,6 +77,7 @@ export function anvilBinaryPath(platform: string = process.platform, architectur
  */
 export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
   const binary = anvilBinaryPath();
+  if (options.stateFile !== undefined) await savedState(options.common, options.stateFile); // nobody writes it any more
   if (options.port !== undefined) return await startOnPort(binary, options, options.port);
   // Another process may take a port between our probe and the node's bind, so ask for another one then.
   for (let attempt = 1; ; attempt += 1) {
@@ -98,7 +101,9 @@ async function startOnPort(binary: string, options: AnvilOptions, port: number):
     await child.stop(0);
     throw thrown;
   }
-  common.log.debug({ chainId, port, pid: child.pid, stateFile: options.stateFile }, 'anvil started');
+  const { stateFile } = options;
+  if (stateFile !== undefined) await noteRunning(stateFile, child.pid);
+  common.log.debug({ chainId, port, pid: child.pid, stateFile }, 'anvil started');
   return {
     url,
     wsUrl: `ws://${HOST}:${port}`,
@@ -108,6 +113,7 @@ async function startOnPort(binary: string, options: AnvilOptions, port: number):
     exited: child.exited,
     async stop() {
       const exit = await child.stop(STOP_GRACE_MS);
+      if (stateFile !== undefined && exit.code === 0) await noteStopped(stateFile);
       common.log.debug({ chainId, ...exit }, 'anvil stopped');
     },
   };

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Backoff, backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
@@ -81,6 +82,7 @@ class ApiExecutor implements Executor {
   #rejected = new Set<string>();
 
   constructor(options: ExecutorOptions) {
+    setMaxListeners(0, this.#abort.signal); // every message that waits listens
     this.#options = options;
     this.#lastSeenMs = options.startMs ?? 0;
     this.#api = createIndexerApi({ common: options.common, urls: options.apiUrls });

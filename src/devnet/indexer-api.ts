@@ -7,6 +7,7 @@ import type { Message } from '../protocol/message.js';
 import { encodeMessage } from '../protocol/message-codec.js';
 import { messageFromJson } from '../protocol/message-json.js';
 import { parseRfc3339 } from '../protocol/rfc3339.js';
+import { withDeadline } from './deadline.js';
 
 /** No indexer gave an answer: each was unreachable, or said something other than 200 or 404. */
 export class IndexerApiUnavailableError extends IndexerError {
@@ -87,12 +88,10 @@ export function createIndexerApi(options: IndexerApiOptions): IndexerApi {
     for (let attempt = 0; attempt < urls.length; attempt += 1) {
       const url = urls[current] ?? '';
       try {
-        const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
-        const response = await fetch(`${url}${path}`, { signal: limit });
-        if (response.status === 200) return parseExactJson(await response.text());
-        await response.body?.cancel();
-        if (response.status === 404) return null;
-        tried.push(`${url} said ${response.status}`);
+        const answer = await withDeadline(timeoutMs, signal, (limit) => askOne(`${url}${path}`, limit));
+        if (answer.status === 200) return parseExactJson(answer.text);
+        if (answer.status === 404) return null;
+        tried.push(`${url} said ${answer.status}`);
       } catch (thrown) {
         if (signal.aborted) throw thrown;
         cause = thrown;
@@ -122,6 +121,11 @@ export function createIndexerApi(options: IndexerApiOptions): IndexerApi {
       return field(body, 'results', Array.isArray, 'an array').map(readVerification);
     },
   };
+}
+
+async function askOne(url: string, signal: AbortSignal): Promise<{ status: number; text: string }> {
+  const response = await fetch(url, { signal });
+  return { status: response.status, text: await response.text() };
 }
 
 function readListedMessage(id: string, entry: unknown): ListedMessage {

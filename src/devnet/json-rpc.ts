@@ -1,4 +1,5 @@
 import { IndexerError, toError } from '../core/errors.js';
+import { withDeadline } from './deadline.js';
 
 /** A JSON-RPC call of the devnet failed: the node answered with an error, or not at all (`retryable`). */
 export class JsonRpcError extends IndexerError {
@@ -18,16 +19,14 @@ interface Answer {
 /** A bare JSON-RPC client over HTTP: one call a request, no retries (a retried `anvil_mine` would mine twice). */
 export function createJsonRpc(url: string, timeoutMs = 20_000): JsonRpc {
   return async (method, params = [], signal) => {
-    const limit = AbortSignal.timeout(timeoutMs);
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
     let answer: Answer;
     try {
-      const response = await fetch(url, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params }),
-        signal: signal ? AbortSignal.any([signal, limit]) : limit,
+      answer = await withDeadline(timeoutMs, signal, async (limit) => {
+        const headers = { 'content-type': 'application/json' };
+        const response = await fetch(url, { method: 'POST', headers, body, signal: limit });
+        return (await response.json()) as Answer;
       });
-      answer = (await response.json()) as Answer;
     } catch (cause) {
       throw new JsonRpcError(method, `no answer (${toError(cause).message})`, true, { url }, cause);
     }

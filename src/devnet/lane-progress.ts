@@ -1,6 +1,6 @@
 import type { Hex } from '../core/hex.js';
 import type { ExecutionReport } from './executor.js';
-import type { MessageKind } from './message-kinds.js';
+import { MESSAGE_KINDS, type MessageKind } from './message-kinds.js';
 import type { SentMessage } from './traffic.js';
 
 /** Steps after sending, in their order. */
@@ -27,7 +27,7 @@ export interface ProgressRow {
 /** Everything at one moment: plain data. */
 export interface ProgressSnapshot {
   readonly elapsedMs: number;
-  /** By lane, then kind, in order of first appearance. */
+  /** By lane, then kind. */
   readonly rows: readonly ProgressRow[];
   readonly total: ProgressRow;
   /** Messages that were sent before this run and executed in it. */
@@ -127,12 +127,17 @@ export function createLaneProgress(nowMs: () => number): LaneProgress {
       );
       return {
         elapsedMs: nowMs() - startedMs,
-        rows: [...groups.values()].map(rowOf).sort((a, b) => a.lane.localeCompare(b.lane)),
+        rows: [...groups.values()].map(rowOf).sort(byLaneAndKind),
         total: rowOf(total),
         carriedOver: executedUnsent.length,
       };
     },
   };
+}
+
+function byLaneAndKind(a: ProgressRow, b: ProgressRow): number {
+  const place = ({ kind }: ProgressRow) => (kind === 'all' ? MESSAGE_KINDS.length : MESSAGE_KINDS.indexOf(kind));
+  return a.lane === b.lane ? place(a) - place(b) : a.lane < b.lane ? -1 : 1;
 }
 
 function newGroup(lane: string, kind: MessageKind | 'all'): Group {

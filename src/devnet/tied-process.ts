@@ -33,10 +33,12 @@ const OUTPUT_LIMIT = 8 * 1024;
  * - it receives SIGTERM when this process dies in any way, kill -9 included, and can still save its state;
  * - Ctrl-C in the terminal does not reach it (it leads a session of its own): whoever owns it drains first, then stops it.
  *
- * pdeathsig: the kernel sends the signal (Linux, setpriv of util-linux). setpriv execs, so the pid is the child's own.
+ * pdeathsig: the kernel sends the signal (Linux, setpriv of util-linux). We may have died before the kernel was told, so
+ * the shell in between looks whether its parent is still us. Both exec, so the pid is the child's own.
  * pipe: anywhere else, a shell holds the read end of a pipe whose write end only this process has. The shell execs the
  * program, a subshell of it waits for the end of the pipe and signals. It fails only if that subshell is killed too.
  */
+const PDEATHSIG_SCRIPT = '[ "$PPID" = "$0" ] && exec "$@"';
 const PIPE_SCRIPT =
   'exec 3<&0; (trap "" INT; cat <&3 >/dev/null 2>&1; kill -TERM $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
 
@@ -59,7 +61,7 @@ export async function startTiedProcess(
 ): Promise<TiedProcess> {
   const [command, ...rest] =
     tie === 'pdeathsig'
-      ? ['setpriv', '--pdeathsig', 'TERM', file, ...args]
+      ? ['setpriv', '--pdeathsig', 'TERM', 'sh', '-c', PDEATHSIG_SCRIPT, String(process.pid), file, ...args]
       : ['sh', '-c', PIPE_SCRIPT, 'sh', file, ...args];
   const child: ChildProcessByStdio<Writable, Readable, Readable> = spawn(command ?? file, rest, {
     stdio: ['pipe', 'pipe', 'pipe'],

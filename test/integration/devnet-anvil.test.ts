@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { type Anvil, type AnvilOptions, startAnvil } from '../../src/devnet/anvil.js';
+import { savedState } from '../../src/devnet/anvil-state.js';
 import { DevnetProcessError } from '../../src/devnet/errors.js';
 import { createJsonRpc } from '../../src/devnet/json-rpc.js';
 import { startTiedProcess } from '../../src/devnet/tied-process.js';
@@ -90,6 +91,18 @@ describe('anvil', () => {
     expect(await again('eth_getTransactionCount', [from, 'latest'])).toBe('0x1');
   });
 
+  it('tells a state that was saved from one that a killed node could not save', async () => {
+    const stateFile = join(directory, 'saved.json');
+    expect(await savedState(common, stateFile)).toBe('none');
+    const first = await anvil({ stateFile });
+    await first.stop();
+    expect(await savedState(common, stateFile)).toBe('current');
+    const second = await anvil({ stateFile });
+    process.kill(second.pid, 'SIGKILL');
+    await second.exited;
+    expect(await savedState(common, stateFile)).toBe('stale');
+  });
+
   it('says that the port is taken', async () => {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -129,8 +142,8 @@ describe('anvil', () => {
     const pid = Number(await firstLine(parent));
     expect(isAlive(pid)).toBe(true);
     parent.kill('SIGKILL');
-    await until('the node to be gone', () => !isAlive(pid));
     const rpc = createJsonRpc((await anvil({ stateFile })).url);
+    expect(isAlive(pid)).toBe(false); // a node that starts on the same state waits for the one before
     expect(await rpc('eth_blockNumber')).toBe('0x5');
   });
 });

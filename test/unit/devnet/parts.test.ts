@@ -6,7 +6,7 @@ import { createContractLibrary } from '../../../src/devnet/contracts.js';
 import { DevnetPackageMissingError } from '../../../src/devnet/errors.js';
 import { EXECUTION_STATE_CHANGED_TOPIC, MESSAGE_SENT_TOPIC } from '../../../src/devnet/events.js';
 import { devnetAccount, devnetKey } from '../../../src/devnet/keys.js';
-import type { ChainDeployment } from '../../../src/devnet/lane-deployment.js';
+import type { ChainAddresses, ChainDeployment } from '../../../src/devnet/lane-deployment.js';
 import { MESSAGE_KINDS, messageCall } from '../../../src/devnet/message-kinds.js';
 import { createSemaphore } from '../../../src/devnet/semaphore.js';
 
@@ -43,17 +43,9 @@ describe('messages of the traffic', () => {
     const address = `0x${byte.repeat(20)}` as const;
     const names = ['router', 'onRamp', 'offRamp', 'executor', 'feeToken', 'token', 'pool'];
     const receivers = ['receiverLog', 'receiverTwoCCVs', 'receiverFast', 'receiverReverting'];
-    const addresses: Record<string, unknown> = Object.fromEntries(
-      [...names, ...receivers].map((each) => [each, address]),
-    );
-    const ccvs = { first: address, second: address };
-    return {
-      name,
-      chainId: 1,
-      selector,
-      startBlock: 0,
-      addresses: { ...addresses, ccvs } as ChainDeployment['addresses'],
-    };
+    const addresses: Record<string, unknown> = { ccvs: { first: address, second: address } };
+    for (const each of [...names, ...receivers]) addresses[each] = address;
+    return { name, chainId: 1, selector, startBlock: 0, addresses: addresses as unknown as ChainAddresses };
   };
   const source = chain('A', '1', 'a1');
   const dest = chain('B', '18446744073709551615', 'b2');
