@@ -8,8 +8,8 @@ const MAX_SEGMENT_BYTES = 255;
 /** Where a directory store keeps files that are being written. */
 export const RESERVED_SEGMENT = '.uploading';
 
-// control characters cannot travel in S3's XML answers; a backslash is a separator on some systems
-const FORBIDDEN = /[\p{Cc}\\\uFFFE\uFFFF]/u;
+// control characters cannot travel in S3's XML answers, half a surrogate pair has no UTF-8, and a backslash separates on some systems
+const FORBIDDEN = /[\p{Cc}\p{Cs}\\\uFFFE\uFFFF]/u;
 
 /**
  * Accepts keys that mean the same in a bucket and in a directory: segments separated by single slashes, none empty, `.` or
@@ -17,16 +17,20 @@ const FORBIDDEN = /[\p{Cc}\\\uFFFE\uFFFF]/u;
  * backslashes, not starting with the segment `.uploading`.
  * @throws InvalidArgumentError for any other.
  */
-export function checkObjectKey(key: string): void {
-  const problem = keyProblem(key);
+export function checkObjectKey(key: string, maxBytes: number = MAX_KEY_BYTES): void {
+  const problem = keyProblem(key, maxBytes);
   if (problem) throw new InvalidArgumentError(`not an object key: ${problem}`, { details: { key } });
 }
 
-function keyProblem(key: string): string | undefined {
+/** Whether a key found in a store is one that `checkObjectKey` accepts. */
+export function isObjectKey(key: string): boolean {
+  return keyProblem(key, MAX_KEY_BYTES) === undefined;
+}
+
+function keyProblem(key: string, maxBytes: number): string | undefined {
   if (key === '') return 'it is empty';
-  if (!key.isWellFormed() || FORBIDDEN.test(key))
-    return 'it holds a control character, a backslash or half a surrogate pair';
-  if (Buffer.byteLength(key) > MAX_KEY_BYTES) return `it is longer than ${MAX_KEY_BYTES} bytes`;
+  if (FORBIDDEN.test(key)) return 'it holds a control character, a backslash or half a surrogate pair';
+  if (Buffer.byteLength(key) > maxBytes) return `it is longer than ${maxBytes} bytes`;
   const segments = key.split('/');
   if (segments[0] === RESERVED_SEGMENT) return `the segment ${RESERVED_SEGMENT} is reserved`;
   for (const segment of segments) {
@@ -43,7 +47,7 @@ function keyProblem(key: string): string | undefined {
  */
 export function checkListArguments(prefix: string, { startAfter = '', limit = MAX_PAGE_OBJECTS }: ListOptions): void {
   for (const text of [prefix, startAfter]) {
-    if (!text.isWellFormed() || FORBIDDEN.test(text) || Buffer.byteLength(text) > MAX_KEY_BYTES)
+    if (FORBIDDEN.test(text) || Buffer.byteLength(text) > MAX_KEY_BYTES)
       throw new InvalidArgumentError('not the beginning of an object key', { details: { prefix: text } });
   }
   if (!Number.isInteger(limit) || limit < 1)

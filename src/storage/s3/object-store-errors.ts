@@ -44,11 +44,11 @@ export interface DeleteFailure {
   readonly reason: string;
 }
 
-/** Some objects could not be deleted; all others of the call are. Deleting again what is named is safe. */
+/** The store refused to delete some objects; all others of the call are deleted. */
 export class ObjectDeleteError extends IndexerError {
   readonly failures: readonly DeleteFailure[];
-  constructor(failures: readonly DeleteFailure[], retryable: boolean, options: IndexerErrorOptions = {}) {
-    super('OBJECT_DELETE_FAILED', `${failures.length} objects could not be deleted`, retryable, {
+  constructor(failures: readonly DeleteFailure[], options: IndexerErrorOptions = {}) {
+    super('OBJECT_DELETE_FAILED', `${failures.length} objects could not be deleted`, false, {
       ...options,
       details: { ...options.details, count: failures.length, failures: failures.slice(0, 10) },
     });

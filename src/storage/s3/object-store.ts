@@ -70,7 +70,7 @@ export interface ObjectStore {
   list(prefix: string, options?: ListOptions): Promise<ObjectPage>;
   /**
    * Deletes objects; a key without an object counts as deleted.
-   * @throws ObjectDeleteError when some could not be deleted; all others are. It names each with the store's reason.
+   * @throws ObjectDeleteError when the store refused some for good; all others are deleted. It names each with the reason.
    */
   deleteMany(keys: readonly string[]): Promise<void>;
   /** Ends what is running and frees connections. Idempotent. */

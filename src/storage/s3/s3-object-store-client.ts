@@ -1,0 +1,52 @@
+import { S3Client } from '@aws-sdk/client-s3';
+import type { Logger } from '../../core/logger.js';
+
+/** Keys of an account, for where the usual chain (environment, profile, instance, web identity) is not wanted. */
+export interface S3Credentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  readonly sessionToken?: string;
+}
+
+/** Where a bucket is and how to talk to it. */
+export interface S3Endpoint {
+  /** A server other than AWS, with its scheme: `http://127.0.0.1:9000`. */
+  readonly endpoint?: string;
+  readonly region: string;
+  /** The bucket's name in the path instead of the host name: what most servers other than AWS need. */
+  readonly pathStyle: boolean;
+  /** `when_supported` sends and checks CRC32 checksums; servers that choke on them need `when_required`. */
+  readonly checksums: 'when_supported' | 'when_required';
+  readonly credentials?: S3Credentials;
+}
+
+/** A connection that has not been made after this time will not be. */
+const MAX_CONNECT_MS = 5000;
+
+/** An S3 client that does not retry by itself, keeps its connections, and has at most `maxConnections` of them. */
+export function createS3Client(
+  endpoint: S3Endpoint,
+  limits: { readonly requestTimeoutMs: number; readonly maxConnections: number },
+  log: Logger,
+): S3Client {
+  const checksums = endpoint.checksums === 'when_supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
+  const agent = { keepAlive: true, maxSockets: limits.maxConnections, scheduling: 'lifo' } as const;
+  const warn = (...facts: unknown[]) => log.warn({ facts: facts.map(String) }, 'the S3 client warns');
+  return new S3Client({
+    region: endpoint.region,
+    forcePathStyle: endpoint.pathStyle,
+    maxAttempts: 1,
+    requestChecksumCalculation: checksums,
+    responseChecksumValidation: checksums,
+    // it would take a new connection for every large object, and servers that ignore it cost a second
+    expectContinueHeader: false,
+    requestHandler: {
+      connectionTimeout: Math.min(MAX_CONNECT_MS, limits.requestTimeoutMs),
+      httpAgent: agent,
+      httpsAgent: agent,
+      logger: { trace: () => undefined, debug: () => undefined, info: () => undefined, warn, error: warn },
+    },
+    ...(endpoint.endpoint === undefined ? {} : { endpoint: endpoint.endpoint }),
+    ...(endpoint.credentials === undefined ? {} : { credentials: { ...endpoint.credentials } }),
+  });
+}

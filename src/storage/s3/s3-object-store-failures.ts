@@ -1,0 +1,132 @@
+import type { AttemptVerdict } from './request-attempts.js';
+
+/**
+ * What a failed S3 request means. `precondition` (412) and `conflict` (409) concern conditional writes; `not_found` and
+ * `range` are answers; the last two cannot be helped by asking again.
+ */
+export type S3FailureKind =
+  | 'not_found'
+  | 'range'
+  | 'precondition'
+  | 'conflict'
+  | 'throttled'
+  | 'server_error'
+  | 'connection'
+  | 'timeout'
+  | 'wrong_answer'
+  | 'credentials'
+  | 'refused'
+  | 'aborted';
+
+/** A failed attempt, classified. Internal to the S3 store: callers see the errors of object-store-errors.ts. */
+export class S3RequestFailure extends Error {
+  readonly kind: S3FailureKind;
+  /** Facts for the log: S3's name for the error, HTTP status, request id. */
+  readonly facts: Readonly<Record<string, unknown>>;
+
+  constructor(kind: S3FailureKind, facts: Readonly<Record<string, unknown>>, cause?: unknown) {
+    super(`S3 request failed: ${kind}`, { cause });
+    this.name = 'S3RequestFailure';
+    this.kind = kind;
+    this.facts = facts;
+  }
+}
+
+/** An answer that contradicts what was asked or itself. */
+export function wrongAnswer(reason: string, facts: Readonly<Record<string, unknown>> = {}): S3RequestFailure {
+  return new S3RequestFailure('wrong_answer', { reason, ...facts });
+}
+
+// names of S3's error codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html#ErrorCodeList
+const KIND_OF_NAME: ReadonlyMap<string, S3FailureKind> = new Map<string, S3FailureKind>([
+  ['NoSuchKey', 'not_found'],
+  ['InvalidRange', 'range'],
+  ['PreconditionFailed', 'precondition'],
+  ['ConditionalRequestConflict', 'conflict'],
+  ['OperationAborted', 'conflict'],
+  ['SlowDown', 'throttled'],
+  ['ServiceUnavailable', 'throttled'],
+  ['RequestLimitExceeded', 'throttled'],
+  ['Throttling', 'throttled'],
+  ['ThrottlingException', 'throttled'],
+  ['TooManyRequests', 'throttled'],
+  ['InternalError', 'server_error'],
+  ['RequestTimeout', 'timeout'],
+  // the client corrects its clock, or fetches new credentials, for the next attempt
+  ['RequestTimeTooSkewed', 'credentials'],
+  ['ExpiredToken', 'credentials'],
+  ['ExpiredTokenException', 'credentials'],
+  ['CredentialsProviderError', 'credentials'],
+  // what arrived was not what was sent
+  ['BadDigest', 'wrong_answer'],
+  ['XAmzContentChecksumMismatch', 'wrong_answer'],
+  ['IncompleteBody', 'wrong_answer'],
+  // the SDK's own name for timeouts of sockets
+  ['TimeoutError', 'timeout'],
+]);
+
+/** The kind of an error code of S3, as it stands in errors and in the answers of DeleteObjects. */
+export function kindOfS3Code(code: string): S3FailureKind | undefined {
+  return KIND_OF_NAME.get(code);
+}
+
+/** Classifies anything that the S3 client throws, by name, HTTP status and system error code. */
+export function classifyS3Failure(thrown: unknown): S3RequestFailure {
+  if (thrown instanceof S3RequestFailure) return thrown;
+  const name = textOf(thrown, 'name');
+  const code = textOf(thrown, 'code');
+  const metadata = propertyOf(thrown, '$metadata');
+  const status = propertyOf(metadata, 'httpStatusCode');
+  const facts = {
+    name,
+    ...(code === undefined ? {} : { code }),
+    ...(typeof status === 'number' ? { status, requestId: propertyOf(metadata, 'requestId') } : {}),
+  };
+  return new S3RequestFailure(kindOf(name, code, typeof status === 'number' ? status : undefined), facts, thrown);
+}
+
+function kindOf(name: string | undefined, code: string | undefined, status: number | undefined): S3FailureKind {
+  const named = name === undefined ? undefined : KIND_OF_NAME.get(name);
+  if (named) return named;
+  if (status === undefined) return code === undefined ? 'refused' : 'connection';
+  if (status < 300) return 'wrong_answer';
+  if (status >= 500) return status === 503 ? 'throttled' : 'server_error';
+  if (status === 412) return 'precondition';
+  if (status === 416) return 'range';
+  if (status === 429) return 'throttled';
+  if (status === 408) return 'timeout';
+  // the answer to HEAD has no body and so no code; every other 404 without `NoSuchKey` is about the bucket
+  if (status === 404 && name === 'NotFound') return 'not_found';
+  return 'refused';
+}
+
+/** Whether the same request may be sent again after such a failure. */
+export function judgeS3Failure(failure: unknown): AttemptVerdict {
+  if (!(failure instanceof S3RequestFailure)) return 'give-up';
+  switch (failure.kind) {
+    case 'throttled':
+      return 'retry-throttled';
+    case 'conflict':
+    case 'server_error':
+    case 'connection':
+    case 'timeout':
+    case 'wrong_answer':
+    case 'credentials':
+      return 'retry';
+    case 'not_found':
+    case 'range':
+    case 'precondition':
+    case 'refused':
+    case 'aborted':
+      return 'give-up';
+  }
+}
+
+function propertyOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null ? (value as Readonly<Record<string, unknown>>)[name] : undefined;
+}
+
+function textOf(value: unknown, name: string): string | undefined {
+  const property = propertyOf(value, name);
+  return typeof property === 'string' ? property : undefined;
+}
