@@ -9,7 +9,7 @@ import { VerifierResultRejectedError } from '../verifiers/errors.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { VerifierReader } from '../verifiers/verifier-reader.js';
 import { quarantineEntry } from './quarantine-entry.js';
-import { markAnswered, type VerificationTask } from './verification-task.js';
+import { ATTEMPT_OVER, markAnswered, type VerificationTask } from './verification-task.js';
 import type { WriteQueue } from './write-queue.js';
 
 /**
@@ -77,7 +77,7 @@ class Attempt {
     const { registry, clock, timeoutMs } = this.#deps;
     const readers = new Set(this.#task.missing.flatMap((address) => registry.readersFor(address)));
     this.#task.attempt = this.#reads;
-    const cancelTimeout = clock.after(timeoutMs, () => this.#reads.abort());
+    const cancelTimeout = clock.after(timeoutMs, () => this.#reads.abort(ATTEMPT_OVER));
     const reads = await Promise.allSettled([...readers].map((reader) => this.#read(reader)));
     cancelTimeout();
     this.#task.attempt = null;
@@ -103,7 +103,7 @@ class Attempt {
     try {
       await this.#store();
     } catch (thrown) {
-      this.#reads.abort();
+      this.#reads.abort(ATTEMPT_OVER);
       throw thrown;
     }
   }
@@ -143,6 +143,6 @@ class Attempt {
     for (const address of answered) markAnswered(this.#task, address);
     if (!completes) return;
     this.#complete = true;
-    this.#reads.abort();
+    this.#reads.abort(ATTEMPT_OVER);
   }
 }

@@ -1,7 +1,7 @@
 import type { Hex } from '../core/hex.js';
 import { IntrusiveList } from './intrusive-list.js';
 import { TimingWheel } from './timing-wheel.js';
-import type { VerificationTask } from './verification-task.js';
+import { ATTEMPT_OVER, type VerificationTask } from './verification-task.js';
 
 /** How many tasks are in which state. */
 export interface TaskCounts {
@@ -123,7 +123,7 @@ export class TaskBoard {
   end(task: VerificationTask): void {
     if (task.ended) return;
     task.ended = true;
-    task.attempt?.abort();
+    task.attempt?.abort(ATTEMPT_OVER);
     this.#remove(task);
   }
 

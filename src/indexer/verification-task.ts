@@ -1,9 +1,13 @@
+import { AbortedError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { StoredMessage } from '../storage/records.js';
 import { canonicalAddress } from '../verifiers/address.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { ListNode } from './intrusive-list.js';
 import type { Timed } from './timing-wheel.js';
+
+/** Why the reads of an attempt end early. One for all: an abort without a reason makes an error, and its stack, each time. */
+export const ATTEMPT_OVER = new AbortedError('attempt');
 
 /** What the scheduler needs to know of a message; never its bytes. */
 export interface PendingMessage {
