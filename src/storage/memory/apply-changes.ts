@@ -2,6 +2,7 @@ import { assertNever } from '../../core/errors.js';
 import type { Change } from '../batch.js';
 import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../records.js';
 import {
+  adoptBytes,
   type Body,
   copyBody,
   copyBytes,
@@ -14,7 +15,8 @@ import {
 import { quarantineIdentity, type RecordStore } from './record-store.js';
 
 /**
- * Takes a change of another storage into the store, copied, with its time and position.
+ * Takes a change of another storage into the store, with its time and position. A stored record is never changed by
+ * anyone, so bytes that fill a buffer of their own are shared; others are copied.
  * @returns false when it was passed over: it concerns a record below the window (`afterMs`) that the store does not hold.
  */
 export function applyChange(store: RecordStore, change: Change, afterMs: number): boolean {
@@ -31,7 +33,7 @@ export function applyChange(store: RecordStore, change: Change, afterMs: number)
       const body = bodyFor(store, record);
       const known = findResult(store.entries.get(body.messageId)?.results ?? [], record);
       if (!known && record.ingestionMs <= afterMs) return false;
-      const ccvData = known && sameBytes(known.ccvData, record.ccvData) ? known.ccvData : copyBytes(record.ccvData);
+      const ccvData = known && sameBytes(known.ccvData, record.ccvData) ? known.ccvData : adoptBytes(record.ccvData);
       store.putResult(storedResult(body, { ...record, ccvData }, store.interner), body);
       return true;
     }
@@ -70,5 +72,5 @@ export function copyQuarantine(store: RecordStore, entry: StoredQuarantineEntry)
 /** The body already held for the id when it is the same, so that it is held once. */
 function bodyFor(store: RecordStore, record: StoredMessage | StoredVerifierResult): Body {
   const held = store.entries.get(record.messageId)?.body;
-  return held && sameBody(held, record) ? held : copyBody(record, store.interner);
+  return held && sameBody(held, record) ? held : copyBody(record, store.interner, adoptBytes);
 }

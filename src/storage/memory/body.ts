@@ -16,11 +16,11 @@ export interface Body {
 
 type Bodied = Omit<NewMessage, 'origin'>;
 
-/** A copy of everything in `given`, in memory of its own size. */
-export function copyBody(given: Bodied, interner: Interner): Body {
+/** A copy of everything in `given`, in memory of its own size; `keep` decides what to do with its bytes. */
+export function copyBody(given: Bodied, interner: Interner, keep = copyBytes): Body {
   return {
     messageId: interner.own(given.messageId),
-    encodedMessage: copyBytes(given.encodedMessage),
+    encodedMessage: keep(given.encodedMessage),
     messageCCVAddresses: interner.addresses(given.messageCCVAddresses),
     messageExecutorAddress: interner.text(given.messageExecutorAddress),
     lane: interner.lane(readLane(given.encodedMessage)),
@@ -78,6 +78,11 @@ export function storedResult(
 /** Bytes in a buffer of exactly their size: a slice of the caller's would pin all of it. */
 export function copyBytes(bytes: Uint8Array): Uint8Array {
   return Uint8Array.from(bytes);
+}
+
+/** The bytes themselves when they fill a buffer of their own and nobody will change them, else a copy. */
+export function adoptBytes(frozen: Uint8Array): Uint8Array {
+  return frozen.byteLength === frozen.buffer.byteLength ? frozen : copyBytes(frozen);
 }
 
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {

@@ -1,4 +1,5 @@
 import type { Hex } from '../../../src/core/hex.js';
+import type { Lane } from '../../../src/protocol/message.js';
 import type { WriteBatch } from '../../../src/storage/batch.js';
 import { readLane } from '../../../src/storage/payload.js';
 import type { MessageOrigin, MessageStatus, NewMessage } from '../../../src/storage/records.js';
@@ -10,7 +11,7 @@ export interface FlatRecord {
   readonly messageId: Hex;
   readonly verifierSourceAddress: Hex;
   readonly verifierDestAddress: Hex;
-  readonly encodedMessage: Uint8Array;
+  readonly lane: Lane;
   readonly origin: MessageOrigin | null;
   readonly status: MessageStatus | null;
   readonly ingestionMs: number;
@@ -66,7 +67,9 @@ export class FlatModel {
     }
     for (const given of batch.verifierResults ?? []) {
       const orphaned = next.get(messageKey(given.messageId))?.orphaned ?? false;
-      add({ ...flat(given), ...given, kind: 'verifierResult', origin: null, status: null, orphaned });
+      const { verifierSourceAddress, verifierDestAddress } = given;
+      const identity = { ...flat(given), verifierSourceAddress, verifierDestAddress };
+      add({ ...identity, kind: 'verifierResult', origin: null, status: null, orphaned });
     }
     for (const { messageId, status } of batch.statuses ?? []) {
       const message = next.get(messageKey(messageId));
@@ -89,7 +92,7 @@ export class FlatModel {
       !wanted?.length || wanted.includes(selector);
     return this.records
       .filter((record) => {
-        const lane = readLane(record.encodedMessage);
+        const { lane } = record;
         return (
           record.kind === kind &&
           !record.orphaned &&
@@ -126,7 +129,7 @@ export class FlatModel {
           !record.orphaned &&
           record.origin !== null &&
           record.origin.blockNumber > block &&
-          readLane(record.encodedMessage).sourceChainSelector === sourceChainSelector,
+          record.lane.sourceChainSelector === sourceChainSelector,
       )
       .sort((a, b) => (place(a) < place(b) ? -1 : 1))
       .map(stateOf);
@@ -141,14 +144,16 @@ export class FlatModel {
 
   /** Gives what differs from before the next positions, by message id, the message first. */
   #stamp(before: readonly FlatRecord[], after: readonly FlatRecord[]): FlatRecord[] {
-    const old = new Map(before.map((record) => [keyOf(record), stateOf(record)]));
-    return [...after]
-      .sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))
-      .map((record) => {
-        if (old.get(keyOf(record)) === stateOf(record)) return record;
-        this.position += 1n;
-        return { ...record, position: this.position };
-      });
+    const old = new Map(before.map((record) => [keyOf(record), record]));
+    const changed = new Map<FlatRecord, FlatRecord>();
+    const touched = after.filter((record) => old.get(keyOf(record)) !== record);
+    for (const record of touched.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))) {
+      const was = old.get(keyOf(record));
+      if (was && stateOf(was) === stateOf(record)) continue;
+      this.position += 1n;
+      changed.set(record, { ...record, position: this.position });
+    }
+    return after.map((record) => changed.get(record) ?? record);
   }
 }
 
@@ -167,5 +172,5 @@ function messageKey(messageId: Hex): string {
 
 function flat(given: Omit<NewMessage, 'origin'>) {
   const { messageId, encodedMessage } = given;
-  return { messageId, encodedMessage, verifierSourceAddress: '0x', verifierDestAddress: '0x' } as const;
+  return { messageId, lane: readLane(encodedMessage), verifierSourceAddress: '0x', verifierDestAddress: '0x' } as const;
 }

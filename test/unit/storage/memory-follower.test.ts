@@ -258,4 +258,12 @@ describe('a memory that follows', () => {
     expect(stored!.encodedMessage).toBe((await hot.getMessage(messageId)).encodedMessage);
     expect((await hot.getCCVData(messageId))[0]).toBe(stored);
   });
+
+  test('shares bytes that another storage holds in a buffer of their own', async () => {
+    const { messageId } = await store();
+    await follow();
+    const [[ours], [theirs]] = [await hot.getCCVData(messageId), await origin.getCCVData(messageId)];
+    expect(ours!.ccvData).toBe(theirs!.ccvData);
+    expect(ours).not.toBe(theirs);
+  });
 });

@@ -9,7 +9,7 @@ import { createManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker, type RecordMaker, SELECTORS } from '../../support/records.js';
 import { FlatModel, stateOf } from './flat-model.js';
 
-const STEPS = 400;
+const STEPS = 200;
 const CHAINS = [SELECTORS.low, SELECTORS.mid, SELECTORS.high, SELECTORS.max];
 const pick = <T>(make: RecordMaker, from: readonly T[]): T => from[Math.floor(make.random() * from.length)] as T;
 
@@ -27,7 +27,7 @@ describe('all indexes agree with a flat array', () => {
     { seed: 1, ttlMs: 0, maxSize: 0, batch: 3 },
     { seed: 2, ttlMs: 3000, maxSize: 0, batch: 3 },
     { seed: 3, ttlMs: 0, maxSize: 120, batch: 2 },
-    { seed: 4, ttlMs: 9000, maxSize: 300, batch: 10 },
+    { seed: 4, ttlMs: 9000, maxSize: 300, batch: 6 },
     { seed: 5, ttlMs: 500, maxSize: 20, batch: 1 },
   ])('with seed $seed', async ({ seed, ttlMs, maxSize, batch: size }) => {
     const make = createRecordMaker(seed);
