@@ -76,7 +76,9 @@ export class ChainViewer {
     const range: WindowRange = { from: anchor.number + 1, to, finalized };
     if (range.to < range.from) return { kind: 'nothing' };
     try {
-      await this.#syncHeaders(node, headers, heads, range.to);
+      // a stored message above the range is looked after as well, where the node can tell
+      const highest = Math.min(heads.latest.number, known.messages.highestBlock);
+      await this.#syncHeaders(node, headers, heads, Math.max(range.to, highest));
       const reading = await known.window.read(node, headers, range.to, signal);
       await this.#checkGone(node, headers, known.messages, reading, range, signal);
       this.#movesInARow = 0;
@@ -129,7 +131,9 @@ export class ChainViewer {
     { from, to }: WindowRange,
     signal: AbortSignal,
   ): Promise<void> {
-    const { gone } = messages.compare(reading.messages, { from, to, dropped: headers.dropped });
+    const { gone } = messages.compare(reading.messages, { from, to }, (number, hash) =>
+      headers.isOffChain(number, hash),
+    );
     const blockStays = gone.filter(({ blockNumber, blockHash }) => headers.at(blockNumber)?.hash === blockHash);
     await this.#checkVanished(node, blockStays, signal);
   }

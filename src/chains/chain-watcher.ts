@@ -68,7 +68,7 @@ const RETRY = { baseMs: 250, maxMs: 15_000 };
  * 2. stored, not found, its block is not on the chain any more: orphaned;
  * 3. stored, not found, though its block is still there: asked about again, elsewhere if possible; the turn fails if it
  *    turns up, else the message goes;
- * 4. stored from a block above those that were read, and nothing below it changed: left as it is.
+ * 4. stored from a block above the head, and nothing below it changed: left as it is.
  *
  * The anchor then moves up to the finalized block, which never moves down: a node that says so is behind. A turn that
  * fails stores nothing, and the next one starts over.
@@ -84,8 +84,8 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #checkVanished: VanishedCheck;
   readonly #size: RangeSize;
   readonly #onProgress: (progress: BackfillProgress) => void;
+  readonly #window: WindowReader;
   #headers: HeaderChain;
-  #window: WindowReader;
   #wake: () => void = () => undefined;
   #woken = false;
 
@@ -117,7 +117,7 @@ class PollingChainWatcher implements ChainWatcher {
     });
     this.#onProgress = onProgress ?? (() => undefined);
     this.#headers = new HeaderChain(chain.name, { number: chain.startBlock - 1, hash: null });
-    this.#window = this.#createWindow();
+    this.#window = new WindowReader({ chain: chain.name, size: this.#size, options: this.#reading });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -143,11 +143,9 @@ class PollingChainWatcher implements ChainWatcher {
   }
 
   async #loop(signal: AbortSignal): Promise<void> {
-    let loaded = false;
     for (let failures = 0; !signal.aborted; ) {
       try {
-        if (!loaded) await this.#load();
-        loaded = true;
+        if (!this.#position.isCertain) await this.#load();
         const behind = await this.#turn(signal);
         failures = 0;
         this.#journal.succeeded();
@@ -156,21 +154,20 @@ class PollingChainWatcher implements ChainWatcher {
         if (signal.aborted) break;
         const error = toError(thrown);
         this.#journal.failed(error);
-        const code = error instanceof IndexerError ? error.code : null;
-        if (error instanceof FinalizedReorgError || code === 'CLOSED') throw error;
-        // another watcher of this chain moved the cursor: go on from what it stored
-        if (code === 'CURSOR_CONFLICT') loaded = false;
+        if (error instanceof FinalizedReorgError || isClosed(error)) throw error;
         await this.#pause(backoffMs(RETRY, failures++, this.#common.random), signal, 'fixed');
       }
     }
     this.#journal.enter('stopped');
   }
 
+  /** Takes the store's word for where to go on; another watcher of this chain may have moved the cursor as well. */
   async #load(): Promise<void> {
-    const anchor = await this.#position.load(this.#chain.startBlock);
-    this.#headers = new HeaderChain(this.#chain.name, anchor);
-    this.#window = this.#createWindow();
-    this.#common.log.info({ chain: this.#chain.name, block: anchor.number + 1 }, 'watching chain');
+    const { anchor } = this.#headers;
+    const stored = await this.#position.load(this.#chain.startBlock);
+    if (anchor.hash === null) this.#headers = new HeaderChain(this.#chain.name, stored);
+    else if (stored.number > anchor.number) this.#headers.advance(stored);
+    this.#common.log.info({ chain: this.#chain.name, block: this.#headers.anchor.number + 1 }, 'watching chain');
   }
 
   /** True when there is more to read at once. */
@@ -194,8 +191,10 @@ class PollingChainWatcher implements ChainWatcher {
 
   async #storeWindow(reading: WindowReading, { from, to, finalized }: WindowRange): Promise<void> {
     const headers = this.#headers;
-    const { dropped } = headers;
-    const { messages, gone } = this.#position.messages.compare(reading.messages, { from, to, dropped });
+    const { droppedCount } = headers;
+    const { messages, gone } = this.#position.messages.compare(reading.messages, { from, to }, (number, hash) =>
+      headers.isOffChain(number, hash),
+    );
     const final = headers.at(finalized);
     const step: Step = {
       messages,
@@ -205,7 +204,7 @@ class PollingChainWatcher implements ChainWatcher {
     };
     await this.#commit(step, true);
     this.#window.noteQuarantined(step.quarantine);
-    if (dropped.size > 0) this.#journal.reorg(dropped.size, gone.length);
+    if (droppedCount > 0) this.#journal.reorg(droppedCount, gone.length);
     headers.settle();
     if (final) headers.advance({ number: final.number, hash: final.hash });
     this.#window.prune(headers);
@@ -228,7 +227,7 @@ class PollingChainWatcher implements ChainWatcher {
     const { anchor } = this.#headers;
     if (anchor.hash !== null && range.parentHash !== anchor.hash)
       throw new ChainMovedError(this.#chain.name, `block ${range.from} does not follow block ${anchor.number}`);
-    const { messages, gone } = this.#position.messages.compare(range.messages, { ...range, dropped: new Set() });
+    const { messages, gone } = this.#position.messages.compare(range.messages, range);
     if (gone.length > 0)
       await this.#rpc.withNode(
         async (node) => this.#checkVanished(node, await inUnchangedBlocks(node, gone), signal),
@@ -266,8 +265,8 @@ class PollingChainWatcher implements ChainWatcher {
       signal.removeEventListener('abort', wake);
     }
   }
+}
 
-  #createWindow(): WindowReader {
-    return new WindowReader({ chain: this.#chain.name, size: this.#size, options: this.#reading });
-  }
+function isClosed(error: Error): boolean {
+  return error instanceof IndexerError && error.code === 'CLOSED';
 }

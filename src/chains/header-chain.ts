@@ -44,9 +44,14 @@ export class HeaderChain {
     return this.#blocks.at(-1) ?? this.#anchor;
   }
 
-  /** Hashes of blocks that were known and are no longer on the chain. */
-  get dropped(): ReadonlySet<Hex> {
-    return this.#dropped;
+  /** How many blocks were dropped and not settled. */
+  get droppedCount(): number {
+    return this.#dropped.size;
+  }
+
+  /** True when a block is known not to be on the chain: it was dropped, or another is at its height. */
+  isOffChain(number: number, hash: Hex): boolean {
+    return this.#dropped.has(hash) || (this.at(number) ?? { hash }).hash !== hash;
   }
 
   at(number: number): KnownBlock | undefined {

@@ -28,14 +28,22 @@ export class KnownMessages {
     );
   }
 
+  /** The highest block that a stored message is from; -1 without one. */
+  get highestBlock(): number {
+    let highest = -1;
+    for (const { blockNumber } of this.#places.values()) highest = Math.max(highest, blockNumber);
+    return highest;
+  }
+
   /**
    * Compares the store with all messages `found` in blocks `from` to `to`. Gone is what was stored from one of these
-   * blocks, or from a dropped one above them, and was not found at all. What was found in another block moved there.
-   * Of two logs of the same message the first counts.
+   * blocks, or from one that `isOffChain`, and was not found at all. What was found in another block moved there. Of two
+   * logs of the same message the first counts.
    */
   compare(
     found: readonly ChainMessage[],
-    range: { readonly from: number; readonly to: number; readonly dropped: ReadonlySet<Hex> },
+    range: { readonly from: number; readonly to: number },
+    isOffChain: (blockNumber: number, blockHash: Hex) => boolean = () => false,
   ): MessageChanges {
     const foundById = new Map<Hex, ChainMessage>();
     for (const message of found) if (!foundById.has(message.messageId)) foundById.set(message.messageId, message);
@@ -45,7 +53,7 @@ export class KnownMessages {
     const gone = [...this.#places]
       .filter(([messageId, { blockNumber, blockHash }]) => {
         const read = blockNumber >= range.from && blockNumber <= range.to;
-        return (read || range.dropped.has(blockHash)) && !foundById.has(messageId);
+        return (read || isOffChain(blockNumber, blockHash)) && !foundById.has(messageId);
       })
       .map(([messageId, place]) => ({ messageId, ...place }));
     return { messages, gone };

@@ -45,7 +45,9 @@ export function createRangeSize({
     },
     grow(readBlocks, logs) {
       if (++successes > FORGET_FAILURE_AFTER) failedAt = Number.POSITIVE_INFINITY;
-      const bySpan = blocks * 2 < failedAt ? blocks * 2 : Math.floor((blocks + failedAt) / 2);
+      const doubled = blocks * 2 < failedAt ? blocks * 2 : Math.floor((blocks + failedAt) / 2);
+      // only a range of the full size says anything about larger ones
+      const bySpan = readBlocks < blocks ? blocks : doubled;
       const byLogs = logs === 0 ? Number.POSITIVE_INFINITY : (targetLogs * readBlocks) / logs;
       set(Math.min(Math.max(bySpan, 1), byLogs));
     },

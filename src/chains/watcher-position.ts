@@ -24,6 +24,7 @@ export class WatcherPosition {
   readonly #clock: Clock;
   readonly #cursorEveryMs: number;
   #cursor: ChainCursor | null = null;
+  #certain = false;
   #lastMoveMs = Number.NEGATIVE_INFINITY;
 
   constructor(options: { readonly store: ChainStore; readonly clock: Clock; readonly cursorEveryMs: number }) {
@@ -36,10 +37,16 @@ export class WatcherPosition {
     return this.#cursor;
   }
 
+  /** False until `load`, and again after a commit that failed: it may have been stored all the same. */
+  get isCertain(): boolean {
+    return this.#certain;
+  }
+
   /** Reads the store and resolves to the block to go on from. */
   async load(startBlock: number): Promise<Anchor> {
     this.#cursor = await this.#store.cursor();
     this.messages.load(await this.#store.messagesAbove(this.#cursor?.height ?? -1n));
+    this.#certain = true;
     if (!this.#cursor) return { number: startBlock - 1, hash: null };
     return { number: Number(this.#cursor.height), hash: this.#cursor.hash };
   }
@@ -54,7 +61,9 @@ export class WatcherPosition {
       return { committed: false };
     }
     const progress: ChainProgress = { messages, orphanings, quarantine, cursor };
+    this.#certain = false;
     await this.#store.commit(progress);
+    this.#certain = true;
     this.messages.apply(progress, finalThrough.number);
     if (cursor) {
       this.#cursor = { height: cursor.height, hash: cursor.hash };

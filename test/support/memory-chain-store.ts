@@ -87,7 +87,8 @@ export class MemoryChainStore implements ChainStore {
         this.#messages.set(messageId, { ...entry, orphaned: true });
     }
     for (const message of progress.messages) this.#messages.set(message.messageId, { message, orphaned: false });
-    for (const entry of progress.quarantine) if (!this.#quarantine.has(entry.key)) this.#quarantine.set(entry.key, entry);
+    for (const entry of progress.quarantine)
+      if (!this.#quarantine.has(entry.key)) this.#quarantine.set(entry.key, entry);
     if (progress.cursor) this.#cursor = { height: progress.cursor.height, hash: progress.cursor.hash };
   }
 }

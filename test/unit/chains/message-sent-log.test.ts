@@ -9,10 +9,10 @@ import { encodeMessage } from '../../../src/protocol/message-codec.js';
 import {
   CCV,
   type EmittedLog,
-  encodeMessageSentData,
   EXECUTOR,
-  makeMessageLog,
+  encodeMessageSentData,
   type MessageMaker,
+  makeMessageLog,
 } from '../../support/log-emitter.js';
 
 const maker: MessageMaker = {
@@ -119,9 +119,9 @@ describe('reading a CCIPMessageSent log', () => {
     });
     expect(reasonOf({ data: wrongButOnRamp.data, topics })).toBe('sender');
     expect(reasonOf({ data: wrongButOnRamp.data, topics: [topic0, OTHER, OTHER, OTHER] })).toBe('message_id');
-    expect(
-      reasonOf({ data: wrongButOnRamp.data, topics: [topic0, OTHER, OTHER, wrongButOnRamp.messageId] }),
-    ).toBe('dest_selector');
+    expect(reasonOf({ data: wrongButOnRamp.data, topics: [topic0, OTHER, OTHER, wrongButOnRamp.messageId] })).toBe(
+      'dest_selector',
+    );
     expect(reasonOf({ ...wrongButOnRamp, topics: [topic0, destTopic, OTHER, wrongButOnRamp.messageId] })).toBe(
       'ccv_and_executor_hash',
     );
