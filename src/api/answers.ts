@@ -46,17 +46,17 @@ function* verifierResultsPieces(
   records: readonly StoredVerifierResult[],
   fragments: Fragments,
 ): Generator<Piece, void, void> {
-  let open = '{"success":true,"verifierResults":{"';
-  for (const [messageId, group] of groupByMessage(records)) {
-    open += `${messageId}":[`;
-    for (const record of group) {
-      yield open;
-      yield fragments.verifierResult(record);
-      open = ',';
+  let open = '{"success":true,"verifierResults":{';
+  for (const [first, ...others] of groupByMessage(records)) {
+    yield open;
+    yield fragments.verifierResult(first).keyed;
+    for (const record of others) {
+      yield ',';
+      yield fragments.verifierResult(record).json;
     }
-    open = '],"';
+    open = '],';
   }
-  yield open === '],"' ? ']}}' : '{"success":true,"verifierResults":{}}';
+  yield open === '],' ? ']}}' : '{"success":true,"verifierResults":{}}';
 }
 
 function* byIdPieces(
@@ -67,30 +67,33 @@ function* byIdPieces(
   let open = '{"success":true,"results":[';
   for (const record of records) {
     yield open;
-    yield fragments.verifierResult(record);
+    yield fragments.verifierResult(record).json;
     open = ',';
   }
   yield `${records.length === 0 ? open : ''}],"messageID":"${messageId}"}`;
 }
 
 function* messagesPieces(records: readonly StoredMessage[], fragments: Fragments): Generator<Piece, void, void> {
-  let open = '{"success":true,"messages":{"';
+  let open = '{"success":true,"messages":{';
   for (const record of records) {
-    yield `${open}${record.messageId}":`;
-    yield fragments.message(record);
-    open = ',"';
+    yield open;
+    yield fragments.message(record).keyed;
+    open = ',';
   }
   yield records.length === 0 ? '{"success":true,"messages":{}}' : '}}';
 }
 
-function groupByMessage(records: readonly StoredVerifierResult[]): Map<Hex, StoredVerifierResult[]> {
-  const groups = new Map<Hex, StoredVerifierResult[]>();
+/** The results of one message, at least one. */
+type Group = [StoredVerifierResult, ...StoredVerifierResult[]];
+
+function groupByMessage(records: readonly StoredVerifierResult[]): Iterable<Group> {
+  const groups = new Map<Hex, Group>();
   for (const record of records) {
     const group = groups.get(record.messageId);
     if (group) group.push(record);
     else groups.set(record.messageId, [record]);
   }
-  return groups;
+  return groups.values();
 }
 
 function toBody(source: Generator<Piece, void, void>, memory: BodyMemory): Body {
@@ -112,9 +115,14 @@ function* chunks(first: readonly Piece[], sizeBytes: number, rest: Iterable<Piec
 function join(pieces: readonly Piece[], body: Buffer): Buffer {
   let at = 0;
   for (const piece of pieces) {
-    if (typeof piece === 'string') body.write(piece, at, 'latin1');
-    else body.set(piece, at);
-    at += piece.length;
+    if (typeof piece !== 'string') {
+      body.set(piece, at);
+      at += piece.length;
+    } else if (piece.length > SHORT) at += body.write(piece, at, 'latin1');
+    else for (let index = 0; index < piece.length; index += 1) body[at++] = piece.charCodeAt(index);
   }
   return body;
 }
+
+/** Below this, storing characters one by one is cheaper than a call into the runtime. */
+const SHORT = 8;

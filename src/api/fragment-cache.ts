@@ -2,17 +2,23 @@ import { LRUCache } from 'lru-cache';
 import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
 import { messageEntryJson, verifierResultJson } from './record-json.js';
 
-/** Renders records to JSON bytes, each once while it stays in the cache. The bytes are shared: never write to them. */
-export interface Fragments {
-  /** `{ verifierResult, metadata }`. */
-  verifierResult(record: StoredVerifierResult): Buffer;
-  /** `{ message, metadata, messageCCVAddresses }`. */
-  message(record: StoredMessage): Buffer;
+/** A record as JSON bytes. They are shared: never write to them. */
+export interface Fragment {
+  readonly json: Buffer;
+  /** The same bytes after the record's key in a list: `"<message id>":`, and for a verifier result also `[`. */
+  readonly keyed: Buffer;
 }
 
-interface Fragment<T> {
+/** Renders records, each once while it stays in the cache. */
+export interface Fragments {
+  /** `{ verifierResult, metadata }`. */
+  verifierResult(record: StoredVerifierResult): Fragment;
+  /** `{ message, metadata, messageCCVAddresses }`. */
+  message(record: StoredMessage): Fragment;
+}
+
+interface Entry<T> extends Fragment {
   readonly of: T;
-  readonly json: Buffer;
 }
 
 /** What an entry costs beside its bytes and its record: the objects around them. */
@@ -28,39 +34,49 @@ const MAX_ENTRY_SHARE = 1 / 64;
  * same record at the same time.
  */
 export function createFragments({ maxBytes }: { readonly maxBytes: number }): Fragments {
-  if (maxBytes < ENTRY_BYTES)
-    return {
-      verifierResult: (record) => Buffer.from(verifierResultJson(record)),
-      message: (record) => Buffer.from(messageEntryJson(record)),
-    };
+  if (maxBytes < ENTRY_BYTES) return { verifierResult: renderVerifierResult, message: renderMessage };
   const results = createLru<StoredVerifierResult>((maxBytes * 3) / 4);
   const messages = createLru<StoredMessage>(maxBytes / 4);
   return {
     verifierResult(record) {
       const key = Number(record.position);
       const hit = results.get(key);
-      if (hit !== undefined && (hit.of === record || isSameResult(hit.of, record))) return hit.json;
-      const json = Buffer.from(verifierResultJson(record));
-      results.set(key, { of: record, json });
-      return json;
+      if (hit !== undefined && (hit.of === record || isSameResult(hit.of, record))) return hit;
+      const fragment = { of: record, ...renderVerifierResult(record) };
+      results.set(key, fragment);
+      return fragment;
     },
     message(record) {
       const key = Number(record.position);
       const hit = messages.get(key);
-      if (hit !== undefined && (hit.of === record || isSameMessage(hit.of, record))) return hit.json;
-      const json = Buffer.from(messageEntryJson(record));
-      messages.set(key, { of: record, json });
-      return json;
+      if (hit !== undefined && (hit.of === record || isSameMessage(hit.of, record))) return hit;
+      const fragment = { of: record, ...renderMessage(record) };
+      messages.set(key, fragment);
+      return fragment;
     },
   };
 }
 
-function createLru<T>(maxBytes: number): LRUCache<number, Fragment<T>> {
+function renderVerifierResult(record: StoredVerifierResult): Fragment {
+  return renderKeyed(`"${record.messageId}":[`, verifierResultJson(record));
+}
+
+function renderMessage(record: StoredMessage): Fragment {
+  return renderKeyed(`"${record.messageId}":`, messageEntryJson(record));
+}
+
+/** `key` is ASCII: as many bytes as characters. */
+function renderKeyed(key: string, json: string): Fragment {
+  const keyed = Buffer.from(key + json);
+  return { keyed, json: keyed.subarray(key.length) };
+}
+
+function createLru<T>(maxBytes: number): LRUCache<number, Entry<T>> {
   const maxSize = Math.ceil(maxBytes);
   return new LRUCache({
     maxSize,
     maxEntrySize: Math.ceil(maxSize * MAX_ENTRY_SHARE),
-    sizeCalculation: (fragment) => Math.ceil(fragment.json.length * (1 + RECORD_SHARE)) + ENTRY_BYTES,
+    sizeCalculation: (fragment) => Math.ceil(fragment.keyed.length * (1 + RECORD_SHARE)) + ENTRY_BYTES,
   });
 }
 

@@ -21,8 +21,8 @@ describe('rendered records', () => {
     const fragments = createFragments({ maxBytes: 1024 * 1024 });
     const before: StoredMessage = { ...maker.message(), ...stamp(1n), status: 'processing' };
     const after: StoredMessage = { ...before, position: 2n, status: 'success' };
-    expect(fragments.message(before).toString()).toBe(messageEntryJson(before));
-    expect(fragments.message(after).toString()).toBe(messageEntryJson(after));
+    expect(fragments.message(before).json.toString()).toBe(messageEntryJson(before));
+    expect(fragments.message(after).json.toString()).toBe(messageEntryJson(after));
   });
 
   it('never stand for another record, even at the same position', () => {
@@ -37,7 +37,7 @@ describe('rendered records', () => {
     ];
     for (const other of others) {
       fragments.verifierResult(record);
-      expect(fragments.verifierResult(other).toString()).toBe(verifierResultJson(other));
+      expect(fragments.verifierResult(other).json.toString()).toBe(verifierResultJson(other));
     }
   });
 
