@@ -228,9 +228,20 @@ export class Follower {
         await this.#readToHead();
       }
     } catch (thrown) {
-      this.#fail(failureOf(thrown));
+      this.#fail(await this.#takeWhatIsHere(failureOf(thrown)));
     } finally {
       this.#isRunning = false;
+    }
+  }
+
+  /** A leader that cannot be read may still commit: what was heard of counts. */
+  async #takeWhatIsHere(failure: Failure): Promise<Failure> {
+    if (failure.of === 'follower' || !this.progress.isPlaced) return failure;
+    try {
+      await this.#drainQueue();
+      return failure;
+    } catch (thrown) {
+      return failureOf(thrown);
     }
   }
 
@@ -261,7 +272,9 @@ export class Follower {
   }
 
   async #apply(set: ChangeSet): Promise<void> {
-    await this.#storage.apply(set);
+    // a memory lives on being told that there is nothing new, a database has no use for it
+    const isNews = set.throughPosition > this.throughPosition || isWindowed(this.#storage);
+    if (isNews) await this.#storage.apply(set);
     this.#took(set);
   }
 
@@ -288,7 +301,7 @@ export class Follower {
     const wasFailing = this.#failure?.of === 'follower';
     this.#state = 'failing';
     this.#failure = failure;
-    this.#queue.clear();
+    if (failure.of === 'follower') this.#queue.clear();
     this.#hadContact = true;
     const delayMs = backoffMs(this.#options.retry, this.#failures, this.#common.random);
     this.#failures += 1;

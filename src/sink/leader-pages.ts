@@ -30,7 +30,18 @@ export class LeaderPages {
     if (this.#progress.isPlaced) return;
     if (isWindowed(this.#follower))
       this.#follower.rebase(await startBoundary(this.#leader, this.#follower).catch(blame('leader')));
+    else await this.#learnWhereItStands();
     this.#progress.placed();
+  }
+
+  /** A database knows its own position only once it was asked for something. */
+  async #learnWhereItStands(): Promise<void> {
+    try {
+      await this.#follower.changesAfter(this.#follower.coverage().afterPosition, 1);
+    } catch (thrown) {
+      // it was pruned: to say so it had to look
+      if (!(thrown instanceof CoverageGapError)) throw thrown;
+    }
   }
 
   /**

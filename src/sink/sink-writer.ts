@@ -17,6 +17,7 @@ interface Following extends Backend {
  */
 export class SinkWriter {
   readonly #leader: Storage;
+  readonly #following: readonly Following[];
   readonly #required: readonly Following[];
   readonly #inProcess: readonly Following[];
   readonly #durable: readonly Following[];
@@ -29,6 +30,7 @@ export class SinkWriter {
     readonly floor: ReadFloor;
   }) {
     const following = parts.backends.filter((backend): backend is Following => backend.follower !== null);
+    this.#following = following;
     this.#leader = parts.leader;
     this.#required = following.filter(({ required }) => required);
     this.#inProcess = following.filter(({ required, storage }) => !required && !storage.durable);
@@ -45,11 +47,16 @@ export class SinkWriter {
     return outcome;
   }
 
-  /** @throws SinkWriteError, PositionGapError */
+  /**
+   * The followers are given the same set: until the leader holds the last of them it can tell its changes to nobody.
+   * @throws SinkWriteError, PositionGapError
+   */
   async apply(changes: ChangeSet): Promise<void> {
     await this.#lead(() => this.#leader.apply(changes));
-    await this.#requireAll((follower) => follower.confirm());
-    await Promise.all(this.#inProcess.map(({ follower }) => follower.confirm().catch(ignoreFailure)));
+    const { throughPosition } = changes;
+    for (const { follower } of this.#following) follower.hear({ kind: 'committed', changes });
+    await this.#requireAll((follower) => follower.holds(throughPosition));
+    await Promise.all(this.#inProcess.map(({ follower }) => follower.holds(throughPosition).catch(ignoreFailure)));
     this.#reachLeader();
   }
 

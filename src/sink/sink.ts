@@ -5,6 +5,7 @@ import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
 import type { Coverage } from '../storage/coverage.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../storage/errors.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
+import { admitsLookups } from '../storage/read-conditions.js';
 import type { VerifierResult } from '../storage/records.js';
 import type { AdvanceEvent, AdvanceListener, CountQuery, Health, ListQuery, Storage } from '../storage/storage.js';
 import { type Backend, isReadable } from './backend.js';
@@ -19,6 +20,9 @@ import { createSinkMetrics, type SinkMetrics } from './sink-metrics.js';
 import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } from './sink-options.js';
 import { type BackendStatus, healthOf, statusOf } from './sink-status.js';
 import { SinkWriter } from './sink-writer.js';
+
+/** A backend that nobody reads need not know to the tenth of a second that it is current. */
+const UNREAD_HEARTBEAT_MS = 2_000;
 
 /** Several storages as one. What no backend can answer for is a `CoverageGapError`, never a shorter answer. */
 export interface Sink extends Storage {
@@ -238,19 +242,20 @@ class CompositeSink implements Sink {
   }
 
   #follow(
-    { storage, required }: ResolvedBackend,
+    { storage, required, condition }: ResolvedBackend,
     leader: Storage,
     options: SinkOptions,
     maxStalenessMs: number,
   ): Follower {
     const backend = storage.name;
+    const isRead = admitsLookups(condition);
     const { log } = this.#common;
     const follower: Follower = new Follower({
       leader,
       storage,
       common: this.#common,
       options: {
-        heartbeatMs: options.heartbeatMs ?? maxStalenessMs / 2,
+        heartbeatMs: Math.max(options.heartbeatMs ?? maxStalenessMs / 2, isRead ? 0 : UNREAD_HEARTBEAT_MS),
         pageSize: options.pageSize ?? 1000,
         retry: options.retry ?? { baseMs: 100, maxMs: 10_000 },
       },

@@ -1,6 +1,9 @@
 import { createSimpleSink, createSink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
+import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
+import { neverRead } from '../../src/storage/read-conditions.js';
 import { createFaultyStorage } from '../support/faulty-storage.js';
+import { createTestDatabase } from '../support/postgres.js';
 import { storageContract } from './storage-contract.js';
 
 storageContract('Sink of two memories', async () => {
@@ -15,4 +18,37 @@ storageContract('Sink of a memory that holds little and one that holds all', asy
   const storage = createSink({ backends: [{ storage: hot }, { storage: warm.storage }] });
   await storage.started();
   return { storage, close: async () => await storage.close() };
+});
+
+storageContract('Sink of memory and Postgres', async () => {
+  const database = await createTestDatabase();
+  const open = (name: string) => createPostgresStorage({ name, connection: database.connection });
+  const storage = createSimpleSink([createMemoryStorage({ name: 'hot' }), open('warm')]);
+  return {
+    storage,
+    reopen: async () => createSimpleSink([createMemoryStorage({ name: 'hot-again' }), open('warm-again')]),
+    close: async () => {
+      await storage.close();
+      await database.drop();
+    },
+  };
+});
+
+storageContract('Sink of a memory that holds little and two Postgres databases', async () => {
+  const [first, second] = [await createTestDatabase(), await createTestDatabase()];
+  const storage = createSink({
+    backends: [
+      { storage: createMemoryStorage({ name: 'hot', maxSize: 5, cleanupIntervalMs: 5 }) },
+      { storage: createPostgresStorage({ name: 'old', connection: first.connection }) },
+      { storage: createPostgresStorage({ name: 'new', connection: second.connection }), condition: neverRead() },
+    ],
+  });
+  return {
+    storage,
+    reopen: async () => createPostgresStorage({ name: 'new-again', connection: second.connection }),
+    close: async () => {
+      await storage.close();
+      await Promise.all([first.drop(), second.drop()]);
+    },
+  };
 });
