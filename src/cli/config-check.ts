@@ -1,0 +1,33 @@
+import { Command } from 'commander';
+import type { Config } from '../config/schema.js';
+import { type ConfigOptions, readConfig, withConfigOptions } from './config-option.js';
+
+/** `ccv-indexer config check` */
+export function configCommand(): Command {
+  const command = new Command('config').description('look at the configuration without starting anything');
+  withConfigOptions(command.command('check'))
+    .description('check the configuration and report everything that is wrong with it at once')
+    .addHelpText(
+      'after',
+      '\nExit code 0: usable. 1: it is not, and every problem was printed with its path and what to write instead.',
+    )
+    .action((options: ConfigOptions) => {
+      process.stdout.write(`${summary(options.config, readConfig(options))}\n`);
+    });
+  return command;
+}
+
+function summary(file: string, config: Config): string {
+  const backends =
+    config.Storage.Strategy === 'single'
+      ? [config.Storage.Single?.Type ?? '']
+      : (config.Storage.Sink?.Storages ?? []).map((backend) => backend.Name ?? backend.Type);
+  return [
+    `${file} is usable.`,
+    `  namespace  ${config.Namespace}`,
+    `  chains     ${config.Chain.map((chain) => chain.Name).join(', ') || 'none'}`,
+    `  verifiers  ${config.Verifier.map((verifier) => verifier.Name).join(', ') || 'none'}`,
+    `  storage    ${backends.join(' → ')}`,
+    `  api        ${config.API.ListenAddress}:${config.API.ListenPort}, admin ${config.Admin.ListenAddress}:${config.Admin.ListenPort}`,
+  ].join('\n');
+}

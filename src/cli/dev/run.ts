@@ -1,0 +1,136 @@
+import { randomInt } from 'node:crypto';
+import { type Common, createCommon } from '../../core/common.js';
+import { AbortedError } from '../../core/errors.js';
+import { createLogger } from '../../core/logger.js';
+import { createShutdown, type Shutdown } from '../../core/shutdown.js';
+import { createExecutor } from '../../devnet/executor.js';
+import { createLaneProgress, type ProgressSnapshot } from '../../devnet/lane-progress.js';
+import { renderSummary, startLiveTable, tableStyle } from '../../devnet/live-table.js';
+import { createTraffic, type Traffic } from '../../devnet/traffic.js';
+import { ensureMigrated } from '../migrate.js';
+import { type Service, startService } from '../service.js';
+import { onSignals } from '../signals.js';
+import { devConfig } from './dev-config.js';
+import { type Environment, startEnvironment } from './environment.js';
+
+/** How `ccv-indexer dev` was called. */
+export interface DevnetRun {
+  /** Null: until a signal. */
+  readonly sendForMs: number | null;
+  readonly ratePerSecond: number;
+  readonly port: number;
+  readonly dataDir: string;
+}
+
+/** How long the last messages may take from being sent to being executed. */
+const DRAIN_LIMIT_MS = 60_000;
+const DRAIN_POLL_MS = 100;
+const EXECUTOR_POLL_MS = 500;
+
+/**
+ * Runs the whole lane.
+ * @returns the exit code: 0 after a signal, or when everything sent was executed.
+ */
+export async function runDevnet(run: DevnetRun): Promise<number> {
+  const log = createLogger({ level: 'warn', format: 'auto' });
+  const common = createCommon({ log });
+  const shutdown = createShutdown({ log });
+  const stopping = onSignals(shutdown, log);
+  try {
+    const environment = await startEnvironment({ common, dataDir: run.dataDir, shutdown, onStep: say });
+    const config = devConfig(environment, run.port);
+    say('starting the indexer');
+    await ensureMigrated(config, common, true);
+    const service = await startService({ config, role: 'both', common, shutdown });
+    return await sendAndShow(run, { common, shutdown, environment, service, stopping });
+  } finally {
+    await shutdown.close();
+  }
+}
+
+interface Running {
+  readonly common: Common;
+  readonly shutdown: Shutdown;
+  readonly environment: Environment;
+  readonly service: Service;
+  readonly stopping: Promise<void>;
+}
+
+async function sendAndShow(run: DevnetRun, running: Running): Promise<number> {
+  const { common, shutdown, environment, service, stopping } = running;
+  const { chains, deployment } = environment;
+  const apiUrl = service.apiUrl ?? '';
+  const progress = createLaneProgress(() => common.clock.monotonicMs());
+  const executor = createExecutor({
+    common,
+    apiUrls: [apiUrl],
+    chains,
+    deployment,
+    pollIntervalMs: EXECUTOR_POLL_MS,
+    onProgress: progress.report,
+  });
+  shutdown.add('executor', () => executor.close());
+  const traffic = createTraffic({
+    common,
+    deployment,
+    chains,
+    ratePerSecond: run.ratePerSecond,
+    // another seed each time: a second start must not send what the first one sent
+    seed: randomInt(2 ** 31),
+    onSent: progress.sent,
+  });
+  shutdown.add('traffic', () => traffic.close());
+  const table = startLiveTable({
+    clock: common.clock,
+    stream: process.stdout,
+    env: process.env,
+    snapshot: progress.snapshot,
+    notes: () => [`api ${apiUrl}/v1/messages   admin ${service.adminUrl}/status   data ${run.dataDir}`],
+  });
+  say(`query API ${apiUrl}, admin port ${service.adminUrl}, data in ${run.dataDir}`);
+  traffic.start();
+  // only a failure of the indexer ends the race before the sending does
+  const broken = service.finished.then(() => stopping).then(() => null);
+  const drained = await Promise.race([sendThenDrain(run, running, traffic, progress.snapshot), broken]);
+  table.stop();
+  const snapshot = progress.snapshot();
+  say(renderSummary(snapshot, tableStyle(process.stdout, process.env)).join('\n'));
+  // a signal ends a run without a verdict
+  if (drained === null) return 0;
+  const { failed } = traffic.counts();
+  if (failed > 0) say(`${failed} messages could not be sent`);
+  if (executor.rejectedCount() > 0) say(`${executor.rejectedCount()} answers of the API could not be used`);
+  return drained && failed === 0 && executor.rejectedCount() === 0 ? 0 : 1;
+}
+
+/** Whether everything sent was executed in the end; null when a signal came first. */
+async function sendThenDrain(
+  { sendForMs }: DevnetRun,
+  { common: { clock }, shutdown, stopping }: Running,
+  traffic: Traffic,
+  snapshot: () => ProgressSnapshot,
+): Promise<boolean | null> {
+  try {
+    if (sendForMs === null) {
+      await stopping;
+      return null;
+    }
+    await clock.sleep(sendForMs, shutdown.signal);
+    await traffic.stop();
+    const deadlineMs = clock.monotonicMs() + DRAIN_LIMIT_MS;
+    while (clock.monotonicMs() < deadlineMs && !allExecuted(snapshot()))
+      await clock.sleep(DRAIN_POLL_MS, shutdown.signal);
+    return allExecuted(snapshot());
+  } catch (thrown) {
+    if (thrown instanceof AbortedError) return null;
+    throw thrown;
+  }
+}
+
+function allExecuted({ total }: ProgressSnapshot): boolean {
+  return total.sent > 0 && total.reached.executed === total.sent;
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,95 @@
+import type { BackfillProgress, ChainStatus } from '../chains/chain-status.js';
+import { createChainWatcher } from '../chains/chain-watcher.js';
+import { createRpcClient } from '../chains/rpc-client.js';
+import type { ChainSection, Config, VerifierSection } from '../config/schema.js';
+import type { Common } from '../core/common.js';
+import { InvalidArgumentError } from '../core/errors.js';
+import type { Shutdown } from '../core/shutdown.js';
+import { createChainStore } from '../indexer/chain-store.js';
+import { type ChainRunner, createIndexer, type Indexer } from '../indexer/indexer.js';
+import { createScheduler } from '../indexer/scheduler.js';
+import type { Storage } from '../storage/storage.js';
+import { createVerifierReader } from '../verifiers/create-verifier-reader.js';
+import { createVerifierRegistry } from '../verifiers/registry.js';
+import type { VerifierReader } from '../verifiers/verifier-reader.js';
+
+/** What the indexer of a process is opened with. */
+export interface OpenIndexerOptions {
+  readonly config: Config;
+  readonly common: Common;
+  readonly storage: Storage;
+  readonly shutdown: Shutdown;
+  readonly onBackfill?: (chain: string, progress: BackfillProgress) => void;
+}
+
+/** Creates the watchers, the verifier readers and the scheduler of a configuration; nothing runs yet. */
+export function openIndexer(options: OpenIndexerOptions): Indexer<ChainStatus> {
+  const { config, common, storage, shutdown } = options;
+  const registry = createVerifierRegistry(config.Verifier.map((section) => openReader(section, common)));
+  const chains = config.Chain.map((section): ChainRunner<ChainStatus> => {
+    const watcher = openWatcher(section, options);
+    return { name: section.Name, run: (signal) => watcher.run(signal), status: () => watcher.status() };
+  });
+  const { Scheduler, Pool } = config;
+  const scheduler = createScheduler({
+    storage,
+    registry,
+    common,
+    tickerIntervalMs: Scheduler.TickerInterval,
+    baseDelayMs: Scheduler.BaseDelay,
+    maxDelayMs: Scheduler.MaxDelay,
+    visibilityWindowMs: Scheduler.VerificationVisibilityWindow,
+    maxHeapSize: Scheduler.MaxHeapSize,
+    concurrentWorkers: Pool.ConcurrentWorkers,
+    workerTimeoutMs: Pool.WorkerTimeout,
+    hydrationBatchSize: Pool.HydrationBatchSize,
+  });
+  const indexer = createIndexer({ chains, scheduler, registry, common });
+  shutdown.add('indexer', () => indexer.close());
+  return indexer;
+}
+
+function openReader(section: VerifierSection, common: Common): VerifierReader {
+  const { Type, BaseURL } = section;
+  if (Type !== 'rest' || BaseURL === undefined)
+    throw new InvalidArgumentError(
+      `verifier ${section.Name}: this version reads verifiers of Type = "rest" with a BaseURL`,
+    );
+  return createVerifierReader({
+    type: Type,
+    name: section.Name,
+    issuerAddresses: section.IssuerAddresses,
+    baseUrl: BaseURL,
+    requestTimeoutMs: section.RequestTimeout,
+    batchSize: section.BatchSize,
+    maxBatchWaitMs: section.MaxBatchWaitTime,
+    maxResponseBytes: section.MaxResponseBytes,
+    common,
+  });
+}
+
+function openWatcher(section: ChainSection, { common, storage, shutdown, onBackfill }: OpenIndexerOptions) {
+  const rpc = createRpcClient({
+    chainName: section.Name,
+    urls: section.RpcUrls,
+    requestsPerSecond: section.RequestsPerSecond,
+    timeoutMs: section.RequestTimeout,
+    common,
+  });
+  shutdown.add(`rpc ${section.Name}`, () => rpc.close());
+  return createChainWatcher({
+    chain: {
+      name: section.Name,
+      selector: section.Selector,
+      onRampAddress: section.OnRamp,
+      startBlock: section.StartBlock,
+      confirmations: section.Confirmations,
+      pollIntervalMs: section.PollInterval,
+      maxBlockRange: section.MaxBlockRange,
+    },
+    rpc,
+    store: createChainStore({ storage, selector: section.Selector, common }),
+    common,
+    ...(onBackfill ? { onProgress: (progress: BackfillProgress) => onBackfill(section.Name, progress) } : {}),
+  });
+}

@@ -1,0 +1,61 @@
+import { createAdminServer } from '../api/admin-server.js';
+import { createApiServer } from '../api/api-server.js';
+import type { HttpServer } from '../api/http-shell.js';
+import type { Config } from '../config/schema.js';
+import type { Common } from '../core/common.js';
+import type { Shutdown } from '../core/shutdown.js';
+import type { Sink } from '../sink/sink.js';
+import { packageVersion } from './version.js';
+
+/** What the servers of a process answer from. */
+export interface OpenServersOptions {
+  readonly config: Config;
+  readonly common: Common;
+  readonly sink: Sink;
+  readonly shutdown: Shutdown;
+  /** For `/status`. */
+  readonly status: () => Promise<unknown>;
+}
+
+/** Starts the query API. @returns where it listens. */
+export async function openApi({ config, common, sink, shutdown }: OpenServersOptions): Promise<string> {
+  const { ListenAddress, ListenPort, TrustedProxies, RateLimit } = config.API;
+  const server = createApiServer({
+    storage: sink,
+    common,
+    version: packageVersion(),
+    settings: {
+      host: ListenAddress,
+      port: ListenPort,
+      trustedProxies: TrustedProxies,
+      rateLimit: { enabled: RateLimit.Enabled, requestsPerSecond: RateLimit.RequestsPerSecond },
+    },
+  });
+  return await listen(server, 'query API', common, shutdown);
+}
+
+/** Starts the admin port. @returns where it listens. */
+export async function openAdmin({ config, common, sink, shutdown, status }: OpenServersOptions): Promise<string> {
+  const server = createAdminServer({
+    storage: sink,
+    common,
+    settings: { host: config.Admin.ListenAddress, port: config.Admin.ListenPort },
+    status,
+    explain: (_kind, query) => sink.explain(query),
+  });
+  return await listen(server, 'admin port', common, shutdown);
+}
+
+async function listen(server: HttpServer, name: string, common: Common, shutdown: Shutdown): Promise<string> {
+  shutdown.add(name, () => server.close());
+  await server.listen();
+  const url = urlOf(server);
+  common.log.info({ url, server: name }, 'listening');
+  return url;
+}
+
+function urlOf(server: HttpServer): string {
+  const { host, port } = server.address() ?? { host: '', port: 0 };
+  const reachable = host === '0.0.0.0' || host === '::' ? 'localhost' : host.includes(':') ? `[${host}]` : host;
+  return `http://${reachable}:${port}`;
+}

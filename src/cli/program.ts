@@ -1,0 +1,37 @@
+import { Command } from 'commander';
+import { configCommand } from './config-check.js';
+import { devCommand } from './dev.js';
+import { migrateCommand } from './migrate.js';
+import { apiCommand, startCommand, workerCommand } from './start.js';
+import { packageVersion } from './version.js';
+
+/** The whole command line. Errors are thrown, so that `main` alone decides on the exit code. */
+export function createProgram(): Command {
+  const program = new Command('ccv-indexer')
+    .description('Finds CCIP messages, collects their verifications, keeps them in tiers and serves them over HTTP.')
+    .version(packageVersion(), '-V, --version')
+    .exitOverride()
+    .showHelpAfterError('(add --help to see how the command is used)')
+    .addHelpText(
+      'after',
+      `
+Start here:
+  $ ccv-indexer dev                                 a whole local lane to look at, no setup needed
+  $ ccv-indexer config check -c indexer.toml        what is wrong with a configuration, all at once
+  $ ccv-indexer migrate up -c indexer.toml          bring the database's schema up to date
+  $ ccv-indexer start -c indexer.toml               index and answer in one process
+  $ ccv-indexer worker … / ccv-indexer api …        or in separate ones, any number of each`,
+    );
+  for (const command of [
+    startCommand(),
+    workerCommand(),
+    apiCommand(),
+    devCommand(),
+    migrateCommand(),
+    configCommand(),
+  ]) {
+    program.addCommand(command.copyInheritedSettings(program));
+    for (const child of command.commands) child.copyInheritedSettings(program);
+  }
+  return program;
+}

@@ -1,0 +1,63 @@
+import type { BackfillProgress, ChainStatus } from '../chains/chain-status.js';
+import type { Config } from '../config/schema.js';
+import type { Common } from '../core/common.js';
+import type { Shutdown } from '../core/shutdown.js';
+import type { Indexer } from '../indexer/indexer.js';
+import type { Sink } from '../sink/sink.js';
+import { openIndexer } from './open-indexer.js';
+import { openAdmin, openApi } from './open-servers.js';
+import { openStorage } from './open-storage.js';
+import type { Role } from './role.js';
+import { createStatusReport } from './status-report.js';
+
+/** What a service is started with. */
+export interface ServiceOptions {
+  readonly config: Config;
+  readonly role: Role;
+  readonly common: Common;
+  /** Everything started is registered here, in the order in which it must end. */
+  readonly shutdown: Shutdown;
+  readonly onBackfill?: (chain: string, progress: BackfillProgress) => void;
+}
+
+/** A running service. */
+export interface Service {
+  readonly sink: Sink;
+  /** Null in the role `api`. */
+  readonly indexer: Indexer<ChainStatus> | null;
+  /** Null in the role `worker`. */
+  readonly apiUrl: string | null;
+  readonly adminUrl: string;
+  /** Resolves when the indexer has ended (at shutdown); rejects when it broke. Never resolves before in the role `api`. */
+  readonly finished: Promise<void>;
+}
+
+/**
+ * Starts storage, servers and indexer of one process, in that order, so that nothing is answered before it can be
+ * answered truly. Ends with `shutdown`, in the opposite order.
+ */
+export async function startService(options: ServiceOptions): Promise<Service> {
+  const { config, role, common, shutdown } = options;
+  const sink = openStorage(config, common, role === 'api' ? 'read' : 'write');
+  shutdown.add('storage', () => sink.close());
+  await sink.started();
+  const indexer = role === 'api' ? null : openIndexer({ ...options, storage: sink });
+  const status = createStatusReport({ common, sink, indexer, role });
+  const servers = { config, common, sink, shutdown, status };
+  const adminUrl = await openAdmin(servers);
+  const apiUrl = role === 'worker' ? null : await openApi(servers);
+  return {
+    sink,
+    indexer,
+    apiUrl,
+    adminUrl,
+    finished: indexer ? indexer.run(shutdown.signal) : untilShutdown(shutdown),
+  };
+}
+
+function untilShutdown({ signal }: Shutdown): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,81 @@
+import { Command } from 'commander';
+import { createCommon } from '../core/common.js';
+import { createLogger } from '../core/logger.js';
+import { createShutdown } from '../core/shutdown.js';
+import { createBackfillView } from './backfill-view.js';
+import { type ConfigOptions, readConfig, withConfigOptions } from './config-option.js';
+import { ensureMigrated } from './migrate.js';
+import type { Role } from './role.js';
+import { startService } from './service.js';
+import { onSignals } from './signals.js';
+import { packageVersion } from './version.js';
+
+interface StartOptions extends ConfigOptions {
+  readonly migrate?: boolean;
+}
+
+const SIGNALS = `
+SIGTERM or Ctrl-C drains: requests under way are answered, what was read is stored, then the process ends with code 0.
+A second signal ends it at once; the next start goes on where the cursors stand.`;
+
+/** `ccv-indexer start` */
+export function startCommand(): Command {
+  return roleCommand('start', 'both', 'index and answer in one process').addHelpText(
+    'after',
+    `
+Watches every [[Chain]], asks every [[Verifier]], stores what they say and answers the query API, all in one process.
+${SIGNALS}
+
+  $ ccv-indexer start -c indexer.toml -s secrets.toml
+  $ curl localhost:8100/v1/messages            what was found
+  $ curl localhost:8101/status                 how far each source is, what each tier covers`,
+  );
+}
+
+/** `ccv-indexer worker` */
+export function workerCommand(): Command {
+  return roleCommand('worker', 'worker', 'index only: fill the storage, answer nothing but the admin port').addHelpText(
+    'after',
+    `
+Any number of workers may share one database: cursors move by compare and set, and what one has stored is a duplicate for
+the others. Two workers on one chain do the work twice, though, and are meant for taking over.
+${SIGNALS}`,
+  );
+}
+
+/** `ccv-indexer api` */
+export function apiCommand(): Command {
+  return roleCommand('api', 'api', 'answer only: serve the query API from a database that workers fill').addHelpText(
+    'after',
+    `
+Any number of replicas. Each keeps its own hot tier, filled and kept current by following the database; a replica that
+loses sight of the database answers 503 and never less than the truth.
+${SIGNALS}`,
+  );
+}
+
+function roleCommand(name: string, role: Role, description: string): Command {
+  return withConfigOptions(new Command(name))
+    .description(description)
+    .option('--migrate', 'bring the database schema up to date first', false)
+    .action((options: StartOptions) => run(role, options));
+}
+
+async function run(role: Role, options: StartOptions): Promise<void> {
+  const config = readConfig(options);
+  const log = createLogger({ level: config.Log.Level, format: config.Log.Format });
+  const common = createCommon({ log });
+  const shutdown = createShutdown({ log });
+  const stopping = onSignals(shutdown, log);
+  try {
+    await ensureMigrated(config, common, options.migrate === true);
+    const backfill = createBackfillView({ log, clock: common.clock });
+    shutdown.add('backfill view', () => backfill.close());
+    const service = await startService({ config, role, common, shutdown, onBackfill: backfill.show });
+    log.info({ role, version: packageVersion(), api: service.apiUrl, admin: service.adminUrl }, 'started');
+    await Promise.race([service.finished, stopping]);
+  } finally {
+    await shutdown.close();
+  }
+  log.info('stopped');
+}
