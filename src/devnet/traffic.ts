@@ -1,6 +1,6 @@
 import { type Backoff, backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
-import { IndexerError, toError } from '../core/errors.js';
+import { ClosedError, IndexerError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { type Random, seededRandom } from '../core/random.js';
 import { type AccountSender, createAccountSender, type MinedTransaction } from './account-sender.js';
@@ -165,6 +165,7 @@ class LaneTraffic implements Traffic {
       this.#sent += 1;
       this.#options.onSent?.(message);
     } catch (thrown) {
+      if (thrown instanceof ClosedError) return;
       this.#failed += 1;
       this.#options.common.log.warn({ err: toError(thrown), kind }, 'message of the traffic was not sent');
     }

@@ -5,7 +5,7 @@ import { createLogger } from '../../core/logger.js';
 import { createShutdown, type Shutdown } from '../../core/shutdown.js';
 import { createExecutor } from '../../devnet/executor.js';
 import { createLaneProgress, type ProgressSnapshot } from '../../devnet/lane-progress.js';
-import { renderSummary, startLiveTable, tableStyle } from '../../devnet/live-table.js';
+import { renderSummary, renderTable, startLiveTable, tableStyle } from '../../devnet/live-table.js';
 import { createTraffic, type Traffic } from '../../devnet/traffic.js';
 import { ensureMigrated } from '../migrate.js';
 import { type Service, startService } from '../service.js';
@@ -93,14 +93,27 @@ async function sendAndShow(run: DevnetRun, running: Running): Promise<number> {
   const broken = service.finished.then(() => stopping).then(() => null);
   const drained = await Promise.race([sendThenDrain(run, running, traffic, progress.snapshot), broken]);
   table.stop();
-  const snapshot = progress.snapshot();
-  say(renderSummary(snapshot, tableStyle(process.stdout, process.env)).join('\n'));
-  // a signal ends a run without a verdict
-  if (drained === null) return 0;
-  const { failed } = traffic.counts();
-  if (failed > 0) say(`${failed} messages could not be sent`);
-  if (executor.rejectedCount() > 0) say(`${executor.rejectedCount()} answers of the API could not be used`);
-  return drained && failed === 0 && executor.rejectedCount() === 0 ? 0 : 1;
+  return conclude(drained, progress.snapshot(), [
+    ...count(traffic.counts().failed, 'messages could not be sent'),
+    ...count(executor.rejectedCount(), 'answers of the API could not be used'),
+  ]);
+}
+
+/** Prints how it ended. @returns the exit code. */
+function conclude(drained: boolean | null, snapshot: ProgressSnapshot, faults: readonly string[]): number {
+  const style = tableStyle(process.stdout, process.env);
+  if (drained === null) {
+    const underWay = snapshot.total.sent - snapshot.total.reached.executed;
+    const next = `stopped; the next start goes on with ${underWay} messages under way`;
+    say([...renderTable(snapshot, style), '', next].join('\n'));
+    return 0;
+  }
+  say([...renderSummary(snapshot, style), ...faults].join('\n'));
+  return drained && faults.length === 0 ? 0 : 1;
+}
+
+function count(number: number, what: string): string[] {
+  return number === 0 ? [] : [`${number} ${what}`];
 }
 
 /** Whether everything sent was executed in the end; null when a signal came first. */
