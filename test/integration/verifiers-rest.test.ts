@@ -280,7 +280,7 @@ describe('an answer that is too large', () => {
   });
 
   it('is asked for in halves, so that one batch of large results still arrives', async () => {
-    const { server, reader } = await setUp({ maxResponseBytes: 40_000 });
+    const { server, reader } = await setUp({ maxResponseBytes: 40_000, failuresToOpen: 2 });
     const results = Array.from({ length: 16 }, () => result(message(), 5_000));
     server.add(...results);
     const found = await Promise.all(results.map(({ messageId }) => reader.read(messageId)));
