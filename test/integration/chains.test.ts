@@ -291,6 +291,44 @@ describe('reorgs', () => {
     expect(store.content().live).toEqual(await liveOnChain(chain, await chain.head()));
   });
 
+  it('to a shorter branch orphan what was above its head', async () => {
+    const chain = await chainOf();
+    await chain.mine(FINALITY);
+    const store = new MemoryChainStore();
+    const running = start(chain, store);
+    await chain.mine(3);
+    await chain.block(message(1));
+    await processed(running, await chain.head());
+    await chain.rpc('anvil_rollback', [3]);
+    await chain.block(message(2));
+    const head = await chain.head();
+    expect(head).toBe(FINALITY + 2);
+    await eventually('it is orphaned', () => store.get(message(1).messageId)?.orphaned === true);
+    expect(store.content().live).toEqual(await liveOnChain(chain, head));
+  });
+
+  it('after a commit that was stored though it failed orphan the message where it was stored last', async () => {
+    const chain = await chainOf();
+    await chain.mine(FINALITY);
+    const store = new MemoryChainStore();
+    const running = start(chain, store);
+    const log = message(1);
+    await chain.block(log);
+    await processed(running, await chain.head());
+    const before = store.content().live;
+    // the answer to the commit that moves the message is lost, and the store stays away until the message is gone
+    const fates = ['fail after'] as ('fail' | 'fail after')[];
+    store.onCommit = () => fates.shift() ?? 'fail';
+    await chain.reorg(1, [{ log, offset: 0 }]);
+    await chain.mine(1);
+    await eventually('it moved', () => fates.length === 0 && store.content().live[0] !== before[0]);
+    await chain.reorg(2);
+    await chain.mine(1);
+    store.onCommit = () => 'ok';
+    await processed(running, await chain.head());
+    expect(store.content()).toMatchObject({ live: [], orphaned: [log.messageId] });
+  });
+
   it('that happened while the watcher was down are applied', async () => {
     const chain = await chainOf();
     await chain.mine(FINALITY);

@@ -3,7 +3,7 @@ import { type Backoff, backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
 import { counter } from '../../core/metrics.js';
 import type { AdvanceHub } from './advance-hub.js';
-import { CLOCK_COLUMNS, decodeClock } from './clock-row.js';
+import { CLOCK, CLOCK_COLUMNS, decodeClock } from './clock-row.js';
 import type { Namespace } from './namespace.js';
 import { clientConfig, type PoolSettings, type PostgresAddress, RAW_TYPES } from './pool.js';
 import { statementsOf } from './statement.js';
@@ -48,7 +48,7 @@ export function createAdvanceListener({
     help: 'Times the connection that hears of the commits of others was made anew',
     labelNames: ['storage'],
   });
-  const readClock = statementsOf(namespace)('listener_clock', `SELECT ${CLOCK_COLUMNS} FROM @ingest_clock c`);
+  const readClock = statementsOf(namespace)('listener_clock', `SELECT ${CLOCK_COLUMNS} FROM ${CLOCK}`);
   let loop: Promise<void> | null = null;
 
   async function run(): Promise<void> {

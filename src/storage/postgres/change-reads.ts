@@ -1,9 +1,9 @@
 import type { Common } from '../../core/common.js';
-import { InvalidArgumentError } from '../../core/errors.js';
 import type { Change, ChangeSet } from '../batch.js';
+import { checkLimit, checkPosition as checkPositionArgument } from '../list-query.js';
 import type { SourceCursor, StoredConflict, StoredQuarantineEntry } from '../records.js';
 import type { Boundary } from '../storage.js';
-import { CLOCK_COLUMNS, CLOCK_WIDTH, type ClockRow, checkPosition, decodeClock } from './clock-row.js';
+import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, type ClockRow, checkPosition, decodeClock } from './clock-row.js';
 import { toBigint, toNumber } from './columns.js';
 import type { Namespace } from './namespace.js';
 import type { ReadContext } from './read-context.js';
@@ -61,16 +61,16 @@ export function createChangeReads(
     { afterPosition, limit }: PositionQuery,
     decode: (row: Row, at: number) => T,
   ): Promise<readonly T[]> {
-    checkPositionQuery(afterPosition, limit);
-    const { clock, rows } = await one(label, statement, [afterPosition, limit]);
-    // from the start it is a list, not a feed: it does not have to be whole below a floor
-    if (afterPosition > clock.lastPosition) return [];
+    checkPositionArgument('afterPosition', afterPosition);
+    checkLimit(limit);
+    const { rows } = await one(label, statement, [afterPosition, limit]);
     return rows.map((row) => decode(row, CLOCK_WIDTH));
   }
 
   return {
     async changesAfter(afterPosition, limit = DEFAULT_CHANGES) {
-      checkPositionQuery(afterPosition, limit);
+      checkPositionArgument('afterPosition', afterPosition);
+      checkLimit(limit);
       const readMs = time.nowMs();
       const { clock, rows } = await one('read changes', sql.changes, [afterPosition, limit]);
       checkPosition(clock, afterPosition, name);
@@ -108,12 +108,6 @@ export function createChangeReads(
     conflicts: (query) => byPosition('query conflicts', sql.conflicts, query, decodeConflict),
     clock: async (label) => (await one(label, sql.clock, [])).clock,
   };
-}
-
-function checkPositionQuery(afterPosition: bigint, limit: number): void {
-  if (afterPosition < 0n) throw new InvalidArgumentError(`afterPosition is ${afterPosition}: pass 0 or more`);
-  if (!Number.isSafeInteger(limit) || limit < 1)
-    throw new InvalidArgumentError(`limit is ${limit}: pass a whole number of at least 1`);
 }
 
 /** One kind of record among the changes: where its columns lie in the common row, and how they are read. */
@@ -175,7 +169,7 @@ function changesText(): string {
     return `(SELECT ${index} AS kind, ${position} AS position, ${[...fields, ...padding].join(', ')} FROM ${from}
       WHERE ${position} > $1::bigint ORDER BY ${position} LIMIT $2::bigint)`;
   });
-  return `SELECT ${CLOCK_COLUMNS}, p.* FROM @ingest_clock c LEFT JOIN (
+  return `SELECT ${CLOCK_COLUMNS}, p.* FROM ${CLOCK} LEFT JOIN (
       SELECT * FROM (${parts.join('\n UNION ALL ')}) u ORDER BY u.position LIMIT $2::bigint
     ) p ON true ORDER BY p.position`;
 }
@@ -183,33 +177,33 @@ function changesText(): string {
 function createStatements(namespace: Namespace) {
   const statement = statementsOf(namespace);
   const boundary = (column: string) =>
-    `SELECT ${CLOCK_COLUMNS}, x.through_position, x.ingestion_ms FROM @ingest_clock c LEFT JOIN (
+    `SELECT ${CLOCK_COLUMNS}, x.through_position, x.ingestion_ms FROM ${CLOCK} LEFT JOIN (
        SELECT through_position, ingestion_ms FROM @commits WHERE ${column} <= $1::bigint ORDER BY ${column} DESC LIMIT 1
      ) x ON true`;
   const byPosition = (table: string, alias: string) =>
     `SELECT * FROM @${table} WHERE position > $1::bigint ORDER BY position LIMIT $2::bigint) ${alias} ON true
      ORDER BY ${alias}.position`;
   return {
-    clock: statement('read_clock', `SELECT ${CLOCK_COLUMNS}, 1 FROM @ingest_clock c`),
+    clock: statement('read_clock', `SELECT ${CLOCK_COLUMNS}, 1 FROM ${CLOCK}`),
     changes: statement('changes', changesText()),
     boundary: statement('boundary_by_position', boundary('through_position')),
     boundaryByTime: statement('boundary_by_time', boundary('ingestion_ms')),
     cursor: statement(
       'cursor',
-      `SELECT ${CLOCK_COLUMNS}, ${CURSOR_COLUMNS} FROM @ingest_clock c
+      `SELECT ${CLOCK_COLUMNS}, ${CURSOR_COLUMNS} FROM ${CLOCK}
        LEFT JOIN @source_cursors s ON s.source_id = $1::text`,
     ),
     cursors: statement(
       'cursors',
-      `SELECT ${CLOCK_COLUMNS}, ${CURSOR_COLUMNS} FROM @ingest_clock c LEFT JOIN @source_cursors s ON true`,
+      `SELECT ${CLOCK_COLUMNS}, ${CURSOR_COLUMNS} FROM ${CLOCK} LEFT JOIN @source_cursors s ON true`,
     ),
     quarantine: statement(
       'quarantine',
-      `SELECT ${CLOCK_COLUMNS}, ${QUARANTINE_COLUMNS} FROM @ingest_clock c LEFT JOIN (${byPosition('quarantine', 'q')}`,
+      `SELECT ${CLOCK_COLUMNS}, ${QUARANTINE_COLUMNS} FROM ${CLOCK} LEFT JOIN (${byPosition('quarantine', 'q')}`,
     ),
     conflicts: statement(
       'conflicts',
-      `SELECT ${CLOCK_COLUMNS}, ${CONFLICT_COLUMNS} FROM @ingest_clock c LEFT JOIN (${byPosition('conflicts', 'k')}`,
+      `SELECT ${CLOCK_COLUMNS}, ${CONFLICT_COLUMNS} FROM ${CLOCK} LEFT JOIN (${byPosition('conflicts', 'k')}`,
     ),
   };
 }

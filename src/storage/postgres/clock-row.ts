@@ -21,6 +21,9 @@ export interface ClockRow {
 export const CLOCK_COLUMNS =
   'c.last_ms, c.last_position, c.last_move_position, c.head_position, c.floor_ms, c.floor_position';
 
+/** Where they come from. The condition tells the planner that it is one row. */
+export const CLOCK = '(SELECT * FROM @ingest_clock WHERE only_row) c';
+
 /** Number of clock columns before a read's own. */
 export const CLOCK_WIDTH = 6;
 

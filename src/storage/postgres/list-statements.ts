@@ -1,4 +1,4 @@
-import { CLOCK_COLUMNS } from './clock-row.js';
+import { CLOCK, CLOCK_COLUMNS } from './clock-row.js';
 import type { Namespace } from './namespace.js';
 import { MESSAGE_COLUMNS, RESULT_COLUMNS } from './record-rows.js';
 import { type Statement, statementsOf } from './statement.js';
@@ -80,7 +80,7 @@ function pageText(kind: ListKind, shape: ListShape): string {
   const keys = shape.sources || shape.dests ? lanePageText(kind, shape) : timePageText(kind, shape);
   const same = kind.order.slice(1).map((column) => `${alias}.${column} = p.${column}`);
   return `SELECT ${CLOCK_COLUMNS}, ${columns}
-    FROM @ingest_clock c
+    FROM ${CLOCK}
     LEFT JOIN (
       (${keys}) p
       JOIN ${table} ${alias} ON ${same.join(' AND ')}
@@ -111,14 +111,14 @@ function lanePageText(kind: ListKind, shape: ListShape): string {
 function countText(kind: ListKind, shape: Omit<ListShape, 'after'>): string {
   const range = rangeText(kind, null);
   if (!shape.sources && !shape.dests)
-    return `SELECT ${CLOCK_COLUMNS}, (SELECT count(*) FROM ${kind.table} t WHERE ${range}) FROM @ingest_clock c`;
+    return `SELECT ${CLOCK_COLUMNS}, (SELECT count(*) FROM ${kind.table} t WHERE ${range}) FROM ${CLOCK}`;
   return `SELECT ${CLOCK_COLUMNS}, (
       SELECT coalesce(sum(k.n), 0) FROM @lanes l CROSS JOIN LATERAL (
         SELECT count(*) AS n FROM ${kind.table} t
         WHERE t.source_chain = l.source_chain AND t.dest_chain = l.dest_chain AND ${range}
       ) k
       WHERE ${lanesText(shape, 3)}
-    ) FROM @ingest_clock c`;
+    ) FROM ${CLOCK}`;
 }
 
 function lanesText(shape: Omit<ListShape, 'after'>, first: number): string {

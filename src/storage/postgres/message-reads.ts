@@ -5,7 +5,7 @@ import { resolveListQuery } from '../list-query.js';
 import { encodeCursor, messageOrderKey } from '../order.js';
 import type { StoredMessage, StoredVerifierResult } from '../records.js';
 import type { Page } from '../storage.js';
-import { asOf, CLOCK_COLUMNS, CLOCK_WIDTH, checkMessageId, checkTimes, decodeClock } from './clock-row.js';
+import { asOf, CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, checkMessageId, checkTimes, decodeClock } from './clock-row.js';
 import { fromSelector, toBytes, toNumber } from './columns.js';
 import { unpackBody } from './message-body.js';
 import type { Namespace } from './namespace.js';
@@ -85,7 +85,7 @@ function createStatements(namespace: Namespace) {
     results: statement(
       'get_results',
       `SELECT ${CLOCK_COLUMNS}, b.first_ms, ${RESULT_COLUMNS}
-       FROM @ingest_clock c
+       FROM ${CLOCK}
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @verifier_results r ON r.message_id = b.message_id
        ORDER BY r.verifier_source, r.verifier_dest`,
@@ -93,14 +93,14 @@ function createStatements(namespace: Namespace) {
     message: statement(
       'get_message',
       `SELECT ${CLOCK_COLUMNS}, b.first_ms, ${MESSAGE_COLUMNS}
-       FROM @ingest_clock c
+       FROM ${CLOCK}
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @messages m ON m.message_id = b.message_id`,
     ),
     unfinished: statement(
       'unfinished',
       `SELECT ${CLOCK_COLUMNS}, ${MESSAGE_COLUMNS}
-       FROM @ingest_clock c
+       FROM ${CLOCK}
        LEFT JOIN (
          (SELECT t.* FROM @messages t
           WHERE NOT t.orphaned AND t.status <> 1 AND (t.ingestion_ms, t.message_id) > ($1::bigint, $2::bytea)
@@ -112,7 +112,7 @@ function createStatements(namespace: Namespace) {
     aboveBlock: statement(
       'above_block',
       `SELECT ${CLOCK_COLUMNS}, ${MESSAGE_COLUMNS}
-       FROM @ingest_clock c
+       FROM ${CLOCK}
        LEFT JOIN (
          @messages m JOIN @message_bodies b ON b.message_id = m.message_id
        ) ON m.source_chain = $1::bigint AND m.block_number > $2::bigint AND NOT m.orphaned

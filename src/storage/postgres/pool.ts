@@ -53,7 +53,7 @@ const SILENCE_MARGIN_MS = 5_000;
  */
 const SESSION = [
   ...['enable_seqscan = off', 'enable_bitmapscan = off', 'jit = off', 'plan_cache_mode = force_generic_plan'],
-  'bytea_output = hex',
+  ...['max_parallel_workers_per_gather = 0', 'random_page_cost = 1.1', 'bytea_output = hex'],
 ]
   .map((setting) => `SET ${setting}`)
   .join('; ');

@@ -5,7 +5,7 @@ import { checkBatch } from '../check-batch.js';
 import type { MessageOrigin, QuarantineEntry, VerifierResult } from '../records.js';
 import { type MessageBody, type PackedBody, packBody } from './message-body.js';
 
-/** A body to store: as bytes, and as what readers see, which shares their memory. */
+/** A body to store: as the database takes it, and as readers see it. */
 export interface NewBody extends PackedBody {
   readonly content: MessageBody;
 }
@@ -59,7 +59,7 @@ export function prepareBatch(batch: WriteBatch): PreparedBatch {
   const results = (batch.verifierResults ?? []).map(prepareResult);
   const quarantine = (batch.quarantine ?? []).map((entry) => ({
     identity: identityOf(entry.sourceId, entry.key),
-    entry: { ...entry, raw: Buffer.from(entry.raw) },
+    entry: { ...entry, raw: new Uint8Array(entry.raw) },
   }));
   let sizeBytes = 0;
   for (const { body } of messages) sizeBytes += body.bytes.length;
@@ -82,12 +82,11 @@ export function identityOf(...texts: readonly string[]): Hex {
   return `0x${createHash('sha256').update(texts.join('\0')).digest('hex')}`;
 }
 
-/** The body of a record given by a caller. */
+/** The body of a record given by a caller. Nothing of it is the caller's: each byte string has memory of its own. */
 export function newBody(given: MessageBody): NewBody {
-  const packed = packBody(given);
-  const encodedMessage = packed.bytes.subarray(packed.bytes.length - given.encodedMessage.length);
   const { messageCCVAddresses, messageExecutorAddress } = given;
-  return { ...packed, content: { encodedMessage, messageCCVAddresses, messageExecutorAddress } };
+  const encodedMessage = new Uint8Array(given.encodedMessage);
+  return { ...packBody(given), content: { encodedMessage, messageCCVAddresses, messageExecutorAddress } };
 }
 
 function prepareResult(given: VerifierResult): PreparedResult {
@@ -100,7 +99,7 @@ function prepareResult(given: VerifierResult): PreparedResult {
       verifierSourceAddress: given.verifierSourceAddress,
       verifierDestAddress: given.verifierDestAddress,
       ...body.content,
-      ccvData: Buffer.from(given.ccvData),
+      ccvData: new Uint8Array(given.ccvData),
       attestationMs: given.attestationMs,
       verifierName: given.verifierName,
     },

@@ -2,7 +2,6 @@ import type {
   Conflict,
   MessageOrigin,
   MessageStatus,
-  SourceCursor,
   StoredConflict,
   StoredMessage,
   StoredQuarantineEntry,

@@ -1,0 +1,104 @@
+import { connect, createServer, type Socket } from 'node:net';
+import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
+
+/** The simple query that ends a transaction, as it crosses the wire: type, length, text, NUL. */
+const COMMIT = Buffer.concat([Buffer.from('Q'), Buffer.from([0, 0, 0, 11]), Buffer.from('COMMIT\0')]);
+
+/** What happens to a connection when COMMIT comes by. `before`: the server never gets it; `after`: the client never hears. */
+export type CommitCut = 'before' | 'after';
+
+/** A TCP proxy in front of a server that can lose connections at the worst moment. */
+export interface PostgresProxy {
+  /** The server, through the proxy. */
+  readonly tcp: PostgresConnection;
+  /** Loses the connection of each of the next commits in this way, one after the other. */
+  cutCommits(...cuts: readonly CommitCut[]): void;
+  /** Commits that were cut since the start. */
+  cuts(): number;
+  /** Loses all connections now. */
+  cutAll(): void;
+  /** Accepts no connections (and loses all) until `open`. */
+  shut(): Promise<void>;
+  open(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startPostgresProxy(server: PostgresConnection): Promise<PostgresProxy> {
+  const sockets = new Set<Socket>();
+  const planned: CommitCut[] = [];
+  let cuts = 0;
+  let listener = createServer(accept);
+  await listen(listener, 0);
+  const address = listener.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+
+  function accept(client: Socket): void {
+    const upstream = connect(server.port, server.host);
+    let deaf = false;
+    const lose = () => {
+      client.destroy();
+      upstream.destroy();
+    };
+    for (const socket of [client, upstream]) {
+      sockets.add(socket);
+      socket.on('error', lose);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        lose();
+      });
+    }
+    client.on('data', (chunk: Buffer) => {
+      const at = planned.length > 0 ? chunk.indexOf(COMMIT) : -1;
+      if (at < 0) {
+        upstream.write(chunk);
+        return;
+      }
+      cuts += 1;
+      const cut = planned.shift();
+      if (cut === 'before') {
+        // everything but COMMIT gets there; the server rolls back when the connection ends
+        upstream.write(chunk.subarray(0, at), lose);
+        return;
+      }
+      deaf = true;
+      upstream.write(chunk);
+    });
+    upstream.on('data', (chunk: Buffer) => {
+      if (!deaf) client.write(chunk);
+      // `Z` and `I`: the transaction has ended
+      else if (chunk.includes(Buffer.from('COMMIT\0')) && chunk.at(-1) === 0x49) lose();
+    });
+  }
+
+  return {
+    tcp: { ...server, host: '127.0.0.1', port },
+    cutCommits: (...wanted) => planned.push(...wanted),
+    cuts: () => cuts,
+    cutAll: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+    async shut() {
+      await stop();
+    },
+    async open() {
+      listener = createServer(accept);
+      await listen(listener, port);
+    },
+    async close() {
+      await stop();
+    },
+  };
+
+  async function stop(): Promise<void> {
+    const closed = new Promise<void>((resolve) => listener.close(() => resolve()));
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  }
+}
+
+function listen(listener: ReturnType<typeof createServer>, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    listener.once('error', reject);
+    listener.listen(port, '127.0.0.1', resolve);
+  });
+}
