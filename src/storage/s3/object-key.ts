@@ -61,7 +61,13 @@ export function checkByteRange(range: ByteRange): void {
     throw new InvalidArgumentError('not a byte range: 0 <= start < endExclusive', { details: { ...range } });
 }
 
+// from the surrogates on, UTF-16 and UTF-8 order characters differently
+const ORDERED_APART = /[\uD800-\uFFFF]/;
+
 /** Orders keys as S3 lists them: by the bytes of their UTF-8. */
 export function compareKeys(left: string, right: string): number {
-  return Buffer.compare(Buffer.from(left), Buffer.from(right));
+  if (left === right) return 0;
+  if (ORDERED_APART.test(left) || ORDERED_APART.test(right))
+    return Buffer.compare(Buffer.from(left), Buffer.from(right));
+  return left < right ? -1 : 1;
 }

@@ -155,11 +155,8 @@ export class S3Requests {
 
 function failureOf(scope: RequestScope, thrown: unknown): S3RequestFailure {
   if (scope.endedBy === undefined) return classifyS3Failure(thrown);
-  return new S3RequestFailure(
-    scope.endedBy === 'deadline' ? 'timeout' : 'aborted',
-    { elapsedMs: Math.round(scope.elapsedMs) },
-    thrown,
-  );
+  const kind = scope.endedBy === 'deadline' ? 'timeout' : 'aborted';
+  return new S3RequestFailure(kind, { elapsedMs: Math.round(scope.elapsedMs) });
 }
 
 function resultOf(kind: S3FailureKind): RequestResult {

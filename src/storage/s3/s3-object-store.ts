@@ -162,7 +162,7 @@ class BucketObjectStore implements S3ObjectStore {
   async head(key: string): Promise<ObjectHead> {
     checkObjectKey(key);
     const { ContentLength, LastModified } = await this.#headObject(key);
-    return { sizeBytes: ContentLength ?? 0, modifiedMs: LastModified?.getTime() ?? 0 };
+    return { sizeBytes: ContentLength ?? 0, modifiedMs: LastModified ? wholeSeconds(LastModified) : 0 };
   }
 
   async #headObject(key: string): Promise<HeadObjectCommandOutput> {
@@ -192,7 +192,7 @@ class BucketObjectStore implements S3ObjectStore {
         const { Key, Size, LastModified } = entry;
         if (!Key?.startsWith(this.#prefix) || Size === undefined || !LastModified)
           throw wrongAnswer('a strange listing');
-        return { key: Key.slice(this.#prefix.length), sizeBytes: Size, modifiedMs: LastModified.getTime() };
+        return { key: Key.slice(this.#prefix.length), sizeBytes: Size, modifiedMs: wholeSeconds(LastModified) };
       });
       const last = found.at(-1)?.key;
       if (answer.IsTruncated && last === undefined) throw wrongAnswer('a truncated listing of nothing');
@@ -282,6 +282,11 @@ class BucketObjectStore implements S3ObjectStore {
   #at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.#bucket, Key: this.#prefix + key };
   }
+}
+
+/** HTTP dates end there, the dates of a listing do not: cut, both say the same. */
+function wholeSeconds(date: Date): number {
+  return Math.floor(date.getTime() / 1000) * 1000;
 }
 
 function isKind(failure: unknown, kind: S3RequestFailure['kind']): boolean {
