@@ -1,0 +1,154 @@
+/**
+ * The library: the storages, the Sink that makes them one, read conditions, the protocol's codecs, and their types.
+ *
+ * ```ts
+ * const sink = createSink({
+ *   backends: [
+ *     { storage: createMemoryStorage({ name: 'hot', ttlMs: 86_400_000 }), condition: recentRead(86_400_000) },
+ *     { storage: createPostgresStorage({ name: 'warm', connection: { connectionString } }) },
+ *   ],
+ * });
+ * ```
+ *
+ * @packageDocumentation
+ */
+
+export type { Backoff } from './core/backoff.js';
+export { type Clock, systemClock } from './core/clock.js';
+export { type Common, createCommon } from './core/common.js';
+export {
+  AbortedError,
+  ClosedError,
+  IndexerError,
+  type IndexerErrorOptions,
+  InvalidArgumentError,
+} from './core/errors.js';
+export { bytesToHex, type Hex, hexToBytes, isHex } from './core/hex.js';
+export { createLogger, type Logger, type LoggerOptions, silentLogger } from './core/logger.js';
+export { Registry } from './core/metrics.js';
+export { type Random, seededRandom, systemRandom } from './core/random.js';
+
+export { CCVAndExecutorHashError, computeCCVAndExecutorHash } from './protocol/ccv-and-executor-hash.js';
+export { DISCOVERY_ONLY_TAG, isDiscoveryOnly } from './protocol/discovery-only.js';
+export { JsonSyntaxError, parseExactJson, stringifyExactJson } from './protocol/exact-json.js';
+export { type ChainHeads, type Finality, isFinalityReached, parseFinality } from './protocol/finality.js';
+export { computeMessageId, keccak256 } from './protocol/keccak.js';
+export type { Lane, Message, TokenTransfer } from './protocol/message.js';
+export {
+  decodeMessage,
+  encodeMessage,
+  MESSAGE_BASE_BYTES,
+  MessageDecodeError,
+  MessageEncodeError,
+  type MessageFault,
+} from './protocol/message-codec.js';
+export { MessageJsonError, messageFromJson, messageJson } from './protocol/message-json.js';
+export { type SplitReceipts, splitReceipts, TooFewReceiptsError } from './protocol/receipts.js';
+export {
+  CCTP_TAG,
+  COMMITTEE_TAG,
+  type CommitteeConfig,
+  type CommitteeProof,
+  CommitteeProofError,
+  type CommitteeSignature,
+  committeeDigest,
+  LOMBARD_TAG,
+  parseCommitteeProof,
+  recoverCommitteeSigners,
+  signCommitteeProof,
+  verifyCommitteeProof,
+} from './protocol/signatures.js';
+export {
+  decodeTokenTransfer,
+  encodeTokenTransfer,
+  TOKEN_TRANSFER_BASE_BYTES,
+} from './protocol/token-transfer-codec.js';
+export type { Tier } from './sink/backend.js';
+export { type BackendFailure, FollowerAheadError, SinkWriteError } from './sink/errors.js';
+export type { ExplainedSlice, Explanation, PlainCoverage } from './sink/explain.js';
+export type { FollowerState } from './sink/follower.js';
+export { createSimpleSink, createSink, type Sink } from './sink/sink.js';
+export type { PartialFailure, SinkBackend, SinkOptions } from './sink/sink-options.js';
+export type { BackendStatus } from './sink/sink-status.js';
+
+export type {
+  Change,
+  ChangeSet,
+  CursorMove,
+  Orphaning,
+  StatusChange,
+  WriteBatch,
+  WriteOutcome,
+} from './storage/batch.js';
+export { type Coverage, covers } from './storage/coverage.js';
+export {
+  CCVDataNotFoundError,
+  ConflictingCCVDataError,
+  CoverageGapError,
+  CursorConflictError,
+  DuplicateCCVDataError,
+  type Gap,
+  MessageNotFoundError,
+  PositionGapError,
+  StorageFailureError,
+  StorageUnavailableError,
+} from './storage/errors.js';
+export { FollowerWriteError, PrimaryFollowError } from './storage/memory/errors.js';
+export {
+  createMemoryStorage,
+  type MemoryStorage,
+  type MemoryStorageOptions,
+} from './storage/memory/memory-storage.js';
+export {
+  type AppliedMigration,
+  MigrationError,
+  type MigrationOptions,
+  type MigrationStatus,
+  migrate,
+  migrationStatus,
+  type PendingMigration,
+} from './storage/postgres/migrations.js';
+export { DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './storage/postgres/pool.js';
+export {
+  createPostgresStorage,
+  type PostgresStorage,
+  type PostgresStorageOptions,
+} from './storage/postgres/postgres-storage.js';
+export {
+  alwaysRead,
+  type Interval,
+  neverRead,
+  olderRead,
+  type ReadCondition,
+  recentRead,
+  timeRangeRead,
+} from './storage/read-conditions.js';
+export type {
+  Conflict,
+  MessageOrigin,
+  MessageStatus,
+  NewMessage,
+  QuarantineEntry,
+  SourceCursor,
+  Stamp,
+  StoredConflict,
+  StoredMessage,
+  StoredQuarantineEntry,
+  StoredSourceCursor,
+  StoredVerifierResult,
+  VerifierResult,
+} from './storage/records.js';
+export {
+  type AdvanceEvent,
+  type AdvanceListener,
+  type AsOf,
+  type Boundary,
+  type Count,
+  type CountQuery,
+  type Health,
+  isWindowed,
+  type ListQuery,
+  type Page,
+  type Storage,
+  type WindowedStorage,
+} from './storage/storage.js';
