@@ -48,12 +48,13 @@ export const DEFAULT_POOL_SETTINGS: PoolSettings = {
 const SILENCE_MARGIN_MS = 5_000;
 
 /**
- * Every query is written for one index: a plan must not depend on statistics that a bulk load has outrun, nor be made again
- * for each call. Rows are decoded from the default text format.
+ * Every query is written for one plan: it reads an index in order, or looks rows up by key one by one. It must not depend on
+ * statistics that a bulk load has outrun, nor be made again for each call. Rows are decoded from the default text format.
  */
 const SESSION = [
-  ...['enable_seqscan = off', 'enable_bitmapscan = off', 'jit = off', 'plan_cache_mode = force_generic_plan'],
-  ...['max_parallel_workers_per_gather = 0', 'random_page_cost = 1.1', 'bytea_output = hex'],
+  ...['enable_seqscan = off', 'enable_bitmapscan = off', 'enable_hashjoin = off', 'enable_mergejoin = off'],
+  ...['max_parallel_workers_per_gather = 0', 'random_page_cost = 1.1', 'jit = off'],
+  ...['plan_cache_mode = force_generic_plan', 'bytea_output = hex'],
 ]
   .map((setting) => `SET ${setting}`)
   .join('; ');
