@@ -68,7 +68,7 @@ export function candidateOf(backend: Backend, moment: Moment): Candidate {
       closedMs: moment.floor.closedMs,
       limit: null,
     };
-  const limit = limitOf(backend, follower, coverage, moment);
+  const limit = limitOf(backend, follower, coverage, moment.floor.position, moment.nowMs, moment.maxStalenessMs);
   const closedMs = Number.isFinite(coverage.throughMs) ? coverage.throughMs : follower.progress.closedMs;
   const throughMs = limit === null ? coverage.throughMs : Math.min(coverage.throughMs, closedMs);
   const isOut = limit === 'starting' || coverage.throughPosition < moment.minPosition;
@@ -84,12 +84,12 @@ export function candidateOf(backend: Backend, moment: Moment): Candidate {
 
 /**
  * Whether a follower may be asked for everything known about one id; whether it is complete for that id is then its
- * own answer. The leader always may.
+ * own answer. The leader always may. On the path of every lookup: it allocates nothing.
  */
-export function mayLookUp(backend: Backend, moment: Omit<Moment, 'minPosition'>): boolean {
+export function mayLookUp(backend: Backend, floorPosition: bigint, nowMs: number, maxStalenessMs: number): boolean {
   const { follower } = backend;
   if (follower === null) return true;
-  return follower.progress.isPlaced && limitOf(backend, follower, backend.storage.coverage(), moment) === null;
+  return limitOf(backend, follower, backend.storage.coverage(), floorPosition, nowMs, maxStalenessMs) === null;
 }
 
 /** Whether the backend's condition lets lookups by id through. */
@@ -101,15 +101,17 @@ function limitOf(
   backend: Backend,
   follower: Follower,
   coverage: Coverage,
-  moment: Omit<Moment, 'minPosition'>,
+  floorPosition: bigint,
+  nowMs: number,
+  maxStalenessMs: number,
 ): Limit | null {
   if (!follower.progress.isPlaced) return 'starting';
   // an answer from before what a reader has already seen would take something back
-  if (coverage.throughPosition < moment.floor.position) return 'behind';
+  if (coverage.throughPosition < floorPosition) return 'behind';
   const speaksForNow = coverage.throughMs === Number.POSITIVE_INFINITY;
   // memory minds its own staleness; a database does not know that it is only following
   if (!backend.storage.durable) return speaksForNow ? null : 'stale';
-  if (speaksForNow && moment.nowMs - follower.progress.confirmedMs > moment.maxStalenessMs) return 'stale';
+  if (speaksForNow && nowMs - follower.progress.confirmedMs > maxStalenessMs) return 'stale';
   return null;
 }
 

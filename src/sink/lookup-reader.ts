@@ -39,65 +39,59 @@ export class LookupReader {
     this.#catchUpWaitMs = parts.catchUpWaitMs;
   }
 
-  async ccvData(messageId: Hex): Promise<readonly StoredVerifierResult[]> {
-    const results = await this.#lookUp(messageId, getCCVData);
-    for (const { position } of results) this.#floor.reached(position);
-    return results;
+  ccvData(messageId: Hex): Promise<readonly StoredVerifierResult[]> {
+    return this.#first(messageId, RESULTS);
   }
 
-  async message(messageId: Hex): Promise<StoredMessage> {
-    const message = await this.#lookUp(messageId, getMessage);
-    this.#floor.reached(message.position);
-    return message;
+  message(messageId: Hex): Promise<StoredMessage> {
+    return this.#first(messageId, MESSAGE);
   }
 
-  async #lookUp<T>(messageId: Hex, ask: (storage: Storage, messageId: Hex) => Promise<T>): Promise<T> {
-    let failure: unknown;
-    for (const backend of this.#backends) {
-      if (!this.#mayAsk(backend)) continue;
-      try {
-        const found = await ask(backend.storage, messageId);
-        this.#metrics.lookup(backend.tier);
-        return found;
-      } catch (thrown) {
-        if (isAnswer(thrown)) {
-          this.#metrics.lookup(backend.tier);
-          throw thrown;
-        }
-        failure = this.#passOver(backend, thrown, failure);
-      }
+  /** The first backend's answer, when it has one: everything else is the slow path. */
+  async #first<T>(messageId: Hex, lookup: Lookup<T>): Promise<T> {
+    const [first] = this.#backends;
+    if (first === undefined || !this.#mayAsk(first)) return await this.#fromAny(messageId, lookup, 0, undefined);
+    this.#metrics.lookup(first.tier);
+    try {
+      const found = await lookup.ask(first.storage, messageId);
+      lookup.note(this.#floor, found);
+      return found;
+    } catch (thrown) {
+      if (isAnswer(thrown)) throw thrown;
+      return await this.#fromAny(messageId, lookup, 1, this.#passOver(first, thrown, undefined));
     }
+  }
+
+  /** From the backends from index `from` on, and once more from all when some of those that were late have caught up. */
+  async #fromAny<T>(messageId: Hex, lookup: Lookup<T>, from: number, before: unknown): Promise<T> {
     checkId(messageId, 'messageId');
-    if (await this.#catchUp()) return await this.#lookUpOnce(messageId, ask, failure);
-    throw this.#gap(messageId, failure);
-  }
-
-  /** Again, after those that were late have caught up. */
-  async #lookUpOnce<T>(
-    messageId: Hex,
-    ask: (storage: Storage, messageId: Hex) => Promise<T>,
-    before: unknown,
-  ): Promise<T> {
     let failure = before;
-    for (const backend of this.#backends) {
-      if (!this.#mayAsk(backend)) continue;
-      try {
-        return await ask(backend.storage, messageId);
-      } catch (thrown) {
-        if (isAnswer(thrown)) throw thrown;
-        failure = this.#passOver(backend, thrown, failure);
+    const inOrder = this.#backends.slice(from);
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      for (const backend of attempt === 0 ? inOrder : this.#backends) {
+        if (!this.#mayAsk(backend)) continue;
+        try {
+          this.#metrics.lookup(backend.tier);
+          const found = await lookup.ask(backend.storage, messageId);
+          lookup.note(this.#floor, found);
+          return found;
+        } catch (thrown) {
+          if (isAnswer(thrown)) throw thrown;
+          failure = this.#passOver(backend, thrown, failure);
+        }
       }
+      if (attempt > 0 || !(await this.#catchUp())) break;
     }
-    throw this.#gap(messageId, failure);
+    this.#metrics.lookup('gap');
+    throw new CoverageGapError(
+      { kind: 'messageId', messageId },
+      'sink',
+      failure === undefined ? {} : { cause: failure },
+    );
   }
 
   #mayAsk(backend: Backend): boolean {
-    if (backend.follower === null) return true;
-    return mayLookUp(backend, {
-      nowMs: this.#common.clock.nowMs(),
-      floor: this.#floor,
-      maxStalenessMs: this.#maxStalenessMs,
-    });
+    return mayLookUp(backend, this.#floor.position, this.#common.clock.nowMs(), this.#maxStalenessMs);
   }
 
   /** The cause to name in the end: that a cache lacks an id explains less than that the database failed. */
@@ -117,20 +111,25 @@ export class LookupReader {
     const anyone = Promise.any(late.map((follower) => follower.confirm()));
     return await succeedsWithin(this.#common.clock, this.#catchUpWaitMs, anyone);
   }
-
-  #gap(messageId: Hex, cause: unknown): CoverageGapError {
-    this.#metrics.lookup('gap');
-    return new CoverageGapError({ kind: 'messageId', messageId }, 'sink', cause === undefined ? {} : { cause });
-  }
 }
 
-function getCCVData(storage: Storage, messageId: Hex): Promise<readonly StoredVerifierResult[]> {
-  return storage.getCCVData(messageId);
+interface Lookup<T> {
+  ask(storage: Storage, messageId: Hex): Promise<T>;
+  /** What was shown must not be taken back. */
+  note(floor: ReadFloor, found: T): void;
 }
 
-function getMessage(storage: Storage, messageId: Hex): Promise<StoredMessage> {
-  return storage.getMessage(messageId);
-}
+const RESULTS: Lookup<readonly StoredVerifierResult[]> = {
+  ask: (storage, messageId) => storage.getCCVData(messageId),
+  note(floor, results) {
+    for (const { position } of results) floor.reached(position);
+  },
+};
+
+const MESSAGE: Lookup<StoredMessage> = {
+  ask: (storage, messageId) => storage.getMessage(messageId),
+  note: (floor, { position }) => floor.reached(position),
+};
 
 /** Not found is an answer of a backend that is complete for the id. */
 function isAnswer(thrown: unknown): boolean {

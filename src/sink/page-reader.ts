@@ -31,7 +31,7 @@ export async function readPage<T extends { readonly position: bigint }>(
   const parts: Part[] = [];
   let items: readonly T[] = [];
   let offset = query.offset;
-  let hasMore = false;
+  let nextCursor: string | null = null;
   const isFull = () => items.length >= query.limit;
 
   await walk(async (slice) => {
@@ -40,17 +40,17 @@ export async function readPage<T extends { readonly position: bigint }>(
     for (const asOf of read.asOfs) parts.push(partOf(slice, asOf, read.items.length > 0 || read.skipped > 0));
     offset -= read.skipped;
     // beyond a full page only whether anything is left
-    if (isFull()) hasMore = read.items.length > 0;
+    const last = items.at(-1);
+    if (isFull()) nextCursor = last !== undefined && read.items.length > 0 ? encodeCursor(kind.keyOf(last)) : null;
     else {
       items = items.length === 0 ? read.items : items.concat(read.items);
-      hasMore = isFull() && read.hasMore;
+      nextCursor = read.nextCursor;
     }
-    return !hasMore;
+    return nextCursor === null;
   });
   const kept = parts.length > 1 ? withoutSuperseded(items, kind.identityOf) : items;
-  const last = items.at(-1);
   return {
-    value: { items: kept, nextCursor: hasMore && last !== undefined ? encodeCursor(kind.keyOf(last)) : null },
+    value: { items: kept, nextCursor },
     parts,
     hadSuperseded: kept.length < items.length,
   };
@@ -73,7 +73,8 @@ interface SliceRead<T> {
   readonly items: readonly T[];
   /** Records of the slice that the offset passed over. */
   readonly skipped: number;
-  readonly hasMore: boolean;
+  /** Not null only when as much as was wanted was read and the slice has more. */
+  readonly nextCursor: string | null;
   readonly asOfs: readonly AsOf[];
 }
 
@@ -99,9 +100,9 @@ async function readSlice<T>(
     offset = 0;
   } while (cursor !== null && items.length < want.limit);
   if (items.length > 0 || want.offset === 0)
-    return { items, skipped: items.length > 0 ? want.offset : 0, hasMore: cursor !== null, asOfs };
+    return { items, skipped: items.length > 0 ? want.offset : 0, nextCursor: cursor, asOfs };
   const { count, asOf } = await kind.count(storage, range);
-  return { items, skipped: Math.min(count, want.offset), hasMore: false, asOfs: [...asOfs, asOf] };
+  return { items, skipped: Math.min(count, want.offset), nextCursor: null, asOfs: [...asOfs, asOf] };
 }
 
 function rangeOf(slice: Slice, range: ResolvedRange): CountQuery & ListQuery {

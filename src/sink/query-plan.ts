@@ -21,6 +21,8 @@ export function planSlices<C extends { readonly usable: Interval | null }>(
   candidates: readonly C[],
 ): readonly PlannedSlice<C>[] {
   if (startMs > endMs) return [];
+  const whole = coversAlone(startMs, endMs, candidates);
+  if (whole !== null) return [{ startMs, endMs, candidate: whole }];
   const starts = cuts(startMs, endMs, candidates);
   const slices: PlannedSlice<C>[] = [];
   starts.forEach((sliceStartMs, index) => {
@@ -33,6 +35,20 @@ export function planSlices<C extends { readonly usable: Interval | null }>(
     else slices.push({ startMs: sliceStartMs, endMs: sliceEndMs, candidate });
   });
   return slices;
+}
+
+/** The candidate that answers the whole range, no other before it having any part of it: the usual case, without cuts. */
+function coversAlone<C extends { readonly usable: Interval | null }>(
+  startMs: number,
+  endMs: number,
+  candidates: readonly C[],
+): C | null {
+  for (const candidate of candidates) {
+    const { usable } = candidate;
+    if (usable === null || usable.toMs < startMs || usable.fromMs > endMs) continue;
+    return includes(usable, startMs, endMs) ? candidate : null;
+  }
+  return null;
 }
 
 /** Where slices begin: the start of the range, and every time in it at which a candidate begins or has just ended. */

@@ -8,6 +8,7 @@ export type PlanShape = Tier | 'mixed' | 'empty' | 'gap';
 /** What a Sink counts; backends count their own operations. */
 export interface SinkMetrics {
   query(shape: PlanShape): void;
+  /** A tier was asked for an id. */
   lookup(shape: Tier | 'gap'): void;
   replanned(): void;
   partialFailure(backend: string): void;
@@ -22,7 +23,7 @@ export function createSinkMetrics(registry: Registry): SinkMetrics {
   });
   const lookups = counter(registry, {
     name: 'indexer_sink_lookups_total',
-    help: 'Lookups by message id, by the tier that answered.',
+    help: 'Lookups by message id, by the tiers that were asked; gap: none of them had an answer.',
     labelNames: ['shape'],
   });
   const replans = counter(registry, {

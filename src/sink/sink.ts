@@ -95,9 +95,8 @@ class CompositeSink implements Sink {
     for (const follower of this.#followers) follower.start();
   }
 
-  async getCCVData(messageId: Hex) {
-    this.#checkOpen();
-    return await this.#lookups.ccvData(messageId);
+  getCCVData(messageId: Hex) {
+    return this.#closing ? Promise.reject(new ClosedError('sink')) : this.#lookups.ccvData(messageId);
   }
   async queryCCVData(query: ListQuery) {
     this.#checkOpen();
@@ -107,9 +106,8 @@ class CompositeSink implements Sink {
     this.#checkOpen();
     return await this.#ranges.count(verifierResults, query);
   }
-  async getMessage(messageId: Hex) {
-    this.#checkOpen();
-    return await this.#lookups.message(messageId);
+  getMessage(messageId: Hex) {
+    return this.#closing ? Promise.reject(new ClosedError('sink')) : this.#lookups.message(messageId);
   }
   async queryMessages(query: ListQuery) {
     this.#checkOpen();

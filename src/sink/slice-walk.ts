@@ -16,6 +16,8 @@ interface Pending {
   readonly passedOver: ReadonlySet<Candidate>;
 }
 
+const NOBODY: ReadonlySet<Candidate> = new Set();
+
 /**
  * Visits the slices of a range in order of time until `visit` returns false. A backend that fails for its slice is
  * passed over: the slice is planned anew over the others. One that lacks part of the slice after all stays in use for
@@ -30,7 +32,7 @@ export async function walkSlices(
 ): Promise<void> {
   const failed = new Set<Candidate>();
   let lastFailure: Error | undefined;
-  const pending: Pending[] = slices.map((slice) => ({ slice, passedOver: new Set() }));
+  const pending: Pending[] = slices.map((slice) => ({ slice, passedOver: NOBODY }));
   for (let next = pending.shift(); next; next = pending.shift()) {
     const { slice, passedOver } = next;
     const { candidate } = slice;
