@@ -153,6 +153,12 @@ describe('an S3 store behind a network that fails', () => {
       expect(failure).toMatchObject({ details: { kind: 'wrong_answer', attempts: 2 } });
     });
 
+    it('frees the connection of an answer that it does not take', async () => {
+      const store = open({ maxConnections: 1, maxAttempts: 2 });
+      proxy.next({ kind: 'change', headers: { 'content-range': 'bytes 0-3/10' } });
+      expect(text(await store.get('object', range))).toBe('2345');
+    });
+
     it('tells the end of the object from a wrong answer', async () => {
       await expect(open().get('object', { start: 2, endExclusive: 11 })).rejects.toBeInstanceOf(ObjectRangeError);
       expect(proxy.seen).toHaveLength(1);
@@ -202,13 +208,19 @@ describe('an S3 store behind a network that fails', () => {
     });
 
     it('waits for the first when the second fails', async () => {
-      const store = open({ hedgeAfterMs: 20, maxAttempts: 1 });
+      const store = open({ hedgeAfterMs: 20, maxAttempts: 1, requestTimeoutMs: 300 });
       proxy.next({ kind: 'hang' }, answer(500, 'InternalError'));
-      // the first meets its deadline; the failure that is told is the one that came first
-      expect(
-        await failureOf(open({ hedgeAfterMs: 20, maxAttempts: 1, requestTimeoutMs: 300 }).get('object')),
-      ).toMatchObject({ details: { kind: 'server_error' } });
+      // told is what failed first, once the first request has met its deadline too
+      expect(await failureOf(store.get('object'))).toMatchObject({ details: { kind: 'server_error' } });
+      await vi.waitFor(() => expect(proxy.seen[0]!.abandoned).toBe(true));
       expect(text(await store.get('object'))).toBe('0123456789');
+    });
+
+    it('sends nothing more while all connections are in use', async () => {
+      const store = open({ hedgeAfterMs: 10, requestTimeoutMs: 200, maxAttempts: 1, maxConnections: 1 });
+      proxy.next({ kind: 'hang' });
+      expect(await failureOf(store.get('object'))).toMatchObject({ details: { kind: 'timeout' } });
+      expect(proxy.seen).toHaveLength(1);
     });
 
     it('never sends a write beside another', async () => {
