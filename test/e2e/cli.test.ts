@@ -1,0 +1,187 @@
+import { createServer } from 'node:net';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { endAllCli, runCli } from '../support/e2e-cli.js';
+import { e2eDirectory, hotAndWarm, writeConfig } from '../support/e2e-service.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+
+const directory = e2eDirectory();
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: false });
+});
+afterEach(endAllCli);
+afterAll(async () => {
+  directory.remove();
+  await database.drop();
+});
+
+function config(namespace: string, change: (table: ReturnType<typeof hotAndWarm>) => void = () => undefined): string {
+  const table = hotAndWarm({ namespace, uri: database.uri });
+  change(table);
+  return writeConfig(directory.path, `${namespace}.toml`, table);
+}
+
+const COMMANDS = [
+  [],
+  ['dev'],
+  ['start'],
+  ['worker'],
+  ['api'],
+  ['migrate'],
+  ['migrate', 'up'],
+  ['migrate', 'status'],
+  ['config'],
+  ['config', 'check'],
+];
+
+describe('--help', () => {
+  it.each(COMMANDS.map((path) => [path.join(' ') || '(no command)', path] as const))(
+    'of %s says what it does and shows an example to copy',
+    async (_name, path) => {
+      const { code, stdout, stderr } = await runCli([...path, '--help']);
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+      expect(stdout).toContain(`Usage: ${['ccv-indexer', ...path].join(' ')}`);
+      expect(stdout).toMatch(/^ {2}\$ ccv-indexer /m);
+    },
+  );
+});
+
+describe('a command that was mistyped', () => {
+  it.each([
+    ['an unknown option', ['start', '--prot', '1'], "unknown option '--prot'"],
+    ['an unknown option of a subcommand', ['migrate', 'up', '--yes'], "unknown option '--yes'"],
+    ['an unknown command', ['strat'], "unknown command 'strat'"],
+    ['a rate that is no number', ['dev', '--rate', 'fast'], 'Write a number above 0'],
+    ['a duration without a unit that exists', ['dev', '--for', '3 weeks'], 'Write a duration such as 30s'],
+    ['a port out of range', ['dev', '--port', '70000'], 'Write a port'],
+  ])('%s ends with code 1 and says so on stderr', async (_name, args, message) => {
+    const { code, stdout, stderr } = await runCli(args);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).toContain('--help');
+  });
+});
+
+describe('config check', () => {
+  it('ends with code 0 for the example with its secrets, and without printing them', async () => {
+    const files = ['-c', 'config/example.toml', '-s', 'config/secrets.example.toml'];
+    const { code, stdout, stderr } = await runCli(['config', 'check', ...files]);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('config/example.toml is usable');
+    expect(stdout).not.toContain('change-me');
+  });
+
+  it('ends with code 1 without them, and takes them from the environment as well', async () => {
+    const without = await runCli(['config', 'check', '-c', 'config/example.toml']);
+    expect(without.code).toBe(1);
+    expect(without.stderr).toContain('Postgres.URI');
+    const secret = { CCV_INDEXER__Storage__Sink__Storages__warm__Postgres__URI: 'postgresql://localhost/ccv' };
+    expect((await runCli(['config', 'check', '-c', 'config/example.toml'], secret)).code).toBe(0);
+  });
+
+  it('ends with code 1 and names every problem at once, with its path', async () => {
+    const file = config('broken', (table) => {
+      table['Namespace'] = 'Not-A-Schema';
+      table['Schedular'] = {};
+      table['Chain'] = [{ Name: 'a', Selector: '18446744073709551616', RpcUrls: ['ftp://node'], OnRamp: '0x12' }];
+    });
+    const { code, stdout, stderr } = await runCli(['config', 'check', '-c', file]);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    for (const path of ['Namespace', 'Schedular', 'Chain[0].Selector', 'Chain[0].RpcUrls[0]', 'Chain[0].OnRamp'])
+      expect(stderr).toContain(`  ${path}: `);
+    expect(stderr).toContain('did you mean Scheduler?');
+  });
+
+  it('ends with code 1 for a file that is not there and says where to start from', async () => {
+    const { code, stderr } = await runCli(['config', 'check', '-c', 'nowhere.toml']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('there is no such file; see config/example.toml');
+  });
+});
+
+describe('migrate', () => {
+  it('shows what is pending, applies it, and finds nothing to do the second time', async () => {
+    const file = config('round_trip');
+    const status = () => runCli(['migrate', 'status', '-c', file]);
+    const json = async () => {
+      const { stdout } = await runCli(['migrate', 'status', '-c', file, '--json']);
+      return JSON.parse(stdout) as { namespace: string; applied: unknown[]; pending: unknown[]; unknown: unknown[] }[];
+    };
+
+    const before = await status();
+    expect(before.code).toBe(1);
+    expect(before.stdout).toMatch(/schema round_trip\)\n {2}pending 0001 /);
+    expect(await json()).toMatchObject([{ backend: 'warm', namespace: 'round_trip', applied: [], unknown: [] }]);
+
+    const up = await runCli(['migrate', 'up', '-c', file]);
+    expect({ code: up.code, stderr: up.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(up.stdout).toMatch(/^warm: applied 1 /);
+    expect(await runCli(['migrate', 'up', '-c', file])).toEqual({ code: 0, stdout: 'warm: up to date\n', stderr: '' });
+
+    const after = await status();
+    expect(after.code).toBe(0);
+    expect(after.stdout).toMatch(/applied 0001 /);
+    expect(after.stdout).not.toContain('pending');
+    expect(await json()).toMatchObject([{ pending: [], unknown: [] }]);
+  });
+
+  it('two at once both succeed', async () => {
+    const file = config('at_once');
+    const both = await Promise.all([runCli(['migrate', 'up', '-c', file]), runCli(['migrate', 'up', '-c', file])]);
+    expect(both.map(({ code }) => code)).toEqual([0, 0]);
+    expect(both.filter(({ stdout }) => stdout === 'warm: up to date\n')).toHaveLength(1);
+  });
+
+  it('a schema of a newer version is left alone, by start as well', async () => {
+    const file = config('newer');
+    await runCli(['migrate', 'up', '-c', file]);
+    await database.sql(`INSERT INTO newer.migrations (id, name, hash) VALUES (9999, 'from_the_future', 'x')`);
+    const status = await runCli(['migrate', 'status', '-c', file]);
+    expect(status.code).toBe(1);
+    expect(status.stdout).toContain('9999 from_the_future');
+    for (const args of [['migrate', 'up'], ['start'], ['start', '--migrate']]) {
+      const { code, stderr } = await runCli([...args, '-c', file]);
+      expect(code).toBe(1);
+      expect(stderr).toContain('newer version');
+    }
+  });
+});
+
+describe('start', () => {
+  it.each(['start', 'worker', 'api'])(
+    '%s against a database without the schema ends and says what to run',
+    async (role) => {
+      const { code, stderr } = await runCli([role, '-c', config('unmigrated')]);
+      expect(code).toBe(1);
+      expect(stderr).toContain("run 'ccv-indexer migrate up'");
+      const { rows } = await database.sql(`SELECT 1 FROM pg_namespace WHERE nspname = 'unmigrated'`);
+      expect(rows).toEqual([]);
+    },
+  );
+
+  it('a database that is away ends it with code 1, without the password', async () => {
+    const file = writeConfig(
+      directory.path,
+      'away.toml',
+      hotAndWarm({ namespace: 'away', uri: 'postgresql://ccv:hunter2@127.0.0.1:1/ccv' }),
+    );
+    const { code, stdout, stderr } = await runCli(['start', '-c', file]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('ECONNREFUSED');
+    expect(`${stdout}${stderr}`).not.toContain('hunter2');
+  });
+
+  it('a port that is taken ends it with code 1, named', async () => {
+    const taken = createServer();
+    await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+    const { port } = taken.address() as { port: number };
+    const file = config('taken', (table) => {
+      table['API'] = { ListenAddress: '127.0.0.1', ListenPort: port };
+    });
+    const { code, stderr } = await runCli(['start', '--migrate', '-c', file]);
+    await new Promise<void>((resolve) => taken.close(() => resolve()));
+    expect(code).toBe(1);
+    expect(stderr).toContain(String(port));
+  });
+});
