@@ -100,7 +100,7 @@ export const configSchema = z.strictObject({
   Namespace: z
     .string({ error: 'write the namespace as text' })
     .regex(/^[a-z][a-z0-9_]{0,47}$/, { error: 'write up to 48 of a-z, 0-9 and _, a letter first' })
-    .default('ccv_indexer'),
+    .default('ccv'),
   Chain: z.array(chain).default([]),
   Discoveries: z.array(discovery).default([]),
   Verifier: z.array(verifier).default([]),
