@@ -1,5 +1,6 @@
 import type { Common } from '../core/common.js';
 import { AbortedError } from '../core/errors.js';
+import { createRateLimiter, type RateLimiter } from '../core/rate-limiter.js';
 import { createHttpTransport } from './http-transport.js';
 import {
   type JsonRpcAnswer,
@@ -7,7 +8,6 @@ import {
   type JsonRpcTransport,
   MalformedAnswerError,
 } from './json-rpc-transport.js';
-import { createRateLimit, type RateLimit } from './rate-limit.js';
 import { classifyFailure, spansBlocks } from './rpc-error-codes.js';
 import {
   RpcError,
@@ -48,7 +48,7 @@ export class RpcEndpoint {
   readonly origin: RpcOrigin;
   readonly #options: RpcEndpointOptions;
   readonly #transport: JsonRpcTransport;
-  readonly #rateLimit: RateLimit;
+  readonly #rateLimit: RateLimiter;
   readonly #labels: { readonly chain: string; readonly url: string };
   #coolUntilMs = Number.NEGATIVE_INFINITY;
   #takesBatches = true;
@@ -64,7 +64,7 @@ export class RpcEndpoint {
     this.index = index;
     this.origin = { chain: chainName, url: index };
     this.#labels = { chain: chainName, url: String(index) };
-    this.#rateLimit = createRateLimit({ perSecond: options.requestsPerSecond, clock });
+    this.#rateLimit = createRateLimiter({ perSecond: options.requestsPerSecond, clock });
     const transport = { url, origin: this.origin, timeoutMs, maxResponseBytes, clock };
     this.#transport = /^wss?:/i.test(url) ? new WebSocketTransport(transport) : createHttpTransport(transport);
     options.metrics.healthy.set(this.#labels, 1);

@@ -4,11 +4,11 @@ import type { Common } from '../core/common.js';
 import { InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { counter, histogram } from '../core/metrics.js';
+import { createRateLimiter } from '../core/rate-limiter.js';
 import type { VerifierResult } from '../protocol/records.js';
 import { canonicalAddress } from './address.js';
 import { createBatcher, type Outcome } from './batcher.js';
 import { type UnavailableKind, VerifierResultRejectedError, VerifierUnavailableError } from './errors.js';
-import { createRateLimiter } from './rate-limiter.js';
 import { createResilience } from './resilience.js';
 import { getVerifications } from './rest-request.js';
 import { type RestAnswer, readRestAnswer } from './rest-response.js';
@@ -109,7 +109,7 @@ class RestReader implements VerifierReader {
     this.#agent = new Agent({ connections: maxConcurrentRequests, connectTimeout: options.requestTimeoutMs });
     this.#metrics = readerMetrics(common);
     const perSecond = options.requestsPerSecond ?? 50;
-    this.#limiter = createRateLimiter({ perSecond, burst: perSecond, clock: common.clock });
+    this.#limiter = createRateLimiter({ perSecond, clock: common.clock });
     this.#resilience = createResilience({
       verifier: name,
       maxConcurrentRequests,

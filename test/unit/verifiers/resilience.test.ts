@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
+import { createRateLimiter } from '../../../src/core/rate-limiter.js';
 import { VerifierUnavailableError } from '../../../src/verifiers/errors.js';
-import { createRateLimiter } from '../../../src/verifiers/rate-limiter.js';
 import { createResilience } from '../../../src/verifiers/resilience.js';
 import { createManualClock } from '../../support/manual-clock.js';
 

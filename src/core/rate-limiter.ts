@@ -1,6 +1,6 @@
-import type { Clock } from '../core/clock.js';
+import type { Clock } from './clock.js';
 
-/** Spaces calls out in time. */
+/** Spaces calls out in time, in the order in which they were made. */
 export interface RateLimiter {
   /**
    * Resolves when the caller may go on.
@@ -11,16 +11,19 @@ export interface RateLimiter {
   pause(durationMs: number): void;
 }
 
-/** Lets `perSecond` calls through a second on average, and up to `burst` of them at once after a rest. */
+/**
+ * Lets `perSecond` calls through a second on average, and up to `burst` (default: a second's worth) at once after a rest.
+ * A token bucket kept as one instant, the time at which the next call would be exactly on schedule (the generic cell rate
+ * algorithm), so that it needs no timer of its own. `perSecond` null: only pauses hold.
+ */
 export function createRateLimiter(options: {
-  readonly perSecond: number;
-  readonly burst: number;
+  readonly perSecond: number | null;
+  readonly burst?: number;
   readonly clock: Clock;
 }): RateLimiter {
-  const { clock } = options;
-  const intervalMs = 1_000 / options.perSecond;
-  const toleranceMs = intervalMs * (Math.max(1, options.burst) - 1);
-  // The generic cell rate algorithm: the time at which the next call would be exactly on schedule.
+  const { clock, perSecond } = options;
+  const intervalMs = perSecond === null ? 0 : 1_000 / perSecond;
+  const toleranceMs = intervalMs * (Math.max(1, options.burst ?? perSecond ?? 1) - 1);
   let dueMs = 0;
   let pausedUntilMs = 0;
 
