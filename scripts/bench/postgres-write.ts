@@ -108,7 +108,9 @@ try {
   const client = new pg.Client({ ...server.connection });
   await client.connect();
   await client.query(`CREATE TABLE bare (id bytea, source bytea, dest bytea, message bytea, proof bytea,
-    PRIMARY KEY (id, source, dest)); CREATE TEMP TABLE staged (LIKE bare)`);
+    PRIMARY KEY (id, source, dest)) WITH (toast_tuple_target = 8160);
+    ALTER TABLE bare ALTER message SET STORAGE EXTERNAL, ALTER proof SET STORAGE EXTERNAL;
+    CREATE TEMP TABLE staged (LIKE bare INCLUDING STORAGE) WITH (toast_tuple_target = 8160)`);
   const storage = createPostgresStorage({ connection: server.connection });
   await measureCopy(client);
   await measureStorage(storage, 8, 100);

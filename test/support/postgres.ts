@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
-import { inject, onTestFailed } from 'vitest';
+import { inject } from 'vitest';
 import { silentLogger } from '../../src/core/logger.js';
 import {
   connectionUri,
@@ -37,20 +37,6 @@ export interface TestDatabase {
 /** Creates a database on the server that all tests share. */
 export async function createTestDatabase(options: { readonly migrated?: boolean } = {}): Promise<TestDatabase> {
   return await createDatabaseOn(inject('postgres'), options);
-}
-
-/**
- * Like `createTestDatabase`, but a test that fails keeps its database, whose name is printed. Call it inside a test.
- * With TEST_KEEP_DATABASES=1 the server's directory must be kept too, so this is of use while the run lasts (`--watch`).
- */
-export async function createKeptTestDatabase(): Promise<TestDatabase> {
-  const database = await createTestDatabase();
-  let failed = false;
-  onTestFailed(() => {
-    failed = true;
-    console.error(`kept database ${database.name}: psql '${database.uri}'`);
-  });
-  return { ...database, drop: async () => (failed ? undefined : await database.drop()) };
 }
 
 /** Creates a database on any server that has the template. */

@@ -32,6 +32,15 @@ export function bytesArray(values: readonly (Uint8Array | null)[]): Buffer {
   );
 }
 
+/** `bytea[]` of what `write` puts at an offset: spares a buffer for each element. */
+export function writtenArray<T>(
+  values: readonly T[],
+  sizeOf: (value: T) => number,
+  write: (buffer: Buffer, offset: number, value: T) => void,
+): Buffer {
+  return writeArray(OID.bytea, values, sizeOf, write);
+}
+
 /** `bigint[]`. */
 export function bigintArray(values: readonly (bigint | number | null)[]): Buffer {
   return writeArray(

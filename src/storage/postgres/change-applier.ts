@@ -5,7 +5,7 @@ import type { AdvanceHub } from './advance-hub.js';
 import type { ClockRow } from './clock-row.js';
 import type { ClockWriter } from './clock-writer.js';
 import { fromSelector } from './columns.js';
-import { packBody } from './message-body.js';
+import { hashBody } from './message-body.js';
 import type { BodyRow, RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
 import { type TransactionRunner, UnknownOutcomeError } from './transaction-runner.js';
@@ -89,7 +89,12 @@ function bodiesOf(changes: readonly Change[]): BodyRow[] {
   const bodies = new Map<string, BodyRow>();
   for (const { kind, record } of changes)
     if ((kind === 'message' || kind === 'verifierResult') && !bodies.has(record.messageId))
-      bodies.set(record.messageId, { messageId: record.messageId, firstMs: record.firstMs, ...packBody(record) });
+      bodies.set(record.messageId, {
+        messageId: record.messageId,
+        firstMs: record.firstMs,
+        hash: hashBody(record),
+        content: record,
+      });
   return [...bodies.values()];
 }
 

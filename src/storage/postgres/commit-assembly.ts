@@ -1,9 +1,9 @@
 import type { Change, ChangeSet } from '../batch.js';
-import { compareOrderKeys } from '../order.js';
 import type { StoredMessage, StoredVerifierResult } from '../records.js';
 import type { ClockRow } from './clock-row.js';
+import type { BodyRow } from './record-writer.js';
 import { type Changed, contentOf } from './write-plan.js';
-import type { BodyState, MessageState, ResultState, WriteState } from './write-state.js';
+import type { MessageState, ResultState, WriteState } from './write-state.js';
 
 /** What a commit writes, with its times and positions. */
 export interface Commit {
@@ -13,7 +13,7 @@ export interface Commit {
   readonly changes: readonly Change[];
   /** Messages and verifier results that no row is there for yet. */
   readonly inserted: ReadonlySet<StoredMessage | StoredVerifierResult>;
-  readonly bodies: readonly { readonly messageId: `0x${string}`; readonly body: BodyState }[];
+  readonly bodies: readonly BodyRow[];
 }
 
 /**
@@ -50,11 +50,12 @@ export function assembleCommit(changed: Changed, state: WriteState, clock: Clock
     const cursor = state.cursors.get(sourceId);
     if (cursor) changes.push({ kind: 'cursor', position: next(), record: { ...cursor, position } });
   }
-  const bodies = [...state.bodies].filter(([, body]) => body.insert !== null);
+  const bodies: BodyRow[] = [];
+  for (const [messageId, body] of state.bodies)
+    if (!body.stored) bodies.push({ messageId, firstMs: ingestionMs, hash: body.hash, content: contentOf(body) });
   return {
-    ...{ ingestionMs, movePosition, changes, inserted },
+    ...{ ingestionMs, movePosition, changes, inserted, bodies },
     throughPosition: position,
-    bodies: bodies.map(([messageId, body]) => ({ messageId, body })),
   };
 }
 
@@ -86,15 +87,20 @@ function stampMessage(message: MessageState, state: WriteState, nowMs: number, p
 function stampResult(state: ResultState, all: WriteState, nowMs: number, position: bigint): StoredVerifierResult {
   const { result, orphaned } = state;
   const body = all.bodies.get(result.messageId);
+  const { encodedMessage, messageCCVAddresses, messageExecutorAddress } = contentOf(body);
+  // field by field: this is done for every result
   return {
     messageId: result.messageId,
     verifierSourceAddress: result.verifierSourceAddress,
     verifierDestAddress: result.verifierDestAddress,
-    ...contentOf(body),
+    encodedMessage,
+    messageCCVAddresses,
+    messageExecutorAddress,
     ccvData: result.ccvData,
     attestationMs: result.attestationMs,
     verifierName: result.verifierName,
-    ...{ orphaned, position },
+    orphaned,
+    position,
     ingestionMs: state.ingestionMs ?? nowMs,
     firstMs: body?.firstMs ?? nowMs,
   };
@@ -104,6 +110,9 @@ function byMessageId(a: MessageState, b: MessageState): number {
   return a.messageId < b.messageId ? -1 : 1;
 }
 
-function byIdentity(a: ResultState, b: ResultState): number {
-  return compareOrderKeys({ ...a.result, ingestionMs: 0 }, { ...b.result, ingestionMs: 0 });
+function byIdentity({ result: a }: ResultState, { result: b }: ResultState): number {
+  if (a.messageId !== b.messageId) return a.messageId < b.messageId ? -1 : 1;
+  if (a.verifierSourceAddress !== b.verifierSourceAddress)
+    return a.verifierSourceAddress < b.verifierSourceAddress ? -1 : 1;
+  return a.verifierDestAddress < b.verifierDestAddress ? -1 : 1;
 }

@@ -81,11 +81,8 @@ export function createGroupWriter({
       const { sourceChainSelector, destChainSelector } = readLane(encodedMessage);
       lanes.set(key, [fromSelector(sourceChainSelector), fromSelector(destChainSelector)]);
     }
-    const bodies = commit.bodies.flatMap(({ messageId, body }) =>
-      body.insert ? [{ messageId, firstMs: commit.ingestionMs, ...body.insert }] : [],
-    );
     const calls = [
-      ...records.bodies(bodies),
+      ...records.bodies(commit.bodies),
       ...records.lanes(lanes.values()),
       ...records.changes(commit.changes, commit.inserted),
       clockWriter.tick(

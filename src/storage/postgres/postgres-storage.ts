@@ -58,7 +58,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const runner = createTransactionRunner({
     ...{ pool, common, name },
     maxIdleConnections: settings.maxIdleConnections,
-    repeatForMs: settings.connectTimeoutMs,
+    repeatForMs: settings.connectTimeoutMs || DEFAULT_POOL_SETTINGS.connectTimeoutMs,
   });
   const hub = createAdvanceHub();
   const context = { name, hub, read: runner.read };

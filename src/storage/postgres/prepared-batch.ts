@@ -3,11 +3,12 @@ import type { Hex } from '../../core/hex.js';
 import type { WriteBatch } from '../batch.js';
 import { checkBatch } from '../check-batch.js';
 import type { MessageOrigin, QuarantineEntry, VerifierResult } from '../records.js';
-import { type MessageBody, type PackedBody, packBody } from './message-body.js';
+import { bodySizeBytes, hashBody, type MessageBody } from './message-body.js';
 
-/** A body to store: as the database takes it, and as readers see it. */
-export interface NewBody extends PackedBody {
+/** A body to store. */
+export interface NewBody {
   readonly content: MessageBody;
+  readonly hash: Hex;
 }
 
 export interface PreparedMessage {
@@ -62,8 +63,8 @@ export function prepareBatch(batch: WriteBatch): PreparedBatch {
     entry: { ...entry, raw: new Uint8Array(entry.raw) },
   }));
   let sizeBytes = 0;
-  for (const { body } of messages) sizeBytes += body.bytes.length;
-  for (const { body, result } of results) sizeBytes += body.bytes.length + result.ccvData.length;
+  for (const { body } of messages) sizeBytes += bodySizeBytes(body.content);
+  for (const { body, result } of results) sizeBytes += bodySizeBytes(body.content) + result.ccvData.length;
   for (const { entry } of quarantine) sizeBytes += entry.raw.length;
   const records =
     messages.length + results.length + quarantine.length + orphanings.length + statuses.length + cursors.length;
@@ -86,7 +87,7 @@ export function identityOf(...texts: readonly string[]): Hex {
 export function newBody(given: MessageBody): NewBody {
   const { messageCCVAddresses, messageExecutorAddress } = given;
   const encodedMessage = new Uint8Array(given.encodedMessage);
-  return { ...packBody(given), content: { encodedMessage, messageCCVAddresses, messageExecutorAddress } };
+  return { content: { encodedMessage, messageCCVAddresses, messageExecutorAddress }, hash: hashBody(given) };
 }
 
 function prepareResult(given: VerifierResult): PreparedResult {
@@ -98,7 +99,9 @@ function prepareResult(given: VerifierResult): PreparedResult {
       messageId: given.messageId,
       verifierSourceAddress: given.verifierSourceAddress,
       verifierDestAddress: given.verifierDestAddress,
-      ...body.content,
+      encodedMessage: body.content.encodedMessage,
+      messageCCVAddresses: given.messageCCVAddresses,
+      messageExecutorAddress: given.messageExecutorAddress,
       ccvData: new Uint8Array(given.ccvData),
       attestationMs: given.attestationMs,
       verifierName: given.verifierName,

@@ -9,9 +9,17 @@ import type {
   StoredSourceCursor,
   StoredVerifierResult,
 } from '../records.js';
-import { bigintArray, booleanArray, bytesArray, hexArray, smallintArray, textArray } from './binary-arrays.js';
+import {
+  bigintArray,
+  booleanArray,
+  bytesArray,
+  hexArray,
+  smallintArray,
+  textArray,
+  writtenArray,
+} from './binary-arrays.js';
 import { fromSelector } from './columns.js';
-import type { PackedBody } from './message-body.js';
+import { bodySizeBytes, type MessageBody, writeBody } from './message-body.js';
 import type { Namespace } from './namespace.js';
 import { identityOf } from './prepared-batch.js';
 import { CONFLICT_CODES, STATUS_CODES } from './record-rows.js';
@@ -20,9 +28,11 @@ import type { Call } from './transaction-runner.js';
 import { conflictIdentity } from './write-plan.js';
 
 /** A message body with what identifies it. */
-export interface BodyRow extends PackedBody {
+export interface BodyRow {
   readonly messageId: Hex;
   readonly firstMs: number;
+  readonly hash: Hex;
+  readonly content: MessageBody;
 }
 
 /** Rows that one statement takes at most: measured, larger ones gain nothing and cost memory on both sides. */
@@ -51,7 +61,7 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
     bodies: (rows) =>
       inChunks(
         rows,
-        (row) => row.bytes.length,
+        (row) => bodySizeBytes(row.content),
         (chunk) => ({ statement: sql.bodies, values: bodyValues(chunk) }),
       ),
     lanes(lanes) {
@@ -172,8 +182,12 @@ function bodyValues(rows: readonly BodyRow[]): Buffer[] {
   return [
     hexArray(rows.map((row) => row.messageId)),
     bigintArray(rows.map((row) => row.firstMs)),
-    bytesArray(rows.map((row) => row.hash)),
-    bytesArray(rows.map((row) => row.bytes)),
+    hexArray(rows.map((row) => row.hash)),
+    writtenArray(
+      rows.map((row) => row.content),
+      bodySizeBytes,
+      writeBody,
+    ),
   ];
 }
 

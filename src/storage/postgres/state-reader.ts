@@ -132,9 +132,9 @@ function takeMessage(row: Row, state: WriteState): void {
   const messageId = toHex(row[0]);
   const body: BodyState = {
     firstMs: toNumber(row[1]),
-    hash: toBytes(row[2]),
+    hash: toHex(row[2]),
     content: row[3] == null ? null : unpackBody(toBytes(row[3])),
-    insert: null,
+    stored: true,
   };
   state.bodies.set(messageId, body);
   // no message: only verifier results of it are stored

@@ -212,11 +212,11 @@ export class WritePlan {
   #claimBody(messageId: Hex, body: NewBody): boolean {
     const known = this.#state.bodies.get(messageId);
     if (known) {
-      if (!known.hash.equals(body.hash)) return false;
+      if (known.hash !== body.hash) return false;
       known.content ??= body.content;
       return true;
     }
-    const fresh: BodyState = { hash: body.hash, firstMs: null, content: body.content, insert: body };
+    const fresh: BodyState = { hash: body.hash, firstMs: null, content: body.content, stored: false };
     this.#state.bodies.set(messageId, fresh);
     return true;
   }

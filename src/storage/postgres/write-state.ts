@@ -1,17 +1,16 @@
 import type { Hex } from '../../core/hex.js';
 import type { MessageOrigin, MessageStatus, SourceCursor, VerifierResult } from '../records.js';
-import type { MessageBody, PackedBody } from './message-body.js';
+import type { MessageBody } from './message-body.js';
 import type { PreparedBatch } from './prepared-batch.js';
 
 /** A message's body, stored or about to be. */
 export interface BodyState {
-  readonly hash: Buffer;
+  readonly hash: Hex;
   /** When the first record of the id was stored; null: in this commit. */
   readonly firstMs: number | null;
   /** Null until somebody needs it. */
   content: MessageBody | null;
-  /** What to insert; null when it is stored already. */
-  readonly insert: PackedBody | null;
+  readonly stored: boolean;
 }
 
 /** A message, stored or about to be. */
