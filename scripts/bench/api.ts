@@ -1,92 +1,105 @@
-/**
- * The query API against a Fastify route that returns a constant buffer of the same size, in the same process: answers by
- * message id, and pages of 100.
- */
-import autocannon from 'autocannon';
 import { fastify } from 'fastify';
 import { createApiServer } from '../../src/api/api-server.js';
 import { createCommon } from '../../src/core/common.js';
-import type { Storage } from '../../src/storage/storage.js';
+import { createSimpleSink, type Sink } from '../../src/sink/sink.js';
+import { createRecordMaker } from '../../test/support/records.js';
+import { type HttpLoad, startHttpLoad } from './http-load.js';
+import { openLab, openPostgres, openTiers } from './lab.js';
+import { type Aim, type Bench, type BenchOptions, compareInTurn, type Row } from './measure.js';
 
-/** One measured route and its ceiling. */
-export interface ApiRatio {
-  readonly route: string;
-  readonly bodyBytes: number;
-  readonly requestsPerSecond: number;
-  readonly ceilingPerSecond: number;
-  /** Median of the ratios of neighbouring runs. */
-  readonly ratio: number;
-}
-
-/** How long and how hard. */
-export interface ApiBenchOptions {
-  /** Seconds of each run. */
-  readonly seconds: number;
-  /** Runs of each, alternating, after one to warm up. */
-  readonly runs: number;
-  readonly connections: number;
-}
-
+const MESSAGES = 10_000;
 const PAGE = 100;
-const PAGES = 10;
+/** More than a client polls, fewer than there are. */
+const IDS_ASKED = 1_000;
+const CONNECTIONS = 20;
 
-/** Measures both routes over `storage`, which must hold at least 1 000 verifier results, those of like size. */
-export async function benchApi(storage: Storage, options: ApiBenchOptions): Promise<readonly ApiRatio[]> {
-  const { items } = await storage.queryCCVData({ limit: PAGE * PAGES });
-  if (items.length < PAGE * PAGES)
-    throw new Error(`${items.length} verifier results are too few: store ${PAGE * PAGES}`);
-  const ids = items.filter((_, index) => index % PAGE === 0).map((item) => `/v1/verifierresults/${item.messageId}`);
-  const pages = Array.from({ length: PAGES }, (_, index) => `/v1/verifierresults?limit=${PAGE}&offset=${index * PAGE}`);
-  const api = createApiServer({ storage, common: createCommon(), settings: { host: '127.0.0.1', port: 0 } });
-  await api.listen();
-  try {
-    const url = `http://127.0.0.1:${api.address()?.port}`;
-    return [
-      await compare('/v1/verifierresults/{id}', url, ids, options),
-      await compare('/v1/verifierresults?limit=100', url, pages, options),
-    ];
-  } finally {
-    await api.close();
-  }
+/** What is asked of the API. */
+interface Question {
+  readonly what: string;
+  readonly paths: readonly string[];
 }
 
-/** Asks for the paths in turn. */
+/**
+ * The query API over real HTTP, answered from memory and from Postgres alone, against a Fastify route in the same process that returns a
+ * constant buffer of the same size. Records are of usual size: a message of about 250 bytes, a proof of two signatures.
+ */
+export const api: Bench = async (options) => {
+  const lab = await openLab();
+  const load = startHttpLoad();
+  try {
+    return await lab.inNamespace(async (namespace) => {
+      const tiers = await openTiers(lab, namespace);
+      const warm = createSimpleSink([openPostgres(lab, namespace)]);
+      await warm.started();
+      try {
+        const [byId, page] = await fill(tiers);
+        return [
+          await compare(tiers, 'memory', byId, { kind: 'atLeast', ratio: 0.6 }, load, options),
+          await compare(warm, 'Postgres', byId, null, load, options),
+          await compare(tiers, 'memory', page, { kind: 'atLeast', ratio: 0.5 }, load, options),
+          await compare(warm, 'Postgres', page, null, load, options),
+        ];
+      } finally {
+        await tiers.close();
+        await warm.close();
+      }
+    });
+  } finally {
+    load.close();
+    await lab.close();
+  }
+};
+
+/** Stores messages with one verifier result each; returns what to ask for: single ids, and pages from all over the list. */
+async function fill(sink: Sink): Promise<readonly [byId: Question, page: Question]> {
+  const maker = createRecordMaker(2);
+  const messages = Array.from({ length: MESSAGES }, () => maker.message());
+  for (let at = 0; at < MESSAGES; at += PAGE) {
+    const part = messages.slice(at, at + PAGE);
+    await sink.insertBatch({ messages: part, verifierResults: part.map((message) => maker.result(message)) });
+  }
+  const asked = messages.filter((_, index) => index % (MESSAGES / IDS_ASKED) === 0);
+  const offsets = Array.from({ length: 10 }, (_, index) => (index * MESSAGES) / 10);
+  return [
+    { what: 'GET /v1/verifierresults/{id}', paths: asked.map(({ messageId }) => `/v1/verifierresults/${messageId}`) },
+    {
+      what: 'GET /v1/verifierresults, 100',
+      paths: offsets.map((offset) => `/v1/verifierresults?limit=${PAGE}&offset=${offset}`),
+    },
+  ];
+}
+
 async function compare(
-  route: string,
-  url: string,
-  paths: readonly string[],
-  options: ApiBenchOptions,
-): Promise<ApiRatio> {
-  const body = Buffer.from(await (await fetch(`${url}${paths[0]}`)).arrayBuffer());
-  const ceiling = fastify({ logger: false });
-  ceiling.get('/', (_request, reply) => reply.header('content-type', 'application/json').send(body));
-  const ceilingUrl = await ceiling.listen({ host: '127.0.0.1', port: 0 });
-  const measured: { ours: number; theirs: number }[] = [];
+  sink: Sink,
+  tier: string,
+  { what, paths }: Question,
+  aim: Aim | null,
+  load: HttpLoad,
+  { quick }: BenchOptions,
+): Promise<Row> {
+  const server = createApiServer({ storage: sink, common: createCommon(), settings: { host: '127.0.0.1', port: 0 } });
+  await server.listen();
+  const url = `http://127.0.0.1:${server.address()?.port}`;
+  const body = await answerOf(`${url}${paths[0]}`);
+  const constant = fastify({ logger: false });
+  constant.get('/', (_request, reply) => reply.header('content-type', 'application/json').send(body));
+  const constantUrl = await constant.listen({ host: '127.0.0.1', port: 0 });
+  const measure = { connections: CONNECTIONS, seconds: quick ? 1 : 3 };
   try {
-    for (let run = 0; run <= options.runs; run += 1) {
-      const ours = await requestsPerSecond(url, paths, options);
-      const theirs = await requestsPerSecond(ceilingUrl, ['/'], options);
-      if (run > 0) measured.push({ ours, theirs });
-    }
+    const compared = await compareInTurn(quick ? 1 : 5, {
+      product: () => load.run({ url, paths, ...measure }),
+      ceiling: () => load.run({ url: constantUrl, paths: ['/'], ...measure }),
+    });
+    const note = `${body.length} bytes, ${CONNECTIONS} connections, ${paths.length} different requests over ${MESSAGES} messages`;
+    return { what: `${what}, ${tier}`, unit: 'requests/s', ...compared, aim, note };
   } finally {
-    await ceiling.close();
+    await server.close();
+    await constant.close();
   }
-  measured.sort((a, b) => a.ours / a.theirs - b.ours / b.theirs);
-  const { ours, theirs } = measured[measured.length >> 1]!;
-  return {
-    route,
-    bodyBytes: body.length,
-    requestsPerSecond: Math.round(ours),
-    ceilingPerSecond: Math.round(theirs),
-    ratio: ours / theirs,
-  };
 }
 
-async function requestsPerSecond(url: string, paths: readonly string[], options: ApiBenchOptions): Promise<number> {
-  const { connections, seconds: duration } = options;
-  const requests = paths.map((path) => ({ method: 'GET' as const, path }));
-  const result = await autocannon({ url, connections, duration, workers: 1, requests });
-  if (result.non2xx > 0 || result.errors > 0)
-    throw new Error(`${result.non2xx} refused, ${result.errors} failed: ${url}`);
-  return result.requests.average;
+async function answerOf(url: string): Promise<Buffer> {
+  const response = await fetch(url);
+  if (response.status !== 200) throw new Error(`${response.status} from ${url}`);
+  return Buffer.from(await response.arrayBuffer());
 }

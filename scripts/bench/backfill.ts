@@ -1,0 +1,141 @@
+import { Pool } from 'undici';
+import { createChainWatcher } from '../../src/chains/chain-watcher.js';
+import { MESSAGE_SENT_TOPIC } from '../../src/chains/message-sent-event.js';
+import { createRpcClient } from '../../src/chains/rpc-client.js';
+import { createCommon } from '../../src/core/common.js';
+import { createChainStore } from '../../src/indexer/chain-store.js';
+import type { Sink } from '../../src/sink/sink.js';
+import { type EventChain, startEventChain } from './event-chain.js';
+import { ON_RAMP, SOURCE_SELECTOR } from './events.js';
+import { type Lab, openLab, openTiers } from './lab.js';
+import { type Aim, type Bench, type BenchOptions, compareInTurn, perSecond, type Row } from './measure.js';
+
+/** As many requests under way as the watcher has in a backfill. */
+const DEPTH = 3;
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * Backfill of a chain that is dense with events, and of one that is sparse: the whole way from the node into a Sink of memory and
+ * Postgres, against fetching the same logs in the same ranges, parsing the JSON, and throwing it away.
+ */
+export const backfill: Bench = async (options) => [
+  await compare({ blocks: 1_000, perBlock: 50 }, { kind: 'atLeast', ratio: 0.35 }, options),
+  await compare({ blocks: 10_000, perBlock: 1 }, { kind: 'atLeast', ratio: 0.7 }, options),
+];
+
+async function compare(
+  full: { readonly blocks: number; readonly perBlock: number },
+  aim: Aim,
+  { quick }: BenchOptions,
+): Promise<Row> {
+  const { perBlock } = full;
+  const chain = await startEventChain(quick ? full.blocks / 5 : full.blocks, perBlock);
+  const lab = await openLab();
+  let ranges: readonly Range[] = [];
+  try {
+    const compared = await compareInTurn(quick ? 1 : 5, {
+      async product() {
+        const done = await lab.inNamespace((namespace) => backfillOnce(lab, namespace, chain));
+        ranges = done.ranges;
+        return done.eventsPerSecond;
+      },
+      ceiling: () => perSecond(chain.events, () => fetchAll(chain, ranges)),
+    });
+    return {
+      what: `backfill, ${chain.events} events, ${perBlock} a block`,
+      unit: 'events/s',
+      ...compared,
+      aim,
+      note: `${ranges.length} ranges of up to ${Math.max(...ranges.map(({ from, to }) => to - from + 1))} blocks, ${DEPTH} at a time`,
+    };
+  } finally {
+    await lab.close();
+    await chain.stop();
+  }
+}
+
+async function backfillOnce(
+  lab: Lab,
+  namespace: string,
+  chain: EventChain,
+): Promise<{ readonly eventsPerSecond: number; readonly ranges: readonly Range[] }> {
+  const common = createCommon();
+  const sink = await openTiers(lab, namespace, common);
+  const rpc = createRpcClient({ chainName: 'bench', urls: [chain.url], common });
+  const stop = new AbortController();
+  const ranges: Range[] = [];
+  const watcher = createChainWatcher({
+    chain: {
+      name: 'bench',
+      selector: SOURCE_SELECTOR,
+      onRampAddress: ON_RAMP,
+      startBlock: chain.from,
+      confirmations: 'finalized',
+      pollIntervalMs: 1_000,
+      maxBlockRange: 2_000,
+    },
+    rpc,
+    store: createChainStore({ storage: sink, selector: SOURCE_SELECTOR, common }),
+    common,
+    onProgress({ blocksDone }) {
+      const to = chain.from + blocksDone - 1;
+      ranges.push({ from: (ranges.at(-1)?.to ?? chain.from - 1) + 1, to });
+      if (to >= chain.to) stop.abort();
+    },
+  });
+  try {
+    const eventsPerSecond = await perSecond(chain.events, () => watcher.run(stop.signal));
+    await checkAllStored(sink, chain);
+    return { eventsPerSecond, ranges };
+  } finally {
+    await rpc.close();
+    await sink.close();
+  }
+}
+
+async function checkAllStored(sink: Sink, { events }: EventChain): Promise<void> {
+  const { count: stored } = await sink.countMessages({});
+  const quarantined = await sink.queryQuarantine({ afterPosition: 0n, limit: 1 });
+  if (stored !== events || quarantined.length > 0)
+    throw new Error(`${stored} of ${events} events were stored, ${quarantined.length} quarantined`);
+}
+
+async function fetchAll(chain: EventChain, ranges: readonly Range[]): Promise<void> {
+  const pool = new Pool(chain.url, { connections: DEPTH });
+  let next = 0;
+  let events = 0;
+  try {
+    await Promise.all(
+      Array.from({ length: DEPTH }, async () => {
+        while (next < ranges.length) {
+          const range = ranges[next]!;
+          next += 1;
+          const found = await fetchLogs(pool, range);
+          events += found;
+        }
+      }),
+    );
+  } finally {
+    await pool.close();
+  }
+  if (ranges.length > 0 && events !== chain.events) throw new Error(`${events} of ${chain.events} events were fetched`);
+}
+
+async function fetchLogs(pool: Pool, { from, to }: Range): Promise<number> {
+  const filter = {
+    ...{ address: ON_RAMP, topics: [MESSAGE_SENT_TOPIC] },
+    ...{ fromBlock: `0x${from.toString(16)}`, toBlock: `0x${to.toString(16)}` },
+  };
+  const response = await pool.request({
+    path: '/',
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'eth_getLogs', params: [filter] }),
+  });
+  const { result } = JSON.parse(await response.body.text()) as { readonly result: readonly unknown[] };
+  return result.length;
+}

@@ -1,0 +1,35 @@
+import { fork } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+
+/** What the load process is asked to do: the paths in turn, over that many connections. */
+export interface LoadRequest {
+  readonly url: string;
+  readonly paths: readonly string[];
+  readonly connections: number;
+  readonly seconds: number;
+}
+
+/** Autocannon in a process of its own, as the server must not share a thread with its clients. */
+export interface HttpLoad {
+  /** @returns answered requests a second. @throws when any answer was not a 200. */
+  run(request: LoadRequest): Promise<number>;
+  close(): void;
+}
+
+export function startHttpLoad(): HttpLoad {
+  const child = fork(fileURLToPath(new URL('./http-load-process.ts', import.meta.url)));
+  return {
+    run(request) {
+      return new Promise((resolve, reject) => {
+        const onExit = (code: number | null) => reject(new Error(`the load process ended with ${code}`));
+        child.once('exit', onExit);
+        child.once('message', (perSecond: number) => {
+          child.off('exit', onExit);
+          resolve(perSecond);
+        });
+        child.send(request);
+      });
+    },
+    close: () => child.disconnect(),
+  };
+}

@@ -1,0 +1,90 @@
+import type { Sink } from '../../src/sink/sink.js';
+import type { VerifierResult } from '../../src/storage/records.js';
+import { type Lab, openLab, openTiers } from './lab.js';
+import { type Bench, compareInTurn, perSecond, type Row } from './measure.js';
+import { createResultMaker, PAYLOAD_BYTES } from './records.js';
+import { createStagedCopy, encodeCopy } from './staged-copy.js';
+
+const WRITERS = 8;
+const WRITER_BATCH = 500;
+
+/**
+ * Durable writes of verifier results to a Sink of memory and Postgres, several writers at once, against a bare staged COPY of the same
+ * records in commits of the size that the product's group commit came to. The ceiling's bytes are encoded before the clock starts, the
+ * product's records are not.
+ */
+export const sinkWrites: Bench = async ({ quick }) => {
+  const count = quick ? 12_000 : 40_000;
+  const results = createResultMaker(1)(count);
+  const lab = await openLab();
+  try {
+    const commitRecords = await groupSize(lab, results.slice(0, 20_000));
+    const copy = createStagedCopy(lab.client);
+    const encoded = inBatches(results, commitRecords).map(encodeCopy);
+    const compared = await compareInTurn(quick ? 1 : 5, {
+      product: () =>
+        lab.inNamespace(async (namespace) => {
+          const sink = await openTiers(lab, namespace);
+          const rate = await perSecond(count, () => writeAll(sink, results));
+          await sink.close();
+          return rate;
+        }),
+      async ceiling() {
+        await copy.reset();
+        return await perSecond(count, async () => {
+          for (const batch of encoded) await copy.store(batch);
+        });
+      },
+    });
+    const row: Row = {
+      what: 'Sink writes, memory + Postgres',
+      unit: 'records/s',
+      ...compared,
+      aim: { kind: 'atLeast', ratio: 0.6 },
+      note: `${WRITERS} writers of batches of ${WRITER_BATCH}; commits of ${commitRecords} records of ${PAYLOAD_BYTES} bytes`,
+    };
+    return [row];
+  } finally {
+    await lab.close();
+  }
+};
+
+/** Records a commit, once the queue is full. */
+async function groupSize(lab: Lab, results: readonly VerifierResult[]): Promise<number> {
+  return await lab.inNamespace(async (namespace) => {
+    const sink = await openTiers(lab, namespace);
+    const perCommit = new Map<number, number>();
+    await writeAll(sink, results, (ingestionMs, records) => {
+      perCommit.set(ingestionMs, (perCommit.get(ingestionMs) ?? 0) + records);
+    });
+    await sink.close();
+    return Math.max(...perCommit.values());
+  });
+}
+
+/** Writers that take the next batch as soon as their last one is durable. */
+async function writeAll(
+  sink: Sink,
+  results: readonly VerifierResult[],
+  onCommit?: (ingestionMs: number, records: number) => void,
+): Promise<void> {
+  const batches = inBatches(results, WRITER_BATCH);
+  let next = 0;
+  await Promise.all(
+    Array.from({ length: WRITERS }, async () => {
+      while (next < batches.length) {
+        const verifierResults = batches[next]!;
+        next += 1;
+        const { committed } = await sink.insertBatch({ verifierResults });
+        if (committed === null) throw new Error('nothing was stored: the records are not new');
+        onCommit?.(committed.ingestionMs, verifierResults.length);
+      }
+    }),
+  );
+}
+
+function inBatches<T>(all: readonly T[], size: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(all.length / size) }, (_, index) =>
+    all.slice(index * size, (index + 1) * size),
+  );
+}
