@@ -57,13 +57,15 @@ describe('a connection lost', () => {
   test('during a commit, with another instance committing meanwhile, is not mistaken for the other’s', async () => {
     const make = createRecordMaker(51);
     const other = createPostgresStorage({ name: 'other', connection: database.connection });
-    proxy.cutCommits('before');
-    const [outcome, foreign] = await Promise.all([
-      storage.insertBatch({ verifierResults: make.results(1) }),
-      other.insertBatch({ verifierResults: make.results(1) }),
-    ]);
-    expect(outcome.verifierResults).toEqual(['inserted']);
-    expect(foreign.verifierResults).toEqual(['inserted']);
+    proxy.cutCommits('shut');
+    const writing = storage.insertBatch({ verifierResults: make.results(1) });
+    await eventually('its commit is cut', () => proxy.cuts() === 1);
+    // takes the position that the lost commit would have had
+    const foreign = await other.insertBatch({ verifierResults: make.results(1) });
+    await proxy.open();
+    const outcome = await writing;
+    expect(foreign.committed?.throughPosition).toBe(1n);
+    expect(outcome.committed?.throughPosition).toBe(2n);
     expect((await other.countCCVData({})).count).toBe(2);
     await other.close();
   });

@@ -4,8 +4,11 @@ import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
 /** The simple query that ends a transaction, as it crosses the wire: type, length, text, NUL. */
 const COMMIT = Buffer.concat([Buffer.from('Q'), Buffer.from([0, 0, 0, 11]), Buffer.from('COMMIT\0')]);
 
-/** What happens to a connection when COMMIT comes by. `before`: the server never gets it; `after`: the client never hears. */
-export type CommitCut = 'before' | 'after';
+/**
+ * What happens to a connection when COMMIT comes by. `before`: the server never gets it; `after`: the client never hears;
+ * `shut`: like `before`, and no connection is let through until `open`.
+ */
+export type CommitCut = 'before' | 'after' | 'shut';
 
 /** A TCP proxy in front of a server that can lose connections at the worst moment. */
 export interface PostgresProxy {
@@ -27,12 +30,17 @@ export async function startPostgresProxy(server: PostgresConnection): Promise<Po
   const sockets = new Set<Socket>();
   const planned: CommitCut[] = [];
   let cuts = 0;
+  let isShut = false;
   let listener = createServer(accept);
   await listen(listener, 0);
   const address = listener.address();
   const port = typeof address === 'object' && address !== null ? address.port : 0;
 
   function accept(client: Socket): void {
+    if (isShut) {
+      client.destroy();
+      return;
+    }
     const upstream = connect(server.port, server.host);
     let deaf = false;
     const lose = () => {
@@ -55,7 +63,8 @@ export async function startPostgresProxy(server: PostgresConnection): Promise<Po
       }
       cuts += 1;
       const cut = planned.shift();
-      if (cut === 'before') {
+      if (cut !== 'after') {
+        isShut = cut === 'shut';
         // everything but COMMIT gets there; the server rolls back when the connection ends
         upstream.write(chunk.subarray(0, at), lose);
         return;
@@ -81,6 +90,8 @@ export async function startPostgresProxy(server: PostgresConnection): Promise<Po
       await stop();
     },
     async open() {
+      isShut = false;
+      if (listener.listening) return;
       listener = createServer(accept);
       await listen(listener, port);
     },
