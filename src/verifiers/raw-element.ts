@@ -2,22 +2,25 @@
 const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},:]/g;
 
 /**
- * The text of element `index` of the array under `key` of a JSON object, exactly as it came (for evidence; `JSON.parse`
- * keeps no positions). Like `JSON.parse`, the last of several equal keys counts. Null when there is no such element.
+ * The texts of the elements of the array under `key` of a JSON object, exactly as they came (for evidence; `JSON.parse`
+ * keeps no positions). Like `JSON.parse`, the last of several equal keys counts. Empty when there is no such array. The
+ * text is read once, however many elements it has.
  *
  * @param json valid JSON; anything else gives a meaningless answer.
  */
-export function rawElement(json: string, key: string, index: number): string | null {
-  let found: string | null = null;
+export function rawElements(json: string, key: string): readonly string[] {
+  let elements: string[] = [];
   let depth = 0;
   let lastString = '';
   let inKey = false;
   let inArray = false;
-  let element = 0;
   let start = 0;
 
   const endElement = (end: number) => {
-    if (inArray && depth === 2 && element === index) found = json.slice(start, end).trim() || null;
+    if (!inArray || depth !== 2) return;
+    const text = json.slice(start, end).trim();
+    // an empty array has one gap and no element
+    if (text !== '') elements.push(text);
   };
 
   for (const { 0: token, index: at } of json.matchAll(TOKEN)) {
@@ -27,7 +30,6 @@ export function rawElement(json: string, key: string, index: number): string | n
         depth++;
         if (depth !== 2 || !inKey) break;
         inArray = token === '[';
-        element = 0;
         start = at + 1;
         break;
       case '}':
@@ -39,18 +41,16 @@ export function rawElement(json: string, key: string, index: number): string | n
       case ',':
         endElement(at);
         if (depth === 1) inKey = false;
-        if (depth !== 2) break;
-        element++;
-        start = at + 1;
+        if (depth === 2) start = at + 1;
         break;
       case ':':
         if (depth !== 1) break;
         inKey = JSON.parse(lastString) === key;
-        if (inKey) found = null;
+        if (inKey) elements = [];
         break;
       default:
         if (depth === 1) lastString = token;
     }
   }
-  return found;
+  return elements;
 }

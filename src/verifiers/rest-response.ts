@@ -5,7 +5,7 @@ import type { Outcome } from './batcher.js';
 import { type CheckContext, checkVerifierResult } from './check-result.js';
 import { claimFromJson, type Rejection } from './claim.js';
 import { VerifierResultRejectedError, VerifierUnavailableError } from './errors.js';
-import { rawElement } from './raw-element.js';
+import { rawElements } from './raw-element.js';
 
 /** What one REST answer says about the messages that were asked for. */
 export interface RestAnswer {
@@ -18,12 +18,25 @@ export interface RestAnswer {
 }
 
 /**
+ * Results that an answer may have beyond one for each id asked: more than a service can owe to a mistake. Each of them
+ * costs a check, and evidence of its own when it fails, all of it in one turn of the event loop.
+ */
+const MAX_SPARE_RESULTS = 100;
+
+/**
  * Reads and checks the body of a 200 (wire facts, section 6). Results are matched by the id recomputed from their
  * message, in whatever order they come; a bad one spoils no other.
- * @throws VerifierUnavailableError `malformed` when the body is not the object the wire defines.
+ * @throws VerifierUnavailableError `malformed` when the body is not the object the wire defines, or has far more results
+ * than ids were asked for.
  */
 export function readRestAnswer(body: string, asked: readonly Hex[], context: CheckContext): RestAnswer {
   const { results, errors } = parseBody(body, context.verifierName);
+  const mostResults = asked.length + MAX_SPARE_RESULTS;
+  if (results.length > mostResults)
+    throw new VerifierUnavailableError(context.verifierName, 'malformed', {
+      details: { expected: `at most ${mostResults} results for ${asked.length} ids`, found: results.length },
+    });
+  let elements: readonly string[] | null = null;
   const outcomes = new Map<Hex, Outcome<VerifierResult | null>>();
   for (const id of asked) outcomes.set(id, { ok: true, value: null });
   /** Ids that have their result, good or bad. */
@@ -34,7 +47,8 @@ export function readRestAnswer(body: string, asked: readonly Hex[], context: Che
     if (value === null) return;
     const reject = (rejection: Omit<Rejection, 'kind'>) => {
       const { reason, messageId, detail } = rejection;
-      const raw = Buffer.from(rawElement(body, 'results', index) ?? 'null');
+      elements ??= rawElements(body, 'results');
+      const raw = Buffer.from(elements[index] ?? 'null');
       return new VerifierResultRejectedError({ verifier: context.verifierName, reason, messageId, detail, raw });
     };
     const read = claimFromJson(value);
@@ -82,7 +96,12 @@ function parseBody(
     throw new VerifierUnavailableError(verifier, 'malformed', {
       details: { expected: 'an object with the lists results and errors' },
     });
-  return { results: results ?? [], errors: (errors ?? []).map(String) };
+  return { results: results ?? [], errors: (errors ?? []).map(complaintText) };
+}
+
+/** A hostile complaint need not be text, and most of what else it can be cannot be made into one safely. */
+function complaintText(complaint: unknown): string {
+  return typeof complaint === 'string' ? complaint : `(no text but ${complaint === null ? 'null' : typeof complaint})`;
 }
 
 /** A list, or none: an empty list may be written as null, and `errors` may be left out. */

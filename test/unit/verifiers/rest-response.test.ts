@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import type { Hex } from '../../../src/core/hex.js';
+import { canonicalAddress } from '../../../src/verifiers/address.js';
+import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/errors.js';
+import { readRestAnswer } from '../../../src/verifiers/rest-response.js';
+import { createRecordMaker } from '../../support/records.js';
+import { resultJson } from '../../support/verifier-server.js';
+
+const make = createRecordMaker(11);
+const result = make.result(make.message({ ccvs: [make.hex(20)] }), 0, { verifierName: 'committee' });
+const id = result.messageId;
+const context = {
+  verifierName: 'committee',
+  issuers: new Set<Hex>([canonicalAddress(result.verifierSourceAddress)]),
+  nowMs: 1_800_000_000_000,
+};
+
+describe('a hostile answer', () => {
+  it('of very many results is refused before any of them is looked at', () => {
+    const body = `{"results":[${Array(200_000).fill('{}').join(',')}]}`;
+    expect(() => readRestAnswer(body, [id], context)).toThrow(VerifierUnavailableError);
+  });
+
+  it('of some junk does not hide the good result behind it, and each piece is kept as evidence', () => {
+    const junk = Array.from({ length: 50 }, (_, index) => `{"junk": ${index}}`);
+    const answer = readRestAnswer(`{"results":[${[...junk, resultJson(result)].join(' , ')}]}`, [id], context);
+    expect(answer.outcomes.get(id)).toMatchObject({ ok: true, value: { messageId: id } });
+    expect(answer.strays.map(({ raw }) => Buffer.from(raw).toString())).toEqual(junk);
+  });
+
+  it('whose errors are no texts is read all the same', () => {
+    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const body = `{"results":[${resultJson(result)}],"errors":[{"toString":1,"valueOf":1},${deep},null,"plain"]}`;
+    const answer = readRestAnswer(body, [id], context);
+    expect(answer.outcomes.get(id)?.ok).toBe(true);
+    expect(answer.errors).toEqual(['(no text but object)', '(no text but object)', '(no text but null)', 'plain']);
+  });
+
+  it('with the evidence of a rejected result keeps its bytes as they came', () => {
+    const body = `{"results":[null, ${resultJson(result).replace('"timestamp":', '"timestamp": -')}]}`;
+    const outcome = readRestAnswer(body, [id], context).outcomes.get(id);
+    const error = outcome?.ok === false ? outcome.error : null;
+    expect(error).toBeInstanceOf(VerifierResultRejectedError);
+    expect(Buffer.from((error as VerifierResultRejectedError).raw).toString()).toContain('"timestamp": -');
+  });
+});
