@@ -5,9 +5,10 @@ import type { Shutdown } from '../../core/shutdown.js';
 import { type Anvil, startAnvil } from '../../devnet/anvil.js';
 import { savedState } from '../../devnet/anvil-state.js';
 import { type CommitteeVerifier, createCommitteeVerifier } from '../../devnet/committee-verifier.js';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../devnet/embedded-postgres.js';
+import type { EmbeddedPostgres } from '../../devnet/embedded-postgres.js';
 import { DEVNET_CHAINS, deployLane, isLaneDeployed } from '../../devnet/lane.js';
 import type { DevnetChain, LaneDeployment } from '../../devnet/lane-deployment.js';
+import { startDatabase } from './database.js';
 
 /** A chain of the devnet with both of its addresses. */
 export interface RunningChain extends DevnetChain {
@@ -50,15 +51,10 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   const chains = await startChains(options);
   const saved = await readDeployment(dataDir);
   const continued = saved !== null && (await isLaneDeployed(saved, chains));
-  if (!continued) await rm(join(dataDir, 'postgres'), { recursive: true, force: true });
   onStep(continued ? 'continuing with the lane of the data directory' : 'deploying the CCIP contracts on both');
   const deployment = continued ? saved : await deploy(common, dataDir, chains);
   onStep('starting Postgres');
-  const postgres = await startEmbeddedPostgres({
-    dataDir: join(dataDir, 'postgres'),
-    log: common.log,
-    clock: common.clock,
-  });
+  const postgres = await startDatabase({ common, dataDir, fresh: !continued, onStep });
   shutdown.add('postgres', () => postgres.stop());
   onStep('starting the committees');
   const committees: CommitteeVerifier[] = [];

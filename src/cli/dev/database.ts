@@ -1,0 +1,59 @@
+import { createHash } from 'node:crypto';
+import { lstat, mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Common } from '../../core/common.js';
+import { IndexerError } from '../../core/errors.js';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../devnet/embedded-postgres.js';
+import { EmbeddedPostgresError } from '../../devnet/embedded-postgres-errors.js';
+
+/** Survives a restart of the machine, unlike the directory for temporary files. */
+const SHARED_DIRECTORY = '/var/tmp';
+
+/** What the database is started with. */
+export interface DatabaseOptions {
+  readonly common: Common;
+  readonly dataDir: string;
+  /** Begin with an empty database. */
+  readonly fresh: boolean;
+  readonly onStep: (step: string) => void;
+}
+
+/**
+ * Starts the database of a data directory. Postgres does not run as root, and the user it runs as instead cannot enter a
+ * directory below a closed one such as /root: then the database lies under /var/tmp, in a place that follows from the data
+ * directory's path, so that the next start finds it again.
+ * @throws EmbeddedPostgresError
+ */
+export async function startDatabase(options: DatabaseOptions): Promise<EmbeddedPostgres> {
+  const { common, dataDir, fresh, onStep } = options;
+  const inside = join(dataDir, 'postgres');
+  const outside = join(
+    SHARED_DIRECTORY,
+    `ccv-indexer-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`,
+  );
+  if (fresh) {
+    await rm(inside, { recursive: true, force: true });
+    await rm(outside, { recursive: true, force: true });
+  }
+  try {
+    return await startEmbeddedPostgres({ dataDir: inside, log: common.log, clock: common.clock });
+  } catch (thrown) {
+    if (!(thrown instanceof EmbeddedPostgresError) || thrown.code !== 'EMBEDDED_POSTGRES_DATA_DIR_UNREACHABLE')
+      throw thrown;
+    await claim(outside);
+    onStep(`the database cannot lie in ${inside} (Postgres does not run as root): it lies in ${outside}`);
+    return await startEmbeddedPostgres({ dataDir: join(outside, 'postgres'), log: common.log, clock: common.clock });
+  }
+}
+
+/** Anyone may write in the shared directory: only a directory of our own, and no link to somewhere else, will do. */
+async function claim(directory: string): Promise<void> {
+  await mkdir(directory, { recursive: true, mode: 0o755 });
+  const found = await lstat(directory);
+  if (!found.isDirectory() || found.uid !== process.getuid?.())
+    throw new IndexerError(
+      'DEV_DIRECTORY_FOREIGN',
+      `${directory} belongs to somebody else: choose another --data`,
+      false,
+    );
+}
