@@ -79,9 +79,11 @@ export class AbiReader {
       throw this.#error(field, `${length} bytes`, `${Math.max(0, this.#bytes.length - at)} bytes`, at);
   }
 
+  /** `from` to `to` are a multiple of four bytes, and two more for a `small`. */
   #zero(from: number, to: number): boolean {
-    for (let at = from; at < to; at++) if (this.#bytes[at] !== 0) return false;
-    return true;
+    let at = from;
+    for (; at + 4 <= to; at += 4) if (this.#bytes.readUInt32BE(at) !== 0) return false;
+    return at === to || this.#bytes.readUInt16BE(at) === 0;
   }
 
   #error(field: string, expected: string, found: string, offset: number): AbiDecodeError {

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { Pool } from 'undici';
 import type { Clock } from '../core/clock.js';
 import { AbortedError } from '../core/errors.js';
@@ -95,7 +96,9 @@ async function readCapped(
     if (sizeBytes > limitBytes) throw tooLargeError();
     chunks.push(chunk);
   }
-  return Buffer.concat(chunks, sizeBytes).toString('utf8');
+  const bytes = Buffer.concat(chunks, sizeBytes);
+  // logs are all hex: decoded as latin1 they take a third of the time that UTF-8 takes
+  return bytes.toString(isAscii(bytes) ? 'latin1' : 'utf8');
 }
 
 function tooLarge(origin: RpcOrigin, status: number, limitBytes: number): RpcError {

@@ -36,25 +36,26 @@ export function decodeMessageSentData(data: Buffer): MessageSentData {
   return { encodedMessage, issuers };
 }
 
+// elements are named without their index: a name made for each would take longer than reading it, and errors say where
+
 function readReceipts(reader: AbiReader, at: number): readonly Hex[] {
   const base = at + 32;
-  return Array.from({ length: reader.count('receipts', at, MAX_ELEMENTS) }, (_, index) => {
-    const field = `receipts[${index}]`;
-    const receipt = reader.follow(field, base + index * 32, base);
-    const issuer = reader.address(`${field}.issuer`, receipt + RECEIPT.issuer);
-    reader.u32(`${field}.destGasLimit`, receipt + RECEIPT.destGasLimit);
-    reader.u32(`${field}.destBytesOverhead`, receipt + RECEIPT.destBytesOverhead);
-    reader.word(`${field}.feeTokenAmount`, receipt + RECEIPT.feeTokenAmount);
-    reader.bytes(`${field}.extraArgs`, reader.follow(`${field}.extraArgs`, receipt + RECEIPT.extraArgs, receipt));
-    return issuer;
-  });
+  const count = reader.count('receipts', at, MAX_ELEMENTS);
+  const issuers: Hex[] = [];
+  for (let index = 0; index < count; index++) {
+    const receipt = reader.follow('receipts[]', base + index * 32, base);
+    issuers.push(reader.address('receipts[].issuer', receipt + RECEIPT.issuer));
+    reader.u32('receipts[].destGasLimit', receipt + RECEIPT.destGasLimit);
+    reader.u32('receipts[].destBytesOverhead', receipt + RECEIPT.destBytesOverhead);
+    reader.word('receipts[].feeTokenAmount', receipt + RECEIPT.feeTokenAmount);
+    reader.bytes('receipts[].extraArgs', reader.follow('receipts[].extraArgs', receipt + RECEIPT.extraArgs, receipt));
+  }
+  return issuers;
 }
 
 function checkBlobs(reader: AbiReader, at: number): void {
   const base = at + 32;
   const count = reader.count('verifierBlobs', at, MAX_ELEMENTS);
-  for (let index = 0; index < count; index++) {
-    const field = `verifierBlobs[${index}]`;
-    reader.bytes(field, reader.follow(field, base + index * 32, base));
-  }
+  for (let index = 0; index < count; index++)
+    reader.bytes('verifierBlobs[]', reader.follow('verifierBlobs[]', base + index * 32, base));
 }

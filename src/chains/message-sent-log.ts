@@ -44,7 +44,7 @@ export function readMessageSentLog(log: RawLog, blockTimestampMs: number, contex
       return reject(`expected 4 topics, found ${log.topics.length}`);
 
     failing = 'abi';
-    const event = decodeMessageSentData(Buffer.from(log.data.slice(2), 'hex'));
+    const event = decodeMessageSentData(log.data);
 
     failing = 'receipt_count';
     if (event.issuers.length < MIN_RECEIPTS)

@@ -31,6 +31,15 @@ export function parseHex(value: unknown, field: string): Hex {
   throw new MalformedAnswerError(`${field} is not hex`);
 }
 
+/** Bytes of hex of either case. @throws MalformedAnswerError */
+export function parseBytes(value: unknown, field: string): Buffer {
+  if (typeof value !== 'string' || !value.startsWith('0x')) throw new MalformedAnswerError(`${field} is not hex`);
+  const bytes = Buffer.from(value.slice(2), 'hex');
+  // decoding stops at the first character that is not hex: faster than looking at each of them before
+  if (bytes.length * 2 + 2 !== value.length) throw new MalformedAnswerError(`${field} is not hex`);
+  return bytes;
+}
+
 /** A number as JSON-RPC writes it. */
 export function toQuantity(value: number): Hex {
   return `0x${value.toString(16)}`;

@@ -1,4 +1,4 @@
-import type { Hex } from '../core/hex.js';
+import { bytesToHex, type Hex } from '../core/hex.js';
 import type { QuarantinedLog } from './chain-port.js';
 import type { RawLog } from './raw-log.js';
 
@@ -32,7 +32,7 @@ export function logKey(log: RawLog): string {
  */
 export function quarantineLog(log: RawLog, reason: QuarantineReason, detail: string): QuarantinedLog {
   const { address, topics, data, blockNumber, blockHash, transactionHash, logIndex } = log;
-  const kept = { address, topics, data, blockNumber, blockHash, transactionHash, logIndex };
+  const kept = { address, topics, data: bytesToHex(data), blockNumber, blockHash, transactionHash, logIndex };
   const messageId: Hex | null = topics[3] ?? null;
   return { key: logKey(log), reason, detail, raw: Buffer.from(JSON.stringify(kept)), messageId };
 }

@@ -1,13 +1,13 @@
 import type { Hex } from '../core/hex.js';
 import { MalformedAnswerError } from './json-rpc-transport.js';
-import { parseHash, parseHex, parseQuantity, toQuantity } from './quantity.js';
+import { parseBytes, parseHash, parseHex, parseQuantity, toQuantity } from './quantity.js';
 
-/** A log as the node gave it, its envelope checked; topics and data say what they like. Hex is lower-case. */
+/** A log as the node gave it, its envelope checked; topics and data say what they like. */
 export interface RawLog {
   readonly address: Hex;
   /** 0 to 4 of 32 bytes each. */
   readonly topics: readonly Hex[];
-  readonly data: Hex;
+  readonly data: Buffer;
   readonly blockNumber: number;
   readonly blockHash: Hex;
   /** Null from nodes that do not put it into logs. */
@@ -61,7 +61,7 @@ function parseLog(entry: unknown): RawLog {
   return {
     address: parseHex(log['address'], 'address'),
     topics: topics.map((topic: unknown) => parseHash(topic, 'topic')),
-    data: parseHex(log['data'], 'data'),
+    data: parseBytes(log['data'], 'data'),
     blockNumber: parseQuantity(log['blockNumber'], 'blockNumber'),
     blockHash: parseHash(log['blockHash'], 'blockHash'),
     blockTimestampMs:

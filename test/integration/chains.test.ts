@@ -1,12 +1,13 @@
+import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, it } from 'vitest';
 import { FinalizedReorgError } from '../../src/chains/chain-errors.js';
 import type { BackfillProgress } from '../../src/chains/chain-status.js';
 import type { Confirmations } from '../../src/chains/finality-view.js';
 import { createCommon } from '../../src/core/common.js';
-import type { Hex } from '../../src/core/hex.js';
+import { bytesToHex, type Hex } from '../../src/core/hex.js';
 import { type AnvilChain, startAnvilChain } from '../support/anvil-chain.js';
 import { eventually } from '../support/eventually.js';
-import { makeMessageLog } from '../support/log-emitter.js';
+import { type EmittedLog, makeMessageLog } from '../support/log-emitter.js';
 import { MemoryChainStore } from '../support/memory-chain-store.js';
 import {
   liveOnChain,
@@ -72,6 +73,20 @@ describe('backfill', () => {
     expect(last).toMatchObject({ chain: 'a', blocksDone: last.blocksTotal, events: 53, remainingMs: 0 });
     expect(await running.metric('indexer_source_processed_block')).toBe(head - FINALITY);
     expect(await running.metric('indexer_source_lag_blocks')).toBe(FINALITY);
+  });
+
+  it('takes the messages of the recorded lane, byte for byte', async () => {
+    const lane = JSON.parse(readFileSync(new URL('../fixtures/lane.json', import.meta.url), 'utf8')) as {
+      messages: { rawLog: EmittedLog; event: { messageId: Hex; encodedMessage: Hex } }[];
+    };
+    const chain = await chainOf();
+    for (const { rawLog } of lane.messages) await chain.block(rawLog);
+    const head = await chain.head();
+    const store = new MemoryChainStore();
+    await processed(start(chain, store), head);
+    expect(store.quarantine).toEqual([]);
+    for (const { event } of lane.messages)
+      expect(bytesToHex(store.get(event.messageId)!.message.encodedMessage)).toBe(event.encodedMessage);
   });
 
   it('starts at the start block', async () => {
@@ -193,7 +208,7 @@ describe('following', () => {
     expect(store.content()).toMatchObject({ live: await liveOnChain(chain, 40), orphaned: [] });
   });
 
-  it('wakes up for a new block that a WebSocket announces, and connects again when it is lost', async () => {
+  it('wakes up for a new block that a WebSocket announces', async () => {
     const chain = await chainOf();
     const store = new MemoryChainStore();
     const running = start(chain, store, { urls: [chain.anvil.wsUrl], chain: { pollIntervalMs: 3_600_000 } });

@@ -134,7 +134,7 @@ export class SimulatedChain {
       logs: logs.map(({ topics, data }, index) => ({
         address: ON_RAMP,
         topics,
-        data,
+        data: Buffer.from(data.slice(2), 'hex'),
         blockNumber: number,
         blockHash,
         blockTimestampMs: this.#random() < 0.5 ? number * 1_000 : null,

@@ -27,7 +27,7 @@ function raw(log: Pick<EmittedLog, 'data'> & { readonly topics: readonly Hex[] }
   return {
     address: maker.onRamp,
     topics: log.topics,
-    data: log.data,
+    data: Buffer.from(log.data.slice(2), 'hex'),
     blockNumber: 7,
     blockHash: BLOCK_HASH,
     blockTimestampMs: null,
