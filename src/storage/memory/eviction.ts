@@ -10,7 +10,7 @@ const STEP_RECORDS = 1000;
 export interface Window {
   /** Records older than this go; 0 = no limit. */
   readonly ttlMs: number;
-  /** Most records of both kinds; 0 = no limit. */
+  /** Most records of all kinds; 0 = no limit. */
   readonly maxSize: number;
 }
 
@@ -27,8 +27,8 @@ export interface EvictionScope {
 }
 
 /**
- * One step of eviction: the oldest commits that are past the time to live, then the oldest above the size, both kinds
- * of record at once. Coverage moves before anything is forgotten, and whole commits go, so that coverage is exact.
+ * One step of eviction: the oldest commits that are past the time to live, then the oldest above the size, all kinds
+ * of record at once, quarantined input and conflicts too. Coverage moves before anything is forgotten, and whole commits go, so that coverage is exact.
  * @returns true when another step is due.
  */
 export function evictStep(scope: EvictionScope): boolean {

@@ -10,7 +10,7 @@ export interface MemoryStorageOptions {
   readonly name: string;
   /** Records older than this are evicted. Default 0: never. */
   readonly ttlMs?: number;
-  /** Most records (messages and verifier results together); the oldest above it are evicted. Default 0: no limit. */
+  /** Most records (messages, verifier results, quarantined input and conflicts together); the oldest above it are evicted. Default 0: no limit. */
   readonly maxSize?: number;
   /** How often eviction runs. Default one minute. */
   readonly cleanupIntervalMs?: number;

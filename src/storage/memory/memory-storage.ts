@@ -30,7 +30,7 @@ export type MemoryStorage = WindowedStorage;
 export function createMemoryStorage(options: MemoryStorageOptions): MemoryStorage {
   const settings = resolveMemoryOptions(options);
   const common = createCommon(options.common);
-  const standing = new Standing(options.name, settings.maxStalenessMs, () => common.clock.nowMs());
+  const standing = new Standing(options.name, settings.maxStalenessMs, common.clock);
   return new InMemoryStorage(new MemoryState(options.name, standing), settings, common);
 }
 

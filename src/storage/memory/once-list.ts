@@ -12,6 +12,15 @@ export class OnceList<T extends { readonly position: bigint; readonly ingestionM
     return this.#records.length;
   }
 
+  oldestMs(): number | undefined {
+    return this.#records[0]?.ingestionMs;
+  }
+
+  /** How many records have an ingestion time at or below `ms`. */
+  countThrough(ms: number): number {
+    return this.#firstWhere((record) => record.ingestionMs > ms);
+  }
+
   has(identity: string): boolean {
     return this.#known.has(identity);
   }
@@ -28,10 +37,7 @@ export class OnceList<T extends { readonly position: bigint; readonly ingestionM
   }
 
   through(ms: number): readonly T[] {
-    return this.#records.slice(
-      0,
-      this.#firstWhere((record) => record.ingestionMs > ms),
-    );
+    return this.#records.slice(0, this.countThrough(ms));
   }
 
   dropThrough(ms: number): void {

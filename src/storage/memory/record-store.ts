@@ -50,19 +50,23 @@ export class RecordStore {
   readonly #log = new PositionLog<AnyRecord>();
   #payloadBytes = 0;
 
-  /** Records of both kinds. */
+  /** Records of every kind but cursors, of which there are few: whatever is held counts. */
   get size(): number {
-    return this.messages.size + this.results.size;
+    return this.messages.size + this.results.size + this.quarantine.size + this.conflicts.size;
   }
 
-  /** Bytes of encoded messages and proofs, each counted once. */
+  /** Bytes of encoded messages, proofs and quarantined input, each counted once. */
   get payloadBytes(): number {
     return this.#payloadBytes;
   }
 
   oldestMs(): number | undefined {
-    const [message, result] = [this.messages.oldestMs(), this.results.oldestMs()];
-    return message === undefined || result === undefined ? (message ?? result) : Math.min(message, result);
+    let oldestMs: number | undefined;
+    for (const kind of [this.messages, this.results, this.quarantine, this.conflicts]) {
+      const ms = kind.oldestMs();
+      if (ms !== undefined && (oldestMs === undefined || ms < oldestMs)) oldestMs = ms;
+    }
+    return oldestMs;
   }
 
   /** Takes in a message made over `body`, in place of its state before. */
@@ -89,6 +93,7 @@ export class RecordStore {
 
   putQuarantine(entry: StoredQuarantineEntry): void {
     this.quarantine.add(entry);
+    this.#payloadBytes += entry.raw.length;
     this.#log.move(undefined, entry);
   }
 
@@ -107,9 +112,14 @@ export class RecordStore {
     return this.#log.range(afterPosition, throughPosition, limit).map(changeOf);
   }
 
-  /** Records of both kinds with an ingestion time at or below `ms`. */
+  /** Records counted in `size` with an ingestion time at or below `ms`. */
   countThrough(ms: number): number {
-    return this.messages.countThrough(ms) + this.results.countThrough(ms);
+    return (
+      this.messages.countThrough(ms) +
+      this.results.countThrough(ms) +
+      this.quarantine.countThrough(ms) +
+      this.conflicts.countThrough(ms)
+    );
   }
 
   /** The position of the last change among everything with an ingestion time at or below `ms`; 0 without any. */
@@ -134,6 +144,7 @@ export class RecordStore {
     this.conflicts.dropThrough(ms);
     for (const { messageId } of [...messages, ...results]) this.#reduceEntry(messageId, ms, gone);
     for (const { ccvData } of results) this.#payloadBytes -= ccvData.length;
+    for (const { raw } of quarantine) this.#payloadBytes -= raw.length;
     return { messages: messages.length, verifierResults: results.length };
   }
 

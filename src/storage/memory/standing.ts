@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.js';
 import type { Hex } from '../../core/hex.js';
 import type { ChangeSet } from '../batch.js';
 import { type Coverage, covers } from '../coverage.js';
@@ -20,7 +21,7 @@ const BEGINNING: Boundary = { position: 0n, ingestionMs: -1 };
 export class Standing {
   readonly #name: string;
   readonly #maxStalenessMs: number;
-  readonly #nowMs: () => number;
+  readonly #clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   #role: 'fresh' | 'primary' | 'follower' = 'fresh';
   #base = BEGINNING;
   #afterMs = -1;
@@ -31,13 +32,13 @@ export class Standing {
   #headMs = -1;
   /** The highest head of a snapshot that something was applied from. */
   #knownHead = 0n;
-  /** When the newest whole set was read. */
-  #readMs = Number.NEGATIVE_INFINITY;
+  /** When the newest whole set was read, on the monotonic clock: one that is set back must not make old news young. */
+  #readAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(name: string, maxStalenessMs: number, nowMs: () => number) {
+  constructor(name: string, maxStalenessMs: number, clock: Pick<Clock, 'nowMs' | 'monotonicMs'>) {
     this.#name = name;
     this.#maxStalenessMs = maxStalenessMs;
-    this.#nowMs = nowMs;
+    this.#clock = clock;
   }
 
   get isFollower(): boolean {
@@ -75,12 +76,13 @@ export class Standing {
   }
 
   get isCurrent(): boolean {
-    return this.#role !== 'follower' || (this.isWhole && this.#nowMs() - this.#readMs <= this.#maxStalenessMs);
+    return this.#role !== 'follower' || (this.isWhole && this.#newsAgeMs() <= this.#maxStalenessMs);
   }
 
   /** Wall-clock time up to which nothing is missing. */
   get readMs(): number {
-    return this.#role === 'follower' ? Math.max(0, this.#readMs) : this.#nowMs();
+    const nowMs = this.#clock.nowMs();
+    return this.#role === 'follower' ? Math.max(0, nowMs - this.#newsAgeMs()) : nowMs;
   }
 
   coverage(): Coverage {
@@ -140,7 +142,8 @@ export class Standing {
     }
     if (set.throughPosition === set.headPosition && this.isWhole) {
       if (set.headMs > this.#headMs) this.#headMs = set.headMs;
-      this.#readMs = Math.max(this.#readMs, Math.min(set.readMs, this.#nowMs()));
+      const ageMs = Math.max(0, this.#clock.nowMs() - set.readMs);
+      this.#readAtMs = Math.max(this.#readAtMs, this.#clock.monotonicMs() - ageMs);
     }
     return moved;
   }
@@ -165,7 +168,7 @@ export class Standing {
     this.#throughPosition = boundary.position;
     this.#knownHead = boundary.position;
     this.#movePosition = 0n;
-    this.#readMs = Number.NEGATIVE_INFINITY;
+    this.#readAtMs = Number.NEGATIVE_INFINITY;
   }
 
   /** @throws CoverageGapError naming the part of the range that is not covered. */
@@ -206,5 +209,9 @@ export class Standing {
     if (!this.isCurrent) this.requireRange(this.#headMs + 1, Number.POSITIVE_INFINITY);
     if (this.#base.position > 0n)
       throw new CoverageGapError({ kind: 'position', afterPosition: 0n }, `storage ${this.#name}`);
+  }
+
+  #newsAgeMs(): number {
+    return this.#clock.monotonicMs() - this.#readAtMs;
   }
 }

@@ -195,6 +195,32 @@ describe('eviction', () => {
     expect(rest.items).toHaveLength(5);
   });
 
+  test.each([{ ttlMs: 5000 }, { maxSize: 10 }])(
+    'quarantined input and conflicts alone do not stay for ever: %j',
+    async (limit) => {
+      const { metrics } = open(limit);
+      const first = make.result(make.message());
+      await storage.insertBatch({ verifierResults: [first] });
+      for (let i = 0; i < 30; i += 1) {
+        await clock.advance(1);
+        const raw = new Uint8Array(1000);
+        await storage.insertBatch({
+          verifierResults: [{ ...first, ccvData: Uint8Array.of(i) }],
+          quarantine: [{ sourceId: 'chain:1', key: `${i}`, reason: 'shape', detail: '', raw, messageId: null }],
+        });
+      }
+      await clock.advance(2 * CLEANUP_MS);
+      const afterPosition = storage.coverage().afterPosition;
+      const kept = [
+        ...(await storage.queryQuarantine({ afterPosition, limit: 100 })),
+        ...(await storage.queryConflicts({ afterPosition, limit: 100 })),
+      ];
+      expect(kept).toHaveLength(limit.maxSize ?? 0);
+      const bytes = /estimated_bytes\{backend="hot"\} (\d+)/.exec(await metrics.metrics())?.[1];
+      expect(Number(bytes)).toBe(kept.length * 900 + (kept.length / 2) * 1000);
+    },
+  );
+
   test('far above its size a storage does not wait for the cleanup', async () => {
     open({ maxSize: 100 });
     for (let i = 0; i < 11; i += 1) {

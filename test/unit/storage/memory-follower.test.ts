@@ -266,4 +266,23 @@ describe('a memory that follows', () => {
     expect(ours!.ccvData).toBe(theirs!.ccvData);
     expect(ours).not.toBe(theirs);
   });
+
+  test.each([-3_600_000, 3_600_000])('a wall clock that jumps by %i ms makes old news no younger', async (jumpMs) => {
+    let shiftMs = 0;
+    const jumping = createCommon({ clock: { ...clock, nowMs: () => clock.nowMs() + shiftMs } });
+    const replica = createMemoryStorage({ name: 'replica', maxStalenessMs: STALE_MS, common: jumping });
+    const set = async () => ({ ...(await origin.changesAfter(0n)), readMs: clock.nowMs() + shiftMs });
+    const { ms } = await store();
+    await replica.apply(await set());
+    expect(replica.coverage().throughMs).toBe(Number.POSITIVE_INFINITY);
+
+    shiftMs = jumpMs;
+    for (const elapsedMs of [2 * STALE_MS, 1_800_000, 1_800_000]) {
+      await clock.advance(elapsedMs);
+      expect(replica.coverage().throughMs).toBe(ms);
+    }
+    await replica.apply(await set());
+    expect(replica.coverage().throughMs).toBe(Number.POSITIVE_INFINITY);
+    await replica.close();
+  });
 });
