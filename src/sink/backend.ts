@@ -46,6 +46,8 @@ export interface Candidate {
 /** What the candidates of one query are measured against. */
 export interface Moment {
   readonly nowMs: number;
+  /** End of the range asked for; `Infinity`: everything committed until now. */
+  readonly endMs: number;
   readonly floor: ReadFloor;
   /** A follower that has not come this far is not asked at all. */
   readonly minPosition: bigint;
@@ -70,7 +72,10 @@ export function candidateOf(backend: Backend, moment: Moment): Candidate {
     };
   const limit = limitOf(backend, follower, coverage, moment.floor.position, moment.nowMs, moment.maxStalenessMs);
   const closedMs = Number.isFinite(coverage.throughMs) ? coverage.throughMs : follower.progress.closedMs;
-  const throughMs = limit === null ? coverage.throughMs : Math.min(coverage.throughMs, closedMs);
+  // Current means no older than some time. Whoever names an end may have it from another process, which has seen more:
+  // beyond the last commit that the follower holds, such a range is the leader's.
+  const isOpen = limit === null && moment.endMs === Number.POSITIVE_INFINITY;
+  const throughMs = isOpen ? coverage.throughMs : Math.min(coverage.throughMs, closedMs);
   const isOut = limit === 'starting' || coverage.throughPosition < moment.minPosition;
   return {
     backend,

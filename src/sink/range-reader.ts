@@ -76,7 +76,7 @@ export class RangeReader {
 
   /** What each backend can be asked right now, in configured order. */
   candidates(): readonly Candidate[] {
-    return this.#candidates(this.#common.clock.nowMs(), this.#floor.movePosition);
+    return this.#candidates(this.#common.clock.nowMs(), Number.POSITIVE_INFINITY, this.#floor.movePosition);
   }
 
   /**
@@ -123,7 +123,7 @@ export class RangeReader {
     const nowMs = this.#common.clock.nowMs();
     // ingestion times are never negative
     const startMs = Math.max(0, range.startMs);
-    const candidates = this.#candidates(nowMs, minPosition);
+    const candidates = this.#candidates(nowMs, range.endMs, minPosition);
     const plan = {
       nowMs,
       startMs,
@@ -135,8 +135,8 @@ export class RangeReader {
     return plan;
   }
 
-  #candidates(nowMs: number, minPosition: bigint): readonly Candidate[] {
-    const moment = { nowMs, floor: this.#floor, minPosition, maxStalenessMs: this.#maxStalenessMs };
+  #candidates(nowMs: number, endMs: number, minPosition: bigint): readonly Candidate[] {
+    const moment = { nowMs, endMs, floor: this.#floor, minPosition, maxStalenessMs: this.#maxStalenessMs };
     return this.#backends.map((backend) => candidateOf(backend, moment));
   }
 

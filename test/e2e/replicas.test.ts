@@ -1,8 +1,9 @@
-import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
-import type { Hex } from '../../src/core/hex.js';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { connectionUri } from '../../src/devnet/embedded-postgres.js';
 import { endAllCli } from '../support/e2e-cli.js';
 import { type EmittedChain, startEmittedChain } from '../support/e2e-emitted-chain.js';
-import { body, get, listMessages, listResults, messagesIn } from '../support/e2e-http.js';
+import { body, get, type ListedMessage, listMessages, listResults, messagesIn } from '../support/e2e-http.js';
 import {
   e2eDirectory,
   hotAndWarm,
@@ -10,22 +11,123 @@ import {
   startServiceProcess,
   writeConfig,
 } from '../support/e2e-service.js';
+import { startTap, type Tap } from '../support/e2e-tap.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 
 const directory = e2eDirectory();
 let database: TestDatabase;
 let chain: EmittedChain;
+let tap: Tap;
+let worker: RunningService;
+let replicas: readonly [RunningService, RunningService];
 
 beforeAll(async () => {
   database = await createTestDatabase({ migrated: false });
   chain = await startEmittedChain(5);
+  for (let block = 0; block < 8; block += 1) await chain.block(10);
+  tap = await startTap(database.tcp);
+  const config = (uri: string) =>
+    hotAndWarm({
+      namespace: 'replicas',
+      uri,
+      chains: [chain.chainSection({ PollInterval: 20 })],
+      verifiers: [chain.verifierSection()],
+      memory: { MaxStaleness: 10_000 },
+    });
+  const direct = writeConfig(directory.path, 'direct.toml', config(database.uri));
+  const tapped = writeConfig(directory.path, 'tapped.toml', config(connectionUri({ ...database.tcp, port: tap.port })));
+  worker = await startServiceProcess('worker', direct, '--migrate');
+  replicas = await Promise.all([startServiceProcess('api', direct), startServiceProcess('api', tapped)]);
 });
-afterEach(endAllCli);
 afterAll(async () => {
+  await endAllCli();
+  await tap.close();
   await chain.close();
   await database.drop();
   directory.remove();
+});
+
+describe('two API processes beside a worker', () => {
+  it('answer closed ranges and lookups with the same bytes', async () => {
+    await untilAllVerified();
+    await answerSameBytes();
+  });
+
+  it('show what the other has shown for the same closed range, while the worker stores', async () => {
+    let stored = false;
+    const storing = (async () => {
+      for (let block = 0; block < 100; block += 1) await chain.block(2);
+      stored = true;
+    })();
+    const seen = new Set<string>();
+    let lastMs = 0;
+    try {
+      for (let turn = 0; !stored || seen.size < chain.messageIds.length; turn += 1) {
+        // a client that polls by time, and goes to the other replica whenever there was something new
+        const [ahead, other] = turn % 2 === 0 ? replicas : [replicas[1], replicas[0]];
+        const shown = await listMessages(ahead.apiUrl, `start=${lastMs + 1}&limit=1000`);
+        if (shown.size === 0) continue;
+        const range = `start=${lastMs + 1}&end=${latestMs(shown)}&limit=1000`;
+        const answer = await get(`${other.apiUrl}/v1/messages?${range}`);
+        expect([200, 503]).toContain(answer.status);
+        if (answer.status === 503) continue;
+        expect([...messagesIn(answer.text).keys()]).toEqual([...shown.keys()]);
+        for (const messageId of shown.keys()) seen.add(messageId);
+        lastMs = latestMs(shown);
+      }
+    } finally {
+      await storing;
+    }
+    expect([...seen].sort()).toEqual([...chain.messageIds].sort());
+    await untilAllVerified();
+    await answerSameBytes();
+  });
+
+  it('never answer for a time that the other has shown without what was stored by then, cut off for a moment or not', async () => {
+    const [ahead, cutOff] = replicas;
+    const sinceMs = latestMs(await listMessages(ahead.apiUrl)) + 1;
+    tap.pause();
+    try {
+      const [messageId] = await chain.block(1);
+      let shown = new Map<string, ListedMessage>();
+      await eventually('the message to be listed', async () => {
+        shown = await listMessages(ahead.apiUrl, `start=${sinceMs}`);
+        return shown.has(messageId!);
+      });
+      const asked = get(`${cutOff.apiUrl}/v1/messages?start=${sinceMs}&end=${latestMs(shown)}`);
+      // it may wait for the database, or refuse, but not answer with less
+      const early = await Promise.race([asked, delay(500, null)]);
+      tap.resume();
+      const { status, text } = early ?? (await asked);
+      if (status === 200) expect([...messagesIn(text).keys()]).toEqual([...shown.keys()]);
+      else expect(status).toBe(503);
+    } finally {
+      tap.resume();
+    }
+  });
+
+  it('list a message soon after the worker stored it', async () => {
+    const [messageId] = await chain.block(1);
+    const sinceMs = performance.now();
+    await Promise.all(
+      replicas.map(async ({ apiUrl }, index) => {
+        await eventually('the message to be listed', async () => (await listMessages(apiUrl)).has(messageId!));
+        console.log(
+          `replica ${index} lists a new message ${Math.round(performance.now() - sinceMs)} ms after its block`,
+        );
+      }),
+    );
+  });
+
+  it('go on without the worker, and drain at SIGTERM', async () => {
+    expect(worker.apiUrl).toBe('');
+    expect(await worker.cli.stop()).toEqual({ code: 0, signal: null });
+    for (const replica of replicas) {
+      expect((await listMessages(replica.apiUrl)).size).toBe(chain.messageIds.length);
+      await drains(replica);
+    }
+  });
 });
 
 /** Both lists with every filter and page that a client might use, over ingestion times up to `endMs`. */
@@ -44,90 +146,34 @@ function closedQueries(startMs: number, endMs: number): string[] {
   );
 }
 
-it('two API processes beside a worker answer as one, show each commit at once, and drain at SIGTERM', async () => {
-  for (let block = 0; block < 8; block += 1) await chain.block(10);
-  const config = hotAndWarm({
-    namespace: 'replicas',
-    uri: database.uri,
-    chains: [chain.chainSection()],
-    verifiers: [chain.verifierSection()],
-  });
-  const file = writeConfig(directory.path, 'replicas.toml', config);
-  const worker = await startServiceProcess('worker', file, '--migrate');
-  const replicas = await Promise.all([startServiceProcess('api', file), startServiceProcess('api', file)]);
-  expect(worker.apiUrl).toBe('');
-
-  await untilAllVerified(replicas, chain.messageIds);
-  await sameBytes(replicas);
-  await whileStoring(replicas);
-  await untilAllVerified(replicas, chain.messageIds);
-  await sameBytes(replicas);
-
-  const [messageId] = await chain.block(1);
-  const sinceMs = performance.now();
-  await Promise.all(
-    replicas.map(async ({ apiUrl }, index) => {
-      await eventually(`replica ${index} to list the message`, async () =>
-        (await listMessages(apiUrl, 'limit=1000')).has(messageId!),
-      );
-      console.log(`replica ${index} lists a new message ${Math.round(performance.now() - sinceMs)} ms after its block`);
-    }),
-  );
-
-  // a replica without a worker goes on answering
-  expect(await worker.cli.stop()).toEqual({ code: 0, signal: null });
-  expect((await listMessages(replicas[0].apiUrl)).size).toBe(chain.messageIds.length);
-  for (const replica of replicas) await drains(replica);
-}, 120_000);
-
-async function untilAllVerified(replicas: readonly RunningService[], ids: readonly Hex[]): Promise<void> {
+async function untilAllVerified(): Promise<void> {
   for (const { apiUrl } of replicas) {
     await eventually('every message to be listed as verified', async () => {
       const listed = [...(await listMessages(apiUrl)).values()];
-      return listed.length === ids.length && listed.every(({ metadata }) => metadata.status === 1);
+      return listed.length === chain.messageIds.length && listed.every(({ metadata }) => metadata.status === 1);
     });
-    expect((await listResults(apiUrl)).size).toBe(ids.length);
+    await eventually('every verification', async () => (await listResults(apiUrl)).size === chain.messageIds.length);
   }
 }
 
 /** What is closed and at rest reads the same on both, byte by byte. */
-async function sameBytes([first, second]: readonly RunningService[]): Promise<void> {
-  const times = [...(await listMessages(first!.apiUrl)).values()].map(({ metadata }) =>
-    Date.parse(metadata.ingestionTimestamp),
-  );
+async function answerSameBytes(): Promise<void> {
+  const [first, second] = replicas;
+  const listed = await listMessages(first.apiUrl);
+  const lastMs = latestMs(listed);
   const paths = [
-    ...closedQueries(Math.min(...times), Math.max(...times)),
+    ...closedQueries(Date.parse([...listed.values()][0]!.metadata.ingestionTimestamp), lastMs),
     ...chain.messageIds.slice(0, 5).map((id) => `/v1/verifierresults/${id}`),
   ];
   for (const path of paths) {
-    const [a, b] = await Promise.all([body(`${first!.apiUrl}${path}`), body(`${second!.apiUrl}${path}`)]);
+    const [a, b] = await Promise.all([body(`${first.apiUrl}${path}`), body(`${second.apiUrl}${path}`)]);
     expect(a, path).toBe(b);
   }
-  expect((await listMessages(first!.apiUrl, `end=${Math.max(...times)}&limit=1000`)).size).toBe(times.length);
+  expect((await listMessages(first.apiUrl, `end=${lastMs}&limit=1000`)).size).toBe(listed.size);
 }
 
-/**
- * While the worker stores, what one replica has shown the other shows at once for the same closed range: a client that
- * goes from one to the other misses nothing.
- */
-async function whileStoring(replicas: readonly RunningService[]): Promise<void> {
-  let stored = false;
-  const storing = (async () => {
-    for (let block = 0; block < 25; block += 1) await chain.block(4);
-    stored = true;
-  })();
-  let compared = 0;
-  for (let turn = 0; !stored || compared < 20; turn += 1) {
-    const [ahead, other] = turn % 2 === 0 ? replicas : [...replicas].reverse();
-    const shown = await listMessages(ahead!.apiUrl);
-    const lastMs = Math.max(...[...shown.values()].map(({ metadata }) => Date.parse(metadata.ingestionTimestamp)));
-    const answer = await get(`${other!.apiUrl}/v1/messages?end=${lastMs}&limit=1000`);
-    expect([200, 503]).toContain(answer.status);
-    if (answer.status === 503) continue;
-    expect([...messagesIn(answer.text).keys()]).toEqual([...shown.keys()]);
-    compared += 1;
-  }
-  await storing;
+function latestMs(listed: ReadonlyMap<string, ListedMessage>): number {
+  return Math.max(...[...listed.values()].map(({ metadata }) => Date.parse(metadata.ingestionTimestamp)));
 }
 
 /** SIGTERM in the middle of requests: each is answered whole or was never taken, and the process ends with code 0. */

@@ -17,6 +17,7 @@ export function hotAndWarm(options: {
   readonly uri: string;
   readonly chains?: readonly TomlTable[];
   readonly verifiers?: readonly TomlTable[];
+  readonly memory?: TomlTable;
 }): TomlTable {
   return {
     Namespace: options.namespace,
@@ -34,7 +35,7 @@ export function hotAndWarm(options: {
             Name: 'hot',
             Type: 'memory',
             ReadCondition: { Type: 'recent', LookbackWindowSeconds: 3_600 },
-            Memory: { TTL: 3_600, MaxSize: 50_000, CleanupInterval: 1 },
+            Memory: { TTL: 3_600, MaxSize: 50_000, CleanupInterval: 1, ...options.memory },
           },
           { Name: 'warm', Type: 'postgres', Postgres: { URI: options.uri } },
         ],
