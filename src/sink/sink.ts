@@ -236,7 +236,12 @@ class CompositeSink implements Sink {
       this.#floor.closed(event.changes.headMs);
       this.#floor.moved(event.changes.headMovePosition);
     }
-    for (const follower of this.#followers) follower.hear(event);
+    for (const { name, follower } of this.#backends) {
+      if (follower === null) continue;
+      follower.hear(event);
+      // one that hangs reports nothing by itself
+      if (follower.lagPositions > 0n) this.#metrics.lag(name, follower.lagPositions, follower.lagMs);
+    }
   }
 
   #follow(
