@@ -183,7 +183,7 @@ describe('old failures of tiered storage', () => {
     expect(failures.map(({ backend }) => backend)).toEqual(['hot', 'hot', 'hot']);
     expect(await metricOf(common, 'indexer_sink_partial_failures_total', { backend: 'hot' })).toBe(3);
     const [status] = await sink.status();
-    expect(status).toMatchObject({ name: 'hot', role: 'follower', state: 'failing', repairing: true });
+    expect(status).toMatchObject({ name: 'hot', role: 'follower', repairing: true });
     expect(status!.lastError).toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
     expect(status!.lag).toMatchObject({ positions: '6' });
     expect((await sink.queryCCVData({})).items).toHaveLength(6);
