@@ -1,0 +1,102 @@
+import { InvalidArgumentError } from '../../core/errors.js';
+import type { Hex } from '../../core/hex.js';
+import type { RowKind } from './cold-rows-kind.js';
+import { type FileSummary, SummaryCollector } from './cold-rows-summary.js';
+import type { FileStats } from './delta-stats.js';
+import { createIdIndexBuilder, type EncodedIdIndex } from './id-index.js';
+import { createParquetEncoder, type RowGroupLimits } from './parquet-encoder.js';
+import type { Zstd } from './parquet-zstd.js';
+
+/** A data file, ready to be stored. */
+export interface EncodedFile {
+  readonly bytes: Uint8Array;
+  /** How much of the file's end `readFooter` needs. */
+  readonly footerBytes: number;
+  readonly rows: number;
+  /** The index of its message ids; null for kinds without ids. */
+  readonly index: EncodedIdIndex | null;
+  readonly stats: FileStats;
+  readonly summary: FileSummary;
+}
+
+/** Makes one data file of records that come in order. */
+export interface FileEncoder<T> {
+  /** @throws InvalidArgumentError when the record does not belong after the one before. */
+  add(record: T): void;
+  readonly rows: number;
+  /** Compressed bytes so far, about. */
+  sizeBytes(): number;
+  /**
+   * Ends the file. The encoder is spent.
+   * @throws InvalidArgumentError without rows.
+   */
+  finish(): EncodedFile;
+}
+
+/** What a file encoder is made of. */
+export interface FileEncoderOptions<T, K> {
+  readonly kind: RowKind<T, K>;
+  readonly zstd: Zstd;
+  readonly limits?: RowGroupLimits;
+}
+
+/**
+ * Synchronous and made for one core: about 25 microseconds a record. Whoever adds many yields to the event loop in between.
+ * Rows of one order key (an older and a newer state of one record) are kept, in the order they come.
+ */
+export function createFileEncoder<T, K extends { readonly position: bigint }>({
+  kind,
+  zstd,
+  limits,
+}: FileEncoderOptions<T, K>): FileEncoder<T> {
+  const parquet = createParquetEncoder({ columns: kind.columns, zstd, ...(limits && { limits }) });
+  const collector = new SummaryCollector(kind);
+  const ids: (Hex | null)[] = [];
+  let last: K | undefined;
+
+  return {
+    add(record) {
+      const key = kind.keyOf(record);
+      if (last !== undefined && kind.compare(last, key) > 0)
+        throw new InvalidArgumentError(`rows of ${kind.table} come out of order`, {
+          details: { position: String(key.position) },
+        });
+      last = key;
+      const values = kind.encode(record, key);
+      parquet.add(values, kind.sizeOf(record));
+      collector.add(key, values);
+      ids.push(kind.indexedId(key));
+    },
+    get rows() {
+      return ids.length;
+    },
+    sizeBytes: () => parquet.sizeBytes(),
+    finish() {
+      if (ids.length === 0) throw new InvalidArgumentError('a file has at least one row');
+      const { bytes, footerBytes, groupRows } = parquet.finish();
+      return {
+        bytes,
+        footerBytes,
+        rows: ids.length,
+        index: encodeIndex(ids, groupRows),
+        stats: collector.stats(),
+        summary: collector.summary(),
+      };
+    },
+  };
+}
+
+function encodeIndex(ids: readonly (Hex | null)[], groupRows: readonly number[]): EncodedIdIndex | null {
+  const builder = createIdIndexBuilder();
+  let any = false;
+  let row = 0;
+  for (const [group, rows] of groupRows.entries()) {
+    for (const end = row + rows; row < end; row++) {
+      const id = ids[row] ?? null;
+      if (id === null) continue;
+      builder.add(id, group);
+      any = true;
+    }
+  }
+  return any ? builder.finish() : null;
+}
