@@ -1,0 +1,141 @@
+import { join } from 'node:path';
+import { afterAll, afterEach, expect, it } from 'vitest';
+import { type CliProcess, endAllCli, startCli } from '../support/e2e-cli.js';
+import {
+  body,
+  get,
+  type ListedMessage,
+  listMessages,
+  listResults,
+  messagesIn,
+  resultsOfIdIn,
+} from '../support/e2e-http.js';
+import { descendantsOf, type SeenProcess, stillRunning } from '../support/e2e-process-tree.js';
+import { e2eDirectory } from '../support/e2e-service.js';
+import { eventually } from '../support/eventually.js';
+
+const SELECTORS = ['3379446385462418246', '12922642891491394802'];
+
+const directory = e2eDirectory();
+const dataDir = join(directory.path, 'data');
+/** What the first run left in the data directory, by message id. */
+const left = new Map<string, ListedMessage>();
+
+afterEach(endAllCli);
+afterAll(() => directory.remove());
+
+async function startDev(...options: readonly string[]): Promise<{ cli: CliProcess; apiUrl: string; adminUrl: string }> {
+  const cli = startCli(['dev', '--port', '0', '--data', dataDir, ...options]);
+  const [, apiUrl = '', adminUrl = ''] = await cli.printed(/^query API (\S+), admin port (\S+), data in /m);
+  return { cli, apiUrl, adminUrl };
+}
+
+/** The chains and the database that a running command brought up. */
+function helpersOf({ pid }: CliProcess): SeenProcess[] {
+  const running = descendantsOf(pid);
+  for (const [name, least] of [
+    ['anvil', 2],
+    ['postgres', 1],
+  ] as const)
+    expect(running.filter(({ command }) => command.includes(name)).length, name).toBeGreaterThanOrEqual(least);
+  return running;
+}
+
+/** Ends with everything executed: says so, and leaves nothing running. */
+async function endsWell(cli: CliProcess, helpers: readonly SeenProcess[]): Promise<void> {
+  expect(await cli.exited, cli.stderr()).toEqual({ code: 0, signal: null });
+  const [, count] = /^all (\d+) messages sent were executed, in \d+:\d\d$/m.exec(cli.stdout()) ?? [];
+  expect(Number(count), cli.stdout()).toBeGreaterThan(0);
+  expect(cli.stdout()).toMatch(/^lane kind +sent indexed verified executed/m);
+  await leavesNothing(helpers);
+}
+
+async function leavesNothing(helpers: readonly SeenProcess[]): Promise<void> {
+  await eventually('every process to be gone', () => {
+    const rest = stillRunning(helpers);
+    return rest.length === 0 || rest.map(({ pid, command }) => `${pid} ${command}`);
+  });
+}
+
+it('sends for 15 seconds, answers all three endpoints with exact selectors meanwhile, and ends with all executed', async () => {
+  const { cli, apiUrl, adminUrl } = await startDev('--for', '15s');
+  await eventually('a verified message in each direction', async () => {
+    const verified = [...(await listMessages(apiUrl)).values()].filter(({ metadata }) => metadata.status === 1);
+    return new Set(verified.map(({ message }) => message.source_chain_selector)).size === 2;
+  });
+  const helpers = helpersOf(cli);
+
+  const [messageId = ''] = [...(await listResults(apiUrl)).keys()];
+  const texts = await Promise.all(
+    ['messages?limit=1000', 'verifierresults?limit=1000', `verifierresults/${messageId}`].map((path) =>
+      body(`${apiUrl}/v1/${path}`),
+    ),
+  );
+  for (const text of texts)
+    for (const selector of SELECTORS) expect(text).toMatch(new RegExp(`_chain_selector":${selector}[,}]`));
+  expect(resultsOfIdIn(texts[2]!).length).toBeGreaterThan(0);
+  for (const [id, entry] of messagesIn(texts[0]!)) left.set(id, entry);
+  for (const selector of SELECTORS) {
+    const filtered = await listMessages(apiUrl, `sourceChainSelectors=${selector}`);
+    expect(filtered.size).toBeGreaterThan(0);
+    for (const { message } of filtered.values()) expect(String(message.source_chain_selector)).toBe(selector);
+  }
+  expect((await get(`${apiUrl}/v1/verifierresults/0x${'ab'.repeat(32)}`)).status).toBe(404);
+  expect((await get(`${apiUrl}/ready`)).status).toBe(200);
+  const status = await body(`${adminUrl}/status`);
+  for (const selector of SELECTORS) expect(status).toContain(selector);
+  expect(await body(`${adminUrl}/metrics`)).toMatch(/^indexer_time_to_index_seconds_count [1-9]/m);
+
+  await endsWell(cli, helpers);
+}, 120_000);
+
+it('continues from its data directory', async () => {
+  const { cli, apiUrl } = await startDev('--for', '3s');
+  const helpers = helpersOf(cli);
+  expect(cli.stdout()).toContain('continuing with the lane of the data directory');
+  const listed = await listMessages(apiUrl);
+  for (const [messageId, entry] of left) {
+    expect(listed.get(messageId)?.message).toEqual(entry.message);
+    expect(listed.get(messageId)?.metadata).toEqual({ ...entry.metadata, status: 1 });
+  }
+  await endsWell(cli, helpers);
+}, 120_000);
+
+it('Ctrl-C in the middle ends it with code 0, and what it had sent is executed at the next start', async () => {
+  const { cli, apiUrl } = await startDev('--rate', '5');
+  const before = (await listMessages(apiUrl)).size;
+  await eventually('messages to be under way', async () => (await listMessages(apiUrl)).size >= before + 5);
+  const underWay = await listMessages(apiUrl);
+  const helpers = helpersOf(cli);
+  cli.interrupt();
+  expect(await cli.exited, cli.stderr()).toEqual({ code: 0, signal: null });
+  await leavesNothing(helpers);
+
+  const next = await startDev('--for', '1s');
+  const nextHelpers = helpersOf(next.cli);
+  await eventually('what was under way to be verified', async () => {
+    const listed = await listMessages(next.apiUrl);
+    return [...underWay.keys()].every((messageId) => listed.get(messageId)?.metadata.status === 1);
+  });
+  await endsWell(next.cli, nextHelpers);
+}, 120_000);
+
+it('Ctrl-C while it is still starting leaves nothing running', async () => {
+  const cli = startCli(['dev', '--port', '0', '--data', dataDir]);
+  await cli.printed(/^starting Postgres$/m);
+  const helpers = descendantsOf(cli.pid);
+  expect(helpers.length).toBeGreaterThanOrEqual(2);
+  cli.interrupt();
+  await cli.exited;
+  await leavesNothing(helpers);
+}, 60_000);
+
+it('kill -9 leaves nothing running either, and the next start works', async () => {
+  const { cli } = await startDev();
+  const helpers = helpersOf(cli);
+  cli.kill('SIGKILL');
+  await cli.exited;
+  await leavesNothing(helpers);
+  const next = await startDev('--for', '1s');
+  await endsWell(next.cli, helpersOf(next.cli));
+}, 120_000);
