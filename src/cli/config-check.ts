@@ -4,12 +4,17 @@ import { type ConfigOptions, readConfig, withConfigOptions } from './config-opti
 
 /** `ccv-indexer config check` */
 export function configCommand(): Command {
-  const command = new Command('config').description('look at the configuration without starting anything');
+  const command = new Command('config')
+    .description('look at the configuration without starting anything')
+    .addHelpText('after', '\n  $ ccv-indexer config check -c indexer.toml -s secrets.toml');
   withConfigOptions(command.command('check'))
     .description('check the configuration and report everything that is wrong with it at once')
     .addHelpText(
       'after',
-      '\nExit code 0: usable. 1: it is not, and every problem was printed with its path and what to write instead.',
+      `
+Exit code 0: usable. 1: it is not, and every problem was printed with its path and what to write instead.
+
+  $ ccv-indexer config check -c indexer.toml -s secrets.toml`,
     )
     .action((options: ConfigOptions) => {
       process.stdout.write(`${summary(options.config, readConfig(options))}\n`);

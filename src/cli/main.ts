@@ -1,7 +1,11 @@
 #!/usr/bin/env node
 import { CommanderError } from 'commander';
+import { systemClock } from '../core/clock.js';
 import { describeFailure } from './failure.js';
 import { createProgram } from './program.js';
+
+/** Everything has ended by now; only connections to who no longer answers may still wait for a goodbye. */
+const GOODBYE_MS = 2_000;
 
 try {
   await createProgram().parseAsync(process.argv);
@@ -10,3 +14,5 @@ try {
   if (!(thrown instanceof CommanderError)) process.stderr.write(`${describeFailure(thrown)}\n`);
   process.exitCode = thrown instanceof CommanderError ? thrown.exitCode : 1;
 }
+// this timer itself keeps no process alive
+systemClock.after(GOODBYE_MS, () => process.exit());

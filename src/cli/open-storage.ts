@@ -28,12 +28,9 @@ export type StorageUse = 'write' | 'read';
 
 /** Opens every backend of the configuration behind one Sink. Closing the Sink closes them all. */
 export function openStorage(config: Config, common: Common, use: StorageUse): Sink {
-  const backends = backendSections(config).filter(
-    (section) => use === 'write' || section.ReadCondition?.Type !== 'never',
-  );
   return createSink({
     common,
-    backends: backends.map((section): SinkBackend => {
+    backends: openedSections(config, use).map((section): SinkBackend => {
       const storage = openBackend(section, config.Namespace, common);
       const condition = toCondition(section.ReadCondition);
       return section.Required === undefined
@@ -43,8 +40,16 @@ export function openStorage(config: Config, common: Common, use: StorageUse): Si
   });
 }
 
+/** A backend's table, with a name of its own. */
+export type NamedSection = SinkBackendSection & { readonly Name: string };
+
+/** The backends that a process opens. */
+export function openedSections(config: Config, use: StorageUse): readonly NamedSection[] {
+  return backendSections(config).filter((section) => use === 'write' || section.ReadCondition?.Type !== 'never');
+}
+
 /** The backends of a configuration, each with a name of its own. */
-export function backendSections({ Storage }: Config): readonly (SinkBackendSection & { readonly Name: string })[] {
+export function backendSections({ Storage }: Config): readonly NamedSection[] {
   const sections: readonly (SinkBackendSection | undefined)[] =
     Storage.Strategy === 'single' ? [Storage.Single] : (Storage.Sink?.Storages ?? []);
   return sections.flatMap((section, index) => {
@@ -80,11 +85,7 @@ export function postgresOptions(
   };
 }
 
-function openBackend(
-  section: SinkBackendSection & { readonly Name: string },
-  namespace: string,
-  common: Common,
-): Storage {
+function openBackend(section: NamedSection, namespace: string, common: Common): Storage {
   switch (section.Type) {
     case 'memory':
       return createMemoryStorage({ name: section.Name, common, ...memorySettings(section.Memory ?? MEMORY_DEFAULTS) });

@@ -7,7 +7,7 @@ import type { Sink } from '../sink/sink.js';
 import { openIndexer } from './open-indexer.js';
 import { openAdmin, openApi } from './open-servers.js';
 import { openStorage } from './open-storage.js';
-import type { Role } from './role.js';
+import { type Role, storageUse } from './role.js';
 import { createStatusReport } from './status-report.js';
 
 /** What a service is started with. */
@@ -38,7 +38,7 @@ export interface Service {
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, role, common, shutdown } = options;
-  const sink = openStorage(config, common, role === 'api' ? 'read' : 'write');
+  const sink = openStorage(config, common, storageUse(role));
   shutdown.add('storage', () => sink.close());
   await sink.started();
   const indexer = role === 'api' ? null : openIndexer({ ...options, storage: sink });

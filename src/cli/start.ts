@@ -5,8 +5,8 @@ import { createShutdown } from '../core/shutdown.js';
 import { createBackfillView } from './backfill-view.js';
 import { type ConfigOptions, readConfig, withConfigOptions } from './config-option.js';
 import { ensureMigrated } from './migrate.js';
-import type { Role } from './role.js';
-import { startService } from './service.js';
+import { checkRole, type Role, storageUse } from './role.js';
+import { type Service, startService } from './service.js';
 import { onSignals } from './signals.js';
 import { packageVersion } from './version.js';
 
@@ -39,7 +39,10 @@ export function workerCommand(): Command {
     `
 Any number of workers may share one database: cursors move by compare and set, and what one has stored is a duplicate for
 the others. Two workers on one chain do the work twice, though, and are meant for taking over.
-${SIGNALS}`,
+${SIGNALS}
+
+  $ ccv-indexer worker -c indexer.toml -s secrets.toml
+  $ curl localhost:8101/status                 how far each source is, what each tier covers`,
   );
 }
 
@@ -50,7 +53,10 @@ export function apiCommand(): Command {
     `
 Any number of replicas. Each keeps its own hot tier, filled and kept current by following the database; a replica that
 loses sight of the database answers 503 and never less than the truth.
-${SIGNALS}`,
+${SIGNALS}
+
+  $ ccv-indexer api -c indexer.toml -s secrets.toml
+  $ curl localhost:8100/v1/messages            what was found`,
   );
 }
 
@@ -63,17 +69,26 @@ function roleCommand(name: string, role: Role, description: string): Command {
 
 async function run(role: Role, options: StartOptions): Promise<void> {
   const config = readConfig(options);
+  checkRole(role, config);
   const log = createLogger({ level: config.Log.Level, format: config.Log.Format });
   const common = createCommon({ log });
   const shutdown = createShutdown({ log });
   const stopping = onSignals(shutdown, log);
-  try {
-    await ensureMigrated(config, common, options.migrate === true);
+
+  async function start(): Promise<Service> {
+    await ensureMigrated(config, common, { apply: options.migrate === true, use: storageUse(role) });
     const backfill = createBackfillView({ log, clock: common.clock });
     shutdown.add('backfill view', () => backfill.close());
-    const service = await startService({ config, role, common, shutdown, onBackfill: backfill.show });
-    log.info({ role, version: packageVersion(), api: service.apiUrl, admin: service.adminUrl }, 'started');
-    await Promise.race([service.finished, stopping]);
+    return await startService({ config, role, common, shutdown, onBackfill: backfill.show });
+  }
+
+  try {
+    // what a start waits for (a database that says nothing, somebody else's migration) must not outlast a signal
+    const service = await Promise.race([start(), stopping.then(() => null)]);
+    if (service) {
+      log.info({ role, version: packageVersion(), api: service.apiUrl, admin: service.adminUrl }, 'started');
+      await Promise.race([service.finished, stopping]);
+    }
   } finally {
     await shutdown.close();
   }

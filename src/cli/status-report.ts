@@ -21,12 +21,14 @@ export function createStatusReport(options: {
 }): () => Promise<unknown> {
   const { common, sink, indexer, role } = options;
   const startedMs = common.clock.nowMs();
+  const countMessages = oneAtATime(() => sink.countMessages({}));
+  const countResults = oneAtATime(() => sink.countCCVData({}));
   return async () => {
     const [cursors, tiers, messages, verifierResults] = await Promise.all([
       orReason(sink.listCursors()),
       orReason(sink.status()),
-      orReason(within(common, sink.countMessages({}))),
-      orReason(within(common, sink.countCCVData({}))),
+      orReason(within(common, countMessages())),
+      orReason(within(common, countResults())),
     ]);
     return {
       version: packageVersion(),
@@ -38,6 +40,20 @@ export function createStatusReport(options: {
       cursors,
       ...(indexer ? { sources: indexer.status().chains, scheduler: indexer.status().scheduler } : {}),
     };
+  };
+}
+
+/**
+ * Whoever asks while an answer is under way shares it: a count goes on after a page has given up on it, and a page that is
+ * asked for again and again must not fill the database's connections with counts.
+ */
+function oneAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
+  let underWay: Promise<T> | null = null;
+  return () => {
+    underWay ??= ask().finally(() => {
+      underWay = null;
+    });
+    return underWay;
   };
 }
 

@@ -40,7 +40,7 @@ export async function runDevnet(run: DevnetRun): Promise<number> {
     const environment = await startEnvironment({ common, dataDir: run.dataDir, shutdown, onStep: say });
     const config = devConfig(environment, run.port);
     say('starting the indexer');
-    await ensureMigrated(config, common, true);
+    await ensureMigrated(config, common, { apply: true, use: 'write' });
     const service = await startService({ config, role: 'both', common, shutdown });
     return await sendAndShow(run, { common, shutdown, environment, service, stopping });
   } finally {
