@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js';
-import { IndexerError } from '../core/errors.js';
-import { openedSections, type StorageUse } from './open-storage.js';
+import { assertNever, IndexerError } from '../core/errors.js';
+import { type NamedSection, openedSections, type StorageUse } from './open-storage.js';
 
 /** What a process does: fill the storage, answer from it, or both. */
 export type Role = 'both' | 'worker' | 'api';
@@ -12,17 +12,30 @@ export function storageUse(role: Role): StorageUse {
 
 /**
  * Refuses a role that cannot do its work with the configured storage. An `api` over memory alone would follow nobody and
- * answer that there is nothing, for ever; what a `worker` keeps in memory alone nobody would ever see.
+ * answer that there is nothing, for ever; what a `worker` keeps in memory alone nobody would ever see; and an indexer
+ * whose only storage forgets could neither list what is unfinished nor find out what a reorg took.
  * @throws IndexerError saying what to change.
  */
 export function checkRole(role: Role, config: Config): void {
-  if (role === 'both') return;
-  if (openedSections(config, storageUse(role)).some(({ Type }) => Type === 'postgres')) return;
-  throw new IndexerError(
-    'ROLE_NEEDS_DATABASE',
-    role === 'api'
-      ? "'ccv-indexer api' answers from a database that workers fill, and no Postgres backend may be read: add one, or change its ReadCondition"
-      : "'ccv-indexer worker' fills a database that others read, and no Postgres backend is configured: add one, or run 'ccv-indexer start'",
-    false,
-  );
+  const sections = openedSections(config, storageUse(role));
+  if (sections.some(({ Type }) => Type === 'postgres')) return;
+  const fault = roleFault(role, sections[0]);
+  if (fault !== null) throw new IndexerError('ROLE_NEEDS_DATABASE', fault, false);
+}
+
+/** What is wrong with a role that has no database; `leader` is the memory that takes its place. */
+function roleFault(role: Role, leader: NamedSection | undefined): string | null {
+  switch (role) {
+    case 'api':
+      return "'ccv-indexer api' answers from a database that workers fill, and no Postgres backend may be read: add one, or change its ReadCondition";
+    case 'worker':
+      return "'ccv-indexer worker' fills a database that others read, and no Postgres backend is configured: add one, or run 'ccv-indexer start'";
+    case 'both': {
+      const { TTL = 0, MaxSize = 0 } = leader?.Memory ?? {};
+      if (TTL === 0 && MaxSize === 0) return null;
+      return `backend ${leader?.Name} is the only place where records are kept, and would forget them: set its Memory.TTL and Memory.MaxSize to 0, or add a Postgres backend`;
+    }
+    default:
+      return assertNever(role, 'role');
+  }
 }

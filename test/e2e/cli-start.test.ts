@@ -34,11 +34,22 @@ describe('a role that its storage cannot serve is refused, instead of answering 
     ['api', 'memory alone', () => ({ Strategy: 'single', Single: { Type: 'memory' } })],
     ['api', 'a database that is never read', () => sinkOf(hot, { ...warm(), ...never })],
     ['worker', 'memory alone', () => sinkOf(hot)],
+    ['start', 'memory that forgets', () => sinkOf({ ...hot, Memory: { TTL: 60 } })],
+    ['start', 'memory of a few', () => ({ Strategy: 'single', Single: { Type: 'memory', Memory: { MaxSize: 9 } } })],
   ])('%s over %s', async (role, what, storage) => {
     const { code, stderr } = await runCli([role, '-c', config(`${role}-${what}`.replaceAll(' ', '-'), storage)]);
     expect(code).toBe(1);
     expect(stderr).toContain('ROLE_NEEDS_DATABASE');
   });
+});
+
+it('a start over memory that keeps everything works, without a database', async () => {
+  const { cli, apiUrl } = await startServiceProcess(
+    'start',
+    config('memory', () => sinkOf(hot)),
+  );
+  expect((await fetch(`${apiUrl}/v1/messages`)).status).toBe(200);
+  expect(await cli.stop()).toEqual({ code: 0, signal: null });
 });
 
 describe('a database that is away', () => {
