@@ -54,10 +54,10 @@ export async function readFooter({ sizeBytes, footerBytes }: FooterPlace, fetch:
   const guess = Math.min(sizeBytes, footerBytes ?? FIRST_GUESS_BYTES);
   const tail = await fetch({ start: sizeBytes - guess, endExclusive: sizeBytes });
   const neededBytes = footerLength(tail);
-  if (neededBytes <= tail.length) return parseFooter(tail);
+  if (neededBytes <= tail.length) return parseFooter(tail, sizeBytes);
   if (neededBytes > sizeBytes) throw new ParquetFormatError('the footer is longer than the file');
   const rest = await fetch({ start: sizeBytes - neededBytes, endExclusive: sizeBytes - tail.length });
-  return parseFooter(Buffer.concat([rest, tail]));
+  return parseFooter(Buffer.concat([rest, tail]), sizeBytes);
 }
 
 /**
@@ -72,13 +72,13 @@ export function footerLength(tail: Uint8Array): number {
 }
 
 /**
- * Parses the end of a file; `tail` may begin before the footer and is not kept.
+ * Parses the end of a file of `sizeBytes`; `tail` may begin before the footer and is not kept.
  * @throws ParquetFormatError, also for nested columns, which our files do not have.
  */
-export function parseFooter(tail: Uint8Array): ParquetFooter {
+export function parseFooter(tail: Uint8Array, sizeBytes: number): ParquetFooter {
   const neededBytes = footerLength(tail);
   if (neededBytes > tail.length) throw new ParquetFormatError('the footer is cut off');
-  return new Footer(tail.slice(tail.length - neededBytes, tail.length - TRAILER_BYTES));
+  return new Footer(tail.slice(tail.length - neededBytes, tail.length - TRAILER_BYTES), sizeBytes - neededBytes);
 }
 
 /** Numbers kept for each column chunk, in this order. */
@@ -99,9 +99,9 @@ class Footer implements ParquetFooter {
   readonly #groupRows: readonly number[];
   readonly #chunks: Float64Array;
 
-  constructor(bytes: Uint8Array) {
+  constructor(bytes: Uint8Array, dataEnd: number) {
     this.#bytes = bytes;
-    const parsed = new FooterParser(bytes).parse();
+    const parsed = new FooterParser(bytes, dataEnd).parse();
     this.columns = parsed.columns;
     this.groups = parsed.groupRows.length;
     this.rows = parsed.groupRows.reduce((sum, rows) => sum + rows, 0);
@@ -163,11 +163,14 @@ class Footer implements ParquetFooter {
 /** Field ids are those of apache/parquet-format, src/main/thrift/parquet.thrift. */
 class FooterParser {
   readonly #cursor: ThriftCursor;
+  readonly #dataEnd: number;
   readonly #columns: SchemaElement[] = [];
   readonly #groupRows: number[] = [];
   readonly #chunks: number[] = [];
 
-  constructor(bytes: Uint8Array) {
+  /** `dataEnd`: where the footer begins in the file. */
+  constructor(bytes: Uint8Array, dataEnd: number) {
+    this.#dataEnd = dataEnd;
     this.#cursor = new ThriftCursor(bytes, 0, bytes.length);
   }
 
@@ -248,6 +251,8 @@ class FooterParser {
     });
     // some writers give 0 for a dictionary that is not there
     const start = dictionaryStart > 0 ? Math.min(dictionaryStart, dataStart) : dataStart;
+    if (start < 0 || length < 0 || start + length > this.#dataEnd)
+      throw new ParquetFormatError('a column lies outside of the file');
     this.#chunks.push(start, length, codec, min, max, values);
   }
 }

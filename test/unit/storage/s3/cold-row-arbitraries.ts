@@ -1,0 +1,93 @@
+import fc from 'fast-check';
+import { bytesToHex, type Hex } from '../../../../src/core/hex.js';
+import type { StoredMessage, StoredVerifierResult } from '../../../../src/storage/records.js';
+import type { RowKind } from '../../../../src/storage/s3/cold-rows-kind.js';
+import type { LedgerChange } from '../../../../src/storage/s3/cold-rows-ledger.js';
+
+const MAX_INT64 = 2n ** 63n - 1n;
+
+const hexOf = (minLength: number, maxLength: number): fc.Arbitrary<Hex> =>
+  fc.uint8Array({ minLength, maxLength }).map(bytesToHex);
+const id = hexOf(32, 32);
+const address = fc.oneof({ weight: 4, arbitrary: hexOf(20, 20) }, { weight: 1, arbitrary: hexOf(0, 255) });
+const int64 = fc.oneof(fc.bigInt({ min: 0n, max: MAX_INT64 }), fc.constantFrom(0n, MAX_INT64));
+const ms = fc.oneof(fc.integer({ min: 0, max: 5 }), fc.maxSafeNat(), fc.constant(Number.MAX_SAFE_INTEGER));
+const text = fc.string({ unit: 'grapheme' });
+const name = fc.string({ unit: 'grapheme', minLength: 1 });
+const encodedMessage = fc.uint8Array({ minLength: 79, maxLength: 400 });
+const blob = fc.oneof(
+  { weight: 8, arbitrary: fc.uint8Array({ maxLength: 300 }) },
+  { weight: 1, arbitrary: fc.constantFrom(0, 1, 70_000, 200_000).map((length) => new Uint8Array(length).fill(7)) },
+);
+const body = {
+  messageId: id,
+  encodedMessage,
+  messageCCVAddresses: fc.oneof(
+    fc.constant<Hex[]>([]),
+    fc.constant<Hex[]>(['0x']),
+    fc.array(address, { maxLength: 4 }),
+  ),
+  messageExecutorAddress: address,
+};
+const stamp = { ingestionMs: ms, position: int64, firstMs: ms, orphaned: fc.boolean() };
+
+/** Any verifier result that a storage accepts. */
+export const storedVerifierResults: fc.Arbitrary<StoredVerifierResult> = fc.record({
+  ...body,
+  ...stamp,
+  verifierSourceAddress: address,
+  verifierDestAddress: address,
+  ccvData: blob,
+  attestationMs: ms,
+  verifierName: text,
+});
+
+/** Any message that a storage accepts. */
+export const storedMessages: fc.Arbitrary<StoredMessage> = fc.record({
+  ...body,
+  ...stamp,
+  status: fc.constantFrom('processing' as const, 'success' as const, 'timeout' as const),
+  origin: fc.option(
+    fc.record({
+      blockNumber: int64,
+      blockHash: id,
+      blockTimestampMs: ms,
+      transactionHash: address,
+      logIndex: fc.integer({ min: 0, max: 2 ** 31 - 1 }),
+    }),
+  ),
+});
+
+const cursors = fc.record({ sourceId: name, height: int64, hash: fc.option(address), position: int64 });
+const quarantineEntries = fc.record({
+  sourceId: name,
+  key: name,
+  reason: name,
+  detail: text,
+  raw: blob,
+  messageId: fc.option(id),
+  ingestionMs: ms,
+  position: int64,
+});
+const conflicts = fc.record({
+  record: fc.constantFrom('message' as const, 'verifierResult' as const),
+  messageId: id,
+  verifierSourceAddress: address,
+  verifierDestAddress: address,
+  storedHash: id,
+  receivedHash: id,
+  ingestionMs: ms,
+  position: int64,
+});
+
+/** Any change of the ledger. */
+export const ledgerChanges: fc.Arbitrary<LedgerChange> = fc.oneof(
+  cursors.map((record): LedgerChange => ({ kind: 'cursor', position: record.position, record })),
+  quarantineEntries.map((record): LedgerChange => ({ kind: 'quarantine', position: record.position, record })),
+  conflicts.map((record): LedgerChange => ({ kind: 'conflict', position: record.position, record })),
+);
+
+/** Records as a file takes them. */
+export function inOrder<T, K>(kind: RowKind<T, K>, records: readonly T[]): T[] {
+  return [...records].sort((a, b) => kind.compare(kind.keyOf(a), kind.keyOf(b)));
+}
