@@ -120,13 +120,14 @@ it('Ctrl-C in the middle ends it with code 0, and what it had sent is executed a
   await endsWell(next.cli, nextHelpers);
 }, 120_000);
 
-it('Ctrl-C while it is still starting leaves nothing running', async () => {
+it('Ctrl-C while it is still starting ends it with code 0 as well, quietly', async () => {
   const cli = startCli(['dev', '--port', '0', '--data', dataDir]);
   await cli.printed(/^starting Postgres$/m);
   const helpers = descendantsOf(cli.pid);
   expect(helpers.length).toBeGreaterThanOrEqual(2);
   cli.interrupt();
-  await cli.exited;
+  expect(await cli.exited, cli.stderr()).toEqual({ code: 0, signal: null });
+  expect(cli.stderr()).toBe('');
   await leavesNothing(helpers);
 }, 60_000);
 

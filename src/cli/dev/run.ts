@@ -37,14 +37,29 @@ export async function runDevnet(run: DevnetRun): Promise<number> {
   const shutdown = createShutdown({ log });
   const stopping = onSignals(shutdown, log);
   try {
+    const started = await startAll(run, common, shutdown);
+    return started === null ? 0 : await sendAndShow(run, { ...started, common, shutdown, stopping });
+  } finally {
+    await shutdown.close();
+  }
+}
+
+/** Null when a signal came first: whatever was still being started failed then, for no other reason. */
+async function startAll(
+  run: DevnetRun,
+  common: Common,
+  shutdown: Shutdown,
+): Promise<Pick<Running, 'environment' | 'service'> | null> {
+  try {
     const environment = await startEnvironment({ common, dataDir: run.dataDir, shutdown, onStep: say });
     const config = devConfig(environment, run.port);
     say('starting the indexer');
     await ensureMigrated(config, common, { apply: true, use: 'write' });
-    const service = await startService({ config, role: 'both', common, shutdown });
-    return await sendAndShow(run, { common, shutdown, environment, service, stopping });
-  } finally {
-    await shutdown.close();
+    return { environment, service: await startService({ config, role: 'both', common, shutdown }) };
+  } catch (thrown) {
+    if (!shutdown.signal.aborted) throw thrown;
+    common.log.debug({ err: thrown }, 'stopped while starting');
+    return null;
   }
 }
 
