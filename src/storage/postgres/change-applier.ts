@@ -8,7 +8,7 @@ import { fromSelector } from './columns.js';
 import { hashBody } from './message-body.js';
 import type { BodyRow, RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
-import { type TransactionRunner, UnknownOutcomeError } from './transaction-runner.js';
+import { type Call, type TransactionRunner, UnknownOutcomeError } from './transaction-runner.js';
 
 const NONE: ReadonlySet<object> = new Set();
 const ATTEMPTS = 3;
@@ -47,14 +47,16 @@ export function createChangeApplier({
       const news = set.changes.filter((change) => change.position > clock.lastPosition);
       const after = clockAfter(clock, set);
       const isBoundary = after.lastPosition === after.headPosition;
-      await transaction.commit([
-        ...records.bodies(bodiesOf(news)),
-        ...records.lanes(lanesOf(news)),
-        ...records.changes(news, NONE),
-        clockWriter.tick(after, isBoundary),
-      ]);
+      await transaction.commit(callsFor(news, clockWriter.tick(after, isBoundary)));
       return after;
     });
+  }
+
+  function* callsFor(news: readonly Change[], tick: Call): Generator<Call, void, void> {
+    yield* records.bodies(bodiesOf(news));
+    yield* records.lanes(lanesOf(news));
+    yield* records.changes(news, NONE);
+    yield tick;
   }
 
   return async (set) => {

@@ -73,7 +73,7 @@ export function createGroupWriter({
       if (!recorded.has(identity)) plan.record(identity, conflict, batches[0]);
   }
 
-  function callsFor(commit: Commit): { calls: readonly Call[]; lanes: ReadonlyMap<string, readonly [bigint, bigint]> } {
+  function newLanes(commit: Commit): ReadonlyMap<string, readonly [source: bigint, dest: bigint]> {
     const lanes = new Map<string, readonly [bigint, bigint]>();
     for (const { encodedMessage } of commit.inserted) {
       const key = laneKey(encodedMessage);
@@ -81,21 +81,25 @@ export function createGroupWriter({
       const { sourceChainSelector, destChainSelector } = readLane(encodedMessage);
       lanes.set(key, [fromSelector(sourceChainSelector), fromSelector(destChainSelector)]);
     }
-    const calls = [
-      ...records.bodies(commit.bodies),
-      ...records.lanes(lanes.values()),
-      ...records.changes(commit.changes, commit.inserted),
-      clockWriter.tick(
-        {
-          lastMs: commit.ingestionMs,
-          lastPosition: commit.throughPosition,
-          lastMovePosition: commit.movePosition,
-          headPosition: commit.throughPosition,
-        },
-        true,
-      ),
-    ];
-    return { calls, lanes };
+    return lanes;
+  }
+
+  function* callsFor(
+    commit: Commit,
+    lanes: Iterable<readonly [source: bigint, dest: bigint]>,
+  ): Generator<Call, void, void> {
+    yield* records.bodies(commit.bodies);
+    yield* records.lanes(lanes);
+    yield* records.changes(commit.changes, commit.inserted);
+    yield clockWriter.tick(
+      {
+        lastMs: commit.ingestionMs,
+        lastPosition: commit.throughPosition,
+        lastMovePosition: commit.movePosition,
+        headPosition: commit.throughPosition,
+      },
+      true,
+    );
   }
 
   return {
@@ -116,9 +120,9 @@ export function createGroupWriter({
         batches: applied.map((each) => verdictOf(each, commit)),
         commit: { changes: changeSetOf(commit, clock, readMs), clock: clockAfter(clock, commit) },
       };
-      const { calls, lanes } = callsFor(commit);
+      const lanes = newLanes(commit);
       try {
-        await transaction.commit(calls);
+        await transaction.commit(callsFor(commit, lanes.values()));
       } catch (thrown) {
         if (!(thrown instanceof UnknownOutcomeError)) throw thrown;
         throw new UnsettledCommit(verdict, commit.throughPosition, thrown.cause);

@@ -35,9 +35,12 @@ export interface BodyRow {
   readonly content: MessageBody;
 }
 
-/** Rows that one statement takes at most: measured, larger ones gain nothing and cost memory on both sides. */
+/**
+ * What one statement takes at most. A socket takes about this much at once: the database has all of a statement, and works on it, while
+ * the next one is made. Measured with records of 2 KB: a quarter less time a commit than with 1 MiB.
+ */
 const CHUNK_ROWS = 1_000;
-const CHUNK_BYTES = 1 << 20;
+const CHUNK_BYTES = 1 << 18;
 
 /**
  * Makes the statements that write records: UNNEST of binary arrays, sent in a pipeline. Measured against binary COPY with rows of
@@ -45,12 +48,12 @@ const CHUNK_BYTES = 1 << 20;
  */
 export interface RecordWriter {
   /** Bodies; those that are there already are passed over. */
-  bodies(rows: readonly BodyRow[]): readonly Call[];
+  bodies(rows: readonly BodyRow[]): Iterable<Call>;
   /**
    * Rows for these changes. Those in `inserted` must not be there yet; others replace what is there, unless that is of a
    * later position.
    */
-  changes(changes: readonly Change[], inserted: ReadonlySet<object>): readonly Call[];
+  changes(changes: readonly Change[], inserted: ReadonlySet<object>): Iterable<Call>;
   /** The lanes of these messages' bytes; those that are known already are passed over. */
   lanes(lanes: Iterable<readonly [source: bigint, dest: bigint]>): readonly Call[];
 }
@@ -70,7 +73,7 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
       const values = [bigintArray(all.map(([source]) => source)), bigintArray(all.map(([, dest]) => dest))];
       return [{ statement: sql.lanes, values }];
     },
-    changes(changes, inserted) {
+    *changes(changes, inserted) {
       const sorted = sortByKind(changes);
       const part = <T extends object>(rows: readonly T[], isNew: boolean) =>
         rows.filter((row) => inserted.has(row) === isNew);
@@ -86,33 +89,31 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
           (row) => row.ccvData.length,
           (chunk) => ({ statement, values: resultValues(chunk) }),
         );
-      return [
-        ...messages(part(sorted.messages, true), sql.insertMessages),
-        ...messages(part(sorted.messages, false), sql.upsertMessages),
-        ...results(part(sorted.results, true), sql.insertResults),
-        ...results(part(sorted.results, false), sql.upsertResults),
-        ...inChunks(
-          sorted.quarantine,
-          (row) => row.raw.length,
-          (chunk) => ({
-            statement: sql.quarantine,
-            values: quarantineValues(chunk),
-          }),
-        ),
-        ...inChunks(
-          sorted.conflicts,
-          () => 300,
-          (chunk) => ({
-            statement: sql.conflicts,
-            values: conflictValues(chunk),
-          }),
-        ),
-        ...inChunks(
-          sorted.cursors,
-          () => 100,
-          (chunk) => ({ statement: sql.cursors, values: cursorValues(chunk) }),
-        ),
-      ];
+      yield* messages(part(sorted.messages, true), sql.insertMessages);
+      yield* messages(part(sorted.messages, false), sql.upsertMessages);
+      yield* results(part(sorted.results, true), sql.insertResults);
+      yield* results(part(sorted.results, false), sql.upsertResults);
+      yield* inChunks(
+        sorted.quarantine,
+        (row) => row.raw.length,
+        (chunk) => ({
+          statement: sql.quarantine,
+          values: quarantineValues(chunk),
+        }),
+      );
+      yield* inChunks(
+        sorted.conflicts,
+        () => 300,
+        (chunk) => ({
+          statement: sql.conflicts,
+          values: conflictValues(chunk),
+        }),
+      );
+      yield* inChunks(
+        sorted.cursors,
+        () => 100,
+        (chunk) => ({ statement: sql.cursors, values: cursorValues(chunk) }),
+      );
     },
   };
 }
@@ -296,17 +297,19 @@ function sortByKind(changes: readonly Change[]) {
   return { messages, results, quarantine, conflicts, cursors };
 }
 
-function inChunks<T>(rows: readonly T[], sizeOf: (row: T) => number, make: (chunk: readonly T[]) => Call): Call[] {
-  const calls: Call[] = [];
+function* inChunks<T>(
+  rows: readonly T[],
+  sizeOf: (row: T) => number,
+  make: (chunk: readonly T[]) => Call,
+): Generator<Call, void, void> {
   let from = 0;
   let sizeBytes = 0;
   for (const [index, row] of rows.entries()) {
     sizeBytes += sizeOf(row);
     if (index + 1 - from < CHUNK_ROWS && sizeBytes < CHUNK_BYTES) continue;
-    calls.push(make(rows.slice(from, index + 1)));
+    yield make(rows.slice(from, index + 1));
     from = index + 1;
     sizeBytes = 0;
   }
-  if (from < rows.length) calls.push(make(rows.slice(from)));
-  return calls;
+  if (from < rows.length) yield make(rows.slice(from));
 }

@@ -2,6 +2,7 @@ import type pg from 'pg';
 import { type Backoff, backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
 import { ClosedError, IndexerError } from '../../core/errors.js';
+import { nextTurn } from '../../core/event-loop.js';
 import { counter, histogram } from '../../core/metrics.js';
 import { RAW_TYPES } from './pool.js';
 import { classifyFailure, type FailureKind, failureCode, toStorageError } from './sql-errors.js';
@@ -20,8 +21,11 @@ export interface Call {
  */
 export interface Transaction {
   query(statement: Statement, values?: Call['values']): Promise<readonly Row[]>;
-  /** Sends the calls and COMMIT in one go. */
-  commit(calls: readonly Call[]): Promise<void>;
+  /**
+   * Sends the calls, then COMMIT, without waiting for answers. Large calls are sent as they are made: the database works on one while
+   * the next is made.
+   */
+  commit(calls: Iterable<Call>): Promise<void>;
   rollback(): Promise<void>;
 }
 
@@ -46,6 +50,7 @@ export interface TransactionRunner {
   close(): Promise<void>;
 }
 
+const LARGE_BYTES = 64 * 1024;
 const ATTEMPTS = 4;
 const BACKOFF: Backoff = { baseMs: 20, maxMs: 1_000 };
 const REPEATABLE: ReadonlySet<FailureKind> = new Set(['serialization', 'connection']);
@@ -135,6 +140,11 @@ export function createTransactionRunner({
   };
 }
 
+/** Worth a turn of the event loop, in which it goes out. */
+function isLarge({ values }: Call): boolean {
+  return values.some((value) => Buffer.isBuffer(value) && value.length >= LARGE_BYTES);
+}
+
 async function send(client: pg.PoolClient, { statement, values }: Call): Promise<readonly Row[]> {
   const parameters = values.map((value) => (typeof value === 'bigint' ? value.toString() : value));
   const { name, text } = statement;
@@ -164,9 +174,16 @@ function begin(client: pg.PoolClient, label: string): Transaction & { abandon():
       return await rows;
     },
     async commit(calls) {
+      const sent: Promise<unknown>[] = [];
+      for (const call of calls) {
+        const answer = send(client, call);
+        // one that fails while we make the next is thrown below
+        answer.catch(() => 'see below');
+        sent.push(answer);
+        if (isLarge(call)) await nextTurn();
+      }
       state = 'ended';
       try {
-        const sent = calls.map((call) => send(client, call));
         const commit = client.query('COMMIT');
         await settled([begun, ...sent, commit]);
         // the server's answer to COMMIT in a transaction that has failed
