@@ -1,8 +1,13 @@
 import { createServer } from 'node:net';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { CommanderError } from 'commander';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createProgram } from '../../src/cli/program.js';
 import { endAllCli, runCli } from '../support/e2e-cli.js';
 import { e2eDirectory, hotAndWarm, writeConfig } from '../support/e2e-service.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+
+// a test starts up to five processes
+vi.setConfig({ testTimeout: 90_000 });
 
 const directory = e2eDirectory();
 let database: TestDatabase;
@@ -22,6 +27,26 @@ function config(namespace: string, change: (table: ReturnType<typeof hotAndWarm>
   return writeConfig(directory.path, `${namespace}.toml`, table);
 }
 
+/** Parses as the process would, in this one: what it printed, and the exit code where it ends without an action. */
+async function parse(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+  const printed = { stdout: '', stderr: '' };
+  const spies = (['stdout', 'stderr'] as const).map((stream) =>
+    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
+      printed[stream] += String(text);
+      return true;
+    }),
+  );
+  try {
+    await createProgram().parseAsync(['node', 'ccv-indexer', ...args]);
+    throw new Error('the command ran');
+  } catch (thrown) {
+    if (!(thrown instanceof CommanderError)) throw thrown;
+    return { code: thrown.exitCode, ...printed };
+  } finally {
+    for (const spy of spies) spy.mockRestore();
+  }
+}
+
 const COMMANDS = [
   [],
   ['dev'],
@@ -39,12 +64,18 @@ describe('--help', () => {
   it.each(COMMANDS.map((path) => [path.join(' ') || '(no command)', path] as const))(
     'of %s says what it does and shows an example to copy',
     async (_name, path) => {
-      const { code, stdout, stderr } = await runCli([...path, '--help']);
+      const { code, stdout, stderr } = await parse([...path, '--help']);
       expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
       expect(stdout).toContain(`Usage: ${['ccv-indexer', ...path].join(' ')}`);
       expect(stdout).toMatch(/^ {2}\$ ccv-indexer /m);
     },
   );
+
+  it('ends the process with code 0', async () => {
+    const { code, stdout, stderr } = await runCli(['migrate', 'up', '--help']);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('Usage: ccv-indexer migrate up');
+  });
 });
 
 describe('a command that was mistyped', () => {
@@ -56,10 +87,16 @@ describe('a command that was mistyped', () => {
     ['a duration without a unit that exists', ['dev', '--for', '3 weeks'], 'Write a duration such as 30s'],
     ['a port out of range', ['dev', '--port', '70000'], 'Write a port'],
   ])('%s ends with code 1 and says so on stderr', async (_name, args, message) => {
-    const { code, stdout, stderr } = await runCli(args);
+    const { code, stdout, stderr } = await parse(args);
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(message);
     expect(stderr).toContain('--help');
+  });
+
+  it('ends the process with code 1', async () => {
+    const { code, stdout, stderr } = await runCli(['start', '--prot', '1']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain("unknown option '--prot'");
   });
 });
 
@@ -103,16 +140,11 @@ describe('config check', () => {
 describe('migrate', () => {
   it('shows what is pending, applies it, and finds nothing to do the second time', async () => {
     const file = config('round_trip');
-    const status = () => runCli(['migrate', 'status', '-c', file]);
-    const json = async () => {
-      const { stdout } = await runCli(['migrate', 'status', '-c', file, '--json']);
-      return JSON.parse(stdout) as { namespace: string; applied: unknown[]; pending: unknown[]; unknown: unknown[] }[];
-    };
+    const status = (...options: string[]) => runCli(['migrate', 'status', '-c', file, ...options]);
 
     const before = await status();
     expect(before.code).toBe(1);
     expect(before.stdout).toMatch(/schema round_trip\)\n {2}pending 0001 /);
-    expect(await json()).toMatchObject([{ backend: 'warm', namespace: 'round_trip', applied: [], unknown: [] }]);
 
     const up = await runCli(['migrate', 'up', '-c', file]);
     expect({ code: up.code, stderr: up.stderr }).toEqual({ code: 0, stderr: '' });
@@ -123,7 +155,11 @@ describe('migrate', () => {
     expect(after.code).toBe(0);
     expect(after.stdout).toMatch(/applied 0001 /);
     expect(after.stdout).not.toContain('pending');
-    expect(await json()).toMatchObject([{ pending: [], unknown: [] }]);
+    const json = await status('--json');
+    expect(json.code).toBe(0);
+    expect(JSON.parse(json.stdout)).toMatchObject([
+      { backend: 'warm', namespace: 'round_trip', applied: [{ id: 1 }], pending: [], unknown: [] },
+    ]);
   });
 
   it('two at once both succeed', async () => {
