@@ -153,4 +153,4 @@ it('ten kills in the middle of a backfill leave the same rows as no kill at all'
   expect(expected.get('verifier_results')).toHaveLength(chain.messageIds.length);
   expect(expected.get('quarantine')).toHaveLength(chain.badLogs);
   for (const namespace of ['undisturbed', 'killed']) await checkOrder(database, namespace);
-}, 180_000);
+}, 300_000);
