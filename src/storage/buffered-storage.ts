@@ -1,0 +1,17 @@
+import type { Storage } from './storage.js';
+
+/**
+ * A storage that takes changes before it answers for them. `coverage().throughPosition` is what it answers for and what a
+ * restart finds; `appliedPosition` is where the next set of `apply` has to continue, and is lost with the process.
+ */
+export interface BufferedStorage extends Storage {
+  /** Every change up to this position was applied; at or above `coverage().throughPosition`. */
+  appliedPosition(): bigint;
+  /** Makes everything applied so far durable and answered for. */
+  flush(): Promise<void>;
+}
+
+/** True for a storage that buffers what is applied to it. */
+export function isBuffered(storage: Storage): storage is BufferedStorage {
+  return 'appliedPosition' in storage && 'flush' in storage;
+}

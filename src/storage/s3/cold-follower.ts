@@ -1,0 +1,146 @@
+import { type Backoff, backoffMs } from '../../core/backoff.js';
+import type { Common } from '../../core/common.js';
+import { toError } from '../../core/errors.js';
+import type { ChangeSet } from '../batch.js';
+import { ChangeBuffer } from './cold-buffer.js';
+import type { ColdView } from './cold-view.js';
+import type { ColdWriter } from './cold-writer.js';
+import type { S3StorageMetrics } from './s3-storage-metrics.js';
+import type { S3StorageSettings } from './s3-storage-options.js';
+
+/** While more is known to come, a flush would leave the tier without a whole state: it is put off until this many times the size. */
+const PARTIAL_FACTOR = 4;
+const RETRY: Backoff = { baseMs: 500, maxMs: 30_000 };
+
+/**
+ * Takes what another storage committed, and flushes it
+ *
+ *     apply → buffered ── size, interval, flush(), close ──→ committed
+ *                ↑                     └─ failed: kept, tried again after a while
+ *                └── a restart begins again at what is committed
+ *
+ * The buffer is bounded: when flushes fail for long, `apply` fails with them.
+ */
+export class ColdFollower {
+  readonly #common: Common;
+  readonly #settings: S3StorageSettings;
+  readonly #writer: ColdWriter;
+  readonly #metrics: S3StorageMetrics;
+  readonly #buffer: ChangeBuffer;
+  readonly #advanced: (view: ColdView) => void;
+  readonly #cancelTimer: () => void;
+  #cancelRetry: (() => void) | null = null;
+  #failures = 0;
+  #flushing: Promise<void> | null = null;
+  #lastCommitMs: number;
+  #seenPosition = 0n;
+
+  constructor(parts: {
+    readonly name: string;
+    readonly common: Common;
+    readonly settings: S3StorageSettings;
+    readonly writer: ColdWriter;
+    readonly metrics: S3StorageMetrics;
+    readonly advanced: (view: ColdView) => void;
+  }) {
+    this.#common = parts.common;
+    this.#settings = parts.settings;
+    this.#writer = parts.writer;
+    this.#metrics = parts.metrics;
+    this.#advanced = parts.advanced;
+    this.#buffer = new ChangeBuffer(parts.name);
+    this.#lastCommitMs = parts.common.clock.monotonicMs();
+    this.#cancelTimer =
+      parts.settings.role === 'archive'
+        ? parts.common.clock.every(Math.max(1, Math.floor(parts.settings.flushIntervalMs / 4)), () => this.#onTimer())
+        : () => undefined;
+  }
+
+  /** Every change up to this position was applied. */
+  get position(): bigint {
+    return this.#buffer.position;
+  }
+
+  /** The namespace stands at `view`; called whenever it is known to have moved. */
+  stands(view: ColdView): void {
+    if (view.position > this.#seenPosition) {
+      this.#seenPosition = view.position;
+      this.#lastCommitMs = this.#common.clock.monotonicMs();
+    }
+    this.#buffer.committed(view);
+    this.#metrics.buffered(this.#buffer);
+  }
+
+  /** @throws PositionGapError, and what a flush throws when the buffer is full or everything is flushed at once. */
+  async apply(set: ChangeSet): Promise<void> {
+    this.#buffer.add(set);
+    this.#metrics.buffered(this.#buffer);
+    if (this.#settings.role === 'sole') await this.flush();
+    else if (this.#buffer.sizeBytes >= this.#settings.flushBytes * PARTIAL_FACTOR) await this.flush();
+    else if (this.#buffer.sizeBytes >= this.#settings.flushBytes && this.#isWhole) this.#flushSoon();
+  }
+
+  /** Resolves when everything applied before is committed. */
+  async flush(): Promise<void> {
+    const position = this.#buffer.position;
+    // one that began before may have left out what came since
+    while (this.#flushing) await this.#flushing.catch(() => undefined);
+    if (this.#seenPosition >= position && this.#seenPosition > 0n) return;
+    await this.#flushNow();
+  }
+
+  /** Flushes what is whole; what is not is left to whoever is followed. */
+  async close(): Promise<void> {
+    this.#cancelTimer();
+    this.#cancelRetry?.();
+    try {
+      if (this.#isWhole) await this.flush();
+    } finally {
+      await this.#flushing?.catch(() => undefined);
+      this.#buffer.clear();
+    }
+  }
+
+  get #isWhole(): boolean {
+    return this.#buffer.position >= this.#buffer.headPosition;
+  }
+
+  #onTimer(): void {
+    const ageMs = this.#common.clock.monotonicMs() - this.#lastCommitMs;
+    if (ageMs >= this.#settings.flushIntervalMs && this.#buffer.position > this.#seenPosition && this.#isWhole)
+      this.#flushSoon();
+  }
+
+  #flushSoon(): void {
+    if (this.#flushing || this.#cancelRetry) return;
+    this.#flushNow().catch((thrown: unknown) => {
+      this.#common.log.warn({ err: toError(thrown), storage: this.#settings.namespace }, 'cold flush failed');
+      const delayMs = backoffMs(RETRY, this.#failures, this.#common.random);
+      this.#failures += 1;
+      this.#cancelRetry = this.#common.clock.after(delayMs, () => {
+        this.#cancelRetry = null;
+        this.#flushSoon();
+      });
+    });
+  }
+
+  #flushNow(): Promise<void> {
+    this.#flushing ??= this.#run().finally(() => {
+      this.#flushing = null;
+    });
+    return this.#flushing;
+  }
+
+  async #run(): Promise<void> {
+    // archives are many: each begins with what the others committed
+    if (this.#settings.role === 'archive') this.#writer.distrust();
+    const result = await this.#writer.write(async (base) => {
+      this.stands(base);
+      return this.#buffer;
+    });
+    this.#failures = 0;
+    if (!result) return;
+    this.stands(result.view);
+    this.#advanced(result.view);
+  }
+}

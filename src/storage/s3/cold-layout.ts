@@ -1,0 +1,180 @@
+import { parseExactJson } from '../../protocol/exact-json.js';
+import type { EncodedFile } from './cold-rows-file.js';
+import type { AddFile } from './delta-actions.js';
+import { DeltaFormatError } from './delta-errors.js';
+import { dataFilePath, indexFilePath, pathToUri, uriToPath } from './delta-paths.js';
+import { DAY_COLUMN } from './delta-schema.js';
+import { type FileStats, parseStats, stringifyStats } from './delta-stats.js';
+
+/** The tables of a namespace, in the order in which a flush prepares them; the ledger is the last and decides. */
+export const TABLE_NAMES = ['messages', 'verifier_results', 'ledger'] as const;
+
+/** Name and folder of a table. */
+export type TableName = (typeof TABLE_NAMES)[number];
+
+/** Where the sidecar index of a data file lies. */
+export interface IndexPlace {
+  /** Relative to the table's root. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly headBytes: number;
+}
+
+/** A data file as its add action describes it. */
+export interface ColdFile {
+  /** As the log has it; the name of the file in its table. */
+  readonly uri: string;
+  /** Relative to the table's root. */
+  readonly path: string;
+  readonly sizeBytes: number;
+  readonly footerBytes: number;
+  readonly rows: number;
+  readonly minMs: number;
+  readonly maxMs: number;
+  readonly minPosition: bigint;
+  readonly maxPosition: bigint;
+  /** Rows that lists show, by `laneName`; superseded ones too. */
+  readonly listedByLane: ReadonlyMap<string, number>;
+  /** Its rows may supersede rows of other files. */
+  readonly overlay: boolean;
+  /** The position that the flush which wrote it went up to. Not yet part of the namespace while the ledger stands below. */
+  readonly flushThrough: bigint;
+  /** Ingestion time of the last commit of that flush; null when more was known to come. */
+  readonly boundaryMs: number | null;
+  /** When it was written, unix ms by its writer's clock. */
+  readonly writtenMs: number;
+  readonly index: IndexPlace | null;
+  readonly stats: FileStats;
+  readonly add: AddFile;
+}
+
+/** What a flush says of all its files. */
+export interface FlushStamp {
+  readonly flushThrough: bigint;
+  readonly boundaryMs: number | null;
+  readonly writtenMs: number;
+}
+
+/** Names of the tags in an add action. All values are text. */
+const TAG = {
+  through: 'ccv.through',
+  boundaryMs: 'ccv.boundaryMs',
+  minPosition: 'ccv.minPosition',
+  maxPosition: 'ccv.maxPosition',
+  overlay: 'ccv.overlay',
+  footerBytes: 'ccv.footerBytes',
+  lanes: 'ccv.lanes',
+  index: 'ccv.index',
+  indexBytes: 'ccv.indexBytes',
+  indexHeadBytes: 'ccv.indexHeadBytes',
+} as const;
+
+/** The add action of a file that is about to be stored under `id`. */
+export function describeFile(
+  encoded: EncodedFile,
+  place: { readonly id: string; readonly day: string; readonly overlay: boolean },
+  stamp: FlushStamp,
+): ColdFile {
+  const { summary, index } = encoded;
+  const tags: Record<string, string> = {
+    [TAG.through]: String(stamp.flushThrough),
+    [TAG.boundaryMs]: stamp.boundaryMs === null ? '' : String(stamp.boundaryMs),
+    [TAG.minPosition]: String(summary.minPosition),
+    [TAG.maxPosition]: String(summary.maxPosition),
+    [TAG.overlay]: String(place.overlay),
+    [TAG.footerBytes]: String(encoded.footerBytes),
+    [TAG.lanes]: JSON.stringify(Object.fromEntries(summary.listedByLane)),
+  };
+  if (index) {
+    tags[TAG.index] = indexFilePath(place.day, place.id);
+    tags[TAG.indexBytes] = String(index.bytes.length);
+    tags[TAG.indexHeadBytes] = String(index.headBytes);
+  }
+  return readFileEntry({
+    path: pathToUri(dataFilePath(place.day, place.id)),
+    partitionValues: { [DAY_COLUMN]: place.day },
+    size: encoded.bytes.length,
+    modificationTime: stamp.writtenMs,
+    dataChange: true,
+    stats: stringifyStats(encoded.stats),
+    tags,
+  });
+}
+
+/**
+ * What an add action of ours says.
+ * @throws DeltaFormatError for one that another writer made: it lacks what exact answers need.
+ */
+export function readFileEntry(add: AddFile): ColdFile {
+  const tags = new Tags(add);
+  const stats = parseStats(add.stats ?? '{}');
+  const indexPath = tags.optional(TAG.index);
+  return {
+    uri: add.path,
+    path: uriToPath(add.path),
+    sizeBytes: add.size,
+    footerBytes: tags.number(TAG.footerBytes),
+    rows: stats.numRecords,
+    minMs: bound(stats, 'minValues'),
+    maxMs: bound(stats, 'maxValues'),
+    minPosition: tags.bigint(TAG.minPosition),
+    maxPosition: tags.bigint(TAG.maxPosition),
+    listedByLane: lanes(tags.text(TAG.lanes)),
+    overlay: tags.text(TAG.overlay) === 'true',
+    flushThrough: tags.bigint(TAG.through),
+    boundaryMs: tags.optional(TAG.boundaryMs) === null ? null : tags.number(TAG.boundaryMs),
+    writtenMs: add.modificationTime,
+    index:
+      indexPath === null
+        ? null
+        : { path: indexPath, sizeBytes: tags.number(TAG.indexBytes), headBytes: tags.number(TAG.indexHeadBytes) },
+    stats,
+    add,
+  };
+}
+
+/** Reads tags; what is missing or no number is a fault of the log. */
+class Tags {
+  readonly #add: AddFile;
+
+  constructor(add: AddFile) {
+    this.#add = add;
+  }
+
+  /** Null when absent or empty. */
+  optional(name: string): string | null {
+    return this.#add.tags?.[name] || null;
+  }
+
+  text(name: string): string {
+    return this.optional(name) ?? this.#fail(name);
+  }
+
+  number(name: string): number {
+    const value = Number(this.text(name));
+    return Number.isSafeInteger(value) ? value : this.#fail(name);
+  }
+
+  bigint(name: string): bigint {
+    const text = this.text(name);
+    return /^\d+$/.test(text) ? BigInt(text) : this.#fail(name);
+  }
+
+  #fail(name: string): never {
+    throw new DeltaFormatError(`a file lacks the tag ${name}: was it written by something else?`, {
+      details: { path: this.#add.path },
+    });
+  }
+}
+
+/** Cursors alone have no ingestion time: a file of nothing else belongs to no time. */
+function bound(stats: FileStats, of: 'minValues' | 'maxValues'): number {
+  const value = stats[of]['ingestion_ms'];
+  return value === undefined ? -1 : Number(value);
+}
+
+function lanes(text: string): ReadonlyMap<string, number> {
+  const parsed = parseExactJson(text);
+  const entries = typeof parsed === 'object' && parsed !== null ? Object.entries(parsed) : [];
+  return new Map(entries.map(([lane, count]) => [lane, Number(count)]));
+}

@@ -1,0 +1,85 @@
+import type { Common } from '../../core/common.js';
+import type { ChangeSet } from '../batch.js';
+import { ColdCatalog } from './cold-catalog.js';
+import { ColdChanges } from './cold-changes.js';
+import { ColdFlush } from './cold-flush.js';
+import { ColdFollower } from './cold-follower.js';
+import { TABLE_NAMES, type TableName } from './cold-layout.js';
+import { ColdLedger } from './cold-ledger.js';
+import { ColdLists } from './cold-list.js';
+import { ColdLookup } from './cold-lookup.js';
+import { ColdPrimary } from './cold-primary.js';
+import { ColdReader } from './cold-reader.js';
+import { ColdScans } from './cold-scans.js';
+import type { ColdView } from './cold-view.js';
+import { ColdWriter } from './cold-writer.js';
+import { createDeltaLog } from './delta-log.js';
+import type { ObjectStore } from './object-store.js';
+import { loadZstd } from './parquet-zstd.js';
+import type { S3StorageMetrics } from './s3-storage-metrics.js';
+import type { S3StorageSettings } from './s3-storage-options.js';
+
+/** Everything that an open cold storage is made of. */
+export interface S3StorageParts {
+  readonly reader: ColdReader;
+  readonly catalog: ColdCatalog;
+  readonly lists: ColdLists;
+  readonly lookup: ColdLookup;
+  readonly ledger: ColdLedger;
+  readonly scans: ColdScans;
+  readonly changes: ColdChanges;
+  readonly follower: ColdFollower;
+  readonly primary: ColdPrimary;
+}
+
+/** What an open storage tells its owner. */
+export interface S3StorageEvents {
+  /** It committed this by itself. */
+  committed(changes: ChangeSet): void;
+  /** What it follows was committed. */
+  advanced(view: ColdView): void;
+}
+
+/** Puts the parts of a storage together and reads where its namespace stands. */
+export async function openParts(options: {
+  readonly name: string;
+  readonly store: ObjectStore;
+  readonly settings: S3StorageSettings;
+  readonly common: Common;
+  readonly metrics: S3StorageMetrics;
+  readonly events: S3StorageEvents;
+}): Promise<S3StorageParts> {
+  const { name, store, settings, common, metrics, events } = options;
+  const zstd = await loadZstd();
+  const rootOf = (table: TableName) => `${settings.namespace}/${table}`;
+  const keyOf = (table: TableName, path: string) => `${rootOf(table)}/${path}`;
+  const logOf = (table: TableName) => createDeltaLog({ store, root: rootOf(table), table, zstd, common });
+  const [messages, results, ledgerLog] = TABLE_NAMES.map(logOf) as [LogOf, LogOf, LogOf];
+  const reader = new ColdReader({ store, zstd, keyOf, cacheBytes: settings.cacheBytes });
+  const catalog = new ColdCatalog({
+    logs: { messages, verifier_results: results, ledger: ledgerLog },
+    reader,
+    common,
+  });
+  const lists = new ColdLists(reader);
+  const lookup = new ColdLookup(reader);
+  const ledger = new ColdLedger(reader);
+  const flush = new ColdFlush({ name, store, zstd, common, catalog, reader, keyOf, takeoverMs: settings.takeoverMs });
+  const writer = new ColdWriter({ catalog, flush, common, metrics });
+  const follower = new ColdFollower({ name, common, settings, writer, metrics, advanced: events.advanced });
+  const primary = new ColdPrimary({ name, common, writer, lookup, ledger, committed: events.committed });
+  follower.stands(await catalog.refresh());
+  return {
+    reader,
+    catalog,
+    lists,
+    lookup,
+    ledger,
+    scans: new ColdScans(reader, lists),
+    changes: new ColdChanges({ name, reader, ledger }),
+    follower,
+    primary,
+  };
+}
+
+type LogOf = ReturnType<typeof createDeltaLog>;

@@ -1,0 +1,202 @@
+import { type Common, createCommon } from '../../core/common.js';
+import { ClosedError, toError } from '../../core/errors.js';
+import type { Hex } from '../../core/hex.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from '../batch.js';
+import type { BufferedStorage } from '../buffered-storage.js';
+import { checkBatch } from '../check-batch.js';
+import { ConflictingCCVDataError, DuplicateCCVDataError } from '../errors.js';
+import type { VerifierResult } from '../records.js';
+import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
+import { ArchiveWriteError } from './cold-errors.js';
+import type { ColdView } from './cold-view.js';
+import type { ObjectStore } from './object-store.js';
+import { createS3StorageMetrics, type S3StorageMetrics } from './s3-storage-metrics.js';
+import { resolveS3Options, type S3StorageOptions, type S3StorageSettings } from './s3-storage-options.js';
+import { openParts, type S3StorageParts } from './s3-storage-parts.js';
+import { type ColdRecords, type Opened, S3StorageReader } from './s3-storage-reader.js';
+import { S3Standing } from './s3-storage-standing.js';
+
+export type { ColdRecords, S3StorageOptions };
+
+/** The storage over an object store: everything for good, in Delta tables that other engines read. See `S3StorageRole`. */
+export interface S3Storage extends BufferedStorage {
+  /** Everything committed about an id, as of a position; also from an archive. */
+  lookUp(messageId: Hex): Promise<ColdRecords>;
+}
+
+/**
+ * Creates a cold storage. Nothing is read before the first question or write; the object store stays the caller's.
+ * @throws InvalidArgumentError
+ */
+export function createS3Storage(options: S3StorageOptions): S3Storage {
+  return new ColdStorage(options, resolveS3Options(options), createCommon(options.common));
+}
+
+class ColdStorage extends S3StorageReader implements S3Storage {
+  readonly durable = true;
+  readonly #store: ObjectStore;
+  readonly #settings: S3StorageSettings;
+  readonly #common: Common;
+  readonly #metrics: S3StorageMetrics;
+  readonly #listeners = new Set<AdvanceListener>();
+  #opening: Promise<S3StorageParts> | null = null;
+  #parts: S3StorageParts | null = null;
+  #closing: Promise<void> | null = null;
+  /** On the monotonic clock. */
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  /** It writes by itself, and so knows all there is. */
+  #writes = false;
+  #toldPosition = 0n;
+
+  constructor(options: S3StorageOptions, settings: S3StorageSettings, common: Common) {
+    super(options.name, new S3Standing(options.name, settings.role));
+    this.#store = options.store;
+    this.#settings = settings;
+    this.#common = common;
+    this.#metrics = createS3StorageMetrics(common, options.name);
+  }
+
+  async insertCCVData(result: VerifierResult): Promise<void> {
+    const { verifierResults } = await this.insertBatch({ verifierResults: [result] });
+    const { messageId, verifierSourceAddress, verifierDestAddress } = result;
+    if (verifierResults[0] === 'duplicate')
+      throw new DuplicateCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
+    if (verifierResults[0] === 'conflict')
+      throw new ConflictingCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
+  }
+
+  async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
+    this.requireOpen();
+    checkBatch(batch);
+    if (this.#settings.role === 'archive') throw new ArchiveWriteError(this.name);
+    return await this.guard('store a batch', async () => {
+      const { primary } = this.#parts ?? (await this.#open());
+      this.#writes = true;
+      return await primary.write(batch);
+    });
+  }
+
+  async apply(set: ChangeSet): Promise<void> {
+    this.requireOpen();
+    await this.guard('apply changes', async () => {
+      // without a pause once it is open: whoever applies in this turn sees where it stands then
+      const { follower } = this.#parts ?? (await this.#open());
+      await follower.apply(set);
+    });
+  }
+
+  appliedPosition(): bigint {
+    return this.#parts?.follower.position ?? 0n;
+  }
+
+  async flush(): Promise<void> {
+    this.requireOpen();
+    await this.guard('flush', async () => await (await this.#open()).follower.flush());
+  }
+
+  subscribe(listener: AdvanceListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async health(): Promise<Health> {
+    if (this.isClosed) return { healthy: false, reason: 'closed' };
+    try {
+      await this.#store.list(`${this.#settings.namespace}/`, { limit: 1 });
+      return { healthy: true, reason: null };
+    } catch (thrown) {
+      return { healthy: false, reason: toError(thrown).message };
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  protected async current(fresh: boolean): Promise<Opened> {
+    const opened = this.#parts === null;
+    const parts = await this.#open();
+    const ageMs = this.#common.clock.monotonicMs() - this.#refreshedAtMs;
+    const isOld = !this.#writes && ageMs >= this.#settings.refreshIntervalMs;
+    if (fresh || (isOld && !opened)) {
+      const startedMs = this.#common.clock.monotonicMs();
+      const view = await parts.catalog.refresh();
+      this.#refreshedAtMs = startedMs;
+      parts.follower.stands(view);
+      this.#advanced(view);
+    }
+    this.#metrics.cached(parts.reader.cachedBytes);
+    return { parts, view: parts.catalog.view };
+  }
+
+  protected get known(): ColdView | null {
+    return this.#parts?.catalog.view ?? null;
+  }
+
+  protected get isClosed(): boolean {
+    return this.#closing !== null;
+  }
+
+  protected nowMs(): number {
+    return this.#common.clock.nowMs();
+  }
+
+  /** One that failed is tried again by the next call. */
+  #open(): Promise<S3StorageParts> {
+    this.#opening ??= this.#openOnce().catch((thrown: unknown) => {
+      this.#opening = null;
+      throw thrown;
+    });
+    return this.#opening;
+  }
+
+  async #openOnce(): Promise<S3StorageParts> {
+    const startedMs = this.#common.clock.monotonicMs();
+    const parts = await openParts({
+      name: this.name,
+      store: this.#store,
+      settings: this.#settings,
+      common: this.#common,
+      metrics: this.#metrics,
+      events: { committed: (changes) => this.#committed(changes), advanced: (view) => this.#advanced(view) },
+    });
+    this.#refreshedAtMs = startedMs;
+    this.#toldPosition = parts.catalog.view.position;
+    if (this.isClosed) {
+      await parts.follower.close();
+      throw new ClosedError(`storage ${this.name}`);
+    }
+    this.#parts = parts;
+    return parts;
+  }
+
+  async #close(): Promise<void> {
+    const parts = this.#parts;
+    if (parts) {
+      await parts.primary.close();
+      await this.guard('flush', () => parts.follower.close());
+    }
+    this.#listeners.clear();
+  }
+
+  #committed(changes: ChangeSet): void {
+    this.#toldPosition = changes.throughPosition;
+    this.#tell({ kind: 'committed', changes });
+  }
+
+  #advanced({ position }: ColdView): void {
+    if (position <= this.#toldPosition) return;
+    this.#toldPosition = position;
+    this.#tell({ kind: 'advanced', throughPosition: position });
+  }
+
+  #tell(event: AdvanceEvent): void {
+    for (const listener of this.#listeners)
+      try {
+        listener(event);
+      } catch (thrown) {
+        this.#common.log.error({ err: toError(thrown), storage: this.name }, 'storage listener failed');
+      }
+  }
+}
