@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { Command } from 'commander';
-import { runDevnet } from './dev/run.js';
 import { parseDuration, parsePort, parsePositive } from './duration.js';
 
 interface DevOptions {
@@ -42,6 +41,8 @@ and calls the real OffRamp. Messages vary: data, tokens, two CCVs, 20 KB and mor
 To start over, remove the data directory.`,
     )
     .action(async (options: DevOptions) => {
+      // loaded when it is needed, so that --help answers at once
+      const { runDevnet } = await import('./dev/run.js');
       process.exitCode = await runDevnet({
         sendForMs: options.for ?? null,
         ratePerSecond: options.rate,

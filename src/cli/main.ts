@@ -7,6 +7,12 @@ import { createProgram } from './program.js';
 /** Everything has ended by now; only connections to who no longer answers may still wait for a goodbye. */
 const GOODBYE_MS = 2_000;
 
+// whoever reads our output (head, less) may leave before its end
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error;
+  process.exit(0);
+});
+
 try {
   await createProgram().parseAsync(process.argv);
 } catch (thrown) {

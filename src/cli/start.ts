@@ -1,18 +1,7 @@
 import { Command } from 'commander';
-import { createCommon } from '../core/common.js';
-import { createLogger } from '../core/logger.js';
-import { createShutdown } from '../core/shutdown.js';
-import { createBackfillView } from './backfill-view.js';
-import { type ConfigOptions, readConfig, withConfigOptions } from './config-option.js';
-import { ensureMigrated } from './migrate.js';
-import { checkRole, type Role, storageUse } from './role.js';
-import { type Service, startService } from './service.js';
-import { onSignals } from './signals.js';
-import { packageVersion } from './version.js';
-
-interface StartOptions extends ConfigOptions {
-  readonly migrate?: boolean;
-}
+import { withConfigOptions } from './config-option.js';
+import type { Role } from './role.js';
+import type { StartOptions } from './run-role.js';
 
 const SIGNALS = `
 SIGTERM or Ctrl-C drains: requests under way are answered, what was read is stored, then the process ends with code 0.
@@ -64,33 +53,9 @@ function roleCommand(name: string, role: Role, description: string): Command {
   return withConfigOptions(new Command(name))
     .description(description)
     .option('--migrate', 'bring the database schema up to date first', false)
-    .action((options: StartOptions) => run(role, options));
-}
-
-async function run(role: Role, options: StartOptions): Promise<void> {
-  const config = readConfig(options);
-  checkRole(role, config);
-  const log = createLogger({ level: config.Log.Level, format: config.Log.Format });
-  const common = createCommon({ log });
-  const shutdown = createShutdown({ log });
-  const stopping = onSignals(shutdown, log);
-
-  async function start(): Promise<Service> {
-    await ensureMigrated(config, common, { apply: options.migrate === true, use: storageUse(role) });
-    const backfill = createBackfillView({ log, clock: common.clock });
-    shutdown.add('backfill view', () => backfill.close());
-    return await startService({ config, role, common, shutdown, onBackfill: backfill.show });
-  }
-
-  try {
-    // what a start waits for (a database that says nothing, somebody else's migration) must not outlast a signal
-    const service = await Promise.race([start(), stopping.then(() => null)]);
-    if (service) {
-      log.info({ role, version: packageVersion(), api: service.apiUrl, admin: service.adminUrl }, 'started');
-      await Promise.race([service.finished, stopping]);
-    }
-  } finally {
-    await shutdown.close();
-  }
-  log.info('stopped');
+    .action(async (options: StartOptions) => {
+      // loaded when it is needed, so that --help answers at once
+      const { runRole } = await import('./run-role.js');
+      await runRole(role, options);
+    });
 }

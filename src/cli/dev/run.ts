@@ -7,7 +7,7 @@ import { createExecutor } from '../../devnet/executor.js';
 import { createLaneProgress, type ProgressSnapshot } from '../../devnet/lane-progress.js';
 import { renderSummary, renderTable, startLiveTable, tableStyle } from '../../devnet/live-table.js';
 import { createTraffic, type Traffic } from '../../devnet/traffic.js';
-import { ensureMigrated } from '../migrate.js';
+import { ensureMigrated } from '../migrations.js';
 import { type Service, startService } from '../service.js';
 import { onSignals } from '../signals.js';
 import { devConfig } from './dev-config.js';

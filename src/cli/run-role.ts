@@ -1,0 +1,47 @@
+import { createCommon } from '../core/common.js';
+import { createLogger } from '../core/logger.js';
+import { createShutdown } from '../core/shutdown.js';
+import { createBackfillView } from './backfill-view.js';
+import { type ConfigOptions, readConfig } from './config-option.js';
+import { ensureMigrated } from './migrations.js';
+import { checkRole, type Role, storageUse } from './role.js';
+import { type Service, startService } from './service.js';
+import { onSignals } from './signals.js';
+import { packageVersion } from './version.js';
+
+/** What `start`, `worker` and `api` are called with. */
+export interface StartOptions extends ConfigOptions {
+  readonly migrate?: boolean;
+}
+
+/**
+ * Runs a process of that role until a signal.
+ * @throws ConfigError, IndexerError when it cannot start, and whatever broke it later.
+ */
+export async function runRole(role: Role, options: StartOptions): Promise<void> {
+  const config = readConfig(options);
+  checkRole(role, config);
+  const log = createLogger({ level: config.Log.Level, format: config.Log.Format });
+  const common = createCommon({ log });
+  const shutdown = createShutdown({ log });
+  const stopping = onSignals(shutdown, log);
+
+  async function start(): Promise<Service> {
+    await ensureMigrated(config, common, { apply: options.migrate === true, use: storageUse(role) });
+    const backfill = createBackfillView({ log, clock: common.clock });
+    shutdown.add('backfill view', () => backfill.close());
+    return await startService({ config, role, common, shutdown, onBackfill: backfill.show });
+  }
+
+  try {
+    // what a start waits for (a database that says nothing, somebody else's migration) must not outlast a signal
+    const service = await Promise.race([start(), stopping.then(() => null)]);
+    if (service) {
+      log.info({ role, version: packageVersion(), api: service.apiUrl, admin: service.adminUrl }, 'started');
+      await Promise.race([service.finished, stopping]);
+    }
+  } finally {
+    await shutdown.close();
+  }
+  log.info('stopped');
+}
