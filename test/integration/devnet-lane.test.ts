@@ -162,7 +162,7 @@ describe('the committee verifier', () => {
     expect(body.results).toHaveLength(2);
     expect(body.results[0]).toBeNull();
     expect(body.results[1]?.message['source_chain_selector']).toBe(12_922_642_891_491_394_802n);
-    expect(body.errors).toHaveLength(1);
+    expect(body.errors).toEqual([]);
     expect((await fetch(`${url}?messageID=${unknown}`)).status).toBe(404);
     expect((await fetch(url)).status).toBe(400);
     expect((await fetch(`${url}?messageID=0x12`)).status).toBe(400);
