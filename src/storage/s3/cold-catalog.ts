@@ -18,6 +18,7 @@ import {
   type TableView,
 } from './cold-view.js';
 import { type Action, removeOf } from './delta-actions.js';
+import { DeltaConflictError } from './delta-errors.js';
 import type { DeltaLog } from './delta-log.js';
 import type { DeltaSnapshot } from './delta-snapshot.js';
 
@@ -39,7 +40,7 @@ const COLUMNS = {
 /**
  * What the namespace is: three Delta tables that move as one.
  *
- * A flush first commits to `messages` and `verifier_results`, then to `ledger`, with or without rows. The ledger decides:
+ * A flush commits to `messages`, then to `verifier_results`, then to `ledger`, with or without rows. The ledger decides:
  * files of a flush beyond the position that it names are not part of the namespace (torn). So
  *
  *     files stored and read back → prepared (two commits) → committed (the ledger's commit)
@@ -94,13 +95,22 @@ export class ColdCatalog {
       ...headTransactions(flush.head, nowMs),
     ];
     const commit = (table: TableName) => this.#logs[table].commit(opened[table], actionsOf(table), { operation });
-    const [messages, results] = await allOf([commit('messages'), commit('verifier_results')]);
+    // one after the other: whoever wins the first wins all, unless it is taken for dead
+    const messages = await commit('messages');
+    const results = await commit('verifier_results');
     const ledger = await commit('ledger');
     return await this.#adopt({ messages, verifier_results: results, ledger }, flush.overlayKeys, nowMs);
   }
 
   async #open(base: ColdView): Promise<Record<TableName, DeltaSnapshot>> {
-    const open = async (table: TableName) => base.snapshots[table] ?? (await this.#logs[table].open(COLUMNS[table]));
+    const open = async (table: TableName) => {
+      const known = base.snapshots[table];
+      if (known) return known;
+      const opened = await this.#logs[table].open(COLUMNS[table]);
+      // someone else has created it since, and written to it: `base` knows nothing of that
+      if (opened.version > 0) throw new DeltaConflictError(table, opened.version);
+      return opened;
+    };
     const [messages, results, ledger] = await allOf([open('messages'), open('verifier_results'), open('ledger')]);
     return { messages, verifier_results: results, ledger };
   }

@@ -85,7 +85,7 @@ export class ColdFollower {
     const position = this.#buffer.position;
     // one that began before may have left out what came since
     while (this.#flushing) await this.#flushing.catch(() => undefined);
-    if (this.#seenPosition >= position && this.#seenPosition > 0n) return;
+    if (this.#seenPosition >= position) return;
     await this.#flushNow();
   }
 

@@ -3,6 +3,7 @@ import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
 import type { ChangeBuffer } from './cold-buffer.js';
 import type { ColdCatalog } from './cold-catalog.js';
+import { ColdBusyError } from './cold-errors.js';
 import type { ColdFlush, FlushResult } from './cold-flush.js';
 import type { ColdView } from './cold-view.js';
 import { DeltaConflictError } from './delta-errors.js';
@@ -42,7 +43,7 @@ export class ColdWriter {
   }
 
   /**
-   * Commits what `plan` asks for; it is asked again whenever someone else was first. Null when there was nothing to write.
+   * Commits what `plan` asks for; it is asked again when someone else was first, or is at it and comes to an end soon. Null when there was nothing to write.
    * @throws what `plan` and `ColdFlush.run` throw.
    */
   write(plan: PlanFlush): Promise<FlushResult | null> {
@@ -63,7 +64,8 @@ export class ColdWriter {
         return result;
       } catch (thrown) {
         this.#mustRefresh = true;
-        if (!(thrown instanceof DeltaConflictError) || attempt + 1 >= MAX_ATTEMPTS) {
+        const isRace = thrown instanceof DeltaConflictError || thrown instanceof ColdBusyError;
+        if (!isRace || attempt + 1 >= MAX_ATTEMPTS) {
           this.#metrics.flushFailed(thrown instanceof IndexerError ? thrown.code : 'UNKNOWN');
           throw thrown;
         }

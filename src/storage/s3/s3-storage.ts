@@ -173,11 +173,12 @@ class ColdStorage extends S3StorageReader implements S3Storage {
 
   async #close(): Promise<void> {
     const parts = this.#parts;
-    if (parts) {
-      await parts.primary.close();
-      await this.guard('flush', () => parts.follower.close());
+    try {
+      await parts?.primary.close();
+      await this.guard('flush', async () => await parts?.follower.close());
+    } finally {
+      this.#listeners.clear();
     }
-    this.#listeners.clear();
   }
 
   #committed(changes: ChangeSet): void {

@@ -1,0 +1,232 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
+import { byCursor, expectedOf, listsOf, place, plain } from '../contract/subject.js';
+import { eventually } from '../support/eventually.js';
+import { createManualClock } from '../support/manual-clock.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
+import { allOf, committed, createLife, follow, NAMESPACE, openArchive } from './s3-storage-life.js';
+
+let directory: TestDirectoryStore;
+beforeEach(async () => {
+  directory = await createTestDirectoryStore();
+});
+afterEach(async () => {
+  await directory.remove();
+});
+
+describe('an archive', () => {
+  test.each([1, 2, 3, 4])('holds after every flush what its origin had then (seed %i)', async (seed) => {
+    const life = createLife(seed);
+    const archive = openArchive(directory.store);
+    for (let round = 0; round < 6; round += 1) {
+      await life.live(12);
+      await follow(archive, life.origin, round % 2 === 0 ? 7 : 1000);
+      await archive.flush();
+      expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+    }
+    await archive.close();
+  });
+
+  test('answers for nothing that is not committed, and says so', async () => {
+    const life = createLife(5);
+    const archive = openArchive(directory.store);
+    await life.live(20);
+    await follow(archive, life.origin);
+    await archive.flush();
+    const flushed = await life.origin.changesAfter(0n, 10_000);
+    const before = await life.origin.queryMessages({ limit: 1000 });
+    await life.live(20);
+    await follow(archive, life.origin);
+    expect(archive.coverage()).toEqual({
+      afterMs: -1,
+      throughMs: flushed.headMs,
+      afterPosition: 0n,
+      throughPosition: flushed.headPosition,
+      movePosition: flushed.headMovePosition,
+    });
+    const applied = await life.origin.changesAfter(0n, 10_000);
+    expect(archive.appliedPosition()).toBe(applied.headPosition);
+    const page = await archive.queryMessages({ endMs: flushed.headMs, limit: 1000 });
+    expect(plain(page.items)).toEqual(plain(before.items));
+    expect(page.asOf).toEqual({ position: flushed.headPosition, movePosition: flushed.headMovePosition });
+    const gap = { name: 'CoverageGapError' };
+    await expect(archive.queryMessages({})).rejects.toMatchObject(gap);
+    await expect(archive.countCCVData({ endMs: flushed.headMs + 1 })).rejects.toMatchObject(gap);
+    await expect(archive.getMessage(life.known[0]!.messageId)).rejects.toMatchObject(gap);
+    await expect(archive.listCursors()).rejects.toMatchObject(gap);
+    const { message, asOf } = await archive.lookUp(life.known[0]!.messageId);
+    expect(message?.messageId).toBe(life.known[0]!.messageId);
+    expect(asOf.position).toBe(flushed.headPosition);
+    await archive.close();
+    expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+  });
+
+  test('refuses writes of its own and changes that start above where it stands', async () => {
+    const life = createLife(6);
+    await life.live(10);
+    const archive = openArchive(directory.store);
+    await expect(archive.insertBatch({ messages: [life.make.message()] })).rejects.toMatchObject({
+      name: 'ArchiveWriteError',
+    });
+    await expect(archive.apply(await life.origin.changesAfter(3n))).rejects.toMatchObject({ name: 'PositionGapError' });
+    await archive.close();
+  });
+
+  test('restarted without closing goes on from what is committed', async () => {
+    const life = createLife(7);
+    for (let round = 0; round < 5; round += 1) {
+      const archive = openArchive(directory.store);
+      await life.live(8);
+      await follow(archive, life.origin);
+      await archive.flush();
+      const { throughPosition } = archive.coverage();
+      await life.live(8);
+      await follow(archive, life.origin);
+      const next = openArchive(directory.store);
+      await next.changesAfter(0n, 1);
+      expect(next.appliedPosition()).toBe(throughPosition);
+      await follow(next, life.origin);
+      await next.close();
+      expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+      // what it had buffered is covered by now: nothing is doubled
+      await archive.close();
+      expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+    }
+  });
+
+  test('flushes by size, by time and when it is closed', async () => {
+    const clock = createManualClock();
+    const life = createLife(8);
+    const archive = createS3Storage({
+      name: 'cold',
+      store: directory.store,
+      namespace: NAMESPACE,
+      role: 'archive',
+      flushBytes: 4000,
+      flushIntervalMs: 60_000,
+      common: { clock },
+    });
+    const stands = () => archive.coverage().throughPosition === archive.appliedPosition();
+    await life.live(3);
+    await follow(archive, life.origin);
+    expect(archive.coverage().throughPosition).toBe(0n);
+    await clock.advance(90_000);
+    await eventually('the interval flushes', stands);
+    const afterInterval = archive.coverage().throughPosition;
+    expect(afterInterval).toBeGreaterThan(0n);
+    await life.live(30);
+    await follow(archive, life.origin);
+    await eventually('the size flushes', () => archive.coverage().throughPosition > afterInterval);
+    await life.live(1);
+    await follow(archive, life.origin);
+    await archive.close();
+    expect(clock.pending).toBe(0);
+    expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+  });
+
+  test('in the middle of a long catch-up answers nothing, and everything once it has arrived', async () => {
+    const life = createLife(9);
+    await life.live(60);
+    const archive = openArchive(directory.store);
+    const first = await life.origin.changesAfter(0n, 40);
+    await archive.apply(first);
+    await archive.flush();
+    expect(archive.coverage()).toMatchObject({ throughPosition: first.throughPosition, throughMs: -1 });
+    await expect(archive.queryMessages({ endMs: 5 })).rejects.toMatchObject({ name: 'CoverageGapError' });
+    await life.live(20);
+    await follow(archive, life.origin, 10);
+    await archive.close();
+    expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+  });
+});
+
+describe('several archives of one namespace', () => {
+  test('that flush in turn hold every change once', async () => {
+    const life = createLife(10);
+    const archives = ['a', 'b', 'c'].map((name) => openArchive(directory.store, name));
+    for (let round = 0; round < 9; round += 1) {
+      await life.live(6);
+      for (const archive of archives) await follow(archive, life.origin);
+      await archives[round % 3]!.flush();
+      expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+    }
+    for (const archive of archives) await archive.close();
+    expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+  });
+
+  test('that flush at the same time hold every change once', async () => {
+    const life = createLife(11);
+    const archives = ['a', 'b', 'c'].map((name) => openArchive(directory.store, name, 30_000));
+    for (let round = 0; round < 6; round += 1) {
+      await life.live(10);
+      await Promise.all(archives.map((archive) => follow(archive, life.origin, 5 + round)));
+      await Promise.all(archives.map((archive) => archive.flush()));
+      expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+    }
+    for (const archive of archives) await archive.close();
+  });
+
+  test('that take each other for dead still hold every change once', async () => {
+    const life = createLife(12);
+    const archives = ['a', 'b', 'c'].map((name) => openArchive(directory.store, name, 0));
+    for (let round = 0; round < 6; round += 1) {
+      await life.live(10);
+      await Promise.all(archives.map((archive) => follow(archive, life.origin)));
+      await Promise.allSettled(archives.map((archive) => archive.flush()));
+      await archives[0]!.flush();
+      expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+    }
+    for (const archive of archives) await archive.close();
+  });
+});
+
+test('a reader that is open sees the commits of another instance', async () => {
+  const life = createLife(13);
+  const archive = openArchive(directory.store);
+  const reader = createS3Storage({
+    name: 'reader',
+    store: directory.store,
+    namespace: NAMESPACE,
+    role: 'sole',
+    refreshIntervalMs: 0,
+  });
+  const told: bigint[] = [];
+  reader.subscribe((event) => event.kind === 'advanced' && told.push(event.throughPosition));
+  for (let round = 0; round < 4; round += 1) {
+    await life.live(10);
+    await follow(archive, life.origin);
+    await archive.flush();
+    expect(await allOf(reader)).toEqual(await allOf(life.origin));
+    if (round > 0) expect(told.at(-1)).toBe(archive.coverage().throughPosition);
+  }
+  await reader.close();
+  await archive.close();
+});
+
+test('lists, counts and cursors agree with the flat list under every filter, over files that overlap', async () => {
+  const life = createLife(14);
+  const archive = openArchive(directory.store);
+  for (let round = 0; round < 12; round += 1) {
+    await life.live(15);
+    await follow(archive, life.origin);
+    await archive.flush();
+  }
+  await archive.close();
+  const reader = createS3Storage({ name: 'reader', store: directory.store, namespace: NAMESPACE, role: 'sole' });
+  for (const [index, list] of listsOf(reader).entries()) {
+    const flat = (await listsOf(life.origin)[index]!.query({ limit: 10_000 })).items;
+    const at = (share: number) => flat[Math.floor(share * (flat.length - 1))]!.ingestionMs;
+    for (const range of [{}, { startMs: at(0.3) }, { endMs: at(0.6) }, { startMs: at(0.2), endMs: at(0.7) }])
+      for (const sourceChainSelectors of [[], [1n], [2n, 5n], [9n]]) {
+        const query = { ...range, sourceChainSelectors };
+        const expected = expectedOf(flat, query).map(place);
+        expect((await list.count(query)).count).toBe(expected.length);
+        expect((await byCursor(list, query, 7)).map(place)).toEqual(expected);
+        for (const offset of [1, 13, 40, 200])
+          expect((await list.query({ ...query, offset, limit: 9 })).items.map(place)).toEqual(
+            expected.slice(offset, offset + 9),
+          );
+      }
+  }
+  await reader.close();
+});
