@@ -9,6 +9,7 @@ export class FollowerProgress {
   #closedMs = -1;
   #confirmedMs = Number.NEGATIVE_INFINITY;
   #leaderPosition = 0n;
+  #heldPosition = 0n;
 
   /** False until the follower stands at its boundary: before that its coverage is that of a store that follows nobody. */
   get isPlaced(): boolean {
@@ -27,6 +28,14 @@ export class FollowerProgress {
     return this.#leaderPosition;
   }
 
+  /**
+   * Every change of the leader up to this was taken over or was compared with it. A database can stand elsewhere: other
+   * processes may write to it.
+   */
+  get heldPosition(): bigint {
+    return this.#heldPosition;
+  }
+
   /** The leader stands at `position` at least. */
   know(position: bigint): void {
     if (position > this.#leaderPosition) this.#leaderPosition = position;
@@ -35,21 +44,24 @@ export class FollowerProgress {
   /** `set` is applied. Returns true when the follower lacked nothing then. */
   took(set: ChangeSet): boolean {
     this.know(set.headPosition);
+    if (set.throughPosition > this.#heldPosition) this.#heldPosition = set.throughPosition;
     if (set.throughPosition < set.headPosition) return false;
     if (set.headMs > this.#closedMs) this.#closedMs = set.headMs;
     if (set.readMs > this.#confirmedMs) this.#confirmedMs = set.readMs;
     return true;
   }
 
-  /** The follower stands at a boundary and has taken nothing above it. */
-  placed(): void {
+  /** The follower stands at `position` and has taken nothing above it. */
+  placed(position: bigint): void {
     this.#isPlaced = true;
+    this.#heldPosition = position;
     this.#closedMs = -1;
   }
 
   /** What it holds is worth nothing: it has to be placed anew. */
   displaced(): void {
     this.#isPlaced = false;
+    this.#heldPosition = 0n;
     this.#closedMs = -1;
   }
 }

@@ -2,6 +2,7 @@ import { type Backoff, backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { assertNever, ClosedError, toError } from '../core/errors.js';
 import type { ChangeSet } from '../storage/batch.js';
+import { DivergedError } from '../storage/errors.js';
 import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
@@ -45,6 +46,7 @@ export interface FollowerEvents {
  * current ─────── gap, 'advanced', heartbeat, confirm() ───▶ current   (reads the rest of the leader's changes)
  * any ─────────── an error of leader or follower ──────────▶ failing
  * failing ─────── backoff over, or a write needs it ───────▶ catching-up
+ * any ─────────── another history than the leader's ───────▶ failing   (for good, unless what it holds can be read again)
  * any ─────────── close() ─────────────────────────────────▶ closed
  * ```
  *
@@ -63,6 +65,8 @@ export class Follower {
   #state: FollowerState = 'starting';
   #failure: Failure | null = null;
   #failures = 0;
+  /** Nothing but people can mend it; what is read from now on proves nothing. */
+  #diverged: DivergedError | null = null;
   /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
   #readsWanted = 0;
   #readsDone = 0;
@@ -99,9 +103,9 @@ export class Follower {
   get lastError(): Error | null {
     return this.#failure?.error ?? null;
   }
-  /** Every change up to this position is applied. */
+  /** Every change of the leader up to this position is applied. */
   get throughPosition(): bigint {
-    return this.#storage.coverage().throughPosition;
+    return isWindowed(this.#storage) ? this.#storage.coverage().throughPosition : this.progress.heldPosition;
   }
   /** How many positions the leader is known to be ahead. */
   get lagPositions(): bigint {
@@ -254,6 +258,7 @@ export class Follower {
   }
 
   async #readToHead(): Promise<void> {
+    if (this.#diverged) throw this.#diverged;
     if (this.#state !== 'current') this.#state = 'catching-up';
     await this.#pages.place();
     for (let page = 0; !this.#isClosed(); page += 1) {
@@ -272,9 +277,10 @@ export class Follower {
   }
 
   async #apply(set: ChangeSet): Promise<void> {
+    const isNews = set.throughPosition > this.throughPosition;
+    if (!isNews) await this.#pages.compare(set);
     // a memory lives on being told that there is nothing new, a database has no use for it
-    const isNews = set.throughPosition > this.throughPosition || isWindowed(this.#storage);
-    if (isNews) await this.#storage.apply(set);
+    if (isNews || isWindowed(this.#storage)) await this.#storage.apply(set);
     this.#took(set);
   }
 
@@ -302,6 +308,10 @@ export class Follower {
     this.#state = 'failing';
     this.#failure = failure;
     if (failure.of === 'follower') this.#queue.clear();
+    if (failure.error instanceof DivergedError && !isWindowed(this.#storage)) {
+      this.#diverged = failure.error;
+      this.progress.displaced();
+    }
     this.#hadContact = true;
     const delayMs = backoffMs(this.#options.retry, this.#failures, this.#common.random);
     this.#failures += 1;

@@ -1,7 +1,8 @@
 import type { ChangeSet } from '../storage/batch.js';
-import { CoverageGapError, StorageFailureError } from '../storage/errors.js';
+import { CoverageGapError, DivergedError, StorageFailureError } from '../storage/errors.js';
 import { isWindowed, type Storage } from '../storage/storage.js';
 import { BlamedError, blame } from './blame.js';
+import { isSameHead, refuseDiverged } from './divergence.js';
 import { FollowerAheadError } from './errors.js';
 import type { FollowerProgress } from './follower-progress.js';
 import { startBoundary } from './start-boundary.js';
@@ -28,10 +29,48 @@ export class LeaderPages {
   /** Puts a windowed follower where its window begins; any other goes on where it stands. */
   async place(): Promise<void> {
     if (this.#progress.isPlaced) return;
-    if (isWindowed(this.#follower))
+    if (isWindowed(this.#follower)) {
       this.#follower.rebase(await startBoundary(this.#leader, this.#follower).catch(blame('leader')));
-    else await this.#learnWhereItStands();
-    this.#progress.placed();
+      this.#progress.placed(this.#follower.coverage().throughPosition);
+      return;
+    }
+    await this.#learnWhereItStands();
+    const { throughPosition } = this.#follower.coverage();
+    await refuseDiverged(this.#leader, this.#follower, throughPosition);
+    this.#progress.placed(throughPosition);
+  }
+
+  /**
+   * The follower lacks nothing of `set`, which holds nothing new: whether it stands where the leader does.
+   * @throws DivergedError, FollowerAheadError
+   */
+  async compare(set: ChangeSet): Promise<void> {
+    if (isWindowed(this.#follower)) {
+      const { closedMs } = this.#progress;
+      const isSame = set.throughPosition < set.headPosition || closedMs < 0 || closedMs === set.headMs;
+      if (isSame) return;
+      // what a window holds can be read again
+      this.#progress.displaced();
+      throw this.#diverged(set.headPosition);
+    }
+    const mine = await this.#headOfFollower();
+    if (mine === null) return;
+    if (!isSameHead(mine, set)) throw this.#diverged(set.headPosition);
+    if (mine.headPosition > set.headPosition) await this.#refuseAhead(mine.headPosition);
+  }
+
+  #diverged(position: bigint): DivergedError {
+    return new DivergedError(this.#follower.name, position, 'the commit there has another time');
+  }
+
+  /** Null while another process is bringing it forward. */
+  async #headOfFollower(): Promise<ChangeSet | null> {
+    try {
+      return await this.#follower.changesAfter(this.#progress.heldPosition, 1);
+    } catch (thrown) {
+      if (thrown instanceof CoverageGapError) return null;
+      throw thrown;
+    }
   }
 
   /** A database knows its own position only once it was asked for something. */
@@ -50,7 +89,9 @@ export class LeaderPages {
    * @throws BlamedError when the leader fails, or has forgotten what follows.
    */
   async next(): Promise<ChangeSet> {
-    const throughPosition = this.#follower.coverage().throughPosition;
+    const throughPosition = isWindowed(this.#follower)
+      ? this.#follower.coverage().throughPosition
+      : this.#progress.heldPosition;
     const set = await this.#readAfter(throughPosition);
     if (set === null) return await this.next();
     this.#progress.know(set.headPosition);
@@ -65,7 +106,7 @@ export class LeaderPages {
     const boundary = await startBoundary(this.#leader, this.#follower).catch(blame('leader'));
     if (boundary.position <= this.#follower.coverage().throughPosition) return false;
     this.#follower.rebase(boundary);
-    this.#progress.placed();
+    this.#progress.placed(boundary.position);
     return true;
   }
 

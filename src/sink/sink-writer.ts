@@ -1,6 +1,6 @@
 import { IndexerError, toError } from '../core/errors.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
-import { StorageFailureError, StorageUnavailableError } from '../storage/errors.js';
+import { DivergedError, StorageFailureError, StorageUnavailableError } from '../storage/errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
 import { type BackendFailure, FollowerAheadError, SinkWriteError } from './errors.js';
@@ -38,7 +38,7 @@ export class SinkWriter {
     this.#floor = parts.floor;
   }
 
-  /** @throws SinkWriteError, FollowerAheadError, and what the leader says about the batch itself. */
+  /** @throws SinkWriteError, FollowerAheadError, DivergedError, and what the leader says about the batch itself. */
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
     await this.#checkOrder();
     const outcome = await this.#lead(() => this.#leader.insertBatch(batch));
@@ -60,14 +60,16 @@ export class SinkWriter {
     this.#reachLeader();
   }
 
-  /** A durable follower that is ahead of its leader would be given other records under the same positions. */
+  /** A durable follower that is ahead of its leader, or has diverged from it, has other records at the same positions. */
   async #checkOrder(): Promise<void> {
     if (!this.#contacted) {
       await Promise.all(this.#durable.map(({ follower }) => follower.contact()));
       this.#contacted = true;
     }
-    for (const { follower } of this.#durable)
-      if (follower.lastError instanceof FollowerAheadError) throw follower.lastError;
+    for (const { follower } of this.#durable) {
+      const { lastError } = follower;
+      if (lastError instanceof FollowerAheadError || lastError instanceof DivergedError) throw lastError;
+    }
   }
 
   async #lead<T>(write: () => Promise<T>): Promise<T> {

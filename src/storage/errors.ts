@@ -96,6 +96,22 @@ export class PositionGapError extends IndexerError {
   }
 }
 
+/**
+ * A follower and its leader hold different histories at the same positions: both were written to, or one was set back.
+ * Following cannot mend that, and both may hold records that were acknowledged.
+ */
+export class DivergedError extends IndexerError {
+  constructor(backend: string, position: bigint, why: string) {
+    super(
+      'DIVERGED',
+      `storage ${backend} holds another history than its leader at position ${position} (${why}): stop every worker, keep ` +
+        'the database that has what you need and let the other follow it again from empty',
+      false,
+      { details: { backend, position: String(position), why } },
+    );
+  }
+}
+
 function describeGap(gap: Gap): string {
   switch (gap.kind) {
     case 'time':

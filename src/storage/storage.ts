@@ -150,6 +150,7 @@ export interface Storage {
    * Takes over what another storage committed, with its times and positions. Changes already applied are passed over.
    * A storage that is applied to must not be written to by anything else.
    * @throws PositionGapError when the set starts above where this storage stands.
+   * @throws DivergedError when a durable storage stands where the set ends, or within it, with another history.
    */
   apply(changes: ChangeSet): Promise<void>;
   /** Tells `listener` of every advance from now on. The returned function ends that. */

@@ -1,14 +1,14 @@
 import type { Change, ChangeSet } from '../batch.js';
-import { PositionGapError } from '../errors.js';
+import { DivergedError, PositionGapError } from '../errors.js';
 import { readLane } from '../payload.js';
 import type { AdvanceHub } from './advance-hub.js';
-import type { ClockRow } from './clock-row.js';
+import { type ClockRow, isWhole } from './clock-row.js';
 import type { ClockWriter } from './clock-writer.js';
 import { fromSelector } from './columns.js';
 import { hashBody } from './message-body.js';
 import type { BodyRow, RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
-import { type Call, type TransactionRunner, UnknownOutcomeError } from './transaction-runner.js';
+import { type Call, type Transaction, type TransactionRunner, UnknownOutcomeError } from './transaction-runner.js';
 
 const NONE: ReadonlySet<object> = new Set();
 const ATTEMPTS = 3;
@@ -40,6 +40,7 @@ export function createChangeApplier({
       const clock = await reader.lock(transaction);
       if (set.afterPosition > clock.lastPosition)
         throw new PositionGapError(name, clock.lastPosition, set.afterPosition);
+      await refuseDiverged(transaction, clock, set);
       if (set.throughPosition <= clock.lastPosition) {
         await transaction.rollback();
         return clock;
@@ -47,9 +48,22 @@ export function createChangeApplier({
       const news = set.changes.filter((change) => change.position > clock.lastPosition);
       const after = clockAfter(clock, set);
       const isBoundary = after.lastPosition === after.headPosition;
-      await transaction.commit(callsFor(news, clockWriter.tick(after, isBoundary)));
+      await transaction.commit(callsFor(news, clockWriter.tickApplied(after, isBoundary)));
       return after;
     });
+  }
+
+  /**
+   * Something else moved this storage to where the set ends, or within it: another process that follows the same leader,
+   * or one that writes here.
+   */
+  async function refuseDiverged(transaction: Transaction, clock: ClockRow, set: ChangeSet): Promise<void> {
+    const { lastPosition } = clock;
+    const isSameHead = isWhole(clock) && set.throughPosition === lastPosition && set.headPosition === lastPosition;
+    if (isSameHead && lastPosition > 0n && set.headMs !== clock.lastMs)
+      throw new DivergedError(name, lastPosition, 'the commit there has another time');
+    if (set.afterPosition < lastPosition && (await clockWriter.hasOwnAfter(transaction, set.afterPosition)))
+      throw new DivergedError(name, lastPosition, 'it was written to while it followed');
   }
 
   function* callsFor(news: readonly Change[], tick: Call): Generator<Call, void, void> {

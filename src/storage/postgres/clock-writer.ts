@@ -13,13 +13,20 @@ export interface ClockTick {
 
 /** Moves the clock, which announces the commit and leaves a proof of it. */
 export interface ClockWriter {
-  /** The commit ends at `tick.lastPosition`; `isBoundary`: nothing of that commit comes later. */
-  tick(tick: ClockTick, isBoundary: boolean): Call;
+  /** A commit of our own, which ends at `tick.lastPosition`. */
+  tick(tick: ClockTick): Call;
+  /** Takes over changes of another storage; `isBoundary`: nothing of their last commit comes later. */
+  tickApplied(tick: ClockTick, isBoundary: boolean): Call;
   /** Whether the commit of this writer that was to end at the position was done. Ask it with the clock locked. */
   isDone(transaction: Transaction, throughPosition: bigint): Promise<boolean>;
+  /** Whether commits above the position were made here, not taken over. Ask it with the clock locked. */
+  hasOwnAfter(transaction: Transaction, position: bigint): Promise<boolean>;
 }
 
-/** @param writer a number that no other writer of the database has. */
+/** Stands for the writer of a commit that was made elsewhere. */
+const ELSEWHERE = 0n;
+
+/** @param writer a number above zero that no other writer of the database has. */
 export function createClockWriter(namespace: Namespace, writer: bigint): ClockWriter {
   const statement = statementsOf(namespace);
   const move = (name: string, boundary: string) =>
@@ -32,23 +39,32 @@ export function createClockWriter(namespace: Namespace, writer: bigint): ClockWr
        SELECT pg_notify($5::text, $6::text)`,
     );
   const inside = move('tick_inside', '');
-  const boundary = move(
-    'tick',
-    `, done AS (
-       INSERT INTO @commits (through_position, ingestion_ms, writer) VALUES ($2::bigint, $1::bigint, ${writer})
-     )`,
-  );
+  const leaves = (of: bigint) => `, done AS (
+       INSERT INTO @commits (through_position, ingestion_ms, writer) VALUES ($2::bigint, $1::bigint, ${of})
+     )`;
+  const own = move('tick', leaves(writer));
+  const applied = move('tick_applied', leaves(ELSEWHERE));
   const isDone = statement(
     'is_done',
     `SELECT EXISTS (SELECT FROM @commits WHERE through_position = $1::bigint AND writer = ${writer})`,
   );
+  const ownAfter = statement(
+    'own_commits_after',
+    `SELECT EXISTS (SELECT FROM @commits WHERE through_position > $1::bigint AND writer <> ${ELSEWHERE})`,
+  );
+  const values = ({ lastMs, lastPosition, lastMovePosition, headPosition }: ClockTick): Call['values'] => [
+    ...[lastMs, lastPosition, lastMovePosition, headPosition],
+    ...[namespace.channel, `${writer} ${lastPosition}`],
+  ];
   return {
-    tick: ({ lastMs, lastPosition, lastMovePosition, headPosition }, isBoundary) => ({
-      statement: isBoundary ? boundary : inside,
-      values: [lastMs, lastPosition, lastMovePosition, headPosition, namespace.channel, `${writer} ${lastPosition}`],
-    }),
+    tick: (tick) => ({ statement: own, values: values(tick) }),
+    tickApplied: (tick, isBoundary) => ({ statement: isBoundary ? applied : inside, values: values(tick) }),
     async isDone(transaction, throughPosition) {
       const [row] = await transaction.query(isDone, [throughPosition]);
+      return toBoolean(row?.[0]);
+    },
+    async hasOwnAfter(transaction, position) {
+      const [row] = await transaction.query(ownAfter, [position]);
       return toBoolean(row?.[0]);
     },
   };

@@ -91,15 +91,12 @@ export function createGroupWriter({
     yield* records.bodies(commit.bodies);
     yield* records.lanes(lanes);
     yield* records.changes(commit.changes, commit.inserted);
-    yield clockWriter.tick(
-      {
-        lastMs: commit.ingestionMs,
-        lastPosition: commit.throughPosition,
-        lastMovePosition: commit.movePosition,
-        headPosition: commit.throughPosition,
-      },
-      true,
-    );
+    yield clockWriter.tick({
+      lastMs: commit.ingestionMs,
+      lastPosition: commit.throughPosition,
+      lastMovePosition: commit.movePosition,
+      headPosition: commit.throughPosition,
+    });
   }
 
   return {

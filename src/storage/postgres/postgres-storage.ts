@@ -52,7 +52,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const settings = { ...DEFAULT_POOL_SETTINGS, ...options.pool };
   // unique to this instance with overwhelming probability, across processes and restarts
   const writer =
-    BigInt(Math.floor(common.random() * 2 ** 31)) * 2n ** 31n + BigInt(Math.floor(common.random() * 2 ** 31));
+    1n + BigInt(Math.floor(common.random() * 2 ** 31)) * 2n ** 31n + BigInt(Math.floor(common.random() * 2 ** 31));
 
   const pool = createPool(connection, settings, common, name);
   const runner = createTransactionRunner({

@@ -1,0 +1,53 @@
+import type { Change, ChangeSet } from '../storage/batch.js';
+import { CoverageGapError, DivergedError } from '../storage/errors.js';
+import type { Storage } from '../storage/storage.js';
+import { blame } from './blame.js';
+
+/**
+ * Compares a durable follower with its leader where the follower stands: the last commit that both know there, and the
+ * record that was changed last. What one of them no longer knows proves nothing.
+ * @throws DivergedError, BlamedError when the leader fails.
+ */
+export async function refuseDiverged(leader: Storage, follower: Storage, position: bigint): Promise<void> {
+  const mine = await follower.boundaryAt({ position });
+  if (mine.position > 0n) {
+    const theirs = await leader.boundaryAt({ position: mine.position }).catch(blame('leader'));
+    if (theirs.position === mine.position && theirs.ingestionMs !== mine.ingestionMs)
+      throw new DivergedError(follower.name, mine.position, 'the commit there has another time');
+  }
+  if (position === 0n) return;
+  const [held, told] = [await changeAt(follower, position), await changeAt(leader, position).catch(blame('leader'))];
+  if (held !== null && told !== null && identityOf(held) !== identityOf(told))
+    throw new DivergedError(follower.name, position, 'the last change is one of another record');
+}
+
+/** Whether two sets of both that end at one position were read from one history; position 0 has none. */
+export function isSameHead(mine: ChangeSet, theirs: ChangeSet): boolean {
+  return mine.headPosition !== theirs.headPosition || mine.headPosition === 0n || mine.headMs === theirs.headMs;
+}
+
+/** Null when the record has changed again since, or the storage cannot tell. */
+async function changeAt(storage: Storage, position: bigint): Promise<Change | null> {
+  try {
+    const { changes } = await storage.changesAfter(position - 1n, 1);
+    return changes.find((change) => change.position === position) ?? null;
+  } catch (thrown) {
+    if (thrown instanceof CoverageGapError) return null;
+    throw thrown;
+  }
+}
+
+function identityOf({ kind, record }: Change): string {
+  switch (kind) {
+    case 'message':
+      return `message ${record.messageId}`;
+    case 'verifierResult':
+      return `result ${record.messageId} ${record.verifierSourceAddress} ${record.verifierDestAddress}`;
+    case 'cursor':
+      return `cursor ${record.sourceId} ${record.height}`;
+    case 'quarantine':
+      return `quarantine ${record.sourceId} ${record.key}`;
+    case 'conflict':
+      return `conflict ${record.messageId} ${record.receivedHash}`;
+  }
+}
