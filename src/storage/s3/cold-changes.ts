@@ -24,11 +24,30 @@ interface Place extends Source {
   readonly row: number;
 }
 
+/** Where a reader of all changes, page by page, has come to: file by file from the lowest position on. */
+interface Sweep {
+  readonly view: ColdView;
+  readonly throughPosition: bigint;
+  /** Not read yet, by their lowest position. */
+  readonly sources: Source[];
+  /** Read and not taken, in position order. */
+  readonly places: Place[];
+}
+
+function startSweep(view: ColdView, afterPosition: bigint): Sweep {
+  const sources = Object.values(view.tables)
+    .flatMap(({ table, files }: TableView) => files.map((file) => ({ table, file })))
+    .filter(({ file }) => file.maxPosition > afterPosition)
+    .sort((a, b) => (a.file.minPosition < b.file.minPosition ? -1 : 1));
+  return { view, throughPosition: afterPosition, sources, places: [] };
+}
+
 /** What another storage can follow by: changes in position order, and points to start from. */
 export class ColdChanges {
   readonly #name: string;
   readonly #reader: ColdReader;
   readonly #ledger: ColdLedger;
+  #sweep: Sweep | null = null;
 
   constructor(parts: { readonly name: string; readonly reader: ColdReader; readonly ledger: ColdLedger }) {
     this.#name = parts.name;
@@ -77,23 +96,28 @@ export class ColdChanges {
     return highest;
   }
 
-  /** The rows after a position that hold, in position order, at most `limit`: file by file from the lowest on. */
+  /** The rows after a position that hold, in position order, at most `limit`. */
   async #places(view: ColdView, afterPosition: bigint, limit: number): Promise<Place[]> {
-    const sources = Object.values(view.tables)
-      .flatMap(({ table, files }: TableView) => files.map((file) => ({ table, file })))
-      .filter(({ file }) => file.maxPosition > afterPosition)
-      .sort((a, b) => (a.file.minPosition < b.file.minPosition ? -1 : 1));
     const holds = await this.#ledger.holdTest(view);
-    const read: Place[] = [];
-    for (let next = 0; next < sources.length; next += PARALLEL_FILES) {
-      const bound = sources[next]?.file.minPosition ?? 0n;
+    const goesOn = this.#sweep?.view === view && this.#sweep.throughPosition === afterPosition;
+    const sweep = goesOn && this.#sweep ? this.#sweep : startSweep(view, afterPosition);
+    // two calls must not take from one sweep
+    this.#sweep = null;
+    while (sweep.sources.length > 0) {
+      const bound = sweep.sources[0]?.file.minPosition ?? 0n;
       // everything below what comes next is there
-      if (read.filter(({ position }) => position < bound).length >= limit) break;
-      const batch = sources.slice(next, next + PARALLEL_FILES);
+      const last = sweep.places[limit - 1];
+      if (last && last.position < bound) break;
+      const batch = sweep.sources.splice(0, PARALLEL_FILES);
       for (const places of await mapInParallel(batch, PARALLEL_FILES, (source) => this.#rowsOf(source, view, holds)))
-        for (const place of places) if (place.position > afterPosition) read.push(place);
+        for (const place of places) if (place.position > afterPosition) sweep.places.push(place);
+      sweep.places.sort((a, b) => (a.position < b.position ? -1 : 1));
     }
-    return read.sort((a, b) => (a.position < b.position ? -1 : 1)).slice(0, limit);
+    const taken = sweep.places.slice(0, limit);
+    const throughPosition = taken.at(-1)?.position;
+    if (throughPosition !== undefined && sweep.places.length > limit)
+      this.#sweep = { ...sweep, places: sweep.places.slice(limit), throughPosition };
+    return taken;
   }
 
   async #rowsOf(

@@ -15,7 +15,10 @@ const WHOLE_INDEX_BYTES = 512 * 1024;
 const KEY_BYTES = 400;
 /** Key columns of neighbouring row groups, with what lies between them: one request instead of many. */
 const KEYS_MAX_GAP_BYTES = 128 * 1024;
-const MAX_CACHE_ENTRY_SHARE = 4;
+/** One entry never takes more than this part of its cache. */
+const MAX_ENTRY_SHARE = 4;
+/** The part of the memory that rows may take. What leads to them has the rest: a scan must not displace it. */
+const ROWS_SHARE = 4;
 
 /** How a table's rows are read. */
 export interface TableRows<T, K> {
@@ -28,15 +31,16 @@ type Decoded = readonly unknown[];
 type Cached = ParquetFooter | IdIndexHead | Uint8Array | Decoded;
 
 /**
- * Reads data files and their indexes. Everything about a file is immutable, so all of it can be cached: footers, indexes and
- * decoded row groups share one cache bounded by bytes. Reads of the same thing at the same time are one request.
+ * Reads data files and their indexes. Everything about a file is immutable, so all of it can be cached, bounded by bytes:
+ * footers and indexes in one cache, decoded row groups in a smaller one. Reads of the same thing at the same time are one
+ * request.
  */
 export class ColdReader {
   readonly #store: ObjectStore;
   readonly #zstd: Zstd;
   readonly #keyOf: (table: TableName, path: string) => string;
-  readonly #cache: LRUCache<string, Cached>;
-  readonly #maxEntryBytes: number;
+  readonly #places: LRUCache<string, Cached>;
+  readonly #rows: LRUCache<string, Cached>;
   readonly #underWay = new Map<string, Promise<Cached>>();
 
   constructor(parts: {
@@ -48,17 +52,19 @@ export class ColdReader {
     this.#store = parts.store;
     this.#zstd = parts.zstd;
     this.#keyOf = parts.keyOf;
-    this.#cache = new LRUCache({ maxSize: parts.cacheBytes });
-    this.#maxEntryBytes = Math.floor(parts.cacheBytes / MAX_CACHE_ENTRY_SHARE);
+    const rowsBytes = Math.floor(parts.cacheBytes / ROWS_SHARE);
+    this.#rows = createCache(rowsBytes);
+    this.#places = createCache(parts.cacheBytes - rowsBytes);
   }
 
   /** Bytes in the cache, about. */
   get cachedBytes(): number {
-    return this.#cache.calculatedSize;
+    return this.#places.calculatedSize + this.#rows.calculatedSize;
   }
 
   footer(table: TableName, file: ColdFile): Promise<ParquetFooter> {
     return this.#once(
+      this.#places,
       `footer ${table}/${file.uri}`,
       () => readFooter(file, this.#fetcher(table, file.path)),
       (footer) => footer.memoryBytes,
@@ -68,7 +74,7 @@ export class ColdReader {
   /** The keys of row groups, by row group. */
   async keys<T, K>({ table, rows }: TableRows<T, K>, file: ColdFile, groups: readonly number[]): Promise<K[][]> {
     return await this.#groups<K>('keys', table, file, groups, async (missing) => {
-      const known = missing.map((group) => this.#cache.get(`rows ${table}/${file.uri} ${group}`) as T[] | undefined);
+      const known = missing.map((group) => this.#rows.get(`rows ${table}/${file.uri} ${group}`) as T[] | undefined);
       if (known.every((records) => records !== undefined))
         return known.map((records) => (records ?? []).map((record) => rows.keyOf(record)));
       const data = await this.#read(table, file, {
@@ -118,6 +124,7 @@ export class ColdReader {
   async #head(table: TableName, file: ColdFile): Promise<IdIndexHead> {
     const { index } = file;
     return await this.#once(
+      this.#places,
       `head ${table}/${file.uri}`,
       async () => {
         const size = index?.sizeBytes ?? 0;
@@ -132,7 +139,7 @@ export class ColdReader {
   async #indexBytes(table: TableName, file: ColdFile, start: number, endExclusive: number): Promise<Uint8Array> {
     const path = file.index?.path ?? '';
     const fetch = () => this.#store.get(this.#keyOf(table, path), { start, endExclusive });
-    return await this.#once(`index ${table}/${path} ${start}`, fetch, (bytes) => bytes.length + 200);
+    return await this.#once(this.#places, `index ${table}/${path} ${start}`, fetch, (bytes) => bytes.length + 200);
   }
 
   async #groups<V>(
@@ -144,11 +151,12 @@ export class ColdReader {
     sizeOf: (value: V) => number = () => KEY_BYTES,
   ): Promise<V[][]> {
     const name = (group: number) => `${what} ${table}/${file.uri} ${group}`;
-    const missing = groups.filter((group) => !this.#cache.has(name(group)) && !this.#underWay.has(name(group)));
+    const missing = groups.filter((group) => !this.#rows.has(name(group)) && !this.#underWay.has(name(group)));
     const loading = missing.length > 0 ? load(missing) : null;
     const found = groups.map((group) => {
       const place = missing.indexOf(group);
       return this.#once(
+        this.#rows,
         name(group),
         async () => (place < 0 || !loading ? ((await load([group]))[0] ?? []) : ((await loading)[place] ?? [])),
         (values) => values.reduce((sum, value) => sum + sizeOf(value), 200),
@@ -171,8 +179,13 @@ export class ColdReader {
     return (range) => this.#store.get(key, range);
   }
 
-  async #once<V extends Cached>(name: string, load: () => Promise<V>, sizeOf: (value: V) => number): Promise<V> {
-    const cached = this.#cache.get(name);
+  async #once<V extends Cached>(
+    cache: LRUCache<string, Cached>,
+    name: string,
+    load: () => Promise<V>,
+    sizeOf: (value: V) => number,
+  ): Promise<V> {
+    const cached = cache.get(name);
     if (cached !== undefined) return cached as V;
     const running = this.#underWay.get(name);
     if (running) return (await running) as V;
@@ -180,13 +193,17 @@ export class ColdReader {
     this.#underWay.set(name, loading);
     try {
       const value = await loading;
-      const size = Math.max(1, Math.ceil(sizeOf(value)));
-      if (size <= this.#maxEntryBytes) this.#cache.set(name, value, { size });
+      cache.set(name, value, { size: Math.max(1, Math.ceil(sizeOf(value))) });
       return value;
     } finally {
       this.#underWay.delete(name);
     }
   }
+}
+
+/** What is too large for it is not kept. */
+function createCache(maxSize: number): LRUCache<string, Cached> {
+  return new LRUCache({ maxSize, maxEntrySize: Math.max(1, Math.floor(maxSize / MAX_ENTRY_SHARE)) });
 }
 
 function decodeAll<V>({ rows }: RowGroupData, decode: (row: number) => V): V[] {
