@@ -8,6 +8,7 @@ import { createListReads } from '../../src/storage/postgres/list-reads.js';
 import { createMessageReads } from '../../src/storage/postgres/message-reads.js';
 import { parseNamespace } from '../../src/storage/postgres/namespace.js';
 import { createPool, DEFAULT_POOL_SETTINGS } from '../../src/storage/postgres/pool.js';
+import { createSockets } from '../../src/storage/postgres/sockets.js';
 import { createTransactionRunner, type TransactionRunner } from '../../src/storage/postgres/transaction-runner.js';
 import type { ListQuery } from '../../src/storage/storage.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -41,8 +42,15 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
     await database.sql(FILL);
     if (statistics === 'fresh statistics') await database.sql('VACUUM ANALYZE');
     const common = createCommon();
-    pool = createPool(database.connection, { ...DEFAULT_POOL_SETTINGS, maxOpenConnections: 2 }, common, 'plans');
-    runner = createTransactionRunner({ pool, common, name: 'plans', maxIdleConnections: 2, repeatForMs: 0 });
+    const sockets = createSockets(common.clock);
+    pool = createPool(
+      database.connection,
+      { ...DEFAULT_POOL_SETTINGS, maxOpenConnections: 2 },
+      common,
+      'plans',
+      sockets,
+    );
+    runner = createTransactionRunner({ pool, sockets, common, name: 'plans', maxIdleConnections: 2, repeatForMs: 0 });
     client = new pg.Client(database.connection);
     await client.connect();
     reads = createReads();

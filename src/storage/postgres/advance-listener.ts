@@ -6,6 +6,7 @@ import type { AdvanceHub } from './advance-hub.js';
 import { CLOCK, CLOCK_COLUMNS, decodeClock } from './clock-row.js';
 import type { Namespace } from './namespace.js';
 import { clientConfig, type PoolSettings, type PostgresAddress, RAW_TYPES } from './pool.js';
+import { createSockets } from './sockets.js';
 import { statementsOf } from './statement.js';
 
 const RECONNECT: Backoff = { baseMs: 200, maxMs: 5_000 };
@@ -68,7 +69,12 @@ export function createAdvanceListener({
 
   /** Throws when the connection is gone. */
   async function listen(onListening: () => void): Promise<void> {
-    const client = new pg.Client({ ...clientConfig(address, settings), idle_in_transaction_session_timeout: 0 });
+    const sockets = createSockets(clock);
+    const client = new pg.Client({
+      ...clientConfig(address, settings),
+      idle_in_transaction_session_timeout: 0,
+      stream: sockets.make,
+    });
     const gone = new AbortController();
     const leave = () => gone.abort();
     // it stays on after the first error: one without a listener would end the process
@@ -77,7 +83,13 @@ export function createAdvanceListener({
       leave();
     });
     client.once('end', leave);
-    stop.signal.addEventListener('abort', leave);
+    const bye = () => sockets.close(() => client.end());
+    // also out of a connect or a query that gets no answer
+    const stopNow = () => {
+      leave();
+      void bye();
+    };
+    stop.signal.addEventListener('abort', stopNow);
     client.on('notification', ({ payload = '' }) => {
       const [from, position] = payload.split(' ');
       if (from !== String(writer) && position) hub.advanced(BigInt(position));
@@ -91,8 +103,8 @@ export function createAdvanceListener({
         await clock.sleep(CHECK_MS, gone.signal);
       }
     } finally {
-      stop.signal.removeEventListener('abort', leave);
-      await client.end().catch(() => 'gone already');
+      stop.signal.removeEventListener('abort', stopNow);
+      await bye();
     }
   }
 

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import type { Common } from '../../core/common.js';
+import type { Sockets } from './sockets.js';
 
 /** How to reach the server: a URI, or the parts of one. */
 export type PostgresAddress =
@@ -78,11 +79,21 @@ export function clientConfig(address: PostgresAddress, settings: PoolSettings): 
   };
 }
 
-/** A pool whose connections send queries without waiting for the answers of those before. It never crashes the process. */
-export function createPool(address: PostgresAddress, settings: PoolSettings, { log }: Common, name: string): pg.Pool {
+/**
+ * A pool whose connections send queries without waiting for the answers of those before. It never crashes the process.
+ * @param sockets close the pool through them.
+ */
+export function createPool(
+  address: PostgresAddress,
+  settings: PoolSettings,
+  { log }: Common,
+  name: string,
+  sockets: Sockets,
+): pg.Pool {
   const config = {
     ...clientConfig(address, settings),
     pipeline: true,
+    stream: sockets.make,
     max: settings.maxOpenConnections,
     idleTimeoutMillis: settings.connMaxIdleTimeMs,
     maxLifetimeSeconds: Math.ceil(settings.connMaxLifetimeMs / 1000),

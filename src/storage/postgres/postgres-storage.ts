@@ -18,6 +18,7 @@ import { DEFAULT_NAMESPACE, parseNamespace } from './namespace.js';
 import { createPool, DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './pool.js';
 import { prepareBatch } from './prepared-batch.js';
 import { createRecordWriter } from './record-writer.js';
+import { createSockets } from './sockets.js';
 import { createStateReader } from './state-reader.js';
 import { createTransactionRunner } from './transaction-runner.js';
 
@@ -54,9 +55,10 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const writer =
     1n + BigInt(Math.floor(common.random() * 2 ** 31)) * 2n ** 31n + BigInt(Math.floor(common.random() * 2 ** 31));
 
-  const pool = createPool(connection, settings, common, name);
+  const sockets = createSockets(common.clock);
+  const pool = createPool(connection, settings, common, name, sockets);
   const runner = createTransactionRunner({
-    ...{ pool, common, name },
+    ...{ pool, sockets, common, name },
     maxIdleConnections: settings.maxIdleConnections,
     repeatForMs: settings.connectTimeoutMs || DEFAULT_POOL_SETTINGS.connectTimeoutMs,
   });

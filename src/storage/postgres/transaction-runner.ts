@@ -5,6 +5,7 @@ import { ClosedError, IndexerError } from '../../core/errors.js';
 import { nextTurn } from '../../core/event-loop.js';
 import { counter, histogram } from '../../core/metrics.js';
 import { RAW_TYPES } from './pool.js';
+import type { Sockets } from './sockets.js';
 import { classifyFailure, type FailureKind, failureCode, toStorageError } from './sql-errors.js';
 import type { Row, Statement } from './statement.js';
 
@@ -58,12 +59,14 @@ const REPEATABLE: ReadonlySet<FailureKind> = new Set(['serialization', 'connecti
 /** The only way to the database: a label for each piece of work, its duration and outcome measured, retries where safe. */
 export function createTransactionRunner({
   pool,
+  sockets,
   common,
   name,
   maxIdleConnections,
   repeatForMs,
 }: {
   readonly pool: pg.Pool;
+  readonly sockets: Sockets;
   readonly common: Common;
   readonly name: string;
   readonly maxIdleConnections: number;
@@ -134,7 +137,7 @@ export function createTransactionRunner({
         }
       }),
     close() {
-      closing ??= Promise.allSettled(running).then(() => pool.end());
+      closing ??= Promise.allSettled(running).then(() => sockets.close(() => pool.end()));
       return closing;
     },
   };
