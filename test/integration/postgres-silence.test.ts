@@ -1,5 +1,6 @@
 import { getActiveResourcesInfo } from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { migrate, migrationStatus } from '../../src/storage/postgres/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
@@ -43,5 +44,39 @@ describe('a database that has gone silent', () => {
     await storage.close();
     await eventually('its connections are closed', () => proxy.open() === 0);
     expect(getActiveResourcesInfo()).not.toContain('TCPConnectWrap');
+  });
+
+  test('fails a migration and a look at its status', async () => {
+    proxy.silence();
+    const options = { connection: proxy.tcp, connectTimeoutMs: 300 };
+    await expect(migrate(options)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await expect(migrationStatus(options)).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await eventually('its connections are closed', () => proxy.open() === 0);
+  });
+
+  test('fails a migration that waits for another', async () => {
+    const lock = 7_262_031_884_107n;
+    await database.sql('SELECT 1');
+    const { Client } = (await import('pg')).default;
+    const holder = new Client({ ...database.connection });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock($1::bigint)', [String(lock)]);
+    const waiting = migrate({ connection: proxy.tcp, connectTimeoutMs: 300 });
+    waiting.catch(() => 'expected below');
+    await eventually('it waits', () => proxy.open() === 1);
+    proxy.silence();
+    await expect(waiting).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+    await holder.end();
+  });
+
+  test('is not mistaken for one whose migration another process has in hand', async () => {
+    const { Client } = (await import('pg')).default;
+    const holder = new Client({ ...database.connection });
+    await holder.connect();
+    await holder.query('SELECT pg_advisory_lock($1::bigint)', ['7262031884107']);
+    const waiting = migrate({ connection: proxy.tcp, connectTimeoutMs: 300 });
+    await eventually('it waits', () => proxy.open() === 1);
+    await holder.end();
+    expect(await waiting).toEqual([]);
   });
 });

@@ -1,10 +1,12 @@
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { loadMigrationFiles, migrate as runMigrations } from 'postgres-migrations';
+import { systemClock } from '../../core/clock.js';
 import { IndexerError, toError } from '../../core/errors.js';
 import { type Logger, silentLogger } from '../../core/logger.js';
 import { DEFAULT_NAMESPACE, type Namespace, parseNamespace } from './namespace.js';
 import type { PostgresAddress } from './pool.js';
+import { createSockets } from './sockets.js';
 import { classifyFailure, toStorageError } from './sql-errors.js';
 
 /** The migrations of this version; the path is the same from `src` and from `dist`. */
@@ -12,6 +14,12 @@ const DIRECTORY = fileURLToPath(new URL('../../../migrations', import.meta.url))
 
 /** One at a time in a database, whichever the namespace: waiting costs nothing. An arbitrary number. */
 const LOCK = 7_262_031_884_107n;
+
+/** How often it is asked for: a wait inside the database could not be told from a database that has gone silent. */
+const LOCK_POLL_MS = 100;
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+/** The longest that one step may take without an answer. */
+const STEP_TIMEOUT_MS = 3_600_000;
 
 /** What the library would make; made by us, because it looks for a table of that name in all schemas. */
 const TABLE = `CREATE TABLE IF NOT EXISTS migrations (
@@ -36,6 +44,8 @@ export interface MigrationOptions {
   readonly log?: Logger;
   /** Default: the migrations of this version. */
   readonly directory?: string;
+  /** For a connection, and for every answer but that of a migration itself. Default 10 s. */
+  readonly connectTimeoutMs?: number;
 }
 
 export interface AppliedMigration {
@@ -65,9 +75,9 @@ export interface MigrationStatus {
  * @throws MigrationError
  */
 export async function migrate(options: MigrationOptions): Promise<readonly PendingMigration[]> {
-  const { namespace, directory, log } = withDefaults(options);
-  return await withClient(options.connection, async (client) => {
-    await client.query('SELECT pg_advisory_lock($1::bigint)', [LOCK.toString()]);
+  const { namespace, directory, log, connectTimeoutMs } = withDefaults(options);
+  return await withClient(options.connection, { connectTimeoutMs, answerMs: STEP_TIMEOUT_MS }, async (client) => {
+    await lock(client, connectTimeoutMs);
     await client.query(`CREATE SCHEMA IF NOT EXISTS ${namespace.schema}`);
     await client.query(`SET search_path TO ${namespace.schema}`);
     await client.query(TABLE);
@@ -94,8 +104,20 @@ export async function migrate(options: MigrationOptions): Promise<readonly Pendi
 
 /** Looks at a namespace and changes nothing. */
 export async function migrationStatus(options: MigrationOptions): Promise<MigrationStatus> {
-  const { namespace, directory } = withDefaults(options);
-  return await withClient(options.connection, (client) => readStatus(client, namespace, directory));
+  const { namespace, directory, connectTimeoutMs } = withDefaults(options);
+  return await withClient(options.connection, { connectTimeoutMs, answerMs: connectTimeoutMs }, (client) =>
+    readStatus(client, namespace, directory),
+  );
+}
+
+/** Waits for as long as another process migrates and the database answers. The end of the connection gives it back. */
+async function lock(client: pg.Client, answerMs: number): Promise<void> {
+  const attempt = {
+    text: 'SELECT pg_try_advisory_lock($1::bigint) AS locked',
+    values: [LOCK.toString()],
+    query_timeout: answerMs,
+  };
+  while (!(await client.query<{ locked: boolean }>(attempt)).rows[0]?.locked) await systemClock.sleep(LOCK_POLL_MS);
 }
 
 async function readStatus(client: pg.Client, namespace: Namespace, directory: string): Promise<MigrationStatus> {
@@ -125,11 +147,24 @@ function withDefaults(options: MigrationOptions) {
     namespace: parseNamespace(options.namespace ?? DEFAULT_NAMESPACE),
     directory: options.directory ?? DIRECTORY,
     log: options.log ?? silentLogger,
+    connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
   };
 }
 
-async function withClient<T>(address: PostgresAddress, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ ...address, application_name: 'ccv-indexer migrate' });
+async function withClient<T>(
+  address: PostgresAddress,
+  limits: { readonly connectTimeoutMs: number; readonly answerMs: number },
+  work: (client: pg.Client) => Promise<T>,
+): Promise<T> {
+  const sockets = createSockets(systemClock);
+  const client = new pg.Client({
+    ...address,
+    application_name: 'ccv-indexer migrate',
+    keepAlive: true,
+    connectionTimeoutMillis: limits.connectTimeoutMs,
+    query_timeout: limits.answerMs,
+    stream: sockets.make,
+  });
   // a loss shows in the query under way; without a listener it would end the process
   client.on('error', (error) => classifyFailure(error));
   try {
@@ -138,6 +173,6 @@ async function withClient<T>(address: PostgresAddress, work: (client: pg.Client)
   } catch (thrown) {
     throw toStorageError(thrown, 'postgres', 'migrate');
   } finally {
-    await client.end().catch(() => 'never connected');
+    await sockets.close(() => client.end());
   }
 }
