@@ -70,7 +70,7 @@ export function candidateOf(backend: Backend, moment: Moment): Candidate {
       closedMs: moment.floor.closedMs,
       limit: null,
     };
-  const limit = limitOf(backend, follower, coverage, moment.floor.position, moment.nowMs, moment.maxStalenessMs);
+  const limit = limitOf(backend, follower, coverage, moment.floor.position, moment.maxStalenessMs);
   const closedMs = Number.isFinite(coverage.throughMs) ? coverage.throughMs : follower.progress.closedMs;
   // Current means no older than some time. Whoever names an end may have it from another process, which has seen more:
   // beyond the last commit that the follower holds, such a range is the leader's.
@@ -91,10 +91,10 @@ export function candidateOf(backend: Backend, moment: Moment): Candidate {
  * Whether a follower may be asked for everything known about one id; whether it is complete for that id is then its
  * own answer. The leader always may. On the path of every lookup: it allocates nothing.
  */
-export function mayLookUp(backend: Backend, floorPosition: bigint, nowMs: number, maxStalenessMs: number): boolean {
+export function mayLookUp(backend: Backend, floorPosition: bigint, maxStalenessMs: number): boolean {
   const { follower } = backend;
   if (follower === null) return true;
-  return limitOf(backend, follower, backend.storage.coverage(), floorPosition, nowMs, maxStalenessMs) === null;
+  return limitOf(backend, follower, backend.storage.coverage(), floorPosition, maxStalenessMs) === null;
 }
 
 /** Whether the backend's condition lets lookups by id through. */
@@ -107,7 +107,6 @@ function limitOf(
   follower: Follower,
   coverage: Coverage,
   floorPosition: bigint,
-  nowMs: number,
   maxStalenessMs: number,
 ): Limit | null {
   if (!follower.progress.isPlaced) return 'starting';
@@ -116,7 +115,7 @@ function limitOf(
   const speaksForNow = coverage.throughMs === Number.POSITIVE_INFINITY;
   // memory minds its own staleness; a database does not know that it is only following
   if (!backend.storage.durable) return speaksForNow ? null : 'stale';
-  if (speaksForNow && nowMs - follower.progress.confirmedMs > maxStalenessMs) return 'stale';
+  if (speaksForNow && follower.progress.newsAgeMs > maxStalenessMs) return 'stale';
   return null;
 }
 

@@ -1,15 +1,22 @@
+import type { Clock } from '../core/clock.js';
 import type { ChangeSet } from '../storage/batch.js';
 
 /**
- * How far a follower has come. `closedMs` and `confirmedMs` move only on whole sets (`throughPosition` =
+ * How far a follower has come. `closedMs` and `newsAgeMs` move only on whole sets (`throughPosition` =
  * `headPosition`): a partial set can lack records that changed again later.
  */
 export class FollowerProgress {
   #isPlaced = false;
   #closedMs = -1;
-  #confirmedMs = Number.NEGATIVE_INFINITY;
+  /** On the monotonic clock: a wall clock that is set back must not make old news young. */
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  readonly #clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
   #leaderPosition = 0n;
   #heldPosition = 0n;
+
+  constructor(clock: Pick<Clock, 'nowMs' | 'monotonicMs'>) {
+    this.#clock = clock;
+  }
 
   /** False until the follower stands at its boundary: before that its coverage is that of a store that follows nobody. */
   get isPlaced(): boolean {
@@ -19,9 +26,9 @@ export class FollowerProgress {
   get closedMs(): number {
     return this.#closedMs;
   }
-  /** It was known to lack nothing at this time, unix ms; `-Infinity` = never yet. */
-  get confirmedMs(): number {
-    return this.#confirmedMs;
+  /** How long ago it was last known to lack nothing; `Infinity` = never yet. */
+  get newsAgeMs(): number {
+    return this.#clock.monotonicMs() - this.#confirmedAtMs;
   }
   /** The last position that the leader is known to have. */
   get leaderPosition(): bigint {
@@ -47,7 +54,8 @@ export class FollowerProgress {
     if (set.throughPosition > this.#heldPosition) this.#heldPosition = set.throughPosition;
     if (set.throughPosition < set.headPosition) return false;
     if (set.headMs > this.#closedMs) this.#closedMs = set.headMs;
-    if (set.readMs > this.#confirmedMs) this.#confirmedMs = set.readMs;
+    const readAgeMs = Math.max(0, this.#clock.nowMs() - set.readMs);
+    this.#confirmedAtMs = Math.max(this.#confirmedAtMs, this.#clock.monotonicMs() - readAgeMs);
     return true;
   }
 

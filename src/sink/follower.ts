@@ -53,7 +53,7 @@ export interface FollowerEvents {
  * Invariants: one attempt runs at a time. Changes are applied in position order without gaps.
  */
 export class Follower {
-  readonly progress = new FollowerProgress();
+  readonly progress: FollowerProgress;
   readonly #storage: Storage;
   readonly #common: Common;
   readonly #options: FollowerOptions;
@@ -84,6 +84,7 @@ export class Follower {
     readonly options: FollowerOptions;
     readonly events: FollowerEvents;
   }) {
+    this.progress = new FollowerProgress(parts.common.clock);
     this.#storage = parts.storage;
     this.#common = parts.common;
     this.#options = parts.options;
@@ -115,7 +116,7 @@ export class Follower {
   /** For how long it has been behind as far as it knows, 0 when it holds all it knows of; `Infinity` = never was whole. */
   get lagMs(): number {
     if (this.#state === 'current' && this.lagPositions === 0n) return 0;
-    return Math.max(0, this.#common.clock.nowMs() - this.progress.confirmedMs);
+    return Math.max(0, this.progress.newsAgeMs);
   }
 
   /** Begins to follow. */
@@ -125,7 +126,7 @@ export class Follower {
     const { clock } = this.#common;
     const { heartbeatMs } = this.#options;
     this.#cancelHeartbeat = clock.every(Math.max(1, Math.floor(heartbeatMs / 2)), () => {
-      if (this.#state === 'current' && clock.nowMs() - this.progress.confirmedMs >= heartbeatMs) this.requestRead();
+      if (this.#state === 'current' && this.progress.newsAgeMs >= heartbeatMs) this.requestRead();
     });
     this.requestRead();
   }

@@ -91,7 +91,7 @@ export class LookupReader {
   }
 
   #mayAsk(backend: Backend): boolean {
-    return mayLookUp(backend, this.#floor.position, this.#common.clock.nowMs(), this.#maxStalenessMs);
+    return mayLookUp(backend, this.#floor.position, this.#maxStalenessMs);
   }
 
   /** The cause to name in the end: that a cache lacks an id explains less than that the database failed. */

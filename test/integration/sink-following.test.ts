@@ -23,7 +23,11 @@ describe('following', () => {
     wish: { readonly memory?: Partial<MemoryStorageOptions>; readonly options?: Partial<SinkOptions> } = {},
   ) {
     const clock = createManualClock();
-    const common = createCommon({ clock, random: () => 0.5 });
+    let setBackMs = 0;
+    const common = createCommon({ clock: { ...clock, nowMs: () => clock.nowMs() - setBackMs }, random: () => 0.5 });
+    const setBack = (byMs: number) => {
+      setBackMs += byMs;
+    };
     const memory = (name: string, options: Partial<MemoryStorageOptions> = {}) =>
       createMemoryStorage({ name, common, ...options });
     const hot = createFaultyStorage(memory('hot', { maxStalenessMs: 250, ...wish.memory }));
@@ -35,7 +39,7 @@ describe('following', () => {
       open.push({ sink, clock });
       return sink;
     };
-    return { clock, common, hot, warm, second, make, start };
+    return { clock, setBack, common, memory, hot, warm, second, make, start };
   }
 
   test("a writer's promise resolves after memory has it, in the order of commits", async () => {
@@ -65,6 +69,25 @@ describe('following', () => {
     expect(reads).toBeGreaterThanOrEqual(4_000 / 190);
     expect(reads).toBeLessThan(50);
     expect(make).toBeDefined();
+  });
+
+  test('a wall clock that is set back neither ends heartbeats nor makes old news young', async () => {
+    const { clock, setBack, memory, warm, make, start } = setUp();
+    const copy = createFaultyStorage(memory('copy', { maxStalenessMs: 600_000 }), { durable: true });
+    const sink = start([{ storage: copy.storage, required: false }, { storage: warm.storage }]);
+    await clock.settle();
+    await sink.insertBatch({ verifierResults: make.results(1) });
+    setBack(3_600_000);
+    const reads = warm.calls('changesAfter');
+    await clock.advance(4_000);
+    expect(warm.calls('changesAfter') - reads).toBeGreaterThan(10);
+    expect(sink.explain({}).slices.map(({ backend }) => backend)).toEqual(['copy']);
+    warm.fail(['changesAfter']);
+    await clock.advance(1_000);
+    // for what was closed it still speaks
+    expect(sink.explain({}).slices.map(({ backend }) => backend)).toEqual(['copy', 'warm']);
+    expect((await sink.status())[0]?.lag?.ms).toBeGreaterThan(900);
+    warm.heal();
   });
 
   test('memory that cannot confirm itself stops answering for now, and goes on for what was closed', async () => {
