@@ -5,6 +5,8 @@ import type { Storage } from './storage.js';
  * restart finds; `appliedPosition` is where the next set of `apply` has to continue, and is lost with the process.
  */
 export interface BufferedStorage extends Storage {
+  /** Finds out where it stands: from then on `appliedPosition` and `coverage` say it. Cheap when it is known already. */
+  ready(): Promise<void>;
   /** Every change up to this position was applied; at or above `coverage().throughPosition`. */
   appliedPosition(): bigint;
   /** Makes everything applied so far durable and answered for. */

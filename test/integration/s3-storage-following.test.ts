@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
 import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
 import { byCursor, expectedOf, listsOf, place, plain } from '../contract/subject.js';
 import { eventually } from '../support/eventually.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
+import { createFaultyObjectStore } from '../support/object-store-faults.js';
 import { allOf, committed, createLife, follow, NAMESPACE, openArchive } from './s3-storage-life.js';
 
 let directory: TestDirectoryStore;
@@ -83,7 +85,7 @@ describe('an archive', () => {
       await life.live(8);
       await follow(archive, life.origin);
       const next = openArchive(directory.store);
-      await next.changesAfter(0n, 1);
+      await next.ready();
       expect(next.appliedPosition()).toBe(throughPosition);
       await follow(next, life.origin);
       await next.close();
@@ -154,6 +156,27 @@ describe('several archives of one namespace', () => {
     expect(await committed(directory.store)).toEqual(await allOf(life.origin));
   });
 
+  test('leave what another has just flushed, and a little more, until the next turn', async () => {
+    const clock = createManualClock();
+    const life = createLife(16);
+    const options = { store: directory.store, namespace: NAMESPACE, role: 'archive', flushIntervalMs: 1000 } as const;
+    const archives = ['a', 'b'].map((name) => createS3Storage({ ...options, name, common: { clock } }));
+    await life.live(5);
+    for (const archive of archives) await follow(archive, life.origin);
+    await archives[0]!.flush();
+    const { throughPosition } = archives[0]!.coverage();
+    await life.live(1);
+    await follow(archives[1]!, life.origin);
+    await clock.advance(1300);
+    await eventually('the other has looked', () => archives[1]!.coverage().throughPosition === throughPosition);
+    await clock.settle();
+    expect(archives[1]!.coverage().throughPosition).toBe(throughPosition);
+    await clock.advance(1300);
+    await eventually('its turn comes', () => archives[1]!.coverage().throughPosition > throughPosition);
+    for (const archive of archives) await archive.close();
+    expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+  });
+
   test('that flush at the same time hold every change once', async () => {
     const life = createLife(11);
     const archives = ['a', 'b', 'c'].map((name) => openArchive(directory.store, name, 30_000));
@@ -178,6 +201,79 @@ describe('several archives of one namespace', () => {
     }
     for (const archive of archives) await archive.close();
   });
+});
+
+test.each([21, 22, 23, 24, 25, 26])(
+  'over days, with flushes in the middle of catching up, restarts and two writers, ends equal (seed %i)',
+  async (seed) => {
+    const clock = createManualClock();
+    const life = createLife(seed, clock);
+    const { random } = life.make;
+    const open = () => openArchive(directory.store);
+    const archives = [open(), open()];
+    for (let round = 0; round < 14; round += 1) {
+      await clock.advance(Math.floor(random() * 20 * 3_600_000));
+      await life.live(1 + Math.floor(random() * 12));
+      const which = Math.floor(random() * 2);
+      const archive = archives[which]!;
+      if (random() < 0.4) {
+        // a part of what there is, and then a flush: not a whole state
+        await archive.ready();
+        await archive.apply(await life.origin.changesAfter(archive.appliedPosition(), 1 + Math.floor(random() * 9)));
+        if (random() < 0.7) await archive.flush();
+        await life.live(2);
+      }
+      if (random() < 0.25) archives[which] = open();
+      await follow(archives[which]!, life.origin, 1 + Math.floor(random() * 20));
+      if (random() < 0.3) continue;
+      await archives[which]!.flush();
+      expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+    }
+    for (const archive of archives) await archive.close();
+    const last = open();
+    await follow(last, life.origin);
+    await last.close();
+    expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+  },
+);
+
+test('while the object store is away changes are kept up to a bound, and all are there when it is back', async () => {
+  const life = createLife(15);
+  const faulty = createFaultyObjectStore(directory.store);
+  const flushBytes = 20_000;
+  const archive = createS3Storage({
+    name: 'cold',
+    store: faulty,
+    namespace: NAMESPACE,
+    role: 'archive',
+    flushBytes,
+    takeoverMs: 0,
+  });
+  await life.live(10);
+  await follow(archive, life.origin);
+  await archive.flush();
+  const { throughPosition } = archive.coverage();
+  const put = faulty.putIfAbsent.bind(faulty);
+  let isAway = true;
+  faulty.putIfAbsent = async (key, bytes) => {
+    if (isAway) throw new ObjectStoreUnavailableError('away');
+    return await put(key, bytes);
+  };
+  let refused: unknown = null;
+  for (let round = 0; round < 200 && refused === null; round += 1) {
+    await life.live(5);
+    refused = await follow(archive, life.origin).then(
+      () => null,
+      (thrown: unknown) => thrown,
+    );
+    expect(archive.coverage().throughPosition).toBe(throughPosition);
+  }
+  expect(refused).toMatchObject({ name: 'StorageUnavailableError', retryable: true });
+  expect(plain((await archive.queryMessages({ endMs: archive.coverage().throughMs })).items)).not.toEqual([]);
+  isAway = false;
+  await follow(archive, life.origin);
+  await archive.close();
+  expect(await committed(directory.store)).toEqual(await allOf(life.origin));
 });
 
 test('a reader that is open sees the commits of another instance', async () => {

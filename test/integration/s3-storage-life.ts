@@ -1,3 +1,5 @@
+import type { Clock } from '../../src/core/clock.js';
+import type { BufferedStorage } from '../../src/storage/buffered-storage.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import type { NewMessage } from '../../src/storage/records.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
@@ -10,9 +12,9 @@ import { createRecordMaker } from '../support/records.js';
 export const NAMESPACE = 'test';
 
 /** A storage to follow, in which things happen on demand: the same ones for the same seed. */
-export function createLife(seed: number) {
+export function createLife(seed: number, clock?: Clock) {
   const make = createRecordMaker(seed);
-  const origin = createMemoryStorage({ name: 'origin' });
+  const origin = createMemoryStorage({ name: 'origin', ...(clock ? { common: { clock } } : {}) });
   const lanes = [
     { sourceChainSelector: 1n, destChainSelector: 2n },
     { sourceChainSelector: 2n, destChainSelector: 1n },
@@ -70,12 +72,8 @@ export function createLife(seed: number) {
 }
 
 /** A storage that follows by `apply`, in pages, from where it stands. */
-export async function follow(
-  follower: Storage & { appliedPosition(): bigint },
-  origin: Storage,
-  pageSize = 1000,
-): Promise<void> {
-  await follower.changesAfter(0n, 1).catch(() => undefined);
+export async function follow(follower: BufferedStorage, origin: Storage, pageSize = 1000): Promise<void> {
+  await follower.ready();
   for (;;) {
     const set = await origin.changesAfter(follower.appliedPosition(), pageSize);
     await follower.apply(set);
@@ -98,11 +96,14 @@ export async function committed(store: ObjectStore): Promise<unknown> {
   }
 }
 
-/** All answers, and all changes. */
+/** All answers, and all changes; every message also by its id. */
 export async function allOf(storage: Storage): Promise<unknown> {
   const { changes, throughPosition, headMs, headMovePosition } = await storage.changesAfter(0n, 100_000);
+  const ids = changes.flatMap((change) => (change.kind === 'message' ? [change.record.messageId] : []));
+  const messagesById = await Promise.all(ids.map(async (id) => plain(await storage.getMessage(id))));
   return {
     ...((await everything(storage)) as object),
+    messagesById,
     changes: plain(changes),
     throughPosition,
     headMs,

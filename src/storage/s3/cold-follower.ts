@@ -12,6 +12,9 @@ import type { S3StorageSettings } from './s3-storage-options.js';
 const PARTIAL_FACTOR = 4;
 const RETRY: Backoff = { baseMs: 500, maxMs: 30_000 };
 
+/** Why a flush begins. */
+type Reason = 'asked' | 'full' | 'interval';
+
 /**
  * Takes what another storage committed, and flushes it
  *
@@ -77,7 +80,7 @@ export class ColdFollower {
     this.#metrics.buffered(this.#buffer);
     if (this.#settings.role === 'sole') await this.flush();
     else if (this.#buffer.sizeBytes >= this.#settings.flushBytes * PARTIAL_FACTOR) await this.flush();
-    else if (this.#buffer.sizeBytes >= this.#settings.flushBytes && this.#isWhole) this.#flushSoon();
+    else if (this.#buffer.sizeBytes >= this.#settings.flushBytes && this.#isWhole) this.#flushSoon('full');
   }
 
   /** Resolves when everything applied before is committed. */
@@ -86,7 +89,7 @@ export class ColdFollower {
     // one that began before may have left out what came since
     while (this.#flushing) await this.#flushing.catch(() => undefined);
     if (this.#seenPosition >= position) return;
-    await this.#flushNow();
+    await this.#flushNow('asked');
   }
 
   /** Flushes what is whole; what is not is left to whoever is followed. */
@@ -108,34 +111,38 @@ export class ColdFollower {
   #onTimer(): void {
     const ageMs = this.#common.clock.monotonicMs() - this.#lastCommitMs;
     if (ageMs >= this.#settings.flushIntervalMs && this.#buffer.position > this.#seenPosition && this.#isWhole)
-      this.#flushSoon();
+      this.#flushSoon('interval');
   }
 
-  #flushSoon(): void {
+  #flushSoon(why: Reason): void {
     if (this.#flushing || this.#cancelRetry) return;
-    this.#flushNow().catch((thrown: unknown) => {
+    this.#flushNow(why).catch((thrown: unknown) => {
       this.#common.log.warn({ err: toError(thrown), storage: this.#settings.namespace }, 'cold flush failed');
       const delayMs = backoffMs(RETRY, this.#failures, this.#common.random);
       this.#failures += 1;
       this.#cancelRetry = this.#common.clock.after(delayMs, () => {
         this.#cancelRetry = null;
-        this.#flushSoon();
+        this.#flushSoon(why);
       });
     });
   }
 
-  #flushNow(): Promise<void> {
-    this.#flushing ??= this.#run().finally(() => {
+  #flushNow(why: Reason): Promise<void> {
+    this.#flushing ??= this.#run(why).finally(() => {
       this.#flushing = null;
     });
     return this.#flushing;
   }
 
-  async #run(): Promise<void> {
+  async #run(why: Reason): Promise<void> {
     // archives are many: each begins with what the others committed
     if (this.#settings.role === 'archive') this.#writer.distrust();
     const result = await this.#writer.write(async (base) => {
+      const wasOvertaken = base.position > this.#seenPosition;
       this.stands(base);
+      this.#advanced(base);
+      // another archive has just flushed: what came since can wait for its turn
+      if (why !== 'asked' && wasOvertaken && this.#buffer.sizeBytes < this.#settings.flushBytes / 2) return null;
       return this.#buffer;
     });
     this.#failures = 0;

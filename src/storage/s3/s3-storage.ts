@@ -85,6 +85,11 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     });
   }
 
+  async ready(): Promise<void> {
+    this.requireOpen();
+    await this.guard('open', () => this.#open());
+  }
+
   appliedPosition(): bigint {
     return this.#parts?.follower.position ?? 0n;
   }
