@@ -51,7 +51,8 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
 }: FileEncoderOptions<T, K>): FileEncoder<T> {
   const parquet = createParquetEncoder({ columns: kind.columns, zstd, ...(limits && { limits }) });
   const collector = new SummaryCollector(kind);
-  const ids: (Hex | null)[] = [];
+  const index = new GroupedIds(parquet.groupRows);
+  let rows = 0;
   let last: K | undefined;
 
   return {
@@ -62,23 +63,24 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
           details: { position: String(key.position) },
         });
       last = key;
+      rows += 1;
       const values = kind.encode(record, key);
       parquet.add(values, kind.sizeOf(record));
       collector.add(key, values);
-      ids.push(kind.indexedId(key));
+      index.add(kind.indexedId(key));
     },
     get rows() {
-      return ids.length;
+      return rows;
     },
     sizeBytes: () => parquet.sizeBytes(),
     finish() {
-      if (ids.length === 0) throw new InvalidArgumentError('a file has at least one row');
-      const { bytes, footerBytes, groupRows } = parquet.finish();
+      if (rows === 0) throw new InvalidArgumentError('a file has at least one row');
+      const { bytes, footerBytes } = parquet.finish();
       return {
         bytes,
         footerBytes,
-        rows: ids.length,
-        index: encodeIndex(ids, groupRows),
+        rows,
+        index: index.finish(),
         stats: collector.stats(),
         summary: collector.summary(),
       };
@@ -86,17 +88,39 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
   };
 }
 
-function encodeIndex(ids: readonly (Hex | null)[], groupRows: readonly number[]): EncodedIdIndex | null {
-  const builder = createIdIndexBuilder();
-  let any = false;
-  let row = 0;
-  for (const [group, rows] of groupRows.entries()) {
-    for (const end = row + rows; row < end; row++) {
-      const id = ids[row] ?? null;
-      if (id === null) continue;
-      builder.add(id, group);
-      any = true;
+/** Learns the row groups of ids as they are finished: a row's group is known only then. */
+class GroupedIds {
+  readonly #groupRows: readonly number[];
+  readonly #builder = createIdIndexBuilder();
+  #waiting: (Hex | null)[] = [];
+  #group = 0;
+  #any = false;
+
+  /** `groupRows`: grows with every row group. */
+  constructor(groupRows: readonly number[]) {
+    this.#groupRows = groupRows;
+  }
+
+  add(id: Hex | null): void {
+    this.#waiting.push(id);
+    this.#settle();
+  }
+
+  /** Null when no row had an id. */
+  finish(): EncodedIdIndex | null {
+    this.#settle();
+    return this.#any ? this.#builder.finish() : null;
+  }
+
+  #settle(): void {
+    for (let rows = this.#groupRows[this.#group]; rows !== undefined; rows = this.#groupRows[this.#group]) {
+      for (const id of this.#waiting.slice(0, rows)) {
+        if (id === null) continue;
+        this.#builder.add(id, this.#group);
+        this.#any = true;
+      }
+      this.#waiting = this.#waiting.slice(rows);
+      this.#group += 1;
     }
   }
-  return any ? builder.finish() : null;
 }

@@ -34,8 +34,7 @@ export function buildXorFilter(high: Uint32Array, low: Uint32Array): XorFilter {
 export function filterContains({ seed, slots }: XorFilter, hash: IdHash): boolean {
   const part = slots.length / 3;
   if (part === 0) return false;
-  const [a, b, c] = place(hash.high, hash.low, seed, part);
-  return ((slots[a] ?? 0) ^ (slots[b] ?? 0) ^ (slots[c] ?? 0)) === fingerprint(hash.high, hash.low, seed);
+  return combined(slots, hash.high, hash.low, seed, part) === fingerprint(hash.high, hash.low, seed);
 }
 
 /**
@@ -47,43 +46,52 @@ function tryBuild(high: Uint32Array, low: Uint32Array, seed: number): Uint16Arra
   const part = size / 3;
   const counts = new Uint32Array(size);
   const keys = new Uint32Array(size);
-  const touch = (slot: number, key: number, by: number) => {
-    counts[slot] = (counts[slot] ?? 0) + by;
-    keys[slot] = (keys[slot] ?? 0) ^ key;
-  };
   for (let key = 0; key < high.length; key++)
-    for (const slot of place(high[key] ?? 0, low[key] ?? 0, seed, part)) touch(slot, key, 1);
+    for (let third = 0; third < 3; third++) {
+      const slot = place(third, high[key] ?? 0, low[key] ?? 0, seed, part);
+      counts[slot] = (counts[slot] ?? 0) + 1;
+      keys[slot] = (keys[slot] ?? 0) ^ key;
+    }
 
   const free: number[] = [];
   for (let slot = 0; slot < size; slot++) if (counts[slot] === 1) free.push(slot);
-  const order: { readonly key: number; readonly slot: number }[] = [];
+  const peeledKeys: number[] = [];
+  const peeledSlots: number[] = [];
   for (let slot = free.pop(); slot !== undefined; slot = free.pop()) {
     if (counts[slot] !== 1) continue;
     const key = keys[slot] ?? 0;
-    order.push({ key, slot });
-    for (const other of place(high[key] ?? 0, low[key] ?? 0, seed, part)) {
-      touch(other, key, -1);
+    peeledKeys.push(key);
+    peeledSlots.push(slot);
+    for (let third = 0; third < 3; third++) {
+      const other = place(third, high[key] ?? 0, low[key] ?? 0, seed, part);
+      counts[other] = (counts[other] ?? 0) - 1;
+      keys[other] = (keys[other] ?? 0) ^ key;
       if (counts[other] === 1) free.push(other);
     }
   }
-  if (order.length < high.length) return null;
+  if (peeledKeys.length < high.length) return null;
 
   const slots = new Uint16Array(size);
-  for (const { key, slot } of order.reverse()) {
-    const [a, b, c] = place(high[key] ?? 0, low[key] ?? 0, seed, part);
-    const others = (slots[a] ?? 0) ^ (slots[b] ?? 0) ^ (slots[c] ?? 0);
-    slots[slot] = others ^ fingerprint(high[key] ?? 0, low[key] ?? 0, seed);
+  for (let at = peeledKeys.length - 1; at >= 0; at--) {
+    const key = peeledKeys[at] ?? 0;
+    const [h, l] = [high[key] ?? 0, low[key] ?? 0];
+    slots[peeledSlots[at] ?? 0] = combined(slots, h, l, seed, part) ^ fingerprint(h, l, seed);
   }
   return slots;
 }
 
-/** One slot in each part. */
-function place(high: number, low: number, seed: number, part: number): [number, number, number] {
-  return [
-    scale(mix(high ^ Math.imul(seed, 0x9e3779b1), low), part),
-    part + scale(mix(low ^ Math.imul(seed, 0x85ebca6b), high), part),
-    2 * part + scale(mix(high + low + seed, low ^ 0x27d4eb2f), part),
-  ];
+/** The xor of a key's three slots. */
+function combined(slots: Uint16Array, high: number, low: number, seed: number, part: number): number {
+  let bits = 0;
+  for (let third = 0; third < 3; third++) bits ^= slots[place(third, high, low, seed, part)] ?? 0;
+  return bits;
+}
+
+/** A key's slot in a part. */
+function place(third: number, high: number, low: number, seed: number, part: number): number {
+  if (third === 0) return scale(mix(high ^ Math.imul(seed, 0x9e3779b1), low), part);
+  if (third === 1) return part + scale(mix(low ^ Math.imul(seed, 0x85ebca6b), high), part);
+  return 2 * part + scale(mix(high + low + seed, low ^ 0x27d4eb2f), part);
 }
 
 function fingerprint(high: number, low: number, seed: number): number {

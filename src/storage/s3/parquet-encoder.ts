@@ -1,6 +1,7 @@
 import type { DecodedArray, RowGroup } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
 import { type ColumnSpec, type ColumnValue, schemaElements } from './parquet-columns.js';
+import { chunkChecksums, encodeFooter, encodeRowGroup } from './parquet-footer-writer.js';
 import type { Zstd } from './parquet-zstd.js';
 
 /** When a row group ends. One row group is one ranged read of a lookup by id, so it is small. */
@@ -24,8 +25,6 @@ export interface EncodedParquet {
   readonly bytes: Uint8Array;
   /** How much of the file's end `readFooter` needs. */
   readonly footerBytes: number;
-  /** Rows of each row group, in file order. */
-  readonly groupRows: readonly number[];
 }
 
 /** Makes one Parquet file. Synchronous: it works about once every hundred rows, for some milliseconds. */
@@ -34,6 +33,8 @@ export interface ParquetEncoder {
   add(values: readonly ColumnValue[], rowBytes: number): void;
   /** Compressed bytes so far; what waits for its row group is estimated. */
   sizeBytes(): number;
+  /** Rows of each row group that is finished, in file order. */
+  readonly groupRows: readonly number[];
   /** Ends the file. The encoder is spent. */
   finish(): EncodedParquet;
 }
@@ -46,9 +47,6 @@ export interface ParquetEncoderOptions {
 }
 
 const MAGIC_BYTES = 4;
-/** Longer texts are cut in the footer's statistics: selectors are whole, ids are not. */
-const STATISTICS_BYTES = 24;
-const CREATED_BY = 'ccv-indexer version 1';
 
 /**
  * Pages are version 2, compressed with Zstandard, one for each column of a row group; every column chunk lies directly
@@ -59,13 +57,18 @@ export function createParquetEncoder(options: ParquetEncoderOptions): ParquetEnc
 }
 
 class Encoder implements ParquetEncoder {
+  readonly groupRows: number[] = [];
   readonly #columns: readonly ColumnSpec[];
   readonly #zstd: Zstd;
   readonly #limits: RowGroupLimits;
   readonly #schema;
   /** The file so far: the magic number and the row groups. */
   readonly #parts: Uint8Array[] = [];
-  readonly #groups: RowGroup[] = [];
+  /** Their entries in the footer. */
+  readonly #groups: Uint8Array[] = [];
+  /** CRC-32 of their column chunks. */
+  readonly #checksums: number[] = [];
+  #rows = 0;
   #writtenBytes = MAGIC_BYTES;
   /** Columns of the rows that wait. */
   #pending: ColumnValue[][];
@@ -97,14 +100,15 @@ class Encoder implements ParquetEncoder {
 
   finish(): EncodedParquet {
     this.#flush();
-    const footer = this.#footer();
+    const facts = { schema: this.#schema, rows: BigInt(this.#rows), chunkChecksums: this.#checksums };
+    const footer = encodeFooter(this.#groups, facts);
     const bytes = new Uint8Array(this.#writtenBytes + footer.length);
     let offset = 0;
     for (const part of [MAGIC, ...this.#parts, footer]) {
       bytes.set(part, offset);
       offset += part.length;
     }
-    return { bytes, footerBytes: footer.length, groupRows: this.#groups.map((group) => Number(group.num_rows)) };
+    return { bytes, footerBytes: footer.length };
   }
 
   #flush(): void {
@@ -132,14 +136,24 @@ class Encoder implements ParquetEncoder {
       );
     }
     this.#parts.push(bytes);
-    this.#groups.push(group);
+    this.#groups.push(encodeRowGroup(group, this.#schema.slice(1)));
+    this.#checksums.push(...chunkChecksums(group, bytes, this.#writtenBytes));
+    this.groupRows.push(rows);
+    this.#rows += rows;
     this.#writtenBytes += bytes.length;
     return bytes.length;
   }
 
   #encodeGroup(columns: readonly ColumnValue[][], rows: number): { bytes: Uint8Array; group: RowGroup } {
     const writer = new ByteWriter(this.#limits.capBytes);
-    const parquet = this.#writerAt(writer, this.#writtenBytes);
+    const parquet = new ParquetWriter({
+      writer,
+      schema: this.#schema,
+      codec: 'ZSTD',
+      compressors: { ZSTD: (page) => this.#zstd.compress(page) },
+    });
+    // the writer has begun with a magic number; what comes now will lie there in the file
+    writer.offset = this.#writtenBytes;
     parquet.write({
       columnData: this.#columns.map((spec, index) => source(spec, columns[index] ?? [])),
       rowGroupSize: rows,
@@ -147,29 +161,6 @@ class Encoder implements ParquetEncoder {
     const group = parquet.row_groups[0];
     if (!group || parquet.row_groups.length !== 1) throw new TypeError('a row group was not written as one');
     return { bytes: writer.getBytes().slice(MAGIC_BYTES), group };
-  }
-
-  #footer(): Uint8Array {
-    const writer = new ByteWriter(64 * 1024);
-    const parquet = this.#writerAt(writer, this.#writtenBytes);
-    parquet.row_groups = this.#groups;
-    for (const group of this.#groups) parquet.num_rows += group.num_rows;
-    parquet.finish();
-    return writer.getBytes().slice(MAGIC_BYTES);
-  }
-
-  /** A writer whose next bytes will lie at `offset` of the file. It has written a magic number before them. */
-  #writerAt(writer: ByteWriter, offset: number): ParquetWriter {
-    const parquet = new ParquetWriter({
-      writer,
-      schema: this.#schema,
-      codec: 'ZSTD',
-      compressors: { ZSTD: (page) => this.#zstd.compress(page) },
-      statisticsTruncateLength: STATISTICS_BYTES,
-      createdBy: CREATED_BY,
-    });
-    writer.offset = offset;
-    return parquet;
   }
 }
 

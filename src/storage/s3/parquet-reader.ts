@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { type DecodedArray, type SchemaElement, snappyUncompress } from 'hyparquet';
 import { readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
@@ -128,6 +129,10 @@ function decodeChunk(
   const element = footer.columns[column];
   if (!element?.type || element.type !== PHYSICAL_TYPES[spec.type])
     throw new ParquetFormatError(`column ${spec.name} is ${element?.type}, not ${PHYSICAL_TYPES[spec.type]}`);
+  // checked first: decoders take damaged lengths at their word, and do not come back
+  const checksum = footer.chunkChecksum(group, column);
+  if (checksum !== null && checksum !== crc32(bytes))
+    throw new ParquetFormatError(`column ${spec.name} is damaged in row group ${group}`);
   const rows = footer.groupRows(group);
   const decoder: ColumnDecoder = {
     pathInSchema: [element.name],

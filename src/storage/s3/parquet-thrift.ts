@@ -34,6 +34,11 @@ export class ThriftCursor {
     this.#end = end;
   }
 
+  /** Where it stands. Within `onField`: after the field's header. */
+  get position(): number {
+    return this.#at;
+  }
+
   /** Calls `onField` with the id and type of each field of a struct; it must read the value or `skip` it. */
   struct(onField: (id: number, type: number) => void): void {
     let id = 0;
