@@ -1,4 +1,6 @@
 import { afterAll, beforeAll } from 'vitest';
+import { createSimpleSink } from '../../src/sink/sink.js';
+import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
 import { createTestDirectoryStore, s3StoreOn } from '../support/object-store.js';
 import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
@@ -11,6 +13,20 @@ storageContract('S3 over a directory', async () => {
   return {
     storage,
     reopen: async () => open('cold-again'),
+    close: async () => {
+      await storage.close();
+      await remove();
+    },
+  };
+});
+
+storageContract('Sink of memory and S3', async () => {
+  const { store, remove } = await createTestDirectoryStore();
+  const open = (name: string) => createS3Storage({ name, store, namespace: 'test', role: 'sole' });
+  const storage = createSimpleSink([createMemoryStorage({ name: 'hot' }), open('cold')]);
+  return {
+    storage,
+    reopen: async () => createSimpleSink([createMemoryStorage({ name: 'hot-again' }), open('cold-again')]),
     close: async () => {
       await storage.close();
       await remove();
