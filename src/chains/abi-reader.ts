@@ -18,24 +18,30 @@ const WORD = 32;
  */
 export class AbiReader {
   readonly #bytes: Buffer;
+  /** Of the same bytes: its reads are single instructions, those of a Buffer are calls. */
+  readonly #view: DataView;
 
   constructor(bytes: Buffer) {
     this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   /** The unsigned number of at most 6 bytes in the word at `at`: an offset or a length. */
   small(field: string, at: number): number {
     this.#require(field, at, WORD);
     // no valid offset or length is larger; six bytes are what a number can be read from exactly
-    if (!this.#zero(at, at + WORD - 6)) throw this.#error(field, 'a number within the data', 'a larger one', at);
-    return this.#bytes.readUIntBE(at + WORD - 6, 6);
+    const view = this.#view;
+    const high = view.getUint16(at + WORD - 6);
+    if (this.#zeroWords(at, 6) && view.getUint16(at + WORD - 8) === 0)
+      return high * 2 ** 32 + view.getUint32(at + WORD - 4);
+    throw this.#error(field, 'a number within the data', 'a larger one', at);
   }
 
   /** A uint32. */
   u32(field: string, at: number): number {
     this.#require(field, at, WORD);
-    if (!this.#zero(at, at + WORD - 4)) throw this.#error(field, 'a uint32', 'a larger number', at);
-    return this.#bytes.readUInt32BE(at + WORD - 4);
+    if (!this.#zeroWords(at, 7)) throw this.#error(field, 'a uint32', 'a larger number', at);
+    return this.#view.getUint32(at + WORD - 4);
   }
 
   /** A word of any content. */
@@ -45,7 +51,7 @@ export class AbiReader {
 
   address(field: string, at: number): Hex {
     this.#require(field, at, WORD);
-    if (!this.#zero(at, at + WORD - 20)) throw this.#error(field, 'an address', 'a larger number', at);
+    if (!this.#zeroWords(at, 3)) throw this.#error(field, 'an address', 'a larger number', at);
     return `0x${this.#bytes.toString('hex', at + WORD - 20, at + WORD)}`;
   }
 
@@ -79,11 +85,11 @@ export class AbiReader {
       throw this.#error(field, `${length} bytes`, `${Math.max(0, this.#bytes.length - at)} bytes`, at);
   }
 
-  /** `from` to `to` are a multiple of four bytes, and two more for a `small`. */
-  #zero(from: number, to: number): boolean {
-    let at = from;
-    for (; at + 4 <= to; at += 4) if (this.#bytes.readUInt32BE(at) !== 0) return false;
-    return at === to || this.#bytes.readUInt16BE(at) === 0;
+  /** Whether the `count` times four bytes from `at` on are zero. */
+  #zeroWords(at: number, count: number): boolean {
+    let bits = 0;
+    for (let index = 0; index < count; index++) bits |= this.#view.getUint32(at + 4 * index);
+    return bits === 0;
   }
 
   #error(field: string, expected: string, found: string, offset: number): AbiDecodeError {

@@ -2,6 +2,7 @@ import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { AbortedError, IndexerError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
+import { createCCVAndExecutorHasher } from '../protocol/ccv-and-executor-hash.js';
 import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';
 import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
 import { createChainMetrics } from './chain-metrics.js';
@@ -101,7 +102,8 @@ class PollingChainWatcher implements ChainWatcher {
     this.#common = common;
     this.#journal = new WatcherJournal(chain.name, common, metrics);
     this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
-    this.#reading = { filter, context: { onRampAddress, selector: chain.selector }, mayHoldMessage, askSilent };
+    const context = { onRampAddress, selector: chain.selector, hashCCVsAndExecutor: createCCVAndExecutorHasher() };
+    this.#reading = { filter, context, mayHoldMessage, askSilent };
     this.#checkVanished = createVanishedCheck({ ...named, askSilent });
     this.#viewer = new ChainViewer({
       chain,

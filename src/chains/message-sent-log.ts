@@ -1,6 +1,6 @@
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import { computeCCVAndExecutorHash } from '../protocol/ccv-and-executor-hash.js';
+import { type CCVAndExecutorHasher, computeCCVAndExecutorHash } from '../protocol/ccv-and-executor-hash.js';
 import { computeMessageId } from '../protocol/keccak.js';
 import type { Message } from '../protocol/message.js';
 import { decodeMessage } from '../protocol/message-codec.js';
@@ -24,6 +24,8 @@ export interface LogContext {
   /** 20 bytes. */
   readonly onRampAddress: Hex;
   readonly selector: bigint;
+  /** Default: one without a memory. */
+  readonly hashCCVsAndExecutor?: CCVAndExecutorHasher;
 }
 
 const MIN_RECEIPTS = 3;
@@ -70,7 +72,8 @@ export function readMessageSentLog(log: RawLog, blockTimestampMs: number, contex
 
     failing = 'ccv_and_executor_hash';
     const receipts = splitReceipts(event.issuers, message.tokenTransfer !== null);
-    const hash = computeCCVAndExecutorHash(receipts.ccvAddresses, receipts.executorAddress);
+    const hashReceipts = context.hashCCVsAndExecutor ?? computeCCVAndExecutorHash;
+    const hash = hashReceipts(receipts.ccvAddresses, receipts.executorAddress);
     if (hash !== message.ccvAndExecutorHash) return reject(differs(message.ccvAndExecutorHash, hash));
 
     failing = 'source_selector';
