@@ -12,6 +12,7 @@ import { BEGINNING } from './start-boundary.js';
 import { Waiters } from './waiters.js';
 
 const MAX_QUEUED_CHANGES = 10_000;
+const MAX_QUEUED_BYTES = 32 << 20;
 
 /** What a follower is doing; see `Follower`. */
 export type FollowerState = 'starting' | 'catching-up' | 'current' | 'failing' | 'closed';
@@ -59,7 +60,7 @@ export class Follower {
   readonly #options: FollowerOptions;
   readonly #events: FollowerEvents;
   readonly #pages: LeaderPages;
-  readonly #queue = new CommitQueue(MAX_QUEUED_CHANGES);
+  readonly #queue = new CommitQueue(MAX_QUEUED_CHANGES, MAX_QUEUED_BYTES);
   readonly #waiters = new Waiters();
 
   #state: FollowerState = 'starting';

@@ -139,7 +139,10 @@ export interface Storage {
    */
   insertBatch(batch: WriteBatch): Promise<WriteOutcome>;
 
-  /** The changes after a position, at most `limit` of them (default 1000); see `ChangeSet`. */
+  /**
+   * The changes after a position, at most `limit` of them (default 1000), fewer when they are large, but at least one when
+   * there is one; see `ChangeSet`.
+   */
   changesAfter(afterPosition: bigint, limit?: number): Promise<ChangeSet>;
   /**
    * The highest boundary that the backend knows at or below a time or a position: from there a follower can start that

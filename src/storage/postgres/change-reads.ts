@@ -22,6 +22,10 @@ import {
 import { type Row, type Statement, statementsOf } from './statement.js';
 
 const DEFAULT_CHANGES = 1_000;
+/** A set ends with the change that reaches this many bytes of content: what is read at once must fit into memory. */
+const MAX_SET_BYTES = 32 << 20;
+/** What a change weighs besides its contents. */
+const CHANGE_BYTES = 256;
 const NOTHING_YET: Boundary = { position: 0n, ingestionMs: -1 };
 
 /** Reads by position: what followers take, and what is known about sources. */
@@ -76,7 +80,8 @@ export function createChangeReads(
       checkPosition(clock, afterPosition, name);
       const changes = rows.map(decodeChange);
       const last = changes.at(-1);
-      const isCut = changes.length === limit && last !== undefined;
+      const isFull = changes.length === limit || toNumber(rows.at(-1)?.[RUNNING_BYTES] ?? '0') >= MAX_SET_BYTES;
+      const isCut = isFull && last !== undefined;
       return {
         afterPosition,
         throughPosition: isCut ? last.position : clock.lastPosition,
@@ -116,6 +121,8 @@ interface ChangeKind {
   readonly columns: string;
   readonly from: string;
   readonly position: string;
+  /** Size of what can be large, without reading it. */
+  readonly sizeBytes: string;
 }
 
 const KINDS: readonly ChangeKind[] = [
@@ -124,17 +131,30 @@ const KINDS: readonly ChangeKind[] = [
     columns: MESSAGE_COLUMNS,
     from: '@messages m JOIN @message_bodies b ON b.message_id = m.message_id',
     position: 'm.position',
+    sizeBytes: 'octet_length(b.body)',
   },
   {
     kind: 'verifierResult',
     columns: RESULT_COLUMNS,
     from: '@verifier_results r JOIN @message_bodies b ON b.message_id = r.message_id',
     position: 'r.position',
+    sizeBytes: 'octet_length(b.body) + octet_length(r.ccv_data)',
   },
-  { kind: 'cursor', columns: CURSOR_COLUMNS, from: '@source_cursors s', position: 's.position' },
-  { kind: 'quarantine', columns: QUARANTINE_COLUMNS, from: '@quarantine q', position: 'q.position' },
-  { kind: 'conflict', columns: CONFLICT_COLUMNS, from: '@conflicts k', position: 'k.position' },
+  { kind: 'cursor', columns: CURSOR_COLUMNS, from: '@source_cursors s', position: 's.position', sizeBytes: '0' },
+  {
+    kind: 'quarantine',
+    columns: QUARANTINE_COLUMNS,
+    from: '@quarantine q',
+    position: 'q.position',
+    sizeBytes: 'octet_length(q.raw) + octet_length(q.detail)',
+  },
+  { kind: 'conflict', columns: CONFLICT_COLUMNS, from: '@conflicts k', position: 'k.position', sizeBytes: '0' },
 ];
+
+/** Number of columns of the widest kind. */
+const WIDTH = Math.max(...KINDS.map(({ columns }) => columns.split(',').length));
+/** Behind the clock, the kind, the position, the fields and the size: the sizes of the set so far, this change included. */
+const RUNNING_BYTES = CLOCK_WIDTH + 2 + WIDTH + 1;
 
 function decodeChange(row: Row): Change {
   const kind = KINDS[toNumber(row[CLOCK_WIDTH])]?.kind;
@@ -158,19 +178,23 @@ function decodeChange(row: Row): Change {
 
 /**
  * All kinds in one statement, so in one snapshot: each kind's columns as text, in a row as wide as the widest kind. Every part reads
- * its index by position and stops at the limit.
+ * its index by position and stops at the limit; only changes that begin within the bytes of a set are sent.
  */
 function changesText(): string {
-  const width = Math.max(...KINDS.map(({ columns }) => columns.split(',').length));
-  const names = Array.from({ length: width }, (_, i) => `f${i}`);
-  const parts = KINDS.map(({ columns, from, position }, index) => {
+  const names = Array.from({ length: WIDTH }, (_, i) => `f${i}`);
+  const parts = KINDS.map(({ columns, from, position, sizeBytes }, index) => {
     const fields = columns.split(',').map((column, i) => `${column.trim()}::text AS ${names[i]}`);
     const padding = names.slice(fields.length).map((name) => `NULL::text AS ${name}`);
-    return `(SELECT ${index} AS kind, ${position} AS position, ${[...fields, ...padding].join(', ')} FROM ${from}
+    return `(SELECT ${index} AS kind, ${position} AS position, ${[...fields, ...padding].join(', ')},
+        ${CHANGE_BYTES} + ${sizeBytes} AS size_bytes FROM ${from}
       WHERE ${position} > $1::bigint ORDER BY ${position} LIMIT $2::bigint)`;
   });
   return `SELECT ${CLOCK_COLUMNS}, p.* FROM ${CLOCK} LEFT JOIN (
-      SELECT * FROM (${parts.join('\n UNION ALL ')}) u ORDER BY u.position LIMIT $2::bigint
+      SELECT * FROM (
+        SELECT u.*, sum(u.size_bytes) OVER (ORDER BY u.position ROWS UNBOUNDED PRECEDING) AS running_bytes FROM (
+          SELECT * FROM (${parts.join('\n UNION ALL ')}) a ORDER BY a.position LIMIT $2::bigint
+        ) u
+      ) w WHERE w.running_bytes - w.size_bytes < ${MAX_SET_BYTES}
     ) p ON true ORDER BY p.position`;
 }
 
