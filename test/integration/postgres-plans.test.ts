@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
+import { silentLogger } from '../../src/core/logger.js';
 import { encodeCursor } from '../../src/storage/order.js';
 import { createAdvanceHub } from '../../src/storage/postgres/advance-hub.js';
 import { createChangeReads } from '../../src/storage/postgres/change-reads.js';
@@ -79,7 +80,7 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
       seen.push({ label, rowsRead, plan });
       return rows;
     };
-    const context = { name: 'plans', read, hub: createAdvanceHub() };
+    const context = { name: 'plans', read, hub: createAdvanceHub(silentLogger) };
     return {
       lists: createListReads(namespace, context),
       messages: createMessageReads(namespace, context),

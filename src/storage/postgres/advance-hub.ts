@@ -1,7 +1,8 @@
+import type { Logger } from '../../core/logger.js';
 import type { ChangeSet } from '../batch.js';
 import type { Coverage } from '../coverage.js';
 import { fullCoverage } from '../coverage.js';
-import type { AdvanceListener } from '../storage.js';
+import type { AdvanceEvent, AdvanceListener } from '../storage.js';
 import { type ClockRow, coverageOf } from './clock-row.js';
 
 /** What one instance knows of how far the store is, and whom it tells. */
@@ -16,10 +17,20 @@ export interface AdvanceHub {
   coverage(): Coverage;
 }
 
-export function createAdvanceHub(): AdvanceHub {
+/** @param log hears of listeners that throw: the others, and whoever committed, do not. */
+export function createAdvanceHub(log: Logger): AdvanceHub {
   const listeners = new Set<AdvanceListener>();
   let latest: ClockRow | null = null;
   let toldPosition = 0n;
+
+  function tell(event: AdvanceEvent): void {
+    for (const listener of listeners)
+      try {
+        listener(event);
+      } catch (thrown) {
+        log.error({ err: thrown, event: event.kind }, 'storage listener failed');
+      }
+  }
 
   return {
     seen(clock) {
@@ -28,12 +39,12 @@ export function createAdvanceHub(): AdvanceHub {
     },
     committed(changes) {
       toldPosition = changes.throughPosition;
-      for (const listener of listeners) listener({ kind: 'committed', changes });
+      tell({ kind: 'committed', changes });
     },
     advanced(throughPosition) {
       if (throughPosition <= toldPosition) return;
       toldPosition = throughPosition;
-      for (const listener of listeners) listener({ kind: 'advanced', throughPosition });
+      tell({ kind: 'advanced', throughPosition });
     },
     subscribe(listener) {
       // an identity of its own, so that a function subscribed twice is told twice

@@ -62,7 +62,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     maxIdleConnections: settings.maxIdleConnections,
     repeatForMs: settings.connectTimeoutMs || DEFAULT_POOL_SETTINGS.connectTimeoutMs,
   });
-  const hub = createAdvanceHub();
+  const hub = createAdvanceHub(common.log);
   const context = { name, hub, read: runner.read };
   const lists = createListReads(namespace, context);
   const messages = createMessageReads(namespace, context);
