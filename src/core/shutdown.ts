@@ -40,7 +40,15 @@ export function createShutdown({ log }: { readonly log: Logger }): Shutdown {
     signal: controller.signal,
     add(name, close) {
       callbacks.push({ name, close });
-      if (closing) closing = closing.then(run);
+      if (!closing) return;
+      // also after a run that failed, whose failure stays the answer
+      const before = closing;
+      closing = before.then(run, async (failure) => {
+        await run().catch(() => 'logged there');
+        throw failure;
+      });
+      // whoever wants to know calls `close`; registering late must not end the process
+      closing.catch(() => 'told by close');
     },
     close() {
       closing ??= run();
