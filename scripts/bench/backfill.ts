@@ -79,7 +79,7 @@ async function backfillOnce(
       maxBlockRange: 2_000,
     },
     rpc,
-    store: createChainStore({ storage: sink, selector: SOURCE_SELECTOR, common }),
+    store: createChainStore({ storage: sink, selector: SOURCE_SELECTOR, onRampAddress: ON_RAMP, common }),
     common,
     onProgress({ blocksDone }) {
       const to = chain.from + blocksDone - 1;

@@ -88,7 +88,7 @@ function openWatcher(section: ChainSection, { common, storage, shutdown, onBackf
       maxBlockRange: section.MaxBlockRange,
     },
     rpc,
-    store: createChainStore({ storage, selector: section.Selector, common }),
+    store: createChainStore({ storage, selector: section.Selector, onRampAddress: section.OnRamp, common }),
     common,
     ...(onBackfill ? { onProgress: (progress: BackfillProgress) => onBackfill(section.Name, progress) } : {}),
   });

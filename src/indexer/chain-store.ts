@@ -1,15 +1,20 @@
 import type { ChainProgress, ChainStore } from '../chains/chain-port.js';
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
+import type { Hex } from '../core/hex.js';
 import { histogram } from '../core/metrics.js';
+import { decodeMessage } from '../protocol/message-codec.js';
 import type { WriteBatch, WriteOutcome } from '../storage/batch.js';
 import type { Storage } from '../storage/storage.js';
 
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
 
-/** The name of a chain among the sources of a storage. */
-export function chainSourceId(selector: bigint): string {
-  return `chain:${selector}`;
+/**
+ * The name of what a chain's watcher reads among the sources of a storage. Another OnRamp is another source: it is read from
+ * its own start, and what was read from the one before stays as it is.
+ */
+export function chainSourceId(selector: bigint, onRampAddress: Hex): string {
+  return `chain:${selector}:${onRampAddress.toLowerCase()}`;
 }
 
 /**
@@ -20,10 +25,14 @@ export function chainSourceId(selector: bigint): string {
 export function createChainStore(options: {
   readonly storage: Storage;
   readonly selector: bigint;
+  /** 20 bytes. */
+  readonly onRampAddress: Hex;
   readonly common: Common;
 }): ChainStore {
-  const { storage, selector, common } = options;
-  const sourceId = chainSourceId(selector);
+  const { storage, selector, onRampAddress, common } = options;
+  const sourceId = chainSourceId(selector, onRampAddress);
+  // as it stands in every message that the watcher lets through
+  const onRamp = `0x${onRampAddress.slice(2).toLowerCase().padStart(64, '0')}`;
   const timeToIndex = histogram(common.metrics, {
     name: 'indexer_time_to_index_seconds',
     help: 'Time from the timestamp of a message’s block to the message being stored',
@@ -43,8 +52,10 @@ export function createChainStore(options: {
 
     async messagesAbove(afterBlock) {
       const messages = await storage.messagesAboveBlock(selector, afterBlock);
-      return messages.flatMap(({ messageId, origin }) =>
-        origin === null ? [] : [{ messageId, blockNumber: origin.blockNumber, blockHash: origin.blockHash }],
+      return messages.flatMap(({ messageId, encodedMessage, origin }) =>
+        origin === null || decodeMessage(encodedMessage).onRampAddress !== onRamp
+          ? []
+          : [{ messageId, blockNumber: origin.blockNumber, blockHash: origin.blockHash }],
       );
     },
 

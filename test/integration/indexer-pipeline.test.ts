@@ -89,7 +89,12 @@ function start(settings: Partial<SchedulerSettings> = {}): {
 
 /** Stores messages as a chain watcher does. */
 async function found(storage: Storage, messages: readonly NewMessage[]): Promise<void> {
-  const store = createChainStore({ storage, selector: SELECTORS.low, common: createCommon() });
+  const store = createChainStore({
+    storage,
+    selector: SELECTORS.low,
+    onRampAddress: `0x${'11'.repeat(20)}`,
+    common: createCommon(),
+  });
   await store.commit({ messages, orphanings: [], quarantine: [], cursor: null });
 }
 

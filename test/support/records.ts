@@ -17,6 +17,8 @@ export const SELECTORS = {
 
 /** What a test may decide about a message; the rest is made up, realistic and from the seed. */
 export interface MessageWish extends Partial<Lane> {
+  /** 32 bytes. */
+  readonly onRamp?: Hex;
   readonly dataBytes?: number;
   readonly ccvs?: readonly Hex[];
   readonly executor?: Hex;
@@ -98,7 +100,7 @@ export function createRecordMaker(seed: number): RecordMaker {
       ccipReceiveGasLimit: 100_000,
       finality: 0,
       ccvAndExecutorHash: hashable ? computeCCVAndExecutorHash(ccvs, executor) : hex(32),
-      onRampAddress: defaults.onRamp,
+      onRampAddress: wish.onRamp ?? defaults.onRamp,
       offRampAddress: defaults.offRamp,
       sender: padded(),
       receiver: hex(20),

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest';
 import type { ChainProgress } from '../../../src/chains/chain-port.js';
 import { createCommon } from '../../../src/core/common.js';
+import type { Hex } from '../../../src/core/hex.js';
 import { createChainStore } from '../../../src/indexer/chain-store.js';
 import { CursorConflictError } from '../../../src/storage/errors.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
@@ -11,10 +12,16 @@ const make = createRecordMaker(3);
 let storage: Storage;
 afterEach(() => storage.close());
 
+const ON_RAMP = '0xABababababababababababababababababababab';
+const OTHER = '0xcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcdcd';
+const SOURCE_ID = `chain:14767482510784806043:${ON_RAMP.toLowerCase()}`;
+const messageOf = (onRamp: Hex) =>
+  make.message({ sourceChainSelector: SELECTORS.high, onRamp: `0x${onRamp.slice(2).toLowerCase().padStart(64, '0')}` });
+
 function setUp() {
   storage = createMemoryStorage({ name: 'memory' });
   const common = createCommon();
-  const store = createChainStore({ storage, selector: SELECTORS.high, common });
+  const store = createChainStore({ storage, selector: SELECTORS.high, onRampAddress: ON_RAMP, common });
   return { store, common };
 }
 
@@ -23,13 +30,13 @@ const nothing: ChainProgress = { messages: [], orphanings: [], quarantine: [], c
 it('stores messages, orphanings, quarantine and cursor of a step in one commit', async () => {
   const { store, common } = setUp();
   expect(await store.cursor()).toBeNull();
-  const first = make.message({ sourceChainSelector: SELECTORS.high });
+  const first = messageOf(ON_RAMP);
   await store.commit({ ...nothing, messages: [first] });
   const before = storage.coverage().throughPosition;
   const commits: unknown[] = [];
   storage.subscribe((event) => commits.push(event));
 
-  const second = make.message({ sourceChainSelector: SELECTORS.high });
+  const second = messageOf(ON_RAMP);
   const hash = make.hex(32);
   await store.commit({
     messages: [second],
@@ -40,10 +47,10 @@ it('stores messages, orphanings, quarantine and cursor of a step in one commit',
   expect(commits).toHaveLength(1);
   expect(storage.coverage().throughPosition).toBeGreaterThan(before);
   expect(await store.cursor()).toEqual({ height: 7n, hash });
-  expect(await storage.getCursor('chain:14767482510784806043')).toMatchObject({ height: 7n });
+  expect(await storage.getCursor(SOURCE_ID)).toMatchObject({ height: 7n });
   expect((await storage.getMessage(first.messageId)).orphaned).toBe(true);
   expect(await storage.queryQuarantine({ afterPosition: 0n, limit: 9 })).toMatchObject([
-    { sourceId: 'chain:14767482510784806043', key: 'k' },
+    { sourceId: SOURCE_ID, key: 'k' },
   ]);
   expect(await store.messagesAbove(0n)).toEqual([
     { messageId: second.messageId, blockNumber: second.origin!.blockNumber, blockHash: second.origin!.blockHash },
@@ -54,7 +61,7 @@ it('stores messages, orphanings, quarantine and cursor of a step in one commit',
 it('stores nothing when another process moved the cursor first', async () => {
   const { store } = setUp();
   await store.commit({ ...nothing, cursor: { height: 5n, hash: make.hex(32), expectedHeight: null } });
-  const late = make.message({ sourceChainSelector: SELECTORS.high });
+  const late = messageOf(ON_RAMP);
   const commit = store.commit({
     ...nothing,
     messages: [late],
@@ -71,4 +78,26 @@ it('does not trouble the storage when there is nothing to say', async () => {
   await storage.close();
   await store.commit(nothing);
   expect(storage.coverage().throughPosition).toBe(before);
+});
+
+it('takes another OnRamp of the chain for another source: read from its start, its messages its own', async () => {
+  const { store, common } = setUp();
+  const old = messageOf(ON_RAMP);
+  await store.commit({
+    ...nothing,
+    messages: [old],
+    cursor: { height: 100n, hash: make.hex(32), expectedHeight: null },
+  });
+  const next = createChainStore({ storage, selector: SELECTORS.high, onRampAddress: OTHER, common });
+  expect(await next.cursor()).toBeNull();
+  expect(await next.messagesAbove(0n)).toEqual([]);
+  const fresh = messageOf(OTHER);
+  await next.commit({
+    ...nothing,
+    messages: [fresh],
+    cursor: { height: 50n, hash: make.hex(32), expectedHeight: null },
+  });
+  expect(await next.messagesAbove(0n)).toMatchObject([{ messageId: fresh.messageId }]);
+  expect(await store.messagesAbove(0n)).toMatchObject([{ messageId: old.messageId }]);
+  expect(await store.cursor()).toMatchObject({ height: 100n });
 });
