@@ -1,6 +1,7 @@
 import { type Common, createCommon } from '../core/common.js';
 import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
+import { createRareWarning } from '../core/rare-warning.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
 import type { Coverage } from '../storage/coverage.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../storage/errors.js';
@@ -252,6 +253,7 @@ class CompositeSink implements Sink {
   ): Follower {
     const backend = storage.name;
     const isRead = admitsLookups(condition);
+    const warnMissed = createRareWarning(this.#common);
     const { log } = this.#common;
     const follower: Follower = new Follower({
       leader,
@@ -265,7 +267,7 @@ class CompositeSink implements Sink {
       events: {
         onMissed: (error, throughPosition) => {
           this.#metrics.partialFailure(backend);
-          log.warn({ backend, required, err: error, throughPosition: String(throughPosition) }, 'partial failure');
+          warnMissed({ backend, required, err: error, throughPosition: String(throughPosition) }, 'partial failure');
           options.onPartialFailure?.({ backend, error, throughPosition });
         },
         onHealed: () => log.info({ backend }, 'backend has caught up again'),

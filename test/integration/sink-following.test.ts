@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
+import { createLogger, type Logger } from '../../src/core/logger.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import type { PartialFailure, SinkOptions } from '../../src/sink/sink-options.js';
 import { createMemoryStorage, type MemoryStorageOptions } from '../../src/storage/memory/memory-storage.js';
@@ -20,11 +21,19 @@ describe('following', () => {
   });
 
   function setUp(
-    wish: { readonly memory?: Partial<MemoryStorageOptions>; readonly options?: Partial<SinkOptions> } = {},
+    wish: {
+      readonly memory?: Partial<MemoryStorageOptions>;
+      readonly options?: Partial<SinkOptions>;
+      readonly log?: Logger;
+    } = {},
   ) {
     const clock = createManualClock();
     let setBackMs = 0;
-    const common = createCommon({ clock: { ...clock, nowMs: () => clock.nowMs() - setBackMs }, random: () => 0.5 });
+    const common = createCommon({
+      clock: { ...clock, nowMs: () => clock.nowMs() - setBackMs },
+      random: () => 0.5,
+      ...(wish.log ? { log: wish.log } : {}),
+    });
     const setBack = (byMs: number) => {
       setBackMs += byMs;
     };
@@ -69,6 +78,26 @@ describe('following', () => {
     expect(reads).toBeGreaterThanOrEqual(4_000 / 190);
     expect(reads).toBeLessThan(50);
     expect(make).toBeDefined();
+  });
+
+  test('a follower that keeps failing is warned of at once and then rarely, and counted each time', async () => {
+    const warned: { since?: number; msg?: string }[] = [];
+    const log = createLogger({
+      level: 'warn',
+      format: 'json',
+      destination: { write: (line: string) => void warned.push(JSON.parse(line)) },
+    });
+    const { clock, common, hot, warm, make, start } = setUp({ log });
+    const sink = start([{ storage: hot.storage }, { storage: warm.storage }]);
+    await clock.settle();
+    hot.fail(['apply']);
+    for (let i = 0; i < 50; i += 1) await sink.insertBatch({ verifierResults: make.results(1) });
+    expect(await metricOf(common, 'indexer_sink_partial_failures_total')).toBe(50);
+    expect(warned.filter(({ msg }) => msg === 'partial failure')).toMatchObject([{ since: 1 }]);
+    await clock.advance(10_000);
+    await sink.insertBatch({ verifierResults: make.results(1) });
+    expect(warned.filter(({ msg }) => msg === 'partial failure')).toMatchObject([{ since: 1 }, { since: 50 }]);
+    hot.heal();
   });
 
   test('a wall clock that is set back neither ends heartbeats nor makes old news young', async () => {
