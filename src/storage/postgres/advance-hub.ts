@@ -4,6 +4,7 @@ import type { Coverage } from '../coverage.js';
 import { fullCoverage } from '../coverage.js';
 import type { AdvanceEvent, AdvanceListener } from '../storage.js';
 import { type ClockRow, coverageOf } from './clock-row.js';
+import type { ClockWatch } from './clock-watch.js';
 
 /** What one instance knows of how far the store is, and whom it tells. */
 export interface AdvanceHub {
@@ -17,8 +18,11 @@ export interface AdvanceHub {
   coverage(): Coverage;
 }
 
-/** @param log hears of listeners that throw: the others, and whoever committed, do not. */
-export function createAdvanceHub(log: Logger): AdvanceHub {
+/**
+ * @param log hears of listeners that throw: the others, and whoever committed, do not.
+ * @param watch is told of the time of every clock that a snapshot showed.
+ */
+export function createAdvanceHub(log: Logger, watch?: ClockWatch): AdvanceHub {
   const listeners = new Set<AdvanceListener>();
   let latest: ClockRow | null = null;
   let toldPosition = 0n;
@@ -35,7 +39,9 @@ export function createAdvanceHub(log: Logger): AdvanceHub {
   return {
     seen(clock) {
       // snapshots of several connections arrive in any order
-      if (!latest || clock.lastPosition >= latest.lastPosition) latest = clock;
+      if (latest && clock.lastPosition < latest.lastPosition) return;
+      latest = clock;
+      watch?.(clock.lastMs);
     },
     committed(changes) {
       toldPosition = changes.throughPosition;

@@ -9,6 +9,7 @@ import { createAdvanceHub } from './advance-hub.js';
 import { createAdvanceListener } from './advance-listener.js';
 import { createChangeApplier } from './change-applier.js';
 import { createChangeReads } from './change-reads.js';
+import { createClockWatch } from './clock-watch.js';
 import { createClockWriter } from './clock-writer.js';
 import { createGroupCommit } from './group-commit.js';
 import { createGroupWriter } from './group-writer.js';
@@ -62,7 +63,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     maxIdleConnections: settings.maxIdleConnections,
     repeatForMs: settings.connectTimeoutMs || DEFAULT_POOL_SETTINGS.connectTimeoutMs,
   });
-  const hub = createAdvanceHub(common.log);
+  const hub = createAdvanceHub(common.log, createClockWatch(common, name));
   const context = { name, hub, read: runner.read };
   const lists = createListReads(namespace, context);
   const messages = createMessageReads(namespace, context);
