@@ -58,7 +58,7 @@ async function compare(
   }
 }
 
-async function backfillOnce(
+export async function backfillOnce(
   lab: Lab,
   namespace: string,
   chain: EventChain,
@@ -104,13 +104,13 @@ async function checkAllStored(sink: Sink, { events }: EventChain): Promise<void>
     throw new Error(`${stored} of ${events} events were stored, ${quarantined.length} quarantined`);
 }
 
-async function fetchAll(chain: EventChain, ranges: readonly Range[]): Promise<void> {
-  const pool = new Pool(chain.url, { connections: DEPTH });
+export async function fetchAll(chain: EventChain, ranges: readonly Range[], depth = DEPTH): Promise<void> {
+  const pool = new Pool(chain.url, { connections: depth });
   let next = 0;
   let events = 0;
   try {
     await Promise.all(
-      Array.from({ length: DEPTH }, async () => {
+      Array.from({ length: depth }, async () => {
         while (next < ranges.length) {
           const range = ranges[next]!;
           next += 1;

@@ -17,7 +17,7 @@ export interface HttpLoad {
 }
 
 export function startHttpLoad(): HttpLoad {
-  const child = fork(fileURLToPath(new URL('./http-load-process.ts', import.meta.url)));
+  const child = fork(fileURLToPath(new URL('./http-load-process.js', import.meta.url)));
   return {
     run(request) {
       return new Promise((resolve, reject) => {

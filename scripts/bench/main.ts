@@ -4,9 +4,10 @@
  */
 import { fork } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import { BENCHES } from './benches.js';
+import { compileBenches } from './compile.js';
 import type { Row } from './measure.js';
 import { isMet } from './measure.js';
 import { formatTable } from './table.js';
@@ -25,6 +26,7 @@ const command = new Command('bench')
   .option('--json', 'print JSON instead of a table');
 
 const options = command.parse().opts<MainOptions>();
+const compiled = await compileBenches();
 const rows: Row[] = [];
 for (const name of options.only ?? names) {
   const startMs = performance.now();
@@ -37,8 +39,8 @@ else print();
 
 function runInChild(name: string, quick: boolean): Promise<readonly Row[]> {
   return new Promise((resolve, reject) => {
-    const child = fork(fileURLToPath(new URL('./run-bench.ts', import.meta.url)), [name, quick ? 'quick' : 'full'], {
-      execArgv: [...process.execArgv, '--expose-gc'],
+    const child = fork(join(compiled, 'run-bench.js'), [name, quick ? 'quick' : 'full'], {
+      execArgv: ['--expose-gc', '--enable-source-maps'],
       // what a library prints must not get into the JSON
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
     });
