@@ -38,7 +38,7 @@ describe('a database that has gone silent', () => {
 
   test('does not keep a storage that is connecting to it from closing', async () => {
     proxy.silence();
-    const storage = createPostgresStorage({ connection: proxy.tcp, pool: { connectTimeoutMs: 500 } });
+    const storage = createPostgresStorage({ connection: proxy.tcp, pool: { connectTimeoutMs: 600_000 } });
     storage.subscribe(() => undefined);
     await eventually('it connects', () => proxy.open() > 0);
     await storage.close();

@@ -83,11 +83,11 @@ export function createAdvanceListener({
       leave();
     });
     client.once('end', leave);
-    const bye = () => sockets.close(() => client.end());
-    // also out of a connect or a query that gets no answer
+    let calledOff: () => void = () => undefined;
+    // also out of a query that gets no answer, or a connect, which `end` would keep from ever settling
     const stopNow = () => {
       leave();
-      void bye();
+      calledOff = sockets.closeSoon();
     };
     stop.signal.addEventListener('abort', stopNow);
     client.on('notification', ({ payload = '' }) => {
@@ -104,7 +104,8 @@ export function createAdvanceListener({
       }
     } finally {
       stop.signal.removeEventListener('abort', stopNow);
-      await bye();
+      await sockets.close(() => client.end());
+      calledOff();
     }
   }
 

@@ -8,27 +8,41 @@ const GOODBYE_MS = 1_000;
 export interface Sockets {
   /** For `stream` in a client's configuration. */
   readonly make: () => Socket;
-  /** Says goodbye for as long as that may take, then closes every socket. Never throws. */
+  /** Closes every socket that is still open when a goodbye has taken too long; the returned function calls that off. */
+  closeSoon(): () => void;
+  /** Says goodbye and waits, for as long as that may take, until every socket is closed. Never throws. */
   close(goodbye: () => Promise<unknown>): Promise<void>;
 }
 
 export function createSockets(clock: Pick<Clock, 'after'>): Sockets {
   const open = new Set<Socket>();
-  const destroyAll = () => {
-    for (const socket of open) socket.destroy();
-  };
+  let onEmpty: (() => void)[] = [];
+
+  function closeSoon(): () => void {
+    return clock.after(GOODBYE_MS, () => {
+      for (const socket of open) socket.destroy();
+    });
+  }
+
   return {
     make() {
       const socket = new Socket();
       open.add(socket);
-      socket.once('close', () => open.delete(socket));
+      socket.once('close', () => {
+        open.delete(socket);
+        if (open.size > 0) return;
+        for (const resolve of onEmpty) resolve();
+        onEmpty = [];
+      });
       return socket;
     },
+    closeSoon,
     async close(goodbye) {
-      const cancel = clock.after(GOODBYE_MS, destroyAll);
+      const cancel = closeSoon();
       await goodbye().catch(() => 'gone already');
+      // a pool's goodbye does not wait for the last words of its connections
+      if (open.size > 0) await new Promise<void>((resolve) => onEmpty.push(resolve));
       cancel();
-      destroyAll();
     },
   };
 }
