@@ -31,7 +31,13 @@ const rows: Row[] = [];
 for (const name of options.only ?? names) {
   const startMs = performance.now();
   process.stderr.write(`${name} … `);
-  rows.push(...(await runInChild(name, options.quick === true)));
+  try {
+    rows.push(...(await runInChild(name, options.quick === true)));
+  } catch (thrown) {
+    // the others are worth having all the same
+    console.error(thrown);
+    process.exitCode = 1;
+  }
   process.stderr.write(`${((performance.now() - startMs) / 1_000).toFixed(0)} s, load ${loadavg()[0]!.toFixed(1)}\n`);
 }
 if (options.json) console.log(JSON.stringify({ machine: machineFacts(), rows: rows.map(withVerdict) }, null, 2));
