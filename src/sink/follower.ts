@@ -2,7 +2,7 @@ import { type Backoff, backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { assertNever, ClosedError, toError } from '../core/errors.js';
 import type { ChangeSet } from '../storage/batch.js';
-import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
+import { type AdvanceEvent, isWindowed, type Storage, standsAt } from '../storage/storage.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
 import { FollowerProgress } from './follower-progress.js';
@@ -99,9 +99,9 @@ export class Follower {
   get lastError(): Error | null {
     return this.#failure?.error ?? null;
   }
-  /** Every change up to this position is applied. */
+  /** Every change up to this position is applied; a storage that buffers is complete for less. */
   get throughPosition(): bigint {
-    return this.#storage.coverage().throughPosition;
+    return standsAt(this.#storage);
   }
   /** How many positions the leader is known to be ahead. */
   get lagPositions(): bigint {

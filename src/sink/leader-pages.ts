@@ -1,6 +1,6 @@
 import type { ChangeSet } from '../storage/batch.js';
 import { CoverageGapError, StorageFailureError } from '../storage/errors.js';
-import { isWindowed, type Storage } from '../storage/storage.js';
+import { isWindowed, type Storage, standsAt } from '../storage/storage.js';
 import { BlamedError, blame } from './blame.js';
 import { FollowerAheadError } from './errors.js';
 import type { FollowerProgress } from './follower-progress.js';
@@ -50,7 +50,7 @@ export class LeaderPages {
    * @throws BlamedError when the leader fails, or has forgotten what follows.
    */
   async next(): Promise<ChangeSet> {
-    const throughPosition = this.#follower.coverage().throughPosition;
+    const throughPosition = standsAt(this.#follower);
     const set = await this.#readAfter(throughPosition);
     if (set === null) return await this.next();
     this.#progress.know(set.headPosition);

@@ -10,7 +10,10 @@ export interface SinkBackend {
   readonly storage: Storage;
   /** Where it may be read. Default: `alwaysRead()`. */
   readonly condition?: ReadCondition;
-  /** A write is acknowledged only when it holds it. Default: true for durable storages, false for others. */
+  /**
+   * A write is acknowledged only when it has taken it. Default: true for durable storages that are not cold: the cold
+   * tier may be minutes late, and what it does not have yet is not pruned elsewhere.
+   */
   readonly required?: boolean;
   /** What metrics call it. Default: `warm` for durable storages, `hot` for others. */
   readonly tier?: Tier;
@@ -64,20 +67,22 @@ export function resolveBackends(backends: readonly SinkBackend[]): readonly Reso
   return backends.map(({ storage, condition, required, tier }) => ({
     storage,
     condition: condition ?? alwaysRead(),
-    required: required ?? storage.durable,
+    required: required ?? (storage.durable && tier !== 'cold'),
     tier: tier ?? (storage.durable ? 'warm' : 'hot'),
   }));
 }
 
 /**
  * Which backend leads: it alone gives times and positions, the others follow. The first durable required one; else the
- * first durable one, since what only memory holds is lost with the process; else the first.
+ * first durable one, since what only memory holds is lost with the process; else the first. A cold one leads only
+ * where nothing else is durable.
  */
 export function leaderIndex(backends: readonly ResolvedBackend[]): number {
-  const required = backends.findIndex(({ storage, required }) => storage.durable && required);
-  if (required >= 0) return required;
-  return Math.max(
-    0,
+  const isWarm = ({ storage, tier }: ResolvedBackend) => storage.durable && tier !== 'cold';
+  const inOrderOfRank = [
+    backends.findIndex((backend) => isWarm(backend) && backend.required),
+    backends.findIndex(isWarm),
     backends.findIndex(({ storage }) => storage.durable),
-  );
+  ];
+  return inOrderOfRank.find((index) => index >= 0) ?? 0;
 }

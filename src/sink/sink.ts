@@ -87,7 +87,7 @@ class CompositeSink implements Sink {
     this.#leader = leader.storage;
     this.durable = this.#leader.durable;
     const shared = { backends: this.#backends, floor: this.#floor, common, metrics: this.#metrics };
-    this.#ranges = new RangeReader({ ...shared, maxStalenessMs, catchUpWaitMs });
+    this.#ranges = new RangeReader({ ...shared, leader: leader.storage, maxStalenessMs, catchUpWaitMs });
     this.#lookups = new LookupReader({ ...shared, maxStalenessMs, catchUpWaitMs });
     this.#writer = new SinkWriter({ leader: this.#leader, backends: this.#backends, floor: this.#floor });
     // before anyone else, so that in-process followers have a commit when others hear of it

@@ -2,8 +2,10 @@ import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { counter, histogram } from '../core/metrics.js';
+import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from './amendments.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from './batch.js';
 import type { Coverage } from './coverage.js';
+import type { HeldMessage, HeldResults } from './held.js';
 import type { VerifierResult } from './records.js';
 import {
   type AdvanceListener,
@@ -12,6 +14,7 @@ import {
   isWindowed,
   type ListQuery,
   type Storage,
+  standsAt,
   type WindowedStorage,
 } from './storage.js';
 
@@ -107,6 +110,11 @@ function count(results: readonly string[], wanted: string): number {
 class MeteredStorage implements Storage {
   readonly name: string;
   readonly durable: boolean;
+  readonly appliedPosition?: () => bigint;
+  readonly heldCCVData?: (messageId: Hex) => Promise<HeldResults>;
+  readonly heldMessage?: (messageId: Hex) => Promise<HeldMessage>;
+  readonly movesAfter?: (query: MovesQuery) => Promise<Moves>;
+  readonly changedMessages?: (query: ChangedMessagesQuery) => Promise<ChangedMessages>;
   readonly #storage: Storage;
   readonly #common: Common;
   readonly #meters: ReturnType<typeof createMeters>;
@@ -121,6 +129,14 @@ class MeteredStorage implements Storage {
     this.#common = common;
     this.#meters = createMeters(storage.name, common);
     this.#finishLookup = this.#meters.finisher('getCCVData');
+    // what the storage cannot do, this cannot either
+    const { appliedPosition, heldCCVData, heldMessage, movesAfter, changedMessages } = storage;
+    if (appliedPosition) this.appliedPosition = () => appliedPosition.call(storage);
+    if (heldCCVData) this.heldCCVData = (id) => this.#timed('heldCCVData', () => heldCCVData.call(storage, id));
+    if (heldMessage) this.heldMessage = (id) => this.#timed('heldMessage', () => heldMessage.call(storage, id));
+    if (movesAfter) this.movesAfter = (query) => this.#timed('movesAfter', () => movesAfter.call(storage, query));
+    if (changedMessages)
+      this.changedMessages = (query) => this.#timed('changedMessages', () => changedMessages.call(storage, query));
   }
 
   async getCCVData(messageId: Hex) {
@@ -182,7 +198,7 @@ class MeteredStorage implements Storage {
     return this.#timed('boundaryAt', () => this.#storage.boundaryAt(at));
   }
   async apply(changes: ChangeSet) {
-    const abovePosition = this.#storage.coverage().throughPosition;
+    const abovePosition = standsAt(this.#storage);
     await this.#timed('apply', () => this.#storage.apply(changes));
     this.#meters.countApplied(changes, abovePosition);
   }

@@ -23,8 +23,12 @@ export function createAdvanceHub(): AdvanceHub {
 
   return {
     seen(clock) {
-      // snapshots of several connections arrive in any order
-      if (!latest || clock.lastPosition >= latest.lastPosition) latest = clock;
+      // snapshots of several connections arrive in any order; what is pruned stays pruned
+      const [newer, older] = !latest || clock.lastPosition >= latest.lastPosition ? [clock, latest] : [latest, clock];
+      latest =
+        older && older.floorPosition > newer.floorPosition
+          ? { ...newer, floorMs: older.floorMs, floorPosition: older.floorPosition }
+          : newer;
     },
     committed(changes) {
       toldPosition = changes.throughPosition;

@@ -51,7 +51,7 @@ export function createChangeApplier({
         ...records.bodies(bodiesOf(news)),
         ...records.lanes(lanesOf(news)),
         ...records.changes(news, NONE),
-        clockWriter.tick(after, isBoundary),
+        clockWriter.follow(after, isBoundary),
       ]);
       return after;
     });

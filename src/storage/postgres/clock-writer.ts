@@ -13,8 +13,13 @@ export interface ClockTick {
 
 /** Moves the clock, which announces the commit and leaves a proof of it. */
 export interface ClockWriter {
-  /** The commit ends at `tick.lastPosition`; `isBoundary`: nothing of that commit comes later. */
-  tick(tick: ClockTick, isBoundary: boolean): Call;
+  /** After a commit of our own, whose moves are noted. It ends at `tick.lastPosition`. */
+  tick(tick: ClockTick): Call;
+  /**
+   * After changes of another storage were taken over, of which it is not known where they moved records from.
+   * `isBoundary`: nothing of the last commit in it comes later.
+   */
+  follow(tick: ClockTick, isBoundary: boolean): Call;
   /** Whether the commit of this writer that was to end at the position was done. Ask it with the clock locked. */
   isDone(transaction: Transaction, throughPosition: bigint): Promise<boolean>;
 }
@@ -22,31 +27,34 @@ export interface ClockWriter {
 /** @param writer a number that no other writer of the database has. */
 export function createClockWriter(namespace: Namespace, writer: bigint): ClockWriter {
   const statement = statementsOf(namespace);
-  const move = (name: string, boundary: string) =>
+  const move = (name: string, moves: string, boundary: string) =>
     statement(
       name,
       `WITH clock AS (
          UPDATE @ingest_clock SET last_ms = $1::bigint, last_position = $2::bigint, last_move_position = $3::bigint,
-           head_position = $4::bigint
+           head_position = $4::bigint${moves}
        )${boundary}
        SELECT pg_notify($5::text, $6::text)`,
     );
-  const inside = move('tick_inside', '');
-  const boundary = move(
-    'tick',
-    `, done AS (
+  const commit = `, done AS (
        INSERT INTO @commits (through_position, ingestion_ms, writer) VALUES ($2::bigint, $1::bigint, ${writer})
-     )`,
-  );
+     )`;
+  const unknownMoves = `,
+           moves_position = CASE WHEN $3::bigint > last_move_position THEN $3::bigint ELSE moves_position END`;
+  const own = move('tick', '', commit);
+  const inside = move('follow_inside', unknownMoves, '');
+  const boundary = move('follow', unknownMoves, commit);
+  const valuesOf = ({ lastMs, lastPosition, lastMovePosition, headPosition }: ClockTick) => [
+    ...[lastMs, lastPosition, lastMovePosition, headPosition],
+    ...[namespace.channel, `${writer} ${lastPosition}`],
+  ];
   const isDone = statement(
     'is_done',
     `SELECT EXISTS (SELECT FROM @commits WHERE through_position = $1::bigint AND writer = ${writer})`,
   );
   return {
-    tick: ({ lastMs, lastPosition, lastMovePosition, headPosition }, isBoundary) => ({
-      statement: isBoundary ? boundary : inside,
-      values: [lastMs, lastPosition, lastMovePosition, headPosition, namespace.channel, `${writer} ${lastPosition}`],
-    }),
+    tick: (tick) => ({ statement: own, values: valuesOf(tick) }),
+    follow: (tick, isBoundary) => ({ statement: isBoundary ? boundary : inside, values: valuesOf(tick) }),
     async isDone(transaction, throughPosition) {
       const [row] = await transaction.query(isDone, [throughPosition]);
       return toBoolean(row?.[0]);
