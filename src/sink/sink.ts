@@ -7,12 +7,21 @@ import { ConflictingCCVDataError, DuplicateCCVDataError } from '../storage/error
 import { createMeteredStorage } from '../storage/metered-storage.js';
 import { admitsLookups } from '../storage/read-conditions.js';
 import type { VerifierResult } from '../storage/records.js';
-import type { AdvanceEvent, AdvanceListener, CountQuery, Health, ListQuery, Storage } from '../storage/storage.js';
+import {
+  type AdvanceEvent,
+  type AdvanceListener,
+  type CountQuery,
+  type Health,
+  isPrunable,
+  type ListQuery,
+  type Storage,
+} from '../storage/storage.js';
 import { type Backend, isReadable } from './backend.js';
 import type { Explanation } from './explain.js';
 import { Follower } from './follower.js';
 import { messages, verifierResults } from './list-kind.js';
 import { LookupReader } from './lookup-reader.js';
+import { Pruner } from './pruner.js';
 import { RangeReader } from './range-reader.js';
 import { ReadFloor } from './read-floor.js';
 import { sinkCoverage } from './sink-coverage.js';
@@ -61,6 +70,7 @@ class CompositeSink implements Sink {
   readonly #ranges: RangeReader;
   readonly #lookups: LookupReader;
   readonly #writer: SinkWriter;
+  readonly #pruner: Pruner;
   readonly #unsubscribe: () => void;
   readonly #writes = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
@@ -70,7 +80,8 @@ class CompositeSink implements Sink {
     const common = options.common ?? createCommon();
     this.#common = common;
     this.#metrics = createSinkMetrics(common.metrics);
-    const resolved = resolveBackends(options.backends).map((each) => ({
+    const given = resolveBackends(options.backends);
+    const resolved = given.map((each) => ({
       ...each,
       storage: createMeteredStorage(each.storage, common),
     }));
@@ -93,6 +104,15 @@ class CompositeSink implements Sink {
     // before anyone else, so that in-process followers have a commit when others hear of it
     this.#unsubscribe = this.#leader.subscribe((event) => this.#hear(event));
     for (const follower of this.#followers) follower.start();
+    this.#pruner = new Pruner({
+      pruned: given.flatMap(({ storage, retentionMs }) =>
+        retentionMs > 0 && isPrunable(storage) ? [{ name: storage.name, storage, retentionMs }] : [],
+      ),
+      backends: this.#backends,
+      common,
+      intervalMs: options.pruneIntervalMs ?? 60_000,
+    });
+    this.#pruner.start();
   }
 
   getCCVData(messageId: Hex) {
@@ -205,7 +225,9 @@ class CompositeSink implements Sink {
 
   /** Writes under way end before the backends do; the leader is closed last. */
   async #close(): Promise<void> {
+    const pruned = this.#pruner.close();
     await Promise.allSettled(this.#writes);
+    await pruned;
     this.#unsubscribe();
     await Promise.all(this.#followers.map((follower) => follower.close()));
     const inOrder = [...this.#backends].sort((a, b) => Number(a.follower === null) - Number(b.follower === null));

@@ -1,0 +1,64 @@
+import type { ChangeSet } from '../../src/storage/batch.js';
+import type { Coverage } from '../../src/storage/coverage.js';
+import { nothingIfNotFound } from '../../src/storage/held.js';
+import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
+import type { Storage } from '../../src/storage/storage.js';
+
+/** Stands in for a cold tier: takes changes at once and is complete for them only when they are flushed. */
+export interface LaggingStorage {
+  readonly storage: Storage;
+  /** Takes over what is buffered, up to the last point at which it was whole. */
+  flush(): Promise<void>;
+  /** Loses what is buffered, as a restart does. */
+  drop(): void;
+  readonly buffered: number;
+}
+
+export function createLaggingStorage(name: string): LaggingStorage {
+  const inner = createMemoryStorage({ name, maxStalenessMs: 2_000_000_000 });
+  let buffer: ChangeSet[] = [];
+  let throughMs = -1;
+  const position = () => inner.coverage().throughPosition;
+  const applied = () => buffer.at(-1)?.throughPosition ?? position();
+  const range = () => ({ afterPosition: 0n, throughPosition: position() });
+
+  const own: Partial<Storage> = {
+    durable: true,
+    async apply(set) {
+      if (set.throughPosition <= applied()) return;
+      if (set.afterPosition > applied()) throw new Error(`gap: ${set.afterPosition} after ${applied()}`);
+      buffer.push(set);
+    },
+    appliedPosition: applied,
+    coverage: (): Coverage => ({ ...inner.coverage(), afterMs: -1, throughMs }),
+    heldCCVData: async (id) => ({ value: await nothingIfNotFound(inner.getCCVData(id), []), ...range() }),
+    heldMessage: async (id) => ({ value: await nothingIfNotFound(inner.getMessage(id), null), ...range() }),
+  };
+  const storage = new Proxy<Storage>(inner, {
+    get(target, property) {
+      if (property in own) return Reflect.get(own, property);
+      if (property === 'rebase' || property === 'window') return undefined;
+      const value: unknown = Reflect.get(target, property, target);
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+    has: (target, property) => property !== 'rebase' && property !== 'window' && property in target,
+  });
+
+  return {
+    storage,
+    async flush() {
+      const whole = buffer.findLastIndex((set) => set.throughPosition === set.headPosition);
+      const sets = buffer.slice(0, whole + 1);
+      for (const set of sets) await inner.apply(set);
+      const last = sets.at(-1);
+      if (last) throughMs = Math.max(throughMs, last.headMs);
+      buffer = buffer.slice(whole + 1);
+    },
+    drop() {
+      buffer = [];
+    },
+    get buffered() {
+      return buffer.length;
+    },
+  };
+}
