@@ -35,10 +35,14 @@ export function openStorage(config: Config, common: Common, use: StorageUse): Si
     common,
     backends: backends.map((section): SinkBackend => {
       const storage = openBackend(section, config.Namespace, common);
-      const condition = toCondition(section.ReadCondition);
-      return section.Required === undefined
-        ? { storage, condition }
-        : { storage, condition, required: section.Required };
+      // who only reads does not prune
+      const retentionMs = use === 'write' ? (section.Postgres?.Retention ?? 0) : 0;
+      return {
+        storage,
+        condition: toCondition(section.ReadCondition),
+        retentionMs,
+        ...(section.Required === undefined ? {} : { required: section.Required }),
+      };
     }),
   });
 }

@@ -1,4 +1,5 @@
 import type { ConfigProblem } from './problems.js';
+import { readGaps, storedAges } from './read-gaps.js';
 import type { Config } from './schema.js';
 import type { SinkBackendSection } from './storage-schema.js';
 
@@ -55,11 +56,18 @@ function servers({ API, Admin }: Config): ConfigProblem[] {
   return [{ path: 'Admin.ListenPort', message: `must differ from API.ListenPort (${API.ListenPort})` }];
 }
 
-function storage({ Storage }: Config): ConfigProblem[] {
+function storage(config: Config): ConfigProblem[] {
+  const { Storage } = config;
   if (Storage.Strategy === 'single') {
     if (!Storage.Single)
       return [{ path: 'Storage.Single', message: 'Strategy = "single" needs a [Storage.Single] table' }];
-    return backend(Storage.Single, 'Storage.Single');
+    const problems = backend(Storage.Single, 'Storage.Single');
+    if (Storage.Single.Postgres?.Retention)
+      problems.push({
+        path: 'Storage.Single.Postgres.Retention',
+        message: 'nothing else holds what this would remove: write 0',
+      });
+    return problems;
   }
   if (!Storage.Sink)
     return [{ path: 'Storage.Sink', message: 'Strategy = "sink" needs [[Storage.Sink.Storages]] tables' }];
@@ -76,7 +84,41 @@ function storage({ Storage }: Config): ConfigProblem[] {
       path: 'Storage.Sink.Storages',
       message: 'every backend is never read: give at least one another ReadCondition',
     });
-  return problems;
+  return [...problems, ...retention(config, backends), ...gaps(backends)];
+}
+
+/** What the cold tier's own table says about its flushes; null: the backend is not cold. */
+function flushIntervalMs(_backend: SinkBackendSection): number | null {
+  // this version opens no cold backend
+  return null;
+}
+
+function retention({ Scheduler }: Config, backends: readonly SinkBackendSection[]): ConfigProblem[] {
+  const longestFlushMs = Math.max(0, ...backends.map((each) => flushIntervalMs(each) ?? 0));
+  const hasCold = backends.some((each) => flushIntervalMs(each) !== null);
+  return backends.flatMap((each, index): ConfigProblem[] => {
+    const keptMs = each.Postgres?.Retention ?? 0;
+    if (keptMs === 0) return [];
+    const path = `Storage.Sink.Storages[${index}].Postgres.Retention`;
+    if (!hasCold)
+      return [
+        { path, message: 'no cold backend holds what this would remove: add one, or write 0 to keep everything' },
+      ];
+    const windowMs = Scheduler.VerificationVisibilityWindow;
+    if (keptMs < windowMs)
+      return [{ path, message: `must be at least Scheduler.VerificationVisibilityWindow (${windowMs / 1_000} s)` }];
+    if (keptMs < longestFlushMs)
+      return [
+        { path, message: `must be at least the FlushInterval of the cold backend (${longestFlushMs / 1_000} s)` },
+      ];
+    return [];
+  });
+}
+
+function gaps(backends: readonly SinkBackendSection[]): ConfigProblem[] {
+  if (backends.some((each, index) => condition(each, String(index)).length > 0)) return [];
+  if (backends.every((each) => each.ReadCondition?.Type === 'never')) return [];
+  return readGaps(backends.map((section) => ({ section, ages: storedAges(section, flushIntervalMs(section)) })));
 }
 
 function backend(section: Pick<SinkBackendSection, 'Type' | 'Memory' | 'Postgres'>, path: string): ConfigProblem[] {

@@ -22,6 +22,8 @@ const postgres = z.strictObject({
   LockTimeout: secondsAsMs().default(30_000),
   StatementTimeout: secondsAsMs().default(60_000),
   ConnectTimeout: secondsAsMs().default(5_000),
+  /** Records are removed this long after their ingestion, once the cold tier holds them; 0 = kept for good. */
+  Retention: secondsAsMs().default(0),
 });
 
 const readCondition = z.strictObject({
