@@ -15,7 +15,7 @@ export interface LaggingStorage {
 }
 
 export function createLaggingStorage(name: string): LaggingStorage {
-  const inner = createMemoryStorage({ name, maxStalenessMs: 2_000_000_000 });
+  const inner = createMemoryStorage({ name, maxStalenessMs: 1e15 });
   let buffer: ChangeSet[] = [];
   let throughMs = -1;
   const position = () => inner.coverage().throughPosition;
