@@ -9,9 +9,10 @@ import { toBigint, toHex, toNumber } from './columns.js';
 import type { Namespace } from './namespace.js';
 import { createPruneStatements } from './prune-statements.js';
 import type { StateReader } from './state-reader.js';
-import type { TransactionRunner } from './transaction-runner.js';
+import type { Transaction, TransactionRunner } from './transaction-runner.js';
 
-const STEP_IDS = 250;
+/** Measured with messages of 1.6 KB: some 10 ms of the clock's lock on two busy cores. */
+const STEP_IDS = 100;
 const STEP_COMMITS = 2_000;
 const DUTY_CYCLE = 0.2;
 
@@ -76,15 +77,22 @@ export function createPruning({
 
   async function removeIds(ids: readonly Hex[], floor: bigint) {
     const given = hexArray(ids);
-    return await runner.write('prune records', async (transaction) => {
+    let lockedMs = clock.monotonicMs();
+    const lock = async (transaction: Transaction) => {
+      await reader.lock(transaction);
+      lockedMs = clock.monotonicMs();
+    };
+    const removed = await runner.write('prune records', async (transaction) => {
       const [, results, messages] = await Promise.all([
-        reader.lock(transaction),
+        lock(transaction),
         transaction.query(sql.results, [given, floor]),
         transaction.query(sql.messages, [given, floor]),
       ]);
       await transaction.commit([{ statement: sql.bodies, values: [given] }]);
       return { messages: toNumber(messages[0]?.[0]), verifierResults: toNumber(results[0]?.[0]) };
     });
+    // what it waited for others is not what it holds them up
+    return { ...removed, heldMs: clock.monotonicMs() - lockedMs };
   }
 
   async function removeLogs(floor: bigint, pause: (workedMs: number) => Promise<void>): Promise<void> {
@@ -115,11 +123,10 @@ export function createPruning({
     for (;;) {
       const ids = await findIds(floorPosition, after, stepIds);
       if (ids.length === 0) break;
-      const startedMs = clock.monotonicMs();
       const step = await removeIds(ids, floorPosition);
       pruned.messages += step.messages;
       pruned.verifierResults += step.verifierResults;
-      await pause(clock.monotonicMs() - startedMs);
+      await pause(step.heldMs);
     }
     await removeLogs(floorPosition, pause);
     return { ...pruned, floor: { position: floorPosition, ingestionMs: row.floorMs } };
