@@ -19,6 +19,7 @@ import {
 import { type Backend, isReadable } from './backend.js';
 import type { Explanation } from './explain.js';
 import { Follower } from './follower.js';
+import { changesFrom } from './history.js';
 import { messages, verifierResults } from './list-kind.js';
 import { LookupReader } from './lookup-reader.js';
 import { Pruner } from './pruner.js';
@@ -164,7 +165,7 @@ class CompositeSink implements Sink {
   }
   async changesAfter(afterPosition: bigint, limit?: number) {
     this.#checkOpen();
-    return await this.#leader.changesAfter(afterPosition, limit);
+    return await changesFrom(this.#leader, this.#backends, afterPosition, limit);
   }
   async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }) {
     this.#checkOpen();

@@ -1,8 +1,8 @@
 import type { Hex } from '../core/hex.js';
 import type { Lane } from '../protocol/message.js';
+import type { AsOf } from './coverage.js';
 import type { OrderKey } from './order.js';
 import type { StoredMessage } from './records.js';
-import type { AsOf } from './storage.js';
 
 /** A record that was listed at `key` until a later change took it out of the lists or moved it in time. */
 export interface Move {

@@ -1,7 +1,7 @@
 import type { Hex } from '../core/hex.js';
 import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from './amendments.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from './batch.js';
-import type { Coverage } from './coverage.js';
+import type { AsOf, Coverage } from './coverage.js';
 import type { HeldMessage, HeldResults } from './held.js';
 import type {
   SourceCursor,
@@ -11,6 +11,8 @@ import type {
   StoredVerifierResult,
   VerifierResult,
 } from './records.js';
+
+export type { AsOf };
 
 /** A question about a range of ingestion times. Everything is optional; see `resolveListQuery` for the defaults. */
 export interface ListQuery {
@@ -32,14 +34,6 @@ export interface ListQuery {
 
 /** The range and filters of a count. */
 export type CountQuery = Pick<ListQuery, 'startMs' | 'endMs' | 'sourceChainSelectors' | 'destChainSelectors'>;
-
-/** What state of the store an answer was read from. */
-export interface AsOf {
-  /** Every change up to this position is reflected. */
-  readonly position: bigint;
-  /** See `Coverage.movePosition`. */
-  readonly movePosition: bigint;
-}
 
 /** Part of a list, ordered by (ingestionMs, messageId, verifierSourceAddress, verifierDestAddress). */
 export interface Page<T> {

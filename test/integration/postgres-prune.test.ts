@@ -17,10 +17,7 @@ import { createRecordMaker, type RecordMaker, SELECTORS } from '../support/recor
 /** Copies everything that `leader` committed. */
 async function follow(leader: Storage, follower: Storage): Promise<void> {
   for (;;) {
-    const set = await leader.changesAfter(
-      follower.appliedPosition?.() ?? follower.coverage().throughPosition,
-      500,
-    );
+    const set = await leader.changesAfter(follower.appliedPosition?.() ?? follower.coverage().throughPosition, 500);
     await follower.apply(set);
     if (set.throughPosition >= set.headPosition) return;
   }

@@ -126,21 +126,24 @@ describe('a Sink whose database is pruned', () => {
     expect(lagging.storage.coverage().throughPosition).toBe(0n);
   });
 
-  test.each([false, true])('an old id has what came later through another process (cold first: %s)', async (coldFirst) => {
-    const [writer, reader] = [await open(), await open({ coldFirst })];
-    const [result] = await write(writer.sink, 1);
-    await write(writer.sink, 8);
-    await pruneAll(reader);
-    await write(writer.sink, 8);
-    const { messageId } = result!;
-    // the reader's cold tier does not know of this yet, and the reader has shown nobody anything
-    await writer.warm.insertBatch({ verifierResults: [{ ...result!, verifierSourceAddress: make.hex(20) }] });
-    expect(await reader.sink.getCCVData(messageId)).toHaveLength(2);
-    await expect(reader.sink.getMessage(messageId)).rejects.toMatchObject({ name: 'MessageNotFoundError' });
-    await expect(reader.sink.getCCVData(make.message().messageId)).rejects.toMatchObject({
-      name: 'CCVDataNotFoundError',
-    });
-  });
+  test.each([false, true])(
+    'an old id has what came later through another process (cold first: %s)',
+    async (coldFirst) => {
+      const [writer, reader] = [await open(), await open({ coldFirst })];
+      const [result] = await write(writer.sink, 1);
+      await write(writer.sink, 8);
+      await pruneAll(reader);
+      await write(writer.sink, 8);
+      const { messageId } = result!;
+      // the reader's cold tier does not know of this yet, and the reader has shown nobody anything
+      await writer.warm.insertBatch({ verifierResults: [{ ...result!, verifierSourceAddress: make.hex(20) }] });
+      expect(await reader.sink.getCCVData(messageId)).toHaveLength(2);
+      await expect(reader.sink.getMessage(messageId)).rejects.toMatchObject({ name: 'MessageNotFoundError' });
+      await expect(reader.sink.getCCVData(make.message().messageId)).rejects.toMatchObject({
+        name: 'CCVDataNotFoundError',
+      });
+    },
+  );
 
   test('a range that another process has just pruned is planned anew', async () => {
     const slow = { options: { maxStalenessMs: 600_000, heartbeatMs: 600_000 } };

@@ -14,10 +14,15 @@ export interface LaggingStorage {
   readonly buffered: number;
 }
 
-export function createLaggingStorage(name: string): LaggingStorage {
+/**
+ * `settles`: takes over what is buffered before it tells its changes. Whoever reads changes below a leader's floor can
+ * otherwise meet an old state of a record, and its last in a later set (see `changesFrom`).
+ */
+export function createLaggingStorage(name: string, options: { readonly settles?: boolean } = {}): LaggingStorage {
   const inner = createMemoryStorage({ name, maxStalenessMs: 1e15 });
   let buffer: ChangeSet[] = [];
   let throughMs = -1;
+  let flushing = Promise.resolve();
   const position = () => inner.coverage().throughPosition;
   const applied = () => buffer.at(-1)?.throughPosition ?? position();
   const range = () => ({ afterPosition: 0n, throughPosition: position() });
@@ -30,6 +35,10 @@ export function createLaggingStorage(name: string): LaggingStorage {
       buffer.push(set);
     },
     appliedPosition: applied,
+    async changesAfter(afterPosition, limit) {
+      if (options.settles) await flush();
+      return await inner.changesAfter(afterPosition, limit);
+    },
     coverage: (): Coverage => ({ ...inner.coverage(), afterMs: -1, throughMs }),
     heldCCVData: async (id) => ({ value: await nothingIfNotFound(inner.getCCVData(id), []), ...range() }),
     heldMessage: async (id) => ({ value: await nothingIfNotFound(inner.getMessage(id), null), ...range() }),
@@ -44,16 +53,23 @@ export function createLaggingStorage(name: string): LaggingStorage {
     has: (target, property) => property !== 'rebase' && property !== 'window' && property in target,
   });
 
+  async function flushOnce(): Promise<void> {
+    const whole = buffer.findLastIndex((set) => set.throughPosition === set.headPosition);
+    const sets = buffer.slice(0, whole + 1);
+    for (const set of sets) await inner.apply(set);
+    const last = sets.at(-1);
+    if (last) throughMs = Math.max(throughMs, last.headMs);
+    buffer = buffer.filter((set) => !sets.includes(set));
+  }
+
+  function flush(): Promise<void> {
+    flushing = flushing.then(flushOnce);
+    return flushing;
+  }
+
   return {
     storage,
-    async flush() {
-      const whole = buffer.findLastIndex((set) => set.throughPosition === set.headPosition);
-      const sets = buffer.slice(0, whole + 1);
-      for (const set of sets) await inner.apply(set);
-      const last = sets.at(-1);
-      if (last) throughMs = Math.max(throughMs, last.headMs);
-      buffer = buffer.slice(whole + 1);
-    },
+    flush,
     drop() {
       buffer = [];
     },
