@@ -37,7 +37,13 @@ describe('a Sink whose database is pruned', () => {
   });
 
   async function open(
-    wish: { readonly options?: Partial<SinkOptions>; readonly retentionMs?: number; readonly coldFirst?: boolean } = {},
+    wish: {
+      readonly options?: Partial<SinkOptions>;
+      readonly retentionMs?: number;
+      readonly coldFirst?: boolean;
+      /** A memory may answer from before what another process has just written. */
+      readonly withoutHot?: boolean;
+    } = {},
   ): Promise<Process> {
     const common = createCommon();
     const lagging = createLaggingStorage('cold');
@@ -49,6 +55,7 @@ describe('a Sink whose database is pruned', () => {
       { storage: warm, retentionMs: wish.retentionMs ?? 0 },
       { storage: cold.storage, tier: 'cold' as const },
     ];
+    if (wish.withoutHot) backends.shift();
     const sink = createSink({
       backends: wish.coldFirst ? backends.toReversed() : backends,
       common,
@@ -129,7 +136,7 @@ describe('a Sink whose database is pruned', () => {
   test.each([false, true])(
     'an old id has what came later through another process (cold first: %s)',
     async (coldFirst) => {
-      const [writer, reader] = [await open(), await open({ coldFirst })];
+      const [writer, reader] = [await open(), await open({ coldFirst, withoutHot: true })];
       const [result] = await write(writer.sink, 1);
       await write(writer.sink, 8);
       await pruneAll(reader);
