@@ -40,12 +40,13 @@ for (const name of options.only ?? names) {
   }
   process.stderr.write(`${((performance.now() - startMs) / 1_000).toFixed(0)} s, load ${loadavg()[0]!.toFixed(1)}\n`);
 }
+await compiled.remove();
 if (options.json) console.log(JSON.stringify({ machine: machineFacts(), rows: rows.map(withVerdict) }, null, 2));
 else print();
 
 function runInChild(name: string, quick: boolean): Promise<readonly Row[]> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(compiled, 'run-bench.js'), [name, quick ? 'quick' : 'full'], {
+    const child = fork(join(compiled.directory, 'run-bench.js'), [name, quick ? 'quick' : 'full'], {
       execArgv: ['--expose-gc', '--enable-source-maps'],
       // what a library prints must not get into the JSON
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
