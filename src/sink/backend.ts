@@ -41,6 +41,10 @@ export interface Candidate {
   /** Everything ever ingested up to this time is in the backend's state, unix ms. */
   readonly closedMs: number;
   readonly limit: Limit | null;
+  /**
+   * It lags, and things changed since where it stands: what it answers has to be corrected by what the leader knows.
+   */
+  readonly amended: boolean;
 }
 
 /** What the candidates of one query are measured against. */
@@ -53,6 +57,10 @@ export interface Moment {
   readonly minPosition: bigint;
   /** For how long a durable follower counts as current after its leader had nothing more for it. */
   readonly maxStalenessMs: number;
+  /** A tier that lags by design shows an old state of what is asked when it stands below this. */
+  readonly changedPosition: bigint;
+  /** Lists of a backend that stands at or above this can be amended; null: nobody can do that. */
+  readonly amendsAfter: bigint | null;
 }
 
 /** What `backend` can be asked at `moment`. */
@@ -69,7 +77,9 @@ export function candidateOf(backend: Backend, moment: Moment): Candidate {
       usable: usable(admitted, coverage.afterMs, coverage.throughMs),
       closedMs: moment.floor.closedMs,
       limit: null,
+      amended: false,
     };
+  if (lags(backend, coverage)) return laggingCandidate(backend, follower, coverage, admitted, moment);
   const limit = limitOf(backend, follower, coverage, moment.floor.position, moment.maxStalenessMs);
   const closedMs = Number.isFinite(coverage.throughMs) ? coverage.throughMs : follower.progress.closedMs;
   // Current means no older than some time. Whoever names an end may have it from another process, which has seen more:
@@ -84,6 +94,33 @@ export function candidateOf(backend: Backend, moment: Moment): Candidate {
     usable: isOut ? null : usable(admitted, coverage.afterMs, throughMs),
     closedMs,
     limit: isOut && limit === null ? 'behind' : limit,
+    amended: false,
+  };
+}
+
+/**
+ * A durable backend that does not speak for the present: it is complete up to some commit and will move on in minutes.
+ * Up to there it is asked like any other; what changed since about what it lists is put right with the leader's help.
+ */
+function lags(backend: Backend, coverage: Coverage): boolean {
+  return backend.storage.durable && Number.isFinite(coverage.throughMs) && coverage.throughMs >= 0;
+}
+
+function laggingCandidate(
+  backend: Backend,
+  follower: Follower,
+  coverage: Coverage,
+  admitted: Interval | null,
+  moment: Moment,
+): Candidate {
+  const stands = coverage.throughPosition;
+  const amended = stands < moment.changedPosition || stands < moment.minPosition;
+  const isKnown = moment.amendsAfter !== null && stands >= moment.amendsAfter;
+  const limit: Limit | null = !follower.progress.isPlaced ? 'starting' : amended && !isKnown ? 'behind' : null;
+  return {
+    ...{ backend, coverage, admitted, limit, amended },
+    usable: limit === null ? usable(admitted, coverage.afterMs, coverage.throughMs) : null,
+    closedMs: coverage.throughMs,
   };
 }
 
@@ -94,7 +131,15 @@ export function candidateOf(backend: Backend, moment: Moment): Candidate {
 export function mayLookUp(backend: Backend, floorPosition: bigint, maxStalenessMs: number): boolean {
   const { follower } = backend;
   if (follower === null) return true;
-  return limitOf(backend, follower, backend.storage.coverage(), floorPosition, maxStalenessMs) === null;
+  const coverage = backend.storage.coverage();
+  // what it does not have yet, the leader has: see `LookupReader`
+  if (lags(backend, coverage)) return false;
+  return limitOf(backend, follower, coverage, floorPosition, maxStalenessMs) === null;
+}
+
+/** Whether the backend lags by design right now: it is not complete for any id by itself, and waiting for it is no use. */
+export function isLagging(backend: Backend): boolean {
+  return backend.follower !== null && lags(backend, backend.storage.coverage());
 }
 
 /** Whether the backend's condition lets lookups by id through. */

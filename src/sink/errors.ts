@@ -1,4 +1,6 @@
 import { IndexerError, toError } from '../core/errors.js';
+import { isBuffered } from '../storage/buffered-storage.js';
+import type { Storage } from '../storage/storage.js';
 
 /** A backend that did not do its part of a write, and why. */
 export interface BackendFailure {
@@ -46,20 +48,22 @@ export class SinkWriteError extends IndexerError {
 
 /**
  * A durable backend that should follow holds commits that the leader does not have: the two were configured the wrong
- * way round, or swapped before the new one had caught up. Writing on would give the same positions to different
- * records, so the Sink refuses writes until the leader holds them.
+ * way round, or swapped before the new one had caught up, or the leader was lost and begins anew beside a cold tier.
+ * Writing on would give the same positions to different records, so the Sink refuses writes until the leader holds them.
  */
 export class FollowerAheadError extends IndexerError {
-  constructor(follower: string, throughPosition: bigint, leader: string, headPosition: bigint) {
+  constructor(follower: Storage, throughPosition: bigint, leader: Storage, headPosition: bigint) {
+    const advice = isBuffered(follower)
+      ? `stop every worker and rebuild ${leader.name} from it with 'ccv-indexer storage restore'`
+      : `put ${follower.name} first until ${leader.name} has caught up`;
     super(
       'FOLLOWER_AHEAD',
-      `storage ${follower} stands at position ${throughPosition}, its leader ${leader} only at ${headPosition}: ` +
-        `put ${follower} first until ${leader} has caught up`,
+      `storage ${follower.name} stands at position ${throughPosition}, its leader ${leader.name} only at ${headPosition}: ${advice}`,
       false,
       {
         details: {
-          follower,
-          leader,
+          follower: follower.name,
+          leader: leader.name,
           throughPosition: String(throughPosition),
           headPosition: String(headPosition),
         },

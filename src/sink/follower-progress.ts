@@ -1,5 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { ChangeSet } from '../storage/batch.js';
+import { isBuffered } from '../storage/buffered-storage.js';
+import { isWindowed, type Storage } from '../storage/storage.js';
 
 /**
  * How far a follower has come. `closedMs` and `newsAgeMs` move only on whole sets (`throughPosition` =
@@ -72,4 +74,13 @@ export class FollowerProgress {
     this.#heldPosition = 0n;
     this.#closedMs = -1;
   }
+}
+
+/**
+ * Every change of the leader up to this is applied to a follower: the next set continues here. What is in this process
+ * says so itself.
+ */
+export function followedTo(follower: Storage, progress: FollowerProgress): bigint {
+  if (isWindowed(follower)) return follower.coverage().throughPosition;
+  return isBuffered(follower) ? follower.appliedPosition() : progress.heldPosition;
 }

@@ -6,8 +6,8 @@ import { DivergedError } from '../storage/errors.js';
 import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
-import { FollowerProgress } from './follower-progress.js';
-import { LeaderPages } from './leader-pages.js';
+import { FollowerProgress, followedTo } from './follower-progress.js';
+import { type ChangesAfter, LeaderPages } from './leader-pages.js';
 import { BEGINNING } from './start-boundary.js';
 import { Waiters } from './waiters.js';
 
@@ -81,6 +81,8 @@ export class Follower {
   constructor(parts: {
     readonly leader: Storage;
     readonly storage: Storage;
+    /** See `PagesSource.changesAfter`. */
+    readonly changesAfter: ChangesAfter;
     readonly common: Common;
     readonly options: FollowerOptions;
     readonly events: FollowerEvents;
@@ -93,6 +95,7 @@ export class Follower {
     this.#pages = new LeaderPages({
       leader: parts.leader,
       follower: parts.storage,
+      changesAfter: parts.changesAfter,
       progress: this.progress,
       pageSize: parts.options.pageSize,
     });
@@ -105,9 +108,9 @@ export class Follower {
   get lastError(): Error | null {
     return this.#failure?.error ?? null;
   }
-  /** Every change of the leader up to this position is applied. */
+  /** Every change of the leader up to this position is applied; a storage that buffers answers for less. */
   get throughPosition(): bigint {
-    return isWindowed(this.#storage) ? this.#storage.coverage().throughPosition : this.progress.heldPosition;
+    return followedTo(this.#storage, this.progress);
   }
   /** How many positions the leader is known to be ahead. */
   get lagPositions(): bigint {

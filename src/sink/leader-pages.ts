@@ -1,27 +1,35 @@
 import type { ChangeSet } from '../storage/batch.js';
+import { isBuffered } from '../storage/buffered-storage.js';
 import { CoverageGapError, DivergedError, StorageFailureError } from '../storage/errors.js';
 import { isWindowed, type Storage } from '../storage/storage.js';
 import { BlamedError, blame } from './blame.js';
 import { isSameHead, refuseDiverged } from './divergence.js';
 import { FollowerAheadError } from './errors.js';
-import type { FollowerProgress } from './follower-progress.js';
+import { type FollowerProgress, followedTo } from './follower-progress.js';
 import { startBoundary } from './start-boundary.js';
+
+/** The changes after a position, at most `limit`: see `Storage.changesAfter`. */
+export type ChangesAfter = (afterPosition: bigint, limit: number) => Promise<ChangeSet>;
 
 /** Reads the leader's changes page by page from where a follower stands, and places the follower where it can start. */
 export class LeaderPages {
   readonly #leader: Storage;
   readonly #follower: Storage;
+  readonly #changesAfter: ChangesAfter;
   readonly #progress: FollowerProgress;
   readonly #pageSize: number;
 
   constructor(parts: {
     readonly leader: Storage;
     readonly follower: Storage;
+    /** The leader's changes, also those that only a colder tier still has. */
+    readonly changesAfter: ChangesAfter;
     readonly progress: FollowerProgress;
     readonly pageSize: number;
   }) {
     this.#leader = parts.leader;
     this.#follower = parts.follower;
+    this.#changesAfter = parts.changesAfter;
     this.#progress = parts.progress;
     this.#pageSize = parts.pageSize;
   }
@@ -34,7 +42,8 @@ export class LeaderPages {
       this.#progress.placed(this.#follower.coverage().throughPosition);
       return;
     }
-    await this.#learnWhereItStands();
+    if (isBuffered(this.#follower)) await this.#follower.ready();
+    else await this.#learnWhereItStands();
     const { throughPosition } = this.#follower.coverage();
     await refuseDiverged(this.#leader, this.#follower, throughPosition);
     this.#progress.placed(throughPosition);
@@ -52,6 +61,12 @@ export class LeaderPages {
       // what a window holds can be read again
       this.#progress.displaced();
       throw this.#diverged(set.headPosition);
+    }
+    if (isBuffered(this.#follower)) {
+      // other processes bring it forward too: it may stand above a head that was read before
+      const throughPosition = this.#follower.appliedPosition();
+      if (throughPosition > set.headPosition) await this.#refuseAhead(throughPosition);
+      return;
     }
     const mine = await this.#headOfFollower();
     if (mine === null) return;
@@ -89,9 +104,7 @@ export class LeaderPages {
    * @throws BlamedError when the leader fails, or has forgotten what follows.
    */
   async next(): Promise<ChangeSet> {
-    const throughPosition = isWindowed(this.#follower)
-      ? this.#follower.coverage().throughPosition
-      : this.#progress.heldPosition;
+    const throughPosition = followedTo(this.#follower, this.#progress);
     const set = await this.#readAfter(throughPosition);
     if (set === null) return await this.next();
     this.#progress.know(set.headPosition);
@@ -113,7 +126,7 @@ export class LeaderPages {
   /** Null when the leader had pruned what follows and the follower was placed above it. */
   async #readAfter(throughPosition: bigint): Promise<ChangeSet | null> {
     try {
-      return await this.#leader.changesAfter(throughPosition, this.#pageSize);
+      return await this.#changesAfter(throughPosition, this.#pageSize);
     } catch (thrown) {
       if (!(thrown instanceof CoverageGapError)) return blame('leader')(thrown);
       await this.#refuseAhead(throughPosition);
@@ -129,6 +142,6 @@ export class LeaderPages {
     if (headPosition >= throughPosition) return;
     // what a window holds can be read again, also from a leader that was set back
     if (isWindowed(this.#follower)) this.#progress.displaced();
-    throw new FollowerAheadError(this.#follower.name, throughPosition, this.#leader.name, headPosition);
+    throw new FollowerAheadError(this.#follower, throughPosition, this.#leader, headPosition);
   }
 }

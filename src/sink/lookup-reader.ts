@@ -3,17 +3,28 @@ import { InvalidArgumentError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { checkId } from '../storage/check-batch.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../storage/errors.js';
+import { type Held, unite } from '../storage/held.js';
+import { compareOrderKeys } from '../storage/order.js';
 import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
 import type { Storage } from '../storage/storage.js';
-import { type Backend, isReadable, mayLookUp } from './backend.js';
+import { type Backend, isLagging, isReadable, mayLookUp } from './backend.js';
 import { codeOf } from './errors.js';
+import { messages, verifierResults } from './list-kind.js';
+import { lookAgain } from './look-again.js';
 import type { ReadFloor } from './read-floor.js';
 import type { SinkMetrics } from './sink-metrics.js';
 import { succeedsWithin } from './within.js';
 
+/** A prune or a flush between the two reads can leave a gap that the next reads do not have. */
+const UNITE_ATTEMPTS = 3;
+
 /**
  * Looks records up by message id: backend by backend in configured order, until one is complete for the id. The path
  * that the first backend answers allocates nothing of its own: it is the hottest of the whole product.
+ *
+ * Of an old id none may be complete: the leader was pruned, the tier that lags has not heard of the latest changes. Then
+ * what both hold is put together (`unite`): the leader has all that changed above its floor, the other all that changed
+ * up to where it stands.
  */
 export class LookupReader {
   readonly #backends: readonly Backend[];
@@ -48,7 +59,7 @@ export class LookupReader {
   }
 
   /** The first backend's answer, when it has one: everything else is the slow path. */
-  async #first<T>(messageId: Hex, lookup: Lookup<T>): Promise<T> {
+  async #first<T, R extends { readonly position: bigint }>(messageId: Hex, lookup: Lookup<T, R>): Promise<T> {
     const [first] = this.#backends;
     if (first === undefined || !this.#mayAsk(first)) return await this.#fromAny(messageId, lookup, 0, undefined);
     this.#metrics.lookup(first.tier);
@@ -63,7 +74,12 @@ export class LookupReader {
   }
 
   /** From the backends from index `from` on, and once more from all when some of those that were late have caught up. */
-  async #fromAny<T>(messageId: Hex, lookup: Lookup<T>, from: number, before: unknown): Promise<T> {
+  async #fromAny<T, R extends { readonly position: bigint }>(
+    messageId: Hex,
+    lookup: Lookup<T, R>,
+    from: number,
+    before: unknown,
+  ): Promise<T> {
     checkId(messageId, 'messageId');
     let failure = before;
     const inOrder = this.#backends.slice(from);
@@ -80,6 +96,9 @@ export class LookupReader {
           failure = this.#passOver(backend, thrown, failure);
         }
       }
+      const united = await this.#fromAll(messageId, lookup);
+      if (united.found !== null) return united.found;
+      failure = united.failure ?? failure;
       if (attempt > 0 || !(await this.#catchUp())) break;
     }
     this.#metrics.lookup('gap');
@@ -88,6 +107,52 @@ export class LookupReader {
       'sink',
       failure === undefined ? {} : { cause: failure },
     );
+  }
+
+  /**
+   * What all that can tell what they hold, hold together; null when something may still be missing.
+   * @throws what the lookup throws when there is nothing.
+   */
+  async #fromAll<T, R extends { readonly position: bigint }>(
+    messageId: Hex,
+    lookup: Lookup<T, R>,
+  ): Promise<{ readonly found: T | null; readonly failure: unknown }> {
+    let failure: unknown;
+    for (let attempt = 0; attempt < UNITE_ATTEMPTS && failure === undefined; attempt += 1) {
+      const parts: Held<readonly R[]>[] = [];
+      let hasLeader = false;
+      const floorPosition = this.#floor.position;
+      const asked = this.#holders(lookup);
+      // only the leader knows the latest changes, and alone it has answered already
+      if (asked.length < 2 || !asked.some(({ backend }) => backend.follower === null)) break;
+      await Promise.all(
+        asked.map(async ({ backend, hold }) => {
+          this.#metrics.lookup(backend.tier);
+          try {
+            parts.push(await hold(messageId));
+            hasLeader ||= backend.follower === null;
+          } catch (thrown) {
+            failure = this.#passOver(backend, thrown, failure);
+          }
+        }),
+      );
+      const united = hasLeader ? unite(parts, lookup.identityOf, floorPosition) : null;
+      if (united === null) {
+        await lookAgain(this.#backends, this.#common.clock, this.#catchUpWaitMs);
+        continue;
+      }
+      const found = lookup.answerOf(messageId, united);
+      lookup.note(this.#floor, found);
+      return { found, failure: undefined };
+    }
+    return { found: null, failure };
+  }
+
+  #holders<T, R extends { readonly position: bigint }>(lookup: Lookup<T, R>) {
+    return this.#backends.flatMap((backend) => {
+      const hold = lookup.holder(backend.storage);
+      return hold !== null && (backend.follower?.progress.isPlaced ?? true) ? [{ backend, hold }] : [];
+    });
   }
 
   #mayAsk(backend: Backend): boolean {
@@ -103,7 +168,7 @@ export class LookupReader {
 
   async #catchUp(): Promise<boolean> {
     const late = this.#backends.flatMap((backend) =>
-      backend.follower !== null && backend.follower.state !== 'failing' && !this.#mayAsk(backend)
+      backend.follower !== null && backend.follower.state !== 'failing' && !isLagging(backend) && !this.#mayAsk(backend)
         ? [backend.follower]
         : [],
     );
@@ -113,21 +178,45 @@ export class LookupReader {
   }
 }
 
-interface Lookup<T> {
+interface Lookup<T, R extends { readonly position: bigint }> {
   ask(storage: Storage, messageId: Hex): Promise<T>;
+  /** Reads what the storage holds, complete or not; null when it cannot tell. */
+  holder(storage: Storage): ((messageId: Hex) => Promise<Held<readonly R[]>>) | null;
+  identityOf(record: R): string;
+  /** @throws what `ask` throws when there is nothing. */
+  answerOf(messageId: Hex, records: readonly R[]): T;
   /** What was shown must not be taken back. */
   note(floor: ReadFloor, found: T): void;
 }
 
-const RESULTS: Lookup<readonly StoredVerifierResult[]> = {
+const RESULTS: Lookup<readonly StoredVerifierResult[], StoredVerifierResult> = {
   ask: (storage, messageId) => storage.getCCVData(messageId),
+  holder: (storage) => storage.heldCCVData?.bind(storage) ?? null,
+  identityOf: verifierResults.identityOf,
+  answerOf(messageId, results) {
+    if (results.length === 0) throw new CCVDataNotFoundError(messageId);
+    return [...results].sort((a, b) => compareOrderKeys({ ...a, ingestionMs: 0 }, { ...b, ingestionMs: 0 }));
+  },
   note(floor, results) {
     for (const { position } of results) floor.reached(position);
   },
 };
 
-const MESSAGE: Lookup<StoredMessage> = {
+const MESSAGE: Lookup<StoredMessage, StoredMessage> = {
   ask: (storage, messageId) => storage.getMessage(messageId),
+  holder(storage) {
+    const heldMessage = storage.heldMessage?.bind(storage);
+    if (!heldMessage) return null;
+    return async (messageId) => {
+      const { value, ...range } = await heldMessage(messageId);
+      return { value: value === null ? [] : [value], ...range };
+    };
+  },
+  identityOf: messages.identityOf,
+  answerOf(messageId, [message]) {
+    if (!message) throw new MessageNotFoundError(messageId);
+    return message;
+  },
   note: (floor, { position }) => floor.reached(position),
 };
 

@@ -1,12 +1,17 @@
 import type { ResolvedListQuery, ResolvedRange } from '../storage/list-query.js';
-import { encodeCursor } from '../storage/order.js';
-import type { AsOf, CountQuery, ListQuery } from '../storage/storage.js';
-import type { ListKind } from './list-kind.js';
+import { encodeCursor, type OrderKey } from '../storage/order.js';
+import type { AsOf, Count, CountQuery, ListQuery, Page } from '../storage/storage.js';
 import { type Part, withoutSuperseded } from './merge.js';
 import type { Slice } from './slice-walk.js';
 
 /** Visits the slices of a planned range in order; see `walkSlices`. */
 export type Walk = (visit: (slice: Slice) => Promise<boolean>) => Promise<void>;
+
+/** Where the records of a slice are read. */
+export interface ListSource<T> {
+  query(query: ListQuery): Promise<Page<T>>;
+  count(query: CountQuery): Promise<Count>;
+}
 
 /** One attempt at an answer: its parts say whether it may be given. */
 export interface Attempt<V> {
@@ -24,8 +29,10 @@ export interface AttemptedPage<T> {
 
 /** Puts a page together: limit, offset and cursor count over the slices as if they were one list. */
 export async function readPage<T extends { readonly position: bigint }>(
-  kind: ListKind<T>,
   query: ResolvedListQuery,
+  keyOf: (record: T) => OrderKey,
+  identityOf: (record: T) => string,
+  sourceOf: (slice: Slice) => ListSource<T>,
   walk: Walk,
 ): Promise<Attempt<AttemptedPage<T>>> {
   const parts: Part[] = [];
@@ -36,19 +43,19 @@ export async function readPage<T extends { readonly position: bigint }>(
 
   await walk(async (slice) => {
     const limit = isFull() ? 1 : query.limit - items.length;
-    const read = await readSlice(kind, slice, query, { limit, offset });
+    const read = await readSlice(sourceOf(slice), slice, query, { limit, offset });
     for (const asOf of read.asOfs) parts.push(partOf(slice, asOf, read.items.length > 0 || read.skipped > 0));
     offset -= read.skipped;
     // beyond a full page only whether anything is left
     const last = items.at(-1);
-    if (isFull()) nextCursor = last !== undefined && read.items.length > 0 ? encodeCursor(kind.keyOf(last)) : null;
+    if (isFull()) nextCursor = last !== undefined && read.items.length > 0 ? encodeCursor(keyOf(last)) : null;
     else {
       items = items.length === 0 ? read.items : items.concat(read.items);
       nextCursor = read.nextCursor;
     }
     return nextCursor === null;
   });
-  const kept = parts.length > 1 ? withoutSuperseded(items, kind.identityOf) : items;
+  const kept = parts.length > 1 ? withoutSuperseded(items, identityOf) : items;
   return {
     value: { items: kept, nextCursor },
     parts,
@@ -57,11 +64,15 @@ export async function readPage<T extends { readonly position: bigint }>(
 }
 
 /** Adds up the slices. */
-export async function readCount<T>(kind: ListKind<T>, range: ResolvedRange, walk: Walk): Promise<Attempt<number>> {
+export async function readCount<T>(
+  range: ResolvedRange,
+  sourceOf: (slice: Slice) => ListSource<T>,
+  walk: Walk,
+): Promise<Attempt<number>> {
   const parts: Part[] = [];
   let total = 0;
   await walk(async (slice) => {
-    const { count, asOf } = await kind.count(slice.candidate.backend.storage, rangeOf(slice, range));
+    const { count, asOf } = await sourceOf(slice).count(rangeOf(slice, range));
     parts.push(partOf(slice, asOf, count > 0));
     total += count;
     return true;
@@ -79,12 +90,11 @@ interface SliceRead<T> {
 }
 
 async function readSlice<T>(
-  kind: ListKind<T>,
+  source: ListSource<T>,
   slice: Slice,
   query: ResolvedListQuery,
   want: { readonly limit: number; readonly offset: number },
 ): Promise<SliceRead<T>> {
-  const { storage } = slice.candidate.backend;
   const range = rangeOf(slice, query);
   const asOfs: AsOf[] = [];
   let items: readonly T[] = [];
@@ -93,7 +103,7 @@ async function readSlice<T>(
   let offset = want.offset;
   do {
     const from = cursor === null ? { offset } : { cursor };
-    const page = await kind.query(storage, { ...range, limit: want.limit - items.length, ...from });
+    const page = await source.query({ ...range, limit: want.limit - items.length, ...from });
     items = items.length === 0 ? page.items : items.concat(page.items);
     asOfs.push(page.asOf);
     cursor = page.nextCursor;
@@ -101,7 +111,7 @@ async function readSlice<T>(
   } while (cursor !== null && items.length < want.limit);
   if (items.length > 0 || want.offset === 0)
     return { items, skipped: items.length > 0 ? want.offset : 0, nextCursor: cursor, asOfs };
-  const { count, asOf } = await kind.count(storage, range);
+  const { count, asOf } = await source.count(range);
   return { items, skipped: Math.min(count, want.offset), nextCursor: null, asOfs: [...asOfs, asOf] };
 }
 

@@ -1,16 +1,18 @@
 import type { Common } from '../core/common.js';
 import { CoverageGapError } from '../storage/errors.js';
 import { type ResolvedRange, resolveListQuery, resolveRange } from '../storage/list-query.js';
-import type { Count, CountQuery, ListQuery, Page } from '../storage/storage.js';
+import type { Count, CountQuery, ListQuery, Page, Storage } from '../storage/storage.js';
+import { AmendedLists } from './amended-lists.js';
 import { type Backend, type Candidate, candidateOf } from './backend.js';
 import { type Explanation, explainSlices, plainMs } from './explain.js';
 import type { ListKind } from './list-kind.js';
+import { lookAgain } from './look-again.js';
 import { findTear, mergedAsOf } from './merge.js';
-import { type Attempt, readCount, readPage, type Walk } from './page-reader.js';
+import { type Attempt, type ListSource, readCount, readPage, type Walk } from './page-reader.js';
 import { type PlannedSlice, planSlices } from './query-plan.js';
 import type { ReadFloor } from './read-floor.js';
 import { type SinkMetrics, shapeOf } from './sink-metrics.js';
-import { walkSlices } from './slice-walk.js';
+import { type Slice, walkSlices } from './slice-walk.js';
 import { succeedsWithin } from './within.js';
 
 const MAX_ATTEMPTS = 6;
@@ -26,6 +28,7 @@ interface Plan {
 /** Answers lists and counts over all backends as if they were one. */
 export class RangeReader {
   readonly #backends: readonly Backend[];
+  readonly #leader: Storage;
   readonly #floor: ReadFloor;
   readonly #common: Common;
   readonly #metrics: SinkMetrics;
@@ -34,6 +37,7 @@ export class RangeReader {
 
   constructor(parts: {
     readonly backends: readonly Backend[];
+    readonly leader: Storage;
     readonly floor: ReadFloor;
     readonly common: Common;
     readonly metrics: SinkMetrics;
@@ -41,6 +45,7 @@ export class RangeReader {
     readonly catchUpWaitMs: number;
   }) {
     this.#backends = parts.backends;
+    this.#leader = parts.leader;
     this.#floor = parts.floor;
     this.#common = parts.common;
     this.#metrics = parts.metrics;
@@ -55,15 +60,20 @@ export class RangeReader {
     const resolved = resolveListQuery(query);
     const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
     const { value, parts } = await this.#answer({ ...resolved, startMs }, kind.changesInPlace, (walk) =>
-      readPage(kind, resolved, walk),
+      readPage(resolved, kind.keyOf, kind.identityOf, (slice) => this.#listOf(kind, slice), walk),
     );
     this.#floor.showed(value.items);
     return { ...value, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
   }
 
-  async count<T>(kind: ListKind<T>, query: CountQuery): Promise<Count> {
+  async count<T extends { readonly position: bigint; readonly ingestionMs: number }>(
+    kind: ListKind<T>,
+    query: CountQuery,
+  ): Promise<Count> {
     const resolved = resolveRange(query);
-    const { value, parts } = await this.#answer(resolved, false, (walk) => readCount(kind, resolved, walk));
+    const { value, parts } = await this.#answer(resolved, false, (walk) =>
+      readCount(resolved, (slice) => this.#listOf(kind, slice), walk),
+    );
     return { count: value, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
   }
 
@@ -71,12 +81,23 @@ export class RangeReader {
   explain(query: ListQuery): Explanation {
     const resolved = resolveListQuery(query);
     const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
-    return this.#explainPlan(this.#plan({ ...resolved, startMs }, this.#floor.movePosition));
+    return this.#explainPlan(this.#plan({ ...resolved, startMs }, this.#floor.movePosition, false));
   }
 
   /** What each backend can be asked right now, in configured order. */
   candidates(): readonly Candidate[] {
-    return this.#candidates(this.#common.clock.nowMs(), Number.POSITIVE_INFINITY, this.#floor.movePosition);
+    return this.#candidates(this.#common.clock.nowMs(), Number.POSITIVE_INFINITY, this.#floor.movePosition, false);
+  }
+
+  #listOf<T extends { readonly position: bigint; readonly ingestionMs: number }>(
+    kind: ListKind<T>,
+    { candidate: { backend, amended, coverage } }: Slice,
+  ): ListSource<T> {
+    if (amended) return new AmendedLists(kind, backend.storage, this.#leader, coverage);
+    return {
+      query: (query) => kind.query(backend.storage, query),
+      count: (query) => kind.count(backend.storage, query),
+    };
   }
 
   /**
@@ -91,7 +112,7 @@ export class RangeReader {
     let minPosition = 0n;
     for (let attempts = 1; ; attempts += 1) {
       const floorPosition = mustBeUpToDate ? this.#floor.position : this.#floor.movePosition;
-      const plan = this.#plan(range, minPosition > floorPosition ? minPosition : floorPosition);
+      const plan = this.#plan(range, minPosition > floorPosition ? minPosition : floorPosition, mustBeUpToDate);
       const used: Candidate[] = [];
       try {
         const answer = await attempt((visit) =>
@@ -112,18 +133,18 @@ export class RangeReader {
         this.#metrics.replanned();
       } catch (thrown) {
         const isGap = thrown instanceof CoverageGapError;
-        if (isGap && attempts < MAX_ATTEMPTS && (await this.#catchUp(plan))) continue;
+        if (isGap && attempts < MAX_ATTEMPTS && (await this.#mayHaveNoGapNow(plan))) continue;
         if (isGap) this.#metrics.query('gap');
         throw thrown;
       }
     }
   }
 
-  #plan(range: ResolvedRange, minPosition: bigint): Plan {
+  #plan(range: ResolvedRange, minPosition: bigint, mustBeUpToDate: boolean): Plan {
     const nowMs = this.#common.clock.nowMs();
     // ingestion times are never negative
     const startMs = Math.max(0, range.startMs);
-    const candidates = this.#candidates(nowMs, range.endMs, minPosition);
+    const candidates = this.#candidates(nowMs, range.endMs, minPosition, mustBeUpToDate);
     const plan = {
       nowMs,
       startMs,
@@ -135,9 +156,21 @@ export class RangeReader {
     return plan;
   }
 
-  #candidates(nowMs: number, endMs: number, minPosition: bigint): readonly Candidate[] {
-    const moment = { nowMs, endMs, floor: this.#floor, minPosition, maxStalenessMs: this.#maxStalenessMs };
+  #candidates(nowMs: number, endMs: number, minPosition: bigint, mustBeUpToDate: boolean): readonly Candidate[] {
+    const leader = this.#leader.coverage();
+    const canAmend = this.#leader.movesAfter !== undefined && this.#leader.changedMessages !== undefined;
+    const moment = {
+      ...{ nowMs, endMs, floor: this.#floor, minPosition, maxStalenessMs: this.#maxStalenessMs },
+      changedPosition: mustBeUpToDate ? leader.throughPosition : leader.movePosition,
+      amendsAfter: canAmend ? leader.afterPosition : null,
+    };
     return this.#backends.map((backend) => candidateOf(backend, moment));
+  }
+
+  async #mayHaveNoGapNow(plan: Plan): Promise<boolean> {
+    if (hasMoved(plan)) return true;
+    await lookAgain(this.#backends, this.#common.clock, this.#catchUpWaitMs);
+    return hasMoved(plan) || (await this.#catchUp(plan));
   }
 
   /** Waits for those that are held back by no more than being late. False when there is nobody to wait for. */
@@ -164,6 +197,14 @@ export class RangeReader {
   #emptyAsOf(): Count['asOf'] {
     return { position: this.#floor.position, movePosition: this.#floor.movePosition };
   }
+}
+
+/** Somebody's coverage is no longer what the plan was made from: another plan may have no gap. */
+function hasMoved({ candidates }: Plan): boolean {
+  return candidates.some(({ backend, coverage }) => {
+    const { afterMs, throughMs } = backend.storage.coverage();
+    return afterMs !== coverage.afterMs || throughMs !== coverage.throughMs;
+  });
 }
 
 function tornError(plan: Plan, attempts: number): CoverageGapError {

@@ -2,7 +2,7 @@ import type { Backoff } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
 import { alwaysRead, type ReadCondition } from '../storage/read-conditions.js';
-import type { Storage } from '../storage/storage.js';
+import { isPrunable, type Storage } from '../storage/storage.js';
 import type { Tier } from './backend.js';
 
 /** A storage and its part in a Sink. The order of backends is the order in which they are read. */
@@ -10,8 +10,16 @@ export interface SinkBackend {
   readonly storage: Storage;
   /** Where it may be read. Default: `alwaysRead()`. */
   readonly condition?: ReadCondition;
-  /** A write is acknowledged only when it holds it. Default: true for durable storages, false for others. */
+  /**
+   * A write is acknowledged only when it has taken it. Default: true for durable storages that are not cold: the cold
+   * tier may be minutes late, and what it does not have yet is not pruned elsewhere.
+   */
   readonly required?: boolean;
+  /**
+   * Records ingested longer ago are removed from it once every other durable backend holds them, a cold one among them.
+   * Needs a storage that can be pruned. Default 0: kept for good.
+   */
+  readonly retentionMs?: number;
   /** What metrics call it. Default: `warm` for durable storages, `hot` for others. */
   readonly tier?: Tier;
 }
@@ -38,6 +46,8 @@ export interface SinkOptions {
   readonly retry?: Backoff;
   /** How long a read waits for a late backend when nobody else can answer. Default 1000. */
   readonly catchUpWaitMs?: number;
+  /** Between two rounds of pruning. Default 60 000. */
+  readonly pruneIntervalMs?: number;
   /** Told of every partial failure. Must return quickly and not throw. */
   readonly onPartialFailure?: (failure: PartialFailure) => void;
 }
@@ -48,6 +58,8 @@ export interface ResolvedBackend {
   readonly condition: ReadCondition;
   readonly required: boolean;
   readonly tier: Tier;
+  /** 0 = for good. */
+  readonly retentionMs: number;
 }
 
 /** @throws InvalidArgumentError when no such Sink can work; says what to change. */
@@ -61,23 +73,37 @@ export function resolveBackends(backends: readonly SinkBackend[]): readonly Reso
   }
   if (backends.every(({ condition }) => condition?.kind === 'never'))
     throw new InvalidArgumentError('every backend is never read: give at least one another condition');
-  return backends.map(({ storage, condition, required, tier }) => ({
+  for (const { storage, retentionMs = 0 } of backends) {
+    if (retentionMs === 0) continue;
+    if (!Number.isSafeInteger(retentionMs) || retentionMs < 0 || !isPrunable(storage))
+      throw new InvalidArgumentError(
+        `${storage.name} cannot keep its records for ${retentionMs} ms only: leave it out`,
+      );
+    if (!backends.some((each) => each.tier === 'cold'))
+      throw new InvalidArgumentError(
+        `${storage.name} has a retention, but no cold tier holds what it removes: add one`,
+      );
+  }
+  return backends.map(({ storage, condition, required, tier, retentionMs }) => ({
     storage,
     condition: condition ?? alwaysRead(),
-    required: required ?? storage.durable,
+    required: required ?? (storage.durable && tier !== 'cold'),
     tier: tier ?? (storage.durable ? 'warm' : 'hot'),
+    retentionMs: retentionMs ?? 0,
   }));
 }
 
 /**
  * Which backend leads: it alone gives times and positions, the others follow. The first durable required one; else the
- * first durable one, since what only memory holds is lost with the process; else the first.
+ * first durable one, since what only memory holds is lost with the process; else the first. A cold one leads only
+ * where nothing else is durable.
  */
 export function leaderIndex(backends: readonly ResolvedBackend[]): number {
-  const required = backends.findIndex(({ storage, required }) => storage.durable && required);
-  if (required >= 0) return required;
-  return Math.max(
-    0,
+  const isWarm = ({ storage, tier }: ResolvedBackend) => storage.durable && tier !== 'cold';
+  const inOrderOfRank = [
+    backends.findIndex((backend) => isWarm(backend) && backend.required),
+    backends.findIndex(isWarm),
     backends.findIndex(({ storage }) => storage.durable),
-  );
+  ];
+  return inOrderOfRank.find((index) => index >= 0) ?? 0;
 }

@@ -3,17 +3,28 @@ import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { createRareWarning } from '../core/rare-warning.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
+import { isBuffered } from '../storage/buffered-storage.js';
 import type { Coverage } from '../storage/coverage.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../storage/errors.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
 import { admitsLookups } from '../storage/read-conditions.js';
 import type { VerifierResult } from '../storage/records.js';
-import type { AdvanceEvent, AdvanceListener, CountQuery, Health, ListQuery, Storage } from '../storage/storage.js';
+import {
+  type AdvanceEvent,
+  type AdvanceListener,
+  type CountQuery,
+  type Health,
+  isPrunable,
+  type ListQuery,
+  type Storage,
+} from '../storage/storage.js';
 import { type Backend, isReadable } from './backend.js';
 import type { Explanation } from './explain.js';
 import { Follower } from './follower.js';
+import { changesFrom } from './history.js';
 import { messages, verifierResults } from './list-kind.js';
 import { LookupReader } from './lookup-reader.js';
+import { Pruner } from './pruner.js';
 import { RangeReader } from './range-reader.js';
 import { ReadFloor } from './read-floor.js';
 import { sinkCoverage } from './sink-coverage.js';
@@ -22,7 +33,7 @@ import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } 
 import { type BackendStatus, healthOf, statusOf } from './sink-status.js';
 import { SinkWriter } from './sink-writer.js';
 
-/** A backend that nobody reads need not know to the tenth of a second that it is current. */
+/** A backend that nobody reads, or that is minutes late by design, need not know to the tenth of a second what is new. */
 const UNREAD_HEARTBEAT_MS = 2_000;
 
 /** Several storages as one. What no backend can answer for is a `CoverageGapError`, never a shorter answer. */
@@ -62,6 +73,7 @@ class CompositeSink implements Sink {
   readonly #ranges: RangeReader;
   readonly #lookups: LookupReader;
   readonly #writer: SinkWriter;
+  readonly #pruner: Pruner;
   readonly #unsubscribe: () => void;
   readonly #writes = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
@@ -71,7 +83,8 @@ class CompositeSink implements Sink {
     const common = options.common ?? createCommon();
     this.#common = common;
     this.#metrics = createSinkMetrics(common.metrics);
-    const resolved = resolveBackends(options.backends).map((each) => ({
+    const given = resolveBackends(options.backends);
+    const resolved = given.map((each) => ({
       ...each,
       storage: createMeteredStorage(each.storage, common),
     }));
@@ -88,12 +101,21 @@ class CompositeSink implements Sink {
     this.#leader = leader.storage;
     this.durable = this.#leader.durable;
     const shared = { backends: this.#backends, floor: this.#floor, common, metrics: this.#metrics };
-    this.#ranges = new RangeReader({ ...shared, maxStalenessMs, catchUpWaitMs });
+    this.#ranges = new RangeReader({ ...shared, leader: leader.storage, maxStalenessMs, catchUpWaitMs });
     this.#lookups = new LookupReader({ ...shared, maxStalenessMs, catchUpWaitMs });
     this.#writer = new SinkWriter({ leader: this.#leader, backends: this.#backends, floor: this.#floor });
     // before anyone else, so that in-process followers have a commit when others hear of it
     this.#unsubscribe = this.#leader.subscribe((event) => this.#hear(event));
     for (const follower of this.#followers) follower.start();
+    this.#pruner = new Pruner({
+      pruned: given.flatMap(({ storage, retentionMs }) =>
+        retentionMs > 0 && isPrunable(storage) ? [{ name: storage.name, storage, retentionMs }] : [],
+      ),
+      backends: this.#backends,
+      common,
+      intervalMs: options.pruneIntervalMs ?? 60_000,
+    });
+    this.#pruner.start();
   }
 
   getCCVData(messageId: Hex) {
@@ -145,7 +167,7 @@ class CompositeSink implements Sink {
   }
   async changesAfter(afterPosition: bigint, limit?: number) {
     this.#checkOpen();
-    return await this.#leader.changesAfter(afterPosition, limit);
+    return await changesFrom(this.#leader, this.#backends, afterPosition, limit);
   }
   async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }) {
     this.#checkOpen();
@@ -206,7 +228,9 @@ class CompositeSink implements Sink {
 
   /** Writes under way end before the backends do; the leader is closed last. */
   async #close(): Promise<void> {
+    const pruned = this.#pruner.close();
     await Promise.allSettled(this.#writes);
+    await pruned;
     this.#unsubscribe();
     await Promise.all(this.#followers.map((follower) => follower.close()));
     const inOrder = [...this.#backends].sort((a, b) => Number(a.follower === null) - Number(b.follower === null));
@@ -252,15 +276,16 @@ class CompositeSink implements Sink {
     maxStalenessMs: number,
   ): Follower {
     const backend = storage.name;
-    const isRead = admitsLookups(condition);
+    const isUrgent = admitsLookups(condition) && !isBuffered(storage);
     const warnMissed = createRareWarning(this.#common);
     const { log } = this.#common;
     const follower: Follower = new Follower({
       leader,
       storage,
+      changesAfter: (afterPosition, limit) => changesFrom(leader, this.#backends, afterPosition, limit),
       common: this.#common,
       options: {
-        heartbeatMs: Math.max(options.heartbeatMs ?? maxStalenessMs / 2, isRead ? 0 : UNREAD_HEARTBEAT_MS),
+        heartbeatMs: Math.max(options.heartbeatMs ?? maxStalenessMs / 2, isUrgent ? 0 : UNREAD_HEARTBEAT_MS),
         pageSize: options.pageSize ?? 1000,
         retry: options.retry ?? { baseMs: 100, maxMs: 10_000 },
       },

@@ -7,6 +7,8 @@ import type { Storage } from './storage.js';
 export interface BufferedStorage extends Storage {
   /** Finds out where it stands: from then on `appliedPosition` and `coverage` say it. Cheap when it is known already. */
   ready(): Promise<void>;
+  /** Looks again where it stands: other processes may have brought it forward. */
+  refresh(): Promise<void>;
   /** Every change up to this position was applied; at or above `coverage().throughPosition`. */
   appliedPosition(): bigint;
   /** Makes everything applied so far durable and answered for. */
@@ -16,4 +18,9 @@ export interface BufferedStorage extends Storage {
 /** True for a storage that buffers what is applied to it. */
 export function isBuffered(storage: Storage): storage is BufferedStorage {
   return 'appliedPosition' in storage && 'flush' in storage;
+}
+
+/** Where the next set for `storage.apply` must continue. */
+export function standsAt(storage: Storage): bigint {
+  return isBuffered(storage) ? storage.appliedPosition() : storage.coverage().throughPosition;
 }

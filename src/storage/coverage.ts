@@ -18,6 +18,14 @@ export interface Coverage {
   readonly movePosition: bigint;
 }
 
+/** What state of the store an answer was read from. */
+export interface AsOf {
+  /** Every change up to this position is reflected. */
+  readonly position: bigint;
+  /** See `Coverage.movePosition`. */
+  readonly movePosition: bigint;
+}
+
 /** The coverage of a store that has everything there is. */
 export function fullCoverage(throughPosition: bigint, movePosition: bigint): Coverage {
   return { afterMs: -1, throughMs: Number.POSITIVE_INFINITY, afterPosition: 0n, throughPosition, movePosition };

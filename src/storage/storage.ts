@@ -1,6 +1,8 @@
 import type { Hex } from '../core/hex.js';
+import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from './amendments.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from './batch.js';
-import type { Coverage } from './coverage.js';
+import type { AsOf, Coverage } from './coverage.js';
+import type { HeldMessage, HeldResults } from './held.js';
 import type {
   SourceCursor,
   StoredConflict,
@@ -9,6 +11,8 @@ import type {
   StoredVerifierResult,
   VerifierResult,
 } from './records.js';
+
+export type { AsOf };
 
 /** A question about a range of ingestion times. Everything is optional; see `resolveListQuery` for the defaults. */
 export interface ListQuery {
@@ -30,14 +34,6 @@ export interface ListQuery {
 
 /** The range and filters of a count. */
 export type CountQuery = Pick<ListQuery, 'startMs' | 'endMs' | 'sourceChainSelectors' | 'destChainSelectors'>;
-
-/** What state of the store an answer was read from. */
-export interface AsOf {
-  /** Every change up to this position is reflected. */
-  readonly position: bigint;
-  /** See `Coverage.movePosition`. */
-  readonly movePosition: bigint;
-}
 
 /** Part of a list, ordered by (ingestionMs, messageId, verifierSourceAddress, verifierDestAddress). */
 export interface Page<T> {
@@ -159,6 +155,19 @@ export interface Storage {
   /** Tells `listener` of every advance from now on. The returned function ends that. */
   subscribe(listener: AdvanceListener): () => void;
 
+  /**
+   * What is held about an id, complete or not; see `Held`. A storage that lags by minutes, or is pruned, says with
+   * this what others need to complete it. Orders like `getCCVData`.
+   */
+  heldCCVData?(messageId: Hex): Promise<HeldResults>;
+  heldMessage?(messageId: Hex): Promise<HeldMessage>;
+  /**
+   * What changed in the lists since an earlier position, for those who read from a storage that still stands there.
+   * @throws CoverageGapError when that is not known any more.
+   */
+  movesAfter?(query: MovesQuery): Promise<Moves>;
+  changedMessages?(query: ChangedMessagesQuery): Promise<ChangedMessages>;
+
   /** What the backend is complete for, as far as it knows without asking anyone. */
   coverage(): Coverage;
   health(): Promise<Health>;
@@ -177,4 +186,37 @@ export interface WindowedStorage extends Storage {
 /** True for a storage that keeps a window. */
 export function isWindowed(storage: Storage): storage is WindowedStorage {
   return 'rebase' in storage && 'window' in storage;
+}
+
+/** A storage from which records can be removed that another tier holds for good. */
+export interface PrunableStorage extends Storage {
+  /**
+   * Removes what was committed at or below `upTo`, and says so first: from then on `coverage()` begins above the last
+   * commit at or below both its time and position. What is still to be worked on stays: messages that are neither
+   * orphaned nor `success`, and those from blocks above their chain's cursor. Whoever calls must know that another tier
+   * holds everything up to `upTo.position` for good.
+   */
+  prune(upTo: Boundary, options?: PruneOptions): Promise<PruneOutcome>;
+}
+
+/** How hard to prune. */
+export interface PruneOptions {
+  /** Message ids removed in one transaction. Default 100. */
+  readonly stepIds?: number;
+  /** Share of the time in which writers may be held up by it, above 0 to 1. Default 0.2. */
+  readonly dutyCycle?: number;
+  /** Ends it between two transactions. */
+  readonly signal?: AbortSignal;
+}
+
+export interface PruneOutcome {
+  readonly messages: number;
+  readonly verifierResults: number;
+  /** Nothing at or below this is answered for any more. */
+  readonly floor: Boundary;
+}
+
+/** True for a storage that can be pruned. */
+export function isPrunable(storage: Storage): storage is PrunableStorage {
+  return 'prune' in storage;
 }

@@ -56,9 +56,9 @@ describe('an archive', () => {
     await expect(archive.countCCVData({ endMs: flushed.headMs + 1 })).rejects.toMatchObject(gap);
     await expect(archive.getMessage(life.known[0]!.messageId)).rejects.toMatchObject(gap);
     await expect(archive.listCursors()).rejects.toMatchObject(gap);
-    const { message, asOf } = await archive.lookUp(life.known[0]!.messageId);
+    const { value: message, throughPosition } = await archive.heldMessage(life.known[0]!.messageId);
     expect(message?.messageId).toBe(life.known[0]!.messageId);
-    expect(asOf.position).toBe(flushed.headPosition);
+    expect(throughPosition).toBe(flushed.headPosition);
     await archive.close();
     expect(await committed(directory.store)).toEqual(await allOf(life.origin));
   });

@@ -3,7 +3,7 @@ import type { Storage } from '../../src/storage/storage.js';
 
 /** Methods of a storage that can be made to fail. */
 export type Operation = {
-  [K in keyof Storage]: Storage[K] extends (...args: never[]) => Promise<unknown> ? K : never;
+  [K in keyof Storage]-?: NonNullable<Storage[K]> extends (...args: never[]) => Promise<unknown> ? K : never;
 }[keyof Storage];
 
 /** A real storage that fails when it is told to: fault injection around it, nothing in place of it. */
@@ -30,7 +30,7 @@ export function createFaultyStorage(storage: Storage, options: { readonly durabl
   let failingAll: Error | null = null;
 
   const wrap = (name: string, method: (...args: unknown[]) => unknown) => {
-    const isAsync = !['coverage', 'subscribe', 'window', 'rebase', 'close'].includes(name);
+    const isAsync = !['coverage', 'appliedPosition', 'subscribe', 'window', 'rebase', 'close'].includes(name);
     if (!isAsync) return method;
     return (...args: unknown[]): unknown => {
       counts.set(name, (counts.get(name) ?? 0) + 1);

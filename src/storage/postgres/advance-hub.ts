@@ -38,10 +38,13 @@ export function createAdvanceHub(log: Logger, watch?: ClockWatch): AdvanceHub {
 
   return {
     seen(clock) {
-      // snapshots of several connections arrive in any order
-      if (latest && clock.lastPosition < latest.lastPosition) return;
-      latest = clock;
-      watch?.(clock.lastMs);
+      // snapshots of several connections arrive in any order; what is pruned stays pruned
+      const [newer, older] = !latest || clock.lastPosition >= latest.lastPosition ? [clock, latest] : [latest, clock];
+      latest =
+        older && older.floorPosition > newer.floorPosition
+          ? { ...newer, floorMs: older.floorMs, floorPosition: older.floorPosition }
+          : newer;
+      if (newer === clock) watch?.(clock.lastMs);
     },
     committed(changes) {
       toldPosition = changes.throughPosition;

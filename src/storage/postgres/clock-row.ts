@@ -70,17 +70,17 @@ export function checkPosition(clock: ClockRow, afterPosition: bigint, backend: s
 }
 
 /**
- * @param firstMs when the first record of the id was stored; null when none is.
- * @throws CoverageGapError when some of what was ever stored for the id may be pruned, or not here yet.
+ * An id of which nothing was pruned leaves no trace among the pruned ids; then all there is about it is here, also when
+ * that is nothing.
+ * @throws CoverageGapError when some of what was ever stored for the id is pruned, or not here yet.
  */
-export function checkMessageId(
-  clock: ClockRow,
-  messageId: `0x${string}`,
-  firstMs: number | null,
-  backend: string,
-): void {
-  const complete = isWhole(clock) && (clock.floorMs < 0 || (firstMs !== null && firstMs > clock.floorMs));
-  if (!complete) throw gap({ kind: 'messageId', messageId }, backend, clock);
+export function checkMessageId(clock: ClockRow, messageId: `0x${string}`, isPruned: boolean, backend: string): void {
+  if (!isWhole(clock) || isPruned) throw gap({ kind: 'messageId', messageId }, backend, clock);
+}
+
+/** @throws CoverageGapError in the middle of catching up. What is never pruned needs no more. */
+export function checkWhole(clock: ClockRow, backend: string): void {
+  if (!isWhole(clock)) throw gap({ kind: 'time', startMs: 0, endMs: Number.POSITIVE_INFINITY }, backend, clock);
 }
 
 function gap(what: Gap, backend: string, clock: ClockRow): CoverageGapError {

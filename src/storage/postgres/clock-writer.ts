@@ -13,9 +13,12 @@ export interface ClockTick {
 
 /** Moves the clock, which announces the commit and leaves a proof of it. */
 export interface ClockWriter {
-  /** A commit of our own, which ends at `tick.lastPosition`. */
+  /** After a commit of our own, whose moves are noted. It ends at `tick.lastPosition`. */
   tick(tick: ClockTick): Call;
-  /** Takes over changes of another storage; `isBoundary`: nothing of their last commit comes later. */
+  /**
+   * After changes of another storage were taken over, of which it is not known where they moved records from.
+   * `isBoundary`: nothing of their last commit comes later.
+   */
   tickApplied(tick: ClockTick, isBoundary: boolean): Call;
   /** Whether the commit of this writer that was to end at the position was done. Ask it with the clock locked. */
   isDone(transaction: Transaction, throughPosition: bigint): Promise<boolean>;
@@ -29,21 +32,23 @@ const ELSEWHERE = 0n;
 /** @param writer a number above zero that no other writer of the database has. */
 export function createClockWriter(namespace: Namespace, writer: bigint): ClockWriter {
   const statement = statementsOf(namespace);
-  const move = (name: string, boundary: string) =>
+  const move = (name: string, moves: string, boundary: string) =>
     statement(
       name,
       `WITH clock AS (
          UPDATE @ingest_clock SET last_ms = $1::bigint, last_position = $2::bigint, last_move_position = $3::bigint,
-           head_position = $4::bigint
+           head_position = $4::bigint${moves}
        )${boundary}
        SELECT pg_notify($5::text, $6::text)`,
     );
-  const inside = move('tick_inside', '');
+  const unknownMoves = `,
+           moves_position = CASE WHEN $3::bigint > last_move_position THEN $3::bigint ELSE moves_position END`;
   const leaves = (of: bigint) => `, done AS (
        INSERT INTO @commits (through_position, ingestion_ms, writer) VALUES ($2::bigint, $1::bigint, ${of})
      )`;
-  const own = move('tick', leaves(writer));
-  const applied = move('tick_applied', leaves(ELSEWHERE));
+  const own = move('tick', '', leaves(writer));
+  const inside = move('tick_inside', unknownMoves, '');
+  const applied = move('tick_applied', unknownMoves, leaves(ELSEWHERE));
   const isDone = statement(
     'is_done',
     `SELECT EXISTS (SELECT FROM @commits WHERE through_position = $1::bigint AND writer = ${writer})`,

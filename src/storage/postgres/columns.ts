@@ -50,3 +50,8 @@ function present(field: string | null | undefined): string {
 export function fromSelector(selector: bigint): bigint {
   return BigInt.asIntN(64, selector);
 }
+
+/** The inverse of `fromSelector`, of a field. */
+export function toSelector(field: string | null | undefined): bigint {
+  return BigInt.asUintN(64, toBigint(field));
+}

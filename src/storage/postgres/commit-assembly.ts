@@ -1,7 +1,8 @@
+import type { Hex } from '../../core/hex.js';
 import type { Change, ChangeSet } from '../batch.js';
 import type { StoredMessage, StoredVerifierResult } from '../records.js';
 import type { ClockRow } from './clock-row.js';
-import type { BodyRow } from './record-writer.js';
+import type { BodyRow, MoveRow } from './record-writer.js';
 import { type Changed, contentOf } from './write-plan.js';
 import type { MessageState, ResultState, WriteState } from './write-state.js';
 
@@ -14,6 +15,8 @@ export interface Commit {
   /** Messages and verifier results that no row is there for yet. */
   readonly inserted: ReadonlySet<StoredMessage | StoredVerifierResult>;
   readonly bodies: readonly BodyRow[];
+  /** Positions of changes that moved a listed record, and where it was listed. */
+  readonly moves: readonly MoveRow[];
 }
 
 /**
@@ -26,6 +29,7 @@ export function assembleCommit(changed: Changed, state: WriteState, clock: Clock
   let movePosition = clock.lastMovePosition;
   const changes: Change[] = [];
   const inserted = new Set<StoredMessage | StoredVerifierResult>();
+  const moves: MoveRow[] = [];
   const next = (source?: MessageState | ResultState): bigint => {
     position += 1n;
     if (source && changed.moved.has(source)) movePosition = position;
@@ -35,11 +39,15 @@ export function assembleCommit(changed: Changed, state: WriteState, clock: Clock
   for (const message of [...changed.messages].sort(byMessageId)) {
     const record = stampMessage(message, state, ingestionMs, next(message));
     changes.push({ kind: 'message', position, record });
+    const oldMs = changed.listedAt.get(message);
+    if (oldMs !== undefined) moves.push({ record, oldMs });
     if (!message.stored) inserted.add(record);
   }
   for (const result of [...changed.results].sort(byIdentity)) {
     const record = stampResult(result, state, ingestionMs, next(result));
     changes.push({ kind: 'verifierResult', position, record });
+    const oldMs = changed.listedAt.get(result);
+    if (oldMs !== undefined) moves.push({ record, oldMs });
     if (!result.stored) inserted.add(record);
   }
   for (const entry of changed.quarantine.values())
@@ -51,10 +59,14 @@ export function assembleCommit(changed: Changed, state: WriteState, clock: Clock
     if (cursor) changes.push({ kind: 'cursor', position: next(), record: { ...cursor, position } });
   }
   const bodies: BodyRow[] = [];
+  const written = new Set<Hex>();
+  for (const change of changes)
+    if (change.kind === 'message' || change.kind === 'verifierResult') written.add(change.record.messageId);
   for (const [messageId, body] of state.bodies)
-    if (!body.stored) bodies.push({ messageId, firstMs: ingestionMs, hash: body.hash, content: contentOf(body) });
+    if (!body.stored && written.has(messageId))
+      bodies.push({ messageId, firstMs: body.firstMs ?? ingestionMs, hash: body.hash, content: contentOf(body) });
   return {
-    ...{ ingestionMs, movePosition, changes, inserted, bodies },
+    ...{ ingestionMs, movePosition, changes, inserted, bodies, moves },
     throughPosition: position,
   };
 }

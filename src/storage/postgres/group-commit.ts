@@ -2,9 +2,11 @@ import { type Backoff, backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
 import { ClosedError } from '../../core/errors.js';
 import { nextTurn } from '../../core/event-loop.js';
+import type { Hex } from '../../core/hex.js';
 import { counter, histogram } from '../../core/metrics.js';
 import type { WriteOutcome } from '../batch.js';
 import { StorageFailureError, StorageUnavailableError } from '../errors.js';
+import type { Recall, Recalled } from '../recall.js';
 import type { AdvanceHub } from './advance-hub.js';
 import { type BatchVerdict, type GroupVerdict, type GroupWriter, UnsettledCommit } from './group-writer.js';
 import type { PreparedBatch } from './prepared-batch.js';
@@ -17,6 +19,19 @@ const GROUP_BYTES = 4 << 20;
 /** How long we try to find out what became of a commit. */
 const SETTLE_MS = 30_000;
 const SETTLE_BACKOFF: Backoff = { baseMs: 50, maxMs: 1_000 };
+
+/** A group meets what it needs recalled after another was pruned at most so often. */
+const MOST_RECALLS = 4;
+
+/** Pruned records are needed for a change, and the tier that holds them did not give them. Nothing was stored. */
+export class RecallError extends StorageUnavailableError {
+  constructor(name: string, ids: ReadonlySet<Hex>, cause?: unknown) {
+    super(name, 'recall pruned records', {
+      ...(cause === undefined ? {} : { cause }),
+      details: { messageIds: [...ids].slice(0, 10) },
+    });
+  }
+}
 
 interface Entry {
   readonly batch: PreparedBatch;
@@ -49,12 +64,14 @@ export function createGroupCommit({
   runner,
   writer,
   hub,
+  recall,
 }: {
   readonly common: Common;
   readonly name: string;
   readonly runner: TransactionRunner;
   readonly writer: GroupWriter;
   readonly hub: AdvanceHub;
+  readonly recall: Recall | null;
 }): GroupCommit {
   const metrics = createMetrics(common, name);
   const queue: Entry[] = [];
@@ -85,7 +102,7 @@ export function createGroupCommit({
       return () => report(group, verdict);
     } catch (error) {
       // one batch's values must not fail the others: each alone, and only the one at fault fails
-      if (group.length > 1 && isAboutContent(error)) {
+      if (group.length > 1 && (isAboutContent(error) || error instanceof RecallError)) {
         for (const entry of group) (await commitGroup([entry]))();
         return () => undefined;
       }
@@ -108,16 +125,33 @@ export function createGroupCommit({
     }
   }
 
+  /** What was pruned is recalled with no lock held, and the group is then run from the start. */
   async function runSettled(batches: readonly PreparedBatch[]): Promise<GroupVerdict> {
-    for (;;)
+    const recalled = new Map<Hex, Recalled>();
+    for (let recalls = 0; ; )
       try {
-        return await runner.write('insert batch', (transaction) => writer.run(transaction, batches));
+        const verdict = await runner.write('insert batch', (transaction) => writer.run(transaction, batches, recalled));
+        if (!('lacking' in verdict)) return verdict;
+        recalls += 1;
+        if (recalls > MOST_RECALLS) throw new RecallError(name, verdict.lacking);
+        await recallAll(verdict.lacking, recalled);
       } catch (thrown) {
         if (!(thrown instanceof UnsettledCommit)) throw thrown;
         common.log.warn({ storage: name, err: thrown }, 'connection lost during a commit, asking what became of it');
         const done = await settle(thrown);
         metrics.settled(done);
         if (done) return thrown.verdict;
+      }
+  }
+
+  async function recallAll(ids: ReadonlySet<Hex>, into: Map<Hex, Recalled>): Promise<void> {
+    for (const id of ids)
+      try {
+        if (recall === null) throw new RecallError(name, ids);
+        into.set(id, await recall(id));
+        metrics.recalled();
+      } catch (cause) {
+        throw cause instanceof RecallError ? cause : new RecallError(name, ids, cause);
       }
   }
 
@@ -192,7 +226,13 @@ function createMetrics({ metrics }: Common, storage: string) {
     help: 'Commits whose answer was lost, by what had become of them',
     labelNames: ['storage', 'outcome'],
   });
+  const recalls = counter(metrics, {
+    name: 'indexer_postgres_recalls_total',
+    help: 'Message ids read back from a colder tier to change pruned records',
+    labelNames: ['storage'],
+  });
   return {
+    recalled: () => recalls.inc({ storage }),
     committed(changes: number, groupSize: number) {
       records.observe({ storage }, changes);
       batches.inc({ storage }, groupSize);

@@ -1,8 +1,11 @@
 import type { Common } from '../../core/common.js';
+import type { Hex } from '../../core/hex.js';
 import type { ChangeSet, WriteOutcome } from '../batch.js';
 import { CoverageGapError } from '../errors.js';
 import { readLane } from '../payload.js';
+import type { Recalled } from '../recall.js';
 import type { Conflict } from '../records.js';
+import { addRecalled } from './add-recalled.js';
 import { type ClockRow, isWhole } from './clock-row.js';
 import type { ClockWriter } from './clock-writer.js';
 import { fromSelector } from './columns.js';
@@ -12,7 +15,7 @@ import type { RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
 import { type Call, type Transaction, UnknownOutcomeError } from './transaction-runner.js';
 import { type AppliedBatch, WritePlan } from './write-plan.js';
-import { touchedBy, type WriteState } from './write-state.js';
+import { touchedBy } from './write-state.js';
 
 /** What became of one batch of a group. */
 export type BatchVerdict =
@@ -24,6 +27,11 @@ export interface GroupVerdict {
   readonly batches: readonly BatchVerdict[];
   /** Null when nothing changed. */
   readonly commit: { readonly changes: ChangeSet; readonly clock: ClockRow } | null;
+}
+
+/** Ids to recall before the group can be committed. */
+export interface RecallWish {
+  readonly lacking: ReadonlySet<Hex>;
 }
 
 /** COMMIT was sent; whether it was done is not known. `verdict` holds if it was. */
@@ -40,10 +48,15 @@ export class UnsettledCommit extends UnknownOutcomeError {
 /** Applies groups of batches, each group in one transaction. */
 export interface GroupWriter {
   /**
-   * Two round trips: the lock and what is stored; everything to write and COMMIT.
+   * Two round trips: the lock and what is stored; everything to write and COMMIT. Nothing is written when pruned records
+   * are needed for it that are not among `recalled`: then it is told which, and must be run again with them.
    * @throws UnsettledCommit
    */
-  run(transaction: Transaction, batches: readonly PreparedBatch[]): Promise<GroupVerdict>;
+  run(
+    transaction: Transaction,
+    batches: readonly PreparedBatch[],
+    recalled: ReadonlyMap<Hex, Recalled>,
+  ): Promise<GroupVerdict | RecallWish>;
   /** With the clock locked, so with no other commit under way: was this one done? */
   isDone(transaction: Transaction, throughPosition: bigint): Promise<boolean>;
 }
@@ -64,8 +77,7 @@ export function createGroupWriter({
   /** Lanes that are in the database for certain. */
   const knownLanes = new Set<string>();
 
-  async function settleClashes(transaction: Transaction, plan: WritePlan, state: WriteState): Promise<void> {
-    await reader.readBodies(transaction, plan.bodiesOfClashes(), state);
+  async function settleClashes(transaction: Transaction, plan: WritePlan): Promise<void> {
     const clashes = plan.describeClashes();
     if (clashes.size === 0) return;
     const recorded = await reader.readConflicts(transaction, [...clashes.keys()]);
@@ -91,6 +103,7 @@ export function createGroupWriter({
     yield* records.bodies(commit.bodies);
     yield* records.lanes(lanes);
     yield* records.changes(commit.changes, commit.inserted);
+    yield* records.moves(commit.moves);
     yield clockWriter.tick({
       lastMs: commit.ingestionMs,
       lastPosition: commit.throughPosition,
@@ -100,14 +113,21 @@ export function createGroupWriter({
   }
 
   return {
-    async run(transaction, batches) {
+    async run(transaction, batches, recalled) {
       const readMs = common.clock.nowMs();
       const { clock, state } = await reader.lockAndRead(transaction, touchedBy(batches));
       if (!isWhole(clock))
         throw new CoverageGapError({ kind: 'position', afterPosition: clock.lastPosition }, `follower ${name}`);
+      addRecalled(state, recalled, clock.floorPosition);
       const plan = new WritePlan(state);
       const applied = batches.map((batch) => attempt(() => plan.apply(batch)));
-      await settleClashes(transaction, plan, state);
+      await reader.readBodies(transaction, plan.bodiesOfClashes(), state);
+      const lacking = plan.lacking();
+      if (lacking.size > 0) {
+        await transaction.rollback();
+        return { lacking };
+      }
+      await settleClashes(transaction, plan);
       const commit = assembleCommit(plan.changed(), state, clock, common.clock.nowMs());
       if (commit.changes.length === 0) {
         await transaction.rollback();

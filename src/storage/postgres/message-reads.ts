@@ -1,12 +1,22 @@
 import { type Hex, hexToBytes } from '../../core/hex.js';
 import { checkId } from '../check-batch.js';
 import { CCVDataNotFoundError, MessageNotFoundError } from '../errors.js';
+import type { HeldMessage, HeldResults } from '../held.js';
 import { resolveListQuery } from '../list-query.js';
 import { encodeCursor, messageOrderKey } from '../order.js';
 import type { StoredMessage, StoredVerifierResult } from '../records.js';
 import type { Page } from '../storage.js';
-import { asOf, CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, checkMessageId, checkTimes, decodeClock } from './clock-row.js';
-import { fromSelector, toBytes, toNumber } from './columns.js';
+import {
+  asOf,
+  CLOCK,
+  CLOCK_COLUMNS,
+  CLOCK_WIDTH,
+  type ClockRow,
+  checkMessageId,
+  checkWhole,
+  decodeClock,
+} from './clock-row.js';
+import { fromSelector, toBoolean, toBytes } from './columns.js';
 import { unpackBody } from './message-body.js';
 import type { Namespace } from './namespace.js';
 import type { ReadContext } from './read-context.js';
@@ -17,39 +27,59 @@ import { type Row, statementsOf } from './statement.js';
 export interface MessageReads {
   getCCVData(messageId: Hex): Promise<readonly StoredVerifierResult[]>;
   getMessage(messageId: Hex): Promise<StoredMessage>;
+  heldCCVData(messageId: Hex): Promise<HeldResults>;
+  heldMessage(messageId: Hex): Promise<HeldMessage>;
   unfinished(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
   aboveBlock(sourceChainSelector: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]>;
 }
 
-const FIRST_MS = CLOCK_WIDTH;
+const IS_PRUNED = CLOCK_WIDTH;
 const RECORD = CLOCK_WIDTH + 1;
+const IS_ID_PRUNED = 'EXISTS (SELECT FROM @pruned_ids p WHERE p.message_id = $1::bytea)';
 
 export function createMessageReads(namespace: Namespace, { read, hub, name }: ReadContext): MessageReads {
   const sql = createStatements(namespace);
 
-  /** Reads an id's rows and checks that the store is complete for it. */
-  async function byId(label: string, statement: keyof typeof sql, messageId: Hex): Promise<readonly Row[]> {
+  /** The rows of an id, and whether others of it are pruned. */
+  async function rowsOf(label: string, statement: keyof typeof sql, messageId: Hex) {
     checkId(messageId, 'messageId');
     const rows = await read(label, { statement: sql[statement], values: [Buffer.from(hexToBytes(messageId))] });
     const clock = decodeClock(rows[0] ?? []);
     hub.seen(clock);
-    const firstMs = rows[0]?.[FIRST_MS];
-    checkMessageId(clock, messageId, firstMs == null ? null : toNumber(firstMs), name);
-    return rows.filter((row) => row[RECORD] !== null);
+    return { rows: rows.filter((row) => row[RECORD] !== null), clock, isPruned: toBoolean(rows[0]?.[IS_PRUNED]) };
+  }
+
+  /** Reads an id's rows and checks that the store is complete for it. */
+  async function byId(label: string, statement: keyof typeof sql, messageId: Hex): Promise<readonly Row[]> {
+    const { rows, clock, isPruned } = await rowsOf(label, statement, messageId);
+    checkMessageId(clock, messageId, isPruned, name);
+    return rows;
+  }
+
+  /** What was pruned changed last at or below the floor. */
+  function rangeOf(clock: ClockRow, isPruned: boolean) {
+    checkWhole(clock, name);
+    return { afterPosition: isPruned ? clock.floorPosition : 0n, throughPosition: clock.lastPosition };
   }
 
   return {
     async getCCVData(messageId) {
       const rows = await byId('get ccv data', 'results', messageId);
-      const [first] = rows;
-      if (!first) throw new CCVDataNotFoundError(messageId);
-      const body = unpackBody(toBytes(first[RECORD + 10]));
-      return rows.map((row) => decodeResult(row, RECORD, body));
+      if (rows.length === 0) throw new CCVDataNotFoundError(messageId);
+      return decodeResults(rows);
     },
     async getMessage(messageId) {
       const [row] = await byId('get message', 'message', messageId);
       if (!row) throw new MessageNotFoundError(messageId);
       return decodeMessage(row, RECORD);
+    },
+    async heldCCVData(messageId) {
+      const { rows, clock, isPruned } = await rowsOf('get held ccv data', 'results', messageId);
+      return { value: decodeResults(rows), ...rangeOf(clock, isPruned) };
+    },
+    async heldMessage(messageId) {
+      const { rows, clock, isPruned } = await rowsOf('get held message', 'message', messageId);
+      return { value: rows[0] ? decodeMessage(rows[0], RECORD) : null, ...rangeOf(clock, isPruned) };
     },
     async unfinished(query) {
       const { limit, after } = resolveListQuery(query);
@@ -59,7 +89,7 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
       });
       const clock = decodeClock(rows[0] ?? []);
       hub.seen(clock);
-      checkTimes(clock, 0, Number.POSITIVE_INFINITY, name);
+      checkWhole(clock, name);
       const found = rows.filter((row) => row[CLOCK_WIDTH] !== null);
       const items = found.slice(0, limit).map((row) => decodeMessage(row, CLOCK_WIDTH));
       const last = items.at(-1);
@@ -73,10 +103,18 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
       });
       const clock = decodeClock(rows[0] ?? []);
       hub.seen(clock);
-      checkTimes(clock, 0, Number.POSITIVE_INFINITY, name);
+      checkWhole(clock, name);
       return rows.filter((row) => row[CLOCK_WIDTH] !== null).map((row) => decodeMessage(row, CLOCK_WIDTH));
     },
   };
+}
+
+/** The rows of one id, which have one body. */
+function decodeResults(rows: readonly Row[]): readonly StoredVerifierResult[] {
+  const [first] = rows;
+  if (!first) return [];
+  const body = unpackBody(toBytes(first[RECORD + 10]));
+  return rows.map((row) => decodeResult(row, RECORD, body));
 }
 
 function createStatements(namespace: Namespace) {
@@ -84,7 +122,7 @@ function createStatements(namespace: Namespace) {
   return {
     results: statement(
       'get_results',
-      `SELECT ${CLOCK_COLUMNS}, b.first_ms, ${RESULT_COLUMNS}
+      `SELECT ${CLOCK_COLUMNS}, ${IS_ID_PRUNED}, ${RESULT_COLUMNS}
        FROM ${CLOCK}
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @verifier_results r ON r.message_id = b.message_id
@@ -92,7 +130,7 @@ function createStatements(namespace: Namespace) {
     ),
     message: statement(
       'get_message',
-      `SELECT ${CLOCK_COLUMNS}, b.first_ms, ${MESSAGE_COLUMNS}
+      `SELECT ${CLOCK_COLUMNS}, ${IS_ID_PRUNED}, ${MESSAGE_COLUMNS}
        FROM ${CLOCK}
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @messages m ON m.message_id = b.message_id`,

@@ -1,12 +1,14 @@
 import { type Common, createCommon } from '../../core/common.js';
-import { ClosedError, toError } from '../../core/errors.js';
+import { ClosedError, InvalidArgumentError, toError } from '../../core/errors.js';
 import { gauge } from '../../core/metrics.js';
 import type { WriteBatch } from '../batch.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError, StorageUnavailableError } from '../errors.js';
+import type { Recall } from '../recall.js';
 import type { VerifierResult } from '../records.js';
-import type { Health, Storage } from '../storage.js';
+import type { Health, PrunableStorage } from '../storage.js';
 import { createAdvanceHub } from './advance-hub.js';
 import { createAdvanceListener } from './advance-listener.js';
+import { createAmendmentReads } from './amendment-reads.js';
 import { createChangeApplier } from './change-applier.js';
 import { createChangeReads } from './change-reads.js';
 import { createClockWatch } from './clock-watch.js';
@@ -18,6 +20,7 @@ import { createMessageReads } from './message-reads.js';
 import { DEFAULT_NAMESPACE, parseNamespace } from './namespace.js';
 import { createPool, DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './pool.js';
 import { prepareBatch } from './prepared-batch.js';
+import { createPruning } from './pruning.js';
 import { createRecordWriter } from './record-writer.js';
 import { createSockets } from './sockets.js';
 import { createStateReader } from './state-reader.js';
@@ -36,10 +39,12 @@ export interface PostgresStorageOptions {
   /** What differs from `DEFAULT_POOL_SETTINGS`. */
   readonly pool?: Partial<PoolSettings>;
   readonly common?: Common;
+  /** Reads pruned records back from the tier that holds them. A storage without it is not pruned. */
+  readonly recall?: Recall;
 }
 
 /** The system of record. Any number of instances, in any number of processes, may read and write one namespace. */
-export interface PostgresStorage extends Storage {
+export interface PostgresStorage extends PrunableStorage {
   readonly durable: true;
   readonly namespace: string;
 }
@@ -68,13 +73,15 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const lists = createListReads(namespace, context);
   const messages = createMessageReads(namespace, context);
   const changes = createChangeReads(namespace, context, common);
+  const amendments = createAmendmentReads(namespace, context);
   const reader = createStateReader(namespace);
   const records = createRecordWriter(namespace);
   const clockWriter = createClockWriter(namespace, writer);
   const groupWriter = createGroupWriter({ common, name, reader, records, clockWriter });
-  const groups = createGroupCommit({ common, name, runner, writer: groupWriter, hub });
+  const groups = createGroupCommit({ common, name, runner, writer: groupWriter, hub, recall: options.recall ?? null });
   const applier = createChangeApplier({ name, runner, reader, records, clockWriter, hub });
   const listener = createAdvanceListener({ common, name, namespace, address: connection, settings, writer, hub });
+  const prune = createPruning({ clock: common.clock, namespace, runner, reader, hub });
   watchPool(pool, common, name);
   let closing: Promise<void> | undefined;
 
@@ -144,6 +151,16 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
       if (!closing) listener.start();
       return hub.subscribe(subscriber);
     },
+    heldCCVData: (messageId) => open(() => messages.heldCCVData(messageId)),
+    heldMessage: (messageId) => open(() => messages.heldMessage(messageId)),
+    movesAfter: (query) => open(() => amendments.movesAfter(query)),
+    changedMessages: (query) => open(() => amendments.changedMessages(query)),
+    prune: (upTo, pruneOptions) =>
+      open(() => {
+        if (!options.recall)
+          throw new InvalidArgumentError(`storage ${name} has no recall: what is pruned would be lost`);
+        return prune(upTo, pruneOptions);
+      }),
     coverage: () => hub.coverage(),
     health,
     close() {

@@ -35,6 +35,12 @@ export interface BodyRow {
   readonly content: MessageBody;
 }
 
+/** Where a record was listed before the change that gave it its position. */
+export interface MoveRow {
+  readonly record: StoredMessage | StoredVerifierResult;
+  readonly oldMs: number;
+}
+
 /**
  * What one statement takes at most. A socket takes about this much at once: the database has all of a statement, and works on it, while
  * the next one is made. Measured with records of 2 KB: a quarter less time a commit than with 1 MiB.
@@ -56,6 +62,8 @@ export interface RecordWriter {
   changes(changes: readonly Change[], inserted: ReadonlySet<object>): Iterable<Call>;
   /** The lanes of these messages' bytes; those that are known already are passed over. */
   lanes(lanes: Iterable<readonly [source: bigint, dest: bigint]>): readonly Call[];
+  /** Notes where these records were listed. */
+  moves(rows: readonly MoveRow[]): Iterable<Call>;
 }
 
 export function createRecordWriter(namespace: Namespace): RecordWriter {
@@ -73,6 +81,12 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
       const values = [bigintArray(all.map(([source]) => source)), bigintArray(all.map(([, dest]) => dest))];
       return [{ statement: sql.lanes, values }];
     },
+    moves: (rows) =>
+      inChunks(
+        rows,
+        () => 200,
+        (chunk) => ({ statement: sql.moves, values: moveValues(chunk) }),
+      ),
     *changes(changes, inserted) {
       const sorted = sortByKind(changes);
       const part = <T extends object>(rows: readonly T[], isNew: boolean) =>
@@ -139,6 +153,12 @@ function createStatements(namespace: Namespace) {
       'write_lanes',
       `INSERT INTO @lanes (source_chain, dest_chain) SELECT * FROM unnest($1::bigint[], $2::bigint[])
        ON CONFLICT DO NOTHING`,
+    ),
+    moves: statement(
+      'write_moves',
+      `INSERT INTO @moves (position, record, message_id, verifier_source, verifier_dest, source_chain, dest_chain, old_ms)
+       SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[],
+         $8::bigint[])`,
     ),
     insertMessages: statement('insert_messages', messages),
     upsertMessages: statement(
@@ -220,6 +240,20 @@ function resultValues(rows: readonly StoredVerifierResult[]): Buffer[] {
     booleanArray(rows.map((row) => row.orphaned)),
     textArray(rows.map((row) => row.verifierName)),
     bytesArray(rows.map((row) => row.ccvData)),
+  ];
+}
+
+function moveValues(rows: readonly MoveRow[]): Buffer[] {
+  const records = rows.map((row) => row.record);
+  const isResult = (record: MoveRow['record']): record is StoredVerifierResult => 'ccvData' in record;
+  return [
+    bigintArray(records.map((record) => record.position)),
+    smallintArray(records.map((record) => CONFLICT_CODES[isResult(record) ? 'verifierResult' : 'message'])),
+    hexArray(records.map((record) => record.messageId)),
+    hexArray(records.map((record) => (isResult(record) ? record.verifierSourceAddress : '0x'))),
+    hexArray(records.map((record) => (isResult(record) ? record.verifierDestAddress : '0x'))),
+    ...laneValues(records),
+    bigintArray(rows.map((row) => row.oldMs)),
   ];
 }
 

@@ -5,10 +5,11 @@ import { toBigint, toBoolean, toBytes, toHex, toHexOrNull, toNumber, toText } fr
 import { unpackBody } from './message-body.js';
 import type { Namespace } from './namespace.js';
 import { resultKey } from './prepared-batch.js';
+import { prunedIdentity } from './pruned-hashes.js';
 import { decodeOrigin, decodeStatus } from './record-rows.js';
 import { type Row, statementsOf } from './statement.js';
 import type { Transaction } from './transaction-runner.js';
-import type { BodyState, MessageState, ResultState, Touched, WriteState } from './write-state.js';
+import type { BodyState, ResultState, Touched, WriteState } from './write-state.js';
 
 /** Reads, under the clock lock, the stored state that a group of batches touches. */
 export interface StateReader {
@@ -66,9 +67,10 @@ export function createStateReader(namespace: Namespace): StateReader {
         results: new Map(),
         cursors: new Map(cursors.map((row) => [toText(row[0]), decodeCursorState(row)])),
         quarantine: new Set(entries.map((row) => toHex(row[0]))),
+        incomplete: new Set(),
       };
       for (const row of ids) takeMessage(row, state);
-      takeResults(duplicates, state);
+      takeGivenResults(duplicates, state);
       takeResults(siblings, state);
       const orphaned = [...state.messages.values()].filter((message) => message.orphaned).map((m) => m.messageId);
       await readResultsOf(transaction, orphaned, state);
@@ -94,18 +96,25 @@ function createStatements(namespace: Namespace) {
     lock: statement('lock_clock', `SELECT ${CLOCK_COLUMNS} FROM @ingest_clock c FOR UPDATE`),
     messages: statement(
       'state_messages',
-      `SELECT b.message_id, b.first_ms, b.body_hash, CASE WHEN k.with_body = 1 THEN b.body END, m.status, m.orphaned,
-         m.ingestion_ms, m.block_number, m.block_hash, m.block_timestamp_ms, m.transaction_hash, m.log_index
+      `SELECT k.message_id, coalesce(b.first_ms, p.first_ms), coalesce(b.body_hash, p.body_hash),
+         CASE WHEN k.with_body = 1 THEN b.body END, m.status, m.orphaned, m.ingestion_ms, m.block_number, m.block_hash,
+         m.block_timestamp_ms, m.transaction_hash, m.log_index, b.message_id IS NOT NULL, p.message_id IS NOT NULL,
+         p.status, p.orphaned, p.origin_hash
        FROM unnest($1::bytea[], $2::bigint[]) k (message_id, with_body)
-       JOIN @message_bodies b ON b.message_id = k.message_id
-       LEFT JOIN @messages m ON m.message_id = b.message_id`,
+       LEFT JOIN @message_bodies b ON b.message_id = k.message_id
+       LEFT JOIN @pruned_ids p ON p.message_id = k.message_id
+       LEFT JOIN @messages m ON m.message_id = b.message_id
+       WHERE b.message_id IS NOT NULL OR p.message_id IS NOT NULL`,
     ),
     results: statement(
       'state_results',
-      `SELECT ${RESULT_STATE}
+      `SELECT k.message_id, k.verifier_source, k.verifier_dest, r.ccv_data, r.attestation_ms, r.verifier_name, r.orphaned,
+         r.ingestion_ms, r.message_id IS NOT NULL, p.ccv_hash
        FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) k (message_id, verifier_source, verifier_dest)
-       JOIN @verifier_results r ON r.message_id = k.message_id AND r.verifier_source = k.verifier_source
-         AND r.verifier_dest = k.verifier_dest`,
+       LEFT JOIN @verifier_results r ON r.message_id = k.message_id AND r.verifier_source = k.verifier_source
+         AND r.verifier_dest = k.verifier_dest
+       LEFT JOIN @pruned_results p ON p.identity = ${prunedIdentity('k')}
+       WHERE r.message_id IS NOT NULL OR p.identity IS NOT NULL`,
     ),
     resultsOf: statement(
       'state_results_of',
@@ -134,20 +143,53 @@ function takeMessage(row: Row, state: WriteState): void {
     firstMs: toNumber(row[1]),
     hash: toHex(row[2]),
     content: row[3] == null ? null : unpackBody(toBytes(row[3])),
-    stored: true,
+    stored: toBoolean(row[12]),
   };
   state.bodies.set(messageId, body);
-  // no message: only verifier results of it are stored
-  if (row[4] == null) return;
-  const message: MessageState = {
-    messageId,
-    stored: true,
-    status: decodeStatus(toNumber(row[4])),
-    orphaned: toBoolean(row[5]),
-    ingestionMs: toNumber(row[6]),
-    origin: decodeOrigin(row, 7),
-  };
-  state.messages.set(messageId, message);
+  if (toBoolean(row[13])) state.incomplete.add(messageId);
+  const common = { messageId, stored: true };
+  if (row[4] != null)
+    state.messages.set(messageId, {
+      ...common,
+      status: decodeStatus(toNumber(row[4])),
+      orphaned: toBoolean(row[5]),
+      ingestionMs: toNumber(row[6]),
+      origin: decodeOrigin(row, 7),
+      pruned: null,
+    });
+  else if (row[14] != null)
+    state.messages.set(messageId, {
+      ...common,
+      status: decodeStatus(toNumber(row[14])),
+      orphaned: toBoolean(row[15]),
+      ingestionMs: null,
+      origin: null,
+      pruned: { originHash: toHexOrNull(row[16]) },
+    });
+  // else no message: only verifier results of it are stored
+}
+
+/** Those that a batch gives again; of what was pruned only a hash is left. */
+function takeGivenResults(rows: readonly Row[], state: WriteState): void {
+  takeResults(
+    rows.filter((row) => toBoolean(row[8])),
+    state,
+  );
+  for (const row of rows) {
+    if (toBoolean(row[8])) continue;
+    const identity = {
+      messageId: toHex(row[0]),
+      verifierSourceAddress: toHex(row[1]),
+      verifierDestAddress: toHex(row[2]),
+    };
+    state.results.set(resultKey(identity), {
+      stored: true,
+      result: { ...identity, ccvData: new Uint8Array(0), attestationMs: 0, verifierName: '' },
+      orphaned: false,
+      ingestionMs: null,
+      prunedCcvHash: toHex(row[9]),
+    });
+  }
 }
 
 function takeResults(rows: readonly Row[], state: WriteState): void {
@@ -163,7 +205,7 @@ function takeResults(rows: readonly Row[], state: WriteState): void {
     const key = resultKey(result);
     if (state.results.has(key)) continue;
     const orphaned = toBoolean(row[6]);
-    state.results.set(key, { stored: true, result, orphaned, ingestionMs: toNumber(row[7]) });
+    state.results.set(key, { stored: true, result, orphaned, ingestionMs: toNumber(row[7]), prunedCcvHash: null });
   }
 }
 

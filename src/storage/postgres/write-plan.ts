@@ -13,6 +13,7 @@ import {
   type PreparedResult,
   resultKey,
 } from './prepared-batch.js';
+import { ccvHash, originHash } from './pruned-hashes.js';
 import type { BodyState, MessageState, ResultState, WriteState } from './write-state.js';
 
 /** What differs from the stored state, each record once, with its present state. */
@@ -24,6 +25,8 @@ export interface Changed {
   readonly conflicts: ReadonlyMap<Hex, Conflict>;
   /** Records that left the lists or moved in time. */
   readonly moved: ReadonlySet<MessageState | ResultState>;
+  /** Of those that were listed, the ingestion time under which they were. */
+  readonly listedAt: ReadonlyMap<MessageState | ResultState, number>;
 }
 
 /** A conflict met, before the stored side is known. */
@@ -48,6 +51,9 @@ const RANK: Readonly<Record<MessageStatus, number>> = { processing: 0, timeout: 
  * batches give the same plan.
  *
  * A record that several batches of a group change is one change of their common commit.
+ *
+ * Of pruned records the state knows too little to change them, or to describe a conflict with them. Then the plan is worth
+ * nothing but for `lacking()`, which says what has to be recalled before it is made anew.
  */
 export class WritePlan {
   readonly #state: WriteState;
@@ -57,7 +63,9 @@ export class WritePlan {
   readonly #quarantine = new Map<Hex, QuarantineEntry>();
   readonly #conflicts = new Map<Hex, Conflict>();
   readonly #moved = new Set<MessageState | ResultState>();
+  readonly #listedAt = new Map<MessageState | ResultState, number>();
   readonly #clashes: Clash[] = [];
+  readonly #lacking = new Set<Hex>();
   #resultsById: Map<Hex, ResultState[]> | undefined;
 
   constructor(state: WriteState) {
@@ -80,10 +88,24 @@ export class WritePlan {
     return applied;
   }
 
+  /** Ids of which pruned records have to be recalled. Ask after `bodiesOfClashes` were read. */
+  lacking(): ReadonlySet<Hex> {
+    for (const { received } of this.#clashes) {
+      const body = this.#state.bodies.get(idOf(received));
+      const existing = 'result' in received ? this.#state.results.get(received.key) : undefined;
+      if (!body?.content || (existing && existing.prunedCcvHash !== null)) this.#lacking.add(idOf(received));
+    }
+    for (const { messageId, pruned } of this.#messages) if (pruned !== null) this.#lacking.add(messageId);
+    return this.#lacking;
+  }
+
   /** Ids whose stored body must be in the state before the conflicts can be described. */
   bodiesOfClashes(): readonly Hex[] {
     const ids = this.#clashes.map(({ received }) => idOf(received));
-    return [...new Set(ids)].filter((id) => this.#state.bodies.get(id)?.content === null);
+    return [...new Set(ids)].filter((id) => {
+      const body = this.#state.bodies.get(id);
+      return body?.stored && body.content === null;
+    });
   }
 
   /** All conflicts by identity, each described to its batch. */
@@ -114,6 +136,7 @@ export class WritePlan {
       quarantine: this.#quarantine,
       conflicts: this.#conflicts,
       moved: this.#moved,
+      listedAt: this.#listedAt,
     };
   }
 
@@ -130,12 +153,15 @@ export class WritePlan {
 
   #orphan({ messageId, blockHash }: Orphaning, applied: AppliedBatch): void {
     const message = this.#state.messages.get(messageId);
-    if (!message || message.orphaned || message.origin?.blockHash !== blockHash) return;
-    message.orphaned = true;
-    this.#moveInLists(message, applied);
-    for (const result of this.#resultsOf(messageId)) {
-      result.orphaned = true;
-      this.#moveInLists(result, applied);
+    if (!message || message.orphaned) return;
+    if (message.pruned === null && message.origin?.blockHash !== blockHash) return;
+    if (this.#lacks(messageId)) return;
+    if (message.origin?.blockHash !== blockHash) return;
+    for (const record of [message, ...this.#resultsOf(messageId)]) {
+      if (record.stored && record.ingestionMs !== null && !this.#listedAt.has(record))
+        this.#listedAt.set(record, record.ingestionMs);
+      record.orphaned = true;
+      this.#moveInLists(record, applied);
     }
   }
 
@@ -148,13 +174,14 @@ export class WritePlan {
     const message = this.#state.messages.get(messageId);
     if (!message) {
       const fresh: MessageState = {
-        ...{ messageId, origin, stored: false, status: 'processing', orphaned: false, ingestionMs: null },
+        ...{ messageId, origin, stored: false, status: 'processing', orphaned: false, ingestionMs: null, pruned: null },
       };
       this.#state.messages.set(messageId, fresh);
       this.#touch(fresh, applied);
       return 'inserted';
     }
-    const isElsewhere = origin !== null && !sameOrigin(origin, message.origin);
+    const isElsewhere = origin !== null && !isOrigin(origin, message);
+    if (message.orphaned && this.#lacks(messageId)) return 'returned';
     if (isElsewhere) message.origin = origin;
     if (message.orphaned) {
       for (const record of [message, ...this.#resultsOf(messageId)]) {
@@ -173,13 +200,13 @@ export class WritePlan {
     const { key, result, body } = given;
     const existing = this.#state.results.get(key);
     const agrees = this.#claimBody(result.messageId, body);
-    if (!agrees || (existing && !sameBytes(existing.result.ccvData, result.ccvData))) {
+    if (!agrees || (existing && !isPayload(result.ccvData, existing))) {
       this.#clashes.push({ received: given, batch: applied });
       return 'conflict';
     }
     if (existing) return 'duplicate';
     const orphaned = this.#state.messages.get(result.messageId)?.orphaned ?? false;
-    const fresh: ResultState = { stored: false, result, orphaned, ingestionMs: null };
+    const fresh: ResultState = { stored: false, result, orphaned, ingestionMs: null, prunedCcvHash: null };
     this.#state.results.set(key, fresh);
     if (this.#resultsById) this.#index(this.#resultsById, fresh);
     this.#touch(fresh, applied);
@@ -206,6 +233,13 @@ export class WritePlan {
     this.#state.cursors.set(sourceId, { sourceId, height, hash });
     this.#cursors.add(sourceId);
     applied.changed = true;
+  }
+
+  /** Notes that the id has to be recalled before this can be gone on with; false when everything of it is here. */
+  #lacks(messageId: Hex): boolean {
+    if (!this.#state.incomplete.has(messageId)) return false;
+    this.#lacking.add(messageId);
+    return true;
   }
 
   /** True when the id has this body, or had none and now has it. */
@@ -292,6 +326,16 @@ function idOf(received: PreparedMessage | PreparedResult): Hex {
 
 function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && Buffer.compare(a, b) === 0;
+}
+
+function isPayload(ccvData: Uint8Array, existing: ResultState): boolean {
+  return existing.prunedCcvHash === null
+    ? sameBytes(existing.result.ccvData, ccvData)
+    : existing.prunedCcvHash === ccvHash(ccvData);
+}
+
+function isOrigin(origin: MessageOrigin, { pruned, origin: known }: MessageState): boolean {
+  return pruned === null ? sameOrigin(origin, known) : pruned.originHash === originHash(origin);
 }
 
 function sameOrigin(a: MessageOrigin, b: MessageOrigin | null): boolean {

@@ -10,6 +10,7 @@ export interface BodyState {
   readonly firstMs: number | null;
   /** Null until somebody needs it. */
   content: MessageBody | null;
+  /** False when there is no row of it: it is new, or pruned and has to be written again if anything of the id is. */
   readonly stored: boolean;
 }
 
@@ -22,6 +23,14 @@ export interface MessageState {
   orphaned: boolean;
   /** Null: in this commit. */
   ingestionMs: number | null;
+  /** Not null while the message is pruned and not recalled: then origin and ingestion time are not known. */
+  pruned: PrunedMessage | null;
+}
+
+/** What is left of a pruned message besides its status. */
+export interface PrunedMessage {
+  /** See `originHash`; null: it has no origin. */
+  readonly originHash: Hex | null;
 }
 
 /** A verifier result, stored or about to be; `body` is that of its id. */
@@ -31,6 +40,8 @@ export interface ResultState {
   orphaned: boolean;
   /** Null: in this commit. */
   ingestionMs: number | null;
+  /** Not null while the result is pruned and not recalled (see `ccvHash`): then of `result` only the identity counts. */
+  readonly prunedCcvHash: Hex | null;
 }
 
 /** What of the stored state a group of batches touches, by identity; the batches are applied to it in memory. */
@@ -41,6 +52,8 @@ export interface WriteState {
   readonly cursors: Map<string, SourceCursor>;
   /** Identities of entries that are stored. */
   readonly quarantine: Set<Hex>;
+  /** Ids of which something is pruned and not recalled: of their results not all may be in the state. */
+  readonly incomplete: Set<Hex>;
 }
 
 /** What to ask the database about before a group of batches can be applied. */

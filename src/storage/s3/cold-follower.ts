@@ -77,14 +77,17 @@ export class ColdFollower {
   /** @throws PositionGapError, and what a flush throws when the buffer is full or everything is flushed at once. */
   async apply(set: ChangeSet): Promise<void> {
     this.#buffer.add(set);
+    // a reader has to know only that nothing is missing
+    if (this.#settings.role === 'reader') this.#buffer.clear();
     this.#metrics.buffered(this.#buffer);
     if (this.#settings.role === 'sole') await this.flush();
     else if (this.#buffer.sizeBytes >= this.#settings.flushBytes * PARTIAL_FACTOR) await this.flush();
     else if (this.#buffer.sizeBytes >= this.#settings.flushBytes && this.#isWhole) this.#flushSoon('full');
   }
 
-  /** Resolves when everything applied before is committed. */
+  /** Resolves when everything applied before is committed; for a reader others do that in their time. */
   async flush(): Promise<void> {
+    if (this.#settings.role === 'reader') return;
     const position = this.#buffer.position;
     // one that began before may have left out what came since
     while (this.#flushing) await this.#flushing.catch(() => undefined);

@@ -43,6 +43,7 @@ export class ColdLookup {
     return (await this.#find(MESSAGE_TABLE, view, candidates, messageId))[0] ?? null;
   }
 
+  /** Ordered by verifier source and destination address. */
   async results(view: ColdView, messageId: Hex): Promise<readonly StoredVerifierResult[]> {
     const found = await this.#find(RESULT_TABLE, view, view.tables.verifier_results.files, messageId);
     return found.sort(

@@ -5,10 +5,11 @@ import type { ObjectStore } from './object-store.js';
 /**
  * `archive`: follows another storage. What is applied is buffered and flushed in large files; the coverage ends with the
  * last flush. Any number of archives may write one namespace.
+ * `reader`: an archive that others write. It keeps nothing of what is applied, and moves on as it sees them do.
  * `sole`: nobody knows more than this namespace. Every write is committed before it is acknowledged, the coverage is open-ended.
  * One process writes; others with this role see its commits after `refreshIntervalMs` at the latest.
  */
-export type S3StorageRole = 'archive' | 'sole';
+export type S3StorageRole = 'archive' | 'reader' | 'sole';
 
 /** How a cold storage is set up. Times in milliseconds. */
 export interface S3StorageOptions {

@@ -4,6 +4,7 @@ import type { ChangeSet } from '../batch.js';
 import { checkId } from '../check-batch.js';
 import type { Coverage } from '../coverage.js';
 import { CCVDataNotFoundError, MessageNotFoundError, StorageFailureError, StorageUnavailableError } from '../errors.js';
+import type { HeldMessage, HeldResults } from '../held.js';
 import { checkLimit, checkPosition, resolveListQuery, resolveRange } from '../list-query.js';
 import { encodeCursor, messageOrderKey, type OrderKey } from '../order.js';
 import type {
@@ -13,8 +14,7 @@ import type {
   StoredQuarantineEntry,
   StoredVerifierResult,
 } from '../records.js';
-import type { AsOf, Boundary, Count, CountQuery, ListQuery, Page } from '../storage.js';
-import type { KnownRecords } from './cold-lookup.js';
+import type { Boundary, Count, CountQuery, ListQuery, Page } from '../storage.js';
 import type { RowKey } from './cold-rows-kind.js';
 import { asOf, type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './cold-view.js';
 import { ObjectNotFoundError } from './object-store-errors.js';
@@ -22,11 +22,6 @@ import type { S3StorageParts } from './s3-storage-parts.js';
 import type { S3Standing } from './s3-storage-standing.js';
 
 const DEFAULT_CHANGES = 1000;
-
-/** Everything of one message id that a cold storage has committed, and the state that this is of. */
-export interface ColdRecords extends KnownRecords {
-  readonly asOf: AsOf;
-}
 
 /** A state to read from. */
 export interface Opened {
@@ -71,15 +66,20 @@ export abstract class S3StorageReader {
     return message;
   }
 
-  /**
-   * Everything committed about an id. An archive cannot say what came since: whoever asks must add what another tier has
-   * above `asOf.position`.
-   */
-  async lookUp(messageId: Hex): Promise<ColdRecords> {
+  /** What is committed about an id: see `Storage.heldCCVData`. */
+  async heldCCVData(messageId: Hex): Promise<HeldResults> {
     checkId(messageId, 'messageId');
-    return await this.#read('look up an id', async ({ parts, view }) => ({
-      ...(await parts.lookup.known(view, messageId)),
-      asOf: asOf(view),
+    return await this.#read('look up results', async ({ parts, view }) => ({
+      value: await parts.lookup.results(view, messageId),
+      ...heldThrough(view),
+    }));
+  }
+
+  async heldMessage(messageId: Hex): Promise<HeldMessage> {
+    checkId(messageId, 'messageId');
+    return await this.#read('look up a message', async ({ parts, view }) => ({
+      value: await parts.lookup.message(view, messageId),
+      ...heldThrough(view),
     }));
   }
 
@@ -222,6 +222,10 @@ export abstract class S3StorageReader {
       }
     });
   }
+}
+
+function heldThrough({ position }: ColdView) {
+  return { afterPosition: 0n, throughPosition: position };
 }
 
 const OWN_CODES = /^(OBJECT_|DELTA_|PARQUET_|ID_INDEX_|COLD_)/;

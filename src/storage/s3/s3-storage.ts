@@ -5,6 +5,7 @@ import type { ChangeSet, WriteBatch, WriteOutcome } from '../batch.js';
 import type { BufferedStorage } from '../buffered-storage.js';
 import { checkBatch } from '../check-batch.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../errors.js';
+import type { HeldMessage, HeldResults } from '../held.js';
 import type { VerifierResult } from '../records.js';
 import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
 import { ArchiveWriteError } from './cold-errors.js';
@@ -13,15 +14,15 @@ import type { ObjectStore } from './object-store.js';
 import { createS3StorageMetrics, type S3StorageMetrics } from './s3-storage-metrics.js';
 import { resolveS3Options, type S3StorageOptions, type S3StorageSettings } from './s3-storage-options.js';
 import { openParts, type S3StorageParts } from './s3-storage-parts.js';
-import { type ColdRecords, type Opened, S3StorageReader } from './s3-storage-reader.js';
+import { type Opened, S3StorageReader } from './s3-storage-reader.js';
 import { S3Standing } from './s3-storage-standing.js';
 
-export type { ColdRecords, S3StorageOptions };
+export type { S3StorageOptions };
 
 /** The storage over an object store: everything for good, in Delta tables that other engines read. See `S3StorageRole`. */
 export interface S3Storage extends BufferedStorage {
-  /** Everything committed about an id, as of a position; also from an archive. */
-  lookUp(messageId: Hex): Promise<ColdRecords>;
+  heldCCVData(messageId: Hex): Promise<HeldResults>;
+  heldMessage(messageId: Hex): Promise<HeldMessage>;
 }
 
 /**
@@ -68,7 +69,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
     this.requireOpen();
     checkBatch(batch);
-    if (this.#settings.role === 'archive') throw new ArchiveWriteError(this.name);
+    if (this.#settings.role !== 'sole') throw new ArchiveWriteError(this.name);
     return await this.guard('store a batch', async () => {
       const { primary } = this.#parts ?? (await this.#open());
       this.#writes = true;
@@ -88,6 +89,11 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   async ready(): Promise<void> {
     this.requireOpen();
     await this.guard('open', () => this.#open());
+  }
+
+  async refresh(): Promise<void> {
+    this.requireOpen();
+    await this.guard('look where it stands', () => this.current(true));
   }
 
   appliedPosition(): bigint {

@@ -1,0 +1,142 @@
+import type { Common } from '../core/common.js';
+import { toError } from '../core/errors.js';
+import { counter, gauge } from '../core/metrics.js';
+import type { Boundary, PrunableStorage, PruneOutcome } from '../storage/storage.js';
+import type { Backend } from './backend.js';
+import { codeOf } from './errors.js';
+
+/** A backend that keeps its records only for a while. */
+export interface PrunedBackend {
+  readonly name: string;
+  readonly storage: PrunableStorage;
+  /** Records ingested longer ago than this are removed. */
+  readonly retentionMs: number;
+}
+
+/**
+ * Removes from warm backends what is older than their retention, once a minute or so.
+ *
+ * ```
+ * waiting ── interval ──▶ pruning ── done, or failed (counted, tried again next time) ──▶ waiting
+ * any ────── close() ───▶ closed     (between two transactions)
+ * ```
+ *
+ * Invariant: nothing is pruned above what every durable follower has committed and checked, as its coverage says. So
+ * the cold tier has it for good, and nobody has to follow what is gone. A backend that was never heard of stands at 0,
+ * and nothing is pruned until it was.
+ */
+export class Pruner {
+  readonly #pruned: readonly PrunedBackend[];
+  readonly #backends: readonly Backend[];
+  readonly #common: Common;
+  readonly #intervalMs: number;
+  readonly #metrics: ReturnType<typeof createMetrics>;
+  readonly #closing = new AbortController();
+  #loop: Promise<void> = Promise.resolve();
+
+  constructor(parts: {
+    readonly pruned: readonly PrunedBackend[];
+    readonly backends: readonly Backend[];
+    readonly common: Common;
+    readonly intervalMs: number;
+  }) {
+    this.#pruned = parts.pruned;
+    this.#backends = parts.backends;
+    this.#common = parts.common;
+    this.#intervalMs = parts.intervalMs;
+    this.#metrics = createMetrics(parts.common);
+  }
+
+  /** Begins, unless there is nothing to prune. */
+  start(): void {
+    if (this.#pruned.length > 0) this.#loop = this.#run();
+  }
+
+  /** Stops; a transaction under way is awaited. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#loop;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
+      // aborted: the loop's condition sees it
+      await this.#common.clock.sleep(this.#intervalMs, signal).catch(() => undefined);
+      for (const backend of this.#pruned) if (!signal.aborted) await this.#prune(backend);
+    }
+  }
+
+  async #prune(backend: PrunedBackend): Promise<void> {
+    const upTo = pruneLimit(this.#backends, backend, this.#common.clock.nowMs());
+    if (upTo === null) return;
+    try {
+      const outcome = await backend.storage.prune(upTo, { signal: this.#closing.signal });
+      this.#metrics.pruned(backend.name, outcome);
+      if (outcome.messages + outcome.verifierResults > 0)
+        this.#common.log.debug(
+          { backend: backend.name, ...outcome, floor: { ...outcome.floor, position: String(outcome.floor.position) } },
+          'backend pruned',
+        );
+    } catch (thrown) {
+      if (this.#closing.signal.aborted) return;
+      this.#metrics.failed(backend.name);
+      this.#common.log.warn({ backend: backend.name, code: codeOf(thrown), err: toError(thrown) }, 'pruning failed');
+    }
+  }
+}
+
+/**
+ * Up to where `pruned` may be pruned at `nowMs`; null: not at all. At least one cold backend must hold everything from
+ * the beginning.
+ */
+export function pruneLimit(backends: readonly Backend[], pruned: PrunedBackend, nowMs: number): Boundary | null {
+  let ingestionMs = nowMs - pruned.retentionMs - 1;
+  let position: bigint | null = null;
+  let hasCold = false;
+  for (const { name, tier, storage, follower } of backends) {
+    if (!storage.durable || name === pruned.name) continue;
+    const coverage = storage.coverage();
+    const isHeard = follower === null || follower.progress.isPlaced;
+    if (!isHeard || coverage.throughMs < 0) return null;
+    if (tier === 'cold') {
+      if (coverage.afterMs >= 0) return null;
+      hasCold = true;
+    }
+    ingestionMs = Math.min(ingestionMs, coverage.throughMs);
+    if (position === null || coverage.throughPosition < position) position = coverage.throughPosition;
+  }
+  return hasCold && position !== null && position > 0n && ingestionMs >= 0 ? { ingestionMs, position } : null;
+}
+
+function createMetrics({ metrics }: Common) {
+  const records = counter(metrics, {
+    name: 'indexer_sink_pruned_records_total',
+    help: 'Records removed from a backend because the cold tier holds them',
+    labelNames: ['backend', 'record'],
+  });
+  const failures = counter(metrics, {
+    name: 'indexer_sink_prune_failures_total',
+    help: 'Rounds of pruning that failed; the next one goes on',
+    labelNames: ['backend'],
+  });
+  const floorSeconds = gauge(metrics, {
+    name: 'indexer_sink_prune_floor_timestamp_seconds',
+    help: 'Ingestion time (unix) at and below which a backend is pruned; -1: nothing was',
+    labelNames: ['backend'],
+  });
+  const floorPosition = gauge(metrics, {
+    name: 'indexer_sink_prune_floor_position',
+    help: 'Position at and below which a backend is pruned',
+    labelNames: ['backend'],
+  });
+  return {
+    failed: (backend: string) => failures.inc({ backend }),
+    pruned(backend: string, { messages, verifierResults, floor }: PruneOutcome) {
+      records.inc({ backend, record: 'message' }, messages);
+      records.inc({ backend, record: 'verifierResult' }, verifierResults);
+      floorSeconds.set({ backend }, floor.ingestionMs < 0 ? -1 : floor.ingestionMs / 1000);
+      floorPosition.set({ backend }, Number(floor.position));
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { CCVDataNotFoundError, MessageNotFoundError } from './errors.js';
+import type { StoredMessage, StoredVerifierResult } from './records.js';
+
+/**
+ * What a storage holds about a message id although it may not be all there is. Everything about the id that changed
+ * last in (afterPosition, throughPosition] is in `value`, as it was at `throughPosition`.
+ */
+export interface Held<T> {
+  readonly value: T;
+  readonly afterPosition: bigint;
+  readonly throughPosition: bigint;
+}
+
+export type HeldResults = Held<readonly StoredVerifierResult[]>;
+export type HeldMessage = Held<StoredMessage | null>;
+
+/**
+ * Puts together what several storages hold of one id: of each record the latest state that any of them has. Exact,
+ * because where the ranges leave no gap every record's last change is in the range of somebody who therefore has it.
+ * @returns null unless the ranges reach from 0 to `minPosition` without a gap.
+ */
+export function unite<T extends { readonly position: bigint }>(
+  parts: readonly Held<readonly T[]>[],
+  identityOf: (record: T) => string,
+  minPosition: bigint,
+): readonly T[] | null {
+  const through = throughOf(parts);
+  if (through < 0n || through < minPosition) return null;
+  const latest = new Map<string, T>();
+  for (const { value } of parts)
+    for (const record of value) {
+      const identity = identityOf(record);
+      const known = latest.get(identity);
+      if (known === undefined || record.position > known.position) latest.set(identity, record);
+    }
+  return [...latest.values()];
+}
+
+/** How far the ranges reach from 0 without a gap; -1n: not even from there. */
+function throughOf(parts: readonly Held<unknown>[]): bigint {
+  let through = -1n;
+  const inOrder = [...parts].sort((a, b) => (a.afterPosition < b.afterPosition ? -1 : 1));
+  for (const part of inOrder) {
+    if (part.afterPosition > (through < 0n ? 0n : through)) break;
+    if (part.throughPosition > through) through = part.throughPosition;
+  }
+  return through;
+}
+
+/** `read` as a value: not found is nothing. */
+export async function nothingIfNotFound<T, N>(read: Promise<T>, nothing: N): Promise<T | N> {
+  try {
+    return await read;
+  } catch (thrown) {
+    if (thrown instanceof CCVDataNotFoundError || thrown instanceof MessageNotFoundError) return nothing;
+    throw thrown;
+  }
+}

@@ -1,0 +1,30 @@
+import type { Hex } from '../core/hex.js';
+import type { HeldMessage, HeldResults } from './held.js';
+import type { Storage } from './storage.js';
+
+/** Everything that a colder tier holds about an id. */
+export interface Recalled {
+  readonly message: HeldMessage;
+  readonly results: HeldResults;
+}
+
+/**
+ * Reads back from a colder tier what was pruned, for the few changes that need more than what is left of it here.
+ * @throws StorageUnavailableError and what else the tier throws.
+ */
+export type Recall = (messageId: Hex) => Promise<Recalled>;
+
+/**
+ * Recalls from `storage`. Null when it cannot say what it holds about an id.
+ */
+export function recallFrom(storage: Storage): Recall | null {
+  const { heldMessage, heldCCVData } = storage;
+  if (!heldMessage || !heldCCVData) return null;
+  return async (messageId) => {
+    const [message, results] = await Promise.all([
+      heldMessage.call(storage, messageId),
+      heldCCVData.call(storage, messageId),
+    ]);
+    return { message, results };
+  };
+}
