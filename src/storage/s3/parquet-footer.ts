@@ -29,6 +29,8 @@ export interface ParquetFooter {
   chunkRange(group: number, column: number): ByteRange;
   /** How it is compressed, by Parquet's name. */
   chunkCodec(group: number, column: number): string;
+  /** False in files of other writers. */
+  readonly hasChecksums: boolean;
   /** CRC-32 of its bytes; null in files of other writers. */
   chunkChecksum(group: number, column: number): number | null;
   /** Its statistics; null when the writer kept none. */
@@ -46,13 +48,23 @@ export interface FooterPlace {
   readonly sizeBytes: number;
   /** `EncodedParquet.footerBytes`: makes it one request. */
   readonly footerBytes?: number;
+  /** How many rows our own log says it has: it then is a file of ours, and must have its checksums. */
+  readonly rows?: number;
 }
 
 /**
  * Reads a footer: one request, or a second one when the first did not reach far enough.
  * @throws ParquetFormatError
  */
-export async function readFooter({ sizeBytes, footerBytes }: FooterPlace, fetch: FetchRange): Promise<ParquetFooter> {
+export async function readFooter(place: FooterPlace, fetch: FetchRange): Promise<ParquetFooter> {
+  const footer = await fetchFooter(place, fetch);
+  const isOther = place.rows !== undefined && (footer.rows !== place.rows || !footer.hasChecksums);
+  // a few bits can turn the whole content of a footer into fields that no parser knows
+  if (isOther) throw new ParquetFormatError('its footer is not the one that was written');
+  return footer;
+}
+
+async function fetchFooter({ sizeBytes, footerBytes }: FooterPlace, fetch: FetchRange): Promise<ParquetFooter> {
   const guess = Math.min(sizeBytes, footerBytes ?? FIRST_GUESS_BYTES);
   const tail = await fetch({ start: sizeBytes - guess, endExclusive: sizeBytes });
   const neededBytes = footerLength(tail);
@@ -105,6 +117,10 @@ class Footer implements ParquetFooter {
 
   get memoryBytes(): number {
     return this.#bytes.length + this.#chunks.byteLength + (this.#checksums?.byteLength ?? 0) + this.groups * 8 + 4096;
+  }
+
+  get hasChecksums(): boolean {
+    return this.#checksums !== null;
   }
 
   groupRows(group: number): number {

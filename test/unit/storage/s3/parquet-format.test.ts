@@ -17,7 +17,7 @@ const file = encodeFile(MESSAGE_ROWS, inOrder(MESSAGE_ROWS, samples), LIMITS);
 
 async function readAll(bytes: Uint8Array, kind: RowKind<unknown, unknown> = MESSAGE_ROWS as never): Promise<unknown[]> {
   const { fetch } = rangesOf(bytes);
-  const footer = await readFooter({ sizeBytes: bytes.length }, fetch);
+  const footer = await readFooter({ sizeBytes: bytes.length, rows: samples.length }, fetch);
   const groups = await readRowGroups(footer, { groups: allGroups(footer), columns: kind.columns }, { fetch, zstd });
   return groups.flatMap((data) => Array.from({ length: data.rows }, (_, row) => kind.records(data)(row)));
 }
@@ -93,7 +93,8 @@ describe('damage', () => {
           if (!(thrown instanceof ParquetFormatError)) throw thrown;
         }
       }),
-      { numRuns: 1_000 },
+      // turned every row into fields that are passed over
+      { numRuns: 1_000, examples: [[[[30_822, 1]]]] },
     );
   });
 
