@@ -5,7 +5,8 @@ import { createSimpleSink, type Sink } from '../../src/sink/sink.js';
 import { createRecordMaker } from '../../test/support/records.js';
 import { type HttpLoad, startHttpLoad } from './http-load.js';
 import { openLab, openPostgres, openTiers } from './lab.js';
-import { type Aim, type Bench, type BenchOptions, compareInTurn, type Row } from './measure.js';
+import { type Aim, compareInTurn, type Row } from './measure.js';
+import type { Bench, BenchOptions } from './report.js';
 
 const MESSAGES = 10_000;
 const PAGE = 100;
@@ -33,12 +34,13 @@ export const api: Bench = async (options) => {
       await warm.started();
       try {
         const [byId, page] = await fill(tiers);
-        return [
+        const rows = [
           await compare(tiers, 'memory', byId, { kind: 'atLeast', ratio: 0.6 }, load, options),
           await compare(warm, 'Postgres', byId, null, load, options),
           await compare(tiers, 'memory', page, { kind: 'atLeast', ratio: 0.5 }, load, options),
           await compare(warm, 'Postgres', page, null, load, options),
         ];
+        return { rows };
       } finally {
         await tiers.close();
         await warm.close();

@@ -35,6 +35,6 @@ export async function compileBenches(): Promise<CompiledBenches> {
     });
   }
   await writeFile(join(root, 'package.json'), '{ "type": "module" }\n');
-  await symlink(join(PROJECT, 'migrations'), join(root, 'migrations'), 'dir');
+  for (const used of ['migrations', '.ci']) await symlink(join(PROJECT, used), join(root, used), 'dir');
   return { directory: join(root, 'scripts/bench'), remove };
 }

@@ -1,5 +1,4 @@
-import { chmod, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import pg from 'pg';
 import { type Common, createCommon } from '../../src/core/common.js';
@@ -10,6 +9,7 @@ import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js'
 import { migrate } from '../../src/storage/postgres/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
+import { makeDirectory } from './scratch.js';
 
 /** Enough memory and log that no checkpoint falls into a round; durability is the server's default: fsync at each commit. */
 const SERVER_SETTINGS = { shared_buffers: '1GB', max_wal_size: '8GB', min_wal_size: '4GB', checkpoint_timeout: '1h' };
@@ -26,9 +26,7 @@ export interface Lab {
 
 /** Starts the server on a directory of its own, which is removed at the end. */
 export async function openLab(): Promise<Lab> {
-  const parent = await mkdtemp(join(tmpdir(), 'ccv-bench-'));
-  // the server runs under another account when we are root
-  await chmod(parent, 0o711);
+  const parent = await makeDirectory();
   const server = await startEmbeddedPostgres({
     dataDir: join(parent, 'data'),
     settings: SERVER_SETTINGS,

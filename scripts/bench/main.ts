@@ -1,19 +1,25 @@
 /**
  * `npm run bench`: how near the product comes to what this machine can do. Every figure is held against a ceiling that is
- * measured in the same run, in turn with it. Needs no setup: Postgres and anvil come from their packages.
+ * measured in the same run, in turn with it, or shown at several sizes. Needs no setup: Postgres and anvil come from their
+ * packages; the rows of a real S3 server are left out where Ceph is not installed.
  */
-import { fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { BENCHES } from './benches.js';
 import { compileBenches } from './compile.js';
-import type { Row } from './measure.js';
 import { isMet } from './measure.js';
+import { isWithin } from './read-costs.js';
+import { formatGrowth, formatReads, GROWTH_NOTE, READS_NOTE } from './read-table.js';
+import { type BenchOptions, joinReports, type Report } from './report.js';
+import { makeScratch } from './scratch.js';
+import { parseSizes, QUICK_SIZES, SIZES } from './sizes.js';
 import { formatTable } from './table.js';
 
 interface MainOptions {
   readonly only?: readonly string[];
+  readonly sizes?: readonly number[];
   readonly quick?: boolean;
   readonly json?: boolean;
 }
@@ -23,55 +29,82 @@ const command = new Command('bench')
   .description('measure the product against ceilings of this machine, measured in the same run')
   .addOption(new Option('--only <name...>', 'some of the benchmarks').choices(names))
   .option('--quick', 'less work and one round each: shows that it runs, the figures are rough')
-  .option('--json', 'print JSON instead of a table');
+  .option('--sizes <counts>', `records of a tier where growth is measured (default: ${SIZES.join(',')})`, sizesOption)
+  .option('--json', 'print JSON instead of tables');
 
-const options = command.parse().opts<MainOptions>();
+const { only, sizes, quick = false, json = false } = command.parse().opts<MainOptions>();
+const options: BenchOptions = { quick, sizes: sizes ?? (quick ? QUICK_SIZES : SIZES) };
+let running: ChildProcess | null = null;
+let isInterrupted = false;
+for (const signal of ['SIGINT', 'SIGTERM'] as const)
+  process.once(signal, () => {
+    isInterrupted = true;
+    running?.kill('SIGINT');
+  });
+
+const scratch = await makeScratch();
 const compiled = await compileBenches();
-const rows: Row[] = [];
-for (const name of options.only ?? names) {
-  const startMs = performance.now();
-  process.stderr.write(`${name} … `);
-  try {
-    rows.push(...(await runInChild(name, options.quick === true)));
-  } catch (thrown) {
-    // the others are worth having all the same
-    console.error(thrown);
-    process.exitCode = 1;
-  }
-  process.stderr.write(`${((performance.now() - startMs) / 1_000).toFixed(0)} s, load ${loadavg()[0]!.toFixed(1)}\n`);
-}
+const report = joinReports(await runAll(only ?? names));
 await compiled.remove();
-if (options.json) console.log(JSON.stringify({ machine: machineFacts(), rows: rows.map(withVerdict) }, null, 2));
-else print();
+await scratch.remove();
+if (json) console.log(JSON.stringify({ machine: machineFacts(), ...withVerdicts(report) }, null, 2));
+else print(report);
 
-function runInChild(name: string, quick: boolean): Promise<readonly Row[]> {
+async function runAll(wanted: readonly string[]): Promise<readonly Report[]> {
+  const reports: Report[] = [];
+  for (const name of wanted) {
+    if (isInterrupted) break;
+    const startMs = performance.now();
+    if (process.stderr.isTTY) process.stderr.write(`${name} …`);
+    try {
+      reports.push(await runInChild(name));
+    } catch (thrown) {
+      // the others are worth having all the same
+      console.error(thrown);
+      process.exitCode = 1;
+    }
+    const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);
+    const clear = process.stderr.isTTY ? '\r\x1b[2K' : '';
+    process.stderr.write(`${clear}${name} … ${seconds} s, load ${loadavg()[0]!.toFixed(1)}\n`);
+  }
+  return reports;
+}
+
+function runInChild(name: string): Promise<Report> {
   return new Promise((resolve, reject) => {
-    const child = fork(join(compiled.directory, 'run-bench.js'), [name, quick ? 'quick' : 'full'], {
-      execArgv: ['--expose-gc', '--enable-source-maps'],
+    const child = fork(join(compiled.directory, 'run-bench.js'), [name, JSON.stringify(options)], {
+      // a million records of the hot tier lie in the heap
+      execArgv: ['--expose-gc', '--enable-source-maps', '--max-old-space-size=8192'],
+      env: { ...process.env, ...scratch.environment },
       // what a library prints must not get into the JSON
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
+      // Infinity is among the figures
+      serialization: 'advanced',
     });
-    let rows: readonly Row[] | null = null;
+    running = child;
+    let found: Report | null = null;
     child.once('message', (message) => {
-      rows = message as readonly Row[];
+      found = message as Report;
     });
     child.once('error', reject);
     child.once('exit', (code, signal) => {
-      if (rows !== null && code === 0) resolve(rows);
+      if (found !== null && code === 0) resolve(found);
       else reject(new Error(`benchmark ${name} ended with ${signal ?? code}`));
     });
   });
 }
 
-function print(): void {
+function print({ rows, reads, growth, remarks }: Required<Report>): void {
   const { node, cores, cpu } = machineFacts();
-  console.log(
-    `\nnode ${node}, ${cores} cores (${cpu}), load ${loadavg()
-      .map((load) => load.toFixed(1))
-      .join(' ')}\n`,
-  );
-  console.log(formatTable(rows));
-  console.log(`\n${rows.map(({ what, note }) => `${what}: ${note}`).join('\n')}`);
+  const load = loadavg().map((each) => each.toFixed(1));
+  console.log(`\nnode ${node}, ${cores} cores (${cpu}), load ${load.join(' ')}`);
+  if (rows.length > 0) console.log(`\n${formatTable(rows)}`);
+  if (reads.length > 0) console.log(`\n${formatReads(reads)}`);
+  if (growth.length > 0) console.log(`\n${formatGrowth(growth)}`);
+  if (rows.length > 0) console.log(`\n${rows.map(({ what, note }) => `${what}: ${note}`).join('\n')}`);
+  if (reads.length > 0) console.log(`\n${READS_NOTE}`);
+  if (growth.length > 0) console.log(`\n${GROWTH_NOTE}`);
+  if (remarks.length > 0) console.log(`\n${remarks.join('\n')}`);
 }
 
 function machineFacts() {
@@ -79,6 +112,16 @@ function machineFacts() {
   return { node: process.version, cores: all.length, cpu: all[0]?.model.trim() ?? 'unknown', load: loadavg() };
 }
 
-function withVerdict(row: Row) {
-  return { ...row, met: isMet(row) };
+function withVerdicts({ rows, reads, ...rest }: Required<Report>) {
+  return {
+    rows: rows.map((row) => ({ ...row, met: isMet(row) })),
+    reads: reads.map((read) => ({ ...read, met: isWithin(read) })),
+    ...rest,
+  };
+}
+
+function sizesOption(text: string): readonly number[] {
+  const parsed = parseSizes(text);
+  if (typeof parsed === 'string') throw new InvalidArgumentError(parsed);
+  return parsed;
 }

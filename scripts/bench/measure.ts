@@ -21,15 +21,6 @@ export interface Row {
   readonly note: string;
 }
 
-/** What every benchmark is told. */
-export interface BenchOptions {
-  /** Less work and fewer rounds: shows that it runs, its figures are rough. */
-  readonly quick: boolean;
-}
-
-/** Measures one subject; returns its rows. */
-export type Bench = (options: BenchOptions) => Promise<readonly Row[]>;
-
 /** Figures of the product and of its ceiling from rounds in turn. */
 export type Comparison = Pick<Row, 'product' | 'ceiling' | 'ratio' | 'spread'>;
 

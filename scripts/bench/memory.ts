@@ -1,9 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
+import { settledBytes } from './held-bytes.js';
 import { type Lab, openLab, openTiers } from './lab.js';
-import { type Bench, median, type Row } from './measure.js';
+import { median, type Row } from './measure.js';
 import { createResultMaker, PAYLOAD_BYTES } from './records.js';
+import type { Bench } from './report.js';
 
 const BATCH = 500;
 
@@ -28,7 +30,9 @@ export const memory: Bench = async ({ quick }) => {
     await lab.close();
   }
   const row = (what: string, bytes: readonly number[]) => toRow(`memory a record, ${what}`, bytes, count);
-  return [row('alone', held.alone), row('in a Sink', held.written), row('warmed from Postgres', held.warmed)];
+  return {
+    rows: [row('alone', held.alone), row('in a Sink', held.written), row('warmed from Postgres', held.warmed)],
+  };
 };
 
 async function measureOnce(lab: Lab, count: number, held: Held): Promise<void> {
@@ -46,17 +50,6 @@ async function heldBytes(open: () => Promise<Storage>): Promise<number> {
   const after = await settledBytes();
   await storage.close();
   return after - before;
-}
-
-async function settledBytes(): Promise<number> {
-  if (!globalThis.gc) throw new Error('run with --expose-gc');
-  // what a collection finalizes goes with the next one
-  for (let pass = 0; pass < 3; pass += 1) {
-    globalThis.gc();
-    await sleep(20);
-  }
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
 }
 
 async function filled(storage: Storage, count: number): Promise<Storage> {

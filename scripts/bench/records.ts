@@ -6,7 +6,7 @@ import { createRecordMaker } from '../../test/support/records.js';
 export const PAYLOAD_BYTES = 2_048;
 
 /** A committee's proof with two signatures (wire facts, section 5). */
-const PROOF_BYTES = 134;
+export const PROOF_BYTES = 134;
 
 /** The verifier on the destination chain: a lane has few. */
 const DEST: Hex = `0x${'5c'.repeat(20)}`;

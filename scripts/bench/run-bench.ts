@@ -1,7 +1,7 @@
 /** Runs one benchmark in a process of its own, so that none meets the garbage or the optimized code of another. */
 import { BENCHES, type BenchName } from './benches.js';
-import type { Row } from './measure.js';
+import type { BenchOptions, Report } from './report.js';
 
-const [name, quick] = process.argv.slice(2);
-const rows: readonly Row[] = await BENCHES[name as BenchName]({ quick: quick === 'quick' });
-process.send?.(rows, () => process.disconnect());
+const [name, options] = process.argv.slice(2);
+const report: Report = await BENCHES[name as BenchName](JSON.parse(options ?? '') as BenchOptions);
+process.send?.(report, () => process.disconnect());

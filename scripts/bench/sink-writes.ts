@@ -1,8 +1,9 @@
 import type { Sink } from '../../src/sink/sink.js';
 import type { VerifierResult } from '../../src/storage/records.js';
 import { type Lab, openLab, openTiers } from './lab.js';
-import { type Bench, compareInTurn, perSecond, type Row } from './measure.js';
+import { compareInTurn, perSecond, type Row } from './measure.js';
 import { createResultMaker, PAYLOAD_BYTES } from './records.js';
+import type { Bench } from './report.js';
 import { createStagedCopy, encodeCopy } from './staged-copy.js';
 
 const WRITERS = 8;
@@ -43,7 +44,7 @@ export const sinkWrites: Bench = async ({ quick }) => {
       aim: { kind: 'atLeast', ratio: 0.6 },
       note: `${WRITERS} writers of batches of ${WRITER_BATCH}; commits of ${commitRecords} records of ${PAYLOAD_BYTES} bytes`,
     };
-    return [row];
+    return { rows: [row] };
   } finally {
     await lab.close();
   }

@@ -1,21 +1,39 @@
 import { type Aim, isMet, type Row } from './measure.js';
 
 const HEAD = ['what', 'product', 'ceiling', 'unit', 'ratio', 'spread', 'aim', 'met'] as const;
-const LEFT_ALIGNED: ReadonlySet<string> = new Set(['what', 'unit']);
+const LEFT_ALIGNED = ['what', 'unit'];
 
-/** The rows as a table for people. */
+/** Figures against their ceilings as a table for people. */
 export function formatTable(rows: readonly Row[]): string {
-  const cells: readonly (readonly string[])[] = [HEAD, ...rows.map(toCells)];
-  const widths = HEAD.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  return formatColumns(HEAD, LEFT_ALIGNED, rows.map(toCells));
+}
+
+/** Cells in columns that are as wide as they must be, under a head and a rule. */
+export function formatColumns(
+  head: readonly string[],
+  leftAligned: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
+  const widths = head.map((name, column) => Math.max(name.length, ...rows.map((row) => row[column]!.length)));
   const line = (row: readonly string[]) =>
     row
       .map((cell, column) =>
-        LEFT_ALIGNED.has(HEAD[column]!) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
+        leftAligned.includes(head[column]!) ? cell.padEnd(widths[column]!) : cell.padStart(widths[column]!),
       )
       .join('  ')
       .trimEnd();
-  const [head, ...body] = cells.map(line);
-  return [head, widths.map((width) => '-'.repeat(width)).join('  '), ...body].join('\n');
+  return [line(head), widths.map((width) => '-'.repeat(width)).join('  '), ...rows.map(line)].join('\n');
+}
+
+/** A whole number, its thousands apart. */
+export function figure(value: number): string {
+  return Math.round(value).toLocaleString('en-US');
+}
+
+/** Milliseconds with as many digits as say something. */
+export function milliseconds(value: number): string {
+  if (value >= 100) return figure(value);
+  return value >= 0.1 ? value.toFixed(1) : value.toFixed(4);
 }
 
 function toCells(row: Row): readonly string[] {
@@ -34,8 +52,4 @@ function toCells(row: Row): readonly string[] {
 
 function aimText({ kind, ratio }: Aim): string {
   return `${kind === 'atLeast' ? '≥' : '≤'} ${ratio.toFixed(2)}`;
-}
-
-function figure(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
 }

@@ -1,0 +1,50 @@
+import { ASKERS, type Growth } from './growth.js';
+import { isWithin, type MiddleAndWorst, PAGE_LIMIT, type ReadCost } from './read-costs.js';
+import { PAYLOAD_BYTES } from './records.js';
+import { figure, formatColumns, milliseconds } from './table.js';
+
+const KIB = 1024;
+
+/** What stands under the table of reads. */
+export const READS_NOTE = `Requests, KiB and ms: median / worst of what was asked; the aim is for the worst. Footers and indexes are in memory, rows are not.`;
+/** What stands under the table of growth. */
+export const GROWTH_NOTE = `Each tier alone, without API or Sink: verifier results of ${PAYLOAD_BYTES} bytes by message id, and pages of ${PAGE_LIMIT} by time; ms: median, one at a time; /s: ${ASKERS} at a time.`;
+
+const READ_HEAD = ['cold read', 'store', 'records', 'asked', 'requests', 'KiB', 'ms', 'aim', 'met'] as const;
+const GROWTH_HEAD = ['tier', 'records', 'bytes/record', 'by id, ms', 'by id, /s', 'page, ms', 'page, /s'] as const;
+
+/** What reads of the cold tier cost, median and worst of each, as a table for people. */
+export function formatReads(reads: readonly ReadCost[]): string {
+  const rows = reads.map((read) => [
+    read.question,
+    read.store,
+    figure(read.records),
+    figure(read.asked),
+    pair(read.requests, figure),
+    pair({ median: read.bytes.median / KIB, worst: read.bytes.worst / KIB }, figure),
+    pair(read.ms, milliseconds),
+    aimText(read.aim),
+    isWithin(read) ? 'yes' : 'NO',
+  ]);
+  return formatColumns(READ_HEAD, ['cold read', 'store', 'aim'], rows);
+}
+
+/** How tiers do as they grow, as a table for people. */
+export function formatGrowth(growth: readonly Growth[]): string {
+  const rows = growth.map(({ tier, records, bytesPerRecord, byId, page }) => [
+    tier,
+    figure(records),
+    figure(bytesPerRecord),
+    ...[milliseconds(byId.ms), figure(byId.perSecond)],
+    ...[milliseconds(page.ms), figure(page.perSecond)],
+  ]);
+  return formatColumns(GROWTH_HEAD, ['tier'], rows);
+}
+
+function pair({ median, worst }: MiddleAndWorst, format: (value: number) => string): string {
+  return `${format(median)} / ${format(worst)}`;
+}
+
+function aimText({ requests, bytes }: ReadCost['aim']): string {
+  return Number.isFinite(bytes) ? `≤ ${requests}, ${figure(bytes / KIB)} KiB` : `≤ ${requests}`;
+}

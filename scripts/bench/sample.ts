@@ -1,0 +1,66 @@
+import type { Hex } from '../../src/core/hex.js';
+import { seededRandom } from '../../src/core/random.js';
+import type { ChangeSet } from '../../src/storage/batch.js';
+
+/** A record to ask for. */
+export interface Asked {
+  readonly messageId: Hex;
+  readonly ingestionMs: number;
+}
+
+/** Records picked while a tier is filled. */
+export interface Sample {
+  see(set: ChangeSet): void;
+  /** From all over the tier, in no order: what many clients ask for. */
+  readonly spread: readonly Asked[];
+  /** So far apart that no two lie in one row group of the cold tier: what a cache of rows does not help with. */
+  readonly apart: readonly Asked[];
+  /** From every file of the cold tier, in other row groups than those of `apart`: what makes its indexes warm. */
+  readonly everywhere: readonly Asked[];
+}
+
+const SPREAD = 10_000;
+/** Records of a block; row groups have fewer than a third of it. */
+const BLOCK = 768;
+const APART_AT: ReadonlySet<number> = new Set([256, 512]);
+const BLOCKS_BETWEEN_WARMING = 4;
+const MAX_APART = 500;
+
+/** Picks from the first `total` records that a storage is given, in their order. */
+export function createSample(total: number): Sample {
+  const spread: Asked[] = [];
+  const apart: Asked[] = [];
+  const everywhere: Asked[] = [];
+  const every = Math.max(1, Math.floor(total / SPREAD));
+  const apartEvery = Math.max(1, Math.floor(((total / BLOCK) * APART_AT.size) / MAX_APART));
+  const random = seededRandom(9);
+  let seen = 0;
+  let candidates = 0;
+  return {
+    see({ changes }) {
+      for (const change of changes) {
+        if (change.kind !== 'verifierResult') continue;
+        const { messageId, ingestionMs } = change.record;
+        // inside out: every order is equally likely
+        if (seen % every === 0) insertAnywhere(spread, { messageId, ingestionMs }, random);
+        const inBlock = seen % BLOCK;
+        if (inBlock === 0 && (seen / BLOCK) % BLOCKS_BETWEEN_WARMING === 0) everywhere.push({ messageId, ingestionMs });
+        if (APART_AT.has(inBlock)) {
+          if (candidates % apartEvery === 0) apart.push({ messageId, ingestionMs });
+          candidates += 1;
+        }
+        seen += 1;
+      }
+    },
+    spread,
+    apart,
+    everywhere,
+  };
+}
+
+function insertAnywhere<T>(list: T[], value: T, random: () => number): void {
+  const at = Math.floor(random() * (list.length + 1));
+  const moved = list[at];
+  list[at] = value;
+  if (moved !== undefined) list.push(moved);
+}
