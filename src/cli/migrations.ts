@@ -9,13 +9,8 @@ import {
   migrate,
   migrationStatus,
 } from '../storage/postgres/migrations.js';
-import {
-  backendSections,
-  type NamedSection,
-  openedSections,
-  postgresOptions,
-  type StorageUse,
-} from './open-storage.js';
+import { postgresOptions } from './backend-options.js';
+import { backendSections, type NamedSection, openedSections, type StorageUse } from './backend-sections.js';
 
 /**
  * Makes sure that every Postgres backend that the process opens has the schema of this version, migrating it first when

@@ -1,125 +1,137 @@
+import { coldRole } from '../config/cold-role.js';
 import type { Config } from '../config/schema.js';
-import {
-  MEMORY_DEFAULTS,
-  type MemorySection,
-  POSTGRES_DEFAULTS,
-  type PostgresSection,
-  type ReadConditionSection,
-  type SinkBackendSection,
-} from '../config/storage-schema.js';
 import type { Common } from '../core/common.js';
-import { assertNever } from '../core/errors.js';
+import { assertNever, IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
 import { createSink, type Sink } from '../sink/sink.js';
 import type { SinkBackend } from '../sink/sink-options.js';
 import { createMemoryStorage } from '../storage/memory/memory-storage.js';
-import { createPostgresStorage, type PostgresStorageOptions } from '../storage/postgres/postgres-storage.js';
-import {
-  alwaysRead,
-  neverRead,
-  olderRead,
-  type ReadCondition,
-  recentRead,
-  timeRangeRead,
-} from '../storage/read-conditions.js';
+import { createPostgresStorage } from '../storage/postgres/postgres-storage.js';
+import { recallFrom } from '../storage/recall.js';
+import { createS3Storage, type S3Storage } from '../storage/s3/s3-storage.js';
 import type { Storage } from '../storage/storage.js';
+import { coldSettings, memoryOptions, postgresOptions, toCondition } from './backend-options.js';
+import { backendSections, isOpened, type NamedSection, type StorageUse } from './backend-sections.js';
+import { type OpenedObjectStore, openObjectStore } from './open-object-store.js';
 
-/** What a process does with its storage: a reader leaves databases that it does not read to those who write. */
-export type StorageUse = 'write' | 'read';
+/** The storage of a process: one Sink over every backend that it opens. */
+export interface OpenedStorage {
+  readonly sink: Sink;
+  /** The cold backends among them. */
+  readonly cold: readonly S3Storage[];
+  /** Closes the Sink, and then the object stores that its backends work on. Idempotent. */
+  close(): Promise<void>;
+}
 
-/** Opens every backend of the configuration behind one Sink. Closing the Sink closes them all. */
-export function openStorage(config: Config, common: Common, use: StorageUse): Sink {
+/** A cold backend with what is its owner's. */
+interface ColdBackend {
+  readonly section: NamedSection;
+  readonly role: 'archive' | 'sole';
+  readonly objects: OpenedObjectStore;
+  readonly storage: S3Storage;
+}
+
+/**
+ * Opens the backends of a configuration. Object stores are checked first when they are to be written to; one that only
+ * follows may be away, and is checked before it is first written to.
+ * @throws IndexerError when an object store cannot be used; InvalidArgumentError.
+ */
+export async function openStorage(config: Config, common: Common, use: StorageUse): Promise<OpenedStorage> {
+  const cold = openCold(config, common, use);
+  const closeStores = () => closeAll(cold.map(({ objects }) => objects));
+  try {
+    if (use === 'write') for (const backend of cold) await checkPlace(backend, common);
+    const sink = openSink(config, common, use, cold);
+    let closing: Promise<void> | undefined;
+    const close = () => {
+      closing ??= sink.close().finally(closeStores);
+      return closing;
+    };
+    return { sink, cold: cold.map(({ storage }) => storage), close };
+  } catch (thrown) {
+    await closeStores();
+    throw thrown;
+  }
+}
+
+function openSink(config: Config, common: Common, use: StorageUse, cold: readonly ColdBackend[]): Sink {
+  // what was pruned is read back from where it is for good
+  const archive = cold.find(({ role }) => role === 'archive');
+  const recall = archive ? recallFrom(archive.storage) : null;
+  const open = (section: NamedSection): Storage => {
+    switch (section.Type) {
+      case 'memory':
+        return createMemoryStorage(memoryOptions(section.Name, section.Memory, common));
+      case 'postgres': {
+        const options = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
+        return createPostgresStorage(recall === null ? options : { ...options, recall });
+      }
+      case 's3':
+        return coldOf(section, cold);
+      default:
+        return assertNever(section.Type, 'storage type');
+    }
+  };
+  const pruneIntervalMs = config.Storage.Sink?.PruneInterval;
   return createSink({
     common,
-    backends: openedSections(config, use).map((section): SinkBackend => {
-      const storage = openBackend(section, config.Namespace, common);
-      const condition = toCondition(section.ReadCondition);
-      return section.Required === undefined
-        ? { storage, condition }
-        : { storage, condition, required: section.Required };
-    }),
+    ...(pruneIntervalMs === undefined ? {} : { pruneIntervalMs }),
+    backends: backendSections(config)
+      .filter((section) => isOpened(section, use))
+      .map(
+        (section): SinkBackend => ({
+          storage: open(section),
+          condition: toCondition(section.ReadCondition),
+          // who only reads does not prune
+          retentionMs: use === 'write' ? (section.Postgres?.Retention ?? 0) : 0,
+          ...(section.Type === 's3' ? { tier: 'cold' as const } : {}),
+          ...(section.Required === undefined ? {} : { required: section.Required }),
+        }),
+      ),
   });
 }
 
-/** A backend's table, with a name of its own. */
-export type NamedSection = SinkBackendSection & { readonly Name: string };
-
-/** The backends that a process opens. */
-export function openedSections(config: Config, use: StorageUse): readonly NamedSection[] {
-  return backendSections(config).filter((section) => use === 'write' || section.ReadCondition?.Type !== 'never');
-}
-
-/** The backends of a configuration, each with a name of its own. */
-export function backendSections({ Storage }: Config): readonly NamedSection[] {
-  const sections: readonly (SinkBackendSection | undefined)[] =
-    Storage.Strategy === 'single' ? [Storage.Single] : (Storage.Sink?.Storages ?? []);
-  return sections.flatMap((section, index) => {
-    if (!section) return [];
-    const generated = sections.length === 1 ? section.Type : `${section.Type}-${index + 1}`;
-    return [{ ...section, Name: section.Name ?? generated }];
+function openCold(config: Config, common: Common, use: StorageUse): readonly ColdBackend[] {
+  const all = backendSections(config);
+  return all.flatMap((section): ColdBackend[] => {
+    const role = coldRole(section, all);
+    if (role === null || !section.S3 || !isOpened(section, use)) return [];
+    const objects = openObjectStore(section.Name, section.S3, common);
+    const { takeoverMs, ...settings } = coldSettings(section.S3);
+    const storage = createS3Storage({
+      ...settings,
+      name: section.Name,
+      store: objects.store,
+      namespace: config.Namespace,
+      role: role === 'archive' && use === 'read' ? 'reader' : role,
+      // alone, nobody else's flush has to be waited for
+      ...(role === 'archive' && takeoverMs !== undefined ? { takeoverMs } : {}),
+      common,
+    });
+    return [{ section, role, objects, storage }];
   });
 }
 
-/** The settings of a Postgres backend in the words of the storage package. */
-export function postgresOptions(
-  name: string,
-  namespace: string,
-  section: PostgresSection | undefined,
-  common: Common,
-): PostgresStorageOptions {
-  const settings = section ?? POSTGRES_DEFAULTS;
-  return {
-    name,
-    namespace,
-    common,
-    connection: { connectionString: settings.URI ?? '' },
-    pool: {
-      maxOpenConnections: settings.MaxOpenConnections,
-      maxIdleConnections: settings.MaxIdleConnections,
-      connMaxLifetimeMs: settings.ConnMaxLifetime,
-      connMaxIdleTimeMs: settings.ConnMaxIdleTime,
-      idleInTxSessionTimeoutMs: settings.IdleInTxSessionTimeout,
-      lockTimeoutMs: settings.LockTimeout,
-      statementTimeoutMs: settings.StatementTimeout,
-      connectTimeoutMs: settings.ConnectTimeout,
-    },
-  };
+function coldOf(section: NamedSection, cold: readonly ColdBackend[]): S3Storage {
+  const found = cold.find((each) => each.section.Name === section.Name);
+  if (!found) throw new InvalidArgumentError(`backend ${section.Name} has no S3 table`);
+  return found.storage;
 }
 
-function openBackend(section: NamedSection, namespace: string, common: Common): Storage {
-  switch (section.Type) {
-    case 'memory':
-      return createMemoryStorage({ name: section.Name, common, ...memorySettings(section.Memory ?? MEMORY_DEFAULTS) });
-    case 'postgres':
-      return createPostgresStorage(postgresOptions(section.Name, namespace, section.Postgres, common));
-    default:
-      return assertNever(section.Type, 'storage type');
+async function checkPlace({ section, role, objects }: ColdBackend, common: Common): Promise<void> {
+  try {
+    await objects.check();
+  } catch (thrown) {
+    const mayPass = thrown instanceof IndexerError && thrown.retryable;
+    if (role === 'sole' || !mayPass) throw thrown;
+    common.log.warn(
+      { backend: section.Name, place: objects.place, err: toError(thrown) },
+      'the object store is away: starting without it',
+    );
   }
 }
 
-function memorySettings(section: MemorySection) {
-  return {
-    ttlMs: section.TTL,
-    maxSize: section.MaxSize,
-    cleanupIntervalMs: section.CleanupInterval,
-    maxStalenessMs: section.MaxStaleness,
-  };
-}
-
-function toCondition(section: ReadConditionSection | undefined): ReadCondition {
-  const windowMs = (section?.LookbackWindowSeconds ?? 0) * 1_000;
-  const type = section?.Type ?? 'always';
-  switch (type) {
-    case 'always':
-      return alwaysRead();
-    case 'never':
-      return neverRead();
-    case 'recent':
-      return recentRead(windowMs);
-    case 'older':
-      return olderRead(windowMs);
-    case 'time_range':
-      return timeRangeRead(section?.StartUnix, section?.EndUnix);
-    default:
-      return assertNever(type, 'read condition');
-  }
+/** Every one, also when one fails; the first failure is thrown at the end. */
+async function closeAll(opened: readonly OpenedObjectStore[]): Promise<void> {
+  const results = await Promise.allSettled(opened.map(({ store }) => store.close()));
+  for (const result of results) if (result.status === 'rejected') throw result.reason;
 }

@@ -1,6 +1,6 @@
 import type { Config } from '../config/schema.js';
 import { assertNever, IndexerError } from '../core/errors.js';
-import { type NamedSection, openedSections, type StorageUse } from './open-storage.js';
+import { type NamedSection, openedSections, type StorageUse } from './backend-sections.js';
 
 /** What a process does: fill the storage, answer from it, or both. */
 export type Role = 'both' | 'worker' | 'api';
@@ -12,13 +12,15 @@ export function storageUse(role: Role): StorageUse {
 
 /**
  * Refuses a role that cannot do its work with the configured storage. An `api` over memory alone would follow nobody and
- * answer that there is nothing, for ever; what a `worker` keeps in memory alone nobody would ever see; and an indexer
- * whose only storage forgets could neither list what is unfinished nor find out what a reorg took.
+ * answer that there is nothing, for ever; what a `worker` keeps in memory alone nobody would ever see; an indexer
+ * whose only storage forgets could neither list what is unfinished nor find out what a reorg took. An object store alone
+ * is enough for one process that does both: of several, none would see at once what another has written.
  * @throws IndexerError saying what to change.
  */
 export function checkRole(role: Role, config: Config): void {
   const sections = openedSections(config, storageUse(role));
   if (sections.some(({ Type }) => Type === 'postgres')) return;
+  if (role === 'both' && sections.some(({ Type }) => Type === 's3')) return;
   const fault = roleFault(role, sections[0]);
   if (fault !== null) throw new IndexerError('ROLE_NEEDS_DATABASE', fault, false);
 }

@@ -6,7 +6,7 @@ import type { Indexer } from '../indexer/indexer.js';
 import type { Sink } from '../sink/sink.js';
 import { openIndexer } from './open-indexer.js';
 import { openAdmin, openApi } from './open-servers.js';
-import { openStorage } from './open-storage.js';
+import { type OpenedStorage, openStorage } from './open-storage.js';
 import { type Role, storageUse } from './role.js';
 import { createStatusReport } from './status-report.js';
 
@@ -23,6 +23,8 @@ export interface ServiceOptions {
 /** A running service. */
 export interface Service {
   readonly sink: Sink;
+  /** The cold backends behind the Sink. */
+  readonly cold: OpenedStorage['cold'];
   /** Null in the role `api`. */
   readonly indexer: Indexer<ChainStatus> | null;
   /** Null in the role `worker`. */
@@ -38,8 +40,9 @@ export interface Service {
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, role, common, shutdown } = options;
-  const sink = openStorage(config, common, storageUse(role));
-  shutdown.add('storage', () => sink.close());
+  const storage = await openStorage(config, common, storageUse(role));
+  shutdown.add('storage', () => storage.close());
+  const { sink, cold } = storage;
   await sink.started();
   const indexer = role === 'api' ? null : openIndexer({ ...options, storage: sink });
   const status = createStatusReport({ common, sink, indexer, role });
@@ -48,6 +51,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const apiUrl = role === 'worker' ? null : await openApi(servers);
   return {
     sink,
+    cold,
     indexer,
     apiUrl,
     adminUrl,

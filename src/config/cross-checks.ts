@@ -1,10 +1,17 @@
 import type { ConfigProblem } from './problems.js';
 import type { Config } from './schema.js';
-import type { SinkBackendSection } from './storage-schema.js';
+import { storageChecks } from './storage-checks.js';
+import { unique } from './unique.js';
 
 /** Everything that is right field by field but wrong together. */
 export function crossChecks(config: Config): ConfigProblem[] {
-  return [...sources(config), ...verifiers(config), ...scheduling(config), ...servers(config), ...storage(config)];
+  return [
+    ...sources(config),
+    ...verifiers(config),
+    ...scheduling(config),
+    ...servers(config),
+    ...storageChecks(config),
+  ];
 }
 
 function sources(config: Config): ConfigProblem[] {
@@ -53,79 +60,4 @@ function scheduling({ Scheduler }: Config): ConfigProblem[] {
 function servers({ API, Admin }: Config): ConfigProblem[] {
   if (API.ListenPort === 0 || API.ListenPort !== Admin.ListenPort) return [];
   return [{ path: 'Admin.ListenPort', message: `must differ from API.ListenPort (${API.ListenPort})` }];
-}
-
-function storage({ Storage }: Config): ConfigProblem[] {
-  if (Storage.Strategy === 'single') {
-    if (!Storage.Single)
-      return [{ path: 'Storage.Single', message: 'Strategy = "single" needs a [Storage.Single] table' }];
-    return backend(Storage.Single, 'Storage.Single');
-  }
-  if (!Storage.Sink)
-    return [{ path: 'Storage.Sink', message: 'Strategy = "sink" needs [[Storage.Sink.Storages]] tables' }];
-  const backends = Storage.Sink.Storages;
-  const problems = [
-    ...backends.flatMap((each, index) => [
-      ...backend(each, `Storage.Sink.Storages[${index}]`),
-      ...condition(each, `Storage.Sink.Storages[${index}].ReadCondition`),
-    ]),
-    ...unique(backends, 'Storage.Sink.Storages', 'Name', (each) => each.Name),
-  ];
-  if (backends.every((each) => each.ReadCondition?.Type === 'never'))
-    problems.push({
-      path: 'Storage.Sink.Storages',
-      message: 'every backend is never read: give at least one another ReadCondition',
-    });
-  return problems;
-}
-
-function backend(section: Pick<SinkBackendSection, 'Type' | 'Memory' | 'Postgres'>, path: string): ConfigProblem[] {
-  const problems: ConfigProblem[] = [];
-  if (section.Type === 'postgres' && !section.Postgres?.URI)
-    problems.push({
-      path: `${path}.Postgres.URI`,
-      message: 'write the connection URI here, in the secrets file or in the environment',
-    });
-  if (section.Type === 'memory' && section.Postgres)
-    problems.push({ path: `${path}.Postgres`, message: 'has no meaning for Type = "memory"' });
-  if (section.Type === 'postgres' && section.Memory)
-    problems.push({ path: `${path}.Memory`, message: 'has no meaning for Type = "postgres"' });
-  return problems;
-}
-
-function condition({ ReadCondition }: SinkBackendSection, path: string): ConfigProblem[] {
-  if (!ReadCondition) return [];
-  const { Type, StartUnix, EndUnix, LookbackWindowSeconds } = ReadCondition;
-  const rolling = Type === 'recent' || Type === 'older';
-  const problems: ConfigProblem[] = [];
-  if (rolling && LookbackWindowSeconds === undefined)
-    problems.push({
-      path: `${path}.LookbackWindowSeconds`,
-      message: `Type = "${Type}" needs the length of its window`,
-    });
-  if (!rolling && LookbackWindowSeconds !== undefined)
-    problems.push({ path: `${path}.LookbackWindowSeconds`, message: `has no meaning for Type = "${Type}"` });
-  if (Type !== 'time_range' && (StartUnix !== undefined || EndUnix !== undefined))
-    problems.push({ path, message: `StartUnix and EndUnix have no meaning for Type = "${Type}"` });
-  if (StartUnix !== undefined && EndUnix !== undefined && StartUnix > EndUnix)
-    problems.push({ path: `${path}.EndUnix`, message: 'must not lie before StartUnix' });
-  return problems;
-}
-
-function unique<T>(
-  entries: readonly T[],
-  table: string,
-  field: string,
-  key: (entry: T) => string | undefined,
-): ConfigProblem[] {
-  const seen = new Map<string, number>();
-  return entries.flatMap((entry, index): ConfigProblem[] => {
-    const value = key(entry);
-    if (value === undefined) return [];
-    const first = seen.get(value);
-    if (first === undefined) seen.set(value, index);
-    return first === undefined
-      ? []
-      : [{ path: `${table}[${index}].${field}`, message: `${JSON.stringify(value)} is taken by ${table}[${first}]` }];
-  });
 }

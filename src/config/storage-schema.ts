@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import { flag, oneOf, secondsAsMs, text, unixTimeAsMs, whole } from './fields.js';
+import { s3 } from './s3-schema.js';
 
 /** Backend kinds this version can open. */
-const BACKEND_TYPES = ['memory', 'postgres'] as const;
+const BACKEND_TYPES = ['memory', 'postgres', 's3'] as const;
 
 const memory = z.strictObject({
   TTL: secondsAsMs().default(0),
@@ -22,6 +23,8 @@ const postgres = z.strictObject({
   LockTimeout: secondsAsMs().default(30_000),
   StatementTimeout: secondsAsMs().default(60_000),
   ConnectTimeout: secondsAsMs().default(5_000),
+  /** Records are removed this long after their ingestion, once the cold tier holds them; 0 = kept for good. */
+  Retention: secondsAsMs().default(0),
 });
 
 const readCondition = z.strictObject({
@@ -35,6 +38,7 @@ const backendFields = {
   Type: oneOf(BACKEND_TYPES),
   Memory: memory.optional(),
   Postgres: postgres.optional(),
+  S3: s3.optional(),
 };
 
 /** One backend of the Sink. */
@@ -51,11 +55,17 @@ export const storageSchema = z.strictObject({
   Strategy: oneOf(['single', 'sink']).default('sink'),
   Single: z.strictObject(backendFields).optional(),
   Sink: z
-    .strictObject({ Storages: z.array(sinkBackend).min(1, { error: 'write at least one [[Storage.Sink.Storages]]' }) })
+    .strictObject({
+      Storages: z.array(sinkBackend).min(1, { error: 'write at least one [[Storage.Sink.Storages]]' }),
+      /** Between two looks for what `Postgres.Retention` lets go. */
+      PruneInterval: secondsAsMs(0.1).default(60_000),
+    })
     .optional(),
 });
 
 export type StorageSection = z.output<typeof storageSchema>;
+/** One backend, of a Sink or alone: what both can be told. */
+export type BackendSection = NonNullable<StorageSection['Single']>;
 export type SinkBackendSection = z.output<typeof sinkBackend>;
 export type ReadConditionSection = z.output<typeof readCondition>;
 export type MemorySection = z.output<typeof memory>;

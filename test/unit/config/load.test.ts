@@ -67,7 +67,7 @@ Single = { Type = "redis" }
     ]);
     expect(problems['Chain[0].PolInterval']).toBe('unknown key; did you mean PollInterval?');
     expect(problems['Chain[0].Selector']).toContain('"3379446385462418246"');
-    expect(problems['Storage.Single.Type']).toBe('write one of "memory", "postgres"');
+    expect(problems['Storage.Single.Type']).toBe('write one of "memory", "postgres", "s3"');
   });
 
   it('keeps selectors above 2^63 exact and refuses those above 2^64', () => {

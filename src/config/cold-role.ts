@@ -1,0 +1,16 @@
+import type { BackendSection } from './storage-schema.js';
+
+/**
+ * What a backend of Type = "s3" is among the others: `archive` follows the system of record and may be minutes late;
+ * `sole` is the system of record itself, because nothing else lasts. Null for other types.
+ */
+export function coldRole(section: BackendSection, all: readonly BackendSection[]): 'archive' | 'sole' | null {
+  if (section.Type !== 's3') return null;
+  const leads = all.every(({ Type }) => Type !== 'postgres') && all.find(({ Type }) => Type === 's3') === section;
+  return leads ? 'sole' : 'archive';
+}
+
+/** How often a backend that lags behind the system of record is brought up to it, ms; null: it does not lag. */
+export function flushIntervalMs(section: BackendSection, all: readonly BackendSection[]): number | null {
+  return coldRole(section, all) === 'archive' ? (section.S3?.FlushInterval ?? null) : null;
+}

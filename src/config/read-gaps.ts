@@ -1,0 +1,122 @@
+import type { ConfigProblem } from './problems.js';
+import type { SinkBackendSection } from './storage-schema.js';
+
+/** How long a flush itself may take, with retries, until the cold tier answers for what it wrote. */
+const FLUSH_MARGIN_MS = 30_000;
+
+/**
+ * How long after its ingestion a record may have to wait for a cold tier that flushes so often: it looks four times an
+ * interval whether one is over.
+ */
+export function coldLagMs(flushIntervalMs: number): number {
+  return flushIntervalMs * 1.25 + FLUSH_MARGIN_MS;
+}
+
+/** Ingestion times, as an age (rolling) or as unix ms (fixed); both ends included. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
+const ALWAYS: Span = { from: 0, to: Number.POSITIVE_INFINITY };
+
+/** What cross-checks need to know about the time that a backend needs and keeps. */
+export interface StoredAges {
+  /** Its records are answered for only this long after their ingestion; 0: at once. */
+  readonly lagMs: number;
+  /** It removes records this long after their ingestion; `Infinity`: never. */
+  readonly keptMs: number;
+}
+
+/** What a backend holds by its settings, whatever its condition admits. */
+export function storedAges(backend: SinkBackendSection, flushIntervalMs: number | null): StoredAges {
+  if (backend.Type === 's3' && flushIntervalMs === null) return { lagMs: 0, keptMs: Number.POSITIVE_INFINITY };
+  if (flushIntervalMs !== null) return { lagMs: coldLagMs(flushIntervalMs), keptMs: Number.POSITIVE_INFINITY };
+  if (backend.Type === 'memory') return { lagMs: 0, keptMs: backend.Memory?.TTL || Number.POSITIVE_INFINITY };
+  return { lagMs: 0, keptMs: backend.Postgres?.Retention || Number.POSITIVE_INFINITY };
+}
+
+/**
+ * Ages, or times, between those that the backends answer for. Where tiers depend on each other (one lags, one forgets)
+ * every age must be somebody's; otherwise an operator may leave out the oldest or the newest. Fixed and rolling
+ * conditions together make a whole that changes with time: then only one kind of the two has to be without gaps.
+ */
+export function readGaps(
+  backends: readonly { readonly section: SinkBackendSection; readonly ages: StoredAges }[],
+): ConfigProblem[] {
+  const rolling = backends.flatMap(({ section, ages }) => rollingSpan(section, ages) ?? []);
+  const fixed = backends.flatMap(({ section, ages }) => fixedSpan(section, ages) ?? []);
+  const isTiered = backends.some(({ section, ages }) => ages.lagMs > 0 || (section.Postgres?.Retention ?? 0) > 0);
+  const openAges = isTiered ? firstGap(rolling, ALWAYS) : firstGap(rolling, hull(rolling));
+  const openTimes = firstGap(fixed, hull(fixed));
+  const hasFixed = backends.some(({ section }) => section.ReadCondition?.Type === 'time_range');
+  const hasRolling = isTiered || backends.some(({ section }) => isRolling(section));
+  const message = (gap: string) => [
+    { path: 'Storage.Sink.Storages', message: `no backend is read for ${gap}: widen a ReadCondition or keep longer` },
+  ];
+  if (hasFixed && hasRolling && (openAges === null || openTimes === null)) return [];
+  if (hasRolling && openAges !== null)
+    return message(`records between ${age(openAges.from)} and ${age(openAges.to)} old`);
+  if (hasFixed && openTimes !== null)
+    return message(`ingestion times from ${time(openTimes.from)} to ${time(openTimes.to)}`);
+  return [];
+}
+
+function isRolling({ ReadCondition }: SinkBackendSection): boolean {
+  return ReadCondition?.Type === 'recent' || ReadCondition?.Type === 'older';
+}
+
+/** Null when the condition is not about ages. */
+function rollingSpan({ ReadCondition }: SinkBackendSection, { lagMs, keptMs }: StoredAges): Span | null {
+  const windowMs = (ReadCondition?.LookbackWindowSeconds ?? 0) * 1_000;
+  switch (ReadCondition?.Type ?? 'always') {
+    case 'always':
+      return span(lagMs, keptMs);
+    case 'recent':
+      return span(lagMs, Math.min(keptMs, windowMs));
+    case 'older':
+      return span(Math.max(lagMs, windowMs), keptMs);
+    default:
+      return null;
+  }
+}
+
+/** Null when the backend does not answer for fixed times for good. */
+function fixedSpan({ ReadCondition }: SinkBackendSection, { lagMs, keptMs }: StoredAges): Span | null {
+  if (lagMs > 0 || Number.isFinite(keptMs)) return null;
+  switch (ReadCondition?.Type ?? 'always') {
+    case 'always':
+      return span(0, Number.POSITIVE_INFINITY);
+    case 'time_range':
+      return span(ReadCondition?.StartUnix ?? 0, ReadCondition?.EndUnix ?? Number.POSITIVE_INFINITY);
+    default:
+      return null;
+  }
+}
+
+function span(from: number, to: number): Span | null {
+  return from <= to ? { from, to } : null;
+}
+
+/** From the first to the last time that any of the spans includes. */
+function hull(spans: readonly Span[]): Span {
+  return { from: Math.min(...spans.map(({ from }) => from)), to: Math.max(...spans.map(({ to }) => to)) };
+}
+
+/** The first part of a span that none of the others includes; neighbours by a millisecond leave none. */
+function firstGap(spans: readonly Span[], { from, to }: Span): Span | null {
+  let covered = from - 1;
+  for (const each of [...spans].sort((a, b) => a.from - b.from)) {
+    if (each.from > covered + 1) return { from: covered + 1, to: Math.min(to, each.from - 1) };
+    covered = Math.max(covered, each.to);
+  }
+  return covered < to ? { from: covered + 1, to } : null;
+}
+
+function age(ms: number): string {
+  return Number.isFinite(ms) ? `${ms / 1_000} s` : 'any age';
+}
+
+function time(ms: number): string {
+  return Number.isFinite(ms) ? new Date(ms).toISOString() : 'ever';
+}

@@ -1,0 +1,53 @@
+import { z } from 'zod';
+import { flag, milliseconds, oneOf, secondsAsMs, text, url, whole } from './fields.js';
+
+const MIB = 1024 * 1024;
+const MAX_PREFIX_BYTES = 100;
+const PREFIX_HINT = `write names joined by single slashes, at most ${MAX_PREFIX_BYTES} bytes, for example "indexer/cold"; empty for the whole bucket`;
+
+const prefix = z.string({ error: PREFIX_HINT }).refine(isPrefix, { error: PREFIX_HINT });
+const secret = z
+  .string({ error: 'write the key as text, in the secrets file' })
+  .min(1, { error: 'write the key, or leave it out' });
+
+/** What a cold backend is set up with: where its objects lie, how to reach them, and how it works on them. */
+export const s3 = z.strictObject({
+  /** A local directory instead of a bucket. */
+  Directory: text('/var/lib/ccv-indexer/cold').optional(),
+  Bucket: text('ccv-indexer').optional(),
+  Region: text('eu-central-1').optional(),
+  Endpoint: url('http', 'https').optional(),
+  Prefix: prefix.default(''),
+  ForcePathStyle: flag.default(false),
+  AccessKeyID: secret.optional(),
+  SecretAccessKey: secret.optional(),
+  SessionToken: secret.optional(),
+  ChecksumMode: oneOf(['when_supported', 'when_required']).default('when_supported'),
+  MaxAttempts: whole(1, 'the number of attempts').default(4),
+  /** Of one attempt; what it sends and receives extends it. */
+  RequestTimeout: secondsAsMs(0.1).default(10_000),
+  /** Milliseconds; a read of which nothing has come for so long is sent once more beside the first. */
+  HedgeDelay: milliseconds().default(1_000),
+  MaxConnections: whole(1, 'the number of connections').default(64),
+  FlushBytes: whole(1, 'the size in bytes').default(16 * MIB),
+  FlushInterval: secondsAsMs(0.1).default(300_000),
+  CacheBytes: whole(MIB, 'the size in bytes').default(128 * MIB),
+  /** Milliseconds; for how long the tables are taken to be unchanged by other processes. */
+  RefreshInterval: milliseconds(0).default(1_000),
+  /** A flush of another process that is older than this and not committed is taken for dead. */
+  TakeoverDelay: secondsAsMs().default(30_000),
+  CompactInterval: secondsAsMs().default(600_000),
+  CompactBytes: whole(MIB, 'the size in bytes').default(128 * MIB),
+  /** What is replaced stays so long, for those who are still reading it. */
+  Grace: secondsAsMs().default(3_600_000),
+  VacuumInterval: secondsAsMs().default(3_600_000),
+});
+
+export type S3Section = z.output<typeof s3>;
+
+/** The rules of object keys: see `checkObjectKey`, which this layer does not know. */
+function isPrefix(text: string): boolean {
+  if (text === '') return true;
+  if (/[\p{Cc}\p{Cs}\\\uFFFE\uFFFF]/u.test(text) || Buffer.byteLength(text) > MAX_PREFIX_BYTES) return false;
+  return text.split('/').every((name) => !['', '.', '..', '.uploading'].includes(name));
+}

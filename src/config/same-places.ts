@@ -1,0 +1,30 @@
+import type { ConfigProblem } from './problems.js';
+import type { BackendSection } from './storage-schema.js';
+
+/** Backends that would keep their records in the very same place: the second would take the first one's for its own. */
+export function samePlaces(backends: readonly BackendSection[], table: string): ConfigProblem[] {
+  const first = new Map<string, number>();
+  return backends.flatMap((section, index): ConfigProblem[] => {
+    const place = placeOf(section);
+    if (place === null) return [];
+    const taken = first.get(place.id);
+    if (taken === undefined) first.set(place.id, index);
+    return taken === undefined
+      ? []
+      : [
+          {
+            path: `${table}[${index}].${place.key}`,
+            message: `is the same place as ${table}[${taken}]: write another`,
+          },
+        ];
+  });
+}
+
+/** What tells places apart, without showing it to anyone: it may hold a password. */
+function placeOf({ Type, Postgres, S3 }: BackendSection): { readonly id: string; readonly key: string } | null {
+  if (Type === 'postgres' && Postgres?.URI) return { id: `postgres ${Postgres.URI}`, key: 'Postgres.URI' };
+  if (Type !== 's3' || !S3) return null;
+  if (S3.Directory !== undefined) return { id: `directory ${S3.Directory}`, key: 'S3.Directory' };
+  if (S3.Bucket === undefined) return null;
+  return { id: `bucket ${S3.Endpoint ?? ''} ${S3.Bucket} ${S3.Prefix}`, key: S3.Prefix ? 'S3.Prefix' : 'S3.Bucket' };
+}
