@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, expect } from 'vitest';
+import { createTestDirectoryStore, s3StoreOn } from '../support/object-store.js';
+import { createTestDatabase } from '../support/postgres.js';
+import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
+import { openThreeTiers, settled, type TierOrder, TierTally } from '../support/three-tiers.js';
+import { storageContract } from './storage-contract.js';
+
+const ORDERS: readonly TierOrder[] = [
+  ['hot', 'warm', 'cold'],
+  ['cold', 'hot', 'warm'],
+];
+
+const tally = new TierTally();
+
+// nearly everything is answered by the cold tier, put right by what the database still knows
+for (const order of ORDERS)
+  storageContract(`Sink of memory, a pruned Postgres and a directory, read ${order.join(', ')}`, async () => {
+    const [database, { store, remove }] = await Promise.all([createTestDatabase(), createTestDirectoryStore()]);
+    const tiers = await openThreeTiers({ database, store, namespace: 'test', order });
+    const storage = settled(tiers);
+    return {
+      storage,
+      close: async () => {
+        await tally.add(tiers);
+        await storage.close();
+        await database.drop();
+        await remove();
+      },
+    };
+  });
+
+let server: S3TestServer;
+let bucket: string;
+let namespaces = 0;
+
+beforeAll(async () => {
+  server = await startS3Server();
+  bucket = newBucketName();
+  const store = s3StoreOn(server, { bucket });
+  await store.ensureBucket();
+  await store.close();
+}, 300_000);
+afterAll(async () => {
+  await server?.stop();
+  console.log('tiers in all cases', { ...tally });
+  expect(tally.pruned).toBeGreaterThan(100);
+  expect(tally.coldQueries).toBeGreaterThan(100);
+});
+
+storageContract('Sink of memory, a pruned Postgres and a real S3 server', async () => {
+  const database = await createTestDatabase();
+  const store = s3StoreOn(server, { bucket });
+  namespaces += 1;
+  const order: TierOrder = ['hot', 'warm', 'cold'];
+  const tiers = await openThreeTiers({ database, store, namespace: `test-${namespaces}`, order });
+  const storage = settled(tiers);
+  return {
+    storage,
+    close: async () => {
+      await tally.add(tiers);
+      await storage.close();
+      await store.close();
+      await database.drop();
+    },
+  };
+});
