@@ -9,10 +9,11 @@ import type { Sample } from './sample.js';
 /** Nothing is flushed because of time while records are built. */
 const NEVER_MS = 2_000_000_000;
 
-/** The cold tier behind a Sink: it takes changes and flushes them. */
+/** The cold tier behind a Sink: it takes changes and flushes them, and does nothing by itself. */
 export function openArchive(store: ObjectStore, namespace: string): S3Storage {
   return createS3Storage({
     ...{ name: 'cold', store, namespace, role: 'archive', takeoverMs: 0, flushIntervalMs: NEVER_MS },
+    ...{ compactIntervalMs: 0, vacuumIntervalMs: 0 },
     common: createCommon(),
   });
 }

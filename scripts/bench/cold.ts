@@ -2,8 +2,10 @@ import { setImmediate as letOthersRun } from 'node:timers/promises';
 import type { ChangeSet } from '../../src/storage/batch.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { allObjects, fillCold, openArchive, openReader, partOf, sizeOf } from './cold-namespace.js';
+import { canCompact, measureCompaction } from './compaction.js';
 import { compareInTurn, perSecond, type Row } from './measure.js';
 import { deleteAll, inObjectPlaces, type ObjectPlace } from './object-places.js';
+import { getAll, MB, PARALLEL, putAll } from './plain-objects.js';
 import { createRecordStream, type PayloadKind, randomBytesOf } from './record-stream.js';
 import { PAYLOAD_BYTES } from './records.js';
 import type { Bench, BenchOptions } from './report.js';
@@ -13,9 +15,6 @@ const AIM_BYTES = 800;
 const SET_RECORDS = 1_000;
 const FLUSH_BYTES = 16 * 1024 * 1024;
 const SCAN_PAGE = 1_000;
-/** Plain requests under way at once. */
-const PARALLEL = 4;
-const MB = 1e6;
 
 /**
  * The cold tier over a directory and over a real S3 server: how fast it takes records and gives all of them back, against
@@ -25,6 +24,7 @@ export const cold: Bench = async (options) => {
   const { found, remarks } = await inObjectPlaces(async (place) => [
     await measureWrites(place, options),
     ...(await measureScan(place, options)),
+    ...((await canCompact(place.store)) ? [await measureCompaction(place, options)] : []),
   ]);
   return { rows: found.flat(), remarks };
 };
@@ -144,28 +144,4 @@ async function scanAll(store: ObjectStore, namespace: string, records: number): 
 
 async function keysOf(store: ObjectStore, prefix: string): Promise<readonly string[]> {
   return (await allObjects(store, prefix)).map(({ key }) => key);
-}
-
-/** All objects whole. */
-async function getAll(store: ObjectStore, keys: readonly string[]): Promise<readonly Uint8Array[]> {
-  return await inParallel(keys, (key) => store.get(key));
-}
-
-async function putAll(store: ObjectStore, folder: string, objects: readonly Uint8Array[]): Promise<void> {
-  await inParallel([...objects.entries()], ([index, bytes]) => store.putIfAbsent(`${folder}/${index}`, bytes));
-}
-
-async function inParallel<T, R>(all: readonly T[], work: (each: T) => Promise<R>): Promise<readonly R[]> {
-  const done: R[] = [];
-  let next = 0;
-  await Promise.all(
-    Array.from({ length: PARALLEL }, async () => {
-      while (next < all.length) {
-        const at = next;
-        next += 1;
-        done[at] = await work(all[at]!);
-      }
-    }),
-  );
-  return done;
 }

@@ -33,7 +33,8 @@ export function figure(value: number): string {
 /** Milliseconds with as many digits as say something. */
 export function milliseconds(value: number): string {
   if (value >= 100) return figure(value);
-  return value >= 0.1 ? value.toFixed(1) : value.toFixed(4);
+  if (value >= 10) return value.toFixed(1);
+  return value.toFixed(value >= 1 ? 2 : value >= 0.01 ? 3 : 4);
 }
 
 function toCells(row: Row): readonly string[] {
