@@ -34,7 +34,10 @@ export interface StoredMessage extends NewMessage, Stamp {
 
 /** How far a source (a chain, an aggregator) has been read. */
 export interface SourceCursor {
-  /** Stable name of the source within the namespace, for example `chain:3379446385462418246:0x…`. */
+  /**
+   * Stable name of the source within the namespace. Cursors of `chain:<selector>:<anything>` say up to which block that
+   * chain is final: what lies above all of them is not pruned.
+   */
   readonly sourceId: string;
   /** The last block (or sequence number) whose records are all stored. Never falls. */
   readonly height: bigint;

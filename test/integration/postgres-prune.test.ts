@@ -204,6 +204,8 @@ describe('a pruned Postgres', () => {
 
   test('keeps what is still to be worked on', async () => {
     const { make } = twins;
+    const cursor = (of: string, height: bigint) => ({ sourceId: of, height, hash: null, expectedHeight: null });
+    const chain = `chain:${SELECTORS.max}`;
     const [waiting, gaveUp, notFinal, final] = [7n, 8n, 12n, 9n].map((block) =>
       make.message({ sourceChainSelector: SELECTORS.max, origin: make.origin(block) }),
     );
@@ -216,7 +218,8 @@ describe('a pruned Postgres', () => {
         { messageId: notFinal!.messageId, status: 'success' },
         { messageId: final!.messageId, status: 'success' },
       ],
-      cursors: [{ sourceId: `chain:${SELECTORS.max}`, height: 9n, hash: null, expectedHeight: null }],
+      // one OnRamp after another; neither another chain nor one whose selector begins alike is final for this one
+      cursors: [cursor(`${chain}:0x01`, 4n), cursor(`${chain}:0x02`, 9n), cursor(`${chain}0:0x01`, 90n)],
     });
     await twins.prune();
     const ids = (messages: readonly NewMessage[]) => messages.map(({ messageId }) => messageId).sort();

@@ -3,13 +3,13 @@ import { CCV_HASH, ORIGIN_HASH, prunedIdentity } from './pruned-hashes.js';
 import { statementsOf } from './statement.js';
 
 /**
- * Messages that nobody has to work on any more: `success` or orphaned, and not from a block above the cursor of their
- * chain (`chain:<selector>`, unsigned), where a reorg may still take them away.
+ * Messages that nobody has to work on any more: `success` or orphaned, and not from a block above every cursor of their
+ * chain (`chain:<selector>:…`, unsigned), where a reorg may still take them away. A chain that nobody watches has none.
  */
-const IS_DONE = `(m.orphaned OR m.status = 1 AND NOT EXISTS (
-    SELECT FROM @source_cursors s
-    WHERE s.source_id = 'chain:' || (CASE WHEN m.source_chain < 0 THEN 18446744073709551616 ELSE 0 END + m.source_chain)::text
-      AND s.height < m.block_number))`;
+const IS_DONE = `(m.orphaned OR m.status = 1 AND coalesce(m.block_number <= (
+    SELECT max(s.height) FROM @source_cursors s WHERE starts_with(s.source_id,
+      'chain:' || (CASE WHEN m.source_chain < 0 THEN 18446744073709551616 ELSE 0 END + m.source_chain)::text || ':')
+  ), true))`;
 
 /** The statements of pruning. Rows are removed by id, so that what an id leaves behind is written once. */
 export function createPruneStatements(namespace: Namespace) {
