@@ -1,11 +1,10 @@
 import type { Common } from '../../core/common.js';
+import { TABLE_COLUMNS } from './cold-columns.js';
+import { commitBesideCompactions } from './cold-commits.js';
 import { type ColdFile, TABLE_NAMES, type TableName } from './cold-layout.js';
 import { Overlay } from './cold-overlay.js';
 import type { ColdReader } from './cold-reader.js';
 import type { RowKey } from './cold-rows-kind.js';
-import { LEDGER_ROWS } from './cold-rows-ledger.js';
-import { MESSAGE_ROWS } from './cold-rows-messages.js';
-import { VERIFIER_RESULT_ROWS } from './cold-rows-verifier-results.js';
 import {
   type ColdHead,
   type ColdView,
@@ -30,12 +29,17 @@ export interface PreparedFlush {
   readonly overlayKeys: ReadonlyMap<string, readonly RowKey[]>;
 }
 
+/** What a compaction puts in the place of what. */
+export interface Replacement {
+  readonly table: TableName;
+  readonly removed: readonly ColdFile[];
+  readonly added: readonly ColdFile[];
+}
+
 const FENCE_APP = 'ccv-indexer:fence';
-const COLUMNS = {
-  messages: MESSAGE_ROWS.columns,
-  verifier_results: VERIFIER_RESULT_ROWS.columns,
-  ledger: LEDGER_ROWS.columns,
-} as const;
+const VACUUM_APP = 'ccv-indexer:vacuum';
+const NOTHING_FOUND = { messages: null, verifier_results: null, ledger: null } as const;
+const GROUPS_AT_ONCE = 16;
 
 /**
  * What the namespace is: three Delta tables that move as one.
@@ -50,6 +54,10 @@ const COLUMNS = {
  * at the same time one meets the other's commit, starts anew, and sees what it did. A writer whose files were removed
  * cannot commit the ledger any more, because the fence took its version. Readers read the ledger first: what it names is then in the
  * other tables.
+ *
+ * Compactions commit to one table each, at any time: they take committed files only and change no answer, so a flush goes
+ * on top of them instead of starting anew (`commitBesideCompactions`). A vacuum that is about to delete objects which no
+ * log names commits to the tables first: whoever stored them, and was not seen for so long, cannot commit them any more.
  */
 export class ColdCatalog {
   readonly #logs: Readonly<Record<TableName, DeltaLog>>;
@@ -94,7 +102,8 @@ export class ColdCatalog {
       ...flush.files[table].map(({ add }) => ({ add })),
       ...headTransactions(flush.head, nowMs),
     ];
-    const commit = (table: TableName) => this.#logs[table].commit(opened[table], actionsOf(table), { operation });
+    const commit = (table: TableName) =>
+      commitBesideCompactions(this.#logs[table], opened[table], actionsOf(table), { operation });
     // one after the other: whoever wins the first wins all, unless it is taken for dead
     const messages = await commit('messages');
     const results = await commit('verifier_results');
@@ -102,11 +111,65 @@ export class ColdCatalog {
     return await this.#adopt({ messages, verifier_results: results, ledger }, flush.overlayKeys, nowMs);
   }
 
+  /**
+   * Puts files in the place of others, which must all be in `base`. False when someone else removed one of them, or a
+   * vacuum may have taken what was stored: nothing was committed.
+   */
+  async replace(base: ColdView, { table, removed, added }: Replacement): Promise<boolean> {
+    const actions: Action[] = [
+      ...removed.map(({ add }) => removeOf(add, this.#common.clock.nowMs(), false)),
+      ...added.map(({ add }) => ({ add })),
+    ];
+    const first = base.snapshots[table];
+    for (let snapshot = first; snapshot; snapshot = await this.#logs[table].refresh(snapshot)) {
+      const { files, transactions } = snapshot;
+      if (transactions.get(VACUUM_APP)?.version !== first?.transactions.get(VACUUM_APP)?.version) return false;
+      if (!removed.every(({ uri }) => files.has(uri)) || added.some(({ uri }) => files.has(uri))) return false;
+      try {
+        const committed = await this.#logs[table].commit(snapshot, actions, { operation: 'OPTIMIZE' });
+        await this.#adopt({ ...NOTHING_FOUND, [table]: committed }, new Map(), -1);
+        return true;
+      } catch (thrown) {
+        if (!(thrown instanceof DeltaConflictError)) throw thrown;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * From here on nobody can commit to these tables what was stored before: every writer begins anew. Returns the state
+   * after that, which says what must be kept.
+   */
+  async fenceWriters(tables: readonly TableName[]): Promise<ColdView> {
+    const found: Record<TableName, DeltaSnapshot | null> = { ...NOTHING_FOUND };
+    for (const table of tables)
+      for (let snapshot = this.#view.snapshots[table]; snapshot; snapshot = await this.#logs[table].refresh(snapshot)) {
+        const txn = {
+          appId: VACUUM_APP,
+          version: BigInt(snapshot.version + 1),
+          lastUpdated: this.#common.clock.nowMs(),
+        };
+        try {
+          found[table] = await this.#logs[table].commit(snapshot, [{ txn }], { operation: 'VACUUM START' });
+          break;
+        } catch (thrown) {
+          if (!(thrown instanceof DeltaConflictError)) throw thrown;
+        }
+      }
+    await this.#adopt(found, new Map(), -1);
+    return await this.refresh();
+  }
+
+  /** Deletes log entries of a table that a checkpoint older than `retentionMs` stands for; see `DeltaLog.expire`. */
+  async expire(table: TableName, retentionMs: number): Promise<number> {
+    return await this.#logs[table].expire(retentionMs);
+  }
+
   async #open(base: ColdView): Promise<Record<TableName, DeltaSnapshot>> {
     const open = async (table: TableName) => {
       const known = base.snapshots[table];
       if (known) return known;
-      const opened = await this.#logs[table].open(COLUMNS[table]);
+      const opened = await this.#logs[table].open(TABLE_COLUMNS[table]);
       // someone else has created it since, and written to it: `base` knows nothing of that
       if (opened.version > 0) throw new DeltaConflictError(table, opened.version);
       return opened;
@@ -119,7 +182,7 @@ export class ColdCatalog {
   async #fence(ledger: DeltaSnapshot, nowMs: number): Promise<DeltaSnapshot> {
     const version = BigInt(ledger.version + 1);
     const txn = { appId: FENCE_APP, version, lastUpdated: nowMs };
-    return await this.#logs.ledger.commit(ledger, [{ txn }], { operation: 'FENCE' });
+    return await commitBesideCompactions(this.#logs.ledger, ledger, [{ txn }], { operation: 'FENCE' });
   }
 
   async #refresh(): Promise<ColdView> {
@@ -146,36 +209,52 @@ export class ColdCatalog {
     return known ? await this.#logs[table].refresh(known) : await this.#logs[table].read();
   }
 
+  /**
+   * Takes over what was found, of each table the newest: calls overlap (a flush, a compaction, reads). Because what a ledger
+   * names is in the other tables as they were then, newer ones of those go with it as well.
+   */
   async #adopt(
-    snapshots: Readonly<Record<TableName, DeltaSnapshot | null>>,
+    found: ColdView['snapshots'],
     keys: ReadonlyMap<string, readonly RowKey[]>,
     readMs: number,
   ): Promise<ColdView> {
-    const before = this.#view;
+    for (;;) {
+      const before = this.#view;
+      const snapshots = newestOf(found, before.snapshots);
+      const view = await this.#viewOf(before, snapshots, keys, Math.max(readMs, before.readMs));
+      // another call may have come further while keys were read
+      if (this.#view !== before) continue;
+      this.#view = view;
+      return view;
+    }
+  }
+
+  async #viewOf(
+    before: ColdView,
+    snapshots: ColdView['snapshots'],
+    keys: ReadonlyMap<string, readonly RowKey[]>,
+    readMs: number,
+  ): Promise<ColdView> {
+    const isAsBefore = (table: TableName) => snapshots[table]?.version === before.snapshots[table]?.version;
+    if (TABLE_NAMES.every(isAsBefore)) return { ...before, snapshots, readMs };
     const head = headOf(snapshots.ledger);
-    // a refresh that was overtaken by a commit of this instance brings nothing new
-    if (!isNewer(snapshots, before.snapshots)) return before;
-    const unchanged = TABLE_NAMES.every((table) => snapshots[table]?.version === before.snapshots[table]?.version);
     const split = {
       messages: this.#split('messages', snapshots, head.position),
       verifier_results: this.#split('verifier_results', snapshots, head.position),
       ledger: this.#split('ledger', snapshots, head.position),
     };
     const [messages, results] = await allOf([
-      this.#tableView(MESSAGE_TABLE, split.messages.committed, keys),
-      this.#tableView(RESULT_TABLE, split.verifier_results.committed, keys),
+      this.#tableView(MESSAGE_TABLE, before, split.messages.committed, keys),
+      this.#tableView(RESULT_TABLE, before, split.verifier_results.committed, keys),
     ]);
     const ledger: TableView = { ...before.tables.ledger, files: split.ledger.committed };
-    const view: ColdView = {
+    return {
       ...head,
       snapshots,
-      tables: unchanged ? before.tables : { messages, verifier_results: results, ledger },
+      tables: { messages, verifier_results: results, ledger },
       torn: TABLE_NAMES.flatMap((table) => split[table].torn.map((file) => ({ table, file }))),
       readMs,
     };
-    // another call may have come further while keys were read
-    if (isNewer(snapshots, this.#view.snapshots)) this.#view = view;
-    return this.#view;
   }
 
   #split(table: TableName, snapshots: ColdView['snapshots'], position: bigint) {
@@ -187,13 +266,14 @@ export class ColdCatalog {
 
   async #tableView(
     list: typeof MESSAGE_TABLE | typeof RESULT_TABLE,
+    view: ColdView,
     files: readonly ColdFile[],
     keys: ReadonlyMap<string, readonly RowKey[]>,
   ): Promise<TableView> {
     const { table } = list;
     const overlayFiles = files.filter((file) => file.overlay);
     const present = new Set(overlayFiles.map(({ uri }) => uri));
-    const before = this.#view.tables[table].overlay;
+    const before = view.tables[table].overlay;
     // what was compacted away supersedes nothing any more; a view that still has it keeps the overlay it has
     const overlay = [...before.files].every((uri) => present.has(uri)) ? before : new Overlay();
     await allOf(
@@ -206,22 +286,33 @@ export class ColdCatalog {
 
   async #keys(list: typeof MESSAGE_TABLE | typeof RESULT_TABLE, file: ColdFile): Promise<readonly RowKey[]> {
     const { groups } = await this.#reader.footer(list.table, file);
-    const all = Array.from({ length: groups }, (_, group) => group);
-    const keys =
-      list.table === 'messages'
-        ? await this.#reader.keys(MESSAGE_TABLE, file, all)
-        : await this.#reader.keys(RESULT_TABLE, file, all);
-    return keys.flat();
+    const keys: RowKey[] = [];
+    // some at a time: all row groups of a large file at once would hold up everything else
+    for (let from = 0; from < groups; from += GROUPS_AT_ONCE) {
+      const some = Array.from({ length: Math.min(GROUPS_AT_ONCE, groups - from) }, (_, index) => from + index);
+      const read =
+        list.table === 'messages'
+          ? await this.#reader.keys(MESSAGE_TABLE, file, some)
+          : await this.#reader.keys(RESULT_TABLE, file, some);
+      for (const inGroup of read) keys.push(...inGroup);
+    }
+    return keys;
   }
+}
+
+/** Of each table the newer snapshot. */
+function newestOf(a: ColdView['snapshots'], b: ColdView['snapshots']): ColdView['snapshots'] {
+  const newer = (one: DeltaSnapshot | null, other: DeltaSnapshot | null) =>
+    (one?.version ?? -1) >= (other?.version ?? -1) ? one : other;
+  return {
+    messages: newer(a.messages, b.messages),
+    verifier_results: newer(a.verifier_results, b.verifier_results),
+    ledger: newer(a.ledger, b.ledger),
+  };
 }
 
 function goesBeyond(snapshot: DeltaSnapshot | null, position: bigint): boolean {
   return splitFiles(snapshot, position, () => undefined).torn.length > 0;
-}
-
-function isNewer(snapshots: ColdView['snapshots'], before: ColdView['snapshots']): boolean {
-  const versionOf = (snapshot: DeltaSnapshot | null) => snapshot?.version ?? -1;
-  return TABLE_NAMES.every((table) => versionOf(snapshots[table]) >= versionOf(before[table]));
 }
 
 /** Waits for all, also when one fails: what goes on unwatched could take effect after its failure was handled. */

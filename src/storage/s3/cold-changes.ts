@@ -1,7 +1,7 @@
 import type { Change, ChangeSet } from '../batch.js';
 import { CoverageGapError } from '../errors.js';
 import type { Boundary } from '../storage.js';
-import type { ColdFile, TableName } from './cold-layout.js';
+import { type ColdFile, flushEnds, type TableName } from './cold-layout.js';
 import { type ColdLedger, LEDGER_TABLE } from './cold-ledger.js';
 import { mapInParallel } from './cold-parallel.js';
 import type { ColdReader, TableRows } from './cold-reader.js';
@@ -92,7 +92,7 @@ export class ColdChanges {
     };
     offer(view.position, view.headMs);
     for (const { files } of Object.values(view.tables))
-      for (const { flushThrough, boundaryMs } of files) if (boundaryMs !== null) offer(flushThrough, boundaryMs);
+      for (const file of files) for (const { position, ms } of flushEnds(file)) offer(position, ms);
     return highest;
   }
 

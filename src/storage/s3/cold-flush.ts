@@ -3,7 +3,8 @@ import { setImmediate as letOthersRun } from 'node:timers/promises';
 import type { Common } from '../../core/common.js';
 import type { ChangeBuffer, FlushContent } from './cold-buffer.js';
 import type { ColdCatalog, PreparedFlush } from './cold-catalog.js';
-import { ColdBusyError, ColdReadBackError } from './cold-errors.js';
+import { ColdBusyError } from './cold-errors.js';
+import type { ColdFileStore } from './cold-file-store.js';
 import { type ColdFile, describeFile, type FlushStamp, type TableName } from './cold-layout.js';
 import type { ColdReader } from './cold-reader.js';
 import { createFileEncoder, type EncodedFile } from './cold-rows-file.js';
@@ -11,7 +12,6 @@ import { dayOf, type RowKey, type RowKind } from './cold-rows-kind.js';
 import { LEDGER_ROWS } from './cold-rows-ledger.js';
 import { type ColdView, ceilingMs, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './cold-view.js';
 import { hashId } from './id-index-hash.js';
-import type { ObjectStore } from './object-store.js';
 import type { Zstd } from './parquet-zstd.js';
 
 const ROWS_BETWEEN_PAUSES = 250;
@@ -35,31 +35,28 @@ export interface FlushResult {
 /** Turns changes into files, stores them, reads them back, and has them committed. */
 export class ColdFlush {
   readonly #name: string;
-  readonly #store: ObjectStore;
+  readonly #files: ColdFileStore;
   readonly #zstd: Zstd;
   readonly #common: Common;
   readonly #catalog: ColdCatalog;
   readonly #reader: ColdReader;
-  readonly #keyOf: (table: TableName, path: string) => string;
   readonly #takeoverMs: number;
 
   constructor(parts: {
     readonly name: string;
-    readonly store: ObjectStore;
+    readonly files: ColdFileStore;
     readonly zstd: Zstd;
     readonly common: Common;
     readonly catalog: ColdCatalog;
     readonly reader: ColdReader;
-    readonly keyOf: (table: TableName, path: string) => string;
     readonly takeoverMs: number;
   }) {
     this.#name = parts.name;
-    this.#store = parts.store;
+    this.#files = parts.files;
     this.#zstd = parts.zstd;
     this.#common = parts.common;
     this.#catalog = parts.catalog;
     this.#reader = parts.reader;
-    this.#keyOf = parts.keyOf;
     this.#takeoverMs = parts.takeoverMs;
   }
 
@@ -74,7 +71,7 @@ export class ColdFlush {
     if (content.head.position <= base.position) return null;
     this.#checkTorn(base);
     const made = await this.#make(base, content);
-    await Promise.all(made.map((each) => this.#put(each)));
+    await Promise.all(made.map(({ table, file, encoded }) => this.#files.put(table, file, encoded)));
     const view = await this.#catalog.commit(base, preparedOf(content, made), 'WRITE');
     buffer.committed(view);
     this.#own.clear();
@@ -170,26 +167,11 @@ export class ColdFlush {
       encoder.add(record);
       if (index % ROWS_BETWEEN_PAUSES === ROWS_BETWEEN_PAUSES - 1) await letOthersRun();
     }
-    const encoded = encoder.finish();
+    const encoded = await encoder.finishInTurns();
     const file = describeFile(encoded, { id: randomUUID(), day, overlay }, stamp);
     this.#own.add(file.uri);
     const overlayKeys = overlay ? sorted.map(({ key }) => key as unknown as RowKey) : null;
     return [{ table, file, encoded, overlayKeys }];
-  }
-
-  async #put({ table, file, encoded }: MadeFile): Promise<void> {
-    const { index } = encoded;
-    await Promise.all([
-      this.#putChecked(this.#keyOf(table, file.path), encoded.bytes),
-      index && file.index ? this.#putChecked(this.#keyOf(table, file.index.path), index.bytes) : null,
-    ]);
-  }
-
-  async #putChecked(key: string, bytes: Uint8Array): Promise<void> {
-    await this.#store.putIfAbsent(key, bytes);
-    const stored = await this.#store.get(key);
-    if (!Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength).equals(bytes))
-      throw new ColdReadBackError(key);
   }
 }
 

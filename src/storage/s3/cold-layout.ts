@@ -41,6 +41,8 @@ export interface ColdFile {
   readonly flushThrough: bigint;
   /** Ingestion time of the last commit of that flush; null when more was known to come. */
   readonly boundaryMs: number | null;
+  /** Ends of earlier flushes whose rows are in here since a compaction, ascending: points to start from, as `boundaryMs`. */
+  readonly boundaries: readonly FlushEnd[];
   /** When it was written, unix ms by its writer's clock. */
   readonly writtenMs: number;
   readonly index: IndexPlace | null;
@@ -53,12 +55,21 @@ export interface FlushStamp {
   readonly flushThrough: bigint;
   readonly boundaryMs: number | null;
   readonly writtenMs: number;
+  /** Compactions only. */
+  readonly boundaries?: readonly FlushEnd[];
+}
+
+/** Where a flush ended that held everything up to there. */
+export interface FlushEnd {
+  readonly position: bigint;
+  readonly ms: number;
 }
 
 /** Names of the tags in an add action. All values are text. */
 const TAG = {
   through: 'ccv.through',
   boundaryMs: 'ccv.boundaryMs',
+  boundaries: 'ccv.boundaries',
   minPosition: 'ccv.minPosition',
   maxPosition: 'ccv.maxPosition',
   overlay: 'ccv.overlay',
@@ -69,12 +80,18 @@ const TAG = {
   indexHeadBytes: 'ccv.indexHeadBytes',
 } as const;
 
+/** Where a new file goes and what kind it is. */
+export interface FilePlace {
+  /** Unique for ever. */
+  readonly id: string;
+  readonly day: string;
+  readonly overlay: boolean;
+  /** It only rearranges rows of files that the same commit removes. */
+  readonly isCompacted?: boolean;
+}
+
 /** The add action of a file that is about to be stored under `id`. */
-export function describeFile(
-  encoded: EncodedFile,
-  place: { readonly id: string; readonly day: string; readonly overlay: boolean },
-  stamp: FlushStamp,
-): ColdFile {
+export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: FlushStamp): ColdFile {
   const { summary, index } = encoded;
   const tags: Record<string, string> = {
     [TAG.through]: String(stamp.flushThrough),
@@ -85,6 +102,8 @@ export function describeFile(
     [TAG.footerBytes]: String(encoded.footerBytes),
     [TAG.lanes]: JSON.stringify(Object.fromEntries(summary.listedByLane)),
   };
+  if (stamp.boundaries && stamp.boundaries.length > 0)
+    tags[TAG.boundaries] = stamp.boundaries.map(({ position, ms }) => `${position}:${ms}`).join(' ');
   if (index) {
     tags[TAG.index] = indexFilePath(place.day, place.id);
     tags[TAG.indexBytes] = String(index.bytes.length);
@@ -95,7 +114,7 @@ export function describeFile(
     partitionValues: { [DAY_COLUMN]: place.day },
     size: encoded.bytes.length,
     modificationTime: stamp.writtenMs,
-    dataChange: true,
+    dataChange: !place.isCompacted,
     stats: stringifyStats(encoded.stats),
     tags,
   });
@@ -123,6 +142,7 @@ export function readFileEntry(add: AddFile): ColdFile {
     overlay: tags.text(TAG.overlay) === 'true',
     flushThrough: tags.bigint(TAG.through),
     boundaryMs: tags.optional(TAG.boundaryMs) === null ? null : tags.number(TAG.boundaryMs),
+    boundaries: tags.flushEnds(TAG.boundaries),
     writtenMs: add.modificationTime,
     index:
       indexPath === null
@@ -160,6 +180,14 @@ class Tags {
     return /^\d+$/.test(text) ? BigInt(text) : this.#fail(name);
   }
 
+  flushEnds(name: string): readonly FlushEnd[] {
+    const texts = this.optional(name)?.split(' ') ?? [];
+    return texts.map((text) => {
+      const [, position, ms] = /^(\d+):(\d{1,15})$/.exec(text) ?? this.#fail(name);
+      return { position: BigInt(position ?? 0), ms: Number(ms) };
+    });
+  }
+
   #fail(name: string): never {
     throw new DeltaFormatError(`a file lacks the tag ${name}: was it written by something else?`, {
       details: { path: this.#add.path },
@@ -177,4 +205,14 @@ function lanes(text: string): ReadonlyMap<string, number> {
   const parsed = parseExactJson(text);
   const entries = typeof parsed === 'object' && parsed !== null ? Object.entries(parsed) : [];
   return new Map(entries.map(([lane, count]) => [lane, Number(count)]));
+}
+
+/** The day that a file's rows are of, as its partition is named. */
+export function dayOfFile({ add }: ColdFile): string {
+  return add.partitionValues[DAY_COLUMN] ?? '';
+}
+
+/** The ends of flushes that a file knows of. */
+export function flushEnds({ flushThrough, boundaryMs, boundaries }: ColdFile): readonly FlushEnd[] {
+  return boundaryMs === null ? boundaries : [...boundaries, { position: flushThrough, ms: boundaryMs }];
 }

@@ -4,6 +4,11 @@ import { type RowKey, rowIdentity } from './cold-rows-kind.js';
 /**
  * The identities of all overlay rows of one table, with their positions. A row is dropped wherever it is found when a
  * higher position is known for its identity. Views of different ages share one of these: each asks as of its own position.
+ *
+ * Memory: about 400 bytes an overlay row, whatever the size of the table. Compaction bounds their number: it folds a row
+ * that supersedes into what it supersedes once a fifth of a file is superseded. A table that is never compacted
+ * has one for each change of a record that was flushed before. Views from before a compaction keep the overlay of then
+ * until they are let go.
  */
 export class Overlay {
   /** Ascending positions of an identity; a single one, by far the most common, has no list. */
@@ -11,7 +16,7 @@ export class Overlay {
   /** Files whose rows are in here. */
   readonly #files = new Set<string>();
   /** Times of which rows may be superseded: of records that never moved. */
-  #points: number[] = [];
+  readonly #points: number[] = [];
   #pointsAreSorted = true;
   /** The same of records that may have moved: any time between the two. */
   readonly #spans: { readonly fromMs: number; readonly toMs: number }[] = [];
@@ -51,19 +56,30 @@ export class Overlay {
   /** False when no row with an ingestion time in the range is superseded by anything. */
   touches(fromMs: number, toMs: number): boolean {
     if (this.#spans.some((span) => span.fromMs <= toMs && span.toMs >= fromMs)) return true;
+    return this.pointsIn(fromMs, toMs) > 0;
+  }
+
+  /**
+   * How many rows of records that never moved have their ingestion time in the range: about so many rows of other files are
+   * superseded there.
+   */
+  pointsIn(fromMs: number, toMs: number): number {
     if (!this.#pointsAreSorted) {
       this.#points.sort((a, b) => a - b);
       this.#pointsAreSorted = true;
     }
+    return this.#pointsBelow(toMs + 1) - this.#pointsBelow(fromMs);
+  }
+
+  #pointsBelow(ms: number): number {
     let low = 0;
     let high = this.#points.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#points[middle] ?? 0) < fromMs) low = middle + 1;
+      if ((this.#points[middle] ?? 0) < ms) low = middle + 1;
       else high = middle;
     }
-    const first = this.#points[low];
-    return first !== undefined && first <= toMs;
+    return low;
   }
 
   #add(key: RowKey): void {

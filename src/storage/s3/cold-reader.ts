@@ -1,8 +1,10 @@
 import { LRUCache } from 'lru-cache';
 import type { Hex } from '../../core/hex.js';
+import { TABLE_COLUMNS } from './cold-columns.js';
 import type { ColdFile, TableName } from './cold-layout.js';
 import type { RowKind } from './cold-rows-kind.js';
 import { findRowGroups, type IdIndexHead, parseIdIndexHead } from './id-index.js';
+import { IdIndexFormatError } from './id-index-errors.js';
 import { hashId, type IdHash } from './id-index-hash.js';
 import type { ByteRange, ObjectStore } from './object-store.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
@@ -62,8 +64,12 @@ export class ColdReader {
     return this.#places.calculatedSize + this.#rows.calculatedSize;
   }
 
-  footer(table: TableName, file: ColdFile): Promise<ParquetFooter> {
-    return this.#once(
+  /** Where a file's row groups lie: what its index says, else its own footer, which is much larger. */
+  async footer(table: TableName, file: ColdFile): Promise<ParquetFooter> {
+    const known = file.index && (await this.#head(table, file)).footer(TABLE_COLUMNS[table]);
+    if (known && known.rows !== file.rows) throw new IdIndexFormatError('it is the index of another file');
+    if (known) return known;
+    return await this.#once(
       this.#places,
       `footer ${table}/${file.uri}`,
       () => readFooter(file, this.#fetcher(table, file.path)),

@@ -4,7 +4,8 @@ import type { RowKind } from './cold-rows-kind.js';
 import { type FileSummary, SummaryCollector } from './cold-rows-summary.js';
 import type { FileStats } from './delta-stats.js';
 import { createIdIndexBuilder, type EncodedIdIndex } from './id-index.js';
-import { createParquetEncoder, type RowGroupLimits } from './parquet-encoder.js';
+import { atOnce, inTurns, type Steps } from './in-turns.js';
+import { createParquetEncoder, type EncodedGroup, type RowGroupLimits } from './parquet-encoder.js';
 import type { Zstd } from './parquet-zstd.js';
 
 /** A data file, ready to be stored. */
@@ -31,6 +32,8 @@ export interface FileEncoder<T> {
    * @throws InvalidArgumentError without rows.
    */
   finish(): EncodedFile;
+  /** The same, giving way to others in between: a large file takes a second. */
+  finishInTurns(): Promise<EncodedFile>;
 }
 
 /** What a file encoder is made of. */
@@ -73,19 +76,22 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
       return rows;
     },
     sizeBytes: () => parquet.sizeBytes(),
-    finish() {
-      if (rows === 0) throw new InvalidArgumentError('a file has at least one row');
-      const { bytes, footerBytes } = parquet.finish();
-      return {
-        bytes,
-        footerBytes,
-        rows,
-        index: index.finish(),
-        stats: collector.stats(),
-        summary: collector.summary(),
-      };
-    },
+    finish: () => atOnce(finishing()),
+    finishInTurns: () => inTurns(finishing()),
   };
+
+  function* finishing(): Steps<EncodedFile> {
+    if (rows === 0) throw new InvalidArgumentError('a file has at least one row');
+    const { bytes, footerBytes, groups } = yield* parquet.finishing();
+    return {
+      bytes,
+      footerBytes,
+      rows,
+      index: yield* index.finishing(groups),
+      stats: collector.stats(),
+      summary: collector.summary(),
+    };
+  }
 }
 
 /** Learns the row groups of ids as they are finished: a row's group is known only then. */
@@ -107,9 +113,9 @@ class GroupedIds {
   }
 
   /** Null when no row had an id. */
-  finish(): EncodedIdIndex | null {
+  *finishing(groups: readonly EncodedGroup[]): Steps<EncodedIdIndex | null> {
     this.#settle();
-    return this.#any ? this.#builder.finish() : null;
+    return this.#any ? yield* this.#builder.finishing(groups) : null;
   }
 
   #settle(): void {

@@ -1,4 +1,5 @@
 import type { IdHash } from './id-index-hash.js';
+import type { Steps } from './in-turns.js';
 
 /**
  * A static filter: says "not here" for all but one in 65 536 of the ids that are not in the set, and never for one that
@@ -14,6 +15,8 @@ export interface XorFilter {
 
 /** Another seed is tried when the keys of a set cannot be ordered; each try fails with a probability below one half. */
 const MAX_TRIES = 100;
+/** Keys that are worked on without a pause: some milliseconds. */
+const STEP_KEYS = 16_384;
 
 /** The slots of a filter over so many different ids. */
 export function filterSlots(ids: number): number {
@@ -21,10 +24,10 @@ export function filterSlots(ids: number): number {
 }
 
 /** Builds the filter of a set: `high` and `low` are the halves of its hashes, each hash once. */
-export function buildXorFilter(high: Uint32Array, low: Uint32Array): XorFilter {
+export function* buildingXorFilter(high: Uint32Array, low: Uint32Array): Steps<XorFilter> {
   if (high.length === 0) return { seed: 0, slots: new Uint16Array(0) };
   for (let seed = 1; seed <= MAX_TRIES; seed++) {
-    const slots = tryBuild(high, low, seed);
+    const slots = yield* tryBuild(high, low, seed);
     if (slots) return { seed, slots };
   }
   throw new TypeError('a hash occurs twice in the set of a filter');
@@ -41,17 +44,19 @@ export function filterContains({ seed, slots }: XorFilter, hash: IdHash): boolea
  * Peels the set: a slot that only one key maps to is that key's to choose; without the key, other slots become such. In
  * the reverse order every key finds its slot still free.
  */
-function tryBuild(high: Uint32Array, low: Uint32Array, seed: number): Uint16Array | null {
+function* tryBuild(high: Uint32Array, low: Uint32Array, seed: number): Steps<Uint16Array | null> {
   const size = filterSlots(high.length);
   const part = size / 3;
   const counts = new Uint32Array(size);
   const keys = new Uint32Array(size);
-  for (let key = 0; key < high.length; key++)
+  for (let key = 0; key < high.length; key++) {
+    if (key % STEP_KEYS === STEP_KEYS - 1) yield;
     for (let third = 0; third < 3; third++) {
       const slot = place(third, high[key] ?? 0, low[key] ?? 0, seed, part);
       counts[slot] = (counts[slot] ?? 0) + 1;
       keys[slot] = (keys[slot] ?? 0) ^ key;
     }
+  }
 
   const free: number[] = [];
   for (let slot = 0; slot < size; slot++) if (counts[slot] === 1) free.push(slot);
@@ -59,6 +64,7 @@ function tryBuild(high: Uint32Array, low: Uint32Array, seed: number): Uint16Arra
   const peeledSlots: number[] = [];
   for (let slot = free.pop(); slot !== undefined; slot = free.pop()) {
     if (counts[slot] !== 1) continue;
+    if (peeledKeys.length % STEP_KEYS === STEP_KEYS - 1) yield;
     const key = keys[slot] ?? 0;
     peeledKeys.push(key);
     peeledSlots.push(slot);
@@ -73,6 +79,7 @@ function tryBuild(high: Uint32Array, low: Uint32Array, seed: number): Uint16Arra
 
   const slots = new Uint16Array(size);
   for (let at = peeledKeys.length - 1; at >= 0; at--) {
+    if (at % STEP_KEYS === STEP_KEYS - 1) yield;
     const key = peeledKeys[at] ?? 0;
     const [h, l] = [high[key] ?? 0, low[key] ?? 0];
     slots[peeledSlots[at] ?? 0] = combined(slots, h, l, seed, part) ^ fingerprint(h, l, seed);

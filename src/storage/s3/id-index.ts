@@ -2,20 +2,26 @@ import { crc32 } from 'node:zlib';
 import { InvalidArgumentError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import { IdIndexFormatError } from './id-index-errors.js';
-import { buildXorFilter, filterContains, type XorFilter } from './id-index-filter.js';
+import { buildingXorFilter, filterContains, type XorFilter } from './id-index-filter.js';
+import { groupTableBytes, groupTableFooter, writeGroupTable } from './id-index-groups.js';
 import { compareHashes, hashId, type IdHash } from './id-index-hash.js';
+import { atOnce, type Steps } from './in-turns.js';
 import type { ByteRange } from './object-store.js';
+import type { ColumnSpec } from './parquet-columns.js';
+import type { EncodedGroup } from './parquet-encoder.js';
+import type { ParquetFooter } from './parquet-footer.js';
 
 /*
- * Which row groups of a data file hold a message id. One object beside each file, so that a lookup touches no other file:
- * its head (the filter and the first hash of each page) stays in memory and mostly says "not here"; else one page of 4 KB
- * is read, and then the row group. All numbers are little-endian:
+ * Which row groups of a data file hold a message id, and where those lie. One object beside each file, so that a lookup
+ * touches no other file: its head (row groups, the filter and the first hash of each page) stays in memory and mostly says
+ * "not here"; else one page of 4 KB is read, and then the row group. All numbers are little-endian:
  *
- *   head  "CCVIDX1\n" · u32 bytes of the head · u32 entries · u32 pages · u32 filter seed · u32 filter slots · u32 0
- *         pages × (u32 high, u32 low: the hash of the page's first entry) · slots × u16 · padding to 4 · u32 CRC-32 of all that
+ *   head  "CCVIDX1\n" · u32 bytes of the head · u32 entries · u32 pages · u32 filter seed · u32 filter slots
+ *         · u32 row groups + 2^20 × columns (0: without a table) · the table of row groups, see `id-index-groups.ts`
+ *         · pages × (u32 high, u32 low: the hash of the page's first entry) · slots × u16 · padding to 4 · u32 CRC-32 of all that
  *   page  up to 340 entries × (u32 high, u32 low: the hash of the id; u32 row group), ascending · u32 CRC-32 of all that
  *
- * About 14.5 bytes a record.
+ * About 14.5 bytes a record, and 150 a row group.
  */
 const MAGIC = Buffer.from('CCVIDX1\n', 'latin1');
 const FIXED_BYTES = 32;
@@ -25,6 +31,9 @@ const PAGE_ENTRIES = 340;
 const PAGE_BYTES = PAGE_ENTRIES * ENTRY_BYTES + CRC_BYTES;
 /** More than a file of 128 MiB has; see `sortedOnce`. */
 const MAX_ENTRIES = 2 ** 21;
+const MAX_GROUPS = 2 ** 20;
+/** Entries that are worked on without a pause. */
+const STEP_ENTRIES = 32_768;
 
 /** An index as it is stored. */
 export interface EncodedIdIndex {
@@ -42,13 +51,18 @@ export interface IdIndexHead {
   mayContain(hash: IdHash): boolean;
   /** Where the entries of a hash lie, if there are any: nearly always one page of 4 KB. Null when there are none. */
   pageRange(hash: IdHash): ByteRange | null;
+  /** Where the row groups of a file with these columns lie; null when the index does not say, and its footer does. */
+  footer(columns: readonly ColumnSpec[]): ParquetFooter | null;
 }
 
 /** Collects the entries of one file and makes its index. */
 export interface IdIndexBuilder {
   /** Says that a row group holds an id. Once or more for each pair, in any order. */
   add(id: Hex, rowGroup: number): void;
-  finish(): EncodedIdIndex;
+  /** `groups`: the row groups of the file, when the index is to tell where they lie. */
+  finish(groups?: readonly EncodedGroup[]): EncodedIdIndex;
+  /** The same in steps. */
+  finishing(groups?: readonly EncodedGroup[]): Steps<EncodedIdIndex>;
 }
 
 export function createIdIndexBuilder(): IdIndexBuilder {
@@ -69,7 +83,8 @@ export function createIdIndexBuilder(): IdIndexBuilder {
       entries.low.push(low);
       entries.rowGroup.push(rowGroup);
     },
-    finish: () => encode(sortedOnce(entries)),
+    finish: (groups = []) => atOnce(encode(entries, groups)),
+    finishing: (groups = []) => encode(entries, groups),
   };
 }
 
@@ -81,17 +96,20 @@ interface Entries<Column = Uint32Array> {
 }
 
 /** Ascending, each entry once. */
-function sortedOnce(entries: Entries<number[]>): Entries {
+function* sortedOnce(entries: Entries<number[]>): Steps<Entries> {
   const count = entries.high.length;
   // by the high half, exact beside the entry's place (53 bits)
   const keys = new Float64Array(count);
   for (let place = 0; place < count; place++) keys[place] = (entries.high[place] ?? 0) * MAX_ENTRIES + place;
+  yield;
   keys.sort();
+  yield;
   const sorted = { high: new Uint32Array(count), low: new Uint32Array(count), rowGroup: new Uint32Array(count) };
   let end = 0;
   for (let index = 0; index < count; index++) {
     const place = (keys[index] ?? 0) % MAX_ENTRIES;
     end = insert(sorted, end, entries.high[place] ?? 0, entries.low[place] ?? 0, entries.rowGroup[place] ?? 0);
+    if (index % STEP_ENTRIES === STEP_ENTRIES - 1) yield;
   }
   return {
     high: sorted.high.subarray(0, end),
@@ -115,16 +133,40 @@ function insert({ high, low, rowGroup }: Entries, end: number, h: number, l: num
   return end + 1;
 }
 
-function encode(entries: Entries): EncodedIdIndex {
-  const filter = buildXorFilter(...uniqueHashes(entries));
-  const count = entries.high.length;
-  const pages = Math.ceil(count / PAGE_ENTRIES);
-  const headBytes = headLength(pages, filter.slots.length);
-  const bytes = new Uint8Array(headBytes + count * ENTRY_BYTES + pages * CRC_BYTES);
-  writeHead(bytes.subarray(0, headBytes), entries, pages, filter);
-  for (let page = 0; page < pages; page++)
+function* encode(unsorted: Entries<number[]>, groups: readonly EncodedGroup[]): Steps<EncodedIdIndex> {
+  const entries = yield* sortedOnce(unsorted);
+  const filter = yield* buildingXorFilter(...uniqueHashes(entries));
+  const columns = groups[0]?.chunks.length ?? 0;
+  // one that does not fit leads to the footer, as one of another schema
+  const table = groups.length < MAX_GROUPS ? groups : [];
+  const pages = Math.ceil(entries.high.length / PAGE_ENTRIES);
+  const figures = {
+    entries: entries.high.length,
+    pages,
+    seed: filter.seed,
+    slots: filter.slots.length,
+    groups: table.length,
+    columns: table.length > 0 ? columns : 0,
+  };
+  const headBytes = headLength(figures);
+  const bytes = new Uint8Array(headBytes + figures.entries * ENTRY_BYTES + pages * CRC_BYTES);
+  yield;
+  writeHead(bytes.subarray(0, headBytes), figures, { entries, filter, table });
+  for (let page = 0; page < pages; page++) {
     writePage(bytes.subarray(headBytes + page * PAGE_BYTES), entries, page * PAGE_ENTRIES);
+    if (page % 64 === 63) yield;
+  }
   return { bytes, headBytes };
+}
+
+/** The numbers that a head begins with. */
+interface Figures {
+  readonly entries: number;
+  readonly pages: number;
+  readonly seed: number;
+  readonly slots: number;
+  readonly groups: number;
+  readonly columns: number;
 }
 
 /** High and low halves of the hashes of sorted entries, each hash once. */
@@ -140,21 +182,28 @@ function uniqueHashes({ high, low }: Entries): [high: Uint32Array, low: Uint32Ar
   return [highs.subarray(0, count), lows.subarray(0, count)];
 }
 
-function headLength(pages: number, slots: number): number {
-  return FIXED_BYTES + pages * 8 + Math.ceil(slots / 2) * 4 + CRC_BYTES;
+function headLength({ pages, slots, groups, columns }: Figures): number {
+  return FIXED_BYTES + groupTableBytes(groups, columns) + pages * 8 + Math.ceil(slots / 2) * 4 + CRC_BYTES;
 }
 
-function writeHead(head: Uint8Array, entries: Entries, pages: number, { seed, slots }: XorFilter): void {
+function writeHead(
+  head: Uint8Array,
+  figures: Figures,
+  { entries, filter, table }: { entries: Entries; filter: XorFilter; table: readonly EncodedGroup[] },
+): void {
   const view = viewOf(head);
   head.set(MAGIC);
-  for (const [index, value] of [head.length, entries.high.length, pages, seed, slots.length, 0].entries())
-    view.setUint32(MAGIC.length + index * 4, value, true);
+  const { pages, seed, slots, groups, columns } = figures;
+  const fields = [head.length, figures.entries, pages, seed, slots, columns * MAX_GROUPS + groups];
+  for (const [index, value] of fields.entries()) view.setUint32(MAGIC.length + index * 4, value, true);
+  const firstsAt = FIXED_BYTES + groupTableBytes(groups, columns);
+  writeGroupTable(head.subarray(FIXED_BYTES, firstsAt), table);
   for (let page = 0; page < pages; page++) {
-    view.setUint32(FIXED_BYTES + page * 8, entries.high[page * PAGE_ENTRIES] ?? 0, true);
-    view.setUint32(FIXED_BYTES + page * 8 + 4, entries.low[page * PAGE_ENTRIES] ?? 0, true);
+    view.setUint32(firstsAt + page * 8, entries.high[page * PAGE_ENTRIES] ?? 0, true);
+    view.setUint32(firstsAt + page * 8 + 4, entries.low[page * PAGE_ENTRIES] ?? 0, true);
   }
-  const slotsAt = FIXED_BYTES + pages * 8;
-  for (let slot = 0; slot < slots.length; slot++) view.setUint16(slotsAt + slot * 2, slots[slot] ?? 0, true);
+  const slotsAt = firstsAt + pages * 8;
+  for (let slot = 0; slot < slots; slot++) view.setUint16(slotsAt + slot * 2, filter.slots[slot] ?? 0, true);
   view.setUint32(head.length - CRC_BYTES, crc32(head.subarray(0, head.length - CRC_BYTES)), true);
 }
 
@@ -180,17 +229,22 @@ export function parseIdIndexHead(bytes: Uint8Array): IdIndexHead {
   if (bytes.length < FIXED_BYTES || MAGIC.compare(bytes, 0, MAGIC.length) !== 0)
     throw new IdIndexFormatError('it does not begin as one');
   const field = (index: number) => view.getUint32(MAGIC.length + index * 4, true);
-  const [headBytes, entries, pages, seed, slots] = [field(0), field(1), field(2), field(3), field(4)];
-  if (headBytes !== headLength(pages, slots) || pages !== Math.ceil(entries / PAGE_ENTRIES))
+  const headBytes = field(0);
+  const [groups, columns] = [field(5) % MAX_GROUPS, Math.floor(field(5) / MAX_GROUPS)];
+  const figures = { entries: field(1), pages: field(2), seed: field(3), slots: field(4), groups, columns };
+  const { entries, pages, seed, slots } = figures;
+  if (headBytes !== headLength(figures) || pages !== Math.ceil(entries / PAGE_ENTRIES))
     throw new IdIndexFormatError('its figures disagree');
   if (headBytes > bytes.length) throw new IdIndexFormatError('its head is cut off');
   if (view.getUint32(headBytes - CRC_BYTES, true) !== crc32(bytes.subarray(0, headBytes - CRC_BYTES)))
     throw new IdIndexFormatError('its head is damaged');
-  const slotsAt = FIXED_BYTES + pages * 8;
+  const firstsAt = FIXED_BYTES + groupTableBytes(groups, columns);
+  const slotsAt = firstsAt + pages * 8;
   return new Head(
-    { headBytes, entries },
-    Uint32Array.from({ length: pages * 2 }, (_, index) => view.getUint32(FIXED_BYTES + index * 4, true)),
+    { headBytes, entries, groups, columns },
+    Uint32Array.from({ length: pages * 2 }, (_, index) => view.getUint32(firstsAt + index * 4, true)),
     { seed, slots: Uint16Array.from({ length: slots }, (_, slot) => view.getUint16(slotsAt + slot * 2, true)) },
+    bytes.slice(FIXED_BYTES, firstsAt),
   );
 }
 
@@ -200,16 +254,34 @@ class Head implements IdIndexHead {
   /** High and low half of the first hash of each page. */
   readonly #firsts: Uint32Array;
   readonly #filter: XorFilter;
+  readonly #groups: number;
+  readonly #columns: number;
+  readonly #table: Uint8Array;
+  #footer: ParquetFooter | null = null;
 
-  constructor(figures: { headBytes: number; entries: number }, firsts: Uint32Array, filter: XorFilter) {
+  constructor(
+    figures: { headBytes: number; entries: number; groups: number; columns: number },
+    firsts: Uint32Array,
+    filter: XorFilter,
+    table: Uint8Array,
+  ) {
     this.entries = figures.entries;
     this.#headBytes = figures.headBytes;
+    this.#groups = figures.groups;
+    this.#columns = figures.columns;
     this.#firsts = firsts;
     this.#filter = filter;
+    this.#table = table;
   }
 
   get memoryBytes(): number {
-    return this.#firsts.byteLength + this.#filter.slots.byteLength + 256;
+    return this.#firsts.byteLength + this.#filter.slots.byteLength + this.#table.byteLength + 2048;
+  }
+
+  footer(columns: readonly ColumnSpec[]): ParquetFooter | null {
+    if (this.#groups === 0 || this.#columns !== columns.length) return null;
+    this.#footer ??= groupTableFooter(this.#table, this.#groups, columns);
+    return this.#footer;
   }
 
   mayContain(hash: IdHash): boolean {

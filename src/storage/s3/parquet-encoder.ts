@@ -1,5 +1,6 @@
 import type { DecodedArray, RowGroup } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
+import { atOnce, type Steps } from './in-turns.js';
 import { type ColumnSpec, type ColumnValue, schemaElements } from './parquet-columns.js';
 import { chunkChecksums, encodeFooter, encodeRowGroup } from './parquet-footer-writer.js';
 import type { Zstd } from './parquet-zstd.js';
@@ -19,12 +20,28 @@ export interface RowGroupLimits {
  */
 export const ROW_GROUP_LIMITS: RowGroupLimits = { targetBytes: 88 * 1024, capBytes: 112 * 1024, maxRows: 4096 };
 
+/** Where a row group lies in its file. */
+export interface EncodedGroup {
+  readonly rows: number;
+  readonly start: number;
+  /** In the order of the columns, one directly after the other. */
+  readonly chunks: readonly {
+    readonly name: string;
+    readonly sizeBytes: number;
+    /** CRC-32. */
+    readonly checksum: number;
+    /** Of int64 columns with statistics. */
+    readonly bounds: { readonly min: bigint; readonly max: bigint } | null;
+  }[];
+}
+
 /** A finished file. */
 export interface EncodedParquet {
   /** The whole file, in memory of its own. */
   readonly bytes: Uint8Array;
   /** How much of the file's end `readFooter` needs. */
   readonly footerBytes: number;
+  readonly groups: readonly EncodedGroup[];
 }
 
 /** Makes one Parquet file. Synchronous: it works about once every hundred rows, for some milliseconds. */
@@ -37,6 +54,8 @@ export interface ParquetEncoder {
   readonly groupRows: readonly number[];
   /** Ends the file. The encoder is spent. */
   finish(): EncodedParquet;
+  /** The same in steps. */
+  finishing(): Steps<EncodedParquet>;
 }
 
 /** What an encoder is made of. */
@@ -66,6 +85,7 @@ class Encoder implements ParquetEncoder {
   readonly #parts: Uint8Array[] = [];
   /** Their entries in the footer. */
   readonly #groups: Uint8Array[] = [];
+  readonly #places: EncodedGroup[] = [];
   /** CRC-32 of their column chunks. */
   readonly #checksums: number[] = [];
   #rows = 0;
@@ -99,16 +119,32 @@ class Encoder implements ParquetEncoder {
   }
 
   finish(): EncodedParquet {
+    return atOnce(this.finishing());
+  }
+
+  *finishing(): Steps<EncodedParquet> {
     this.#flush();
+    yield;
     const facts = { schema: this.#schema, rows: BigInt(this.#rows), chunkChecksums: this.#checksums };
     const footer = encodeFooter(this.#groups, facts);
+    yield;
     const bytes = new Uint8Array(this.#writtenBytes + footer.length);
-    let offset = 0;
-    for (const part of [MAGIC, ...this.#parts, footer]) {
+    bytes.set(MAGIC);
+    let offset = MAGIC.length;
+    let copiedBytes = 0;
+    for (let place = 0; place < this.#parts.length; place++) {
+      const part = this.#parts[place] ?? MAGIC;
       bytes.set(part, offset);
       offset += part.length;
+      // a large file is not in memory twice for longer than it must be
+      this.#parts[place] = NOTHING;
+      copiedBytes += part.length;
+      if (copiedBytes < STEP_BYTES) continue;
+      copiedBytes = 0;
+      yield;
     }
-    return { bytes, footerBytes: footer.length };
+    bytes.set(footer, offset);
+    return { bytes, footerBytes: footer.length, groups: this.#places };
   }
 
   #flush(): void {
@@ -137,7 +173,9 @@ class Encoder implements ParquetEncoder {
     }
     this.#parts.push(bytes);
     this.#groups.push(encodeRowGroup(group, this.#schema.slice(1)));
-    this.#checksums.push(...chunkChecksums(group, bytes, this.#writtenBytes));
+    const checksums = chunkChecksums(group, bytes, this.#writtenBytes);
+    this.#checksums.push(...checksums);
+    this.#places.push({ rows, start: this.#writtenBytes, chunks: chunksOf(group, checksums) });
     this.groupRows.push(rows);
     this.#rows += rows;
     this.#writtenBytes += bytes.length;
@@ -165,6 +203,21 @@ class Encoder implements ParquetEncoder {
 }
 
 const MAGIC = Buffer.from('PAR1', 'latin1');
+const NOTHING = new Uint8Array(0);
+/** Copied without a pause: some milliseconds. */
+const STEP_BYTES = 8 * 1024 * 1024;
+
+function chunksOf({ columns }: RowGroup, checksums: readonly number[]): EncodedGroup['chunks'] {
+  return columns.map(({ meta_data: data }, index) => {
+    const { min_value: min, max_value: max } = data?.statistics ?? {};
+    return {
+      name: data?.path_in_schema[0] ?? '',
+      sizeBytes: Number(data?.total_compressed_size ?? 0),
+      checksum: checksums[index] ?? 0,
+      bounds: typeof min === 'bigint' && typeof max === 'bigint' ? { min, max } : null,
+    };
+  });
+}
 
 function source(spec: ColumnSpec, data: ColumnValue[]): ColumnSource {
   const encoding = spec.deltas ? 'DELTA_BINARY_PACKED' : spec.distinct ? 'PLAIN' : undefined;

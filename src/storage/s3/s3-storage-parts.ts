@@ -2,6 +2,7 @@ import type { Common } from '../../core/common.js';
 import type { ChangeSet } from '../batch.js';
 import { ColdCatalog } from './cold-catalog.js';
 import { ColdChanges } from './cold-changes.js';
+import { ColdFileStore } from './cold-file-store.js';
 import { ColdFlush } from './cold-flush.js';
 import { ColdFollower } from './cold-follower.js';
 import { TABLE_NAMES, type TableName } from './cold-layout.js';
@@ -64,7 +65,8 @@ export async function openParts(options: {
   const lists = new ColdLists(reader);
   const lookup = new ColdLookup(reader);
   const ledger = new ColdLedger(reader);
-  const flush = new ColdFlush({ name, store, zstd, common, catalog, reader, keyOf, takeoverMs: settings.takeoverMs });
+  const files = new ColdFileStore({ store, keyOf });
+  const flush = new ColdFlush({ name, files, zstd, common, catalog, reader, takeoverMs: settings.takeoverMs });
   const writer = new ColdWriter({ catalog, flush, common, metrics });
   const follower = new ColdFollower({ name, common, settings, writer, metrics, advanced: events.advanced });
   const primary = new ColdPrimary({ name, common, writer, lookup, ledger, committed: events.committed });

@@ -1,0 +1,94 @@
+import type { ColdFile, TableName } from './cold-layout.js';
+import type { RowKind } from './cold-rows-kind.js';
+import type { ObjectStore } from './object-store.js';
+import { type ParquetFooter, readFooter } from './parquet-footer.js';
+import { readRowGroups } from './parquet-reader.js';
+import type { Zstd } from './parquet-zstd.js';
+
+/** Row groups are fetched together up to so many bytes: a request each would cost more than the bytes. */
+const FETCH_BYTES = 1024 * 1024;
+
+/** What a file is read through with. */
+export interface ScanParts {
+  readonly store: ObjectStore;
+  readonly zstd: Zstd;
+  readonly keyOf: (table: TableName, path: string) => string;
+}
+
+/** The rows of one row group. */
+export interface ScannedGroup<T> {
+  readonly group: number;
+  readonly records: readonly T[];
+}
+
+/**
+ * Reads a whole file once, row group by row group, past the caches: what is read once must not displace what is asked
+ * often. Holds one megabyte of the file and one decoded row group, and fetches the next while that one is used.
+ */
+export class FileScan<T, K> {
+  readonly #parts: ScanParts;
+  readonly #rows: RowKind<T, K>;
+  readonly #key: string;
+  readonly #file: ColdFile;
+  #footer: ParquetFooter | null = null;
+  #next = 0;
+  #fetched: Promise<Window> | null = null;
+
+  constructor(parts: ScanParts, table: TableName, rows: RowKind<T, K>, file: ColdFile) {
+    this.#parts = parts;
+    this.#rows = rows;
+    this.#file = file;
+    this.#key = parts.keyOf(table, file.path);
+  }
+
+  /** The file's own footer. @throws ParquetFormatError, and what the object store throws. */
+  async footer(): Promise<ParquetFooter> {
+    this.#footer ??= await readFooter(this.#file, (range) => this.#parts.store.get(this.#key, range));
+    return this.#footer;
+  }
+
+  /** The next row group; null after the last. @throws ParquetFormatError, and what the object store throws. */
+  async next(): Promise<ScannedGroup<T> | null> {
+    const footer = await this.footer();
+    const group = this.#next;
+    if (group >= footer.groups) return null;
+    this.#fetched ??= this.#fetch(footer, group);
+    const window = await this.#fetched;
+    this.#next = group + 1;
+    if (this.#next >= window.endGroup) {
+      this.#fetched = this.#next < footer.groups ? this.#fetch(footer, this.#next) : null;
+      // whoever asks next is told of a failure
+      this.#fetched?.catch(() => undefined);
+    }
+    const [data] = await readRowGroups(
+      footer,
+      { groups: [group], columns: this.#rows.columns },
+      {
+        fetch: async ({ start, endExclusive }) =>
+          window.bytes.subarray(start - window.start, endExclusive - window.start),
+        zstd: this.#parts.zstd,
+      },
+    );
+    if (!data) return null;
+    const read = this.#rows.records(data);
+    return { group, records: Array.from({ length: data.rows }, (_, row) => read(row)) };
+  }
+
+  async #fetch(footer: ParquetFooter, first: number): Promise<Window> {
+    const { start } = footer.groupRange(first);
+    let { endExclusive } = footer.groupRange(first);
+    let endGroup = first + 1;
+    for (; endGroup < footer.groups; endGroup += 1) {
+      const range = footer.groupRange(endGroup);
+      if (range.start < start || range.endExclusive - start > FETCH_BYTES) break;
+      endExclusive = Math.max(endExclusive, range.endExclusive);
+    }
+    return { start, endGroup, bytes: await this.#parts.store.get(this.#key, { start, endExclusive }) };
+  }
+}
+
+interface Window {
+  readonly start: number;
+  readonly endGroup: number;
+  readonly bytes: Uint8Array;
+}
