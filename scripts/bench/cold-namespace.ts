@@ -18,10 +18,10 @@ export function openArchive(store: ObjectStore, namespace: string): S3Storage {
   });
 }
 
-/** The same tables to read from, caches empty. It takes the log to be unchanged: looking for news is measured apart. */
-export function openReader(store: ObjectStore, namespace: string): S3Storage {
+/** The same tables to read from, caches empty. Unless told otherwise it never looks for news: that is measured apart. */
+export function openReader(store: ObjectStore, namespace: string, refreshIntervalMs = NEVER_MS): S3Storage {
   return createS3Storage({
-    ...{ name: 'cold', store, namespace, role: 'sole', refreshIntervalMs: NEVER_MS },
+    ...{ name: 'cold', store, namespace, role: 'sole', refreshIntervalMs },
     common: createCommon(),
   });
 }

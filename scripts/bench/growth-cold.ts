@@ -57,7 +57,7 @@ interface Scope {
 
 async function measureState({ place, namespace, records, sample, seconds }: Scope, name: string): Promise<Measured> {
   const store = createCountingObjectStore(place.store);
-  const open = () => openReader(store, namespace);
+  const open = (refreshIntervalMs?: number) => openReader(store, namespace, refreshIntervalMs);
   const reads = await measureReadCosts({ store, open, sample, name, records });
   const { totalBytes } = sizeOf(await allObjects(store, `${namespace}/`));
   const storage = open();

@@ -78,8 +78,6 @@ function runInChild(name: string): Promise<Report> {
       env: { ...process.env, ...scratch.environment },
       // what a library prints must not get into the JSON
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
-      // Infinity is among the figures
-      serialization: 'advanced',
     });
     running = child;
     let found: Report | null = null;

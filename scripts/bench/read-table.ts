@@ -1,12 +1,12 @@
 import { ASKERS, type Growth } from './growth.js';
 import { isWithin, type MiddleAndWorst, PAGE_LIMIT, type ReadCost } from './read-costs.js';
 import { PAYLOAD_BYTES } from './records.js';
-import { figure, formatColumns, milliseconds } from './table.js';
+import { figure, formatColumns, milliseconds, verdict } from './table.js';
 
 const KIB = 1024;
 
 /** What stands under the table of reads. */
-export const READS_NOTE = `Requests, KiB and ms: median / worst of what was asked; the aim is for the worst. Footers and indexes are in memory, rows are not.`;
+export const READS_NOTE = `Requests, KiB and ms: median / worst of what was asked; the aim is for the worst. Footers and indexes are in memory, rows are not; the log is taken to be unchanged. Looking for news, which a reader does once a second at most, is a line of its own.`;
 /** What stands under the table of growth. */
 export const GROWTH_NOTE = `Each tier alone, without API or Sink: verifier results of ${PAYLOAD_BYTES} bytes by message id, and pages of ${PAGE_LIMIT} by time; ms: median, one at a time; /s: ${ASKERS} at a time.`;
 
@@ -24,7 +24,7 @@ export function formatReads(reads: readonly ReadCost[]): string {
     pair({ median: read.bytes.median / KIB, worst: read.bytes.worst / KIB }, figure),
     pair(read.ms, milliseconds),
     aimText(read.aim),
-    isWithin(read) ? 'yes' : 'NO',
+    verdict(isWithin(read)),
   ]);
   return formatColumns(READ_HEAD, ['cold read', 'store', 'aim'], rows);
 }
@@ -45,6 +45,7 @@ function pair({ median, worst }: MiddleAndWorst, format: (value: number) => stri
   return `${format(median)} / ${format(worst)}`;
 }
 
-function aimText({ requests, bytes }: ReadCost['aim']): string {
-  return Number.isFinite(bytes) ? `≤ ${requests}, ${figure(bytes / KIB)} KiB` : `≤ ${requests}`;
+function aimText(aim: ReadCost['aim']): string {
+  if (aim === null) return '';
+  return aim.bytes === null ? `≤ ${aim.requests}` : `≤ ${aim.requests}, ${figure(aim.bytes / KIB)} KiB`;
 }

@@ -15,14 +15,15 @@ export interface Sample {
   readonly spread: readonly Asked[];
   /** So far apart that no two lie in one row group of the cold tier: what a cache of rows does not help with. */
   readonly apart: readonly Asked[];
-  /** From every file of the cold tier, in other row groups than those of `apart`: what makes its indexes warm. */
+  /** From every file of the cold tier, also the last and smallest, in other row groups than those of `apart`: what makes its indexes warm. */
   readonly everywhere: readonly Asked[];
 }
 
 const SPREAD = 10_000;
-/** Records of a block; row groups have fewer than a third of it. */
-const BLOCK = 768;
-const APART_AT: ReadonlySet<number> = new Set([256, 512]);
+/** More than a row group has of records of 2 KB. */
+const APART_RECORDS = 256;
+const BLOCK = 3 * APART_RECORDS;
+const APART_AT: ReadonlySet<number> = new Set([APART_RECORDS, 2 * APART_RECORDS]);
 const BLOCKS_BETWEEN_WARMING = 4;
 const MAX_APART = 500;
 
@@ -45,7 +46,8 @@ export function createSample(total: number): Sample {
         if (seen % every === 0) insertAnywhere(spread, { messageId, ingestionMs }, random);
         const inBlock = seen % BLOCK;
         if (inBlock === 0 && (seen / BLOCK) % BLOCKS_BETWEEN_WARMING === 0) everywhere.push({ messageId, ingestionMs });
-        if (APART_AT.has(inBlock)) {
+        if (seen === total - 1) everywhere.push({ messageId, ingestionMs });
+        if (APART_AT.has(inBlock) && seen < total - APART_RECORDS) {
           if (candidates % apartEvery === 0) apart.push({ messageId, ingestionMs });
           candidates += 1;
         }

@@ -38,7 +38,6 @@ export function milliseconds(value: number): string {
 }
 
 function toCells(row: Row): readonly string[] {
-  const met = isMet(row);
   return [
     row.what,
     figure(row.product),
@@ -47,8 +46,13 @@ function toCells(row: Row): readonly string[] {
     row.ratio.toFixed(2),
     `${row.spread[0].toFixed(2)}–${row.spread[1].toFixed(2)}`,
     row.aim === null ? '' : aimText(row.aim),
-    met === null ? '' : met ? 'yes' : 'NO',
+    verdict(isMet(row)),
   ];
+}
+
+/** Whether an aim is met, for people; null: there is none. */
+export function verdict(met: boolean | null): string {
+  return met === null ? '' : met ? 'yes' : 'NO';
 }
 
 function aimText({ kind, ratio }: Aim): string {

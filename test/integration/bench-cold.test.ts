@@ -21,10 +21,10 @@ it('fills a namespace, weighs all of it and counts what its reads cost', async (
     expect(size.totalBytes).toBe(objects.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0));
     expect(Math.min(size.dataBytes, size.indexBytes, size.logBytes)).toBeGreaterThan(0);
 
-    const open = () => openReader(store, 'bench');
+    const open = (refreshIntervalMs?: number) => openReader(store, 'bench', refreshIntervalMs);
     const costs = await measureReadCosts({ store, open, sample, name: 'directory', records: RECORDS });
-    expect(costs.map(({ question }) => question)).toEqual(['by id', 'absent id', 'page of 100']);
-    expect(costs.every(isWithin)).toBe(true);
+    expect(costs.map(({ question }) => question)).toEqual(['by id', 'absent id', 'page of 100', 'look for news']);
+    expect(costs.map(isWithin)).toEqual([true, true, true, null]);
     // rows come from the store each time: a cache that held them would flatter the figures
     for (const { question, requests } of costs) expect(requests.median > 0).toBe(question !== 'absent id');
 

@@ -27,7 +27,8 @@ it('judges the worst read, not the middle one', () => {
   expect(isWithin(READ)).toBe(true);
   expect(isWithin({ ...READ, requests: { median: 1, worst: 4 } })).toBe(false);
   expect(isWithin({ ...READ, bytes: { median: 1, worst: 262_145 } })).toBe(false);
-  expect(isWithin({ ...READ, aim: { requests: 3, bytes: Number.POSITIVE_INFINITY } })).toBe(true);
+  expect(isWithin({ ...READ, bytes: { median: 1, worst: 1e9 }, aim: { requests: 3, bytes: null } })).toBe(true);
+  expect(isWithin({ ...READ, aim: null })).toBeNull();
 });
 
 it('sums up by median and worst', () => {
@@ -37,7 +38,7 @@ it('sums up by median and worst', () => {
 it('prints median and worst of each read, and what was aimed at', () => {
   const [head, rule, line, absent] = formatReads([
     READ,
-    { ...READ, question: 'absent id', aim: { requests: 1, bytes: Number.POSITIVE_INFINITY } },
+    { ...READ, question: 'absent id', aim: { requests: 1, bytes: null } },
   ]).split('\n');
   expect(head).toMatch(/^cold read +store +records +asked +requests +KiB +ms +aim +met$/);
   expect(rule).toMatch(/^[- ]+$/);
