@@ -80,12 +80,14 @@ export type {
   WriteBatch,
   WriteOutcome,
 } from './storage/batch.js';
+export { type BufferedStorage, isBuffered } from './storage/buffered-storage.js';
 export { type Coverage, covers } from './storage/coverage.js';
 export {
   CCVDataNotFoundError,
   ConflictingCCVDataError,
   CoverageGapError,
   CursorConflictError,
+  DivergedError,
   DuplicateCCVDataError,
   type Gap,
   MessageNotFoundError,
@@ -93,12 +95,14 @@ export {
   StorageFailureError,
   StorageUnavailableError,
 } from './storage/errors.js';
+export type { Held, HeldMessage, HeldResults } from './storage/held.js';
 export { FollowerWriteError, PrimaryFollowError } from './storage/memory/errors.js';
 export {
   createMemoryStorage,
   type MemoryStorage,
   type MemoryStorageOptions,
 } from './storage/memory/memory-storage.js';
+export { RecallError } from './storage/postgres/group-commit.js';
 export {
   type AppliedMigration,
   MigrationError,
@@ -123,6 +127,7 @@ export {
   recentRead,
   timeRangeRead,
 } from './storage/read-conditions.js';
+export { type Recall, type Recalled, recallFrom } from './storage/recall.js';
 export type {
   Conflict,
   MessageOrigin,
@@ -138,6 +143,39 @@ export type {
   StoredVerifierResult,
   VerifierResult,
 } from './storage/records.js';
+export { ArchiveWriteError } from './storage/s3/cold-errors.js';
+export type {
+  ColdDescription,
+  ColdMaintenance,
+  ColdTableDescription,
+  CompactionReport,
+  MaintenanceOptions,
+  MaintenanceProgress,
+  TableCompaction,
+  VacuumReport,
+  VerifyProblem,
+  VerifyReport,
+} from './storage/s3/cold-maintenance.js';
+export { createDirectoryObjectStore, type DirectoryObjectStoreOptions } from './storage/s3/directory-object-store.js';
+export type {
+  ByteRange,
+  ListedObject,
+  ListOptions,
+  ObjectHead,
+  ObjectPage,
+  ObjectStore,
+} from './storage/s3/object-store.js';
+export {
+  type DeleteFailure,
+  ObjectDeleteError,
+  ObjectNotFoundError,
+  ObjectRangeError,
+  ObjectStoreError,
+  ObjectStoreUnavailableError,
+} from './storage/s3/object-store-errors.js';
+export { createS3ObjectStore, type S3ObjectStore, type S3ObjectStoreOptions } from './storage/s3/s3-object-store.js';
+export { createS3Storage, type S3Storage } from './storage/s3/s3-storage.js';
+export type { S3StorageOptions, S3StorageRole } from './storage/s3/s3-storage-options.js';
 export {
   type AdvanceEvent,
   type AdvanceListener,
@@ -146,9 +184,13 @@ export {
   type Count,
   type CountQuery,
   type Health,
+  isPrunable,
   isWindowed,
   type ListQuery,
   type Page,
+  type PrunableStorage,
+  type PruneOptions,
+  type PruneOutcome,
   type Storage,
   type WindowedStorage,
 } from './storage/storage.js';
