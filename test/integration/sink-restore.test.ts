@@ -1,0 +1,254 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { createCommon } from '../../src/core/common.js';
+import { compareStorages } from '../../src/sink/compare-storages.js';
+import { type RestoreOptions, type RestoreReport, restore } from '../../src/sink/restore.js';
+import { createSink, type Sink } from '../../src/sink/sink.js';
+import { inspectPostgres } from '../../src/storage/postgres/inspection.js';
+import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
+import { recallFrom } from '../../src/storage/recall.js';
+import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
+import { everything } from '../contract/subject.js';
+import { dumpDatabase } from '../support/database-dump.js';
+import { liveEventfully } from '../support/eventful-life.js';
+import { eventually } from '../support/eventually.js';
+import { createTestDirectoryStore } from '../support/object-store.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { createRecordMaker } from '../support/records.js';
+
+const common = createCommon();
+let cleanups: (() => Promise<unknown>)[];
+beforeEach(() => {
+  cleanups = [];
+});
+afterEach(async () => {
+  for (const cleanup of cleanups.reverse()) await cleanup();
+});
+
+async function database(): Promise<TestDatabase> {
+  const created = await createTestDatabase();
+  cleanups.push(() => created.drop());
+  return created;
+}
+
+async function directory(): Promise<ObjectStore> {
+  const { store, remove } = await createTestDirectoryStore();
+  cleanups.push(remove);
+  return store;
+}
+
+function openCold(store: ObjectStore, role: 'archive' | 'sole'): S3Storage {
+  const cold = createS3Storage({ name: 'cold', store, namespace: 'ccv', role, common });
+  cleanups.push(() => cold.close());
+  return cold;
+}
+
+/** A warm and a cold tier, as a worker has them. */
+function openSink(warm: TestDatabase, store: ObjectStore): { sink: Sink; cold: S3Storage } {
+  const cold = openCold(store, 'archive');
+  const storage = createPostgresStorage({
+    name: 'warm',
+    connection: warm.connection,
+    common,
+    recall: recallFrom(cold)!,
+  });
+  const sink = createSink({ backends: [{ storage }, { storage: cold, tier: 'cold' }], common });
+  cleanups.push(() => sink.close());
+  return { sink, cold };
+}
+
+/** A worker's life from beginning to end: the database as it was, and its cold tier. */
+async function lived(seed: number, rounds = 12): Promise<{ store: ObjectStore; original: TestDatabase }> {
+  const [store, original] = [await directory(), await database()];
+  const { sink } = openSink(original, store);
+  await sink.started();
+  const make = createRecordMaker(seed);
+  await liveEventfully(sink, make, rounds);
+  await sink.close();
+  return { store, original };
+}
+
+/** Restores into a database that nobody else uses. */
+async function restoreInto(
+  target: TestDatabase,
+  store: ObjectStore,
+  options: Partial<RestoreOptions> = {},
+): Promise<RestoreReport> {
+  const source = openCold(store, 'sole');
+  const storage = createPostgresStorage({ name: 'warm', connection: target.connection, common });
+  const inspection = await inspectPostgres({ name: 'warm', connection: target.connection });
+  try {
+    return await restore({
+      source,
+      target: storage,
+      common,
+      inspect: async () => {
+        const { hasOwnCommits, floorPosition } = await inspection.describe();
+        return { hasOwnHistory: hasOwnCommits || floorPosition > 0n, sample: await inspection.sampleIds() };
+      },
+      ...options,
+    });
+  } finally {
+    await inspection.close();
+    await storage.close();
+    await source.close();
+  }
+}
+
+/** Ends after so many pages. */
+function stoppedAfter(pages: number): Partial<RestoreOptions> {
+  const stopping = new AbortController();
+  let done = 0;
+  return {
+    pageSize: 7,
+    signal: stopping.signal,
+    onProgress: () => {
+      done += 1;
+      if (done === pages) stopping.abort();
+    },
+  };
+}
+
+describe('a database rebuilt from the cold tier alone', () => {
+  test('equals the lost one record by record, with times, positions, cursors, quarantine and conflicts', async () => {
+    const { store, original } = await lived(1);
+    const before = await dumpDatabase(original);
+    const rebuilt = await database();
+    const report = await restoreInto(rebuilt, store, { pageSize: 10 });
+    expect(await dumpDatabase(rebuilt)).toEqual(before);
+    expect(report.changes).toEqual({
+      message: before['messages']!.length,
+      verifierResult: before['verifier_results']!.length,
+      cursor: before['source_cursors']!.length,
+      quarantine: before['quarantine']!.length,
+      conflict: before['conflicts']!.length,
+    });
+    for (const count of Object.values(report.changes)) expect(count).toBeGreaterThan(0);
+    expect(report.throughPosition).toBe(report.headPosition);
+  });
+
+  test('goes on where it was stopped, however often, and ends the same', async () => {
+    const { store, original } = await lived(2);
+    const rebuilt = await database();
+    const stops: bigint[] = [];
+    for (const pages of [1, 2, 3]) {
+      await expect(restoreInto(rebuilt, store, stoppedAfter(pages))).rejects.toMatchObject({ code: 'ABORTED' });
+      const { rows } = await rebuilt.sql('SELECT last_position, head_position FROM ccv.ingest_clock');
+      const [{ last_position: last, head_position: head }] = rows as [{ last_position: string; head_position: string }];
+      expect(BigInt(last)).toBeLessThan(BigInt(head));
+      stops.push(BigInt(last));
+    }
+    expect(stops).toEqual([...new Set(stops)].sort((a, b) => Number(a - b)));
+    const report = await restoreInto(rebuilt, store, { pageSize: 7 });
+    expect(report.fromPosition).toBe(stops.at(-1));
+    expect(await dumpDatabase(rebuilt)).toEqual(await dumpDatabase(original));
+  });
+
+  test('is not changed by another restore', async () => {
+    const { store } = await lived(3, 4);
+    const rebuilt = await database();
+    await restoreInto(rebuilt, store);
+    const once = await dumpDatabase(rebuilt);
+    const again = await restoreInto(rebuilt, store);
+    expect(again.fromPosition).toBe(again.headPosition);
+    expect(await dumpDatabase(rebuilt)).toEqual(once);
+  });
+
+  test('holds again what was pruned from the lost one', async () => {
+    const { store, original } = await lived(4);
+    const before = await dumpDatabase(original);
+    const cold = openCold(store, 'archive');
+    await cold.ready();
+    const { throughMs, throughPosition } = cold.coverage();
+    const warm = createPostgresStorage({
+      name: 'warm',
+      connection: original.connection,
+      common,
+      recall: recallFrom(cold)!,
+    });
+    const pruned = await warm.prune({ ingestionMs: throughMs, position: throughPosition }, { dutyCycle: 1 });
+    expect(pruned.messages).toBeGreaterThan(0);
+    await warm.close();
+    const rebuilt = await database();
+    await restoreInto(rebuilt, store);
+    expect(await dumpDatabase(rebuilt)).toEqual(before);
+  });
+
+  test('is written to and followed by the same cold tier afterwards', async () => {
+    const { store, original } = await lived(5);
+    const rebuilt = await database();
+    await restoreInto(rebuilt, store);
+    const { sink, cold } = openSink(rebuilt, store);
+    await sink.started();
+    await liveEventfully(sink, createRecordMaker(55), 3);
+    await eventually('the cold tier has heard of everything', () => {
+      return cold.appliedPosition() === sink.coverage().throughPosition;
+    });
+    await cold.flush();
+    const expected = await everything(sink);
+    await sink.close();
+    const reader = openCold(store, 'sole');
+    expect(await everything(reader)).toEqual(expected);
+    const fresh = createPostgresStorage({ name: 'lost', connection: original.connection, common });
+    cleanups.push(() => fresh.close());
+    expect((await fresh.countMessages({})).count).toBeLessThan((await reader.countMessages({})).count);
+  });
+});
+
+describe('a restore is refused', () => {
+  test('when there is nothing to restore from', async () => {
+    await expect(restoreInto(await database(), await directory())).rejects.toMatchObject({ code: 'RESTORE_NOTHING' });
+  });
+
+  test('into a database with records of its own, which stay as they are', async () => {
+    const { store, original } = await lived(6, 3);
+    const before = await dumpDatabase(original);
+    await expect(restoreInto(original, store)).rejects.toMatchObject({ code: 'RESTORE_TARGET_IN_USE' });
+    expect(await dumpDatabase(original)).toEqual(before);
+  });
+
+  test('into a database that a worker wrote to after a restore had ended', async () => {
+    const { store } = await lived(7, 3);
+    const rebuilt = await database();
+    await restoreInto(rebuilt, store);
+    const warm = createPostgresStorage({ name: 'warm', connection: rebuilt.connection, common });
+    await warm.insertBatch({ messages: [createRecordMaker(77).message()] });
+    await warm.close();
+    await expect(restoreInto(rebuilt, store)).rejects.toMatchObject({ code: 'RESTORE_TARGET_IN_USE' });
+  });
+
+  test.each([
+    ['wholly', {}],
+    ['partly', stoppedAfter(2)],
+  ])('into a database that was %s restored from another history, of the same messages too', async (_name, partly) => {
+    const [first, second] = [await lived(8, 6), await lived(8, 7)];
+    const rebuilt = await database();
+    await restoreInto(rebuilt, first.store, partly).catch((error: Error) => expect(error.name).toBe('AbortedError'));
+    const before = await dumpDatabase(rebuilt);
+    expect(before['messages']!.length).toBeGreaterThan(0);
+    await expect(restoreInto(rebuilt, second.store)).rejects.toMatchObject({ code: 'DIVERGED' });
+    expect(await dumpDatabase(rebuilt)).toEqual(before);
+  });
+
+  test('from a cold tier that stands below the database', async () => {
+    const { store } = await lived(9, 5);
+    const behind = await lived(10, 2);
+    const rebuilt = await database();
+    await restoreInto(rebuilt, store);
+    await expect(restoreInto(rebuilt, behind.store)).rejects.toMatchObject({ code: 'RESTORE_TARGET_AHEAD' });
+  });
+});
+
+test('two storages are compared by what they list and by every cursor, entry and conflict', async () => {
+  const { store, original } = await lived(11, 4);
+  const warm = createPostgresStorage({ name: 'warm', connection: original.connection, common });
+  cleanups.push(() => warm.close());
+  const cold = openCold(store, 'sole');
+  const same = await compareStorages(warm, cold, Number.MAX_SAFE_INTEGER);
+  expect(same.map((each) => each.same)).toEqual([true, true, true, true, true]);
+  expect(same.every(({ first }) => first > 0)).toBe(true);
+  await original.sql("UPDATE ccv.source_cursors SET hash = decode(repeat('00', 32), 'hex')");
+  await original.sql('DELETE FROM ccv.conflicts');
+  const different = await compareStorages(warm, cold, Number.MAX_SAFE_INTEGER);
+  expect(different.filter((each) => !each.same).map(({ what }) => what)).toEqual(['cursors', 'conflicts']);
+});
