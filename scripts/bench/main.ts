@@ -39,6 +39,7 @@ let isInterrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const)
   process.once(signal, () => {
     isInterrupted = true;
+    process.exitCode = 130;
     running?.kill('SIGINT');
   });
 
@@ -61,7 +62,7 @@ async function runAll(wanted: readonly string[]): Promise<readonly Report[]> {
     } catch (thrown) {
       // the others are worth having all the same
       console.error(thrown);
-      process.exitCode = 1;
+      process.exitCode ??= 1;
     }
     const seconds = ((performance.now() - startMs) / 1_000).toFixed(0);
     const clear = process.stderr.isTTY ? '\r\x1b[2K' : '';
