@@ -16,9 +16,11 @@ export interface ScanParts {
 }
 
 /** The rows of one row group. */
-export interface ScannedGroup<T> {
+export interface ScannedGroup<T, K> {
   readonly group: number;
   readonly records: readonly T[];
+  /** The keys as their own columns have them, which are those of the records unless the file is wrong. */
+  keys(): readonly K[];
 }
 
 /**
@@ -47,8 +49,11 @@ export class FileScan<T, K> {
     return this.#footer;
   }
 
-  /** The next row group; null after the last. @throws ParquetFormatError, and what the object store throws. */
-  async next(): Promise<ScannedGroup<T> | null> {
+  /**
+   * The next row group; null after the last.
+   * @throws ParquetFormatError for a damaged one, after which the next call goes on; what the object store throws.
+   */
+  async next(): Promise<ScannedGroup<T, K> | null> {
     const footer = await this.footer();
     const group = this.#next;
     if (group >= footer.groups) return null;
@@ -70,8 +75,8 @@ export class FileScan<T, K> {
       },
     );
     if (!data) return null;
-    const read = this.#rows.records(data);
-    return { group, records: Array.from({ length: data.rows }, (_, row) => read(row)) };
+    const all = <V>(read: (row: number) => V) => Array.from({ length: data.rows }, (_, row) => read(row));
+    return { group, records: all(this.#rows.records(data)), keys: () => all(this.#rows.keys(data)) };
   }
 
   async #fetch(footer: ParquetFooter, first: number): Promise<Window> {

@@ -68,3 +68,17 @@ export function dataFilePath(day: string, id: string): string {
 export function indexFilePath(day: string, id: string): string {
   return `_index/day=${day}/part-${id}.idx`;
 }
+
+const DATA_FILE = /^day=[^/]+\/part-[^/]+\.zstd\.parquet$/;
+const INDEX_FILE = /^_index\/(day=[^/]+\/part-[^/]+)\.idx$/;
+
+/** True for a path that `dataFilePath` gives. */
+export function isDataFilePath(path: string): boolean {
+  return DATA_FILE.test(path);
+}
+
+/** The data file beside which an index lies; null for a path that `indexFilePath` does not give. */
+export function dataPathOfIndex(path: string): string | null {
+  const stem = INDEX_FILE.exec(path)?.[1];
+  return stem === undefined ? null : `${stem}.zstd.parquet`;
+}

@@ -30,15 +30,35 @@ export interface S3StorageOptions {
   readonly refreshIntervalMs?: number;
   /** A flush of another writer that is older than this and not committed is taken for dead. Default 30 s; `sole`: 0. */
   readonly takeoverMs?: number;
+  /** Small files are merged so often, by a process that writes. 0 = never. Default 10 minutes. */
+  readonly compactIntervalMs?: number;
+  /** Compaction makes files up to about this size, and takes twice that of memory. Default 128 MiB. */
+  readonly compactBytes?: number;
+  /** Files that were removed, or belong to nothing, are kept for so long: no reader or writer may take longer. Default 1 h. */
+  readonly graceMs?: number;
+  /** And are deleted so often after that, by a process that writes. 0 = never. Default 1 h. */
+  readonly vacuumIntervalMs?: number;
   readonly common?: Partial<Common>;
 }
 
 /** The options with every default filled in. */
 export type S3StorageSettings = Readonly<
-  Record<'flushBytes' | 'flushIntervalMs' | 'cacheBytes' | 'refreshIntervalMs' | 'takeoverMs', number>
+  Record<
+    | 'flushBytes'
+    | 'flushIntervalMs'
+    | 'cacheBytes'
+    | 'refreshIntervalMs'
+    | 'takeoverMs'
+    | 'compactIntervalMs'
+    | 'compactBytes'
+    | 'graceMs'
+    | 'vacuumIntervalMs',
+    number
+  >
 > & { readonly namespace: string; readonly role: S3StorageRole };
 
 const MIB = 1024 * 1024;
+const MINUTE_MS = 60_000;
 const NAMESPACE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 /** @throws InvalidArgumentError naming the option and what to pass instead. */
@@ -59,5 +79,9 @@ export function resolveS3Options(options: S3StorageOptions): S3StorageSettings {
     cacheBytes: atLeast('cacheBytes', options.cacheBytes ?? 64 * MIB, MIB),
     refreshIntervalMs: atLeast('refreshIntervalMs', options.refreshIntervalMs ?? 1000, 0),
     takeoverMs: atLeast('takeoverMs', options.takeoverMs ?? (options.role === 'sole' ? 0 : 30_000), 0),
+    compactIntervalMs: atLeast('compactIntervalMs', options.compactIntervalMs ?? 10 * MINUTE_MS, 0),
+    compactBytes: atLeast('compactBytes', options.compactBytes ?? 128 * MIB, 1),
+    graceMs: atLeast('graceMs', options.graceMs ?? 60 * MINUTE_MS, 0),
+    vacuumIntervalMs: atLeast('vacuumIntervalMs', options.vacuumIntervalMs ?? 60 * MINUTE_MS, 0),
   };
 }

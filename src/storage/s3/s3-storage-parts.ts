@@ -2,6 +2,7 @@ import type { Common } from '../../core/common.js';
 import type { ChangeSet } from '../batch.js';
 import { ColdCatalog } from './cold-catalog.js';
 import { ColdChanges } from './cold-changes.js';
+import { ColdCompaction } from './cold-compaction.js';
 import { ColdFileStore } from './cold-file-store.js';
 import { ColdFlush } from './cold-flush.js';
 import { ColdFollower } from './cold-follower.js';
@@ -9,12 +10,18 @@ import { TABLE_NAMES, type TableName } from './cold-layout.js';
 import { ColdLedger } from './cold-ledger.js';
 import { ColdLists } from './cold-list.js';
 import { ColdLookup } from './cold-lookup.js';
+import type { ColdMaintenance } from './cold-maintenance.js';
+import { ColdMaintenanceLoop } from './cold-maintenance-loop.js';
+import { createColdMaintenanceMetrics } from './cold-maintenance-metrics.js';
+import { ColdMaintenanceTasks } from './cold-maintenance-tasks.js';
 import { ColdPrimary } from './cold-primary.js';
 import { ColdReader } from './cold-reader.js';
 import { ColdScans } from './cold-scans.js';
+import { ColdVacuum } from './cold-vacuum.js';
+import { ColdVerify } from './cold-verify.js';
 import type { ColdView } from './cold-view.js';
 import { ColdWriter } from './cold-writer.js';
-import { createDeltaLog } from './delta-log.js';
+import { createDeltaLog, DEFAULT_TOMBSTONE_RETENTION_MS } from './delta-log.js';
 import type { ObjectStore } from './object-store.js';
 import { loadZstd } from './parquet-zstd.js';
 import type { S3StorageMetrics } from './s3-storage-metrics.js';
@@ -31,6 +38,9 @@ export interface S3StorageParts {
   readonly changes: ColdChanges;
   readonly follower: ColdFollower;
   readonly primary: ColdPrimary;
+  readonly maintenance: ColdMaintenance;
+  /** Begins to maintain the namespace from time to time. */
+  maintain(): ColdMaintenanceLoop;
 }
 
 /** What an open storage tells its owner. */
@@ -54,7 +64,9 @@ export async function openParts(options: {
   const zstd = await loadZstd();
   const rootOf = (table: TableName) => `${settings.namespace}/${table}`;
   const keyOf = (table: TableName, path: string) => `${rootOf(table)}/${path}`;
-  const logOf = (table: TableName) => createDeltaLog({ store, root: rootOf(table), table, zstd, common });
+  const tombstoneRetentionMs = Math.max(DEFAULT_TOMBSTONE_RETENTION_MS, settings.graceMs);
+  const logOf = (table: TableName) =>
+    createDeltaLog({ store, root: rootOf(table), table, zstd, common, tombstoneRetentionMs });
   const [messages, results, ledgerLog] = TABLE_NAMES.map(logOf) as [LogOf, LogOf, LogOf];
   const reader = new ColdReader({ store, zstd, keyOf, cacheBytes: settings.cacheBytes });
   const catalog = new ColdCatalog({
@@ -70,6 +82,17 @@ export async function openParts(options: {
   const writer = new ColdWriter({ catalog, flush, common, metrics });
   const follower = new ColdFollower({ name, common, settings, writer, metrics, advanced: events.advanced });
   const primary = new ColdPrimary({ name, common, writer, lookup, ledger, committed: events.committed });
+  const compaction = new ColdCompaction({
+    ...{ store, zstd, common, catalog, reader, ledger, files, keyOf },
+    compactBytes: settings.compactBytes,
+  });
+  const maintenanceMetrics = createColdMaintenanceMetrics(common, name);
+  const maintenance = new ColdMaintenanceTasks({
+    ...{ catalog, compaction, common, settings },
+    vacuum: new ColdVacuum({ store, common, catalog, keyOf }),
+    verify: new ColdVerify({ scan: { store, zstd, keyOf }, common, catalog, ledger }),
+    metrics: maintenanceMetrics,
+  });
   follower.stands(await catalog.refresh());
   return {
     reader,
@@ -81,6 +104,8 @@ export async function openParts(options: {
     changes: new ColdChanges({ name, reader, ledger }),
     follower,
     primary,
+    maintenance,
+    maintain: () => new ColdMaintenanceLoop({ name, common, maintenance, metrics: maintenanceMetrics, ...settings }),
   };
 }
 

@@ -9,6 +9,8 @@ import type { HeldMessage, HeldResults } from '../held.js';
 import type { VerifierResult } from '../records.js';
 import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
 import { ArchiveWriteError } from './cold-errors.js';
+import type { ColdMaintenance } from './cold-maintenance.js';
+import type { ColdMaintenanceLoop } from './cold-maintenance-loop.js';
 import type { ColdView } from './cold-view.js';
 import type { ObjectStore } from './object-store.js';
 import { createS3StorageMetrics, type S3StorageMetrics } from './s3-storage-metrics.js';
@@ -35,6 +37,15 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
 
 class ColdStorage extends S3StorageReader implements S3Storage {
   readonly durable = true;
+  readonly maintenance: ColdMaintenance = {
+    describe: () => this.#maintain('describe', undefined, (tasks) => tasks.describe()),
+    compact: (options) =>
+      this.#maintain('compact', options?.signal, (tasks, signal) => tasks.compact({ ...options, signal })),
+    vacuum: (options) =>
+      this.#maintain('vacuum', options?.signal, (tasks, signal) => tasks.vacuum({ ...options, signal })),
+    verify: (options) =>
+      this.#maintain('verify', options?.signal, (tasks, signal) => tasks.verify({ ...options, signal })),
+  };
   readonly #store: ObjectStore;
   readonly #settings: S3StorageSettings;
   readonly #common: Common;
@@ -48,6 +59,10 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   /** It writes by itself, and so knows all there is. */
   #writes = false;
   #toldPosition = 0n;
+  /** Runs once this process writes: readers, however many, leave it to those who do. */
+  #loop: ColdMaintenanceLoop | null = null;
+  readonly #ending = new AbortController();
+  readonly #maintaining = new Set<Promise<unknown>>();
 
   constructor(options: S3StorageOptions, settings: S3StorageSettings, common: Common) {
     super(options.name, new S3Standing(options.name, settings.role));
@@ -73,6 +88,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     return await this.guard('store a batch', async () => {
       const { primary } = this.#parts ?? (await this.#open());
       this.#writes = true;
+      this.#startLoop();
       return await primary.write(batch);
     });
   }
@@ -82,6 +98,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     await this.guard('apply changes', async () => {
       // without a pause once it is open: whoever applies in this turn sees where it stands then
       const { follower } = this.#parts ?? (await this.#open());
+      this.#startLoop();
       await follower.apply(set);
     });
   }
@@ -182,9 +199,33 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     return parts;
   }
 
+  #startLoop(): void {
+    if (!this.isClosed) this.#loop ??= this.#parts?.maintain() ?? null;
+  }
+
+  /** What is under way when the storage is closed is aborted, and awaited. */
+  async #maintain<T>(
+    operation: string,
+    signal: AbortSignal | undefined,
+    work: (tasks: ColdMaintenance, signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    this.requireOpen();
+    const either = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
+    const working = this.guard(operation, async () => await work((await this.#open()).maintenance, either));
+    this.#maintaining.add(working);
+    try {
+      return await working;
+    } finally {
+      this.#maintaining.delete(working);
+    }
+  }
+
   async #close(): Promise<void> {
     const parts = this.#parts;
+    this.#ending.abort();
     try {
+      await this.#loop?.close();
+      await Promise.allSettled(this.#maintaining);
       await parts?.primary.close();
       await this.guard('flush', async () => await parts?.follower.close());
     } finally {
