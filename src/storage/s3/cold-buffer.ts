@@ -2,10 +2,9 @@ import { assertNever } from '../../core/errors.js';
 import type { Change, ChangeSet } from '../batch.js';
 import { PositionGapError } from '../errors.js';
 import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import { sizeOfChange } from './cold-change-size.js';
 import { rowIdentity } from './cold-rows-kind.js';
 import { LEDGER_ROWS, type LedgerChange } from './cold-rows-ledger.js';
-import { MESSAGE_ROWS } from './cold-rows-messages.js';
-import { VERIFIER_RESULT_ROWS } from './cold-rows-verifier-results.js';
 import type { ColdHead } from './cold-view.js';
 
 /** What a flush writes: of each record the last state that was applied, in no order. */
@@ -99,7 +98,7 @@ export class ChangeBuffer {
   #put(change: Change): void {
     const identity = identityOf(change);
     this.#sizeBytes -= this.#held.get(identity)?.sizeBytes ?? 0;
-    const sizeBytes = sizeOf(change);
+    const sizeBytes = sizeOfChange(change);
     this.#held.set(identity, { change, sizeBytes });
     this.#sizeBytes += sizeBytes;
   }
@@ -115,21 +114,6 @@ function identityOf(change: Change): string {
     case 'quarantine':
     case 'conflict':
       return `${change.kind}${LEDGER_ROWS.keyOf(change).identity}`;
-    default:
-      return assertNever(change, 'kind of change');
-  }
-}
-
-function sizeOf(change: Change): number {
-  switch (change.kind) {
-    case 'message':
-      return MESSAGE_ROWS.sizeOf(change.record);
-    case 'verifierResult':
-      return VERIFIER_RESULT_ROWS.sizeOf(change.record);
-    case 'cursor':
-    case 'quarantine':
-    case 'conflict':
-      return LEDGER_ROWS.sizeOf(change);
     default:
       return assertNever(change, 'kind of change');
   }

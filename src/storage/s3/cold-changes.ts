@@ -1,53 +1,33 @@
 import type { Change, ChangeSet } from '../batch.js';
 import { CoverageGapError } from '../errors.js';
 import type { Boundary } from '../storage.js';
+import { sizeOfChange } from './cold-change-size.js';
 import { type ColdFile, flushEnds, type TableName } from './cold-layout.js';
 import { type ColdLedger, LEDGER_TABLE } from './cold-ledger.js';
 import { mapInParallel } from './cold-parallel.js';
 import type { ColdReader, TableRows } from './cold-reader.js';
 import type { RowKey } from './cold-rows-kind.js';
 import type { LedgerRowKey } from './cold-rows-ledger.js';
-import { type ColdView, isWhole, type ListTable, MESSAGE_TABLE, RESULT_TABLE, type TableView } from './cold-view.js';
+import { type Place, PositionSweep } from './cold-sweep.js';
+import { type ColdView, isWhole, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './cold-view.js';
 
 const PARALLEL_FILES = 4;
 const BEGINNING: Boundary = { position: 0n, ingestionMs: -1 };
 
-interface Source {
-  readonly table: TableName;
-  readonly file: ColdFile;
-}
-
-/** A row that holds, and where it is. */
-interface Place extends Source {
-  readonly position: bigint;
-  readonly group: number;
-  readonly row: number;
-}
-
-/** Where a reader of all changes, page by page, has come to: file by file from the lowest position on. */
-interface Sweep {
-  readonly view: ColdView;
-  readonly throughPosition: bigint;
-  /** Not read yet, by their lowest position. */
-  readonly sources: Source[];
-  /** Read and not taken, in position order. */
-  readonly places: Place[];
-}
-
-function startSweep(view: ColdView, afterPosition: bigint): Sweep {
-  const sources = Object.values(view.tables)
-    .flatMap(({ table, files }: TableView) => files.map((file) => ({ table, file })))
-    .filter(({ file }) => file.maxPosition > afterPosition)
-    .sort((a, b) => (a.file.minPosition < b.file.minPosition ? -1 : 1));
-  return { view, throughPosition: afterPosition, sources, places: [] };
-}
+/** A set ends with the change that reaches this many bytes, as in Postgres: what is read at once must fit into memory. */
+const MAX_SET_BYTES = 32 << 20;
+/** What a change weighs besides its contents. */
+const CHANGE_BYTES = 256;
+/** Rows are read together up to about so many compressed bytes, before their real size is known. */
+const READ_BYTES = 4 << 20;
 
 /** What another storage can follow by: changes in position order, and points to start from. */
 export class ColdChanges {
   readonly #name: string;
   readonly #reader: ColdReader;
   readonly #ledger: ColdLedger;
-  #sweep: Sweep | null = null;
+  /** Where whoever reads page by page has come to. */
+  #sweep: { readonly sweep: PositionSweep; readonly throughPosition: bigint } | null = null;
 
   constructor(parts: { readonly name: string; readonly reader: ColdReader; readonly ledger: ColdLedger }) {
     this.#name = parts.name;
@@ -59,12 +39,10 @@ export class ColdChanges {
   async after(view: ColdView, afterPosition: bigint, limit: number, readMs: number): Promise<ChangeSet> {
     if (!isWhole(view) || afterPosition > view.position)
       throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${this.#name}`);
-    const places = await this.#places(view, afterPosition, limit);
-    const changes = await this.#changes(places);
-    const last = places.at(-1);
+    const { changes, throughPosition } = await this.#page(view, afterPosition, limit);
     return {
       afterPosition,
-      throughPosition: last && places.length === limit ? last.position : view.position,
+      throughPosition: throughPosition ?? view.position,
       headPosition: view.position,
       headMs: view.headMs,
       headMovePosition: view.movePosition,
@@ -96,72 +74,96 @@ export class ColdChanges {
     return highest;
   }
 
-  /** The rows after a position that hold, in position order, at most `limit`. */
-  async #places(view: ColdView, afterPosition: bigint, limit: number): Promise<Place[]> {
-    const holds = await this.#ledger.holdTest(view);
-    const goesOn = this.#sweep?.view === view && this.#sweep.throughPosition === afterPosition;
-    const sweep = goesOn && this.#sweep ? this.#sweep : startSweep(view, afterPosition);
-    // two calls must not take from one sweep
-    this.#sweep = null;
-    while (sweep.sources.length > 0) {
-      const bound = sweep.sources[0]?.file.minPosition ?? 0n;
-      // everything below what comes next is there
-      const last = sweep.places[limit - 1];
-      if (last && last.position < bound) break;
-      const batch = sweep.sources.splice(0, PARALLEL_FILES);
-      for (const places of await mapInParallel(batch, PARALLEL_FILES, (source) => this.#rowsOf(source, view, holds)))
-        for (const place of places) if (place.position > afterPosition) sweep.places.push(place);
-      sweep.places.sort((a, b) => (a.position < b.position ? -1 : 1));
+  /** The changes after a position, and where they end when there may be more; at least one, if there is one. */
+  async #page(
+    view: ColdView,
+    afterPosition: bigint,
+    limit: number,
+  ): Promise<{ readonly changes: readonly Change[]; readonly throughPosition: bigint | null }> {
+    const sweep = await this.#sweepFrom(view, afterPosition);
+    const changes: Change[] = [];
+    let isFull = false;
+    for (let bytes = 0; !isFull; ) {
+      const places = await sweep.next(limit - changes.length);
+      if (places.length === 0) break;
+      const read = await this.#changes(withinBytes(places, READ_BYTES));
+      let taken = 0;
+      for (; taken < read.length && !isFull; taken += 1) {
+        const change = read[taken] as Change;
+        changes.push(change);
+        bytes += CHANGE_BYTES + sizeOfChange(change);
+        isFull = bytes >= MAX_SET_BYTES || changes.length === limit;
+      }
+      sweep.take(taken);
     }
-    const taken = sweep.places.slice(0, limit);
-    const throughPosition = taken.at(-1)?.position;
-    if (throughPosition !== undefined && sweep.places.length > limit)
-      this.#sweep = { ...sweep, places: sweep.places.slice(limit), throughPosition };
-    return taken;
+    const last = changes.at(-1);
+    if (!isFull || !last) return { changes, throughPosition: null };
+    this.#sweep = { sweep, throughPosition: last.position };
+    return { changes, throughPosition: last.position };
   }
 
-  async #rowsOf(
-    source: Source,
+  async #sweepFrom(view: ColdView, afterPosition: bigint): Promise<PositionSweep> {
+    const known = this.#sweep;
+    // two calls must not take from one sweep
+    this.#sweep = null;
+    if (known?.throughPosition === afterPosition && known.sweep.view.tables === view.tables) return known.sweep;
+    const holds = await this.#ledger.holdTest(view);
+    return new PositionSweep({
+      view,
+      afterPosition,
+      reader: this.#reader,
+      readPlaces: (table, file, groups) => this.#placesIn(view, holds, table, file, groups),
+    });
+  }
+
+  async #placesIn(
     view: ColdView,
     holds: Awaited<ReturnType<ColdLedger['holdTest']>>,
+    table: TableName,
+    file: ColdFile,
+    groups: readonly number[],
   ): Promise<readonly Place[]> {
-    switch (source.table) {
+    switch (table) {
       case 'messages':
-        return await this.#listed(MESSAGE_TABLE, source, view);
+        return await this.#listed(MESSAGE_TABLE, view, file, groups);
       case 'verifier_results':
-        return await this.#listed(RESULT_TABLE, source, view);
+        return await this.#listed(RESULT_TABLE, view, file, groups);
       case 'ledger':
         return await this.#held<unknown, LedgerRowKey>(
           LEDGER_TABLE as TableRows<unknown, LedgerRowKey>,
-          source,
+          file,
+          groups,
           (key) => holds(key.kind, key.identity, key.position),
         );
     }
   }
 
-  async #listed<T, K extends RowKey>(list: ListTable<T, K>, source: Source, view: ColdView): Promise<Place[]> {
+  async #listed<T, K extends RowKey>(
+    list: ListTable<T, K>,
+    view: ColdView,
+    file: ColdFile,
+    groups: readonly number[],
+  ): Promise<Place[]> {
     const { overlay } = view.tables[list.table];
-    return await this.#held(list, source, (key) => !overlay.supersedes(key, view.position));
+    return await this.#held(list, file, groups, (key) => !overlay.supersedes(key, view.position));
   }
 
   async #held<T, K extends { readonly position: bigint }>(
     rows: TableRows<T, K>,
-    { table, file }: Source,
+    file: ColdFile,
+    groups: readonly number[],
     holds: (key: K) => boolean,
   ): Promise<Place[]> {
-    const { groups } = await this.#reader.footer(table, file);
-    const keys = await this.#reader.keys(
-      rows,
-      file,
-      Array.from({ length: groups }, (_, group) => group),
-    );
-    return keys.flatMap((inGroup, group) =>
-      inGroup.flatMap((key, row) => (holds(key) ? [{ table, file, position: key.position, group, row }] : [])),
+    const keys = await this.#reader.keys(rows, file, groups);
+    return keys.flatMap((inGroup, index) =>
+      inGroup.flatMap((key, row) =>
+        holds(key) ? [{ table: rows.table, file, position: key.position, group: groups[index] ?? 0, row }] : [],
+      ),
     );
   }
 
   async #changes(places: readonly Place[]): Promise<Change[]> {
-    const wanted = new Map<string, { source: Source; groups: Set<number> }>();
+    const wanted = new Map<string, { source: Pick<Place, 'table' | 'file'>; groups: Set<number> }>();
     for (const { table, file, group } of places) {
       const entry = wanted.get(file.uri) ?? { source: { table, file }, groups: new Set<number>() };
       entry.groups.add(group);
@@ -176,7 +178,10 @@ export class ColdChanges {
     return places.map(({ file, group, row }) => read.get(`${file.uri} ${group}`)?.[row] as Change);
   }
 
-  async #read({ table, file }: Source, groups: readonly number[]): Promise<readonly (readonly Change[])[]> {
+  async #read(
+    { table, file }: Pick<Place, 'table' | 'file'>,
+    groups: readonly number[],
+  ): Promise<readonly (readonly Change[])[]> {
     switch (table) {
       case 'messages':
         return (await this.#reader.records(MESSAGE_TABLE, file, groups)).map((records) =>
@@ -190,4 +195,14 @@ export class ColdChanges {
         return await this.#reader.records(LEDGER_TABLE, file, groups);
     }
   }
+}
+
+/** The first of some rows, at least one, by the average size of a row in their files. */
+function withinBytes(places: readonly Place[], mostBytes: number): readonly Place[] {
+  let bytes = 0;
+  const end = places.findIndex(({ file }) => {
+    bytes += file.sizeBytes / file.rows;
+    return bytes > mostBytes;
+  });
+  return end < 0 ? places : places.slice(0, Math.max(1, end));
 }
