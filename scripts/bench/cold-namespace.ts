@@ -12,8 +12,8 @@ const NEVER_MS = 2_000_000_000;
 /** The cold tier behind a Sink: it takes changes and flushes them, and does nothing by itself. */
 export function openArchive(store: ObjectStore, namespace: string): S3Storage {
   return createS3Storage({
-    ...{ name: 'cold', store, namespace, role: 'archive', takeoverMs: 0, flushIntervalMs: NEVER_MS },
-    ...{ compactIntervalMs: 0, vacuumIntervalMs: 0 },
+    ...{ name: 'cold', store, namespace, role: 'archive', takeoverMs: 0 },
+    ...{ flushIntervalMs: NEVER_MS, compactIntervalMs: 0, vacuumIntervalMs: 0 },
     common: createCommon(),
   });
 }

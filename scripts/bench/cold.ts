@@ -2,7 +2,7 @@ import { setImmediate as letOthersRun } from 'node:timers/promises';
 import type { ChangeSet } from '../../src/storage/batch.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { allObjects, fillCold, openArchive, openReader, partOf, sizeOf } from './cold-namespace.js';
-import { canCompact, measureCompaction } from './compaction.js';
+import { measureCompaction } from './compaction.js';
 import { compareInTurn, perSecond, type Row } from './measure.js';
 import { deleteAll, inObjectPlaces, type ObjectPlace } from './object-places.js';
 import { getAll, MB, PARALLEL, putAll } from './plain-objects.js';
@@ -24,7 +24,7 @@ export const cold: Bench = async (options) => {
   const { found, remarks } = await inObjectPlaces(async (place) => [
     await measureWrites(place, options),
     ...(await measureScan(place, options)),
-    ...((await canCompact(place.store)) ? [await measureCompaction(place, options)] : []),
+    await measureCompaction(place, options),
   ]);
   return { rows: found.flat(), remarks };
 };

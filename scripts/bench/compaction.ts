@@ -1,6 +1,5 @@
 import type { ColdMaintenance, CompactionReport } from '../../src/storage/s3/cold-maintenance.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import type { S3Storage } from '../../src/storage/s3/s3-storage.js';
 import { allObjects, fillCold, openArchive, partOf } from './cold-namespace.js';
 import { compareInTurn, perSecond, type Row } from './measure.js';
 import { deleteAll, type ObjectPlace } from './object-places.js';
@@ -63,6 +62,8 @@ export async function measureCompaction(place: ObjectPlace, { quick }: BenchOpti
   };
 }
 
+type Maintained = ReturnType<typeof openArchive> & { readonly maintenance: ColdMaintenance };
+
 async function withMaintenance<T>(
   store: ObjectStore,
   namespace: string,
@@ -70,21 +71,8 @@ async function withMaintenance<T>(
 ): Promise<T> {
   const archive = openArchive(store, namespace);
   try {
-    return await work(maintenanceOf(archive));
+    return await work((archive as Maintained).maintenance);
   } finally {
     await archive.close();
   }
-}
-
-function maintenanceOf(archive: S3Storage): ColdMaintenance {
-  const { maintenance } = archive as S3Storage & { readonly maintenance?: ColdMaintenance };
-  if (!maintenance) throw new Error('this storage has no maintenance');
-  return maintenance;
-}
-
-/** False in a version that cannot compact. */
-export async function canCompact(store: ObjectStore): Promise<boolean> {
-  const archive = openArchive(store, 'none');
-  await archive.close();
-  return 'maintenance' in archive;
 }

@@ -1,6 +1,6 @@
 import { createCountingObjectStore } from '../../src/storage/s3/request-counting.js';
 import { allObjects, fillCold, openReader, sizeOf } from './cold-namespace.js';
-import { canCompact, compactNamespace } from './compaction.js';
+import { compactNamespace } from './compaction.js';
 import { type Growth, measureSpeed } from './growth.js';
 import { deleteAll, inObjectPlaces, type ObjectPlace } from './object-places.js';
 import { measureReadCosts, type ReadCost } from './read-costs.js';
@@ -38,7 +38,6 @@ async function measureSize(place: ObjectPlace, records: number, { quick }: Bench
       payload: 'abi',
     });
     const flushed = await measureState(at, place.name);
-    if (!(await canCompact(store))) return flushed;
     await compactNamespace(store, namespace);
     const compacted = await measureState(at, `${place.name}, compacted`);
     return { reads: [...flushed.reads, ...compacted.reads], growth: [...flushed.growth, ...compacted.growth] };

@@ -43,11 +43,11 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     running?.kill('SIGINT');
   });
 
-const scratch = await makeScratch();
 const compiled = await compileBenches();
+const scratch = await makeScratch();
 const report = joinReports(await runAll(only ?? names));
-await compiled.remove();
 await scratch.remove();
+await compiled.remove();
 if (json) console.log(JSON.stringify({ machine: machineFacts(), ...withVerdicts(report) }, null, 2));
 else print(report);
 

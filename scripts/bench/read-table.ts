@@ -6,16 +6,21 @@ import { figure, formatColumns, milliseconds, verdict } from './table.js';
 const KIB = 1024;
 
 /** What stands under the table of reads. */
-export const READS_NOTE = `Requests, KiB and ms: median / worst of what was asked; the aim is for the worst. Footers and indexes are in memory, rows are not; the log is taken to be unchanged. Looking for news, which a reader does once a second at most, is a line of its own.`;
+export const READS_NOTE = `Requests, KiB and ms: median / worst of what was asked; the aim is for the worst. Footers and indexes are in memory, rows are not; the log is taken to be unchanged. Looking for news, which a reader does once a second at most, is a line of its own. Smaller sizes are shown where an aim is missed; --json has all.`;
 /** What stands under the table of growth. */
 export const GROWTH_NOTE = `Each tier alone, without API or Sink: verifier results of ${PAYLOAD_BYTES} bytes by message id, and pages of ${PAGE_LIMIT} by time; ms: median, one at a time; /s: ${ASKERS} at a time.`;
 
 const READ_HEAD = ['cold read', 'store', 'records', 'asked', 'requests', 'KiB', 'ms', 'aim', 'met'] as const;
 const GROWTH_HEAD = ['tier', 'records', 'bytes/record', 'by id, ms', 'by id, /s', 'page, ms', 'page, /s'] as const;
 
-/** What reads of the cold tier cost, median and worst of each, as a table for people. */
+/**
+ * What reads of the cold tier cost, median and worst of each, as a table for people: at the largest size, and at others
+ * where an aim was missed.
+ */
 export function formatReads(reads: readonly ReadCost[]): string {
-  const rows = reads.map((read) => [
+  const largest = Math.max(...reads.map(({ records }) => records));
+  const shown = reads.filter((read) => read.records === largest || isWithin(read) === false);
+  const rows = shown.map((read) => [
     read.question,
     read.store,
     figure(read.records),

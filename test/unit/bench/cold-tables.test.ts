@@ -46,6 +46,17 @@ it('prints median and worst of each read, and what was aimed at', () => {
   expect(absent).toBe('absent id  directory   10,000     26     2 / 3  88 / 256  1.62 / 107  ≤ 1            NO');
 });
 
+it('leaves reads of smaller sizes out unless they miss their aim', () => {
+  const small = { ...READ, records: 1_000 };
+  const lines = formatReads([small, { ...small, requests: { median: 1, worst: 9 } }, READ])
+    .split('\n')
+    .slice(2);
+  expect(lines.map((line) => [/[\d,]+/.exec(line)?.[0], /\w+$/.exec(line)?.[0]])).toEqual([
+    ['1,000', 'NO'],
+    ['10,000', 'yes'],
+  ]);
+});
+
 it('prints a line for each tier and size', () => {
   const [head, , line] = formatGrowth([GROWTH]).split('\n');
   expect(head).toMatch(/^tier +records +bytes\/record +by id, ms +by id, \/s +page, ms +page, \/s$/);
