@@ -25,6 +25,8 @@ export type { S3StorageOptions };
 export interface S3Storage extends BufferedStorage {
   heldCCVData(messageId: Hex): Promise<HeldResults>;
   heldMessage(messageId: Hex): Promise<HeldMessage>;
+  /** Looks after its files; by itself it does so too, see `compactIntervalMs` and `vacuumIntervalMs`. */
+  readonly maintenance: ColdMaintenance;
 }
 
 /**
