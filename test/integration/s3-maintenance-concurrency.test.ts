@@ -1,0 +1,224 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
+import { createFaultyObjectStore } from '../support/object-store-faults.js';
+import { createHoldingObjectStore, dataObjects, openMaintained } from '../support/s3-maintenance.js';
+import { allOf, committed, createLife, follow } from './s3-storage-life.js';
+
+const OPTIONS = { compactBytes: 1 << 20 };
+const TABLES = ['messages', 'verifier_results', 'ledger'] as const;
+
+const directories: TestDirectoryStore[] = [];
+afterEach(async () => {
+  for (const directory of directories.splice(0)) await directory.remove();
+});
+
+/** Small files enough for a compaction, and a life that goes on. */
+async function livedNamespace(seed: number, flushes = 12) {
+  const directory = await createTestDirectoryStore();
+  directories.push(directory);
+  const { store } = directory;
+  const life = createLife(seed);
+  const archive = openMaintained(store, OPTIONS);
+  for (let flush = 0; flush < flushes; flush += 1) {
+    await life.live(10);
+    await follow(archive, life.origin);
+    await archive.flush();
+  }
+  await archive.close();
+  return { store, life };
+}
+
+const isCommitOf = (table: string) => (key: string) => key.startsWith(`test/${table}/_delta_log/`);
+
+async function compact(store: ObjectStore): Promise<void> {
+  const storage = openMaintained(store, OPTIONS);
+  await storage.maintenance.compact();
+  await storage.close();
+}
+
+async function problemsOf(store: ObjectStore): Promise<unknown> {
+  const storage = openMaintained(store, OPTIONS);
+  const { problems } = await storage.maintenance.verify();
+  await storage.close();
+  return problems;
+}
+
+describe('at the same time', () => {
+  test.each([1, 2, 3, 4])(
+    'two compactions, a flush and reads leave every change once (seed %i)',
+    async (seed) => {
+      const { store, life } = await livedNamespace(200 + seed);
+      const [one, other, flusher] = [
+        openMaintained(store, OPTIONS),
+        openMaintained(store, OPTIONS),
+        openMaintained(store),
+      ];
+      for (let round = 0; round < 4; round += 1) {
+        await life.live(12);
+        await follow(flusher, life.origin);
+        await Promise.all([
+          one.maintenance.compact({ full: round % 2 === 1 }),
+          other.maintenance.compact({ full: round === 3 }),
+          flusher.flush(),
+          flusher.maintenance.compact(),
+          one.maintenance.vacuum({ graceMs: 60_000 }),
+          committed(store),
+        ]);
+        expect(await committed(store)).toEqual(await allOf(life.origin));
+      }
+      expect(await problemsOf(store)).toEqual([]);
+      await Promise.all([one.close(), other.close(), flusher.close()]);
+      expect(await committed(store)).toEqual(await allOf(life.origin));
+    },
+    60_000,
+  );
+
+  test.each(TABLES)('a flush that stands before its commit to %s goes on over a compaction', async (table) => {
+    const { store, life } = await livedNamespace(210);
+    const faulty = createFaultyObjectStore(store);
+    const holding = createHoldingObjectStore(faulty);
+    const archive = openMaintained(holding, OPTIONS);
+    await life.live(20);
+    await follow(archive, life.origin);
+    const reached = holding.hold(isCommitOf(table));
+    const flushing = archive.flush();
+    const { release } = await reached;
+    const stored = () =>
+      faulty.calls.filter(({ operation, key }) => operation === 'put' && key.includes('part-')).length;
+    const before = stored();
+    await compact(store);
+    release();
+    await flushing;
+    expect(stored()).toBe(before);
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+    expect((await archive.maintenance.describe()).tornFiles).toBe(0);
+    expect(await problemsOf(store)).toEqual([]);
+    await archive.close();
+  });
+
+  test.each(TABLES)('a compaction that stands before its commit to %s goes on over a flush', async (table) => {
+    const { store, life } = await livedNamespace(220);
+    const holding = createHoldingObjectStore(store);
+    const compactor = openMaintained(holding, OPTIONS);
+    const archive = openMaintained(store, OPTIONS);
+    await life.live(40);
+    await follow(archive, life.origin);
+    const reached = holding.hold(isCommitOf(table));
+    const compacting = compactor.maintenance.compact();
+    const { release } = await reached;
+    // supersedes rows that were just written anew
+    await archive.flush();
+    release();
+    const { tables } = await compacting;
+    expect(tables.find((each) => each.table === table)!.filesRewritten).toBeGreaterThan(8);
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+    expect(await problemsOf(store)).toEqual([]);
+    await Promise.all([compactor.close(), archive.close()]);
+  });
+
+  test('a compaction whose files another one took begins anew and leaves nothing behind', async () => {
+    const { store, life } = await livedNamespace(230);
+    const holding = createHoldingObjectStore(store);
+    const compactor = openMaintained(holding, OPTIONS);
+    const reached = holding.hold(isCommitOf('messages'));
+    const compacting = compactor.maintenance.compact();
+    const { release } = await reached;
+    await compact(store);
+    const before = (await dataObjects(store)).length;
+    release();
+    const { tables } = await compacting;
+    expect(tables.map(({ filesRewritten }) => filesRewritten)).toEqual([0, 0, 0]);
+    // what it had stored when it lost is gone
+    expect((await dataObjects(store)).length).toBe(before - 2);
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+    await compactor.close();
+  });
+
+  test.each(TABLES)('a vacuum without grace makes a flush before its commit to %s begin anew', async (table) => {
+    const { store, life } = await livedNamespace(240);
+    const holding = createHoldingObjectStore(store);
+    const archive = openMaintained(holding, OPTIONS);
+    await life.live(20);
+    await follow(archive, life.origin);
+    const reached = holding.hold(isCommitOf(table));
+    const flushing = archive.flush();
+    const { release } = await reached;
+    const other = openMaintained(store, OPTIONS);
+    const { orphans } = await other.maintenance.vacuum({ graceMs: 0 });
+    expect(orphans).toBeGreaterThan(0);
+    release();
+    await flushing;
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+    expect(await problemsOf(store)).toEqual([]);
+    await Promise.all([other.close(), archive.close()]);
+  });
+
+  test('a vacuum without grace makes a compaction before its commit begin anew', async () => {
+    const { store, life } = await livedNamespace(250);
+    const holding = createHoldingObjectStore(store);
+    const compactor = openMaintained(holding, OPTIONS);
+    const reached = holding.hold(isCommitOf('messages'));
+    const compacting = compactor.maintenance.compact();
+    const { release } = await reached;
+    const other = openMaintained(store, OPTIONS);
+    expect((await other.maintenance.vacuum({ graceMs: 0 })).orphans).toBe(2);
+    release();
+    const { tables } = await compacting;
+    expect(tables[0]!.filesAfter).toBe(1);
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+    expect(await problemsOf(store)).toEqual([]);
+    await Promise.all([compactor.close(), other.close()]);
+  });
+
+  test('a vacuum within the grace leaves files that a flush has stored and not committed', async () => {
+    const { store, life } = await livedNamespace(260);
+    const holding = createHoldingObjectStore(store);
+    const archive = openMaintained(holding, OPTIONS);
+    await life.live(20);
+    await follow(archive, life.origin);
+    const reached = holding.hold(isCommitOf('messages'));
+    const flushing = archive.flush();
+    const { release } = await reached;
+    const other = openMaintained(store, OPTIONS);
+    await other.maintenance.compact();
+    expect(await other.maintenance.vacuum()).toMatchObject({ removedFiles: 0, orphans: 0 });
+    const stored = (await dataObjects(store)).length;
+    release();
+    await flushing;
+    expect((await dataObjects(store)).length).toBe(stored);
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+    await Promise.all([other.close(), archive.close()]);
+  });
+});
+
+describe('a reader that holds an old view', () => {
+  test('answers as of then during compactions, flushes and vacuums within the grace, and anew after one beyond it', async () => {
+    const { store, life } = await livedNamespace(270);
+    const old = await allOf(life.origin);
+    const reader = openMaintained(store, { role: 'sole', refreshIntervalMs: 1_000_000 });
+    await reader.ready();
+    const archive = openMaintained(store, OPTIONS);
+    for (let round = 0; round < 3; round += 1) {
+      await archive.maintenance.compact({ full: round === 2 });
+      await archive.maintenance.vacuum();
+      // nothing of it is cached yet in the first round
+      expect(await allOf(reader)).toEqual(old);
+      await life.live(30);
+      await follow(archive, life.origin);
+      await archive.flush();
+    }
+    expect(await allOf(reader)).toEqual(old);
+    const uncached = openMaintained(store, { role: 'sole', refreshIntervalMs: 1_000_000 });
+    await uncached.ready();
+    await life.live(30);
+    await follow(archive, life.origin);
+    await archive.flush();
+    await archive.maintenance.compact({ full: true });
+    const { removedFiles } = await archive.maintenance.vacuum({ graceMs: 0 });
+    expect(removedFiles).toBeGreaterThan(50);
+    // its files are gone: it looks again and answers with what stands for them
+    expect(await allOf(uncached)).toEqual(await allOf(life.origin));
+    await Promise.all([reader.close(), uncached.close(), archive.close()]);
+  });
+});
