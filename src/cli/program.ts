@@ -3,6 +3,7 @@ import { configCommand } from './config-check.js';
 import { devCommand } from './dev.js';
 import { migrateCommand } from './migrate.js';
 import { apiCommand, startCommand, workerCommand } from './start.js';
+import { storageCommand } from './storage.js';
 import { packageVersion } from './version.js';
 
 /** The whole command line. Errors are thrown, so that `main` alone decides on the exit code. */
@@ -20,7 +21,8 @@ Start here:
   $ ccv-indexer config check -c indexer.toml        what is wrong with a configuration, all at once
   $ ccv-indexer migrate up -c indexer.toml          bring the database's schema up to date
   $ ccv-indexer start -c indexer.toml               index and answer in one process
-  $ ccv-indexer worker … / ccv-indexer api …        or in separate ones, any number of each`,
+  $ ccv-indexer worker … / ccv-indexer api …        or in separate ones, any number of each
+  $ ccv-indexer storage status -c indexer.toml      what each tier covers and holds`,
     );
   for (const command of [
     startCommand(),
@@ -28,6 +30,7 @@ Start here:
     apiCommand(),
     devCommand(),
     migrateCommand(),
+    storageCommand(),
     configCommand(),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));

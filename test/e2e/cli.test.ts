@@ -56,6 +56,12 @@ const COMMANDS = [
   ['migrate'],
   ['migrate', 'up'],
   ['migrate', 'status'],
+  ['storage'],
+  ['storage', 'status'],
+  ['storage', 'compact'],
+  ['storage', 'vacuum'],
+  ['storage', 'verify'],
+  ['storage', 'restore'],
   ['config'],
   ['config', 'check'],
 ];
@@ -158,7 +164,7 @@ describe('migrate', () => {
     const json = await status('--json');
     expect(json.code).toBe(0);
     expect(JSON.parse(json.stdout)).toMatchObject([
-      { backend: 'warm', namespace: 'round_trip', applied: [{ id: 1 }], pending: [], unknown: [] },
+      { backend: 'warm', namespace: 'round_trip', applied: [{ id: 1 }, { id: 2 }], pending: [], unknown: [] },
     ]);
   });
 

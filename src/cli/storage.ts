@@ -1,0 +1,145 @@
+import { Command } from 'commander';
+import { withConfigOptions } from './config-option.js';
+import { parseDuration } from './duration.js';
+import type { CompactOptions, VacuumOptions } from './storage/maintain.js';
+import type { RestoreCommandOptions } from './storage/restore.js';
+import type { StorageOptions } from './storage/run-command.js';
+
+/** `ccv-indexer storage` */
+export function storageCommand(): Command {
+  const command = new Command('storage')
+    .description('look at the tiers, look after the cold one, rebuild a database from it')
+    .addHelpText(
+      'after',
+      `
+All of these work beside running processes, except where they say otherwise. Progress goes to standard error, results to
+standard output, as JSON with --json.
+
+  $ ccv-indexer storage status -c indexer.toml
+  $ ccv-indexer storage verify -c indexer.toml -s secrets.toml`,
+    );
+  for (const child of [statusCommand(), compactCommand(), vacuumCommand(), verifyCommand(), restoreCommand()])
+    command.addCommand(child);
+  return command;
+}
+
+function statusCommand(): Command {
+  return storageSubcommand('status', 'what every tier covers and holds, how large it is, how far behind')
+    .option('--backend <name>', 'only this backend')
+    .addHelpText(
+      'after',
+      `
+Looks at the databases and object stores themselves, read-only: no process has to run, none is disturbed. A backend that
+cannot be reached is shown as such, with the reason; the others are shown all the same. What is in memory belongs to a
+process: ask the /status page of its admin port.
+
+  complete for positions   every change from the first to the last of these is there
+  superseding              rows that replace an earlier state of a record; a compaction folds them in
+  small, to compact        files that are worth merging, and what the next compaction would rewrite
+  waiting for vacuum       files that nothing needs any more and that are deleted after Grace
+
+Exit code 0: every backend was looked at. 1: one could not be reached.
+
+  $ ccv-indexer storage status -c indexer.toml -s secrets.toml
+  $ ccv-indexer storage status -c indexer.toml -s secrets.toml --json | jq '.tiers[] | {backend, lag}'`,
+    )
+    .action(async (options: StorageOptions) => {
+      const { status } = await import('./storage/status.js');
+      process.exitCode = await status(options);
+    });
+}
+
+function compactCommand(): Command {
+  return storageSubcommand('compact', 'merge small files of the cold tier and drop superseded rows')
+    .option('--backend <name>', 'only this cold backend')
+    .option('--full', 'also what is not worth it: as few files and rows as possible, whatever it costs', false)
+    .addHelpText(
+      'after',
+      `
+Processes do this by themselves every CompactInterval; by hand it is for a namespace with CompactInterval = 0, or before
+other programs read the tables. Answers stay the same throughout. What is replaced stays for those who are reading it, and is
+deleted by a vacuum after Grace. Interrupted, it leaves nothing half done: the same command goes on.
+
+  $ ccv-indexer storage compact -c indexer.toml -s secrets.toml
+  $ ccv-indexer storage compact -c indexer.toml -s secrets.toml --full --json`,
+    )
+    .action(async (options: CompactOptions) => {
+      const { compact } = await import('./storage/maintain.js');
+      process.exitCode = await compact(options);
+    });
+}
+
+function vacuumCommand(): Command {
+  return storageSubcommand('vacuum', 'delete files of the cold tier that nothing needs any more')
+    .option('--backend <name>', 'only this cold backend')
+    .option('--dry-run', 'delete nothing, say what would be', false)
+    .option('--grace <duration>', 'spare what became needless later than this ago (default: Grace)', parseDuration)
+    .option('--force', 'take a grace that is too short for running processes: only while there are none', false)
+    .addHelpText(
+      'after',
+      `
+Deletes files that a compaction replaced, files that a crash left before anything named them, and log entries that a
+checkpoint stands for, each when it is older than the grace. Processes do this by themselves every VacuumInterval.
+
+A reader may hold a file that was replaced, and a flush stores its files before it names them: with a grace that is shorter
+than either takes, records could be lost. Such a grace is refused without --force.
+
+  $ ccv-indexer storage vacuum -c indexer.toml -s secrets.toml --dry-run
+  $ ccv-indexer storage vacuum -c indexer.toml -s secrets.toml --grace 24h`,
+    )
+    .action(async (options: VacuumOptions) => {
+      const { vacuum } = await import('./storage/maintain.js');
+      process.exitCode = await vacuum(options);
+    });
+}
+
+function verifyCommand(): Command {
+  return storageSubcommand('verify', 'read everything in the cold tier back and check it')
+    .option('--backend <name>', 'only this cold backend')
+    .addHelpText(
+      'after',
+      `
+Checks the logs against the rules of Delta Lake, every data file against its checksums and statistics, every index against
+its file, and the order and positions of all rows. Every problem is named with what to do about it, not only the first.
+Reads all there is: expect the time and the cost of that.
+
+Exit code 0: everything is as it must be. 1: it is not, or it could not be read.
+
+  $ ccv-indexer storage verify -c indexer.toml -s secrets.toml
+  $ ccv-indexer storage verify -c indexer.toml -s secrets.toml --json | jq '.[].problems'`,
+    )
+    .action(async (options: StorageOptions) => {
+      const { verify } = await import('./storage/maintain.js');
+      process.exitCode = await verify(options);
+    });
+}
+
+function restoreCommand(): Command {
+  return storageSubcommand('restore', 'rebuild a lost Postgres backend from the cold tier alone')
+    .option('--from <name>', 'the cold backend to read from (default: the only one)')
+    .option('--to <name>', 'the Postgres backend to fill (default: the one that leads)')
+    .option('--force', 'go on although other processes are connected; those may answer queries, not write', false)
+    .addHelpText(
+      'after',
+      `
+Stop every worker first. Create an empty database (or drop the namespace's schema); the schema is brought up to date, then
+everything is taken over with its times and positions, page by page. Killed or stopped, the same command goes on where it was.
+In the end both are counted and compared. What the cold tier had not flushed when the database was lost (up to FlushInterval)
+is found again by the workers: cursors come back with the records.
+
+Refuses a database with records of its own, one that was filled from somewhere else, and one that others are connected to.
+
+Exit code 0: the database holds what the cold tier does. 1: it does not, or the restore was refused.
+
+  $ ccv-indexer storage restore -c indexer.toml -s secrets.toml
+  $ ccv-indexer start -c indexer.toml -s secrets.toml`,
+    )
+    .action(async (options: RestoreCommandOptions) => {
+      const { restore } = await import('./storage/restore.js');
+      process.exitCode = await restore(options);
+    });
+}
+
+function storageSubcommand(name: string, description: string): Command {
+  return withConfigOptions(new Command(name)).description(description).option('--json', 'print JSON', false);
+}

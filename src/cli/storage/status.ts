@@ -1,0 +1,116 @@
+import { coldRole } from '../../config/cold-role.js';
+import type { Config } from '../../config/schema.js';
+import type { Common } from '../../core/common.js';
+import { IndexerError, toError } from '../../core/errors.js';
+import { inspectPostgres, type PostgresDescription } from '../../storage/postgres/inspection.js';
+import { postgresOptions } from '../backend-options.js';
+import { backendSections, type NamedSection } from '../backend-sections.js';
+import { openCold } from './cold-backends.js';
+import { print, printJson } from './output.js';
+import { runStorageCommand, type StorageOptions } from './run-command.js';
+import { describeTier } from './status-text.js';
+import type { TierStatus, Unreachable } from './tier-status.js';
+
+/** Shows every backend of the configuration, running or not. @returns the exit code: 1 when one could not be looked at. */
+export async function status(options: StorageOptions): Promise<number> {
+  return await runStorageCommand(options, async ({ config, common }) => {
+    const sections = backendSections(config).filter(
+      ({ Name }) => options.backend === undefined || Name === options.backend,
+    );
+    if (sections.length === 0)
+      throw new IndexerError('NO_SUCH_BACKEND', `no backend is called ${options.backend}`, false);
+    const tiers = withLag(await Promise.all(sections.map((section) => lookAt(section, config, common))));
+    if (options.json === true) printJson({ namespace: config.Namespace, nowMs: common.clock.nowMs(), tiers });
+    else print(...tiers.flatMap((tier) => describeTier(tier, common.clock.nowMs())));
+    return tiers.some(({ unreachable }) => unreachable) ? 1 : 0;
+  });
+}
+
+/** Never throws: what cannot be looked at is told, and the others are shown. */
+async function lookAt(section: NamedSection, config: Config, common: Common): Promise<TierStatus> {
+  const shared = { backend: section.Name, condition: conditionOf(section) };
+  switch (section.Type) {
+    case 'memory':
+      return { ...shared, type: 'memory' };
+    case 'postgres':
+      return { ...shared, type: 'postgres', ...(await described(() => lookAtPostgres(section, config, common))) };
+    case 's3': {
+      const role = coldRole(section, backendSections(config)) ?? 'archive';
+      if (!section.S3) return { ...shared, type: 's3', place: '', role };
+      const cold = openCold(config, { ...section, S3: section.S3 }, common);
+      try {
+        return {
+          ...shared,
+          type: 's3',
+          place: cold.place,
+          role,
+          ...(await described(() => cold.storage.maintenance.describe())),
+        };
+      } finally {
+        await cold.close();
+      }
+    }
+  }
+}
+
+async function lookAtPostgres(section: NamedSection, config: Config, common: Common): Promise<PostgresDescription> {
+  const { connection, pool } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
+  const inspection = await inspectPostgres({
+    name: section.Name,
+    connection,
+    namespace: config.Namespace,
+    ...(pool?.connectTimeoutMs ? { timeoutMs: pool.connectTimeoutMs } : {}),
+  });
+  try {
+    return await inspection.describe();
+  } finally {
+    await inspection.close();
+  }
+}
+
+async function described<T>(
+  describe: () => Promise<T>,
+): Promise<{ readonly description: T } | { readonly unreachable: Unreachable }> {
+  try {
+    return { description: await describe() };
+  } catch (thrown) {
+    return { unreachable: whyNot(thrown) };
+  }
+}
+
+/** The message with what caused it, and what to do where that is known. */
+function whyNot(thrown: unknown): Unreachable {
+  const error = toError(thrown);
+  const messages = [error.message];
+  for (let { cause } = error; cause instanceof Error; cause = cause.cause)
+    if (cause.message !== '' && cause.message !== messages.at(-1)) messages.push(cause.message);
+  const nextStep = error instanceof IndexerError ? error.details['nextStep'] : undefined;
+  if (typeof nextStep === 'string') messages.push(nextStep);
+  return { code: error instanceof IndexerError ? error.code : error.name, message: messages.join(': ') };
+}
+
+/** The system of record is the first that is there; what has no description has no lag. */
+function withLag(tiers: readonly TierStatus[]): readonly TierStatus[] {
+  const leader =
+    tiers.find((tier) => tier.type === 'postgres' && tier.description) ??
+    tiers.find((tier) => tier.type === 's3' && tier.role === 'sole');
+  const head = leader && leader.type !== 'memory' ? leader.description : undefined;
+  if (!head) return tiers;
+  return tiers.map((tier): TierStatus => {
+    if (tier === leader || tier.type === 'memory' || !tier.description) return tier;
+    const { position, headMs } = tier.description;
+    const positions = head.position > position ? head.position - position : 0n;
+    return { ...tier, lag: { positions, ms: Math.max(0, head.headMs - Math.max(0, headMs)) } };
+  });
+}
+
+function conditionOf({ ReadCondition }: NamedSection): string {
+  if (!ReadCondition) return 'always';
+  const { Type, StartUnix, EndUnix, LookbackWindowSeconds } = ReadCondition;
+  if (Type === 'time_range') return `time_range ${formatBound(StartUnix)} to ${formatBound(EndUnix)}`;
+  return LookbackWindowSeconds === undefined ? Type : `${Type} ${LookbackWindowSeconds} s`;
+}
+
+function formatBound(unixMs: number | undefined): string {
+  return unixMs === undefined ? '…' : new Date(unixMs).toISOString();
+}

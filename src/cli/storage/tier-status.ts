@@ -1,0 +1,31 @@
+import type { PostgresDescription } from '../../storage/postgres/inspection.js';
+import type { ColdDescription } from '../../storage/s3/cold-maintenance.js';
+
+/** Why a backend could not be looked at. */
+export interface Unreachable {
+  readonly code: string;
+  readonly message: string;
+}
+
+/** How far a backend is behind the one that leads. `ms`: from the last commit of one to the last of the other. */
+export interface Lag {
+  readonly positions: bigint;
+  readonly ms: number;
+}
+
+/** One backend as `storage status` shows it. */
+export type TierStatus = {
+  readonly backend: string;
+  readonly condition: string;
+  readonly unreachable?: Unreachable;
+} & (
+  | { readonly type: 'memory' }
+  | { readonly type: 'postgres'; readonly description?: PostgresDescription; readonly lag?: Lag }
+  | {
+      readonly type: 's3';
+      readonly place: string;
+      readonly role: 'archive' | 'sole';
+      readonly description?: ColdDescription;
+      readonly lag?: Lag;
+    }
+);
