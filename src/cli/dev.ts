@@ -33,6 +33,10 @@ Starts an embedded Postgres, two anvil chains with the real CCIP contracts as a 
 that wait for each message's finality and sign, the indexer with its API, and an executor that knows nothing but that API
 and calls the real OffRamp. Messages vary: data, tokens, two CCVs, 20 KB and more, faster than finality.
 
+All three tiers run, with short times: memory for 20 s, Postgres for a minute, and the cold tier (Parquet files below
+<data>/cold) for good. Someone keeps asking about the past and holds the indexer to what it said before; the second table
+shows which tier was asked for ids, and which answered lists.
+
   $ ccv-indexer dev                            until Ctrl-C; the next start goes on from the data directory
   $ ccv-indexer dev --for 30s                  exit code 0 only if everything sent was executed
   $ curl localhost:8100/v1/messages?limit=2    while it runs

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { type ProgressRow, type ProgressSnapshot, STEPS, type StepLatency } from './lane-progress.js';
+import { renderTiers, renderTiersBriefly, type TierSnapshot } from './tier-table.js';
 
 /** How text is laid out. */
 export interface TableStyle {
@@ -28,6 +29,8 @@ export interface LiveTableOptions {
   readonly stream: TableStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly snapshot: () => ProgressSnapshot;
+  /** What the tiers of the indexer hold and answer; null while that is not known. */
+  readonly tiers?: () => TierSnapshot | null;
   /** Lines under the table, such as where the API is. */
   readonly notes?: () => readonly string[];
 }
@@ -89,23 +92,38 @@ function seconds(ms: number): string {
 }
 
 /** The same in one line, for a log file. */
-export function renderLine({ elapsedMs, total }: ProgressSnapshot): string {
+export function renderLine({ elapsedMs, total }: ProgressSnapshot, tiers: TierSnapshot | null = null): string {
   const counts = STEPS.map((step) => `${step} ${total.reached[step]}`).join('  ');
   const { executed } = total.latency;
   const times =
     executed === null ? '' : `  executed after p50 ${seconds(executed.p50Ms)} s p95 ${seconds(executed.p95Ms)} s`;
-  return `${duration(elapsedMs)}  sent ${total.sent}  ${counts}${times}`;
+  const held = tiers === null ? '' : `  tiers ${renderTiersBriefly(tiers)}`;
+  return `${duration(elapsedMs)}  sent ${total.sent}  ${counts}${times}${held}`;
 }
 
-/** The end of a run: the table, and one sentence that says whether everything sent was executed. */
-export function renderSummary(snapshot: ProgressSnapshot, style: TableStyle): string[] {
+/** The lines about tiers, the first of them dim; none while nothing is known. */
+export function renderTierLines(tiers: TierSnapshot | null, style: TableStyle): string[] {
+  if (tiers === null) return [];
+  return renderTiers(tiers).map((line, index) => {
+    const cut = line.slice(0, style.columns);
+    return index === 0 && style.color ? `${DIM}${cut}${PLAIN}` : cut;
+  });
+}
+
+/** The end of a run: both tables, and one sentence that says whether everything sent was executed. */
+export function renderSummary(
+  snapshot: ProgressSnapshot,
+  style: TableStyle,
+  tiers: TierSnapshot | null = null,
+): string[] {
   const { sent, reached } = snapshot.total;
   const missing = sent - reached.executed;
   const verdict =
     missing === 0
       ? `all ${sent} messages sent were executed, in ${duration(snapshot.elapsedMs)}`
       : `${missing} of ${sent} messages sent were NOT executed (indexed ${reached.indexed}, verified ${reached.verified})`;
-  return [...renderTable(snapshot, style), '', verdict.slice(0, style.columns)];
+  const held = tiers === null ? [] : ['', ...renderTierLines(tiers, style)];
+  return [...renderTable(snapshot, style), ...held, '', verdict.slice(0, style.columns)];
 }
 
 /** `m:ss`, or `h:mm:ss` from an hour on. */
@@ -124,7 +142,7 @@ export function tableStyle(stream: TableStream, env: LiveTableOptions['env']): T
 
 /** Starts drawing: twice a second over itself on a terminal, a line every five seconds elsewhere. */
 export function startLiveTable(options: LiveTableOptions): LiveTable {
-  const { clock, stream, env, snapshot, notes = () => [] } = options;
+  const { clock, stream, env, snapshot, tiers = () => null, notes = () => [] } = options;
   const redraws = stream.isTTY === true && env['TERM'] !== 'dumb';
   let drawnLines = 0;
 
@@ -135,6 +153,7 @@ export function startLiveTable(options: LiveTableOptions): LiveTable {
     const lines = [
       title,
       ...renderTable(now, style),
+      ...renderTierLines(tiers(), style),
       ...notes()
         .slice(1)
         .map((note) => note.slice(0, style.columns)),
@@ -146,7 +165,7 @@ export function startLiveTable(options: LiveTableOptions): LiveTable {
     drawnLines = shown.length;
   }
 
-  const draw = redraws ? redraw : () => stream.write(`${renderLine(snapshot())}\n`);
+  const draw = redraws ? redraw : () => stream.write(`${renderLine(snapshot(), tiers())}\n`);
   const cancel = clock.every(redraws ? REDRAW_MS : LINE_MS, draw);
   let stopped = false;
   return {

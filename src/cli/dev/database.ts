@@ -13,8 +13,6 @@ const SHARED_DIRECTORY = '/var/tmp';
 export interface DatabaseOptions {
   readonly common: Common;
   readonly dataDir: string;
-  /** Begin with an empty database. */
-  readonly fresh: boolean;
   readonly onStep: (step: string) => void;
 }
 
@@ -24,17 +22,8 @@ export interface DatabaseOptions {
  * directory's path, so that the next start finds it again.
  * @throws EmbeddedPostgresError
  */
-export async function startDatabase(options: DatabaseOptions): Promise<EmbeddedPostgres> {
-  const { common, dataDir, fresh, onStep } = options;
-  const inside = join(dataDir, 'postgres');
-  const outside = join(
-    SHARED_DIRECTORY,
-    `ccv-indexer-${createHash('sha256').update(dataDir).digest('hex').slice(0, 16)}`,
-  );
-  if (fresh) {
-    await rm(inside, { recursive: true, force: true });
-    await rm(outside, { recursive: true, force: true });
-  }
+export async function startDatabase({ common, dataDir, onStep }: DatabaseOptions): Promise<EmbeddedPostgres> {
+  const { inside, outside } = placesOf(dataDir);
   try {
     return await startEmbeddedPostgres({ dataDir: inside, log: common.log, clock: common.clock });
   } catch (thrown) {
@@ -44,6 +33,16 @@ export async function startDatabase(options: DatabaseOptions): Promise<EmbeddedP
     onStep(`the database cannot lie in ${inside} (Postgres does not run as root): it lies in ${outside}`);
     return await startEmbeddedPostgres({ dataDir: join(outside, 'postgres'), log: common.log, clock: common.clock });
   }
+}
+
+/** Removes the database of a data directory, wherever it lies. It must not run. */
+export async function removeDatabase(dataDir: string): Promise<void> {
+  for (const place of Object.values(placesOf(dataDir))) await rm(place, { recursive: true, force: true });
+}
+
+function placesOf(dataDir: string) {
+  const hash = createHash('sha256').update(dataDir).digest('hex').slice(0, 16);
+  return { inside: join(dataDir, 'postgres'), outside: join(SHARED_DIRECTORY, `ccv-indexer-${hash}`) };
 }
 
 /** Anyone may write in the shared directory: only a directory of our own, and no link to somewhere else, will do. */

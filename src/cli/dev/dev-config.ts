@@ -9,11 +9,11 @@ import type { Environment } from './environment.js';
 const QUICKSTART = new URL('../../../config/quickstart.toml', import.meta.url);
 
 /**
- * `config/quickstart.toml` with what exists only now: the chains, the committees, the database and the ports. `port` is
+ * `config/quickstart.toml` with what exists only now: the chains, the committees, the database, the cold tier's directory and the ports. `port` is
  * the query API's, the admin port follows it; 0 lets the system choose both.
  * @throws ConfigError when the file was edited into something unusable.
  */
-export function devConfig({ chains, deployment, committees, postgres }: Environment, port: number): Config {
+export function devConfig({ chains, deployment, committees, postgres, coldDir }: Environment, port: number): Config {
   const base = parse(readFileSync(QUICKSTART, 'utf8'));
   const made = {
     Chain: deployment.chains.map((chain, index) => ({
@@ -37,7 +37,9 @@ export function devConfig({ chains, deployment, committees, postgres }: Environm
     })),
     API: { ListenAddress: '127.0.0.1', ListenPort: port },
     Admin: { ListenAddress: '127.0.0.1', ListenPort: port === 0 ? 0 : port + 1 },
-    Storage: { Sink: { Storages: { warm: { Postgres: { URI: postgres.uri } } } } },
+    Storage: {
+      Sink: { Storages: { warm: { Postgres: { URI: postgres.uri } }, cold: { S3: { Directory: coldDir } } } },
+    },
   };
   return parseConfig(overlayTable(base, made), 'config/quickstart.toml');
 }

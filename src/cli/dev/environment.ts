@@ -8,7 +8,7 @@ import { type CommitteeVerifier, createCommitteeVerifier } from '../../devnet/co
 import type { EmbeddedPostgres } from '../../devnet/embedded-postgres.js';
 import { DEVNET_CHAINS, deployLane, isLaneDeployed } from '../../devnet/lane.js';
 import type { DevnetChain, LaneDeployment } from '../../devnet/lane-deployment.js';
-import { startDatabase } from './database.js';
+import { removeDatabase, startDatabase } from './database.js';
 
 /** A chain of the devnet with both of its addresses. */
 export interface RunningChain extends DevnetChain {
@@ -18,6 +18,8 @@ export interface RunningChain extends DevnetChain {
 /** Everything around the indexer. */
 export interface Environment {
   readonly postgres: EmbeddedPostgres;
+  /** Where the cold tier's objects lie. */
+  readonly coldDir: string;
   readonly chains: readonly [RunningChain, RunningChain];
   readonly deployment: LaneDeployment;
   readonly committees: readonly CommitteeVerifier[];
@@ -40,8 +42,9 @@ const SLOTS_IN_AN_EPOCH = 1;
 
 /**
  * Starts Postgres, two chains with the real contracts and both committees, from what the data directory holds. A lane
- * that is gone (its chains' state was removed) is replaced by a new one, and the database with it: its messages mean
- * nothing on other chains.
+ * that is gone (its chains' state was removed) is replaced by a new one, and the database and the cold tier with it: its
+ * messages mean nothing on other chains. Both go before the new lane is noted, so that a start that is killed in between
+ * leaves nothing that a later one could take for the new lane's.
  */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
   const { common, dataDir, shutdown, onStep } = options;
@@ -51,10 +54,15 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   const chains = await startChains(options);
   const saved = await readDeployment(dataDir);
   const continued = saved !== null && (await isLaneDeployed(saved, chains));
+  const coldDir = join(dataDir, 'cold');
+  if (!continued) {
+    await removeDatabase(dataDir);
+    await rm(coldDir, { recursive: true, force: true });
+  }
   onStep(continued ? 'continuing with the lane of the data directory' : 'deploying the CCIP contracts on both');
   const deployment = continued ? saved : await deploy(common, dataDir, chains);
   onStep('starting Postgres');
-  const postgres = await startDatabase({ common, dataDir, fresh: !continued, onStep });
+  const postgres = await startDatabase({ common, dataDir, onStep });
   shutdown.add('postgres', () => postgres.stop());
   onStep('starting the committees');
   const committees: CommitteeVerifier[] = [];
@@ -63,7 +71,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
     shutdown.add(`committee ${name}`, () => committee.close());
     committees.push(committee);
   }
-  return { postgres, chains, deployment, committees, continued };
+  return { postgres, coldDir, chains, deployment, committees, continued };
 }
 
 /** A chain that was killed before it saved itself is older than what the database says about it: nothing of both is kept. */

@@ -1,17 +1,21 @@
 import { randomInt } from 'node:crypto';
+import type { Config } from '../../config/schema.js';
 import { type Common, createCommon } from '../../core/common.js';
 import { AbortedError } from '../../core/errors.js';
 import { createLogger } from '../../core/logger.js';
 import { createShutdown, type Shutdown } from '../../core/shutdown.js';
 import { createExecutor } from '../../devnet/executor.js';
+import { createHistoryReader } from '../../devnet/history-reader.js';
 import { createLaneProgress, type ProgressSnapshot } from '../../devnet/lane-progress.js';
-import { renderSummary, renderTable, startLiveTable, tableStyle } from '../../devnet/live-table.js';
+import { renderSummary, renderTable, renderTierLines, startLiveTable, tableStyle } from '../../devnet/live-table.js';
+import type { TierSnapshot } from '../../devnet/tier-table.js';
 import { createTraffic, type Traffic } from '../../devnet/traffic.js';
 import { ensureMigrated } from '../migrations.js';
 import { type Service, startService } from '../service.js';
 import { onSignals } from '../signals.js';
 import { devConfig } from './dev-config.js';
 import { type Environment, startEnvironment } from './environment.js';
+import { createTierActivity } from './tier-activity.js';
 
 /** How `ccv-indexer dev` was called. */
 export interface DevnetRun {
@@ -49,13 +53,13 @@ async function startAll(
   run: DevnetRun,
   common: Common,
   shutdown: Shutdown,
-): Promise<Pick<Running, 'environment' | 'service'> | null> {
+): Promise<Pick<Running, 'config' | 'environment' | 'service'> | null> {
   try {
     const environment = await startEnvironment({ common, dataDir: run.dataDir, shutdown, onStep: say });
     const config = devConfig(environment, run.port);
     say('starting the indexer');
     await ensureMigrated(config, common, { apply: true, use: 'write' });
-    return { environment, service: await startService({ config, role: 'both', common, shutdown }) };
+    return { config, environment, service: await startService({ config, role: 'both', common, shutdown }) };
   } catch (thrown) {
     if (!shutdown.signal.aborted) throw thrown;
     common.log.debug({ err: thrown }, 'stopped while starting');
@@ -66,23 +70,31 @@ async function startAll(
 interface Running {
   readonly common: Common;
   readonly shutdown: Shutdown;
+  readonly config: Config;
   readonly environment: Environment;
   readonly service: Service;
   readonly stopping: Promise<void>;
 }
 
 async function sendAndShow(run: DevnetRun, running: Running): Promise<number> {
-  const { common, shutdown, environment, service, stopping } = running;
+  const { common, shutdown, config, environment, service, stopping } = running;
   const { chains, deployment } = environment;
   const apiUrl = service.apiUrl ?? '';
   const progress = createLaneProgress(() => common.clock.monotonicMs());
+  const history = createHistoryReader({ common, apiUrl });
+  shutdown.add('history reader', () => history.close());
+  const tiers = createTierActivity({ common, config, service });
+  shutdown.add('tier activity', () => tiers.close());
   const executor = createExecutor({
     common,
     apiUrls: [apiUrl],
     chains,
     deployment,
     pollIntervalMs: EXECUTOR_POLL_MS,
-    onProgress: progress.report,
+    onProgress(report) {
+      progress.report(report);
+      if (report.executedMs !== null) history.know(report.messageId, report.ingestionMs);
+    },
   });
   shutdown.add('executor', () => executor.close());
   const traffic = createTraffic({
@@ -100,6 +112,7 @@ async function sendAndShow(run: DevnetRun, running: Running): Promise<number> {
     stream: process.stdout,
     env: process.env,
     snapshot: progress.snapshot,
+    tiers: tiers.snapshot,
     notes: () => [`api ${apiUrl}/v1/messages   admin ${service.adminUrl}/status   data ${run.dataDir}`],
   });
   say(`query API ${apiUrl}, admin port ${service.adminUrl}, data in ${run.dataDir}`);
@@ -107,23 +120,30 @@ async function sendAndShow(run: DevnetRun, running: Running): Promise<number> {
   // only a failure of the indexer ends the race before the sending does
   const broken = service.finished.then(() => stopping).then(() => null);
   const drained = await Promise.race([sendThenDrain(run, running, traffic, progress.snapshot), broken]);
+  await tiers.close();
   table.stop();
-  return conclude(drained, progress.snapshot(), [
+  return conclude(drained, progress.snapshot(), tiers.snapshot(), [
     ...count(traffic.counts().failed, 'messages could not be sent'),
     ...count(executor.rejectedCount(), 'answers of the API could not be used'),
+    ...count(history.changedCount(), 'answers about the past were not what was said before'),
   ]);
 }
 
 /** Prints how it ended. @returns the exit code. */
-function conclude(drained: boolean | null, snapshot: ProgressSnapshot, faults: readonly string[]): number {
+function conclude(
+  drained: boolean | null,
+  snapshot: ProgressSnapshot,
+  tiers: TierSnapshot | null,
+  faults: readonly string[],
+): number {
   const style = tableStyle(process.stdout, process.env);
   if (drained === null) {
     const underWay = snapshot.total.sent - snapshot.total.reached.executed;
     const next = `stopped; the next start goes on with ${underWay} messages under way`;
-    say([...renderTable(snapshot, style), '', next].join('\n'));
+    say([...renderTable(snapshot, style), ...renderTierLines(tiers, style), '', next, ...faults].join('\n'));
     return 0;
   }
-  say([...renderSummary(snapshot, style), ...faults].join('\n'));
+  say([...renderSummary(snapshot, style, tiers), ...faults].join('\n'));
   return drained && faults.length === 0 ? 0 : 1;
 }
 
