@@ -6,14 +6,13 @@ import {
   ConsecutiveBreaker,
   circuitBreaker,
   handleWhen,
-  type IBackoff,
   TaskCancelledError,
 } from 'cockatiel';
 import { type Backoff, backoffMs } from '../core/backoff.js';
-import type { Clock } from '../core/clock.js';
 import type { Common } from '../core/common.js';
 import { AbortedError, toError } from '../core/errors.js';
 import { gauge } from '../core/metrics.js';
+import { OpenPeriod } from '../core/open-period.js';
 import { VerifierUnavailableError } from './errors.js';
 import type { VerifierReaderStatus } from './verifier-reader.js';
 
@@ -47,32 +46,6 @@ export interface Resilience {
   circuit(): VerifierReaderStatus['circuit'];
 }
 
-/**
- * How long a circuit stays open, told by our clock. Cockatiel compares `Date.now() - openedAt` with `duration`, so a
- * duration that is infinite until the time has come, and then below everything, takes its own clock out of the question.
- * Neither its bulkhead nor its breaker has timers; retries and timeouts, which would, are not cockatiel's here.
- */
-class OpenPeriod implements IBackoff<unknown> {
-  readonly #options: { readonly clock: Clock; readonly backoff: Backoff };
-  readonly #attempt: number;
-  readonly #endsMs: number;
-
-  constructor(options: { readonly clock: Clock; readonly backoff: Backoff }, attempt: number) {
-    this.#options = options;
-    this.#attempt = attempt;
-    const { baseMs, maxMs } = options.backoff;
-    this.#endsMs = options.clock.monotonicMs() + Math.min(maxMs, baseMs * 2 ** Math.min(attempt, 52));
-  }
-
-  get duration(): number {
-    return this.#options.clock.monotonicMs() >= this.#endsMs ? Number.NEGATIVE_INFINITY : Number.POSITIVE_INFINITY;
-  }
-
-  next(): OpenPeriod {
-    return new OpenPeriod(this.#options, this.#attempt + 1);
-  }
-}
-
 /** Creates the limits of one service: bulkhead around circuit breaker, retries around both. */
 export function createResilience(options: ResilienceOptions): Resilience {
   const { verifier } = options;
@@ -83,7 +56,7 @@ export function createResilience(options: ResilienceOptions): Resilience {
     handleWhen((error) => options.countsAgainstService(error)),
     {
       breaker: new ConsecutiveBreaker(options.failuresToOpen),
-      halfOpenAfter: { next: () => new OpenPeriod(openPeriod, 0) },
+      halfOpenAfter: { next: () => new OpenPeriod(openPeriod) },
     },
   );
   const status = gauge(metrics, {

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { ClosedError } from '../../src/core/errors.js';
+import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import {
   ObjectDeleteError,
   ObjectNotFoundError,
@@ -52,19 +53,33 @@ describe('an S3 store behind a network that fails', () => {
   describe('that cannot be reached', () => {
     it('is unavailable when connections are refused', async () => {
       await proxy.stop();
-      const store = open({ maxAttempts: 3 });
-      for (const call of [
-        () => store.get('object'),
-        () => store.head('object'),
-        () => store.list(''),
-        () => store.deleteMany(['object']),
-        () => store.putIfAbsent('new', Buffer.from('x')),
-      ]) {
-        const failure = await failureOf(call());
+      const calls: readonly ((store: ObjectStore) => Promise<unknown>)[] = [
+        (store) => store.get('object'),
+        (store) => store.head('object'),
+        (store) => store.list(''),
+        (store) => store.deleteMany(['object']),
+        (store) => store.putIfAbsent('new', Buffer.from('x')),
+      ];
+      for (const call of calls) {
+        const failure = await failureOf(call(open({ maxAttempts: 3 })));
         expect(failure).toBeInstanceOf(ObjectStoreUnavailableError);
         expect(failure).toMatchObject({ retryable: true, details: { kind: 'connection', attempts: 3 } });
       }
       proxy = await startS3Proxy(server);
+    });
+
+    it('is left alone after some attempts, and asked again when that may have ended', async () => {
+      proxy.always({ kind: 'hang' });
+      const store = open({ maxAttempts: 4, requestTimeoutMs: 300 });
+      for (let call = 0; call < 2; call += 1)
+        expect(await failureOf(store.list(''))).toMatchObject({ details: { kind: 'timeout', attempts: 4 } });
+      const asked = proxy.seen.length;
+      const failure = await failureOf(store.list(''));
+      expect(failure).toBeInstanceOf(ObjectStoreUnavailableError);
+      expect(failure).toMatchObject({ retryable: true, message: expect.stringContaining('left alone') });
+      expect(proxy.seen).toHaveLength(asked);
+      proxy.always({ kind: 'pass' });
+      await vi.waitFor(async () => expect((await store.list('')).objects).toHaveLength(1), { timeout: 20_000 });
     });
 
     it('is unavailable once every request has met its deadline without an answer', async () => {

@@ -9,6 +9,7 @@ import {
   type RequestResult,
 } from './object-store-metrics.js';
 import { type AttemptPolicy, withAttempts } from './request-attempts.js';
+import { createRequestBreaker, type RequestBreaker } from './request-breaker.js';
 import { hedge, type StartedRequest } from './request-hedge.js';
 import { RequestScope } from './request-scope.js';
 import { classifyS3Failure, judgeS3Failure, type S3FailureKind, S3RequestFailure } from './s3-object-store-failures.js';
@@ -40,12 +41,13 @@ const THROTTLED_BACKOFF = { baseMs: 250, maxMs: 20_000 };
 
 const isAnswer = (kind: S3FailureKind) => kind === 'not_found' || kind === 'range' || kind === 'precondition';
 
-/** Sends requests with deadlines, retries and hedging, and counts them. */
+/** Sends requests with deadlines, retries, hedging and a circuit breaker, and counts them. */
 export class S3Requests {
   readonly #common: Common;
   readonly #limits: S3RequestLimits;
   readonly #policy: AttemptPolicy;
   readonly #meters: ObjectStoreMeters;
+  readonly #breaker: RequestBreaker;
   readonly #running = new Set<RequestScope>();
   readonly #closing = new AbortController();
 
@@ -54,6 +56,7 @@ export class S3Requests {
     this.#common = common;
     this.#policy = { maxAttempts: limits.maxAttempts, backoff: BACKOFF, throttledBackoff: THROTTLED_BACKOFF };
     this.#meters = createObjectStoreMeters('s3', common);
+    this.#breaker = createRequestBreaker(common);
     // every pause between attempts listens
     setMaxListeners(0, this.#closing.signal);
   }
@@ -95,7 +98,7 @@ export class S3Requests {
     const counted = () => {
       if (this.#closing.signal.aborted) throw new ClosedError('object store');
       attempts++;
-      return attempt();
+      return this.#breaker.run(attempt);
     };
     const judge = (failure: unknown) => {
       const verdict = judgeS3Failure(failure);
