@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { AbortedError, IndexerError, toError } from '../../core/errors.js';
-import type { ColdMaintenance } from './cold-maintenance.js';
 import type { ColdMaintenanceMetrics } from './cold-maintenance-metrics.js';
+import type { OpenMaintenance } from './cold-maintenance-tasks.js';
 
 /** Intervals are stretched by up to this part, so that several archives of one namespace do not set out together. */
 const JITTER = 0.5;
@@ -17,7 +17,7 @@ const JITTER = 0.5;
 export class ColdMaintenanceLoop {
   readonly #name: string;
   readonly #common: Common;
-  readonly #maintenance: ColdMaintenance;
+  readonly #maintenance: OpenMaintenance;
   readonly #metrics: ColdMaintenanceMetrics;
   readonly #abort = new AbortController();
   readonly #running: Promise<unknown>;
@@ -25,7 +25,7 @@ export class ColdMaintenanceLoop {
   constructor(parts: {
     readonly name: string;
     readonly common: Common;
-    readonly maintenance: ColdMaintenance;
+    readonly maintenance: OpenMaintenance;
     readonly metrics: ColdMaintenanceMetrics;
     /** 0 = never. */
     readonly compactIntervalMs: number;

@@ -12,11 +12,9 @@ import type {
   MaintenanceOptions,
   TableCompaction,
   VacuumReport,
-  VerifyReport,
 } from './cold-maintenance.js';
 import type { ColdMaintenanceMetrics } from './cold-maintenance-metrics.js';
 import type { ColdVacuum } from './cold-vacuum.js';
-import type { ColdVerify } from './cold-verify.js';
 import type { ColdView } from './cold-view.js';
 
 /** Plans of one compaction: a second one when another writer took files of the first, and so on. */
@@ -30,12 +28,14 @@ interface Tally {
   bytesRewritten: number;
 }
 
+/** What needs a storage that can be opened. */
+export type OpenMaintenance = Omit<ColdMaintenance, 'verify'>;
+
 /** The maintenance of one open storage. Compactions and vacuums of one process wait for each other. */
-export class ColdMaintenanceTasks implements ColdMaintenance {
+export class ColdMaintenanceTasks implements OpenMaintenance {
   readonly #catalog: ColdCatalog;
   readonly #compaction: ColdCompaction;
   readonly #vacuum: ColdVacuum;
-  readonly #verify: ColdVerify;
   readonly #common: Common;
   readonly #metrics: ColdMaintenanceMetrics;
   readonly #settings: { readonly compactBytes: number; readonly graceMs: number };
@@ -45,7 +45,6 @@ export class ColdMaintenanceTasks implements ColdMaintenance {
     readonly catalog: ColdCatalog;
     readonly compaction: ColdCompaction;
     readonly vacuum: ColdVacuum;
-    readonly verify: ColdVerify;
     readonly common: Common;
     readonly metrics: ColdMaintenanceMetrics;
     readonly settings: { readonly compactBytes: number; readonly graceMs: number };
@@ -53,7 +52,6 @@ export class ColdMaintenanceTasks implements ColdMaintenance {
     this.#catalog = parts.catalog;
     this.#compaction = parts.compaction;
     this.#vacuum = parts.vacuum;
-    this.#verify = parts.verify;
     this.#common = parts.common;
     this.#metrics = parts.metrics;
     this.#settings = parts.settings;
@@ -85,10 +83,6 @@ export class ColdMaintenanceTasks implements ColdMaintenance {
       this.#metrics.vacuumed(report);
       return report;
     });
-  }
-
-  async verify(options: MaintenanceOptions = {}): Promise<VerifyReport> {
-    return await this.#verify.run(options);
   }
 
   /** Every file is rewritten once at most: what this call made is left to the next. */

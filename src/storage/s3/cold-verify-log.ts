@@ -1,4 +1,3 @@
-import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
 import { stringifyExactJson } from '../../protocol/exact-json.js';
 import { TABLE_COLUMNS } from './cold-columns.js';
@@ -6,7 +5,7 @@ import type { TableName } from './cold-layout.js';
 import type { Action } from './delta-actions.js';
 import { decodeCheckpoint } from './delta-checkpoint.js';
 import { DeltaFormatError } from './delta-errors.js';
-import { LogReader } from './delta-log-reader.js';
+import type { LogReader } from './delta-log-reader.js';
 import { checkpointName, commitName, LOG_FOLDER } from './delta-paths.js';
 import { DAY_COLUMN, tableSchemaString } from './delta-schema.js';
 import { type DeltaSnapshot, SnapshotBuilder } from './delta-snapshot.js';
@@ -21,21 +20,23 @@ const REBUILD = 'delete this object: readers then use the commits instead';
 
 /**
  * Checks the log of one table against the rules of delta-io/delta, PROTOCOL.md, that readers rely on: versions without
- * gaps, commits that can be read, every checkpoint equal to the replay of the commits, and a replay that ends in `snapshot`.
+ * gaps, commits that can be read, every checkpoint equal to the replay of the commits, and a replay that ends in
+ * `snapshot`, which is what readers see; null when they see nothing.
  */
 export async function verifyLog(
-  parts: { readonly store: ObjectStore; readonly root: string; readonly zstd: Zstd; readonly common: Common },
+  parts: { readonly store: ObjectStore; readonly reader: LogReader; readonly zstd: Zstd },
   table: TableName,
-  snapshot: DeltaSnapshot,
+  snapshot: DeltaSnapshot | null,
   tell: TellProblem,
 ): Promise<void> {
-  const reader = new LogReader(parts);
+  const { reader } = parts;
   const { commits, checkpoints } = await reader.list(0);
-  const known = commits.map(({ version }) => version).filter((version) => version <= snapshot.version);
-  const marked = checkpoints.map(({ version }) => version).filter((version) => version <= snapshot.version);
+  const lastVersion = snapshot?.version ?? commits.at(-1)?.version ?? -1;
+  const known = commits.map(({ version }) => version).filter((version) => version <= lastVersion);
+  const marked = checkpoints.map(({ version }) => version).filter((version) => version <= lastVersion);
   const first = marked[0] !== undefined && (known[0] ?? 0) > 0 ? marked[0] : 0;
   const present = new Set(known);
-  for (let version = first; version <= snapshot.version; version += 1)
+  for (let version = first; version <= lastVersion; version += 1)
     if (!present.has(version) && !(version === first && marked.includes(first)))
       tell(`${LOG_FOLDER}/${commitName(version)}`, 'this commit is missing', FROM_BACKUP);
 
@@ -55,7 +56,7 @@ export async function verifyLog(
     if (actions) builder = builder.apply(actions);
     else isComplete = false;
   }
-  for (let version = first > 0 ? first + 1 : 0; version <= snapshot.version; version += 1) {
+  for (let version = first > 0 ? first + 1 : 0; version <= lastVersion; version += 1) {
     const actions = await readCommit(reader, version, tell);
     if (actions) builder = builder.apply(actions);
     else isComplete = false;
@@ -69,6 +70,7 @@ export async function verifyLog(
         REBUILD,
       );
   }
+  if (!snapshot) return;
   if (isComplete && contentOf(builder.build(snapshot)) !== contentOf(snapshot))
     tell('', 'the replay of all commits is not the table that readers see', 'restart readers; if it stays, report it');
   verifyMetadata(table, snapshot, tell);

@@ -10,10 +10,9 @@ import { TABLE_NAMES, type TableName } from './cold-layout.js';
 import { ColdLedger } from './cold-ledger.js';
 import { ColdLists } from './cold-list.js';
 import { ColdLookup } from './cold-lookup.js';
-import type { ColdMaintenance } from './cold-maintenance.js';
 import { ColdMaintenanceLoop } from './cold-maintenance-loop.js';
 import { createColdMaintenanceMetrics } from './cold-maintenance-metrics.js';
-import { ColdMaintenanceTasks } from './cold-maintenance-tasks.js';
+import { ColdMaintenanceTasks, type OpenMaintenance } from './cold-maintenance-tasks.js';
 import { ColdPrimary } from './cold-primary.js';
 import { ColdReader } from './cold-reader.js';
 import { ColdScans } from './cold-scans.js';
@@ -38,7 +37,7 @@ export interface S3StorageParts {
   readonly changes: ColdChanges;
   readonly follower: ColdFollower;
   readonly primary: ColdPrimary;
-  readonly maintenance: ColdMaintenance;
+  readonly maintenance: OpenMaintenance;
   /** Begins to maintain the namespace from time to time. */
   maintain(): ColdMaintenanceLoop;
 }
@@ -63,7 +62,7 @@ export async function openParts(options: {
   const { name, store, settings, common, metrics, events } = options;
   const zstd = await loadZstd();
   const rootOf = (table: TableName) => `${settings.namespace}/${table}`;
-  const keyOf = (table: TableName, path: string) => `${rootOf(table)}/${path}`;
+  const keyOf = keysIn(settings.namespace);
   const tombstoneRetentionMs = Math.max(DEFAULT_TOMBSTONE_RETENTION_MS, settings.graceMs);
   const logOf = (table: TableName) =>
     createDeltaLog({ store, root: rootOf(table), table, zstd, common, tombstoneRetentionMs });
@@ -90,7 +89,6 @@ export async function openParts(options: {
   const maintenance = new ColdMaintenanceTasks({
     ...{ catalog, compaction, common, settings },
     vacuum: new ColdVacuum({ store, common, catalog, keyOf }),
-    verify: new ColdVerify({ scan: { store, zstd, keyOf }, common, catalog, ledger }),
     metrics: maintenanceMetrics,
   });
   follower.stands(await catalog.refresh());
@@ -110,3 +108,12 @@ export async function openParts(options: {
 }
 
 type LogOf = ReturnType<typeof createDeltaLog>;
+
+/** What verifies a namespace, whatever state it is in. */
+export async function openVerify(store: ObjectStore, namespace: string, common: Common): Promise<ColdVerify> {
+  return new ColdVerify({ scan: { store, zstd: await loadZstd(), keyOf: keysIn(namespace) }, common });
+}
+
+function keysIn(namespace: string) {
+  return (table: TableName, path: string) => `${namespace}/${table}/${path}`;
+}

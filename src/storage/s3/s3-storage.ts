@@ -9,13 +9,13 @@ import type { HeldMessage, HeldResults } from '../held.js';
 import type { VerifierResult } from '../records.js';
 import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
 import { ArchiveWriteError } from './cold-errors.js';
-import type { ColdMaintenance } from './cold-maintenance.js';
+import type { ColdMaintenance, MaintenanceOptions } from './cold-maintenance.js';
 import type { ColdMaintenanceLoop } from './cold-maintenance-loop.js';
 import type { ColdView } from './cold-view.js';
 import type { ObjectStore } from './object-store.js';
 import { createS3StorageMetrics, type S3StorageMetrics } from './s3-storage-metrics.js';
 import { resolveS3Options, type S3StorageOptions, type S3StorageSettings } from './s3-storage-options.js';
-import { openParts, type S3StorageParts } from './s3-storage-parts.js';
+import { openParts, openVerify, type S3StorageParts } from './s3-storage-parts.js';
 import { type Opened, S3StorageReader } from './s3-storage-reader.js';
 import { S3Standing } from './s3-storage-standing.js';
 
@@ -40,13 +40,26 @@ export function createS3Storage(options: S3StorageOptions): S3Storage {
 class ColdStorage extends S3StorageReader implements S3Storage {
   readonly durable = true;
   readonly maintenance: ColdMaintenance = {
-    describe: () => this.#maintain('describe', undefined, (tasks) => tasks.describe()),
+    describe: () =>
+      this.#maintain('describe', undefined, async () => await (await this.#open()).maintenance.describe()),
     compact: (options) =>
-      this.#maintain('compact', options?.signal, (tasks, signal) => tasks.compact({ ...options, signal })),
+      this.#maintain(
+        'compact',
+        options,
+        async (signal) => await (await this.#open()).maintenance.compact({ ...options, signal }),
+      ),
     vacuum: (options) =>
-      this.#maintain('vacuum', options?.signal, (tasks, signal) => tasks.vacuum({ ...options, signal })),
+      this.#maintain(
+        'vacuum',
+        options,
+        async (signal) => await (await this.#open()).maintenance.vacuum({ ...options, signal }),
+      ),
+    // one that is damaged cannot be opened
     verify: (options) =>
-      this.#maintain('verify', options?.signal, (tasks, signal) => tasks.verify({ ...options, signal })),
+      this.#maintain('verify', options, async (signal) => {
+        const verify = await openVerify(this.#store, this.#settings.namespace, this.#common);
+        return await verify.run({ ...options, signal });
+      }),
   };
   readonly #store: ObjectStore;
   readonly #settings: S3StorageSettings;
@@ -208,12 +221,12 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   /** What is under way when the storage is closed is aborted, and awaited. */
   async #maintain<T>(
     operation: string,
-    signal: AbortSignal | undefined,
-    work: (tasks: ColdMaintenance, signal: AbortSignal) => Promise<T>,
+    options: MaintenanceOptions | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
   ): Promise<T> {
     this.requireOpen();
-    const either = signal ? AbortSignal.any([signal, this.#ending.signal]) : this.#ending.signal;
-    const working = this.guard(operation, async () => await work((await this.#open()).maintenance, either));
+    const signals = [this.#ending.signal, ...(options?.signal ? [options.signal] : [])];
+    const working = this.guard(operation, () => work(AbortSignal.any(signals)));
     this.#maintaining.add(working);
     try {
       return await working;
