@@ -13,6 +13,9 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+// the client for S3 is pinned: what its later versions will need is no news to an operator
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
 try {
   await createProgram().parseAsync(process.argv);
 } catch (thrown) {

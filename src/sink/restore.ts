@@ -12,8 +12,12 @@ const DEFAULT_PAGE_SIZE = 2_000;
 
 /** Why a restore does not begin, or is not to be trusted. Nothing was changed unless the message says so. */
 export class RestoreError extends IndexerError {
-  constructor(code: 'RESTORE_NOTHING' | 'RESTORE_TARGET_IN_USE' | 'RESTORE_TARGET_AHEAD', message: string) {
-    super(code, message, false);
+  constructor(
+    code: 'RESTORE_NOTHING' | 'RESTORE_SOURCE_INCOMPLETE' | 'RESTORE_TARGET_IN_USE' | 'RESTORE_TARGET_AHEAD',
+    message: string,
+    cause?: unknown,
+  ) {
+    super(code, message, false, cause === undefined ? {} : { cause });
   }
 }
 
@@ -102,7 +106,7 @@ function positionsOf({ throughPosition, headPosition }: ChangeSet, fromPosition:
 
 /** @returns where the target stands. */
 async function checkTarget({ source, target, inspect }: RestoreOptions): Promise<bigint> {
-  const { position: headPosition } = await source.boundaryAt({ ms: Number.MAX_SAFE_INTEGER });
+  const headPosition = await headOf(source, target);
   if (headPosition === 0n)
     throw new RestoreError('RESTORE_NOTHING', `storage ${source.name} holds nothing to restore ${target.name} from`);
   const { hasOwnHistory, sample } = await inspect();
@@ -122,6 +126,20 @@ async function checkTarget({ source, target, inspect }: RestoreOptions): Promise
   });
   await refuseForeign(source, target, standsAt, sample);
   return standsAt;
+}
+
+/** @throws RestoreError when the source holds nothing, or only part of a state. */
+async function headOf(source: Storage, target: Storage): Promise<bigint> {
+  try {
+    return (await source.boundaryAt({ ms: Number.MAX_SAFE_INTEGER })).position;
+  } catch (thrown) {
+    if (!(thrown instanceof CoverageGapError)) throw thrown;
+    throw new RestoreError(
+      'RESTORE_SOURCE_INCOMPLETE',
+      `storage ${source.name} was still catching up when it was last written to: what it lacks no longer shows, so ${target.name} cannot be rebuilt from it alone`,
+      thrown,
+    );
+  }
 }
 
 /** A storage knows its own position only once it was asked for something. */

@@ -1,3 +1,4 @@
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
 import { type CliProcess, endAllCli, startCli } from '../support/e2e-cli.js';
@@ -39,6 +40,14 @@ function helpersOf({ pid }: CliProcess): SeenProcess[] {
   ] as const)
     expect(running.filter(({ command }) => command.includes(name)).length, name).toBeGreaterThanOrEqual(least);
   return running;
+}
+
+/** The data files of the cold tier; their names are never used again. */
+function coldFiles(): string[] {
+  if (!existsSync(join(dataDir, 'cold'))) return [];
+  return readdirSync(join(dataDir, 'cold'), { recursive: true, encoding: 'utf8' }).filter(
+    (name) => name.endsWith('.parquet') && !name.includes('_delta_log'),
+  );
 }
 
 /** Ends with everything executed: says so, and leaves nothing running. */
@@ -101,6 +110,27 @@ it('continues from its data directory', async () => {
   await endsWell(cli, helpers);
 }, 120_000);
 
+it('every tier answers, for what it holds, and nobody is told anything else about the past than before', async () => {
+  const { cli, adminUrl } = await startDev('--rate', '4');
+  const helpers = helpersOf(cli);
+  const asked = async () => {
+    const metrics = await body(`${adminUrl}/metrics`);
+    const tiers = ['hot', 'warm', 'cold'];
+    return ['indexer_sink_lookups_total', 'indexer_sink_queries_total'].every((name) =>
+      tiers.every((tier) => new RegExp(`^${name}\\{shape="${tier}"\\} [1-9]`, 'm').test(metrics)),
+    );
+  };
+  // until the first message is no longer in memory, and then no longer in Postgres
+  await eventually('every tier to have been asked', asked, 110_000);
+  cli.interrupt();
+  expect(await cli.exited, cli.stderr()).toEqual({ code: 0, signal: null });
+  expect(cli.stdout()).toMatch(/^tier +records +positions +lookups +lists$/m);
+  for (const tier of ['hot', 'warm', 'cold'])
+    expect(cli.stdout()).toMatch(new RegExp(`^${tier} +[1-9]\\d* +\\d+–\\d+ +[1-9]\\d* +[1-9]\\d*$`, 'm'));
+  expect(cli.stdout()).not.toContain('answers about the past');
+  await leavesNothing(helpers);
+}, 180_000);
+
 it('Ctrl-C in the middle ends it with code 0, and what it had sent is executed at the next start', async () => {
   const { cli, apiUrl } = await startDev('--rate', '5');
   const before = (await listMessages(apiUrl)).size;
@@ -139,4 +169,19 @@ it('kill -9 leaves nothing running either, and the next start works', async () =
   await leavesNothing(helpers);
   const next = await startDev('--for', '1s');
   await endsWell(next.cli, helpersOf(next.cli));
+}, 120_000);
+
+it('a lane that is gone takes the database and the cold tier with it', async () => {
+  const files = coldFiles();
+  expect(files.length).toBeGreaterThan(0);
+  rmSync(join(dataDir, 'lane.json'));
+  const { cli, apiUrl } = await startDev('--for', '3s');
+  const helpers = helpersOf(cli);
+  expect(cli.stdout()).toContain('deploying the CCIP contracts on both');
+  // files are never written to: one that is still there is one of the old lane
+  const present = new Set(coldFiles());
+  expect(files.filter((name) => present.has(name))).toEqual([]);
+  const listed = await listMessages(apiUrl);
+  expect([...listed.keys()].filter((messageId) => left.has(messageId))).toEqual([]);
+  await endsWell(cli, helpers);
 }, 120_000);

@@ -200,6 +200,21 @@ describe('a restore is refused', () => {
     await expect(restoreInto(await database(), await directory())).rejects.toMatchObject({ code: 'RESTORE_NOTHING' });
   });
 
+  test('from a cold tier that was still catching up', async () => {
+    const store = await directory();
+    const { original } = await lived(12, 3);
+    const warm = createPostgresStorage({ name: 'warm', connection: original.connection, common });
+    const cold = openCold(store, 'archive');
+    await cold.ready();
+    await cold.apply(await warm.changesAfter(0n, 10));
+    await cold.flush();
+    await warm.close();
+    const target = await database();
+    const before = await dumpDatabase(target);
+    await expect(restoreInto(target, store)).rejects.toMatchObject({ code: 'RESTORE_SOURCE_INCOMPLETE' });
+    expect(await dumpDatabase(target)).toEqual(before);
+  });
+
   test('into a database with records of its own, which stay as they are', async () => {
     const { store, original } = await lived(6, 3);
     const before = await dumpDatabase(original);

@@ -1,0 +1,145 @@
+import { writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { join } from 'node:path';
+import type { TomlTable } from 'smol-toml';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { dumpDatabase } from '../support/database-dump.js';
+import { endAllCli, runCli, startCli } from '../support/e2e-cli.js';
+import { coldNamespace, dropSchema, lived } from '../support/e2e-cold-namespace.js';
+import { e2eDirectory, writeConfig } from '../support/e2e-service.js';
+import { createTestS3Store } from '../support/object-store.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
+
+// a test runs up to six processes
+vi.setConfig({ testTimeout: 120_000 });
+
+const directory = e2eDirectory();
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: false });
+});
+afterEach(endAllCli);
+afterAll(async () => {
+  directory.remove();
+  await database.drop();
+});
+
+const tiersOf = (namespace: string, wish: Parameters<typeof coldNamespace>[3] = {}) =>
+  coldNamespace(database, directory.path, namespace, wish);
+
+describe('on a real S3 server', () => {
+  let server: S3TestServer;
+  beforeAll(async () => {
+    server = await startS3Server();
+  }, 300_000);
+  afterAll(async () => {
+    await server?.stop();
+  });
+
+  const tableOf = (bucket: string): TomlTable => ({
+    Endpoint: server.endpoint,
+    Bucket: bucket,
+    Region: server.region,
+    Prefix: 'some/prefix',
+    ForcePathStyle: true,
+    AccessKeyID: server.credentials.accessKeyId,
+    SecretAccessKey: server.credentials.secretAccessKey,
+  });
+
+  it('every command does its work', async () => {
+    const bucket = newBucketName();
+    const store = await createTestS3Store(server, { bucket, prefix: 'some/prefix' });
+    const tiers = tiersOf('bucket', { s3: tableOf(bucket) });
+    await lived(tiers, 9, store);
+    const before = await dumpDatabase(database, tiers.namespace);
+    for (const command of [
+      ['status'],
+      ['verify'],
+      ['compact', '--full'],
+      ['vacuum', '--grace', '0s', '--force'],
+      ['verify'],
+    ]) {
+      const [name = '', ...options] = command;
+      const { code, stdout, stderr } = await tiers.run(name, ...options);
+      expect({ command, code, stderr }).toMatchObject({ command, code: 0 });
+      expect(`${stdout}${stderr}`).not.toContain(server.credentials.secretAccessKey);
+    }
+    await dropSchema(tiers);
+    const { code, stderr } = await tiers.run('restore');
+    expect(code, stderr).toBe(0);
+    expect(await dumpDatabase(database, tiers.namespace)).toEqual(before);
+    await store.close();
+  });
+
+  it('a bucket that does not exist is told apart from one that cannot be reached', async () => {
+    const missing = tiersOf('missing', { s3: tableOf(newBucketName()) });
+    const { code, stderr } = await runCli(['start', '--migrate', '-c', missing.file]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('NoSuchBucket');
+    expect(stderr).toContain('create the bucket');
+  });
+});
+
+describe('the place of a cold tier is checked at start', () => {
+  it('a server that overwrites in spite of If-None-Match is refused, with what to do', async () => {
+    const overwriting = createServer((request, response) => {
+      request.resume().on('end', () => response.writeHead(200).end());
+    });
+    await new Promise<void>((resolve) => overwriting.listen(0, '127.0.0.1', resolve));
+    const { port } = overwriting.address() as { port: number };
+    const tiers = tiersOf('overwriting', { s3: placeAt(port) });
+    const { code, stderr } = await runCli(['start', '--migrate', '-c', tiers.file]);
+    await new Promise<void>((resolve) => overwriting.close(() => resolve()));
+    expect(code).toBe(1);
+    expect(stderr).toContain('COLD_STORE_REFUSED');
+    expect(stderr).toContain('use a server that honours If-None-Match');
+  });
+
+  it('a directory that cannot be made is refused', async () => {
+    const blocked = join(directory.path, 'a-file');
+    writeFileSync(blocked, '');
+    const tiers = tiersOf('blocked', { s3: { Directory: join(blocked, 'cold') } });
+    const { code, stderr } = await runCli(['start', '--migrate', '-c', tiers.file]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('create it and let this account read and write there');
+  });
+
+  it('a server that is away keeps nobody from starting', async () => {
+    const tiers = tiersOf('away', { s3: { ...placeAt(1), MaxAttempts: 1 } });
+    const cli = startCli(['start', '--migrate', '-c', tiers.file]);
+    await cli.printed(/"msg":"the object store is away: starting without it"/);
+    await cli.printed(/"msg":"started"/);
+    expect(await cli.stop()).toEqual({ code: 0, signal: null });
+  });
+
+  it('a cold tier alone serves one process that does everything, and no other', async () => {
+    const file = writeConfig(directory.path, 'alone.toml', {
+      Namespace: 'alone',
+      API: { ListenAddress: '127.0.0.1', ListenPort: 0 },
+      Admin: { ListenAddress: '127.0.0.1', ListenPort: 0 },
+      Log: { Format: 'json' },
+      Storage: { Strategy: 'single', Single: { Type: 's3', S3: { Directory: join(directory.path, 'alone') } } },
+    });
+    const cli = startCli(['start', '-c', file]);
+    await cli.printed(/"msg":"started"/);
+    expect(await cli.stop()).toEqual({ code: 0, signal: null });
+    for (const role of ['api', 'worker']) {
+      const { code, stderr } = await runCli([role, '-c', file]);
+      expect(code).toBe(1);
+      expect(stderr).toContain('ROLE_NEEDS_DATABASE');
+    }
+  });
+
+  function placeAt(port: number): TomlTable {
+    return {
+      Endpoint: `http://127.0.0.1:${port}`,
+      Bucket: 'b',
+      Region: 'us-east-1',
+      ForcePathStyle: true,
+      AccessKeyID: 'a',
+      SecretAccessKey: 'b',
+    };
+  }
+});

@@ -1,0 +1,132 @@
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { createCommon } from '../../src/core/common.js';
+import { migrate } from '../../src/storage/postgres/migrations.js';
+import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
+import { everything } from '../contract/subject.js';
+import { dumpDatabase } from '../support/database-dump.js';
+import { endAllCli, startCli } from '../support/e2e-cli.js';
+import { coldAnswers, coldNamespace, dropSchema, flushed, lived, openWorker } from '../support/e2e-cold-namespace.js';
+import { e2eDirectory } from '../support/e2e-service.js';
+import { liveEventfully } from '../support/eventful-life.js';
+import { eventually } from '../support/eventually.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { createRecordMaker } from '../support/records.js';
+
+// a test runs up to six processes
+vi.setConfig({ testTimeout: 120_000 });
+
+const common = createCommon();
+const directory = e2eDirectory();
+let database: TestDatabase;
+
+beforeAll(async () => {
+  database = await createTestDatabase({ migrated: false });
+});
+afterEach(endAllCli);
+afterAll(async () => {
+  directory.remove();
+  await database.drop();
+});
+
+const tiersOf = (namespace: string, wish: Parameters<typeof coldNamespace>[3] = {}) =>
+  coldNamespace(database, directory.path, namespace, wish);
+
+interface RestoreJson {
+  readonly fromPosition: string;
+  readonly throughPosition: string;
+  readonly changes: Readonly<Record<string, number>>;
+  readonly compared: readonly { readonly what: string; readonly first: number; readonly same: boolean }[];
+}
+
+describe('storage restore', () => {
+  it('rebuilds a database that was dropped, equal record by record, and workers go on from there', async () => {
+    const tiers = tiersOf('restored');
+    await lived(tiers, 6);
+    const before = await dumpDatabase(database, tiers.namespace);
+    await tiers.run('compact', '--full');
+    await dropSchema(tiers);
+    const { code, stdout, stderr } = await tiers.run('restore');
+    expect(code, stderr).toBe(0);
+    expect(await dumpDatabase(database, tiers.namespace)).toEqual(before);
+    expect(stdout).toMatch(/warm took \d+ records from cold in .* \(\d[\d ]* records\/s\)/);
+    expect(stdout).not.toContain('DIFFERS');
+
+    const again = await tiers.json<RestoreJson>('restore');
+    expect(again.code).toBe(0);
+    expect(again.value.fromPosition).toBe(again.value.throughPosition);
+    expect(again.value.compared.map(({ same }) => same)).toEqual([true, true, true, true, true]);
+
+    const worker = await openWorker(tiers);
+    await liveEventfully(worker.sink, createRecordMaker(66), 2);
+    await flushed(worker);
+    const expected = await everything(worker.sink);
+    await worker.close();
+    expect(await coldAnswers(tiers)).toEqual(expected);
+    const refused = await tiers.run('restore');
+    expect(refused.code).toBe(1);
+    expect(refused.stderr).toContain('RESTORE_TARGET_IN_USE');
+  });
+
+  it('killed in the middle, goes on where it was and ends the same', async () => {
+    const tiers = tiersOf('killed');
+    const worker = await openWorker(tiers);
+    const make = createRecordMaker(7);
+    for (let batch = 0; batch < 60; batch += 1) {
+      const messages = Array.from({ length: 250 }, () => make.message());
+      await worker.sink.insertBatch({ messages, verifierResults: messages.map((message) => make.result(message)) });
+    }
+    await flushed(worker);
+    await worker.close();
+    const before = await dumpDatabase(database, tiers.namespace);
+    await dropSchema(tiers);
+
+    const killed = startCli(['storage', 'restore', '-c', tiers.file]);
+    const standing = async () => {
+      const { rows } = await database.sql(
+        `SELECT last_position::int AS last, head_position::int AS head FROM ${tiers.namespace}.ingest_clock`,
+      );
+      return rows[0] as { last: number; head: number };
+    };
+    await eventually('some of it to be restored', async () => {
+      const { last } = await standing().catch(() => ({ last: 0 }));
+      return last > 0;
+    });
+    killed.kill('SIGKILL');
+    expect((await killed.exited).signal).toBe('SIGKILL');
+    const { last, head } = await standing();
+    expect(last).toBeLessThan(head);
+    const status = await tiers.run('status', '--backend', 'warm');
+    expect(status.stdout).toContain('NOT COMPLETE: at position');
+
+    const resumed = await tiers.json<RestoreJson>('restore');
+    expect(resumed.code).toBe(0);
+    expect(Number(resumed.value.fromPosition)).toBeGreaterThanOrEqual(last);
+    expect(await dumpDatabase(database, tiers.namespace)).toEqual(before);
+  });
+
+  it('is refused while another process is connected, and from a cold tier that holds nothing', async () => {
+    const tiers = tiersOf('connected');
+    await lived(tiers, 8);
+    await dropSchema(tiers);
+    await migrate({ connection: database.connection, namespace: tiers.namespace });
+    const other = createPostgresStorage({
+      name: 'other',
+      connection: database.connection,
+      namespace: 'connected',
+      common,
+    });
+    other.subscribe(() => undefined);
+    expect((await other.countMessages({})).count).toBe(0);
+    const busy = await tiers.run('restore');
+    expect(busy.code).toBe(1);
+    expect(busy.stderr).toContain('RESTORE_TARGET_BUSY');
+    const forced = await tiers.run('restore', '--force');
+    expect(forced.code, forced.stderr).toBe(0);
+    expect((await other.countMessages({})).count).toBeGreaterThan(0);
+    await other.close();
+
+    const empty = await tiersOf('empty').run('restore');
+    expect(empty.code).toBe(1);
+    expect(empty.stderr).toContain('RESTORE_NOTHING');
+  });
+});
