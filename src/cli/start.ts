@@ -41,7 +41,8 @@ export function apiCommand(): Command {
     'after',
     `
 Any number of replicas. Each keeps its own hot tier, filled and kept current by following the database; a replica that
-loses sight of the database answers 503 and never less than the truth.
+loses sight of the database answers 503 and never less than the truth. A cold tier is read; flushing, compacting and
+deleting there is left to those who write.
 ${SIGNALS}
 
   $ ccv-indexer api -c indexer.toml -s secrets.toml

@@ -59,7 +59,7 @@ async function lookAtPostgres(section: NamedSection, config: Config, common: Com
     name: section.Name,
     connection,
     namespace: config.Namespace,
-    ...(pool?.connectTimeoutMs ? { timeoutMs: pool.connectTimeoutMs } : {}),
+    ...(pool?.connectTimeoutMs ? { connectTimeoutMs: pool.connectTimeoutMs } : {}),
   });
   try {
     return await inspection.describe();

@@ -11,7 +11,9 @@ import { type Row, statementsOf } from './statement.js';
 
 /** A count that takes longer than this gives way to what the server last estimated. */
 const COUNT_LIMIT_MS = 5_000;
-const DEFAULT_TIMEOUT_MS = 10_000;
+const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+/** The longest wait for an answer; a count has given up by itself before. */
+const ANSWER_LIMIT_MS = COUNT_LIMIT_MS + 10_000;
 const QUERY_CANCELED = '57014';
 /** Ids from each end of each table. */
 const SAMPLE_IDS = 4;
@@ -60,17 +62,17 @@ export async function inspectPostgres(options: {
   readonly name: string;
   readonly connection: PostgresAddress;
   readonly namespace?: string;
-  readonly timeoutMs?: number;
+  readonly connectTimeoutMs?: number;
 }): Promise<PostgresInspection> {
-  const { name, connection, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
+  const { name, connection, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
   const namespace = parseNamespace(options.namespace ?? DEFAULT_NAMESPACE);
   const sql = createStatements(namespace);
   const sockets = createSockets(systemClock);
   const client = new pg.Client({
     ...connection,
     application_name: 'ccv-indexer inspection',
-    connectionTimeoutMillis: timeoutMs,
-    query_timeout: timeoutMs,
+    connectionTimeoutMillis: connectTimeoutMs,
+    query_timeout: ANSWER_LIMIT_MS,
     stream: sockets.make,
   });
   // a loss shows in the query under way; without a listener it would end the process
