@@ -1,6 +1,6 @@
 import type { Change, ChangeSet } from '../storage/batch.js';
 import { CoverageGapError, DivergedError } from '../storage/errors.js';
-import type { Storage } from '../storage/storage.js';
+import type { Boundary, Storage } from '../storage/storage.js';
 import { blame } from './blame.js';
 
 /**
@@ -9,8 +9,8 @@ import { blame } from './blame.js';
  * @throws DivergedError, BlamedError when the leader fails.
  */
 export async function refuseDiverged(leader: Storage, follower: Storage, position: bigint): Promise<void> {
-  const mine = await follower.boundaryAt({ position });
-  if (mine.position > 0n) {
+  const mine = await boundaryOf(follower, position);
+  if (mine !== null && mine.position > 0n) {
     const theirs = await leader.boundaryAt({ position: mine.position }).catch(blame('leader'));
     if (theirs.position === mine.position && theirs.ingestionMs !== mine.ingestionMs)
       throw new DivergedError(follower.name, mine.position, 'the commit there has another time');
@@ -24,6 +24,16 @@ export async function refuseDiverged(leader: Storage, follower: Storage, positio
 /** Whether two sets of both that end at one position were read from one history; position 0 has none. */
 export function isSameHead(mine: ChangeSet, theirs: ChangeSet): boolean {
   return mine.headPosition !== theirs.headPosition || mine.headPosition === 0n || mine.headMs === theirs.headMs;
+}
+
+/** Null when it ended between two pages of its leader's changes: it tells nothing before it has the rest. */
+async function boundaryOf(follower: Storage, position: bigint): Promise<Boundary | null> {
+  try {
+    return await follower.boundaryAt({ position });
+  } catch (thrown) {
+    if (thrown instanceof CoverageGapError) return null;
+    throw thrown;
+  }
 }
 
 /** Null when the record has changed again since, or the storage cannot tell. */
