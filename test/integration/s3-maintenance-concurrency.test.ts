@@ -154,6 +154,27 @@ describe('at the same time', () => {
     await Promise.all([other.close(), archive.close()]);
   });
 
+  test('a vacuum without grace leaves the files of a flush that has only its last commit to do', async () => {
+    const { store, life } = await livedNamespace(245);
+    const holding = createHoldingObjectStore(store);
+    const archive = openMaintained(holding, OPTIONS);
+    // nothing for the ledger: its commit cannot be made to conflict
+    const messages = Array.from({ length: 5 }, () => life.make.message());
+    await life.origin.insertBatch({ messages, verifierResults: messages.map((message) => life.make.result(message)) });
+    await follow(archive, life.origin);
+    const reached = holding.hold(isCommitOf('ledger'));
+    const flushing = archive.flush();
+    const { release } = await reached;
+    const other = openMaintained(store, OPTIONS);
+    expect((await other.maintenance.describe()).tornFiles).toBe(2);
+    expect(await other.maintenance.vacuum({ graceMs: 0 })).toMatchObject({ removedFiles: 0, orphans: 0 });
+    release();
+    await flushing;
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+    expect(await problemsOf(store)).toEqual([]);
+    await Promise.all([other.close(), archive.close()]);
+  });
+
   test('a vacuum without grace makes a compaction before its commit begin anew', async () => {
     const { store, life } = await livedNamespace(250);
     const holding = createHoldingObjectStore(store);
