@@ -1,0 +1,163 @@
+import fc from 'fast-check';
+import { createCommon } from '../../src/core/common.js';
+import { Registry } from '../../src/core/metrics.js';
+import { seededRandom } from '../../src/core/random.js';
+import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import { createManualClock, type ManualClock } from '../support/manual-clock.js';
+import {
+  ask,
+  CHAIN_SOURCE,
+  countQuestion,
+  followQuestion,
+  ledgerQuestion,
+  messageQuestion,
+  pageQuestion,
+  resultsQuestion,
+} from './ask.js';
+import { Busy } from './busy.js';
+import { createMemoryObjectStore, MemoryBucket } from './memory-object-store.js';
+import { questionSteps } from './question-steps.js';
+import { createSimulationDatabase, type SimulationDatabase } from './simulation-database.js';
+import { often, type Step } from './step.js';
+import type { Tally } from './tally.js';
+import { outageSteps, tierSteps } from './tier-steps.js';
+import { ORDERS, type ProcessSettings } from './tiers-process.js';
+import { type Shape, World } from './world.js';
+import { writeSteps } from './write-steps.js';
+
+/** Opens buckets for runs: `open` gives one more process's view of the run's bucket. */
+export interface BucketMaker {
+  make(clock: ManualClock): Promise<{ open(): ObjectStore; remove(): Promise<void> }>;
+}
+
+export const memoryBuckets: BucketMaker = {
+  async make(clock) {
+    const bucket = new MemoryBucket();
+    return { open: () => createMemoryObjectStore(bucket, clock), remove: async () => undefined };
+  },
+};
+
+/** What a set of runs is made of. */
+export interface RunPlan {
+  readonly name: string;
+  readonly shape: Shape;
+  readonly runs: number;
+  /** Most commands of one run. */
+  readonly commands: number;
+  /** Runs at a time, each over a database of its own. */
+  readonly lanes: number;
+  readonly seed: number;
+  readonly buckets?: BucketMaker;
+  /** Of a failure that fast-check has printed: replays just that. */
+  readonly path?: string;
+}
+
+interface Wish extends ProcessSettings {
+  readonly seed: number;
+  readonly isRushed: boolean;
+}
+
+const wishes: fc.Arbitrary<Wish> = fc.record({
+  order: fc.constantFrom(...ORDERS),
+  hotSize: fc.constantFrom(0, 3, 10, 25),
+  pageSize: fc.constantFrom(3, 7, 1000),
+  refreshIntervalMs: fc.constantFrom(0, 0, 500),
+  retentionMs: fc.constantFrom(1, 1, 40),
+  seed: fc.nat(),
+  isRushed: fc.boolean(),
+});
+
+function commandsOf(most: number): fc.Arbitrary<Iterable<Step>> {
+  return fc.commands(
+    [
+      ...often(2, fc.oneof(...writeSteps)),
+      fc.oneof(...tierSteps),
+      fc.oneof(...questionSteps),
+      ...questionSteps,
+      ...writeSteps,
+      ...tierSteps,
+      ...outageSteps,
+    ],
+    {
+      maxCommands: most,
+      size: 'max',
+    },
+  );
+}
+
+/** Runs of random commands, each answer compared; in several lanes at a time. The first failure is shrunk and thrown. */
+export async function simulate(plan: RunPlan, tally: Tally): Promise<void> {
+  const perLane = Math.ceil(plan.runs / plan.lanes);
+  const lanes = Array.from({ length: plan.lanes }, (_, lane) => lane);
+  const outcomes = await Promise.allSettled(
+    lanes.map(async (lane) => await simulateLane({ ...plan, runs: perLane, seed: plan.seed + lane * 7919 }, tally)),
+  );
+  for (const outcome of outcomes) if (outcome.status === 'rejected') throw outcome.reason;
+}
+
+async function simulateLane(plan: RunPlan, tally: Tally): Promise<void> {
+  const database = await createSimulationDatabase();
+  try {
+    const property = fc.asyncProperty(wishes, commandsOf(plan.commands), async (wish, commands) => {
+      tally.runs += 1;
+      await runOnce(plan, database, wish, commands, tally);
+    });
+    const { seed, runs: numRuns, path = process.env['MODEL_PATH'] } = plan;
+    await fc.assert(property, {
+      seed,
+      numRuns,
+      ...(path === undefined ? {} : { path }),
+      endOnFailure: process.env['MODEL_SHRINK'] === '0',
+    });
+  } finally {
+    await database.drop();
+  }
+}
+
+async function runOnce(
+  plan: RunPlan,
+  database: SimulationDatabase,
+  wish: Wish,
+  commands: Iterable<Step>,
+  tally: Tally,
+): Promise<void> {
+  const clock = createManualClock();
+  const common = createCommon({ clock, random: seededRandom(wish.seed), metrics: new Registry() });
+  const bucket = await (plan.buckets ?? memoryBuckets).make(clock);
+  if (plan.shape !== 'sole') await database.empty();
+  const world = await World.open({
+    ...{ shape: plan.shape, clock, tally, seed: wish.seed, isRushed: wish.isRushed },
+    place: {
+      ...{ common, connection: database.connection, openStore: bucket.open, busy: new Busy(), settings: wish },
+      gate: { isOpen: false, stepIds: 3, stopAfter: Number.POSITIVE_INFINITY, outcomes: [] },
+    },
+  });
+  try {
+    // whoever watches a chain has a cursor before it has messages
+    await world.write({ cursors: [{ sourceId: CHAIN_SOURCE, height: 5n, hash: null, expectedHeight: null }] });
+    await fc.asyncModelRun(() => ({ model: {}, real: world }), commands as Iterable<Step>);
+    await finish(world);
+    await tally.addShapes(common.metrics);
+  } finally {
+    await world.close();
+    await bucket.remove();
+  }
+}
+
+/** At the end everything is asked once more, by every process. */
+async function finish(world: World): Promise<void> {
+  await world.heal();
+  for (const who of world.reader ? (['writer', 'reader'] as const) : (['writer'] as const)) {
+    if (who === 'reader') await world.hear();
+    for (const list of ['messages', 'results'] as const) {
+      await ask(world, who, pageQuestion(list, { limit: 10_000 }));
+      await ask(world, who, countQuestion(list, {}));
+    }
+    for (const messageId of world.state.bodies.keys()) {
+      await ask(world, who, messageQuestion(messageId));
+      await ask(world, who, resultsQuestion(messageId));
+    }
+    await ask(world, who, followQuestion(0n, 1000));
+    await ask(world, who, ledgerQuestion(world, 1, 7));
+  }
+}

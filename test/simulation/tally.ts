@@ -1,0 +1,34 @@
+import type { Registry } from '../../src/core/metrics.js';
+
+/** What all runs of a test file did together: a run in which some kind hardly happened shows little. */
+export class Tally {
+  runs = 0;
+  readonly #counts = new Map<string, number>();
+
+  count(kind: string, by = 1): void {
+    this.#counts.set(kind, (this.#counts.get(kind) ?? 0) + by);
+  }
+
+  of(kind: string): number {
+    return this.#counts.get(kind) ?? 0;
+  }
+
+  /** Adds what the Sinks of a registry say of where their answers came from. */
+  async addShapes(registry: Registry): Promise<void> {
+    for (const [metric, what] of [
+      ['indexer_sink_queries_total', 'list from'],
+      ['indexer_sink_lookups_total', 'lookup asked'],
+    ] as const)
+      for (const { labels, value } of (await registry.getSingleMetric(metric)?.get())?.values ?? [])
+        this.count(`${what} ${labels.shape}`, value);
+    for (const metric of ['indexer_sink_replans_total', 'indexer_postgres_recalls_total'])
+      for (const { value } of (await registry.getSingleMetric(metric)?.get())?.values ?? [])
+        this.count(metric.replace(/^indexer_|_total$/g, '').replaceAll('_', ' '), value);
+  }
+
+  /** Kinds and their counts, one a line, and what share of all lists each tier shape answered. */
+  report(): string {
+    const lines = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, n]) => `${kind}: ${n}`);
+    return [`runs: ${this.runs}`, ...lines].join('\n');
+  }
+}
