@@ -62,8 +62,6 @@ export async function measureCompaction(place: ObjectPlace, { quick }: BenchOpti
   };
 }
 
-type Maintained = ReturnType<typeof openArchive> & { readonly maintenance: ColdMaintenance };
-
 async function withMaintenance<T>(
   store: ObjectStore,
   namespace: string,
@@ -71,7 +69,7 @@ async function withMaintenance<T>(
 ): Promise<T> {
   const archive = openArchive(store, namespace);
   try {
-    return await work((archive as Maintained).maintenance);
+    return await work(archive.maintenance);
   } finally {
     await archive.close();
   }
