@@ -1,7 +1,7 @@
 import { toError } from '../core/errors.js';
 import { describeCondition } from '../storage/read-conditions.js';
 import type { Health, Storage } from '../storage/storage.js';
-import type { Backend, Tier } from './backend.js';
+import { type Backend, isReadable, type Tier } from './backend.js';
 import { codeOf } from './errors.js';
 import { type PlainCoverage, plainCoverage, plainMs } from './explain.js';
 import type { FollowerState } from './follower.js';
@@ -47,6 +47,27 @@ async function backendStatus(backend: Backend): Promise<BackendStatus> {
     lastError: lastError === null ? null : { code: codeOf(lastError), message: lastError.message },
     repairing: lastError !== null,
   };
+}
+
+/**
+ * Healthy while the leader is and somebody can be read. A backend that hangs is not waited for when another one answers: it
+ * must not make those who ask look elsewhere for what the others know.
+ */
+export async function healthOfAll(backends: readonly Backend[], leader: Storage): Promise<Health> {
+  const leading = await healthOf(leader);
+  if (!leading.healthy) return { healthy: false, reason: `${leader.name}: ${leading.reason}` };
+  const readers = backends.filter(isReadable);
+  if (readers.some(({ follower }) => follower === null)) return leading;
+  const healthy = readers.map(async ({ storage }) => {
+    const health = await healthOf(storage);
+    return health.healthy ? leading : await Promise.reject(toError(health.reason));
+  });
+  try {
+    return await Promise.any(healthy);
+  } catch (thrown) {
+    const [first] = thrown instanceof AggregateError ? thrown.errors : [thrown];
+    return { healthy: false, reason: `no backend can be read: ${toError(first).message}` };
+  }
 }
 
 /** The storage's health; a storage that cannot even say is not healthy. */

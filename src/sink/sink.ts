@@ -18,7 +18,7 @@ import {
   type ListQuery,
   type Storage,
 } from '../storage/storage.js';
-import { type Backend, isReadable } from './backend.js';
+import type { Backend } from './backend.js';
 import type { Explanation } from './explain.js';
 import { Follower } from './follower.js';
 import { changesFrom } from './history.js';
@@ -30,7 +30,7 @@ import { ReadFloor } from './read-floor.js';
 import { sinkCoverage } from './sink-coverage.js';
 import { createSinkMetrics, type SinkMetrics } from './sink-metrics.js';
 import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } from './sink-options.js';
-import { type BackendStatus, healthOf, statusOf } from './sink-status.js';
+import { type BackendStatus, healthOfAll, statusOf } from './sink-status.js';
 import { SinkWriter } from './sink-writer.js';
 
 /** A backend that nobody reads, or that is minutes late by design, need not know to the tenth of a second what is new. */
@@ -212,13 +212,7 @@ class CompositeSink implements Sink {
   /** Healthy while the leader is and somebody can be read. */
   async health(): Promise<Health> {
     if (this.#closing) return { healthy: false, reason: 'sink is closed' };
-    const leader = await healthOf(this.#leader);
-    if (!leader.healthy) return { healthy: false, reason: `${this.#leader.name}: ${leader.reason}` };
-    const readers = await Promise.all(
-      this.#backends.filter(isReadable).map(async ({ storage }) => await healthOf(storage)),
-    );
-    if (readers.some(({ healthy }) => healthy)) return leader;
-    return { healthy: false, reason: `no backend can be read: ${readers[0]?.reason}` };
+    return await healthOfAll(this.#backends, this.#leader);
   }
 
   close(): Promise<void> {
