@@ -1,4 +1,5 @@
 import type { Change, ChangeSet } from '../storage/batch.js';
+import { isBuffered } from '../storage/buffered-storage.js';
 import { CoverageGapError } from '../storage/errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
@@ -22,7 +23,7 @@ export async function changesFrom(
     return await leader.changesAfter(afterPosition, limit);
   } catch (thrown) {
     if (!(thrown instanceof CoverageGapError)) throw thrown;
-    const keeper = keeperOf(leader, backends, afterPosition);
+    const keeper = keeperOf(leader, backends, afterPosition) ?? (await keeperAnew(leader, backends, afterPosition));
     if (keeper === null) throw thrown;
     const old = await keeper.changesAfter(afterPosition, limit);
     const isCut = old.throughPosition < old.headPosition;
@@ -36,6 +37,19 @@ export async function changesFrom(
     const kept = old.changes.filter((change) => !again.has(identityOf(change)));
     return { ...recent, afterPosition, readMs, changes: [...kept, ...recent.changes] };
   }
+}
+
+/** The same once the tiers that other processes feed have looked where they stand: the leader was pruned because of that. */
+async function keeperAnew(
+  leader: Storage,
+  backends: readonly Backend[],
+  afterPosition: bigint,
+): Promise<Storage | null> {
+  if (afterPosition >= leader.coverage().afterPosition) return null;
+  const tiers = backends.flatMap(({ storage }) => (isBuffered(storage) ? [storage] : []));
+  // what cannot look is left as it was known
+  await Promise.allSettled(tiers.map((tier) => tier.refresh()));
+  return keeperOf(leader, backends, afterPosition);
 }
 
 /** Who has the changes after the position up to the leader's floor. */
