@@ -13,12 +13,20 @@ import { coldSettings, memoryOptions, postgresOptions, toCondition } from './bac
 import { backendSections, isOpened, type NamedSection, type StorageUse } from './backend-sections.js';
 import { type OpenedObjectStore, openObjectStore } from './open-object-store.js';
 
+/** How long a start waits for an object store that it can do without. */
+const CHECK_LIMIT_MS = 10_000;
+/** How long the last flush may take when the process ends. */
+const CLOSE_LIMIT_MS = 20_000;
+
 /** The storage of a process: one Sink over every backend that it opens. */
 export interface OpenedStorage {
   readonly sink: Sink;
   /** The cold backends among them. */
   readonly cold: readonly S3Storage[];
-  /** Closes the Sink, and then the object stores that its backends work on. Idempotent. */
+  /**
+   * Closes the Sink, and then the object stores that its backends work on; one that says nothing does not hold up the end
+   * for long: what was not flushed is read again from the system of record. Idempotent.
+   */
   close(): Promise<void>;
 }
 
@@ -43,7 +51,7 @@ export async function openStorage(config: Config, common: Common, use: StorageUs
     const sink = openSink(config, common, use, cold);
     let closing: Promise<void> | undefined;
     const close = () => {
-      closing ??= sink.close().finally(closeStores);
+      closing ??= closeInOrder(sink, closeStores, common);
       return closing;
     };
     return { sink, cold: cold.map(({ storage }) => storage), close };
@@ -118,15 +126,41 @@ function coldOf(section: NamedSection, cold: readonly ColdBackend[]): S3Storage 
 }
 
 async function checkPlace({ section, role, objects }: ColdBackend, common: Common): Promise<void> {
+  if (role === 'sole') return await objects.check();
   try {
-    await objects.check();
+    await withinLimit(objects, common);
   } catch (thrown) {
-    const mayPass = thrown instanceof IndexerError && thrown.retryable;
-    if (role === 'sole' || !mayPass) throw thrown;
+    if (!(thrown instanceof IndexerError) || !thrown.retryable) throw thrown;
     common.log.warn(
-      { backend: section.Name, place: objects.place, err: toError(thrown) },
+      { backend: section.Name, place: objects.place, err: thrown },
       'the object store is away: starting without it',
     );
+  }
+}
+
+/** A check that takes longer goes on, and is what the first write waits for. */
+async function withinLimit(objects: OpenedObjectStore, { clock }: Common): Promise<void> {
+  const answered = new AbortController();
+  const silence = clock.sleep(CHECK_LIMIT_MS, answered.signal).then(() => {
+    throw new IndexerError('COLD_STORE_SILENT', `${objects.place} gave no answer in ${CHECK_LIMIT_MS} ms`, true);
+  });
+  try {
+    await Promise.race([objects.check(), silence]);
+  } finally {
+    answered.abort();
+  }
+}
+
+async function closeInOrder(sink: Sink, closeStores: () => Promise<void>, { clock, log }: Common): Promise<void> {
+  const cancel = clock.after(CLOSE_LIMIT_MS, () => {
+    log.warn({ afterMs: CLOSE_LIMIT_MS }, 'the storage is slow to close: ending what its object stores are doing');
+    closeStores().catch((thrown: unknown) => log.warn({ err: toError(thrown) }, 'an object store failed to close'));
+  });
+  try {
+    await sink.close();
+  } finally {
+    cancel();
+    await closeStores();
   }
 }
 

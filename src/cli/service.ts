@@ -20,6 +20,9 @@ export interface ServiceOptions {
   readonly onBackfill?: (chain: string, progress: BackfillProgress) => void;
 }
 
+/** How long a start waits for every backend to answer, or fail to. */
+const START_LIMIT_MS = 15_000;
+
 /** A running service. */
 export interface Service {
   readonly sink: Sink;
@@ -43,7 +46,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const storage = await openStorage(config, common, storageUse(role));
   shutdown.add('storage', () => storage.close());
   const { sink, cold } = storage;
-  await sink.started();
+  await untilStarted(sink, common);
   const indexer = role === 'api' ? null : openIndexer({ ...options, storage: sink });
   const status = createStatusReport({ common, sink, indexer, role });
   const servers = { config, common, sink, shutdown, status };
@@ -57,6 +60,20 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     adminUrl,
     finished: indexer ? indexer.run(shutdown.signal) : untilShutdown(shutdown),
   };
+}
+
+/** A backend that says nothing is not asked for anything until it does: the others need not wait for that. */
+async function untilStarted(sink: Sink, { clock, log }: Common): Promise<void> {
+  const done = new AbortController();
+  const late = clock.sleep(START_LIMIT_MS, done.signal).then(
+    () => log.warn({ afterMs: START_LIMIT_MS }, 'a backend has not answered yet: starting without it'),
+    () => 'all have answered',
+  );
+  try {
+    await Promise.race([sink.started(), late]);
+  } finally {
+    done.abort();
+  }
 }
 
 function untilShutdown({ signal }: Shutdown): Promise<void> {

@@ -114,6 +114,19 @@ describe('the place of a cold tier is checked at start', () => {
     expect(await cli.stop()).toEqual({ code: 0, signal: null });
   });
 
+  it('a server that accepts and says nothing keeps nobody from starting for long', async () => {
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as { port: number };
+    const tiers = tiersOf('silent', { s3: { ...placeAt(port), RequestTimeout: 600, Grace: 7_200 } });
+    const cli = startCli(['start', '--migrate', '-c', tiers.file]);
+    await cli.printed(/"code":"COLD_STORE_SILENT".*"msg":"the object store is away: starting without it"/, 60_000);
+    await cli.printed(/"msg":"started"/);
+    expect(await cli.stop()).toEqual({ code: 0, signal: null });
+    silent.closeAllConnections();
+    await new Promise<void>((resolve) => silent.close(() => resolve()));
+  });
+
   it('a cold tier alone serves one process that does everything, and no other', async () => {
     const file = writeConfig(directory.path, 'alone.toml', {
       Namespace: 'alone',
