@@ -1,20 +1,25 @@
-import type { ColdMaintenance, CompactionReport } from '../../src/storage/s3/cold-maintenance.js';
+import type { ColdMaintenance, MaintenanceProgress } from '../../src/storage/s3/cold-maintenance.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { allObjects, fillCold, openArchive, partOf } from './cold-namespace.js';
 import { compareInTurn, perSecond, type Row } from './measure.js';
 import { deleteAll, type ObjectPlace } from './object-places.js';
 import { getAll, MB, PARALLEL, putAll } from './plain-objects.js';
+import { type Progress, startProgress } from './progress.js';
 import type { BenchOptions } from './report.js';
 
 /** Small files: what a quiet namespace has, which flushes by time. */
 const SMALL_FLUSH_BYTES = 1024 * 1024;
 
 /** Merges all files of a namespace that can be merged, and deletes those that were replaced. */
-export async function compactNamespace(store: ObjectStore, namespace: string): Promise<CompactionReport> {
-  return await withMaintenance(store, namespace, async (maintenance) => {
-    const report = await maintenance.compact({ full: true });
+export async function compactNamespace(store: ObjectStore, namespace: string, what: string): Promise<void> {
+  await withMaintenance(store, namespace, async (maintenance) => {
+    const steps = createStepProgress(what);
+    try {
+      await maintenance.compact({ full: true, onProgress: steps.update });
+    } finally {
+      steps.end();
+    }
     await maintenance.vacuum({ graceMs: 0 });
-    return report;
   });
 }
 
@@ -73,4 +78,23 @@ async function withMaintenance<T>(
   } finally {
     await archive.close();
   }
+}
+
+/** A line for the step that is under way; none for one that does not know how long it is. */
+function createStepProgress(what: string) {
+  let step = '';
+  let shown: Progress | null = null;
+  const end = () => shown?.end();
+  return {
+    update(progress: MaintenanceProgress): void {
+      if (progress.total === null) return;
+      if (progress.step !== step) {
+        end();
+        step = progress.step;
+        shown = startProgress(`${what}: ${step}, ${progress.unit}`, progress.total);
+      }
+      shown?.update(progress.done);
+    },
+    end,
+  };
 }

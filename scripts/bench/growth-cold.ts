@@ -38,7 +38,7 @@ async function measureSize(place: ObjectPlace, records: number, { quick }: Bench
       payload: 'abi',
     });
     const flushed = await measureState(at, place.name);
-    await compactNamespace(store, namespace);
+    await compactNamespace(store, namespace, `cold, ${place.name}`);
     const compacted = await measureState(at, `${place.name}, compacted`);
     return { reads: [...flushed.reads, ...compacted.reads], growth: [...flushed.growth, ...compacted.growth] };
   } finally {
