@@ -43,10 +43,12 @@ async function answersOf(storage: Storage): Promise<unknown> {
   const { headPosition } = await storage.changesAfter(0n, 1);
   for (let position = 0n; position <= headPosition; position += 1n) {
     const { changes, throughPosition } = await storage.changesAfter(position, 7);
+    answers.push(await storage.boundaryAt({ position }));
     answers.push({ throughPosition, changes: changes.map((change) => `${change.kind} ${change.position}`) });
   }
   for (const list of listsOf(storage)) {
     const times = (await list.query({ limit: 10_000 })).items.map(({ ingestionMs }) => ingestionMs);
+    for (const ms of times) answers.push(await storage.boundaryAt({ ms }));
     const middleMs = times[times.length >> 1]!;
     for (const range of [{}, { startMs: middleMs }, { endMs: middleMs }, { sourceChainSelectors: [2n] }]) {
       answers.push(await list.count(range).then(({ count }) => count));

@@ -5,7 +5,7 @@ import type { TableView } from './cold-view.js';
  * Which files a compaction merges. Files stay within their day, the partition other engines know, and only neighbours in
  * time become one, so that time ranges go on excluding files. Of the files of a day that are in the order of time (base):
  *
- * - settled: at least half of `compactBytes`. Left alone for good, unless superseded rows make up a fifth of it and
+ * - settled: at least half of `compactBytes`, or of the most rows of a file. Left alone for good, unless superseded rows make up a fifth of it and
  *   overlay files have been written since it was.
  * - a run of 8 neighbours that are not settled becomes one (or more, of equal size), if none of them is larger than all
  *   others together: a row is only written again into a file of at least twice the size, so at most log2(compactBytes /
@@ -20,6 +20,9 @@ import type { TableView } from './cold-view.js';
 export interface CompactionGroup {
   readonly day: string;
   readonly base: readonly ColdFile[];
+  /** Overlay files with times in this range belong to it; unix ms, both inclusive. */
+  readonly fromMs: number;
+  readonly toMs: number;
   /** As far as known now; found anew when the group's turn comes. */
   readonly overlays: readonly ColdFile[];
 }
@@ -42,9 +45,18 @@ const GROUP_SIZES = 4;
 /** The same in files: all of them may have to be open at once. */
 const GROUP_FILES = 256;
 
-/** Files at or above this are not small. */
-export function settledBytes(compactBytes: number): number {
-  return compactBytes / 2;
+/** The index of so many rows takes a megabyte of memory, and its ids are sorted while an event loop may stand still. */
+const MAX_FILE_ROWS = 250_000;
+
+/** True for a file that need not become larger. */
+export function isSettled({ sizeBytes, rows }: ColdFile, compactBytes: number): boolean {
+  return sizeBytes >= compactBytes / 2 || rows >= MAX_FILE_ROWS / 2;
+}
+
+/** How many files the rows of some others make, if they all hold. */
+export function filesFor(inputs: readonly ColdFile[], compactBytes: number): number {
+  const rows = inputs.reduce((total, file) => total + file.rows, 0);
+  return Math.max(1, Math.ceil(sum(inputs) / compactBytes), Math.ceil(rows / MAX_FILE_ROWS));
 }
 
 /** Groups that share no file, oldest day first. */
@@ -62,14 +74,13 @@ export function planCompaction(table: TableView, options: PlanOptions): Compacti
   return names.flatMap((day) => planDay(table, { day, files: days.get(day) ?? [], isOver: day !== last }, options));
 }
 
-/** The overlay files of a table that belong into a group of these base files. */
+/** The overlay files of a table that belong into a group of base files. */
 export function overlaysFor(
   { files }: TableView,
-  { day, base }: Pick<CompactionGroup, 'day' | 'base'>,
+  { day, base, fromMs, toMs }: Omit<CompactionGroup, 'overlays'>,
   options: Pick<PlanOptions, 'full'>,
 ): ColdFile[] {
   const baseBytes = sum(base);
-  const [fromMs, toMs] = [Math.min(...base.map(({ minMs }) => minMs)), Math.max(...base.map(({ maxMs }) => maxMs))];
   return files.filter(
     (file) =>
       file.overlay &&
@@ -93,13 +104,16 @@ function planDay(table: TableView, { day, files, isOver }: Day, options: PlanOpt
   const runs = options.full ? [base] : chosenRuns(table, base, isOver, options);
   const groups: CompactionGroup[] = [];
   const taken = new Set<string>();
-  for (const run of runs)
-    for (const part of chunks(run, options.compactBytes * GROUP_SIZES)) {
-      const with_ = overlaysFor(table, { day, base: part }, options).filter(({ uri }) => !taken.has(uri));
+  for (const run of runs) {
+    const parts = chunks(run, options.compactBytes * GROUP_SIZES);
+    for (const [place, part] of parts.entries()) {
+      const group = { day, base: part, ...rangeOf(parts, place, options) };
+      const with_ = overlaysFor(table, group, options).filter(({ uri }) => !taken.has(uri));
       if (!isWorthIt(table, part, with_, options)) continue;
       for (const { uri } of with_) taken.add(uri);
-      groups.push({ day, base: part, overlays: with_ });
+      groups.push({ ...group, overlays: with_ });
     }
+  }
   const left = overlays.filter(({ uri }) => !taken.has(uri));
   const isMany = options.full ? left.length > 0 : isRun(left, RUN_FILES, options);
   if (isMany)
@@ -107,7 +121,22 @@ function planDay(table: TableView, { day, files, isOver }: Day, options: PlanOpt
   return groups;
 }
 
-const overlayGroup = (day: string) => (overlays: readonly ColdFile[]) => ({ day, base: [], overlays });
+const overlayGroup = (day: string) => (overlays: readonly ColdFile[]) => ({
+  ...{ day, base: [], overlays },
+  fromMs: Number.NEGATIVE_INFINITY,
+  toMs: Number.POSITIVE_INFINITY,
+});
+
+/** The times of a part; when all is merged, its parts have what lies between and around them as well. */
+function rangeOf(parts: readonly (readonly ColdFile[])[], place: number, { full }: PlanOptions) {
+  const part = parts[place] ?? [];
+  if (!full)
+    return { fromMs: Math.min(...part.map(({ minMs }) => minMs)), toMs: Math.max(...part.map(({ maxMs }) => maxMs)) };
+  return {
+    fromMs: place === 0 ? Number.NEGATIVE_INFINITY : (part[0]?.minMs ?? 0),
+    toMs: parts[place + 1]?.[0]?.minMs ?? Number.POSITIVE_INFINITY,
+  };
+}
 
 /** Neighbours that are to be merged, in time. */
 function chosenRuns(
@@ -124,7 +153,7 @@ function chosenRuns(
     run = [];
   };
   for (const file of base)
-    if (file.sizeBytes >= settledBytes(options.compactBytes)) end();
+    if (isSettled(file, options.compactBytes)) end();
     else run.push(file);
   end();
   for (const file of base) if (isSuperseded(table, file)) chosen.add(file);
@@ -201,7 +230,7 @@ function isWorthIt(
   { compactBytes }: PlanOptions,
 ): boolean {
   if (overlays.length > 0 || base.some(({ minMs, maxMs }) => overlay.touches(minMs, maxMs))) return true;
-  return base.length > Math.ceil(sum(base) / compactBytes);
+  return base.length > filesFor(base, compactBytes);
 }
 
 /** The ledger's rows are in the order of their positions; cursors have no time. */

@@ -2,7 +2,7 @@ import type { Common } from '../../core/common.js';
 import { AbortedError, toError } from '../../core/errors.js';
 import { nextTurn } from '../../core/event-loop.js';
 import type { ColdCatalog } from './cold-catalog.js';
-import { type CompactionGroup, overlaysFor } from './cold-compaction-plan.js';
+import { type CompactionGroup, filesFor, overlaysFor } from './cold-compaction-plan.js';
 import { FileScan } from './cold-file-scan.js';
 import type { ColdFileStore } from './cold-file-store.js';
 import type { ColdFile, TableName } from './cold-layout.js';
@@ -168,13 +168,18 @@ export class ColdCompaction {
     { signal, onRows }: GroupOptions,
   ): Promise<GroupResult | null> {
     const { table, rows } = merging;
+    const most = {
+      files: filesFor(inputs, this.#compactBytes),
+      bytes: inputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
+      rows: inputs.reduce((sum, file) => sum + file.rows, 0),
+    };
     const outputOf = (overlay: boolean) =>
       new OutputFiles({
         table,
         rows,
         day,
         overlay,
-        targetBytes: this.#targetBytes(inputs),
+        most,
         stamp: stampOf(inputs, this.#common.clock.nowMs()),
         zstd: this.#zstd,
         files: this.#files,
@@ -205,12 +210,6 @@ export class ColdCompaction {
       return { removed: inputs, added, rowsDropped };
     await this.#discard(table, added);
     return null;
-  }
-
-  /** Equal parts, so that the last one is not a small file again. */
-  #targetBytes(inputs: readonly ColdFile[]): number {
-    const bytes = inputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
-    return Math.ceil(bytes / Math.ceil(bytes / this.#compactBytes));
   }
 
   /** Nobody knows of these files. */

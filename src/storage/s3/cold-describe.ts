@@ -1,4 +1,4 @@
-import { planCompaction, settledBytes } from './cold-compaction-plan.js';
+import { isSettled, planCompaction } from './cold-compaction-plan.js';
 import { TABLE_NAMES, type TableName } from './cold-layout.js';
 import type { ColdDescription, ColdTableDescription, VacuumReport } from './cold-maintenance.js';
 import type { ColdView } from './cold-view.js';
@@ -32,7 +32,7 @@ function describeTable(view: ColdView, table: TableName, compactBytes: number): 
     rows: sum(({ rows }) => rows),
     overlayFiles: sum(({ overlay }) => (overlay ? 1 : 0)),
     overlayRows: sum(({ overlay, rows }) => (overlay ? rows : 0)),
-    smallFiles: files.filter(({ sizeBytes }) => sizeBytes < settledBytes(compactBytes)).length,
+    smallFiles: files.filter((file) => !isSettled(file, compactBytes)).length,
     minMs: times.reduce((lowest, { minMs }) => (lowest < 0 ? minMs : Math.min(lowest, minMs)), -1),
     maxMs: times.reduce((highest, { maxMs }) => Math.max(highest, maxMs), -1),
     toCompact: { files: inputs.length, bytes: inputs.reduce((total, { sizeBytes }) => total + sizeBytes, 0) },

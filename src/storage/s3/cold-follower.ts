@@ -1,6 +1,6 @@
 import { type Backoff, backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
-import { toError } from '../../core/errors.js';
+import { ClosedError, IndexerError, toError } from '../../core/errors.js';
 import type { ChangeSet } from '../batch.js';
 import { ChangeBuffer } from './cold-buffer.js';
 import type { ColdView } from './cold-view.js';
@@ -95,12 +95,19 @@ export class ColdFollower {
     await this.#flushNow('asked');
   }
 
-  /** Flushes what is whole; what is not is left to whoever is followed. */
+  /**
+   * Flushes what is whole; what is not is left to whoever is followed, and so is everything when the store is away: a
+   * restart begins again at what is committed.
+   */
   async close(): Promise<void> {
     this.#cancelTimer();
     this.#cancelRetry?.();
     try {
       if (this.#isWhole) await this.flush();
+    } catch (thrown) {
+      if (this.#settings.role !== 'archive' || !isAway(thrown)) throw thrown;
+      const { namespace } = this.#settings;
+      this.#common.log.warn({ err: thrown, storage: namespace }, 'closed without a last flush: it can be made up for');
     } finally {
       await this.#flushing?.catch(() => undefined);
       this.#buffer.clear();
@@ -153,4 +160,9 @@ export class ColdFollower {
     this.stands(result.view);
     this.#advanced(result.view);
   }
+}
+
+/** It cannot be reached, or whoever opened it did not want to wait for it any longer. */
+function isAway(thrown: unknown): thrown is IndexerError {
+  return thrown instanceof ClosedError || (thrown instanceof IndexerError && thrown.retryable);
 }

@@ -31,7 +31,7 @@ export interface ColdTableDescription {
   readonly overlayFiles: number;
   /** Rows that may supersede others. About as many rows of other files are superseded. */
   readonly overlayRows: number;
-  /** Files below half of `compactBytes`. */
+  /** Files that a compaction may merge with others: below half of `compactBytes`, and of few rows. */
   readonly smallFiles: number;
   /** Ingestion times of its rows, unix ms; -1 without rows. */
   readonly minMs: number;

@@ -12,8 +12,6 @@ import { createFileEncoder, type FileEncoder } from './cold-rows-file.js';
 import type { RowKind } from './cold-rows-kind.js';
 import type { Zstd } from './parquet-zstd.js';
 
-/** Its index takes a megabyte at most, and sorting its ids no longer than an event loop may stand still. */
-const MAX_FILE_ROWS = 250_000;
 /** Points to start from that a compacted file keeps of the flushes in it. */
 const MAX_BOUNDARIES = 48;
 
@@ -23,8 +21,8 @@ export interface OutputOptions<T, K> {
   readonly rows: RowKind<T, K>;
   readonly day: string;
   readonly overlay: boolean;
-  /** A file ends at so many bytes. */
-  readonly targetBytes: number;
+  /** Into how many files they go, and what all of them have at most. */
+  readonly most: { readonly files: number; readonly bytes: number; readonly rows: number };
   readonly stamp: FlushStamp;
   readonly zstd: Zstd;
   readonly files: ColdFileStore;
@@ -47,9 +45,13 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
   }
 
   async add(record: T, key: K): Promise<void> {
-    const { rows, zstd, targetBytes } = this.#options;
+    const { rows, zstd, most } = this.#options;
+    const encoder = this.#encoder;
+    // the last one takes what is left, so that none comes out small
     const isFull =
-      this.#encoder !== null && (this.#encoder.sizeBytes() >= targetBytes || this.#encoder.rows >= MAX_FILE_ROWS);
+      encoder !== null &&
+      this.#made.length < most.files - 1 &&
+      (encoder.sizeBytes() * most.files >= most.bytes || encoder.rows * most.files >= most.rows);
     // states of one record stay together
     if (isFull && this.#last !== null && rows.compare(this.#last, key) !== 0) await this.end();
     this.#encoder ??= createFileEncoder({ kind: rows, zstd });

@@ -145,7 +145,12 @@ export class ColdReader {
   async #indexBytes(table: TableName, file: ColdFile, start: number, endExclusive: number): Promise<Uint8Array> {
     const path = file.index?.path ?? '';
     const fetch = () => this.#store.get(this.#keyOf(table, path), { start, endExclusive });
-    return await this.#once(this.#places, `index ${table}/${path} ${start}-${endExclusive}`, fetch, (bytes) => bytes.length + 200);
+    return await this.#once(
+      this.#places,
+      `index ${table}/${path} ${start}-${endExclusive}`,
+      fetch,
+      (bytes) => bytes.length + 200,
+    );
   }
 
   async #groups<V>(

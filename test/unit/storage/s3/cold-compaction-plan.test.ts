@@ -1,0 +1,157 @@
+import { describe, expect, test } from 'vitest';
+import { type PlanOptions, planCompaction } from '../../../../src/storage/s3/cold-compaction-plan.js';
+import type { ColdFile } from '../../../../src/storage/s3/cold-layout.js';
+import { stampOf } from '../../../../src/storage/s3/cold-output.js';
+import { Overlay } from '../../../../src/storage/s3/cold-overlay.js';
+import type { TableView } from '../../../../src/storage/s3/cold-view.js';
+
+const MIB = 1 << 20;
+const DAY_MS = 86_400_000;
+const OPTIONS: PlanOptions = { compactBytes: 128 * MIB, full: false, without: new Set() };
+
+let made = 0;
+/** A file of a flush in one minute of a day; what a plan does not look at is left out. */
+function file(minute: number, sizeBytes: number, like: Partial<ColdFile> & { day?: number } = {}): ColdFile {
+  made += 1;
+  const day = like.day ?? 0;
+  const minMs = day * DAY_MS + minute * 60_000;
+  return {
+    uri: `file-${made}`,
+    path: `file-${made}`,
+    sizeBytes,
+    rows: 1000,
+    minMs,
+    maxMs: minMs + 59_999,
+    minPosition: BigInt(minMs),
+    maxPosition: BigInt(minMs + 59_999),
+    overlay: false,
+    writtenMs: minMs,
+    flushThrough: BigInt(minMs + 59_999),
+    boundaryMs: minMs + 59_999,
+    boundaries: [],
+    add: { partitionValues: { day: `1970-01-0${day + 1}` } },
+    ...like,
+  } as ColdFile;
+}
+
+function tableOf(files: readonly ColdFile[], overlay = new Overlay()): TableView {
+  return { table: 'messages', files, overlay };
+}
+
+const planned = (files: readonly ColdFile[], options: Partial<PlanOptions> = {}, overlay?: Overlay) =>
+  planCompaction(tableOf(files, overlay), { ...OPTIONS, ...options }).map(({ base, overlays }) => [
+    base.map(({ uri }) => uri),
+    overlays.map(({ uri }) => uri),
+  ]);
+const urisOf = (files: readonly ColdFile[]) => files.map(({ uri }) => uri);
+
+describe('the plan of a compaction', () => {
+  test('merges eight neighbours of a day, not seven', () => {
+    const files = Array.from({ length: 8 }, (_, minute) => file(minute, 2 * MIB));
+    expect(planned(files.slice(1))).toEqual([]);
+    expect(planned(files)).toEqual([[urisOf(files), []]]);
+  });
+
+  test('leaves settled files alone, and does not merge across them', () => {
+    const small = [0, 1, 2, 3, 5, 6, 7, 8].map((minute) => file(minute, 2 * MIB));
+    expect(planned([...small, file(4, 64 * MIB)])).toEqual([]);
+  });
+
+  test('does not write a large file again for a few small ones', () => {
+    const small = Array.from({ length: 8 }, (_, minute) => file(minute + 1, MIB));
+    const large = file(0, 40 * MIB);
+    expect(planned([large, ...small])).toEqual([[urisOf(small), []]]);
+  });
+
+  test('merges what is left of a day that is over, once', () => {
+    const over = [file(1, 3 * MIB), file(2, 40 * MIB)];
+    const open = file(1, MIB, { day: 1 });
+    expect(planned([...over, open])).toEqual([[urisOf(over), []]]);
+    expect(planned([file(1, 3 * MIB), open])).toEqual([]);
+  });
+
+  test('takes overlay files along whose times overlap, and large ones only when all is to be merged', () => {
+    const files = Array.from({ length: 8 }, (_, minute) => file(minute, 2 * MIB));
+    const [near, far, large] = [
+      file(3, MIB, { overlay: true }),
+      file(100, MIB, { overlay: true }),
+      file(4, 100 * MIB, { overlay: true }),
+    ];
+    expect(planned([...files, near, far, large])).toEqual([[urisOf(files), [near.uri]]]);
+    expect(planned([...files, near, far, large], { full: true })).toEqual([
+      [urisOf(files), [near.uri, far.uri, large.uri]],
+    ]);
+  });
+
+  test('writes a settled file again when a fifth of it is superseded, and not twice for the same overlay', () => {
+    const settled = file(0, 100 * MIB, { writtenMs: 10 });
+    const later = file(0, MIB, { overlay: true, writtenMs: 11 });
+    const overlay = new Overlay();
+    const rows = (count: number) =>
+      Array.from({ length: count }, (_, row) => ({
+        ...{ messageId: `0x${row}` as const, verifierSourceAddress: '0x' as const, verifierDestAddress: '0x' as const },
+        ...{ ingestionMs: row, firstMs: row, position: BigInt(row + 1), orphaned: false },
+        ...{ sourceChainSelector: 1n, destChainSelector: 2n },
+      }));
+    overlay.addFile('a', rows(199));
+    expect(planned([settled, later], {}, overlay)).toEqual([]);
+    overlay.addFile('b', rows(200).slice(199));
+    expect(planned([settled, later], {}, overlay)).toEqual([[[settled.uri], [later.uri]]]);
+    expect(planned([file(0, 100 * MIB, { writtenMs: 12 }), later], {}, overlay)).toEqual([]);
+  });
+
+  test('writes a row into ever larger files: no more than eight times over a month of flushes', () => {
+    const writes = new Map<string, number>();
+    let files: ColdFile[] = [];
+    let most = 0;
+    let rewritten = 0;
+    let flushed = 0;
+    for (let minute = 0; minute < 1440; minute += 1) {
+      const flush = file(minute, 2 * MIB);
+      writes.set(flush.uri, 1);
+      files.push(flush);
+      flushed += flush.sizeBytes;
+      for (const { base } of planCompaction(tableOf(files), OPTIONS)) {
+        const merged = new Set(urisOf(base));
+        const sizeBytes = base.reduce((sum, each) => sum + each.sizeBytes, 0);
+        const count = Math.ceil(sizeBytes / OPTIONS.compactBytes);
+        const depth = 1 + Math.max(...base.map(({ uri }) => writes.get(uri)!));
+        const outputs = Array.from({ length: count }, (_, part) =>
+          file(base[0]!.minMs / 60_000 + part * 0.001, sizeBytes / count),
+        );
+        for (const { uri } of outputs) writes.set(uri, depth);
+        files = [...files.filter(({ uri }) => !merged.has(uri)), ...outputs];
+        rewritten += sizeBytes;
+        most = Math.max(most, depth);
+      }
+    }
+    expect(most).toBeLessThanOrEqual(8);
+    expect(rewritten / flushed).toBeLessThan(5);
+    expect(files.length).toBeLessThan(60);
+  });
+
+  test('splits what is too much for one commit', () => {
+    const files = Array.from({ length: 40 }, (_, minute) => file(minute, 60 * MIB));
+    const groups = planned(files);
+    expect(groups.map(([base]) => base!.length)).toEqual([8, 8, 8, 8, 8]);
+    expect(groups.flatMap(([base]) => base)).toEqual(urisOf(files));
+  });
+});
+
+describe('what compacted files say of the flushes in them', () => {
+  test('is where those ended, thinned evenly when they are many, and always the last', () => {
+    const few = Array.from({ length: 10 }, (_, minute) => file(minute, 1));
+    const stamp = stampOf(few, 5);
+    expect(stamp).toMatchObject({ flushThrough: few.at(-1)!.flushThrough, boundaryMs: few.at(-1)!.boundaryMs });
+    expect(stamp.boundaries).toEqual(
+      few.slice(0, 9).map(({ flushThrough, boundaryMs }) => ({ position: flushThrough, ms: boundaryMs })),
+    );
+    const many = Array.from({ length: 500 }, (_, minute) => file(minute, 1));
+    const thinned = stampOf(many, 5).boundaries!;
+    expect(thinned.length).toBeGreaterThan(24);
+    expect(thinned.length).toBeLessThanOrEqual(48);
+    expect(thinned.at(-1)).toEqual({ position: many.at(-2)!.flushThrough, ms: many.at(-2)!.boundaryMs });
+    const again = stampOf([file(600, 1, { boundaries: thinned, boundaryMs: null })], 5);
+    expect(again).toMatchObject({ boundaryMs: null, boundaries: thinned });
+  });
+});
