@@ -3,6 +3,7 @@ import { TABLE_COLUMNS } from './cold-columns.js';
 import { commitBesideCompactions } from './cold-commits.js';
 import { type ColdFile, TABLE_NAMES, type TableName } from './cold-layout.js';
 import { Overlay } from './cold-overlay.js';
+import { allOf } from './cold-parallel.js';
 import type { ColdReader } from './cold-reader.js';
 import type { RowKey } from './cold-rows-kind.js';
 import {
@@ -12,6 +13,7 @@ import {
   headOf,
   headTransactions,
   MESSAGE_TABLE,
+  newestOf,
   RESULT_TABLE,
   splitFiles,
   type TableView,
@@ -300,25 +302,6 @@ export class ColdCatalog {
   }
 }
 
-/** Of each table the newer snapshot. */
-function newestOf(a: ColdView['snapshots'], b: ColdView['snapshots']): ColdView['snapshots'] {
-  const newer = (one: DeltaSnapshot | null, other: DeltaSnapshot | null) =>
-    (one?.version ?? -1) >= (other?.version ?? -1) ? one : other;
-  return {
-    messages: newer(a.messages, b.messages),
-    verifier_results: newer(a.verifier_results, b.verifier_results),
-    ledger: newer(a.ledger, b.ledger),
-  };
-}
-
 function goesBeyond(snapshot: DeltaSnapshot | null, position: bigint): boolean {
   return splitFiles(snapshot, position, () => undefined).torn.length > 0;
-}
-
-/** Waits for all, also when one fails: what goes on unwatched could take effect after its failure was handled. */
-async function allOf<T extends readonly Promise<unknown>[]>(
-  promises: readonly [...T],
-): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> {
-  await Promise.allSettled(promises);
-  return (await Promise.all(promises)) as { -readonly [I in keyof T]: Awaited<T[I]> };
 }

@@ -81,7 +81,7 @@ export function overlaysFor(
   options: Pick<PlanOptions, 'full'>,
 ): ColdFile[] {
   const baseBytes = sum(base);
-  return files.filter(
+  const found = files.filter(
     (file) =>
       file.overlay &&
       dayOfFile(file) === day &&
@@ -90,6 +90,7 @@ export function overlaysFor(
       // a small run must not carry a large overlay along again and again
       (options.full || file.sizeBytes <= baseBytes),
   );
+  return found.slice(0, GROUP_FILES);
 }
 
 interface Day {

@@ -186,7 +186,7 @@ export class ColdCompaction {
       });
     const [base, overlay] = [outputOf(false), outputOf(true)];
     const scanParts = { store: this.#store, zstd: this.#zstd, keyOf: this.#keyOf };
-    const scan = (file: ColdFile) => new FileScan(scanParts, table, rows, file);
+    const scan = (file: ColdFile) => new FileScan(scanParts, table, rows, file, inputs.length);
     let rowsDropped = 0;
     try {
       for await (const batch of mergeFiles({ ...merging, files: inputs, scan })) {

@@ -7,6 +7,10 @@ import type { Zstd } from './parquet-zstd.js';
 
 /** Row groups are fetched together up to so many bytes: a request each would cost more than the bytes. */
 const FETCH_BYTES = 1024 * 1024;
+/** A row group at least. */
+const LEAST_FETCH_BYTES = 128 * 1024;
+/** Of all files that are read at once. */
+const ALL_FETCH_BYTES = 64 * 1024 * 1024;
 
 /** What a file is read through with. */
 export interface ScanParts {
@@ -25,18 +29,22 @@ export interface ScannedGroup<T, K> {
 
 /**
  * Reads a whole file once, row group by row group, past the caches: what is read once must not displace what is asked
- * often. Holds one megabyte of the file and one decoded row group, and fetches the next while that one is used.
+ * often. Holds one megabyte of the file (less when many are read at once) and one decoded row group, and fetches the next
+ * megabyte while that one is used.
  */
 export class FileScan<T, K> {
   readonly #parts: ScanParts;
   readonly #rows: RowKind<T, K>;
   readonly #key: string;
   readonly #file: ColdFile;
+  readonly #fetchBytes: number;
   #footer: ParquetFooter | null = null;
   #next = 0;
   #fetched: Promise<Window> | null = null;
 
-  constructor(parts: ScanParts, table: TableName, rows: RowKind<T, K>, file: ColdFile) {
+  /** `together`: how many files are read at once. */
+  constructor(parts: ScanParts, table: TableName, rows: RowKind<T, K>, file: ColdFile, together = 1) {
+    this.#fetchBytes = Math.max(LEAST_FETCH_BYTES, Math.min(FETCH_BYTES, ALL_FETCH_BYTES / 2 / together));
     this.#parts = parts;
     this.#rows = rows;
     this.#file = file;
@@ -85,7 +93,7 @@ export class FileScan<T, K> {
     let endGroup = first + 1;
     for (; endGroup < footer.groups; endGroup += 1) {
       const range = footer.groupRange(endGroup);
-      if (range.start < start || range.endExclusive - start > FETCH_BYTES) break;
+      if (range.start < start || range.endExclusive - start > this.#fetchBytes) break;
       endExclusive = Math.max(endExclusive, range.endExclusive);
     }
     return { start, endGroup, bytes: await this.#parts.store.get(this.#key, { start, endExclusive }) };

@@ -142,12 +142,25 @@ export class ColdFlush {
     const ceiling = ceilingMs(view);
     const moved = head.movePosition > base.position;
     const isNew = (key: K) => key.ingestionMs > ceiling && !(moved && key.firstMs <= ceiling);
-    if (records.every((record) => isNew(rows.keyOf(record)))) return () => false;
-    const filters = await Promise.all(view.files.map((file) => this.#reader.filter(table, file)));
+    let [fromMs, toMs] = [Number.POSITIVE_INFINITY, -1];
+    for (const record of records) {
+      const key = rows.keyOf(record);
+      if (isNew(key)) continue;
+      fromMs = Math.min(fromMs, key.firstMs);
+      toMs = Math.max(toMs, key.ingestionMs);
+    }
+    const filters = await Promise.all(
+      view.files
+        .filter(({ minMs, maxMs }) => minMs <= toMs && maxMs >= fromMs)
+        .map(async (file) => ({ file, mayContain: await this.#reader.filter(table, file) })),
+    );
     return (key) => {
       if (isNew(key)) return false;
       const hash = hashId(key.messageId);
-      return filters.some((mayContain) => mayContain(hash));
+      // earlier states of a record lie between its first time and its present one
+      return filters.some(
+        ({ file, mayContain }) => file.minMs <= key.ingestionMs && file.maxMs >= key.firstMs && mayContain(hash),
+      );
     };
   }
 

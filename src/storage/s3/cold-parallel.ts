@@ -12,3 +12,11 @@ export async function mapInParallel<T, R>(
   await Promise.all(Array.from({ length: Math.min(most, items.length) }, work));
   return results;
 }
+
+/** Waits for all, also when one fails: what goes on unwatched could take effect after its failure was handled. */
+export async function allOf<T extends readonly Promise<unknown>[]>(
+  promises: readonly [...T],
+): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> {
+  await Promise.allSettled(promises);
+  return (await Promise.all(promises)) as { -readonly [I in keyof T]: Awaited<T[I]> };
+}

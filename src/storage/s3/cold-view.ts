@@ -121,3 +121,14 @@ export function ceilingMs({ files }: TableView): number {
 export function asOf({ position, movePosition }: ColdHead): AsOf {
   return { position, movePosition };
 }
+
+/** Of each table the newer snapshot. */
+export function newestOf(a: ColdView['snapshots'], b: ColdView['snapshots']): ColdView['snapshots'] {
+  const newer = (one: DeltaSnapshot | null, other: DeltaSnapshot | null) =>
+    (one?.version ?? -1) >= (other?.version ?? -1) ? one : other;
+  return {
+    messages: newer(a.messages, b.messages),
+    verifier_results: newer(a.verifier_results, b.verifier_results),
+    ledger: newer(a.ledger, b.ledger),
+  };
+}
