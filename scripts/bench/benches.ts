@@ -5,6 +5,7 @@ import { growthCold } from './growth-cold.js';
 import { growthHot } from './growth-hot.js';
 import { growthWarm } from './growth-warm.js';
 import { memory } from './memory.js';
+import { pruning } from './pruning.js';
 import type { Bench } from './report.js';
 import { sinkWrites } from './sink-writes.js';
 
@@ -14,6 +15,7 @@ export const BENCHES = {
   api,
   backfill,
   memory,
+  pruning,
   cold,
   'growth-hot': growthHot,
   'growth-warm': growthWarm,
