@@ -213,6 +213,43 @@ describe('at the same time', () => {
   });
 });
 
+test('a look at the logs that a commit overtakes takes nothing of it back', async () => {
+  const directory = await createTestDirectoryStore();
+  directories.push(directory);
+  const life = createLife(280);
+  let reached: (release: () => void) => void = () => undefined;
+  let isHeld = false;
+  const slow: ObjectStore = {
+    ...createHoldingObjectStore(directory.store),
+    get: async (key, range) => {
+      const answer = directory.store.get(key, range);
+      await answer.catch(() => 'told below');
+      // the answer is as of before what happens now
+      if (isHeld && key.startsWith('test/ledger/_delta_log/'))
+        await new Promise<void>((release) => {
+          isHeld = false;
+          reached(release);
+        });
+      return await answer;
+    },
+  };
+  const storage = openMaintained(slow, { role: 'sole' });
+  await storage.insertBatch({ messages: [life.make.message()] });
+  const holding = new Promise<() => void>((resolve) => {
+    reached = resolve;
+  });
+  isHeld = true;
+  const looking = storage.maintenance.describe();
+  const release = await holding;
+  const message = life.make.message();
+  await storage.insertBatch({ messages: [message] });
+  release();
+  await looking;
+  expect((await storage.getMessage(message.messageId)).messageId).toBe(message.messageId);
+  expect((await storage.countMessages({})).count).toBe(2);
+  await storage.close();
+});
+
 describe('a reader that holds an old view', () => {
   test('answers as of then during compactions, flushes and vacuums within the grace, and anew after one beyond it', async () => {
     const { store, life } = await livedNamespace(270);

@@ -1,3 +1,4 @@
+import type { FilterKeys } from './id-index-filter.js';
 import type { Steps } from './in-turns.js';
 
 /** More than a file of 128 MiB has; see `sortedOnce`. */
@@ -50,15 +51,23 @@ function insert({ high, low, rowGroup }: Entries, end: number, h: number, l: num
   return end + 1;
 }
 
-/** High and low halves of the hashes of sorted entries, each hash once. */
-export function uniqueHashes({ high, low }: Entries): [high: Uint32Array, low: Uint32Array] {
+/** The value of an id that lies in several row groups. */
+export const SEVERAL_GROUPS = 0xffff;
+
+/** The hashes of sorted entries, each once; `withGroups`: given the row group that each lies in. */
+export function uniqueHashes({ high, low, rowGroup }: Entries, withGroups: boolean): FilterKeys {
   const [highs, lows] = [new Uint32Array(high.length), new Uint32Array(high.length)];
+  const values = withGroups ? new Uint16Array(high.length) : null;
   let count = 0;
   for (let place = 0; place < high.length; place++) {
-    if (place > 0 && high[place] === high[place - 1] && low[place] === low[place - 1]) continue;
+    if (place > 0 && high[place] === high[place - 1] && low[place] === low[place - 1]) {
+      if (values) values[count - 1] = SEVERAL_GROUPS;
+      continue;
+    }
     highs[count] = high[place] ?? 0;
     lows[count] = low[place] ?? 0;
+    if (values) values[count] = Math.min(rowGroup[place] ?? 0, SEVERAL_GROUPS);
     count += 1;
   }
-  return [highs.subarray(0, count), lows.subarray(0, count)];
+  return { high: highs.subarray(0, count), low: lows.subarray(0, count), values: values && values.subarray(0, count) };
 }

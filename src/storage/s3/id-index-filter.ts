@@ -11,6 +11,8 @@ export interface XorFilter {
   readonly seed: number;
   /** Three equal parts; an id's fingerprint is the xor of one slot of each. */
   readonly slots: Uint16Array;
+  /** What each id of the set is given, kept as the fingerprints are: the xor of three slots. Null: nothing. */
+  readonly values: Uint16Array | null;
 }
 
 /** Another seed is tried when the keys of a set cannot be ordered; each try fails with a probability below one half. */
@@ -23,28 +25,40 @@ export function filterSlots(ids: number): number {
   return ids === 0 ? 0 : 3 * Math.ceil((32 + 1.23 * ids) / 3);
 }
 
-/** Builds the filter of a set: `high` and `low` are the halves of its hashes, each hash once. */
-export function* buildingXorFilter(high: Uint32Array, low: Uint32Array): Steps<XorFilter> {
-  if (high.length === 0) return { seed: 0, slots: new Uint16Array(0) };
+/** The hashes of a set, by halves, each hash once, and what each is given. */
+export interface FilterKeys {
+  readonly high: Uint32Array;
+  readonly low: Uint32Array;
+  readonly values: Uint16Array | null;
+}
+
+/** Builds the filter of a set. */
+export function* buildingXorFilter(keys: FilterKeys): Steps<XorFilter> {
+  if (keys.high.length === 0) return { seed: 0, slots: new Uint16Array(0), values: keys.values };
   for (let seed = 1; seed <= MAX_TRIES; seed++) {
-    const slots = yield* tryBuild(high, low, seed);
-    if (slots) return { seed, slots };
+    const filter = yield* tryBuild(keys, seed);
+    if (filter) return filter;
   }
   throw new TypeError('a hash occurs twice in the set of a filter');
 }
 
 /** False when the id is certainly not in the set. */
-export function filterContains({ seed, slots }: XorFilter, hash: IdHash): boolean {
+export function filterContains({ seed, slots }: Pick<XorFilter, 'seed' | 'slots'>, hash: IdHash): boolean {
   const part = slots.length / 3;
   if (part === 0) return false;
   return combined(slots, hash.high, hash.low, seed, part) === fingerprint(hash.high, hash.low, seed);
+}
+
+/** What an id of the set was given; anything for others. Null when nothing was. */
+export function filterValue({ seed, slots, values }: XorFilter, { high, low }: IdHash): number | null {
+  return values && combined(values, high, low, seed, slots.length / 3);
 }
 
 /**
  * Peels the set: a slot that only one key maps to is that key's to choose; without the key, other slots become such. In
  * the reverse order every key finds its slot still free.
  */
-function* tryBuild(high: Uint32Array, low: Uint32Array, seed: number): Steps<Uint16Array | null> {
+function* tryBuild({ high, low, values: given }: FilterKeys, seed: number): Steps<XorFilter | null> {
   const size = filterSlots(high.length);
   const part = size / 3;
   const counts = new Uint32Array(size);
@@ -78,13 +92,16 @@ function* tryBuild(high: Uint32Array, low: Uint32Array, seed: number): Steps<Uin
   if (peeledKeys.length < high.length) return null;
 
   const slots = new Uint16Array(size);
+  const values = given && new Uint16Array(size);
   for (let at = peeledKeys.length - 1; at >= 0; at--) {
     if (at % STEP_KEYS === STEP_KEYS - 1) yield;
     const key = peeledKeys[at] ?? 0;
     const [h, l] = [high[key] ?? 0, low[key] ?? 0];
-    slots[peeledSlots[at] ?? 0] = combined(slots, h, l, seed, part) ^ fingerprint(h, l, seed);
+    const slot = peeledSlots[at] ?? 0;
+    slots[slot] = combined(slots, h, l, seed, part) ^ fingerprint(h, l, seed);
+    if (values) values[slot] = combined(values, h, l, seed, part) ^ (given?.[key] ?? 0);
   }
-  return slots;
+  return { seed, slots, values };
 }
 
 /** The xor of a key's three slots. */

@@ -1,9 +1,9 @@
 import { crc32 } from 'node:zlib';
 import { InvalidArgumentError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
-import { type Entries, MAX_ENTRIES, sortedOnce, uniqueHashes } from './id-index-entries.js';
+import { type Entries, MAX_ENTRIES, SEVERAL_GROUPS, sortedOnce, uniqueHashes } from './id-index-entries.js';
 import { IdIndexFormatError } from './id-index-errors.js';
-import { buildingXorFilter, filterContains, type XorFilter } from './id-index-filter.js';
+import { buildingXorFilter, filterContains, filterValue, type XorFilter } from './id-index-filter.js';
 import { groupTableBytes, groupTableFooter, writeGroupTable } from './id-index-groups.js';
 import { compareHashes, hashId, type IdHash } from './id-index-hash.js';
 import { atOnce, type Steps } from './in-turns.js';
@@ -19,10 +19,12 @@ import type { ParquetFooter } from './parquet-footer.js';
  *
  *   head  "CCVIDX1\n" · u32 bytes of the head · u32 entries · u32 pages · u32 filter seed · u32 filter slots
  *         · u32 row groups + 2^20 × columns (0: without a table) · the table of row groups, see `id-index-groups.ts`
- *         · pages × (u32 high, u32 low: the hash of the page's first entry) · slots × u16 · padding to 4 · u32 CRC-32 of all that
+ *           (+ 2^31: with values) · pages × (u32 high, u32 low: the hash of the page's first entry) · slots × u16
+ *         · with values: slots × u16 · padding to 4 · u32 CRC-32 of all that
  *   page  up to 340 entries × (u32 high, u32 low: the hash of the id; u32 row group), ascending · u32 CRC-32 of all that
  *
- * About 14.5 bytes a record, and 150 a row group.
+ * About 14.5 bytes a record, and 150 a row group. Values say the row group of an id that lies in one only, for 2.5 bytes a
+ * record more: indexes that are too large to be kept whole have them, and then a lookup mostly needs no page.
  */
 const MAGIC = Buffer.from('CCVIDX1\n', 'latin1');
 const FIXED_BYTES = 32;
@@ -31,6 +33,9 @@ const ENTRY_BYTES = 12;
 const PAGE_ENTRIES = 340;
 const PAGE_BYTES = PAGE_ENTRIES * ENTRY_BYTES + CRC_BYTES;
 const MAX_GROUPS = 2 ** 20;
+const MAX_COLUMNS = 2 ** 11;
+/** An index of fewer is kept whole by whoever reads it: 512 KB. */
+const VALUES_FROM_ENTRIES = 30_000;
 
 /** An index as it is stored. */
 export interface EncodedIdIndex {
@@ -46,6 +51,8 @@ export interface IdIndexHead {
   readonly memoryBytes: number;
   /** False when the id is certainly not in the file; wrongly true for one in 65 536. */
   mayContain(hash: IdHash): boolean;
+  /** The only row group that may hold an id which the head may contain; null when its page says that. */
+  groupOf(hash: IdHash): number | null;
   /** Where the entries of a hash lie, if there are any: nearly always one page of 4 KB. Null when there are none. */
   pageRange(hash: IdHash): ByteRange | null;
   /** Where the row groups of a file with these columns lie; null when the index does not say, and its footer does. */
@@ -87,7 +94,8 @@ export function createIdIndexBuilder(): IdIndexBuilder {
 
 function* encode(unsorted: Entries<number[]>, groups: readonly EncodedGroup[]): Steps<EncodedIdIndex> {
   const entries = yield* sortedOnce(unsorted);
-  const filter = yield* buildingXorFilter(...uniqueHashes(entries));
+  const isLarge = groups.length > 0 && entries.high.length >= VALUES_FROM_ENTRIES;
+  const filter = yield* buildingXorFilter(uniqueHashes(entries, isLarge));
   const columns = groups[0]?.chunks.length ?? 0;
   // one that does not fit leads to the footer, as one of another schema
   const table = groups.length < MAX_GROUPS ? groups : [];
@@ -99,6 +107,7 @@ function* encode(unsorted: Entries<number[]>, groups: readonly EncodedGroup[]): 
     slots: filter.slots.length,
     groups: table.length,
     columns: table.length > 0 ? columns : 0,
+    hasValues: filter.values !== null,
   };
   const headBytes = headLength(figures);
   const bytes = new Uint8Array(headBytes + figures.entries * ENTRY_BYTES + pages * CRC_BYTES);
@@ -119,10 +128,12 @@ interface Figures {
   readonly slots: number;
   readonly groups: number;
   readonly columns: number;
+  readonly hasValues: boolean;
 }
 
-function headLength({ pages, slots, groups, columns }: Figures): number {
-  return FIXED_BYTES + groupTableBytes(groups, columns) + pages * 8 + Math.ceil(slots / 2) * 4 + CRC_BYTES;
+function headLength({ pages, slots, groups, columns, hasValues }: Figures): number {
+  const slotBytes = Math.ceil((slots * (hasValues ? 2 : 1)) / 2) * 4;
+  return FIXED_BYTES + groupTableBytes(groups, columns) + pages * 8 + slotBytes + CRC_BYTES;
 }
 
 function writeHead(
@@ -132,8 +143,9 @@ function writeHead(
 ): void {
   const view = viewOf(head);
   head.set(MAGIC);
-  const { pages, seed, slots, groups, columns } = figures;
-  const fields = [head.length, figures.entries, pages, seed, slots, columns * MAX_GROUPS + groups];
+  const { pages, seed, slots, groups, columns, hasValues } = figures;
+  const layout = ((hasValues ? MAX_COLUMNS : 0) + columns) * MAX_GROUPS + groups;
+  const fields = [head.length, figures.entries, pages, seed, slots, layout];
   for (const [index, value] of fields.entries()) view.setUint32(MAGIC.length + index * 4, value, true);
   const firstsAt = FIXED_BYTES + groupTableBytes(groups, columns);
   writeGroupTable(head.subarray(FIXED_BYTES, firstsAt), table);
@@ -142,7 +154,9 @@ function writeHead(
     view.setUint32(firstsAt + page * 8 + 4, entries.low[page * PAGE_ENTRIES] ?? 0, true);
   }
   const slotsAt = firstsAt + pages * 8;
-  for (let slot = 0; slot < slots; slot++) view.setUint16(slotsAt + slot * 2, filter.slots[slot] ?? 0, true);
+  for (const [part, values] of [filter.slots, filter.values ?? []].entries())
+    for (let slot = 0; slot < values.length; slot++)
+      view.setUint16(slotsAt + (part * slots + slot) * 2, values[slot] ?? 0, true);
   view.setUint32(head.length - CRC_BYTES, crc32(head.subarray(0, head.length - CRC_BYTES)), true);
 }
 
@@ -169,8 +183,9 @@ export function parseIdIndexHead(bytes: Uint8Array): IdIndexHead {
     throw new IdIndexFormatError('it does not begin as one');
   const field = (index: number) => view.getUint32(MAGIC.length + index * 4, true);
   const headBytes = field(0);
-  const [groups, columns] = [field(5) % MAX_GROUPS, Math.floor(field(5) / MAX_GROUPS)];
-  const figures = { entries: field(1), pages: field(2), seed: field(3), slots: field(4), groups, columns };
+  const [groups, layout] = [field(5) % MAX_GROUPS, Math.floor(field(5) / MAX_GROUPS)];
+  const [columns, hasValues] = [layout % MAX_COLUMNS, layout >= MAX_COLUMNS];
+  const figures = { entries: field(1), pages: field(2), seed: field(3), slots: field(4), groups, columns, hasValues };
   const { entries, pages, seed, slots } = figures;
   if (headBytes !== headLength(figures) || pages !== Math.ceil(entries / PAGE_ENTRIES))
     throw new IdIndexFormatError('its figures disagree');
@@ -182,7 +197,13 @@ export function parseIdIndexHead(bytes: Uint8Array): IdIndexHead {
   return new Head(
     { headBytes, entries, groups, columns },
     Uint32Array.from({ length: pages * 2 }, (_, index) => view.getUint32(firstsAt + index * 4, true)),
-    { seed, slots: Uint16Array.from({ length: slots }, (_, slot) => view.getUint16(slotsAt + slot * 2, true)) },
+    {
+      seed,
+      slots: Uint16Array.from({ length: slots }, (_, slot) => view.getUint16(slotsAt + slot * 2, true)),
+      values: hasValues
+        ? Uint16Array.from({ length: slots }, (_, slot) => view.getUint16(slotsAt + (slots + slot) * 2, true))
+        : null,
+    },
     bytes.slice(FIXED_BYTES, firstsAt),
   );
 }
@@ -214,7 +235,8 @@ class Head implements IdIndexHead {
   }
 
   get memoryBytes(): number {
-    return this.#firsts.byteLength + this.#filter.slots.byteLength + this.#table.byteLength + 2048;
+    const { slots, values } = this.#filter;
+    return this.#firsts.byteLength + slots.byteLength + (values?.byteLength ?? 0) + this.#table.byteLength + 2048;
   }
 
   footer(columns: readonly ColumnSpec[]): ParquetFooter | null {
@@ -225,6 +247,11 @@ class Head implements IdIndexHead {
 
   mayContain(hash: IdHash): boolean {
     return filterContains(this.#filter, hash);
+  }
+
+  groupOf(hash: IdHash): number | null {
+    const group = filterValue(this.#filter, hash);
+    return group === null || group === SEVERAL_GROUPS || group >= this.#groups ? null : group;
   }
 
   pageRange(hash: IdHash): ByteRange | null {
@@ -254,7 +281,8 @@ class Head implements IdIndexHead {
 }
 
 /**
- * The row groups that may hold an id, ascending: none without a request when the filter says so, else by one request.
+ * The row groups that may hold an id, ascending: none without a request when the filter says so, else by one request at
+ * most.
  * @throws IdIndexFormatError, and what `fetch` throws.
  */
 export async function findRowGroups(
@@ -263,7 +291,10 @@ export async function findRowGroups(
   fetch: (range: ByteRange) => Promise<Uint8Array>,
 ): Promise<number[]> {
   const hash = hashId(id);
-  const range = head.mayContain(hash) ? head.pageRange(hash) : null;
+  if (!head.mayContain(hash)) return [];
+  const known = head.groupOf(hash);
+  if (known !== null) return [known];
+  const range = head.pageRange(hash);
   if (!range) return [];
   const bytes = await fetch(range);
   if (bytes.length !== range.endExclusive - range.start) throw new IdIndexFormatError('a page is cut off');
