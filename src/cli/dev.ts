@@ -33,7 +33,7 @@ Starts an embedded Postgres, two anvil chains with the real CCIP contracts as a 
 that wait for each message's finality and sign, the indexer with its API, and an executor that knows nothing but that API
 and calls the real OffRamp. Messages vary: data, tokens, two CCVs, 20 KB and more, faster than finality.
 
-All three tiers run, with short times: memory for 20 s, Postgres for a minute, and the cold tier (Parquet files below
+All three tiers run, with short times: memory for 10 s, Postgres for 40 s, and the cold tier (Parquet files below
 <data>/cold) for good. Someone keeps asking about the past and holds the indexer to what it said before; the second table
 shows which tier was asked for ids, and which answered lists.
 
