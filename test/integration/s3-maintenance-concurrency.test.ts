@@ -224,8 +224,8 @@ test('a look at the logs that a commit overtakes takes nothing of it back', asyn
     get: async (key, range) => {
       const answer = directory.store.get(key, range);
       await answer.catch(() => 'told below');
-      // the answer is as of before what happens now
-      if (isHeld && key.startsWith('test/ledger/_delta_log/'))
+      // the last thing that it looks at: the answer is as of before what happens now
+      if (isHeld && key.startsWith('test/verifier_results/_delta_log/'))
         await new Promise<void>((release) => {
           isHeld = false;
           reached(release);

@@ -2,9 +2,10 @@ import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { VerifyProblem } from '../../src/storage/s3/cold-maintenance.js';
+import { createManualClock } from '../support/manual-clock.js';
 import type { TestDirectoryStore } from '../support/object-store.js';
 import { createNamespaceTemplate, type NamespaceTemplate, openMaintained } from '../support/s3-maintenance.js';
-import { createLife, follow } from './s3-storage-life.js';
+import { committed, createLife, follow } from './s3-storage-life.js';
 
 let template: NamespaceTemplate;
 let copyOfTemplate: TestDirectoryStore;
@@ -155,6 +156,19 @@ describe('verifying a namespace', () => {
     await storage.close();
     expect(about(problems, /hold in another row/)).toHaveLength(1);
     expect(about(problems, /neither supersedes the other/)).toHaveLength(1);
+  });
+
+  test('finds nothing wrong after a vacuum has removed the log entries that a checkpoint stands for', async () => {
+    copyOfTemplate = await template.copy();
+    const { store } = copyOfTemplate;
+    const before = await committed(store);
+    const clock = createManualClock(Date.now() + 8 * 24 * 3_600_000);
+    const storage = openMaintained(store, { common: { clock } });
+    const { logEntries, removedFiles, orphans } = await storage.maintenance.vacuum();
+    expect([logEntries, removedFiles, orphans]).toEqual([300, 0, 0]);
+    expect((await storage.maintenance.verify()).problems).toEqual([]);
+    await storage.close();
+    expect(await committed(store)).toEqual(before);
   });
 
   test('ends with an AbortedError when it is told to', async () => {

@@ -100,7 +100,7 @@ describe('the plan of a compaction', () => {
     expect(planned([file(0, 100 * MIB, { writtenMs: 12 }), later], {}, overlay)).toEqual([]);
   });
 
-  test('writes a row into ever larger files: no more than eight times over a month of flushes', () => {
+  test('writes a row into ever larger files: at most eight times over a day of flushes, one a minute', () => {
     const writes = new Map<string, number>();
     let files: ColdFile[] = [];
     let most = 0;
