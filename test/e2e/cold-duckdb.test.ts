@@ -15,8 +15,8 @@ import { expectWholeTruth, lastMs, listed } from '../support/e2e-answers.js';
 import { endAllCli, runCli } from '../support/e2e-cli.js';
 import { type EmittedChain, startEmittedChain } from '../support/e2e-emitted-chain.js';
 import { type History, historyOf, keepHistory } from '../support/e2e-history.js';
-import { listMessages, listResults } from '../support/e2e-http.js';
-import { e2eDirectory, writeConfig } from '../support/e2e-service.js';
+import { body, listMessages, listResults } from '../support/e2e-http.js';
+import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e-service.js';
 import { untilColdHoldsAll } from '../support/e2e-standing.js';
 import { bucketTable, startOnClock, threeTiers } from '../support/e2e-tiers.js';
 import { eventually } from '../support/eventually.js';
@@ -135,8 +135,18 @@ it('DuckDB reads from the tables what the query API answers, row by row, after u
     `messages in DuckDB: ${JSON.stringify(counts, (_name, value) => (typeof value === 'bigint' ? Number(value) : value))}`,
   );
   expect(counts).toMatchObject({ listed: 115n, all_ids: 125n });
+  const [results] = await duckdb.rows('SELECT count(*) AS listed FROM verifier_results WHERE NOT orphaned');
+  expect(await countsOf(present)).toEqual({ messages: counts?.['listed'], verifierResults: results?.['listed'] });
   expect(await present.cli.stop()).toEqual({ code: 0, signal: null });
 }, 120_000);
+
+/** What the product itself counts. */
+async function countsOf({ adminUrl }: RunningService) {
+  const { counts } = JSON.parse(await body(`${adminUrl}/status`)) as {
+    counts: { messages: number; verifierResults: number };
+  };
+  return { messages: BigInt(counts.messages), verifierResults: BigInt(counts.verifierResults) };
+}
 
 /** What the query API must say of a row of `MESSAGES_SQL`. */
 function messageAnswer(row: DuckDBRow): unknown {

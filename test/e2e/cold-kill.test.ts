@@ -25,10 +25,10 @@ import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-s
 
 /** Where a life may end: during a flush or compaction, or while Postgres is pruned. */
 const PLACES = ['flush', 'prune'] as const;
-const KILLS = 6;
-const BLOCK_EVERY_MS = 120;
+const KILLS = 5;
+const BLOCK_EVERY_MS = 200;
 /** A life sees at most so many writes to S3, or rounds of pruning, before the one that it ends in. */
-const MOST_BEFORE = { flush: 30, prune: 6 };
+const MOST_BEFORE = { flush: 20, prune: 4 };
 /** And in that one at most so many pieces of data. */
 const MOST_PIECES = 8;
 /** What was stored five seconds ago is pruned. It stays behind the machine's. */

@@ -7,7 +7,7 @@ import type { S3TestServer } from './s3-server.js';
 /** The shortest that the cross-checks allow, seconds: 30 and a quarter more than `FlushInterval`. */
 export const RETENTION_SECONDS = 31;
 
-/** An `S3` table for a bucket of a test server, with little patience; `endpoint`: a proxy in front of it. */
+/** An `S3` table for a bucket of a test server, with little patience. */
 export function bucketTable(server: S3TestServer, bucket: string, settings: TomlTable = {}): TomlTable {
   return {
     Endpoint: server.endpoint,
@@ -17,7 +17,7 @@ export function bucketTable(server: S3TestServer, bucket: string, settings: Toml
     AccessKeyID: server.credentials.accessKeyId,
     SecretAccessKey: server.credentials.secretAccessKey,
     MaxAttempts: 2,
-    RequestTimeout: 1,
+    RequestTimeout: 3,
     ...PACE,
     ...settings,
   };
