@@ -69,5 +69,5 @@ export function uniqueHashes({ high, low, rowGroup }: Entries, withGroups: boole
     if (values) values[count] = Math.min(rowGroup[place] ?? 0, SEVERAL_GROUPS);
     count += 1;
   }
-  return { high: highs.subarray(0, count), low: lows.subarray(0, count), values: values && values.subarray(0, count) };
+  return { high: highs.subarray(0, count), low: lows.subarray(0, count), values: values?.subarray(0, count) ?? null };
 }
