@@ -201,7 +201,7 @@ export interface PrunableStorage extends Storage {
 
 /** How hard to prune. */
 export interface PruneOptions {
-  /** Message ids removed in one transaction. Default 100. */
+  /** Most message ids removed in one transaction; fewer while that takes long. Default 500. */
   readonly stepIds?: number;
   /** Share of the time in which writers may be held up by it, above 0 to 1. Default 0.2. */
   readonly dutyCycle?: number;

@@ -11,8 +11,11 @@ import { createPruneStatements } from './prune-statements.js';
 import type { StateReader } from './state-reader.js';
 import type { Transaction, TransactionRunner } from './transaction-runner.js';
 
-/** Measured with messages of 1.6 KB: some 10 ms of the clock's lock on two busy cores. */
-const STEP_IDS = 100;
+/** Ids of a step: it begins with the first, and is made smaller or larger until it holds the clock's lock about so long. */
+const FIRST_STEP_IDS = 50;
+const MOST_STEP_IDS = 500;
+const LEAST_STEP_IDS = 5;
+const STEP_HELD_MS = 8;
 const STEP_COMMITS = 2_000;
 const DUTY_CYCLE = 0.2;
 
@@ -108,7 +111,7 @@ export function createPruning({
   }
 
   return async (upTo, options = {}) => {
-    const { stepIds = STEP_IDS, dutyCycle = DUTY_CYCLE, signal } = options;
+    const { stepIds = MOST_STEP_IDS, dutyCycle = DUTY_CYCLE, signal } = options;
     if (!(dutyCycle > 0 && dutyCycle <= 1))
       throw new InvalidArgumentError(`dutyCycle is ${dutyCycle}: pass a number above 0, at most 1`);
     const pause = async (workedMs: number) => {
@@ -120,15 +123,24 @@ export function createPruning({
     const { floorPosition } = row;
     const pruned = { messages: 0, verifierResults: 0 };
     const after: Progress = { messages: 0n, results: 0n };
+    let size = Math.min(FIRST_STEP_IDS, stepIds);
     for (;;) {
-      const ids = await findIds(floorPosition, after, stepIds);
+      const ids = await findIds(floorPosition, after, size);
       if (ids.length === 0) break;
       const step = await removeIds(ids, floorPosition);
       pruned.messages += step.messages;
       pruned.verifierResults += step.verifierResults;
+      size = Math.min(stepIds, nextSize(size, step.heldMs));
       await pause(step.heldMs);
     }
     await removeLogs(floorPosition, pause);
     return { ...pruned, floor: { position: floorPosition, ingestionMs: row.floorMs } };
   };
+}
+
+function nextSize(size: number, heldMs: number): number {
+  if (heldMs < STEP_HELD_MS / 2) return size * 2;
+  // one slow step says little: it is never made more than four times smaller at once
+  if (heldMs > STEP_HELD_MS) return Math.max(LEAST_STEP_IDS, Math.floor(size * Math.max(0.25, STEP_HELD_MS / heldMs)));
+  return size;
 }
