@@ -8,7 +8,13 @@ import type { WriteOutcome } from '../batch.js';
 import { StorageFailureError, StorageUnavailableError } from '../errors.js';
 import type { Recall, Recalled } from '../recall.js';
 import type { AdvanceHub } from './advance-hub.js';
-import { type BatchVerdict, type GroupVerdict, type GroupWriter, UnsettledCommit } from './group-writer.js';
+import {
+  type BatchVerdict,
+  type GroupVerdict,
+  type GroupWriter,
+  type RecallWish,
+  UnsettledCommit,
+} from './group-writer.js';
 import type { PreparedBatch } from './prepared-batch.js';
 import { classifyFailure } from './sql-errors.js';
 import type { TransactionRunner } from './transaction-runner.js';
@@ -20,7 +26,7 @@ const GROUP_BYTES = 4 << 20;
 const SETTLE_MS = 30_000;
 const SETTLE_BACKOFF: Backoff = { baseMs: 50, maxMs: 1_000 };
 
-/** A group meets what it needs recalled after another was pruned at most so often. */
+/** A batch that was given what it lacked can lack something else, because more was pruned meanwhile: at most so often. */
 const MOST_RECALLS = 4;
 
 /** Pruned records are needed for a change, and the tier that holds them did not give them. Nothing was stored. */
@@ -37,6 +43,9 @@ interface Entry {
   readonly batch: PreparedBatch;
   readonly resolve: (outcome: WriteOutcome) => void;
   readonly reject: (error: unknown) => void;
+  /** What was read back for it, by id. */
+  readonly recalled: Map<Hex, Recalled>;
+  recalls: number;
 }
 
 /** The queue in front of the clock: what arrives while a group commits is the next group. */
@@ -51,6 +60,10 @@ export interface GroupCommit {
  *
  * waiting → running → committed (subscribers are told, then the writers) | failed (as a whole, or alone for its values)
  *                   → unsettled (the connection was lost during COMMIT) → committed, or not done: running again
+ *                   → lacking (a change of a pruned record) → the batch alone is recalling → waiting again
+ *
+ * A colder tier can take long to give what was pruned, or hang: the batch that needs it leaves the queue meanwhile, so that
+ * nobody waits behind it.
  *
  * A committed group is told of while the database works on the first queries of the next one: telling takes about as long, with memory that
  * follows and writers that prepare their next batches. Measured with records of 2 KB and a full queue: a fifth less time a group.
@@ -75,6 +88,7 @@ export function createGroupCommit({
 }): GroupCommit {
   const metrics = createMetrics(common, name);
   const queue: Entry[] = [];
+  const recalling = new Set<Promise<void>>();
   let running: Promise<void> | null = null;
   let closed = false;
 
@@ -98,18 +112,23 @@ export function createGroupCommit({
   /** @returns what is left to do at once: telling everybody. */
   async function commitGroup(group: readonly Entry[]): Promise<() => void> {
     try {
-      const verdict = await runSettled(group.map((entry) => entry.batch));
-      return () => report(group, verdict);
+      const verdict = await runSettled(group);
+      if (!('lacking' in verdict)) return () => report(group, verdict);
+      if (group.length > 1) return await commitEach(group);
+      for (const entry of group) startRecall(entry, verdict.lacking);
+      return () => undefined;
     } catch (error) {
       // one batch's values must not fail the others: each alone, and only the one at fault fails
-      if (group.length > 1 && (isAboutContent(error) || error instanceof RecallError)) {
-        for (const entry of group) (await commitGroup([entry]))();
-        return () => undefined;
-      }
+      if (group.length > 1 && isAboutContent(error)) return await commitEach(group);
       return () => {
         for (const entry of group) entry.reject(error);
       };
     }
+  }
+
+  async function commitEach(group: readonly Entry[]): Promise<() => void> {
+    for (const entry of group) (await commitGroup([entry]))();
+    return () => undefined;
   }
 
   function report(group: readonly Entry[], { commit, batches }: GroupVerdict): void {
@@ -125,16 +144,12 @@ export function createGroupCommit({
     }
   }
 
-  /** What was pruned is recalled with no lock held, and the group is then run from the start. */
-  async function runSettled(batches: readonly PreparedBatch[]): Promise<GroupVerdict> {
-    const recalled = new Map<Hex, Recalled>();
-    for (let recalls = 0; ; )
+  async function runSettled(group: readonly Entry[]): Promise<GroupVerdict | RecallWish> {
+    const batches = group.map(({ batch }) => batch);
+    const recalled = new Map(group.flatMap((entry) => [...entry.recalled]));
+    for (;;)
       try {
-        const verdict = await runner.write('insert batch', (transaction) => writer.run(transaction, batches, recalled));
-        if (!('lacking' in verdict)) return verdict;
-        recalls += 1;
-        if (recalls > MOST_RECALLS) throw new RecallError(name, verdict.lacking);
-        await recallAll(verdict.lacking, recalled);
+        return await runner.write('insert batch', (transaction) => writer.run(transaction, batches, recalled));
       } catch (thrown) {
         if (!(thrown instanceof UnsettledCommit)) throw thrown;
         common.log.warn({ storage: name, err: thrown }, 'connection lost during a commit, asking what became of it');
@@ -144,15 +159,29 @@ export function createGroupCommit({
       }
   }
 
-  async function recallAll(ids: ReadonlySet<Hex>, into: Map<Hex, Recalled>): Promise<void> {
+  /** The batch is offered again with what it lacked. No lock is held meanwhile. */
+  function startRecall(entry: Entry, ids: ReadonlySet<Hex>): void {
+    const done = recallAll(entry, ids)
+      .then(() => offer(entry), entry.reject)
+      .finally(() => recalling.delete(done));
+    recalling.add(done);
+  }
+
+  async function recallAll(entry: Entry, ids: ReadonlySet<Hex>): Promise<void> {
+    entry.recalls += 1;
+    if (recall === null || entry.recalls > MOST_RECALLS) throw new RecallError(name, ids);
     for (const id of ids)
       try {
-        if (recall === null) throw new RecallError(name, ids);
-        into.set(id, await recall(id));
+        entry.recalled.set(id, await recall(id));
         metrics.recalled();
       } catch (cause) {
-        throw cause instanceof RecallError ? cause : new RecallError(name, ids, cause);
+        throw new RecallError(name, ids, cause);
       }
+  }
+
+  function offer(entry: Entry): void {
+    queue.push(entry);
+    running ??= drain();
   }
 
   async function settle(unsettled: UnsettledCommit): Promise<boolean> {
@@ -176,13 +205,12 @@ export function createGroupCommit({
     async write(batch) {
       if (closed) throw new ClosedError(`storage ${name}`);
       return await new Promise((resolve, reject) => {
-        queue.push({ batch, resolve, reject });
-        running ??= drain();
+        offer({ batch, resolve, reject, recalled: new Map(), recalls: 0 });
       });
     },
     async close() {
       closed = true;
-      await running;
+      while (running || recalling.size > 0) await Promise.all([running, ...recalling]);
     },
   };
 }
