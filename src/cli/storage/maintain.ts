@@ -121,11 +121,16 @@ function describeVacuum(report: VacuumReport): string[] {
   ];
 }
 
-function describeVerification({ ok, files, rows, bytes, problems }: VerifyReport): string[] {
-  const read = `  read ${formatCount(files)} files, ${formatCount(rows)} rows, ${formatBytes(bytes)}`;
-  if (ok) return [read, '  everything is as it must be'];
+function describeVerification({ ok, files, rows, bytes, uncomparedRows, problems }: VerifyReport): string[] {
+  const read = [
+    `  read ${formatCount(files)} files, ${formatCount(rows)} rows, ${formatBytes(bytes)}`,
+    ...(uncomparedRows > 0
+      ? [`  ${formatCount(uncomparedRows)} rows were too many to be compared with all others for records stored twice`]
+      : []),
+  ];
+  if (ok) return [...read, '  everything is as it must be'];
   return [
-    read,
+    ...read,
     `  ${formatCount(problems.length)} ${problems.length === 1 ? 'problem' : 'problems'}:`,
     ...problems.flatMap(({ table, path, what, advice }) => [
       `  - ${path === '' ? table : `${table}/${path}`}: ${what}`,

@@ -103,6 +103,8 @@ export interface VerifyReport {
   readonly rows: number;
   /** Bytes of data files and indexes read. */
   readonly bytes: number;
+  /** Rows of which it was not looked whether another one has the same identity: beyond some 33 million a table. */
+  readonly uncomparedRows: number;
   readonly problems: readonly VerifyProblem[];
 }
 

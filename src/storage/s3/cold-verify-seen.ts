@@ -28,7 +28,7 @@ export class SeenPositions {
 }
 
 const FIRST_SLOTS = 1 << 16;
-/** 512 MiB. What comes after that many records is not compared. */
+/** 512 MiB. What comes after half as many records is not compared. */
 const MAX_SLOTS = 1 << 26;
 const TWO_TO_THE_21 = 2 ** 21;
 
@@ -40,12 +40,17 @@ export class SeenIdentities {
   #slots = new Float64Array(FIRST_SLOTS);
   #count = 0;
   doubles = 0;
+  /** Those that came when there was no more room. */
+  uncompared = 0;
 
   add(key: RowKey): void {
     const { high, low } = hashId(rowIdentity(key) as Hex);
     const hash = high * TWO_TO_THE_21 + (low >>> 11) || 1;
     if (this.#count * 2 >= this.#slots.length) {
-      if (this.#slots.length >= MAX_SLOTS) return;
+      if (this.#slots.length >= MAX_SLOTS) {
+        this.uncompared += 1;
+        return;
+      }
       this.#grow();
     }
     if (insert(this.#slots, hash)) this.#count += 1;

@@ -38,7 +38,7 @@ export class ColdVerify {
         problems.push({ table, path, what, advice });
     const state = await readLoggedState(this.#parts, this.#common, tellOf);
     const total = TABLE_NAMES.reduce((files, table) => files + state.files[table].length, 0);
-    let [files, rows, bytes] = [0, 0, 0];
+    let [files, rows, bytes, uncomparedRows] = [0, 0, 0, 0];
     for (const table of TABLE_NAMES) {
       const tell = tellOf(table);
       await this.#log(state, table, tell);
@@ -52,8 +52,9 @@ export class ColdVerify {
         options.onProgress?.({ step: 'read files', done: files, total, unit: 'files' });
       }
       check.end(tell);
+      uncomparedRows += check.uncompared();
     }
-    return { ok: problems.length === 0, files, rows, bytes, problems };
+    return { ok: problems.length === 0, files, rows, bytes, uncomparedRows, problems };
   }
 
   async #log({ head, snapshots }: LoggedState, table: TableName, tell: TellProblem): Promise<void> {
@@ -121,6 +122,7 @@ export class ColdVerify {
     const check = this.#checkOf(checks, seen, state);
     return {
       file: check.file,
+      uncompared: () => identities.uncompared,
       end: (tell) => {
         check.end(tell);
         if (identities.doubles > 0)
@@ -135,6 +137,7 @@ export class ColdVerify {
     { head }: LoggedState,
   ): TableCheck {
     return {
+      uncompared: () => 0,
       file: async (file, tell) => {
         const before = seen.doubles;
         const checked = await verifyFile(this.#parts, checks, file, tell);
@@ -154,4 +157,6 @@ export class ColdVerify {
 interface TableCheck {
   file(file: ColdFile, tell: TellProblem): Promise<CheckedFile>;
   end(tell: TellProblem): void;
+  /** Rows of which identities were not compared. */
+  uncompared(): number;
 }

@@ -49,7 +49,8 @@ const actions: fc.Arbitrary<Action> = fc.oneof(
   fc
     .record({
       path: texts.map(pathToUri),
-      deletionTimestamp: fc.option(longs),
+      // what was deleted in 1970 has expired in every checkpoint
+      deletionTimestamp: fc.option(fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER })),
       dataChange: fc.boolean(),
       extendedFileMetadata: fc.boolean(),
       partitionValues: fc.option(textMaps),
