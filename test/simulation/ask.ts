@@ -19,7 +19,7 @@ import {
   type ListName,
 } from './flat-answers.js';
 import { type FlatState, lastingTextOf, textOf } from './flat-state.js';
-import { unjustified } from './gaps.js';
+import { hotSince, unjustified } from './gaps.js';
 import type { TiersProcess } from './tiers-process.js';
 import type { World } from './world.js';
 
@@ -46,15 +46,16 @@ export interface Question {
  */
 export async function ask(world: World, who: Who, question: Question): Promise<boolean> {
   const process = who === 'reader' ? (world.reader ?? world.writer) : world.writer;
+  const hotBefore = hotSince(world, process);
   let found: string;
   try {
     found = await world.drive(question.ask(process.sink));
   } catch (thrown) {
     if (question.isOfLeader && world.isBroken && thrown instanceof StorageUnavailableError) return false;
     if (!(thrown instanceof CoverageGapError)) throw thrown;
-    const why = unjustified(world, process, thrown.gap);
+    const why = unjustified(world, process, thrown.gap, hotBefore);
     if (why !== null) throw new Error(`${question.what}: ${thrown.message}, but ${why}`, { cause: thrown });
-    world.tally.count(`gap named (${thrown.gap.kind})`);
+    world.tally.count(world.isBroken ? `gap named (${thrown.gap.kind})` : 'gap named while a flush is partial');
     return false;
   }
   compare(world, process, question, found);

@@ -3,16 +3,19 @@ import type { TiersProcess } from './tiers-process.js';
 import type { World } from './world.js';
 
 /**
- * Why a gap must not have been named: something that works has all of what was asked. Null: it needs a tier that is broken.
+ * Why a gap must not have been named: something that works has all of what was asked. Null: it needs a tier that is broken,
+ * or a cold one that was flushed between two pages of changes and covers nothing before it has the rest.
+ * @param hotBefore `hotSince` when it was asked.
  */
-export function unjustified(world: World, process: TiersProcess, gap: Gap): string | null {
-  if (!world.isBroken) return 'nothing is broken';
+export function unjustified(world: World, process: TiersProcess, gap: Gap, hotBefore: number): string | null {
+  const isPartial = process.cold.coverage().throughMs < 0;
+  if (!world.isBroken && !isPartial) return 'nothing is broken';
   switch (gap.kind) {
     case 'time':
-      return canAnswer(world, process, gap.startMs, gap.endMs);
+      return canAnswer(world, process, gap.startMs, gap.endMs, hotBefore);
     case 'messageId': {
       const firstMs = world.state.bodies.get(gap.messageId)?.firstMs ?? Number.POSITIVE_INFINITY;
-      const hot = hotSince(world, process);
+      const hot = Math.max(hotBefore, hotSince(world, process));
       if (firstMs !== Number.POSITIVE_INFINITY && firstMs > hot) return `the memory has all since ${hot}`;
       return world.outages.warm || world.shape === 'sole' || firstMs <= floorMs(process)
         ? null
@@ -25,8 +28,14 @@ export function unjustified(world: World, process: TiersProcess, gap: Gap): stri
   }
 }
 
-function canAnswer(world: World, process: TiersProcess, startMs: number, endMs: number): string | null {
-  const hot = hotSince(world, process);
+function canAnswer(
+  world: World,
+  process: TiersProcess,
+  startMs: number,
+  endMs: number,
+  hotBefore: number,
+): string | null {
+  const hot = Math.max(hotBefore, hotSince(world, process));
   // beyond its last commit a follower does not speak for a range whose end is named: another process may know more
   const isKnownToHot = endMs === Number.POSITIVE_INFINITY || endMs <= world.state.headMs;
   if (isKnownToHot && startMs > hot) return `the memory has all since ${hot}`;
@@ -37,8 +46,8 @@ function canAnswer(world: World, process: TiersProcess, startMs: number, endMs: 
   return !world.outages.cold && isWhole ? `the cold tier has all through ${cold.throughMs}` : null;
 }
 
-/** The memory answers for times above this; Infinity: for none, because it is late. */
-function hotSince(world: World, { hot }: TiersProcess): number {
+/** The memory answers, at this moment, for times above this; Infinity: for none, because it is late. */
+export function hotSince(world: World, { hot }: TiersProcess): number {
   if (!hot) return Number.POSITIVE_INFINITY;
   const { throughPosition, throughMs, afterMs } = hot.coverage();
   const isCurrent = throughMs === Number.POSITIVE_INFINITY && throughPosition === world.state.position;

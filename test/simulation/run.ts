@@ -20,7 +20,7 @@ import { questionSteps } from './question-steps.js';
 import { createSimulationDatabase, type SimulationDatabase } from './simulation-database.js';
 import { often, type Step } from './step.js';
 import type { Tally } from './tally.js';
-import { outageSteps, tierSteps } from './tier-steps.js';
+import { makeMove, outageSteps, tierSteps } from './tier-steps.js';
 import { ORDERS, type ProcessSettings } from './tiers-process.js';
 import { type Shape, World } from './world.js';
 import { writeSteps } from './write-steps.js';
@@ -55,7 +55,11 @@ export interface RunPlan {
 interface Wish extends ProcessSettings {
   readonly seed: number;
   readonly isRushed: boolean;
+  readonly startMs: number;
 }
+
+/** Files of the cold tier are partitioned by day. */
+const MIDNIGHT_MS = Date.UTC(2025, 10, 14);
 
 const wishes: fc.Arbitrary<Wish> = fc.record({
   order: fc.constantFrom(...ORDERS),
@@ -65,6 +69,7 @@ const wishes: fc.Arbitrary<Wish> = fc.record({
   retentionMs: fc.constantFrom(1, 1, 40),
   seed: fc.nat(),
   isRushed: fc.boolean(),
+  startMs: fc.constantFrom(1_763_000_000_000, MIDNIGHT_MS - 30, MIDNIGHT_MS - 400),
 });
 
 function commandsOf(most: number): fc.Arbitrary<Iterable<Step>> {
@@ -121,7 +126,7 @@ async function runOnce(
   commands: Iterable<Step>,
   tally: Tally,
 ): Promise<void> {
-  const clock = createManualClock();
+  const clock = createManualClock(wish.startMs);
   const common = createCommon({ clock, random: seededRandom(wish.seed), metrics: new Registry() });
   const bucket = await (plan.buckets ?? memoryBuckets).make(clock);
   if (plan.shape !== 'sole') await database.empty();
@@ -147,6 +152,8 @@ async function runOnce(
 /** At the end everything is asked once more, by every process. */
 async function finish(world: World): Promise<void> {
   await world.heal();
+  // with all that it has heard of: it may have been flushed between two pages of changes
+  await makeMove(world, 'flush');
   for (const who of world.reader ? (['writer', 'reader'] as const) : (['writer'] as const)) {
     if (who === 'reader') await world.hear();
     for (const list of ['messages', 'results'] as const) {

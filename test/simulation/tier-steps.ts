@@ -31,14 +31,13 @@ export async function makeMove(world: World, move: Move): Promise<void> {
     case 'compact':
       return await excused(world, world.writer.cold.maintenance.compact({ full: true }));
     case 'vacuum':
-      // nothing reads a file for longer than this: the run's questions end before the clock moves on
       return await excused(world, world.writer.cold.maintenance.vacuum({ graceMs: VACUUM_GRACE_MS }));
     case 'none':
   }
 }
 
-/** Time passes only between questions, so every reader has let go of what is older. */
-const VACUUM_GRACE_MS = 400;
+/** Longer than another process goes without looking at the logs: it may read files of its view until then. */
+const VACUUM_GRACE_MS = 600;
 
 async function flush(world: World): Promise<void> {
   const { cold } = world.writer;

@@ -11,7 +11,14 @@ afterAll(() => console.log('took', process.cpuUsage(cpu), `seed ${seed}\n${tally
 
 test('three', { timeout: 3_600_000 }, async () => {
   await simulate(
-    { name: 'three', shape: (process.env['MODEL_SHAPE'] ?? 'three') as 'three', runs, commands: 40, lanes: Number(process.env['MODEL_LANES'] ?? 4), seed },
+    {
+      name: 'three',
+      shape: (process.env['MODEL_SHAPE'] ?? 'three') as 'three',
+      runs,
+      commands: 40,
+      lanes: Number(process.env['MODEL_LANES'] ?? 4),
+      seed,
+    },
     tally,
   );
   expect(tally.runs).toBeGreaterThan(0);

@@ -30,7 +30,7 @@ export interface ProcessSettings {
   readonly retentionMs: number;
 }
 
-/** How the Sink's own loop of pruning is let through: only when a run's command says so. */
+/** How the Sink's own loop of pruning is let through: one round when a run's command says so. */
 export interface PruneGate {
   isOpen: boolean;
   /** Message ids in one transaction. */
@@ -119,6 +119,8 @@ function gated(postgres: PostgresStorage, { busy, gate }: ProcessPlace): Postgre
     const { afterMs, afterPosition } = postgres.coverage();
     if (!gate.isOpen)
       return { messages: 0, verifierResults: 0, floor: { ingestionMs: afterMs, position: afterPosition } };
+    // one round at a time: one that fails is not repeated by the loop
+    gate.isOpen = false;
     let left = gate.stopAfter;
     const signal = {
       get aborted() {

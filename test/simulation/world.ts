@@ -5,6 +5,7 @@ import type { WriteBatch, WriteOutcome } from '../../src/storage/batch.js';
 import type { NewMessage, VerifierResult } from '../../src/storage/records.js';
 import type { ManualClock } from '../support/manual-clock.js';
 import { createRecordMaker, type RecordMaker } from '../support/records.js';
+import { drive } from './drive.js';
 import { commitFlat, type PositionOrder } from './flat-commit.js';
 import { EMPTY_STATE, type FlatState, textOf } from './flat-state.js';
 import type { Tally } from './tally.js';
@@ -24,7 +25,6 @@ export interface Outages {
 
 const PATIENCE_MS = 150;
 const NUDGE_MS = 250;
-const MOST_NUDGES = 200;
 
 /** What a run is made from. */
 export interface WorldParts {
@@ -97,24 +97,8 @@ export class World {
 
   /** Waits for `work`, and lets time pass only when it does not end by itself. */
   async drive<T>(work: Promise<T>): Promise<T> {
-    let done = false;
-    const settled = work.then(
-      () => {
-        done = true;
-      },
-      () => {
-        done = true;
-      },
-    );
-    for (let nudges = 0; ; nudges += 1) {
-      const stop = new AbortController();
-      const patienceMs = this.processes.some(({ outage }) => outage.outage === 'silent') ? 1 : PATIENCE_MS;
-      await Promise.race([settled, delay(patienceMs, undefined, { signal: stop.signal }).catch(() => undefined)]);
-      stop.abort();
-      if (done) return await work;
-      if (nudges > MOST_NUDGES) throw new Error('the run is stuck');
-      await this.clock.advance(NUDGE_MS);
-    }
+    const isSilent = () => this.processes.some(({ outage }) => outage.outage === 'silent');
+    return await drive(this.clock, work, () => (isSilent() ? 1 : PATIENCE_MS));
   }
 
   /** Ends a command: what it set off has ended, unless the run is a rushed one. */
