@@ -1,19 +1,16 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import { createCommon } from '../../src/core/common.js';
-import { seededRandom } from '../../src/core/random.js';
 import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { Busy } from './busy.js';
-import { createScript, rest, runScript, type ScriptStep } from './crash-script.js';
+import { createScript, rest, runScript, type ScriptStep, scriptPlace } from './crash-script.js';
 import { drive } from './drive.js';
 import { type EndState, endStateOf } from './end-state.js';
 import { createMemoryObjectStore, MemoryBucket } from './memory-object-store.js';
 import { type Death, mortalStore, Reaper } from './reaper.js';
 import { startStatementProxy } from './statement-proxy.js';
-import { openProcess, type ProcessPlace } from './tiers-process.js';
+import { openProcess } from './tiers-process.js';
 
 const START_MS = 1_763_000_000_000;
 const PATIENCE_MS = 200;
@@ -53,14 +50,10 @@ async function work(
   const patienceMs = () => (reaper.isDead ? 1 : PATIENCE_MS);
   const proxy = wish.reaper ? await startStatementProxy(connectionOf(ground.name, 'tcp'), reaper) : null;
   const bucket: ObjectStore = createMemoryObjectStore(ground.bucket, clock);
-  const place: ProcessPlace = {
-    common: createCommon({ clock, random: seededRandom(wish.from) }),
-    connection: proxy?.connection ?? connectionOf(ground.name),
+  const place = scriptPlace({
+    ...{ clock, connection: proxy?.connection ?? connectionOf(ground.name) },
     openStore: () => mortalStore(bucket, reaper),
-    busy: new Busy(),
-    gate: { isOpen: false, stepIds: 2, stopAfter: Number.POSITIVE_INFINITY, outcomes: [] },
-    settings: { order: 'hot warm cold', hotSize: 5, pageSize: 1000, refreshIntervalMs: 0, retentionMs: 1 },
-  };
+  });
   const worker = openProcess(place, 'archive');
   try {
     await drive(clock, worker.sink.started(), patienceMs);

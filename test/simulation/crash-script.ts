@@ -1,8 +1,13 @@
+import { createCommon } from '../../src/core/common.js';
+import { seededRandom } from '../../src/core/random.js';
+import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
 import type { WriteBatch } from '../../src/storage/batch.js';
 import type { NewMessage, VerifierResult } from '../../src/storage/records.js';
+import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { eventually } from '../support/eventually.js';
 import type { ManualClock } from '../support/manual-clock.js';
 import { createRecordMaker } from '../support/records.js';
+import { Busy } from './busy.js';
 import { drive } from './drive.js';
 import { PRUNE_INTERVAL_MS, type ProcessPlace, type TiersProcess } from './tiers-process.js';
 import { LANES } from './write-steps.js';
@@ -14,6 +19,21 @@ export type ScriptStep =
 
 const SOURCE = 'script';
 const STEP_MS = PRUNE_INTERVAL_MS;
+
+/** A place for workers of the script. */
+export function scriptPlace(parts: {
+  readonly clock: ManualClock;
+  readonly connection: PostgresConnection;
+  readonly openStore: () => ObjectStore;
+}): ProcessPlace {
+  const { clock, connection, openStore } = parts;
+  return {
+    common: createCommon({ clock, random: seededRandom(clock.nowMs()) }),
+    ...{ connection, openStore, busy: new Busy() },
+    gate: { isOpen: false, stepIds: 2, stopAfter: Number.POSITIVE_INFINITY, outcomes: [] },
+    settings: { order: 'hot warm cold', hotSize: 5, pageSize: 1000, refreshIntervalMs: 0, retentionMs: 1 },
+  };
+}
 
 /** Made the same way each time. `before`: until the first records are pruned; `window`: what a worker may not survive. */
 export function createScript(seed: number): { readonly before: ScriptStep[]; readonly window: ScriptStep[] } {
@@ -71,8 +91,9 @@ export async function runScript(parts: {
   readonly place: ProcessPlace;
   readonly clock: ManualClock;
   readonly patienceMs: () => number;
+  readonly onStep?: (number: number, kind: ScriptStep['kind']) => void;
 }): Promise<void> {
-  const { steps, from, worker, place, clock, patienceMs } = parts;
+  const { steps, from, worker, place, clock, patienceMs, onStep } = parts;
   const wait = async <T>(work: Promise<T>) => await drive(clock, work, patienceMs);
   const cursor = await wait(worker.sink.getCursor(SOURCE));
   const doneThrough = cursor === null ? -1 : Number(cursor.height);
@@ -80,6 +101,7 @@ export async function runScript(parts: {
     const number = from + index;
     await clock.advance(STEP_MS);
     if (number <= doneThrough) continue;
+    onStep?.(number, step.kind);
     if (step.kind === 'write') {
       const height = BigInt(number);
       const expectedHeight = (await wait(worker.sink.getCursor(SOURCE)))?.height ?? null;

@@ -75,7 +75,7 @@ async function filesIn(store: ObjectStore): Promise<string> {
 
 /** Ingestion times by their rank: two runs have as many commits in the same order, at other times of the day. */
 function inOrderOfTime(texts: readonly string[]): string[] {
-  const times = /\b17[67]\d{10}\b/g;
+  const times = /\b1[6-9]\d{11}\b/g;
   const found = [...new Set(texts.flatMap((text) => text.match(times) ?? []))].sort();
   const ranks = new Map(found.map((time, rank) => [time, `t${rank}`]));
   return texts.map((text) => text.replace(times, (time) => ranks.get(time) ?? time));
