@@ -49,7 +49,7 @@ class Twins {
     const cold = createLaggingStorage('cold');
     const recall: Recall = async (id) => {
       if (twins.recallFails) throw new StorageUnavailableError('cold', 'answer (injected)');
-      const [message, results] = [await cold.storage.heldMessage!(id), await cold.storage.heldCCVData!(id)];
+      const [message, results] = [await cold.storage.heldMessage(id), await cold.storage.heldCCVData(id)];
       return { message, results };
     };
     const [pruned, whole] = databases.map((database, index) =>
@@ -309,7 +309,7 @@ describe('a pruned Postgres', () => {
     await pruning;
     await follow(twins.pruned, twins.cold.storage);
     await twins.cold.flush();
-    for (const { messageId } of old) expect(await twins.cold.storage.getCCVData(messageId)).toHaveLength(2);
+    for (const { messageId } of old) expect((await twins.cold.storage.heldCCVData(messageId)).value).toHaveLength(2);
   });
 
   test('without somewhere to recall from it is not pruned', async () => {

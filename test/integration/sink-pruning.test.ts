@@ -70,7 +70,7 @@ describe('a Sink whose database is pruned', () => {
 
   async function pruneAll({ warm, lagging }: Process): Promise<void> {
     await eventually('the cold tier has heard of everything', () => {
-      return lagging.storage.appliedPosition!() === warm.coverage().throughPosition;
+      return lagging.storage.appliedPosition() === warm.coverage().throughPosition;
     });
     await lagging.flush();
     const { throughMs, throughPosition } = lagging.storage.coverage();
@@ -122,13 +122,13 @@ describe('a Sink whose database is pruned', () => {
   test('a cold tier that only buffers is not fed the same again and again', async () => {
     const { sink, cold, lagging } = await open();
     await write(sink, 20);
-    await eventually('all is buffered', () => lagging.storage.appliedPosition!() === 20n);
+    await eventually('all is buffered', () => lagging.storage.appliedPosition() === 20n);
     await eventually('some heartbeats have passed', async () => {
       const before = cold.calls('apply');
       await sink.insertBatch({ verifierResults: make.results(1) });
       return before >= 25;
     });
-    const standing = lagging.storage.appliedPosition!();
+    const standing = lagging.storage.appliedPosition();
     expect(cold.calls('apply')).toBeLessThanOrEqual(Number(standing));
     expect(lagging.storage.coverage().throughPosition).toBe(0n);
   });
@@ -157,7 +157,7 @@ describe('a Sink whose database is pruned', () => {
     const [pruner, reader] = [await open(), await open(slow)];
     await write(pruner.sink, 12);
     await eventually('the reader is current', () => reader.sink.coverage().throughPosition === 12n);
-    await eventually('its cold tier has heard of it', () => reader.lagging.storage.appliedPosition!() === 12n);
+    await eventually('its cold tier has heard of it', () => reader.lagging.storage.appliedPosition() === 12n);
     await reader.lagging.flush();
     await pruneAll(pruner);
     // nothing was committed since, so the reader may still believe that its database has it all

@@ -7,7 +7,7 @@ import type { Busy } from './busy.js';
 export type Outage = 'none' | 'reads' | 'all' | 'silent';
 
 /** The real S3 store gives up on a request by itself: nothing hangs for ever. */
-const REQUEST_TIMEOUT_MS = 1_000;
+export const REQUEST_TIMEOUT_MS = 1_000;
 
 /** A store that can be away, for as long as it is told to. */
 export interface OutageStore extends ObjectStore {

@@ -31,6 +31,7 @@ export type WriteKind =
 export type TierKind =
   | 'flush'
   | 'failed flush'
+  | 'age'
   | 'evict'
   | 'prune'
   | 'compact'

@@ -13,6 +13,12 @@ export class Tally {
     return this.#counts.get(kind) ?? 0;
   }
 
+  /** Those of `kinds` that happened less often than `least`. A replay of one failure is not held to it. */
+  tooRare(kinds: readonly string[], least: number): string[] {
+    if (process.env['MODEL_PLAN'] !== undefined || process.env['MODEL_RUNS'] !== undefined) return [];
+    return kinds.filter((kind) => this.of(kind) < least).map((kind) => `${kind}: ${this.of(kind)} of ${least}`);
+  }
+
   /** Adds what the Sinks of a registry say of where their answers came from. */
   async addShapes(registry: Registry): Promise<void> {
     for (const [metric, what] of [
@@ -26,9 +32,18 @@ export class Tally {
         this.count(metric.replace(/^indexer_|_total$/g, '').replaceAll('_', ' '), value);
   }
 
-  /** Kinds and their counts, one a line, and what share of all lists each tier shape answered. */
+  /** Kinds and their counts, and what share of all lists came from where. */
   report(): string {
-    const lines = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([kind, n]) => `${kind}: ${n}`);
-    return [`runs: ${this.runs}`, ...lines].join('\n');
+    const kinds = [...this.#counts].sort(([a], [b]) => (a < b ? -1 : 1));
+    const lists = kinds.filter(([kind]) => kind.startsWith('list from'));
+    const total = lists.reduce((sum, [, n]) => sum + n, 0);
+    return [
+      `${this.runs} runs, ${this.of('answers compared')} answers compared`,
+      ...lists.map(([kind, n]) => `  ${kind}: ${n} (${((100 * n) / total).toFixed(1)} %)`),
+      `  ${kinds
+        .filter(([kind]) => !kind.startsWith('list from'))
+        .map(([kind, n]) => `${kind} ${n}`)
+        .join(' · ')}`,
+    ].join('\n');
   }
 }

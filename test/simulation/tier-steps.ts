@@ -29,7 +29,7 @@ export async function makeMove(world: World, move: Move): Promise<void> {
     case 'prune':
       return await prune(world, { stepIds: 3, stopAfter: Number.POSITIVE_INFINITY });
     case 'compact':
-      return await excused(world, world.writer.cold.maintenance.compact({ full: true }));
+      return await compact(world, true);
     case 'vacuum':
       return await excused(world, world.writer.cold.maintenance.vacuum({ graceMs: VACUUM_GRACE_MS }));
     case 'none':
@@ -46,6 +46,16 @@ async function flush(world: World): Promise<void> {
   const { throughPosition } = cold.coverage();
   expect(throughPosition >= before).toBe(true);
   if (throughPosition > before) world.tally.count('flushed');
+}
+
+async function compact(world: World, full: boolean): Promise<void> {
+  const compacting = world.writer.cold.maintenance.compact({ full });
+  await excused(world, compacting);
+  const rewritten = await compacting.then(
+    ({ tables }) => tables.reduce((sum, { filesRewritten }) => sum + filesRewritten, 0),
+    () => 0,
+  );
+  if (rewritten > 0) world.tally.count('compacted');
 }
 
 async function prune(world: World, how: { readonly stepIds: number; readonly stopAfter: number }): Promise<void> {
@@ -78,6 +88,19 @@ async function excused(world: World, work: Promise<unknown>): Promise<void> {
 }
 
 export const tierSteps: readonly fc.Arbitrary<Step>[] = [
+  ...often(
+    4,
+    // all that there is has come to its end, and leaves for the cold tier
+    step('age', fc.record({ but: fc.nat({ max: 12 }) }), async (world, { but }) => {
+      const done = world.messages.filter((_, index) => index % 13 !== but);
+      await world.write({ statuses: done.map(({ messageId }) => ({ messageId, status: 'success' as const })) });
+      await world.settle();
+      await flush(world);
+      await makeMove(world, 'evict');
+      await prune(world, { stepIds: 20, stopAfter: Number.POSITIVE_INFINITY });
+      await world.calm();
+    }),
+  ),
   ...often(
     5,
     step('flush', fc.record({ waits: fc.boolean() }), async (world, { waits }) => {
@@ -121,7 +144,7 @@ export const tierSteps: readonly fc.Arbitrary<Step>[] = [
   ...often(
     2,
     step('compact', fc.record({ full: fc.boolean() }), async (world, { full }) => {
-      await excused(world, world.writer.cold.maintenance.compact({ full }));
+      await compact(world, full);
       await world.calm();
     }),
   ),

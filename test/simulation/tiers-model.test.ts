@@ -1,25 +1,52 @@
-import { afterAll, expect, test } from 'vitest';
-import { simulate } from './run.js';
+import { afterAll, describe, expect, test } from 'vitest';
+import { directoryBuckets, SEED, simulate } from './run.js';
 import { Tally } from './tally.js';
 
 const tally = new Tally();
-const seed = Number(process.env['MODEL_SEED'] ?? 20_251_120);
-const runs = Number(process.env['MODEL_RUNS'] ?? 300);
 
-const cpu = process.cpuUsage();
-afterAll(() => console.log('took', process.cpuUsage(cpu), `seed ${seed}\n${tally.report()}`));
+describe('memory, Postgres and the cold tier answer as one flat list would', () => {
+  afterAll(() => console.log(`seed ${SEED}: ${tally.report()}`));
 
-test('three', { timeout: 3_600_000 }, async () => {
-  await simulate(
-    {
-      name: 'three',
-      shape: (process.env['MODEL_SHAPE'] ?? 'three') as 'three',
-      runs,
-      commands: 40,
-      lanes: Number(process.env['MODEL_LANES'] ?? 4),
-      seed,
-    },
-    tally,
-  );
-  expect(tally.runs).toBeGreaterThan(0);
+  test('in many short runs', { timeout: 1_200_000 }, async () => {
+    await simulate({ name: 'three', shape: 'three', runs: 1_000, commands: 40, lanes: 4 }, tally);
+  });
+
+  test('in some long runs', { timeout: 600_000 }, async () => {
+    await simulate({ name: 'long', shape: 'three', runs: 16, commands: 400, lanes: 4 }, tally);
+  });
+
+  test('with a directory for a bucket', { timeout: 600_000 }, async () => {
+    await simulate(
+      { name: 'directory', shape: 'three', runs: 40, commands: 40, lanes: 4, buckets: directoryBuckets },
+      tally,
+    );
+  });
+
+  test('and every kind of thing happened often enough to show it', () => {
+    expect(tally.tooRare(STEPS, tally.runs / 10)).toEqual([]);
+    expect(tally.tooRare(TIERS, tally.runs / 5)).toEqual([]);
+    expect(tally.tooRare(RARE, 10)).toEqual([]);
+  });
 });
+
+const STEPS = [
+  ...['insert', 'late results', 'duplicate', 'conflict', 'status', 'finish', 'origin', 'orphan', 'return'],
+  ...['move in time', 'ledger', 'at once', 'flush', 'failed flush', 'age', 'evict', 'prune', 'compact', 'vacuum'],
+  ...[
+    'pass time',
+    'restart',
+    'kill',
+    'kill in flush',
+    'break cold',
+    'break warm',
+    'heal',
+    'ask message',
+    'ask results',
+  ],
+  ...['ask page', 'ask count', 'ask ledger', 'walk', 'follow', 'ask while'],
+];
+const TIERS = ['list from hot', 'list from warm', 'list from cold', 'list from mixed', 'pruned rounds', 'flushed'];
+const RARE = [
+  ...['walks of several pages', 'answers compared while broken', 'gap named (time)', 'gap named (messageId)'],
+  ...['move failed', 'write refused', 'postgres recalls', 'compacted', 'gap named while a flush is partial'],
+];

@@ -8,6 +8,7 @@ import { createRecordMaker, type RecordMaker } from '../support/records.js';
 import { drive } from './drive.js';
 import { commitFlat, type PositionOrder } from './flat-commit.js';
 import { EMPTY_STATE, type FlatState, textOf } from './flat-state.js';
+import { REQUEST_TIMEOUT_MS } from './outage-store.js';
 import type { Tally } from './tally.js';
 import { openProcess, type ProcessPlace, type TiersProcess } from './tiers-process.js';
 
@@ -206,6 +207,8 @@ export class World {
       warm?.heal();
       faults.heal();
     }
+    // what was asked in the silence still fails: later calls may have joined it
+    await this.clock.advance(REQUEST_TIMEOUT_MS);
     for (let waited = 0; ; waited += 1) {
       await this.settle();
       const states = await Promise.all(this.processes.map(({ sink }) => sink.status()));

@@ -29,8 +29,6 @@ export interface SimulatedSink {
   readonly followers: readonly FaultyStorage[];
   /** Lets time pass between the steps. */
   pass(durationMs: number): Promise<void>;
-  /** Does more between the steps: moves tiers, restarts them. */
-  readonly between?: (simulation: SinkSimulation, random: Random) => Promise<void>;
 }
 
 /** How many answers were compared, and how many were refused while the leader could not be read. */
@@ -64,69 +62,11 @@ export class SinkSimulation {
     for (let step = 0; step < steps; step += 1) {
       await this.#act();
       await this.#subject.pass(this.#pick(6));
-      await this.#subject.between?.(this, this.#random);
       for (let asked = 0; asked < 3; asked += 1) await this.#ask();
     }
     this.#subject.warm.heal();
     this.#warmFails = false;
     for (const follower of this.#subject.followers) follower.heal();
-  }
-
-  /** Writes records of any age once more: duplicates all of them, and now and then one that differs. */
-  async repeatAny(): Promise<void> {
-    const messages = [this.#one(this.#live)].flatMap((message) => message ?? []);
-    const result = this.#one(this.#results);
-    const verifierResults = result ? [result] : [];
-    const isOther = result !== undefined && this.#random() < 0.3;
-    if (isOther) verifierResults.push({ ...result, ccvData: this.#make.bytes(50) });
-    const batch = { messages, verifierResults };
-    const outcome = await this.#subject.sink.insertBatch(batch);
-    expect(outcome.messages).toEqual(messages.map(() => 'duplicate'));
-    expect(outcome.verifierResults).toEqual(verifierResults.map((_, i) => (i === 0 ? 'duplicate' : 'conflict')));
-    expect(outcome.conflicts).toHaveLength(isOther ? 1 : 0);
-    this.model.wrote(batch, outcome);
-  }
-
-  /** A verification, or a status, for a message of any age. */
-  async changeAny(): Promise<void> {
-    const message = this.#one([...this.#live, ...this.#orphans]);
-    if (!message) return;
-    const result = this.#make.result(message, this.#pick(2));
-    if (this.#random() < 0.5) this.#results.push(result);
-    if (this.#results.at(-1) === result) await this.#write({ verifierResults: [result] });
-    else
-      await this.#write({
-        statuses: [{ messageId: message.messageId, status: this.#pick(2) ? 'timeout' : 'success' }],
-      });
-  }
-
-  /** A message of any age that a reorg takes away, or brings back. */
-  async reorgAny(): Promise<void> {
-    await this.#write(this.#random() < 0.5 ? this.#orphan() : this.#return());
-  }
-
-  /** Every message to its end, so that it may be pruned. */
-  async finishMost(): Promise<void> {
-    const statuses = this.#live
-      .filter(() => this.#random() < 0.9)
-      .map(({ messageId }) => ({ messageId, status: 'success' as const }));
-    await this.#write({ statuses });
-  }
-
-  /** One message, by id, with all that its last change left. */
-  async askMessage(): Promise<void> {
-    const known = this.#one(this.model.messages);
-    if (!known) return;
-    const found = await this.#subject.sink.getMessage(known.messageId).catch((error: Error) => {
-      if (!this.#warmFails || error.name !== 'CoverageGapError') throw error;
-      return null;
-    });
-    if (found === null) return;
-    const { ingestionMs, status, orphaned, encodedMessage } = known;
-    expect({ ...found, encodedMessage: Buffer.from(found.encodedMessage) }).toMatchObject({
-      ...{ ingestionMs, status, orphaned, encodedMessage: Buffer.from(encodedMessage) },
-    });
-    this.tally.compared += 1;
   }
 
   /** Everything, by pages of a random size, once by offset and once by cursor. */
