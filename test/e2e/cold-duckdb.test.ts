@@ -1,3 +1,4 @@
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
@@ -5,12 +6,19 @@ import { bytesToHex } from '../../src/core/hex.js';
 import { createJsonRpc } from '../../src/devnet/json-rpc.js';
 import { parseExactJson } from '../../src/protocol/exact-json.js';
 import { messageJson } from '../../src/protocol/message-json.js';
-import { MESSAGE_ROWS } from '../../src/storage/s3/cold-rows-messages.js';
+import { TABLE_NAMES, type TableName } from '../../src/storage/s3/cold-layout.js';
 import { createDeltaLog } from '../../src/storage/s3/delta-log.js';
+import { checkpointName, commitName } from '../../src/storage/s3/delta-paths.js';
 import { loadZstd } from '../../src/storage/s3/parquet-zstd.js';
 import type { S3ObjectStore } from '../../src/storage/s3/s3-object-store.js';
 import { type DuckDBRow, openDuckDB, type TestDuckDB } from '../support/duckdb.js';
-import { coldHistory, copyNamespace, MESSAGES_SQL, RESULTS_SQL } from '../support/duckdb-cold.js';
+import {
+  coldHistory,
+  copyNamespace,
+  MESSAGES_SQL,
+  RESULTS_SQL,
+  readCheckpointsWithDuckDB,
+} from '../support/duckdb-cold.js';
 import { expectWholeTruth, lastMs, listed } from '../support/e2e-answers.js';
 import { endAllCli, runCli } from '../support/e2e-cli.js';
 import { type EmittedChain, startEmittedChain } from '../support/e2e-emitted-chain.js';
@@ -25,6 +33,7 @@ import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
 
 const NAMESPACE = 'tables';
+const zstd = await loadZstd();
 
 const directory = e2eDirectory();
 let server: S3TestServer;
@@ -138,6 +147,8 @@ it('DuckDB reads from the tables what the query API answers, row by row, after u
   const [results] = await duckdb.rows('SELECT count(*) AS listed FROM verifier_results WHERE NOT orphaned');
   expect(await countsOf(present)).toEqual({ messages: counts?.['listed'], verifierResults: results?.['listed'] });
   expect(await present.cli.stop()).toEqual({ code: 0, signal: null });
+
+  expect(await coldHistory(duckdb, await checkpointed(), readCheckpointsWithDuckDB)).toEqual(history);
 }, 120_000);
 
 /** What the product itself counts. */
@@ -189,16 +200,28 @@ function fixedFields(row: DuckDBRow) {
   ) as object;
 }
 
-/** The files that SQL finds in the log are those of our own reader of it. */
+/** What SQL finds in the logs is what our own reader of them finds. */
 async function sameFiles(folder: string): Promise<void> {
-  const log = createDeltaLog({
-    store,
-    root: `${NAMESPACE}/messages`,
-    zstd: await loadZstd(),
-    table: 'messages',
-    common: createCommon(),
-  });
-  const { files } = await log.open(MESSAGE_ROWS.columns);
+  const { files } = (await logOf('messages').read())!;
   const found = await duckdb.rows(`SELECT unnest(getvariable('message_files')) AS file`);
   expect(found.map(({ file }) => file)).toEqual([...files.keys()].map((path) => join(folder, 'messages', path)).sort());
+}
+
+/** As after a week: checkpoints stand for all but the last commit of each log. Returns the folder of a copy. */
+async function checkpointed(): Promise<string> {
+  const folder = await copyNamespace(store, NAMESPACE, join(directory.path, 'checkpointed'));
+  for (const table of TABLE_NAMES) {
+    const log = logOf(table);
+    const snapshot = (await log.read())!;
+    await log.checkpoint(snapshot);
+    const logFolder = join(folder, table, '_delta_log');
+    for (let version = 0; version < snapshot.version; version += 1) await rm(join(logFolder, commitName(version)));
+    const name = checkpointName(snapshot.version);
+    await writeFile(join(logFolder, name), await store.get(log.key(`_delta_log/${name}`)));
+  }
+  return folder;
+}
+
+function logOf(table: TableName) {
+  return createDeltaLog({ store, root: `${NAMESPACE}/${table}`, zstd, table, common: createCommon() });
 }

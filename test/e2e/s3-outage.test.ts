@@ -151,7 +151,7 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
     });
     clients.stage('before');
     await clients.ask(service.apiUrl);
-    const speedBefore = await speedOf(service, async () => await delay(5_000));
+    const speedBefore = await speedOf(service, async () => await delay(3_000));
 
     await clients.ask(null);
     await outage.begin();

@@ -1,50 +1,27 @@
+import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Hex } from '../../src/core/hex.js';
 import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../src/storage/records.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import type { DuckDBRow, TestDuckDB } from './duckdb.js';
+import { ROOT } from './e2e-cli.js';
 import type { History } from './e2e-history.js';
 
-/**
- * What anyone may run in DuckDB, without anything of ours and without its Delta extension, on a copy of a namespace's
- * folder (`aws s3 sync s3://bucket/prefix/namespace cold`) or on the directory itself. With the extension, `delta_scan(…)`
- * takes the place of `active_files` and `read_parquet`.
- *
- * - A table's files are those that its log adds and does not remove: names are never used twice.
- * - A change is part of the namespace once the ledger's log says so: above that position a flush is under way.
- * - A record that changed has several rows. The one with the highest position counts.
- * - A record that a reorg took is `orphaned`: it is in no list and keeps its row.
- */
-export const COLD_SQL = (folder: string): string => `
-CREATE OR REPLACE MACRO active_files(folder) AS TABLE
-  WITH log AS (
-    SELECT "add".path AS added, remove.path AS removed FROM read_json(folder || '/_delta_log/*.json',
-      format = 'newline_delimited', columns = {"add": 'STRUCT(path VARCHAR)', remove: 'STRUCT(path VARCHAR)'}))
-  SELECT folder || '/' || url_decode(added) AS file FROM log
-  WHERE added IS NOT NULL AND added NOT IN (SELECT removed FROM log WHERE removed IS NOT NULL)
-  ORDER BY file;
+const SCRIPT = join(ROOT, 'src/storage/s3/read-with-duckdb.sql');
+const FOLDER = /^SET VARIABLE folder = 'cold';$/m;
 
-CREATE OR REPLACE MACRO committed_position(folder) AS TABLE
-  SELECT max(txn.version) AS position FROM read_json(folder || '/_delta_log/*.json',
-    format = 'newline_delimited', columns = {txn: 'STRUCT(appId VARCHAR, version BIGINT)'})
-  WHERE txn.appId = 'ccv-indexer';
+/** What users are told to run to read a namespace's folder, with that folder; nothing in it is ours. */
+export function readWithDuckDB(folder: string): string {
+  const text = readFileSync(SCRIPT, 'utf8');
+  if (!FOLDER.test(text)) throw new Error(`${SCRIPT} does not name its folder`);
+  return text.replace(FOLDER, `SET VARIABLE folder = '${folder}';`);
+}
 
-SET VARIABLE message_files = (SELECT list(file) FROM active_files('${folder}/messages'));
-SET VARIABLE result_files = (SELECT list(file) FROM active_files('${folder}/verifier_results'));
-SET VARIABLE committed = (SELECT position FROM committed_position('${folder}/ledger'));
-
-CREATE OR REPLACE VIEW messages AS
-  SELECT * FROM read_parquet(getvariable('message_files'), hive_partitioning = true)
-  WHERE position <= getvariable('committed')
-  QUALIFY row_number() OVER (PARTITION BY message_id ORDER BY position DESC) = 1;
-
-CREATE OR REPLACE VIEW verifier_results AS
-  SELECT * FROM read_parquet(getvariable('result_files'), hive_partitioning = true)
-  WHERE position <= getvariable('committed')
-  QUALIFY row_number() OVER (
-    PARTITION BY message_id, verifier_source_address, verifier_dest_address ORDER BY position DESC) = 1;
-`;
+/** The same for a folder whose logs stand in checkpoints. */
+export function readCheckpointsWithDuckDB(folder: string): string {
+  return readWithDuckDB(folder).replace(/FROM (active_files|committed_position)\(/g, 'FROM $1_with_checkpoints(');
+}
 
 /** The rows of `GET /v1/messages` for a closed range of unix ms, in its order. The fixed fields of a message lie at fixed offsets. */
 export const MESSAGES_SQL = (startMs: number, endMs: number): string => `
@@ -81,8 +58,12 @@ export async function copyNamespace(store: ObjectStore, namespace: string, direc
 }
 
 /** The last state of every record in a copy of a namespace, in list order. */
-export async function coldHistory(duckdb: TestDuckDB, folder: string): Promise<History> {
-  await duckdb.run(COLD_SQL(folder));
+export async function coldHistory(
+  duckdb: TestDuckDB,
+  folder: string,
+  script: (folder: string) => string = readWithDuckDB,
+): Promise<History> {
+  await duckdb.run(script(folder));
   const messages = await duckdb.rows('SELECT * FROM messages ORDER BY ingestion_ms, message_id');
   const results = await duckdb.rows(
     'SELECT * FROM verifier_results ORDER BY ingestion_ms, message_id, verifier_source_address, verifier_dest_address',

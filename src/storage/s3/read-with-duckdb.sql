@@ -3,8 +3,8 @@
 SET VARIABLE folder = 'cold';
 
 -- A table's files are those that its log adds and does not remove; names are never used twice. A log entry is kept for a
--- week and then stands in a checkpoint: for a table with _delta_log/*.checkpoint.parquet take the second version, or
--- DuckDB's delta extension, delta_scan(…), in place of active_files and read_parquet.
+-- week and then stands in a checkpoint: for tables with _delta_log/*.checkpoint.parquet take the versions with_checkpoints
+-- (of this and of committed_position), or DuckDB's delta extension, delta_scan(…), in place of active_files and read_parquet.
 CREATE OR REPLACE MACRO active_files(folder) AS TABLE
   WITH log AS (
     SELECT "add".path AS added, remove.path AS removed FROM read_json(folder || '/_delta_log/*.json',
@@ -27,6 +27,15 @@ CREATE OR REPLACE MACRO active_files_with_checkpoints(folder) AS TABLE
 CREATE OR REPLACE MACRO committed_position(folder) AS TABLE
   SELECT max(txn.version) AS position FROM read_json(folder || '/_delta_log/*.json',
     format = 'newline_delimited', columns = {txn: 'STRUCT(appId VARCHAR, version BIGINT)'})
+  WHERE txn.appId = 'ccv-indexer';
+
+CREATE OR REPLACE MACRO committed_position_with_checkpoints(folder) AS TABLE
+  SELECT max(txn.version) AS position FROM (
+    SELECT txn FROM read_json(folder || '/_delta_log/*.json',
+      format = 'newline_delimited', columns = {txn: 'STRUCT(appId VARCHAR, version BIGINT)'})
+    UNION ALL
+    SELECT {appId: txn.appId, version: txn.version} FROM read_parquet(folder || '/_delta_log/*.checkpoint.parquet')
+    WHERE txn IS NOT NULL)
   WHERE txn.appId = 'ccv-indexer';
 
 SET VARIABLE message_files = (SELECT list(file) FROM active_files(getvariable('folder') || '/messages'));
