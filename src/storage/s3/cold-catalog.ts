@@ -19,7 +19,7 @@ import {
   type TableView,
 } from './cold-view.js';
 import { type Action, removeOf } from './delta-actions.js';
-import { DeltaConflictError } from './delta-errors.js';
+import { DeltaConflictError, DeltaLostError } from './delta-errors.js';
 import type { DeltaLog } from './delta-log.js';
 import type { DeltaSnapshot } from './delta-snapshot.js';
 
@@ -67,6 +67,8 @@ export class ColdCatalog {
   readonly #common: Common;
   #view: ColdView = emptyView();
   #refreshing: Promise<ColdView> | null = null;
+  #confirming: Promise<ColdView> | null = null;
+  #isLost = false;
 
   constructor(parts: {
     readonly logs: Readonly<Record<TableName, DeltaLog>>;
@@ -83,12 +85,37 @@ export class ColdCatalog {
     return this.#view;
   }
 
+  /** What was read is not in the store any more: nobody may rely on the view until it was confirmed again. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
   /** Reads what is new in the logs: three requests when nothing is. Calls at the same time share them. */
   refresh(): Promise<ColdView> {
-    this.#refreshing ??= this.#refresh().finally(() => {
+    if (this.#isLost) return this.confirm();
+    this.#refreshing ??= this.#refresh(this.#view.snapshots, false).finally(() => {
       this.#refreshing = null;
     });
     return this.#refreshing;
+  }
+
+  /** The same, and looks whether what was read before is still there. @throws DeltaLostError */
+  confirm(): Promise<ColdView> {
+    this.#confirming ??= this.#confirm().finally(() => {
+      this.#confirming = null;
+    });
+    return this.#confirming;
+  }
+
+  async #confirm(): Promise<ColdView> {
+    try {
+      const view = await this.#refresh(this.#view.snapshots, true);
+      this.#isLost = false;
+      return view;
+    } catch (thrown) {
+      if (thrown instanceof DeltaLostError) this.#isLost = true;
+      throw thrown;
+    }
   }
 
   /**
@@ -129,7 +156,7 @@ export class ColdCatalog {
       if (!removed.every(({ uri }) => files.has(uri)) || added.some(({ uri }) => files.has(uri))) return false;
       try {
         const committed = await this.#logs[table].commit(snapshot, actions, { operation: 'OPTIMIZE' });
-        await this.#adopt({ ...NOTHING_FOUND, [table]: committed }, new Map(), -1);
+        await this.#adoptCommit(first, table, committed);
         return true;
       } catch (thrown) {
         if (!(thrown instanceof DeltaConflictError)) throw thrown;
@@ -143,7 +170,7 @@ export class ColdCatalog {
    * after that, which says what must be kept.
    */
   async fenceWriters(tables: readonly TableName[]): Promise<ColdView> {
-    const found: Record<TableName, DeltaSnapshot | null> = { ...NOTHING_FOUND };
+    const found: Record<TableName, DeltaSnapshot | null> = { ...this.#view.snapshots };
     for (const table of tables)
       for (let snapshot = this.#view.snapshots[table]; snapshot; snapshot = await this.#logs[table].refresh(snapshot)) {
         const txn = {
@@ -158,8 +185,17 @@ export class ColdCatalog {
           if (!(thrown instanceof DeltaConflictError)) throw thrown;
         }
       }
-    await this.#adopt(found, new Map(), -1);
-    return await this.refresh();
+    return await this.#refresh(found, false);
+  }
+
+  /**
+   * Takes over a commit to one table. When others were there first, what they merged may hold rows of flushes that the
+   * ledger does not name as it is known here: then all tables are read again, the ledger before.
+   */
+  async #adoptCommit(base: DeltaSnapshot | null, table: TableName, committed: DeltaSnapshot): Promise<void> {
+    const found = { ...NOTHING_FOUND, [table]: committed };
+    if (committed.version === (base?.version ?? -1) + 1) await this.#adopt(found, new Map(), -1);
+    else await this.#refresh(newestOf(found, this.#view.snapshots), false);
   }
 
   /** Deletes log entries of a table that a checkpoint older than `retentionMs` stands for; see `DeltaLog.expire`. */
@@ -187,15 +223,14 @@ export class ColdCatalog {
     return await commitBesideCompactions(this.#logs.ledger, ledger, [{ txn }], { operation: 'FENCE' });
   }
 
-  async #refresh(): Promise<ColdView> {
-    const { snapshots } = this.#view;
+  async #refresh(snapshots: ColdView['snapshots'], confirm: boolean): Promise<ColdView> {
     const readMs = this.#common.clock.nowMs();
-    let ledger = await this.#newest('ledger', snapshots.ledger);
+    let ledger = await this.#newest('ledger', snapshots.ledger, confirm);
     let { messages, verifier_results: results } = snapshots;
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       [messages, results] = await allOf([
-        this.#newest('messages', messages),
-        this.#newest('verifier_results', results),
+        this.#newest('messages', messages, confirm && isFirst),
+        this.#newest('verifier_results', results, confirm && isFirst),
       ]);
       const { position } = headOf(ledger);
       if (!goesBeyond(messages, position) && !goesBeyond(results, position)) break;
@@ -207,13 +242,14 @@ export class ColdCatalog {
     return await this.#adopt({ messages, verifier_results: results, ledger }, new Map(), readMs);
   }
 
-  async #newest(table: TableName, known: DeltaSnapshot | null): Promise<DeltaSnapshot | null> {
-    return known ? await this.#logs[table].refresh(known) : await this.#logs[table].read();
+  async #newest(table: TableName, known: DeltaSnapshot | null, confirm = false): Promise<DeltaSnapshot | null> {
+    return known ? await this.#logs[table].refresh(known, confirm) : await this.#logs[table].read();
   }
 
   /**
-   * Takes over what was found, of each table the newest: calls overlap (a flush, a compaction, reads). Because what a ledger
-   * names is in the other tables as they were then, newer ones of those go with it as well.
+   * Takes over what was found, of each table the newest: calls overlap (a flush, a compaction, reads). What was found must
+   * go together, as what a refresh reads does: a merged file counts as one of the newest flush in it, so that beside a
+   * ledger of before that flush its older rows would be missing.
    */
   async #adopt(
     found: ColdView['snapshots'],

@@ -78,14 +78,24 @@ export class ColdFlush {
     return { view, rows: sum(made, ({ file }) => file.rows), bytes: sum(made, sizeOf) };
   }
 
-  /** Files of a flush that was not committed: their writer is dead, or at it right now. */
+  /**
+   * Files of a flush that was not committed: their writer is dead, or at it right now. Nobody is at it for longer than the
+   * takeover time after its files were first seen, whatever its clock says.
+   */
   #checkTorn({ torn }: ColdView): void {
-    const nowMs = this.#common.clock.nowMs();
+    const { clock } = this.#common;
+    const [nowMs, seenAtMs] = [clock.nowMs(), clock.monotonicMs()];
+    const before = this.#tornSince;
+    this.#tornSince = new Map(torn.map(({ file: { uri } }) => [uri, before.get(uri) ?? seenAtMs]));
     for (const { file } of torn) {
-      const waitMs = file.writtenMs + this.#takeoverMs - nowMs;
+      const sinceMs = this.#tornSince.get(file.uri) ?? seenAtMs;
+      const waitMs = this.#takeoverMs + Math.min(file.writtenMs - nowMs, sinceMs - seenAtMs);
       if (waitMs > 0 && !this.#own.has(file.uri)) throw new ColdBusyError(this.#name, waitMs);
     }
   }
+
+  /** When torn files were first seen, on the monotonic clock. */
+  #tornSince: ReadonlyMap<string, number> = new Map();
 
   /** Files made by this instance: when they are torn, nobody is at it. */
   readonly #own = new Set<string>();

@@ -76,12 +76,14 @@ export class ColdFollower {
 
   /** @throws PositionGapError, and what a flush throws when the buffer is full or everything is flushed at once. */
   async apply(set: ChangeSet): Promise<void> {
+    // nothing is taken while what is there cannot be flushed
+    if (this.#isFull) await this.flush();
     this.#buffer.add(set);
     // a reader has to know only that nothing is missing
     if (this.#settings.role === 'reader') this.#buffer.clear();
     this.#metrics.buffered(this.#buffer);
     if (this.#settings.role === 'sole') await this.flush();
-    else if (this.#buffer.sizeBytes >= this.#settings.flushBytes * PARTIAL_FACTOR) await this.flush();
+    else if (this.#isFull) await this.flush();
     else if (this.#buffer.sizeBytes >= this.#settings.flushBytes && this.#isWhole) this.#flushSoon('full');
   }
 
@@ -112,6 +114,10 @@ export class ColdFollower {
       await this.#flushing?.catch(() => undefined);
       this.#buffer.clear();
     }
+  }
+
+  get #isFull(): boolean {
+    return this.#buffer.sizeBytes >= this.#settings.flushBytes * PARTIAL_FACTOR;
   }
 
   get #isWhole(): boolean {

@@ -10,6 +10,8 @@ import { DeltaConflictError } from './delta-errors.js';
 import type { S3StorageMetrics } from './s3-storage-metrics.js';
 
 const MAX_ATTEMPTS = 8;
+/** For so long a writer that is alone takes what it has committed to be there still. */
+const CONFIRM_AFTER_MS = 60_000;
 const CONFLICT_BACKOFF: Backoff = { baseMs: 20, maxMs: 1000 };
 
 /** What to write, worked out against the state that it will be committed on top of. */
@@ -24,6 +26,8 @@ export class ColdWriter {
   #last: Promise<unknown> = Promise.resolve();
   /** What is known of the logs may be old: others write, or the outcome of a commit is open. */
   #mustRefresh = true;
+  /** On the monotonic clock. */
+  #confirmedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: {
     readonly catalog: ColdCatalog;
@@ -52,12 +56,18 @@ export class ColdWriter {
     return writing;
   }
 
+  /** A commit on top of what is not there any more would be read by nobody. */
+  get #isUnconfirmed(): boolean {
+    return this.#catalog.isLost || this.#common.clock.monotonicMs() - this.#confirmedAtMs >= CONFIRM_AFTER_MS;
+  }
+
   async #write(plan: PlanFlush): Promise<FlushResult | null> {
     const startedMs = this.#common.clock.monotonicMs();
     for (let attempt = 0; ; attempt += 1)
       try {
-        const base = this.#mustRefresh ? await this.#catalog.refresh() : this.#catalog.view;
+        const base = this.#mustRefresh || this.#isUnconfirmed ? await this.#catalog.confirm() : this.#catalog.view;
         this.#mustRefresh = false;
+        this.#confirmedAtMs = startedMs;
         const buffer = await plan(base);
         const result = buffer && (await this.#flush.run(base, buffer));
         if (result) this.#metrics.flushed(result, startedMs);

@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import type { Action } from './delta-actions.js';
 import { decodeCheckpoint } from './delta-checkpoint.js';
-import { DeltaFormatError } from './delta-errors.js';
+import { DeltaFormatError, DeltaLostError } from './delta-errors.js';
 import { decodeCommit, Fields } from './delta-json.js';
 import { checkpointName, commitName, LAST_CHECKPOINT, LOG_FOLDER, parseLogName, versionName } from './delta-paths.js';
 import { type DeltaSnapshot, SnapshotBuilder } from './delta-snapshot.js';
@@ -63,10 +63,12 @@ export class LogReader {
     }
   }
 
-  /** The table as it is now, from a snapshot of it: one request when nothing is new. */
-  async refresh(snapshot: DeltaSnapshot): Promise<DeltaSnapshot> {
+  /** See `DeltaLog.refresh`. */
+  async refresh(snapshot: DeltaSnapshot, confirm = false): Promise<DeltaSnapshot> {
     const nowMs = this.#options.common.clock.nowMs();
-    if (nowMs - snapshot.readMs > RELIST_AFTER_MS) return (await this.read()) ?? gone(this.#options.root);
+    const isOld = nowMs - snapshot.readMs > RELIST_AFTER_MS;
+    // a log that was emptied or set back looks like one in which nothing is new
+    if (isOld || (confirm && !(await this.#hasCommit(snapshot.version)))) return await this.#readAgain(snapshot);
     let version = snapshot.version;
     let builder: SnapshotBuilder | undefined;
     for (let window = 1; ; window = Math.min(window * 2, PARALLEL_READS)) {
@@ -82,6 +84,24 @@ export class LogReader {
     return builder
       ? builder.build({ version, checkpointVersion: snapshot.checkpointVersion, readMs: nowMs })
       : { ...snapshot, readMs: nowMs };
+  }
+
+  /** @throws DeltaLostError when the table ends before the snapshot. */
+  async #readAgain({ version }: DeltaSnapshot): Promise<DeltaSnapshot> {
+    const found = await this.read();
+    if (found === null || found.version < version)
+      throw new DeltaLostError(this.#options.root, version, found?.version ?? -1);
+    return found;
+  }
+
+  async #hasCommit(version: number): Promise<boolean> {
+    try {
+      await this.#options.store.head(this.key(commitName(version)));
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof ObjectNotFoundError) return false;
+      throw thrown;
+    }
   }
 
   /** The actions of a commit; null when there is no such version. */
@@ -140,7 +160,12 @@ export class LogReader {
     if (start < 0 && lowest >= 0) return null;
     const wanted = Array.from({ length: version - start }, (_, index) => start + 1 + index);
     for (const next of wanted) if (!versions.has(next)) throw new DeltaFormatError(`commit ${next} is missing`);
-    for (const actions of await inParallel(wanted, (next) => this.readCommit(next))) builder.apply(actions ?? []);
+    const read = await inParallel(wanted, (next) => this.readCommit(next));
+    for (const [place, actions] of read.entries()) {
+      // a table without one of its commits is another table
+      if (actions === null) throw new DeltaFormatError(`commit ${wanted[place]} was listed and is gone`);
+      builder.apply(actions);
+    }
     return builder.build({ version, checkpointVersion: start, readMs });
   }
 
@@ -162,10 +187,6 @@ export class LogReader {
     }
     return { start: -1, builder: new SnapshotBuilder() };
   }
-}
-
-function gone(root: string): never {
-  throw new DeltaFormatError(`table ${root} is gone`);
 }
 
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {

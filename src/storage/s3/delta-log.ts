@@ -37,8 +37,12 @@ export interface DeltaLog {
   read(): Promise<DeltaSnapshot | null>;
   /** The table as it is now; creates it, with these columns and the partition column `day`, when there is none. */
   open(columns: readonly ColumnSpec[]): Promise<DeltaSnapshot>;
-  /** The table as it is now, from a snapshot of it: one request when nothing is new. */
-  refresh(snapshot: DeltaSnapshot): Promise<DeltaSnapshot>;
+  /**
+   * The table as it is now, from a snapshot of it: one request when nothing is new. `confirm`: with another one, whether
+   * what was read before is still there.
+   * @throws DeltaLostError when it is seen not to be.
+   */
+  refresh(snapshot: DeltaSnapshot, confirm?: boolean): Promise<DeltaSnapshot>;
   /**
    * Adds the next version, all of it or nothing, and a checkpoint when one is due (whose failure is only logged).
    * After an ObjectStoreUnavailableError the commit may exist, or come to exist later: refresh, look for its `txn`, and
@@ -102,8 +106,8 @@ class Log implements DeltaLog {
     return this.#reader.read();
   }
 
-  refresh(snapshot: DeltaSnapshot): Promise<DeltaSnapshot> {
-    return this.#reader.refresh(snapshot);
+  refresh(snapshot: DeltaSnapshot, confirm = false): Promise<DeltaSnapshot> {
+    return this.#reader.refresh(snapshot, confirm);
   }
 
   async open(columns: readonly ColumnSpec[]): Promise<DeltaSnapshot> {

@@ -162,9 +162,10 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     const parts = await this.#open();
     const ageMs = this.#common.clock.monotonicMs() - this.#refreshedAtMs;
     const isOld = !this.#writes && ageMs >= this.#settings.refreshIntervalMs;
-    if (fresh || (isOld && !opened)) {
+    const { catalog } = parts;
+    if (fresh || catalog.isLost || (isOld && !opened)) {
       const startedMs = this.#common.clock.monotonicMs();
-      const view = await parts.catalog.refresh();
+      const view = await (fresh ? catalog.confirm() : catalog.refresh());
       this.#refreshedAtMs = startedMs;
       parts.follower.stands(view);
       this.#advanced(view);
@@ -174,7 +175,8 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   }
 
   protected get known(): ColdView | null {
-    return this.#parts?.catalog.view ?? null;
+    const catalog = this.#parts?.catalog;
+    return catalog && !catalog.isLost ? catalog.view : null;
   }
 
   protected get isClosed(): boolean {

@@ -1,0 +1,167 @@
+import { describe, expect, test } from 'vitest';
+import { createCommon } from '../../src/core/common.js';
+import { ColdCatalog } from '../../src/storage/s3/cold-catalog.js';
+import { ColdReader } from '../../src/storage/s3/cold-reader.js';
+import { createDeltaLog } from '../../src/storage/s3/delta-log.js';
+import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
+import { loadZstd } from '../../src/storage/s3/parquet-zstd.js';
+import { createMemoryObjectStore, MemoryBucket } from '../simulation/memory-object-store.js';
+import { createManualClock } from '../support/manual-clock.js';
+import { createFaultyObjectStore } from '../support/object-store-faults.js';
+import { openMaintained } from '../support/s3-maintenance.js';
+import { allOf, committed, createLife, createMortalStore, follow } from './s3-storage-life.js';
+
+function newBucket() {
+  const bucket = new MemoryBucket();
+  return { bucket, store: createMemoryObjectStore(bucket, { nowMs: () => Date.now() }) };
+}
+
+async function catalogOver(store: ObjectStore): Promise<ColdCatalog> {
+  const [zstd, common] = [await loadZstd(), createCommon()];
+  const logOf = (table: string) => createDeltaLog({ store, root: `test/${table}`, table, zstd, common });
+  return new ColdCatalog({
+    logs: { messages: logOf('messages'), verifier_results: logOf('verifier_results'), ledger: logOf('ledger') },
+    reader: new ColdReader({ store, zstd, keyOf: (table, path) => `test/${table}/${path}`, cacheBytes: 1 << 24 }),
+    common,
+  });
+}
+
+const OPTIONS = { compactBytes: 1 << 20 };
+
+describe('a compaction that was overtaken by a flush and another compaction', () => {
+  test('does not lose rows from the view of its process', async () => {
+    const { store } = newBucket();
+    const life = createLife(301);
+    const archive = openMaintained(store, OPTIONS);
+    const flush = async () => {
+      await life.live(15);
+      await follow(archive, life.origin);
+      await archive.flush();
+    };
+    await flush();
+    await flush();
+    const catalog = await catalogOver(store);
+    const base = await catalog.refresh();
+    const rowsOf = (files: readonly { readonly rows: number }[]) => files.reduce((sum, { rows }) => sum + rows, 0);
+    const before = rowsOf(base.tables.messages.files);
+    // what another process does while a group of this one is merged: a flush, and that is merged with older files
+    await flush();
+    await archive.maintenance.compact({ full: true });
+    expect(await catalog.replace(base, { table: 'messages', removed: [], added: [] })).toBe(true);
+    expect(catalog.view.torn).toEqual([]);
+    expect(rowsOf(catalog.view.tables.messages.files)).toBeGreaterThan(before / 2);
+    await archive.close();
+  });
+});
+
+describe('a bucket that is not what it was', () => {
+  async function flushed() {
+    const { bucket, store } = newBucket();
+    const life = createLife(302);
+    const archive = openMaintained(store, OPTIONS);
+    await life.live(20);
+    await follow(archive, life.origin);
+    await archive.flush();
+    const early = new Map(bucket.objects);
+    await life.live(20);
+    await follow(archive, life.origin);
+    await archive.flush();
+    // records that supersede nothing: a flush of them reads no file
+    await life.origin.insertBatch({ messages: [life.make.message(), life.make.message()] });
+    await follow(archive, life.origin);
+    return { bucket, life, archive, early };
+  }
+
+  test('because it was emptied: nothing is committed on top of nothing, and the tier no longer says that it holds anything', async () => {
+    const { bucket, archive } = await flushed();
+    bucket.objects.clear();
+    await expect(archive.flush()).rejects.toMatchObject({ name: 'StorageFailureError' });
+    expect([...bucket.objects.keys()].filter((key) => key.endsWith('.json'))).toEqual([]);
+    expect(archive.coverage().throughMs).toBe(-1);
+    await archive.close().catch(() => undefined);
+  });
+
+  test('because it was set back: no gap is left in the log, which can be opened', async () => {
+    const { bucket, archive, early } = await flushed();
+    bucket.objects.clear();
+    for (const [key, object] of early) bucket.objects.set(key, object);
+    await expect(archive.flush()).rejects.toMatchObject({ name: 'StorageFailureError' });
+    expect(archive.coverage().throughMs).toBe(-1);
+    await archive.close().catch(() => undefined);
+    expect(archive.coverage().throughMs).toBe(-1);
+    await committed(createMemoryObjectStore(bucket, { nowMs: () => Date.now() }));
+  });
+});
+
+describe('clocks', () => {
+  test('a writer that died with a clock a day ahead holds others up for the takeover time only', async () => {
+    const { store } = newBucket();
+    const clock = createManualClock();
+    const life = createLife(303, clock);
+    await life.live(20);
+    const mortal = createMortalStore(store);
+    const faulty = createFaultyObjectStore(mortal);
+    faulty.failOn({
+      operation: 'put',
+      when: 'after',
+      key: (key) => key.endsWith('/messages/_delta_log/00000000000000000001.json'),
+      error: () => {
+        mortal.kill();
+        throw new ObjectStoreUnavailableError('the process was killed');
+      },
+    });
+    const ahead = openMaintained(faulty, { common: { clock: createManualClock(clock.nowMs() + 86_400_000) } });
+    await follow(ahead, life.origin);
+    await expect(ahead.flush()).rejects.toThrow();
+    const other = openMaintained(store, { takeoverMs: 30_000, common: { clock } });
+    await follow(other, life.origin);
+    let outcome = 'pending';
+    for (let tries = 0; tries < 20 && outcome !== 'flushed'; tries += 1) {
+      const flushing = other.flush().then(
+        () => 'flushed',
+        () => 'failed',
+      );
+      outcome = 'pending';
+      void flushing.then((result) => {
+        outcome = result;
+      });
+      for (let turns = 0; turns < 2000 && outcome === 'pending'; turns += 1) await clock.advance(50);
+      await clock.advance(5_000);
+    }
+    expect(outcome).toBe('flushed');
+    await other.close();
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+  });
+});
+
+describe('while nothing can be flushed', () => {
+  test('a buffer that is full takes nothing more', async () => {
+    const { store } = newBucket();
+    const faulty = createFaultyObjectStore(store);
+    const life = createLife(304);
+    await life.live(400);
+    const archive = openMaintained(faulty, { flushBytes: 1000 });
+    await archive.ready();
+    let refused: bigint | null = null;
+    for (let page = 0; page < 200; page += 1) {
+      for (let nth = 1; nth < 40; nth += 1) faulty.failOn({ operation: 'put', nth, when: 'before' });
+      const at = archive.appliedPosition();
+      const set = await life.origin.changesAfter(at, 10);
+      const failed = await archive.apply(set).then(
+        () => false,
+        () => true,
+      );
+      if (!failed) continue;
+      refused ??= archive.appliedPosition();
+      if (page > 60) break;
+    }
+    expect(refused).not.toBeNull();
+    expect(archive.appliedPosition()).toBe(refused);
+    faulty.heal();
+    await follow(archive, life.origin);
+    await archive.flush();
+    await archive.close();
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+  });
+});
