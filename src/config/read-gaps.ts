@@ -39,7 +39,9 @@ export function storedAges(backend: SinkBackendSection, flushIntervalMs: number 
 /**
  * Ages, or times, between those that the backends answer for. Where tiers depend on each other (one lags, one forgets)
  * every age must be somebody's; otherwise an operator may leave out the oldest or the newest. Fixed and rolling
- * conditions together make a whole that changes with time: then only one kind of the two has to be without gaps.
+ * conditions together make a whole that changes with time: then only one kind of the two has to be without gaps. Between
+ * tiers, ages that nobody is read for are filled only by fixed times that do not end, as every time comes to be of such
+ * an age.
  */
 export function readGaps(
   backends: readonly { readonly section: SinkBackendSection; readonly ages: StoredAges }[],
@@ -48,7 +50,7 @@ export function readGaps(
   const fixed = backends.flatMap(({ section, ages }) => fixedSpan(section, ages) ?? []);
   const isTiered = backends.some(({ section, ages }) => ages.lagMs > 0 || (section.Postgres?.Retention ?? 0) > 0);
   const openAges = isTiered ? firstGap(rolling, ALWAYS) : firstGap(rolling, hull(rolling));
-  const openTimes = firstGap(fixed, hull(fixed));
+  const openTimes = isTiered && openAges !== null ? firstGapAtAges(openAges, backends) : firstGap(fixed, hull(fixed));
   const hasFixed = backends.some(({ section }) => section.ReadCondition?.Type === 'time_range');
   const hasRolling = isTiered || backends.some(({ section }) => isRolling(section));
   const message = (gap: string) => [
@@ -60,6 +62,21 @@ export function readGaps(
   if (hasFixed && openTimes !== null)
     return message(`ingestion times from ${time(openTimes.from)} to ${time(openTimes.to)}`);
   return [];
+}
+
+/** Times of which the records are read from nobody while they are of these ages, as far as fixed conditions say. */
+function firstGapAtAges(
+  ages: Span,
+  backends: readonly { readonly section: SinkBackendSection; readonly ages: StoredAges }[],
+): Span | null {
+  const spans = backends.flatMap(({ section: { ReadCondition }, ages: { lagMs, keptMs } }) => {
+    if (ReadCondition?.Type !== 'time_range' || lagMs > ages.from || keptMs < ages.to) return [];
+    return span(ReadCondition.StartUnix ?? 0, ReadCondition.EndUnix ?? Number.POSITIVE_INFINITY) ?? [];
+  });
+  if (spans.length === 0) return ALWAYS;
+  // records of bounded ages are recent ones: how long ago a condition began does not matter to them
+  const from = Number.isFinite(ages.to) ? hull(spans).from : 0;
+  return firstGap(spans, { from, to: Number.POSITIVE_INFINITY });
 }
 
 function isRolling({ ReadCondition }: SinkBackendSection): boolean {

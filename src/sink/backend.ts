@@ -42,7 +42,8 @@ export interface Candidate {
   readonly closedMs: number;
   readonly limit: Limit | null;
   /**
-   * It lags, and things changed since where it stands: what it answers has to be corrected by what the leader knows.
+   * It lags, and things changed since where it stands, or may have, because the leader was not heard of lately: what it
+   * answers has to be corrected by what the leader knows.
    */
   readonly amended: boolean;
 }
@@ -114,7 +115,9 @@ function laggingCandidate(
   moment: Moment,
 ): Candidate {
   const stands = coverage.throughPosition;
-  const amended = stands < moment.changedPosition || stands < moment.minPosition;
+  // what the leader has done since nobody here knows of could be in the way too: then it has to say so itself
+  const isNewsOld = moment.amendsAfter !== null && follower.progress.newsAgeMs > moment.maxStalenessMs;
+  const amended = isNewsOld || stands < moment.changedPosition || stands < moment.minPosition;
   const isKnown = moment.amendsAfter !== null && stands >= moment.amendsAfter;
   const limit: Limit | null = !follower.progress.isPlaced ? 'starting' : amended && !isKnown ? 'behind' : null;
   return {

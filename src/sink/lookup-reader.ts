@@ -28,6 +28,8 @@ const UNITE_ATTEMPTS = 3;
  */
 export class LookupReader {
   readonly #backends: readonly Backend[];
+  /** Not null only where it may not be read by itself. */
+  readonly #unreadLeader: Backend | null;
   readonly #floor: ReadFloor;
   readonly #common: Common;
   readonly #metrics: SinkMetrics;
@@ -43,6 +45,7 @@ export class LookupReader {
     readonly catchUpWaitMs: number;
   }) {
     this.#backends = parts.backends.filter(isReadable);
+    this.#unreadLeader = parts.backends.find((each) => each.follower === null && !isReadable(each)) ?? null;
     this.#floor = parts.floor;
     this.#common = parts.common;
     this.#metrics = parts.metrics;
@@ -148,8 +151,10 @@ export class LookupReader {
     return { found: null, failure };
   }
 
+  /** A leader that is never read by itself still says what a tier that lags has not heard of, as it does for lists. */
   #holders<T, R extends { readonly position: bigint }>(lookup: Lookup<T, R>) {
-    return this.#backends.flatMap((backend) => {
+    const helping = this.#unreadLeader !== null && this.#backends.some(isLagging) ? [this.#unreadLeader] : [];
+    return [...this.#backends, ...helping].flatMap((backend) => {
       const hold = lookup.holder(backend.storage);
       return hold !== null && (backend.follower?.progress.isPlaced ?? true) ? [{ backend, hold }] : [];
     });

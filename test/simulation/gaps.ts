@@ -41,6 +41,8 @@ function canAnswer(
   if (isKnownToHot && startMs > hot) return `the memory has all since ${hot}`;
   if (process.warm && !world.outages.warm && startMs > floorMs(process))
     return `the database has all above ${floorMs(process)}`;
+  // without the database nobody knows what another process has done since to what the cold tier lists
+  if (process.warm && world.outages.warm) return null;
   const cold = process.cold.coverage();
   const isWhole = cold.throughPosition === world.state.position && cold.throughMs >= endMs;
   return !world.outages.cold && isWhole ? `the cold tier has all through ${cold.throughMs}` : null;

@@ -52,4 +52,19 @@ describe('gaps between what backends answer for', () => {
     expect(gapsOf(backend(fixed(undefined, 1_000)), backend(fixed(2_000)), backend(null))).toEqual([]);
     expect(gapsOf(backend(fixed(undefined, 1_000)), backend(recent(60)))).toEqual([]);
   });
+
+  test('a cold tier that is read for fixed times only takes over from a pruned one when they do not end', () => {
+    const pruned = backend(null, { retentionS: DAY_S });
+    const refused = [expect.stringContaining('records between 86400.001 s and any age old')];
+    expect(gapsOf(pruned, backend(fixed(), { flushS: 300 }))).toEqual([]);
+    expect(gapsOf(pruned, backend(fixed(0), { flushS: 300 }))).toEqual([]);
+    expect(gapsOf(pruned, backend(fixed(1_900_000_000_000), { flushS: 300 }))).toEqual(refused);
+    expect(gapsOf(pruned, backend(fixed(undefined, 1_600_000_000_000), { flushS: 300 }))).toEqual(refused);
+  });
+
+  test('what a cold tier has not yet heard of may be read for fixed times that go on', () => {
+    const cold = backend(null, { flushS: 300 });
+    expect(gapsOf(backend(fixed(1_600_000_000_000)), cold)).toEqual([]);
+    expect(gapsOf(backend(fixed(undefined, 1_600_000_000_000)), cold)).toHaveLength(1);
+  });
 });
