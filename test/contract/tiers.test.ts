@@ -52,7 +52,9 @@ storageContract('Sink of memory, a pruned Postgres and a real S3 server', async 
   const store = s3StoreOn(server, { bucket });
   namespaces += 1;
   const order: TierOrder = ['hot', 'warm', 'cold'];
-  const tiers = await openThreeTiers({ database, store, namespace: `test-${namespaces}`, order });
+  // each look at the logs is three requests
+  const cold = { refreshIntervalMs: 300, flushIntervalMs: 100 };
+  const tiers = await openThreeTiers({ database, store, namespace: `test-${namespaces}`, order, cold });
   const storage = settled(tiers);
   return {
     storage,

@@ -45,7 +45,8 @@ export async function createDatabaseOn(
   options: { readonly migrated?: boolean } = {},
 ): Promise<TestDatabase> {
   const name = `t_${randomBytes(8).toString('hex')}`;
-  const template = options.migrated === false ? '' : ` TEMPLATE ${TEMPLATE_DATABASE}`;
+  // copying files takes a tenth of what copying blocks through the log does, on a server that syncs nothing
+  const template = options.migrated === false ? '' : ` TEMPLATE ${TEMPLATE_DATABASE} STRATEGY FILE_COPY`;
   await withClient(server.socket, (admin) => admin.query(`CREATE DATABASE ${name}${template}`));
   const connection = { ...server.socket, database: name };
   const tcp = { ...server.tcp, database: name };
