@@ -2,10 +2,7 @@ import { createSimpleSink, createSink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { neverRead } from '../../src/storage/read-conditions.js';
-import { recallFrom } from '../../src/storage/recall.js';
-import { eventually } from '../support/eventually.js';
 import { createFaultyStorage } from '../support/faulty-storage.js';
-import { createLaggingStorage } from '../support/lagging-storage.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { storageContract } from './storage-contract.js';
 
@@ -56,39 +53,4 @@ storageContract('Sink of a memory that holds little and two Postgres databases',
   };
 });
 
-// nearly everything is answered by a tier that lags, put right by what the database still knows
-storageContract(
-  'Sink of a memory that holds little, a Postgres that is pruned all the time and a tier that lags',
-  async () => {
-    const database = await createTestDatabase();
-    const lagging = createLaggingStorage('cold', { settles: true });
-    const recall = recallFrom(lagging.storage)!;
-    const warm = createPostgresStorage({ name: 'warm', connection: database.connection, recall });
-    const storage = createSink({
-      backends: [
-        { storage: createMemoryStorage({ name: 'hot', maxSize: 3, cleanupIntervalMs: 1 }) },
-        { storage: warm, retentionMs: 1 },
-        { storage: lagging.storage, tier: 'cold' },
-      ],
-      pruneIntervalMs: 3,
-    });
-    await storage.started();
-    // cases close the storage themselves: a flush then finds it closed
-    const flushing = setInterval(() => void lagging.flush().catch(() => undefined), 8);
-    // a database that takes over changes does not know from where they moved records: the tier has to have them first
-    const apply = storage.apply.bind(storage);
-    storage.apply = async (set) => {
-      await apply(set);
-      await eventually('the tier has heard of it', () => lagging.storage.appliedPosition() >= set.throughPosition);
-      await lagging.flush();
-    };
-    return {
-      storage,
-      close: async () => {
-        clearInterval(flushing);
-        await storage.close();
-        await database.drop();
-      },
-    };
-  },
-);
+// a pruned Postgres and the cold tier: see tiers.test.ts

@@ -6,6 +6,7 @@ import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js'
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { recallFrom } from '../../src/storage/recall.js';
 import type { VerifierResult } from '../../src/storage/records.js';
+import { MemoryBucket } from '../simulation/memory-object-store.js';
 import { eventually } from '../support/eventually.js';
 import { createFaultyStorage, type FaultyStorage } from '../support/faulty-storage.js';
 import { createLaggingStorage, type LaggingStorage } from '../support/lagging-storage.js';
@@ -43,10 +44,12 @@ describe('a Sink whose database is pruned', () => {
       readonly coldFirst?: boolean;
       /** A memory may answer from before what another process has just written. */
       readonly withoutHot?: boolean;
+      /** Of a process before, or beside this one. */
+      readonly bucket?: MemoryBucket;
     } = {},
   ): Promise<Process> {
     const common = createCommon();
-    const lagging = createLaggingStorage('cold');
+    const lagging = createLaggingStorage('cold', wish.bucket);
     const cold = createFaultyStorage(lagging.storage);
     const recall = recallFrom(lagging.storage)!;
     const warm = createPostgresStorage({ name: 'warm', connection: database.connection, common, recall });
@@ -176,6 +179,34 @@ describe('a Sink whose database is pruned', () => {
     process.cold.heal();
     expect((await process.sink.queryCCVData({})).items).toHaveLength(14);
     expect(await process.sink.getCCVData(results[0]!.messageId)).toHaveLength(1);
+  });
+
+  test('a cold tier that was flushed between two pages of changes goes on after a restart', async () => {
+    const bucket = new MemoryBucket();
+    const writer = await open();
+    await write(writer.sink, 9);
+    const partial = createLaggingStorage('cold', bucket);
+    await partial.storage.apply(await writer.warm.changesAfter(0n, 4));
+    await partial.flush();
+    await partial.storage.close();
+    const { sink, lagging } = await open({ bucket });
+    await eventually('all is applied', () => lagging.storage.appliedPosition() === 9n);
+    await lagging.flush();
+    expect(lagging.storage.coverage()).toMatchObject({ afterMs: -1, throughPosition: 9n });
+    expect((await sink.status()).map(({ lastError }) => lastError)).toEqual([null, null, null]);
+  });
+
+  test('changes below the floor are told by a process whose cold tier has not looked since others pruned', async () => {
+    const bucket = new MemoryBucket();
+    const [writer, reader] = [await open({ bucket }), await open({ bucket })];
+    await write(writer.sink, 12);
+    await pruneAll(writer);
+    await eventually('the reader knows the floor', async () => {
+      await reader.warm.changesAfter(0n, 1).catch(() => undefined);
+      return reader.warm.coverage().afterPosition === 12n;
+    });
+    expect(reader.lagging.storage.coverage().throughPosition).toBe(0n);
+    expect((await reader.sink.changesAfter(0n)).changes).toHaveLength(12);
   });
 
   test('a retention without a cold tier, or of a storage that cannot be pruned, is refused', () => {

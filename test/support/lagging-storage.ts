@@ -1,5 +1,4 @@
 import { systemClock } from '../../src/core/clock.js';
-import type { BufferedStorage } from '../../src/storage/buffered-storage.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
 import { createMemoryObjectStore, MemoryBucket } from '../simulation/memory-object-store.js';
 
@@ -10,22 +9,11 @@ export interface LaggingStorage {
   flush(): Promise<void>;
 }
 
-/**
- * `settles`: flushes before it tells its changes. Whoever reads changes below a leader's floor can otherwise meet an old
- * state of a record, and its last in a later set (see `changesFrom`).
- */
-export function createLaggingStorage(name: string, options: { readonly settles?: boolean } = {}): LaggingStorage {
+/** @param bucket of another one that was there before. */
+export function createLaggingStorage(name: string, bucket = new MemoryBucket()): LaggingStorage {
   const archive = createS3Storage({
-    ...{ name, store: createMemoryObjectStore(new MemoryBucket(), systemClock), namespace: 'test', role: 'archive' },
+    ...{ name, store: createMemoryObjectStore(bucket, systemClock), namespace: 'test', role: 'archive' },
     ...{ flushIntervalMs: 1e9, refreshIntervalMs: 0, takeoverMs: 0, compactIntervalMs: 0, vacuumIntervalMs: 0 },
   });
-  const flush = async () => await archive.flush();
-  if (options.settles) {
-    const changesAfter: BufferedStorage['changesAfter'] = archive.changesAfter.bind(archive);
-    archive.changesAfter = async (afterPosition, limit) => {
-      await flush();
-      return await changesAfter(afterPosition, limit);
-    };
-  }
-  return { storage: archive, flush };
+  return { storage: archive, flush: async () => await archive.flush() };
 }
