@@ -27,3 +27,9 @@ export function isOpened(section: NamedSection, use: StorageUse): boolean {
 export function openedSections(config: Config, use: StorageUse): readonly NamedSection[] {
   return backendSections(config).filter((section) => isOpened(section, use));
 }
+
+/** The database that is the system of record: see `leaderIndex`. Undefined where there is none. */
+export function leadingDatabase(sections: readonly NamedSection[]): NamedSection | undefined {
+  const databases = sections.filter(({ Type }) => Type === 'postgres');
+  return databases.find(({ Required }) => Required !== false) ?? databases[0];
+}

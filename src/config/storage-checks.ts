@@ -71,7 +71,7 @@ function backend(
 }
 
 /** The longest that a query of the system of record may take; 0: none has a limit, or there is none. */
-function longestStatementMs(all: readonly BackendSection[]): number {
+export function longestStatementMs(all: readonly BackendSection[]): number {
   return Math.max(0, ...all.map(({ Postgres }) => Postgres?.StatementTimeout ?? 0));
 }
 

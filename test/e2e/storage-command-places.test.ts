@@ -138,6 +138,8 @@ describe('the place of a cold tier is checked at start', () => {
     const cli = startCli(['start', '-c', file]);
     await cli.printed(/"msg":"started"/);
     expect(await cli.stop()).toEqual({ code: 0, signal: null });
+    const { stdout } = await runCli(['storage', 'status', '--json', '-c', file]);
+    expect(JSON.parse(stdout)).toMatchObject({ tiers: [{ type: 's3', role: 'sole' }] });
     for (const role of ['api', 'worker']) {
       const { code, stderr } = await runCli([role, '-c', file]);
       expect(code).toBe(1);

@@ -1,7 +1,10 @@
 import { leastGraceMs } from '../../config/s3-checks.js';
+import type { Config } from '../../config/schema.js';
+import { longestStatementMs } from '../../config/storage-checks.js';
 import { IndexerError } from '../../core/errors.js';
 import type { CompactionReport, VacuumReport, VerifyReport } from '../../storage/s3/cold-maintenance.js';
 import { formatBytes, formatCount, formatDuration } from '../amounts.js';
+import { backendSections } from '../backend-sections.js';
 import { textTable } from '../text-table.js';
 import { coldSections, type OpenedCold, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
@@ -34,9 +37,9 @@ export async function compact(options: CompactOptions): Promise<number> {
 
 /** Deletes what nothing needs any more. @returns the exit code. */
 export async function vacuum(options: VacuumOptions): Promise<number> {
-  return await eachCold(options, describeVacuum, async (cold, { signal, progress }) => {
+  return await eachCold(options, describeVacuum, async (cold, { config, signal, progress }) => {
     const graceMs = options.grace ?? cold.section.S3.Grace;
-    if (options.dryRun !== true && options.force !== true) refuseShortGrace(cold, graceMs);
+    if (options.dryRun !== true && options.force !== true) refuseShortGrace(config, cold, graceMs);
     return await cold.storage.maintenance.vacuum({
       signal,
       onProgress: progress.show,
@@ -58,8 +61,8 @@ export async function verify(options: StorageOptions): Promise<number> {
 }
 
 /** A flush under way has stored files that nothing names yet: deleting those would damage what it is about to commit. */
-function refuseShortGrace({ name, section }: OpenedCold, graceMs: number): void {
-  const leastMs = leastGraceMs(section.S3, 0);
+function refuseShortGrace(config: Config, { name, section }: OpenedCold, graceMs: number): void {
+  const leastMs = leastGraceMs(section.S3, longestStatementMs(backendSections(config)));
   if (graceMs >= leastMs) return;
   throw new IndexerError(
     'GRACE_TOO_SHORT',

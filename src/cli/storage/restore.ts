@@ -8,7 +8,7 @@ import { migrate } from '../../storage/postgres/migrations.js';
 import { createPostgresStorage, type PostgresStorageOptions } from '../../storage/postgres/postgres-storage.js';
 import { formatCount, formatDuration, formatMs } from '../amounts.js';
 import { postgresOptions } from '../backend-options.js';
-import { backendSections, type NamedSection } from '../backend-sections.js';
+import { backendSections, leadingDatabase, type NamedSection } from '../backend-sections.js';
 import { textTable } from '../text-table.js';
 import { coldSections, type OpenedCold, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
@@ -162,8 +162,7 @@ function sourceSection(config: Config, name: string | undefined) {
 /** The system of record, unless another is named. */
 function targetSection(config: Config, name: string | undefined): NamedSection {
   const databases = backendSections(config).filter(({ Type }) => Type === 'postgres');
-  const leader = databases.find(({ Required }) => Required !== false) ?? databases[0];
-  const wanted = name === undefined ? leader : databases.find(({ Name }) => Name === name);
+  const wanted = name === undefined ? leadingDatabase(databases) : databases.find(({ Name }) => Name === name);
   if (wanted) return wanted;
   const known = databases.map(({ Name }) => Name).join(', ');
   throw new IndexerError(

@@ -4,7 +4,7 @@ import type { Common } from '../../core/common.js';
 import { IndexerError, toError } from '../../core/errors.js';
 import { inspectPostgres, type PostgresDescription } from '../../storage/postgres/inspection.js';
 import { postgresOptions } from '../backend-options.js';
-import { backendSections, type NamedSection } from '../backend-sections.js';
+import { backendSections, leadingDatabase, type NamedSection } from '../backend-sections.js';
 import { openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageOptions } from './run-command.js';
@@ -14,12 +14,12 @@ import type { TierStatus, Unreachable } from './tier-status.js';
 /** Shows every backend of the configuration, running or not. @returns the exit code: 1 when one could not be looked at. */
 export async function status(options: StorageOptions): Promise<number> {
   return await runStorageCommand(options, async ({ config, common }) => {
-    const sections = backendSections(config).filter(
-      ({ Name }) => options.backend === undefined || Name === options.backend,
-    );
+    const all = backendSections(config);
+    const sections = all.filter(({ Name }) => options.backend === undefined || Name === options.backend);
     if (sections.length === 0)
       throw new IndexerError('NO_SUCH_BACKEND', `no backend is called ${options.backend}`, false);
-    const tiers = withLag(await Promise.all(sections.map((section) => lookAt(section, config, common))));
+    const looked = await Promise.all(sections.map((section) => lookAt(section, all, config, common)));
+    const tiers = withLag(looked, leadingDatabase(all)?.Name);
     if (options.json === true) printJson({ namespace: config.Namespace, nowMs: common.clock.nowMs(), tiers });
     else print(...tiers.flatMap((tier) => describeTier(tier, common.clock.nowMs())));
     return tiers.some(({ unreachable }) => unreachable) ? 1 : 0;
@@ -27,7 +27,12 @@ export async function status(options: StorageOptions): Promise<number> {
 }
 
 /** Never throws: what cannot be looked at is told, and the others are shown. */
-async function lookAt(section: NamedSection, config: Config, common: Common): Promise<TierStatus> {
+async function lookAt(
+  section: NamedSection,
+  all: readonly NamedSection[],
+  config: Config,
+  common: Common,
+): Promise<TierStatus> {
   const shared = { backend: section.Name, condition: conditionOf(section) };
   switch (section.Type) {
     case 'memory':
@@ -35,7 +40,7 @@ async function lookAt(section: NamedSection, config: Config, common: Common): Pr
     case 'postgres':
       return { ...shared, type: 'postgres', ...(await described(() => lookAtPostgres(section, config, common))) };
     case 's3': {
-      const role = coldRole(section, backendSections(config)) ?? 'archive';
+      const role = coldRole(section, all) ?? 'archive';
       if (!section.S3) return { ...shared, type: 's3', place: '', role };
       const cold = openCold(config, { ...section, S3: section.S3 }, common);
       try {
@@ -89,11 +94,14 @@ function whyNot(thrown: unknown): Unreachable {
   return { code: error instanceof IndexerError ? error.code : error.name, message: messages.join(': ') };
 }
 
-/** The system of record is the first that is there; what has no description has no lag. */
-function withLag(tiers: readonly TierStatus[]): readonly TierStatus[] {
-  const leader =
-    tiers.find((tier) => tier.type === 'postgres' && tier.description) ??
-    tiers.find((tier) => tier.type === 's3' && tier.role === 'sole');
+/**
+ * How far each is behind the system of record: the database of that name, or the cold tier where there is none. Nobody is
+ * when that could not be looked at, and what has no description has no lag.
+ */
+export function withLag(tiers: readonly TierStatus[], leading: string | undefined): readonly TierStatus[] {
+  const leader = tiers.find((tier) =>
+    leading === undefined ? tier.type === 's3' && tier.role === 'sole' : tier.backend === leading,
+  );
   const head = leader && leader.type !== 'memory' ? leader.description : undefined;
   if (!head) return tiers;
   return tiers.map((tier): TierStatus => {

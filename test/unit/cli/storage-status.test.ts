@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import { withLag } from '../../../src/cli/storage/status.js';
+import type { TierStatus } from '../../../src/cli/storage/tier-status.js';
+
+const database = (backend: string, position: bigint): TierStatus => ({
+  ...{ backend, condition: 'always', type: 'postgres' },
+  description: {
+    ...{ namespace: 'ccv', position, headPosition: position, headMs: Number(position) * 1_000 },
+    ...{ floorPosition: 0n, floorMs: -1, oldestMs: 0, newestMs: 0, hasOwnCommits: true, tables: [] },
+  },
+});
+const cold = (position: bigint, role: 'archive' | 'sole' = 'archive'): TierStatus => ({
+  ...{ backend: 'cold', condition: 'always', type: 's3', place: 'here', role },
+  description: {
+    ...{ position, headMs: Number(position) * 1_000, tornFiles: 0, tables: [] },
+    waitingForVacuum: { files: 0, bytes: 0 },
+  },
+});
+const lagsOf = (tiers: readonly TierStatus[]) =>
+  tiers.map((tier) => (tier.type === 'memory' ? undefined : tier.lag?.positions));
+
+test('lag is what the system of record has and a tier has not, whatever their order', () => {
+  expect(lagsOf(withLag([database('backup', 5n), database('primary', 9n), cold(7n)], 'primary'))).toEqual([
+    4n,
+    undefined,
+    2n,
+  ]);
+});
+
+test('without the system of record nobody is said to hold everything', () => {
+  const away: TierStatus = {
+    ...{ backend: 'primary', condition: 'always', type: 'postgres' },
+    unreachable: { code: 'STORAGE_UNAVAILABLE', message: 'refused' },
+  };
+  expect(lagsOf(withLag([away, database('backup', 5n), cold(7n)], 'primary'))).toEqual([
+    undefined,
+    undefined,
+    undefined,
+  ]);
+});
+
+test('a cold tier alone is the system of record', () => {
+  expect(lagsOf(withLag([cold(7n, 'sole')], undefined))).toEqual([undefined]);
+});
