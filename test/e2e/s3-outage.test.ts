@@ -197,10 +197,17 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
       60_000,
     );
     const healedMs = Math.round(performance.now() - beganMs - OUTAGE_MS);
-    await eventually('pruning to go on', async () => {
-      const { floorPosition } = await warmStanding(database, namespace);
-      return floorPosition > outageBegan.coldPosition && (await tooOldInWarm(run, outageBegan.coldMs)) < tooOld / 4;
-    });
+    await eventually(
+      'pruning to go on',
+      async () => {
+        const { floorPosition } = await warmStanding(database, namespace);
+        const left = await tooOldInWarm(run, outageBegan.coldMs);
+        const isRaised = floorPosition > outageBegan.coldPosition;
+        return (isRaised && left < tooOld / 4) || { floorPosition: String(floorPosition), left, before: tooOld };
+      },
+      60_000,
+    );
+    const prunedMs = Math.round(performance.now() - beganMs - OUTAGE_MS);
     clients.stage('after');
     await delay(2_000);
     await clients.ask(null);
@@ -219,7 +226,7 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
       [
         `S3 ${way}: ${chain.messageIds.length} messages, of which ${tooOld} stayed in Postgres beyond their time`,
         `before: ${JSON.stringify(speedBefore)}; during: ${JSON.stringify(speedDuring)}`,
-        `SIGTERM while it was away: ${JSON.stringify(stopped.exit)} after ${stopped.tookMs} ms; caught up ${healedMs} ms after its end`,
+        `SIGTERM while it was away: ${JSON.stringify(stopped.exit)} after ${stopped.tookMs} ms; caught up ${healedMs} ms after its end, pruned ${prunedMs} ms after`,
         ...['before', 'during', 'after restart', 'healing', 'after'].map(
           (stage) =>
             `${stage}: ${JSON.stringify(clients.tally(stage))}; slowest, ms: ${JSON.stringify(clients.slowest(stage))}`,
