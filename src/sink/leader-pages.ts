@@ -140,8 +140,8 @@ export class LeaderPages {
       .changesAfter(this.#leader.coverage().afterPosition, 1)
       .catch(blame('leader'));
     if (headPosition >= throughPosition) return;
-    // what a window holds can be read again, also from a leader that was set back
-    if (isWindowed(this.#follower)) this.#progress.displaced();
+    // a window can be read again, also from a leader that was set back; any other is compared anew once the leader is there
+    this.#progress.displaced();
     throw new FollowerAheadError(this.#follower, throughPosition, this.#leader, headPosition);
   }
 }

@@ -1,9 +1,13 @@
 import type { Common } from '../core/common.js';
 import { toError } from '../core/errors.js';
 import { counter, gauge } from '../core/metrics.js';
+import { isBuffered } from '../storage/buffered-storage.js';
 import type { Boundary, PrunableStorage, PruneOutcome } from '../storage/storage.js';
 import type { Backend } from './backend.js';
 import { codeOf } from './errors.js';
+
+/** A tier that cannot say for so long where it stands is taken to be away. */
+const CONFIRM_MS = 30_000;
 
 /** A backend that keeps its records only for a while. */
 export interface PrunedBackend {
@@ -23,7 +27,8 @@ export interface PrunedBackend {
  *
  * Invariant: nothing is pruned above what every durable follower has committed and checked, as its coverage says. So
  * the cold tier has it for good, and nobody has to follow what is gone. A backend that was never heard of stands at 0,
- * and nothing is pruned until it was.
+ * and nothing is pruned until it was. Before each round the cold tiers look whether what they have committed is still
+ * there; while one cannot, nothing is pruned.
  */
 export class Pruner {
   readonly #pruned: readonly PrunedBackend[];
@@ -63,7 +68,38 @@ export class Pruner {
     while (!signal.aborted) {
       // aborted: the loop's condition sees it
       await this.#common.clock.sleep(this.#intervalMs, signal).catch(() => undefined);
-      for (const backend of this.#pruned) if (!signal.aborted) await this.#prune(backend);
+      if (signal.aborted) return;
+      const isConfirmed = await this.#isConfirmed();
+      for (const backend of this.#pruned)
+        if (signal.aborted) return;
+        else if (isConfirmed) await this.#prune(backend);
+        else this.#metrics.failed(backend.name);
+    }
+  }
+
+  /** Whether all tiers that buffer could look where they stand. */
+  async #isConfirmed(): Promise<boolean> {
+    const ending = new AbortController();
+    const signal = AbortSignal.any([this.#closing.signal, ending.signal]);
+    const tiers = this.#backends.flatMap(({ storage }) => (isBuffered(storage) ? [storage] : []));
+    const confirmed = Promise.all(tiers.map((tier) => tier.refresh())).then(
+      () => true,
+      (thrown: unknown) => {
+        this.#common.log.debug(
+          { code: codeOf(thrown), err: toError(thrown) },
+          'nothing is pruned: no look at the cold tier',
+        );
+        return false;
+      },
+    );
+    const late = this.#common.clock.sleep(CONFIRM_MS, signal).then(
+      () => false,
+      () => false,
+    );
+    try {
+      return await Promise.race([confirmed, late]);
+    } finally {
+      ending.abort();
     }
   }
 

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
+import { createSink } from '../../src/sink/sink.js';
+import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
+import { recallFrom } from '../../src/storage/recall.js';
 import { ColdCatalog } from '../../src/storage/s3/cold-catalog.js';
 import { ColdReader } from '../../src/storage/s3/cold-reader.js';
 import { createDeltaLog } from '../../src/storage/s3/delta-log.js';
@@ -7,9 +10,14 @@ import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
 import { loadZstd } from '../../src/storage/s3/parquet-zstd.js';
 import { createMemoryObjectStore, MemoryBucket } from '../simulation/memory-object-store.js';
+import { eventually } from '../support/eventually.js';
+import { createLaggingStorage } from '../support/lagging-storage.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createFaultyObjectStore } from '../support/object-store-faults.js';
+import { createTestDatabase } from '../support/postgres.js';
+import { createRecordMaker } from '../support/records.js';
 import { openMaintained } from '../support/s3-maintenance.js';
+import { metricOf } from '../support/sink-tiers.js';
 import { allOf, committed, createLife, createMortalStore, follow } from './s3-storage-life.js';
 
 function newBucket() {
@@ -164,4 +172,77 @@ describe('while nothing can be flushed', () => {
     await archive.close();
     expect(await committed(store)).toEqual(await allOf(life.origin));
   });
+});
+
+describe('a namespace that two indexers with a database each were given by mistake', () => {
+  test('takes the history of one of them only, also when both begin at the same time', async () => {
+    const { store } = newBucket();
+    const lives = [createLife(305), createLife(306)];
+    const archives = lives.map(() => openMaintained(store));
+    for (const [index, archive] of archives.entries()) {
+      await lives[index]!.live(10 + 10 * index);
+      await follow(archive, lives[index]!.origin);
+    }
+    await archives[0]!.flush();
+    const expected = await committed(store);
+    await expect(archives[1]!.flush()).rejects.toMatchObject({ name: 'DivergedError' });
+    await lives[1]!.live(10);
+    await expect(follow(archives[1]!, lives[1]!.origin)).rejects.toMatchObject({ name: 'DivergedError' });
+    expect(await committed(store)).toEqual(expected);
+    await archives[1]!.close().catch(() => undefined);
+    await archives[0]!.close();
+    expect(await committed(store)).toEqual(expected);
+  });
+
+  test.each([1, 2, 3, 4, 5, 6])('archives of one history are never taken for such (seed %i)', async (seed) => {
+    const { store } = newBucket();
+    const life = createLife(310 + seed);
+    const archives = [openMaintained(store), openMaintained(store), openMaintained(store, { flushBytes: 500 })];
+    for (let round = 0; round < 12; round += 1) {
+      await life.live(6);
+      for (const [index, archive] of archives.entries()) {
+        if (life.make.random() < 0.6) {
+          const set = await life.origin.changesAfter(archive.appliedPosition(), 3 + index * 40);
+          await archive.apply(set);
+        }
+        if (life.make.random() < 0.3) await archive.flush();
+        if (life.make.random() < 0.3) await archive.refresh();
+      }
+    }
+    for (const archive of archives) {
+      await follow(archive, life.origin);
+      await archive.flush();
+    }
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+    for (const archive of archives) await archive.close();
+  });
+});
+
+test('a database is not pruned by what a bucket held that was emptied', async () => {
+  const database = await createTestDatabase();
+  const bucket = new MemoryBucket();
+  const cold = createLaggingStorage('cold', bucket);
+  const common = createCommon();
+  const recall = recallFrom(cold.storage)!;
+  const warm = createPostgresStorage({ name: 'warm', connection: database.connection, common, recall });
+  const clock = createManualClock();
+  const sink = createSink({
+    backends: [
+      { storage: warm, retentionMs: 1 },
+      { storage: cold.storage, tier: 'cold' },
+    ],
+    common: { ...common, clock: { ...common.clock, sleep: clock.sleep, after: clock.after } },
+    pruneIntervalMs: 1000,
+  });
+  await sink.started();
+  await sink.insertBatch({ verifierResults: createRecordMaker(7).results(5) });
+  await eventually('the cold tier has heard of everything', () => cold.storage.appliedPosition() === 5n);
+  await cold.flush();
+  bucket.objects.clear();
+  await clock.advance(1000);
+  const failures = async () => await metricOf(common, 'indexer_sink_prune_failures_total', { backend: 'warm' });
+  await eventually('a round was given up', async () => ((await failures()) ?? 0) > 0);
+  expect(warm.coverage().afterPosition).toBe(0n);
+  await sink.close().catch(() => undefined);
+  await database.drop();
 });

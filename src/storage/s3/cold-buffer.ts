@@ -17,6 +17,9 @@ export interface FlushContent {
   readonly ledger: readonly LedgerChange[];
 }
 
+/** The change of a message or of a result. */
+export type RecordChange = Extract<Change, { readonly kind: 'message' | 'verifierResult' }>;
+
 interface Held {
   readonly change: Change;
   readonly sizeBytes: number;
@@ -61,6 +64,15 @@ export class ChangeBuffer {
       }
     if (head.position >= this.#head.position)
       this.#head = { ...head, headPosition: max(head.headPosition, this.#head.headPosition) };
+  }
+
+  /** The last change at or below a position that is still held, of a message or a result; null without one. */
+  lastRecordAt(position: bigint): RecordChange | null {
+    let last: RecordChange | null = null;
+    for (const { change } of this.#held.values())
+      if (change.kind === 'message' || change.kind === 'verifierResult')
+        if (change.position <= position && change.position > (last?.position ?? 0n)) last = change;
+    return last;
   }
 
   /** Takes a set; changes that were taken before are passed over. @throws PositionGapError */

@@ -2,8 +2,11 @@ import { type Backoff, backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
 import { ClosedError, IndexerError, toError } from '../../core/errors.js';
 import type { ChangeSet } from '../batch.js';
+import { DivergedError } from '../errors.js';
 import { ChangeBuffer } from './cold-buffer.js';
+import type { ColdLookup } from './cold-lookup.js';
 import type { ColdView } from './cold-view.js';
+import { checkWitness, type Witness, witnessOf } from './cold-witness.js';
 import type { ColdWriter } from './cold-writer.js';
 import type { S3StorageMetrics } from './s3-storage-metrics.js';
 import type { S3StorageSettings } from './s3-storage-options.js';
@@ -22,9 +25,12 @@ type Reason = 'asked' | 'full' | 'interval';
  *                ↑                     └─ failed: kept, tried again after a while
  *                └── a restart begins again at what is committed
  *
- * The buffer is bounded: when flushes fail for long, `apply` fails with them.
+ * The buffer is bounded: when flushes fail for long, `apply` fails with them. Where another writer has committed another
+ * history nothing is flushed and nothing taken any more.
  */
 export class ColdFollower {
+  readonly #name: string;
+  readonly #lookup: ColdLookup;
   readonly #common: Common;
   readonly #settings: S3StorageSettings;
   readonly #writer: ColdWriter;
@@ -37,15 +43,21 @@ export class ColdFollower {
   #flushing: Promise<void> | null = null;
   #lastCommitMs: number;
   #seenPosition = 0n;
+  /** To be looked for before anything is committed on top of what others have. */
+  #witness: Witness | null = null;
+  #diverged: DivergedError | null = null;
 
   constructor(parts: {
     readonly name: string;
     readonly common: Common;
     readonly settings: S3StorageSettings;
     readonly writer: ColdWriter;
+    readonly lookup: ColdLookup;
     readonly metrics: S3StorageMetrics;
     readonly advanced: (view: ColdView) => void;
   }) {
+    this.#name = parts.name;
+    this.#lookup = parts.lookup;
     this.#common = parts.common;
     this.#settings = parts.settings;
     this.#writer = parts.writer;
@@ -64,9 +76,10 @@ export class ColdFollower {
     return this.#buffer.position;
   }
 
-  /** The namespace stands at `view`; called whenever it is known to have moved. */
-  stands(view: ColdView): void {
+  /** The namespace stands at `view`, `isOwn`: by this instance; called whenever it is known to have moved. */
+  stands(view: ColdView, isOwn = false): void {
     if (view.position > this.#seenPosition) {
+      if (!isOwn) this.#witness = witnessOf(this.#buffer, view) ?? this.#witness;
       this.#seenPosition = view.position;
       this.#lastCommitMs = this.#common.clock.monotonicMs();
     }
@@ -74,8 +87,9 @@ export class ColdFollower {
     this.#metrics.buffered(this.#buffer);
   }
 
-  /** @throws PositionGapError, and what a flush throws when the buffer is full or everything is flushed at once. */
+  /** @throws PositionGapError, DivergedError, and what a flush throws when the buffer is full or everything is flushed at once. */
   async apply(set: ChangeSet): Promise<void> {
+    if (this.#diverged) throw this.#diverged;
     // nothing is taken while what is there cannot be flushed
     if (this.#isFull) await this.flush();
     this.#buffer.add(set);
@@ -157,14 +171,28 @@ export class ColdFollower {
       const wasOvertaken = base.position > this.#seenPosition;
       this.stands(base);
       this.#advanced(base);
+      await this.#checkHistory(base);
       // another archive has just flushed: what came since can wait for its turn
       if (why !== 'asked' && wasOvertaken && this.#buffer.sizeBytes < this.#settings.flushBytes / 2) return null;
       return this.#buffer;
     });
     this.#failures = 0;
     if (!result) return;
-    this.stands(result.view);
+    this.stands(result.view, true);
     this.#advanced(result.view);
+  }
+
+  async #checkHistory(base: ColdView): Promise<void> {
+    if (this.#diverged) throw this.#diverged;
+    const witness = this.#witness;
+    if (witness === null || this.#settings.role !== 'archive') return;
+    try {
+      await checkWitness(this.#name, this.#lookup, base, witness);
+      if (this.#witness === witness) this.#witness = null;
+    } catch (thrown) {
+      if (thrown instanceof DivergedError) this.#diverged = thrown;
+      throw thrown;
+    }
   }
 }
 

@@ -79,7 +79,7 @@ export async function openParts(options: {
   const files = new ColdFileStore({ store, keyOf });
   const flush = new ColdFlush({ name, files, zstd, common, catalog, reader, takeoverMs: settings.takeoverMs });
   const writer = new ColdWriter({ catalog, flush, common, metrics });
-  const follower = new ColdFollower({ name, common, settings, writer, metrics, advanced: events.advanced });
+  const follower = new ColdFollower({ name, common, settings, writer, lookup, metrics, advanced: events.advanced });
   const primary = new ColdPrimary({ name, common, writer, lookup, ledger, committed: events.committed });
   const compaction = new ColdCompaction({
     ...{ store, zstd, common, catalog, reader, ledger, files, keyOf },
