@@ -46,6 +46,11 @@ export interface SinkOptions {
   readonly retry?: Backoff;
   /** How long a read waits for a late backend when nobody else can answer. Default 1000. */
   readonly catchUpWaitMs?: number;
+  /**
+   * How long after the start the first write waits for durable backends that are not required to say where they stand:
+   * one that is ahead of its leader, or has another history, must not be written past. Default 15 000.
+   */
+  readonly contactWaitMs?: number;
   /** Between two rounds of pruning. Default 60 000. */
   readonly pruneIntervalMs?: number;
   /** Told of every partial failure. Must return quickly and not throw. */

@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.js';
 import { IndexerError, toError } from '../core/errors.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
 import { DivergedError, StorageFailureError, StorageUnavailableError } from '../storage/errors.js';
@@ -6,6 +7,7 @@ import type { Backend } from './backend.js';
 import { type BackendFailure, FollowerAheadError, SinkWriteError } from './errors.js';
 import type { Follower } from './follower.js';
 import type { ReadFloor } from './read-floor.js';
+import { succeedsWithin } from './within.js';
 
 interface Following extends Backend {
   readonly follower: Follower;
@@ -13,7 +15,8 @@ interface Following extends Backend {
 
 /**
  * Writes to the leader, then waits until everyone who must hold the write does: required followers, and in-process ones
- * while they are current. A follower that is not required is never waited for longer than it takes it to fail.
+ * while they are current. A follower that is not required is never waited for longer than it takes it to fail; before the
+ * first write not longer than `contactWaitMs` from the start on either, because one that says nothing fails late.
  */
 export class SinkWriter {
   readonly #leader: Storage;
@@ -22,12 +25,16 @@ export class SinkWriter {
   readonly #inProcess: readonly Following[];
   readonly #durable: readonly Following[];
   readonly #floor: ReadFloor;
+  readonly #clock: Clock;
+  readonly #contactUntilMs: number;
   #contacted = false;
 
   constructor(parts: {
     readonly leader: Storage;
     readonly backends: readonly Backend[];
     readonly floor: ReadFloor;
+    readonly clock: Clock;
+    readonly contactWaitMs: number;
   }) {
     const following = parts.backends.filter((backend): backend is Following => backend.follower !== null);
     this.#following = following;
@@ -36,6 +43,8 @@ export class SinkWriter {
     this.#inProcess = following.filter(({ required, storage }) => !required && !storage.durable);
     this.#durable = following.filter(({ storage }) => storage.durable);
     this.#floor = parts.floor;
+    this.#clock = parts.clock;
+    this.#contactUntilMs = parts.clock.monotonicMs() + parts.contactWaitMs;
   }
 
   /** @throws SinkWriteError, FollowerAheadError, DivergedError, and what the leader says about the batch itself. */
@@ -63,7 +72,12 @@ export class SinkWriter {
   /** A durable follower that is ahead of its leader, or has diverged from it, has other records at the same positions. */
   async #checkOrder(): Promise<void> {
     if (!this.#contacted) {
-      await Promise.all(this.#durable.map(({ follower }) => follower.contact()));
+      const contact = async (isRequired: boolean) =>
+        await Promise.all(
+          this.#durable.filter(({ required }) => required === isRequired).map(({ follower }) => follower.contact()),
+        );
+      const leftMs = Math.max(0, this.#contactUntilMs - this.#clock.monotonicMs());
+      await Promise.all([contact(true), succeedsWithin(this.#clock, leftMs, contact(false))]);
       this.#contacted = true;
     }
     for (const { follower } of this.#durable) {

@@ -103,7 +103,10 @@ class CompositeSink implements Sink {
     const shared = { backends: this.#backends, floor: this.#floor, common, metrics: this.#metrics };
     this.#ranges = new RangeReader({ ...shared, leader: leader.storage, maxStalenessMs, catchUpWaitMs });
     this.#lookups = new LookupReader({ ...shared, maxStalenessMs, catchUpWaitMs });
-    this.#writer = new SinkWriter({ leader: this.#leader, backends: this.#backends, floor: this.#floor });
+    this.#writer = new SinkWriter({
+      ...{ leader: this.#leader, backends: this.#backends, floor: this.#floor },
+      ...{ clock: common.clock, contactWaitMs: options.contactWaitMs ?? 15_000 },
+    });
     // before anyone else, so that in-process followers have a commit when others hear of it
     this.#unsubscribe = this.#leader.subscribe((event) => this.#hear(event));
     for (const follower of this.#followers) follower.start();

@@ -137,10 +137,9 @@ describe('a follower that holds another history than its leader', () => {
     const other = make.message();
     const elsewhere = open('elsewhere', b!);
     await elsewhere.insertBatch({ messages: [other] });
-    // restored from another backup
-    await a!.sql('UPDATE ccv.ingest_clock SET last_ms = last_ms + 1');
-    await a!.sql('UPDATE ccv.commits SET ingestion_ms = ingestion_ms + 1');
-    await a!.sql('UPDATE ccv.messages SET ingestion_ms = ingestion_ms + 1');
+    // restored from another backup, in one transaction: memory reads anew as soon as it sees any of it
+    await a!.sql(`UPDATE ccv.ingest_clock SET last_ms = last_ms + 1; UPDATE ccv.commits SET ingestion_ms = ingestion_ms + 1;
+      UPDATE ccv.messages SET ingestion_ms = ingestion_ms + 1`);
     const restored = await open('restored', a!).queryMessages({});
     await eventually('memory has read it', async () => {
       const page = await hot.queryMessages({}).catch(() => null);

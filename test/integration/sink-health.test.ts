@@ -3,6 +3,8 @@ import { createSink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { alwaysRead, neverRead } from '../../src/storage/read-conditions.js';
 import { createFaultyStorage } from '../support/faulty-storage.js';
+import { createLaggingStorage } from '../support/lagging-storage.js';
+import { createRecordMaker } from '../support/records.js';
 
 it.each([
   ['the leader is read', alwaysRead()],
@@ -32,5 +34,23 @@ it('a sink of which nobody can be read says why', async () => {
   await sink.started();
   only.fail(['health'], new Error('gone'));
   expect(await sink.health()).toEqual({ healthy: false, reason: 'no backend can be read: gone' });
+  await sink.close();
+});
+
+it('a cold tier that says nothing when a process starts does not hold up its writes', async () => {
+  const leader = createFaultyStorage(createMemoryStorage({ name: 'leader' }), { durable: true });
+  const cold = createLaggingStorage('cold').storage;
+  let goOn: () => void = () => undefined;
+  const silence = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  cold.ready = async () => await silence;
+  const sink = createSink({
+    backends: [{ storage: leader.storage }, { storage: cold, tier: 'cold' }],
+    contactWaitMs: 20,
+  });
+  const message = createRecordMaker(1).message();
+  expect((await sink.insertBatch({ messages: [message] })).messages).toEqual(['inserted']);
+  goOn();
   await sink.close();
 });
