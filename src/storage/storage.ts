@@ -193,8 +193,8 @@ export interface PrunableStorage extends Storage {
   /**
    * Removes what was committed at or below `upTo`, and says so first: from then on `coverage()` begins above the last
    * commit at or below both its time and position. What is still to be worked on stays: messages that are neither
-   * orphaned nor `success`, and those from blocks above their chain's cursor. Whoever calls must know that another tier
-   * holds everything up to `upTo.position` for good.
+   * orphaned nor `success`, and those from blocks above their chain's cursor, with their results. Whoever calls must
+   * know that another tier holds everything up to `upTo.position` for good.
    */
   prune(upTo: Boundary, options?: PruneOptions): Promise<PruneOutcome>;
 }

@@ -11,6 +11,12 @@ const IS_DONE = `(m.orphaned OR m.status = 1 AND coalesce(m.block_number <= (
       'chain:' || (CASE WHEN m.source_chain < 0 THEN 18446744073709551616 ELSE 0 END + m.source_chain)::text || ':')
   ), true))`;
 
+/**
+ * Results that nobody has to look up while a message is worked on: those of messages that are done, or not here. A scalar
+ * subquery, so that it is one look at the primary key for each result and never a join with all messages.
+ */
+const IS_RESULT_DONE = `coalesce((SELECT ${IS_DONE} FROM @messages m WHERE m.message_id = r.message_id), true)`;
+
 /** The statements of pruning. Rows are removed by id, so that what an id leaves behind is written once. */
 export function createPruneStatements(namespace: Namespace) {
   const statement = statementsOf(namespace);
@@ -32,7 +38,7 @@ export function createPruneStatements(namespace: Namespace) {
         ORDER BY m.position LIMIT $4::bigint)
        UNION ALL
        (SELECT 1, r.message_id, r.position FROM @verifier_results r
-        WHERE r.position > $3::bigint AND r.position <= $1::bigint
+        WHERE r.position > $3::bigint AND r.position <= $1::bigint AND ${IS_RESULT_DONE}
         ORDER BY r.position LIMIT $4::bigint)`,
     ),
     /** $1 ids, $2 floor. The ids must be there before the messages write theirs. */
@@ -40,6 +46,7 @@ export function createPruneStatements(namespace: Namespace) {
       'prune_results',
       `WITH gone AS (
          DELETE FROM @verifier_results r WHERE r.message_id = ANY ($1::bytea[]) AND r.position <= $2::bigint
+           AND ${IS_RESULT_DONE}
          RETURNING r.message_id, r.verifier_source, r.verifier_dest, ${CCV_HASH} AS ccv_hash
        ), ids AS (
          INSERT INTO @pruned_ids (message_id, first_ms, body_hash, orphaned)
