@@ -6,15 +6,17 @@ import type { ColdCatalog, PreparedFlush } from './cold-catalog.js';
 import { ColdBusyError } from './cold-errors.js';
 import type { ColdFileStore } from './cold-file-store.js';
 import { type ColdFile, describeFile, type FlushStamp, type TableName } from './cold-layout.js';
+import { mapInParallel } from './cold-parallel.js';
 import type { ColdReader } from './cold-reader.js';
 import { createFileEncoder, type EncodedFile } from './cold-rows-file.js';
-import { dayOf, type RowKey, type RowKind } from './cold-rows-kind.js';
+import { dayOf, type RowKey, type RowKind, rowIdentity } from './cold-rows-kind.js';
 import { LEDGER_ROWS } from './cold-rows-ledger.js';
 import { type ColdView, ceilingMs, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './cold-view.js';
 import { hashId } from './id-index-hash.js';
 import type { Zstd } from './parquet-zstd.js';
 
 const ROWS_BETWEEN_PAUSES = 250;
+const PARALLEL_FILTERS = 16;
 
 /** A file made, not stored yet. */
 interface MadeFile {
@@ -152,26 +154,20 @@ export class ColdFlush {
     const ceiling = ceilingMs(view);
     const moved = head.movePosition > base.position;
     const isNew = (key: K) => key.ingestionMs > ceiling && !(moved && key.firstMs <= ceiling);
-    let [fromMs, toMs] = [Number.POSITIVE_INFINITY, -1];
-    for (const record of records) {
-      const key = rows.keyOf(record);
-      if (isNew(key)) continue;
-      fromMs = Math.min(fromMs, key.firstMs);
-      toMs = Math.max(toMs, key.ingestionMs);
-    }
-    const filters = await Promise.all(
-      view.files
-        .filter(({ minMs, maxMs }) => minMs <= toMs && maxMs >= fromMs)
-        .map(async (file) => ({ file, mayContain: await this.#reader.filter(table, file) })),
-    );
-    return (key) => {
-      if (isNew(key)) return false;
-      const hash = hashId(key.messageId);
+    const asked = records
+      .map((record) => rows.keyOf(record))
+      .filter((key) => !isNew(key))
+      .map((key) => ({ key, hash: hashId(key.messageId) }));
+    const held = new Set<string>();
+    // none of the filters is held longer than it is asked: one old record can reach over all files
+    await mapInParallel(view.files, PARALLEL_FILTERS, async (file) => {
       // earlier states of a record lie between its first time and its present one
-      return filters.some(
-        ({ file, mayContain }) => file.minMs <= key.ingestionMs && file.maxMs >= key.firstMs && mayContain(hash),
-      );
-    };
+      const here = asked.filter(({ key }) => file.minMs <= key.ingestionMs && file.maxMs >= key.firstMs);
+      if (here.length === 0) return;
+      const mayContain = await this.#reader.filter(table, file);
+      for (const { key, hash } of here) if (mayContain(hash)) held.add(rowIdentity(key));
+    });
+    return (key) => held.has(rowIdentity(key));
   }
 
   async #makeFiles<T, K extends { readonly position: bigint }>(

@@ -8,6 +8,7 @@ import { type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './co
 import { hashId } from './id-index-hash.js';
 
 const PARALLEL_FILES = 8;
+const PARALLEL_FILTERS = 32;
 
 /** What a namespace knows of one message id. */
 export interface KnownRecords {
@@ -61,8 +62,11 @@ export class ColdLookup {
   ): Promise<T[]> {
     const { overlay } = view.tables[list.table];
     const hash = hashId(messageId);
-    const filters = await Promise.all(files.map((file) => this.#reader.filter(list.table, file)));
-    const hits = files.filter((_, index) => filters[index]?.(hash));
+    // none of the filters is held longer than it is asked: all of them may be more than the caches take
+    const isHit = await mapInParallel(files, PARALLEL_FILTERS, async (file) =>
+      (await this.#reader.filter(list.table, file))(hash),
+    );
+    const hits = files.filter((_, index) => isHit[index]);
     const found = await mapInParallel(hits, PARALLEL_FILES, async (file) => {
       const groups = await this.#reader.groupsOf(list.table, file, messageId);
       const records = groups.length > 0 ? await this.#reader.records(list, file, groups) : [];
