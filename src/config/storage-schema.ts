@@ -45,7 +45,7 @@ const backendFields = {
 const sinkBackend = z.strictObject({
   Name: text('warm').optional(),
   ...backendFields,
-  /** A write is acknowledged only when every required backend holds it. Default: the durable ones are. */
+  /** A write is acknowledged only when every required backend holds it. Default: the durable ones are, but not a cold one beside Postgres. */
   Required: flag.optional(),
   ReadCondition: readCondition.optional(),
 });

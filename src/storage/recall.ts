@@ -1,4 +1,5 @@
 import type { Hex } from '../core/hex.js';
+import { isBuffered } from './buffered-storage.js';
 import type { HeldMessage, HeldResults } from './held.js';
 import type { Storage } from './storage.js';
 
@@ -15,12 +16,14 @@ export interface Recalled {
 export type Recall = (messageId: Hex) => Promise<Recalled>;
 
 /**
- * Recalls from `storage`. Null when it cannot say what it holds about an id.
+ * Recalls from `storage`. Null when it cannot say what it holds about an id. A tier that other processes feed looks where
+ * it stands first: what it knew a moment ago may lie below what they have pruned since because of it.
  */
 export function recallFrom(storage: Storage): Recall | null {
   const { heldMessage, heldCCVData } = storage;
   if (!heldMessage || !heldCCVData) return null;
   return async (messageId) => {
+    if (isBuffered(storage)) await storage.refresh();
     const [message, results] = await Promise.all([
       heldMessage.call(storage, messageId),
       heldCCVData.call(storage, messageId),

@@ -205,4 +205,21 @@ describe('tiers around a cold one', () => {
     expect(await sink.getMessage(messages[0]!.messageId)).toMatchObject({ messageId: messages[0]!.messageId });
     expect(await sink.getCCVData(messages[0]!.messageId)).toHaveLength(1);
   });
+
+  test('a change of what another process has pruned is not refused because the cold tier was looked at a while ago', async () => {
+    const [mine, theirs] = [openCold({ refreshIntervalMs: 3_600_000 }), openCold()];
+    const [warm, pruned] = [postgres('warm', first, mine), postgres('warm', first, theirs)];
+    await mine.ready();
+    const result = make.results(1)[0]!;
+    const writer = await sinkOf([{ storage: pruned }, { storage: theirs, tier: 'cold' }]);
+    await writer.insertBatch({ verifierResults: [result] });
+    await eventually('all is buffered', () => theirs.appliedPosition() === 1n);
+    await theirs.flush();
+    await pruneTo(pruned, theirs);
+    expect(mine.coverage().throughPosition).toBe(0n);
+    const outcome = await warm.insertBatch({ verifierResults: [{ ...result, ccvData: make.bytes(9) }] });
+    expect(outcome.verifierResults).toEqual(['conflict']);
+    await warm.close();
+    await mine.close();
+  });
 });
