@@ -45,7 +45,10 @@ const backendFields = {
 const sinkBackend = z.strictObject({
   Name: text('warm').optional(),
   ...backendFields,
-  /** A write is acknowledged only when every required backend holds it. Default: the durable ones are, but not a cold one beside Postgres. */
+  /**
+   * A write is acknowledged only when every required backend holds it. Default: the durable ones are, except a cold one
+   * beside Postgres.
+   */
   Required: flag.optional(),
   ReadCondition: readCondition.optional(),
 });
