@@ -1,9 +1,11 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
+import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
 import type { Outage } from './outage-store.js';
 import { often, type Step, step } from './step.js';
 import { EVICTION_INTERVAL_MS, PRUNE_INTERVAL_MS } from './tiers-process.js';
 import { FAILING_READS, type World } from './world.js';
+import { give, newRecords } from './write-steps.js';
 
 /** What moves records between tiers and changes no answer. */
 export type Move = 'flush' | 'evict' | 'prune' | 'compact' | 'vacuum' | 'none';
@@ -111,14 +113,23 @@ export const tierSteps: readonly fc.Arbitrary<Step>[] = [
   ),
   step(
     'failed flush',
-    fc.record({ nth: fc.integer({ min: 1, max: 9 }), when: fc.constantFrom('before', 'after') }),
+    fc.record({ nth: fc.integer({ min: 1, max: 9 }), when: fc.constantFrom('before' as const, 'after' as const) }),
     async (world, { nth, when }) => {
       if (world.isBroken) return;
-      const { faults } = world.writer;
-      faults.failOn({ operation: 'put', nth, when: when === 'before' ? 'before' : 'after' });
+      const { faults, outage } = world.writer;
+      const isSole = world.shape === 'sole';
+      const leave = () => {
+        // nobody can find out what became of it
+        if (isSole) outage.outage = 'all';
+        throw new ObjectStoreUnavailableError('injected');
+      };
+      faults.failOn({ operation: 'put', nth, when, error: leave });
       world.isFaultArmed = true;
-      await flush(world);
+      // without a database every write is a flush
+      if (isSole) await give(world, newRecords(world, { count: 1, lane: nth, results: 3, block: 1 }));
+      else await flush(world);
       world.isFaultArmed = false;
+      outage.outage = 'none';
       faults.heal();
       await world.calm();
     },
@@ -195,11 +206,14 @@ export const outageSteps: readonly fc.Arbitrary<Step>[] = [
     world.outages.cold = true;
     for (const { outage } of world.processes) outage.outage = how;
   }),
-  step('break warm', fc.record({ withChanges: fc.boolean() }), async (world, { withChanges }) => {
+  step('break warm', fc.record({ what: fc.constantFrom('reads', 'changes', 'both') }), async (world, { what }) => {
     if (world.shape === 'sole') return;
     world.outages.warm = true;
-    for (const { warm } of world.processes)
-      warm?.fail([...FAILING_READS, ...(withChanges ? (['changesAfter'] as const) : [])]);
+    for (const { warm } of world.processes) {
+      if (what !== 'changes') warm?.fail(FAILING_READS);
+      // followers stand still while others go on
+      if (what !== 'reads') warm?.fail(['changesAfter']);
+    }
   }),
   ...often(
     3,

@@ -8,12 +8,12 @@ describe('a process that only reads, beside one that writes and prunes', () => {
   afterAll(() => console.log(`seed ${SEED}, two processes: ${two.report()}`));
 
   test('answers as the flat list does or did since its last answer', { timeout: 1_200_000 }, async () => {
-    await simulate({ name: 'two', shape: 'two', runs: 600, commands: 40, lanes: 4 }, two);
+    await simulate({ name: 'two', shape: 'two', runs: 400, commands: 40, lanes: 4 }, two);
   });
 
   test('and was behind, and ahead, often enough to show it', () => {
     expect(two.tooRare(['hear', 'restart reader', 'list from cold', 'list from mixed'], two.runs / 5)).toEqual([]);
-    expect(two.tooRare(['answers of an older state', 'pruned rounds', 'walks of several pages'], 20)).toEqual([]);
+    expect(two.tooRare(['answers of an older state', 'pruned rounds', 'walks of several pages'], 15)).toEqual([]);
   });
 });
 
@@ -26,6 +26,7 @@ describe('a memory over a cold tier without a database', () => {
 
   test('and lost its bucket often enough to show it', () => {
     expect(sole.tooRare(['list from cold', 'list from mixed', 'list from hot'], sole.runs / 10)).toEqual([]);
-    expect(sole.tooRare(['write refused', 'write refused but done', 'compacted'], 10)).toEqual([]);
+    expect(sole.tooRare(['write refused', 'compacted'], 10)).toEqual([]);
+    expect(sole.tooRare(['write refused but done'], 2)).toEqual([]);
   });
 });

@@ -8,16 +8,16 @@ describe('memory, Postgres and the cold tier answer as one flat list would', () 
   afterAll(() => console.log(`seed ${SEED}: ${tally.report()}`));
 
   test('in many short runs', { timeout: 1_200_000 }, async () => {
-    await simulate({ name: 'three', shape: 'three', runs: 1_000, commands: 40, lanes: 4 }, tally);
+    await simulate({ name: 'three', shape: 'three', runs: 800, commands: 40, lanes: 4 }, tally);
   });
 
   test('in some long runs', { timeout: 600_000 }, async () => {
-    await simulate({ name: 'long', shape: 'three', runs: 16, commands: 400, lanes: 4 }, tally);
+    await simulate({ name: 'long', shape: 'three', runs: 8, commands: 300, lanes: 4 }, tally);
   });
 
   test('with a directory for a bucket', { timeout: 600_000 }, async () => {
     await simulate(
-      { name: 'directory', shape: 'three', runs: 40, commands: 40, lanes: 4, buckets: directoryBuckets },
+      { name: 'directory', shape: 'three', runs: 24, commands: 40, lanes: 4, buckets: directoryBuckets },
       tally,
     );
   });
@@ -48,5 +48,5 @@ const STEPS = [
 const TIERS = ['list from hot', 'list from warm', 'list from cold', 'list from mixed', 'pruned rounds', 'flushed'];
 const RARE = [
   ...['walks of several pages', 'answers compared while broken', 'gap named (time)', 'gap named (messageId)'],
-  ...['move failed', 'write refused', 'postgres recalls', 'compacted', 'gap named while a flush is partial'],
+  ...['move failed', 'write refused', 'postgres recalls', 'compacted'],
 ];

@@ -259,6 +259,8 @@ export class World {
     const { outage } = this.#writer.outage;
     this.#writer.outage.outage = 'none';
     const { position } = this.state;
+    // it knows of its own commits only what was confirmed
+    await this.drive(this.#writer.cold.refresh());
     const set = await this.drive(this.#writer.cold.changesAfter(position));
     this.#writer.outage.outage = outage;
     if (set.headPosition === position) return;

@@ -24,7 +24,11 @@ const insertParameters = fc.record({
   block: fc.nat({ max: 30 }),
 });
 
-function newRecords(world: World, wish: { count: number; lane: number; results: number; block: number }): WriteBatch {
+/** New messages with some of their results. */
+export function newRecords(
+  world: World,
+  wish: { count: number; lane: number; results: number; block: number },
+): WriteBatch {
   const { make } = world;
   const ccvs = [make.hex(20), make.hex(20)];
   const messages = Array.from({ length: wish.count }, (_, i) =>
@@ -44,7 +48,7 @@ function newResult({ make }: World, message: NewMessage, ccv: number) {
 }
 
 /** Writes, and remembers what was given when it is stored. */
-async function give(world: World, batch: WriteBatch): Promise<void> {
+export async function give(world: World, batch: WriteBatch): Promise<void> {
   if ((await world.write(batch)) === null) return;
   remember(world, batch);
 }
