@@ -2,10 +2,12 @@ import { type Backoff, backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { assertNever, ClosedError, toError } from '../core/errors.js';
 import type { ChangeSet } from '../storage/batch.js';
+import { isBuffered } from '../storage/buffered-storage.js';
 import { DivergedError } from '../storage/errors.js';
 import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
+import { CoverageLag } from './coverage-lag.js';
 import { FollowerProgress, followedTo } from './follower-progress.js';
 import { type ChangesAfter, LeaderPages } from './leader-pages.js';
 import { BEGINNING } from './start-boundary.js';
@@ -71,6 +73,7 @@ export class Follower {
   /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
   #readsWanted = 0;
   #readsDone = 0;
+  readonly #coverageLag: CoverageLag;
   #hadContact = false;
   /** Cleared in the same turn in which an attempt finds nothing more to do, so that no request is lost in between. */
   #isRunning = false;
@@ -88,6 +91,7 @@ export class Follower {
     readonly events: FollowerEvents;
   }) {
     this.progress = new FollowerProgress(parts.common.clock);
+    this.#coverageLag = new CoverageLag(parts.common.clock);
     this.#storage = parts.storage;
     this.#common = parts.common;
     this.#options = parts.options;
@@ -112,15 +116,22 @@ export class Follower {
   get throughPosition(): bigint {
     return followedTo(this.#storage, this.progress);
   }
-  /** How many positions the leader is known to be ahead. */
+  /** How many positions the leader is known to be ahead of what the backend answers for. */
   get lagPositions(): bigint {
-    const behind = this.progress.leaderPosition - this.throughPosition;
+    const behind = this.progress.leaderPosition - this.#answeredPosition;
     return behind > 0n ? behind : 0n;
   }
   /** For how long it has been behind as far as it knows, 0 when it holds all it knows of; `Infinity` = never was whole. */
   get lagMs(): number {
+    if (isBuffered(this.#storage))
+      return this.#coverageLag.measure(this.progress.leaderPosition, this.#answeredPosition);
     if (this.#state === 'current' && this.lagPositions === 0n) return 0;
     return Math.max(0, this.progress.newsAgeMs);
+  }
+
+  /** Where a backend stands that buffers is not what it answers for. */
+  get #answeredPosition(): bigint {
+    return isBuffered(this.#storage) ? this.#storage.coverage().throughPosition : this.throughPosition;
   }
 
   /** Begins to follow. */

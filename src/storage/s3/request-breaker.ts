@@ -6,8 +6,8 @@ import { OpenPeriod } from '../../core/open-period.js';
 import { ObjectStoreUnavailableError } from './object-store-errors.js';
 import { type S3FailureKind, S3RequestFailure } from './s3-object-store-failures.js';
 
-/** Two calls that were given up after four attempts each. */
-const FAILURES_TO_OPEN = 8;
+/** A call that is given up after four attempts: with time limits of ten seconds nobody should wait for a second one. */
+const FAILURES_TO_OPEN = 4;
 const OPEN: Backoff = { baseMs: 1_000, maxMs: 10_000 };
 
 /** The server is not there, or cannot work; everything else is an answer, which it had to be there for. */

@@ -29,6 +29,9 @@ export interface S3Storage extends BufferedStorage {
   readonly maintenance: ColdMaintenance;
 }
 
+/** How often a reader that knows of more than it answers for looks whether others have flushed that. */
+const LOOK_EVERY_MS = 30_000;
+
 /**
  * Creates a cold storage. Nothing is read before the first question or write; the object store stays the caller's.
  * @throws InvalidArgumentError
@@ -71,6 +74,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   #closing: Promise<void> | null = null;
   /** On the monotonic clock. */
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  #cancelLook: () => void = () => undefined;
   /** It writes by itself, and so knows all there is. */
   #writes = false;
   #toldPosition = 0n;
@@ -213,7 +217,17 @@ class ColdStorage extends S3StorageReader implements S3Storage {
       throw new ClosedError(`storage ${this.name}`);
     }
     this.#parts = parts;
+    if (this.#settings.role === 'reader')
+      this.#cancelLook = this.#common.clock.every(LOOK_EVERY_MS, () => this.#lookIfBehind(parts));
     return parts;
+  }
+
+  /** One that is asked nothing would not learn that others went on. */
+  #lookIfBehind({ follower, catalog }: S3StorageParts): void {
+    if (this.isClosed || follower.position <= catalog.view.position) return;
+    this.#maintain('look where it stands', undefined, () => this.current(true)).catch((thrown: unknown) =>
+      this.#common.log.debug({ err: toError(thrown), storage: this.name }, 'the cold tier could not be looked at'),
+    );
   }
 
   #startLoop(): void {
@@ -240,6 +254,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   async #close(): Promise<void> {
     const parts = this.#parts;
     this.#ending.abort();
+    this.#cancelLook();
     try {
       await this.#loop?.close();
       await Promise.allSettled(this.#maintaining);

@@ -28,33 +28,33 @@ function setUp() {
 describe('the circuit of an object store', () => {
   it('opens after attempts in a row that were not answered, asks again after a while, and closes with an answer', async () => {
     const { clock, run, fail, status, made } = setUp();
-    await fail(8, 'connection');
+    await fail(4, 'connection');
     expect(await status()).toBe(1);
     await expect(run(null)).rejects.toMatchObject(LEFT_ALONE);
-    expect(made()).toBe(8);
+    expect(made()).toBe(4);
     await clock.advance(1_000);
     await fail(1, 'timeout');
     await clock.advance(1_000);
     await expect(run(null)).rejects.toMatchObject(LEFT_ALONE);
     await clock.advance(1_000);
-    expect(await run(null)).toBe(10);
+    expect(await run(null)).toBe(6);
     expect(await status()).toBe(0);
   });
 
   it('takes every refusal for an answer', async () => {
     const { run, fail, made } = setUp();
-    await fail(7, 'server_error');
+    await fail(3, 'server_error');
     await fail(1, 'not_found');
-    await fail(7, 'server_error');
+    await fail(3, 'server_error');
     await fail(20, 'refused');
     expect(await run(null)).toBe(made());
   });
 
   it('an answer that is a refusal closes it', async () => {
     const { clock, run, fail } = setUp();
-    await fail(8, 'timeout');
+    await fail(4, 'timeout');
     await clock.advance(1_000);
     await fail(1, 'precondition');
-    expect(await run(null)).toBe(10);
+    expect(await run(null)).toBe(6);
   });
 });
