@@ -30,12 +30,13 @@ export async function changesFrom(
     const room = isCut ? 0 : limit - old.changes.length;
     const recent = await leader.changesAfter(keeper.coverage().throughPosition, Math.max(1, room));
     const readMs = Math.min(old.readMs, recent.readMs);
+    const known = old.boundaries ? { boundaries: old.boundaries } : {};
     // the backend has moved on in between: what lies between is left to the next set
     if (room === 0 || recent.afterPosition !== old.throughPosition)
-      return { ...recent, afterPosition, throughPosition: old.throughPosition, readMs, changes: old.changes };
+      return { ...recent, ...known, afterPosition, throughPosition: old.throughPosition, readMs, changes: old.changes };
     const again = new Set(recent.changes.map(identityOf));
     const kept = old.changes.filter((change) => !again.has(identityOf(change)));
-    return { ...recent, afterPosition, readMs, changes: [...kept, ...recent.changes] };
+    return { ...recent, ...known, afterPosition, readMs, changes: [...kept, ...recent.changes] };
   }
 }
 

@@ -81,6 +81,11 @@ export interface ChangeSet {
   readonly headMs: number;
   /** Position of the last change that took a record out of the lists or moved it in time, in that snapshot; 0 = none. */
   readonly headMovePosition: bigint;
+  /**
+   * Points between commits within the set that whoever told it knows of, ascending; see `Boundary`. A follower may keep them
+   * as points that others can start from, and up to which it can be pruned.
+   */
+  readonly boundaries?: readonly { readonly position: bigint; readonly ingestionMs: number }[];
   /** Wall-clock time (unix ms) of whoever read the set, taken before the snapshot: nothing older is missing. */
   readonly readMs: number;
   readonly changes: readonly Change[];

@@ -174,6 +174,38 @@ describe('a database rebuilt from the cold tier alone', () => {
     expect(await dumpDatabase(rebuilt)).toEqual(before);
   });
 
+  test.each([3, 1000])(
+    'has the ends of all flushes to start from and to be pruned to (pages of %i)',
+    async (pageSize) => {
+      const [store, original] = [await directory(), await database()];
+      const { sink, cold } = openSink(original, store);
+      await sink.started();
+      const make = createRecordMaker(6);
+      const ends: bigint[] = [];
+      for (let flush = 0; flush < 5; flush += 1) {
+        await liveEventfully(sink, make, 2);
+        const { throughPosition } = sink.coverage();
+        await eventually('the cold tier was given everything', () => cold.appliedPosition() >= throughPosition);
+        await cold.flush();
+        ends.push(throughPosition);
+      }
+      await sink.close();
+      const commits = 'SELECT through_position, ingestion_ms FROM ccv.commits ORDER BY 1';
+      const { rows: before } = await original.sql(commits);
+      const rebuilt = await database();
+      await restoreInto(rebuilt, store, { pageSize });
+      const { rows: after } = await rebuilt.sql(commits);
+      expect(after).toEqual(before.filter((row) => ends.includes(BigInt(row.through_position))));
+      expect(after).toHaveLength(ends.length);
+      const again = openCold(store, 'archive');
+      const recall = recallFrom(again)!;
+      const warm = createPostgresStorage({ name: 'warm', connection: rebuilt.connection, common, recall });
+      const { floor } = await warm.prune({ ingestionMs: Number.MAX_SAFE_INTEGER, position: ends[2]! + 1n });
+      expect(floor.position).toBe(ends[2]);
+      await warm.close();
+    },
+  );
+
   test('is written to and followed by the same cold tier afterwards', async () => {
     const { store, original } = await lived(5);
     const rebuilt = await database();

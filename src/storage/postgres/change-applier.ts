@@ -48,7 +48,13 @@ export function createChangeApplier({
       const news = set.changes.filter((change) => change.position > clock.lastPosition);
       const after = clockAfter(clock, set);
       const isBoundary = after.lastPosition === after.headPosition;
-      await transaction.commit(callsFor(news, clockWriter.tickApplied(after, isBoundary)));
+      // the last point is the clock's own to keep, if it is one
+      const boundaries = (set.boundaries ?? []).filter(
+        ({ position }) => position > clock.lastPosition && (position < set.throughPosition || !isBoundary),
+      );
+      await transaction.commit(
+        callsFor(news, [...clockWriter.boundaries(boundaries), clockWriter.tickApplied(after, isBoundary)]),
+      );
       return after;
     });
   }
@@ -66,11 +72,11 @@ export function createChangeApplier({
       throw new DivergedError(name, lastPosition, 'it was written to while it followed');
   }
 
-  function* callsFor(news: readonly Change[], tick: Call): Generator<Call, void, void> {
+  function* callsFor(news: readonly Change[], clockCalls: readonly Call[]): Generator<Call, void, void> {
     yield* records.bodies(bodiesOf(news));
     yield* records.lanes(lanesOf(news));
     yield* records.changes(news, NONE);
-    yield tick;
+    yield* clockCalls;
   }
 
   return async (set) => {

@@ -1,3 +1,5 @@
+import type { Boundary } from '../storage.js';
+import { bigintArray } from './binary-arrays.js';
 import { toBoolean } from './columns.js';
 import type { Namespace } from './namespace.js';
 import { statementsOf } from './statement.js';
@@ -20,6 +22,8 @@ export interface ClockWriter {
    * `isBoundary`: nothing of their last commit comes later.
    */
   tickApplied(tick: ClockTick, isBoundary: boolean): Call;
+  /** Keeps points between commits of another storage; those that are here already are passed over. */
+  boundaries(of: readonly Boundary[]): readonly Call[];
   /** Whether the commit of this writer that was to end at the position was done. Ask it with the clock locked. */
   isDone(transaction: Transaction, throughPosition: bigint): Promise<boolean>;
   /** Whether commits above the position were made here, not taken over. Ask it with the clock locked. */
@@ -49,6 +53,11 @@ export function createClockWriter(namespace: Namespace, writer: bigint): ClockWr
   const own = move('tick', '', leaves(writer));
   const inside = move('tick_inside', unknownMoves, '');
   const applied = move('tick_applied', unknownMoves, leaves(ELSEWHERE));
+  const boundaries = statement(
+    'boundaries',
+    `INSERT INTO @commits (through_position, ingestion_ms, writer)
+     SELECT position, ms, ${ELSEWHERE} FROM unnest($1::bigint[], $2::bigint[]) b (position, ms) ON CONFLICT DO NOTHING`,
+  );
   const isDone = statement(
     'is_done',
     `SELECT EXISTS (SELECT FROM @commits WHERE through_position = $1::bigint AND writer = ${writer})`,
@@ -64,6 +73,11 @@ export function createClockWriter(namespace: Namespace, writer: bigint): ClockWr
   return {
     tick: (tick) => ({ statement: own, values: values(tick) }),
     tickApplied: (tick, isBoundary) => ({ statement: isBoundary ? applied : inside, values: values(tick) }),
+    boundaries(of) {
+      if (of.length === 0) return [];
+      const positions = bigintArray(of.map(({ position }) => position));
+      return [{ statement: boundaries, values: [positions, bigintArray(of.map(({ ingestionMs }) => ingestionMs))] }];
+    },
     async isDone(transaction, throughPosition) {
       const [row] = await transaction.query(isDone, [throughPosition]);
       return toBoolean(row?.[0]);

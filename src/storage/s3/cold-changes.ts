@@ -2,7 +2,7 @@ import type { Change, ChangeSet } from '../batch.js';
 import { CoverageGapError } from '../errors.js';
 import type { Boundary } from '../storage.js';
 import { sizeOfChange } from './cold-change-size.js';
-import { type ColdFile, flushEnds, type TableName } from './cold-layout.js';
+import { type ColdFile, type FlushEnd, flushEnds, type TableName } from './cold-layout.js';
 import { type ColdLedger, LEDGER_TABLE } from './cold-ledger.js';
 import { mapInParallel } from './cold-parallel.js';
 import type { ColdReader, TableRows } from './cold-reader.js';
@@ -39,15 +39,17 @@ export class ColdChanges {
   async after(view: ColdView, afterPosition: bigint, limit: number, readMs: number): Promise<ChangeSet> {
     if (!isWhole(view) || afterPosition > view.position)
       throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${this.#name}`);
-    const { changes, throughPosition } = await this.#page(view, afterPosition, limit);
+    const page = await this.#page(view, afterPosition, limit);
+    const throughPosition = page.throughPosition ?? view.position;
     return {
       afterPosition,
-      throughPosition: throughPosition ?? view.position,
+      throughPosition,
       headPosition: view.position,
       headMs: view.headMs,
       headMovePosition: view.movePosition,
       readMs,
-      changes,
+      boundaries: boundariesIn(view, afterPosition, throughPosition),
+      changes: page.changes,
     };
   }
 
@@ -69,8 +71,7 @@ export class ColdChanges {
       if (isBelow && position > highest.position) highest = { position, ingestionMs };
     };
     offer(view.position, view.headMs);
-    for (const { files } of Object.values(view.tables))
-      for (const file of files) for (const { position, ms } of flushEnds(file)) offer(position, ms);
+    for (const { position, ms } of allFlushEnds(view)) offer(position, ms);
     return highest;
   }
 
@@ -205,4 +206,15 @@ function withinBytes(places: readonly Place[], mostBytes: number): readonly Plac
     return bytes > mostBytes;
   });
   return end < 0 ? places : places.slice(0, Math.max(1, end));
+}
+
+function* allFlushEnds({ tables }: ColdView): Generator<FlushEnd> {
+  for (const { files } of Object.values(tables)) for (const file of files) yield* flushEnds(file);
+}
+
+function boundariesIn(view: ColdView, afterPosition: bigint, throughPosition: bigint): readonly Boundary[] {
+  const found = new Map<bigint, Boundary>();
+  for (const { position, ms } of allFlushEnds(view))
+    if (position > afterPosition && position <= throughPosition) found.set(position, { position, ingestionMs: ms });
+  return [...found.values()].sort((a, b) => (a.position < b.position ? -1 : 1));
 }
