@@ -71,7 +71,7 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
         return createMemoryStorage(memoryOptions(section.Name, section.Memory, common));
       case 'postgres': {
         const options = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
-        return createPostgresStorage(recall === null ? options : { ...options, recall });
+        return createPostgresStorage({ ...options, recall });
       }
       case 's3':
         return coldOf(section, cold);

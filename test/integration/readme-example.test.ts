@@ -38,7 +38,7 @@ it('the library example of the README compiles against the published declaration
   await writeFile(join(directory, 'tsconfig.json'), JSON.stringify(config));
   await run(process.execPath, [tsc, '-p', join(directory, 'tsconfig.json')], { cwd: directory });
   const { stdout } = await run(process.execPath, [join(directory, 'out/example.mjs')], {
-    env: { ...process.env, DATABASE_URL: database.uri },
+    env: { ...process.env, DATABASE_URL: database.uri, COLD_DIRECTORY: join(directory, 'cold') },
   });
   expect(stdout.trim().split('\n')).toEqual(promisedOutput(example));
 }, 120_000);

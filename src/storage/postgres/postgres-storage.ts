@@ -40,7 +40,7 @@ export interface PostgresStorageOptions {
   readonly pool?: Partial<PoolSettings>;
   readonly common?: Common;
   /** Reads pruned records back from the tier that holds them. A storage without it is not pruned. */
-  readonly recall?: Recall;
+  readonly recall?: Recall | null;
 }
 
 /** The system of record. Any number of instances, in any number of processes, may read and write one namespace. */
