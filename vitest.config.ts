@@ -1,6 +1,7 @@
 import { statfsSync } from 'node:fs';
 import { freemem, tmpdir } from 'node:os';
 import { defineConfig } from 'vitest/config';
+import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 const GIB = 2 ** 30;
 
@@ -11,6 +12,17 @@ function scratchDirectory(): string {
     return bavail * bsize >= 4 * GIB && freemem() >= 8 * GIB ? '/dev/shm' : tmpdir();
   } catch {
     return tmpdir();
+  }
+}
+
+/** Those that wait most first: the others then fill the time. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      if (moduleId.includes('/test/e2e/')) return 0;
+      return moduleId.includes('/test/simulation/') || moduleId.includes('/test/contract/') ? 1 : 2;
+    };
+    return [...(await super.sort(files))].sort((a, b) => rank(a) - rank(b));
   }
 }
 
@@ -26,6 +38,8 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // about half of them wait for something most of the time
+    maxWorkers: 3,
+    sequence: { sequencer: LongestFirst },
   },
 });

@@ -30,8 +30,11 @@ export async function startRpcProxy(target: string): Promise<RpcProxy> {
       request.socket.destroy();
       return;
     }
-    const answer = await fetch(target, { method: 'POST', headers: { 'content-type': 'application/json' }, body });
-    const text = await answer.text();
+    const text = await forward(target, body);
+    if (text === null) {
+      request.socket.destroy();
+      return;
+    }
     counts.set(method, (counts.get(method) ?? 0) + 1);
     if (failing === 'lose') request.socket.destroy();
     else response.setHeader('content-type', 'application/json').end(text);
@@ -50,4 +53,14 @@ export async function startRpcProxy(target: string): Promise<RpcProxy> {
         server.closeAllConnections();
       }),
   };
+}
+
+/** Null when the node is not there: its clients see that as they would without a proxy. */
+async function forward(target: string, body: string): Promise<string | null> {
+  try {
+    const headers = { 'content-type': 'application/json' };
+    return await (await fetch(target, { method: 'POST', headers, body })).text();
+  } catch {
+    return null;
+  }
 }

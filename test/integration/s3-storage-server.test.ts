@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { eventually } from '../support/eventually.js';
 import { createTestS3Store, s3StoreOn } from '../support/object-store.js';
 import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
 import { allOf, committed, createLife, follow, openArchive } from './s3-storage-life.js';
@@ -42,7 +43,8 @@ test('a server that goes away and comes back has missed nothing', async () => {
   expect(archive.coverage()).toEqual(stood);
   expect((await archive.health()).healthy).toBe(false);
   await server.startGateway();
-  await archive.flush();
+  // it is left alone for a second or two after it did not answer
+  await eventually('the server is asked again', () => archive.flush().then(() => true, String));
   expect((await archive.health()).healthy).toBe(true);
   await archive.close();
   expect(await committed(store)).toEqual(await allOf(life.origin));
