@@ -199,12 +199,16 @@ describe('a Sink whose database is pruned', () => {
   test('changes below the floor are told by a process whose cold tier has not looked since others pruned', async () => {
     const bucket = new MemoryBucket();
     const [writer, reader] = [await open({ bucket }), await open({ bucket })];
+    // its own follower would make it look
+    reader.cold.fail();
     await write(writer.sink, 12);
     await pruneAll(writer);
     await eventually('the reader knows the floor', async () => {
       await reader.warm.changesAfter(0n, 1).catch(() => undefined);
       return reader.warm.coverage().afterPosition === 12n;
     });
+    expect(reader.lagging.storage.coverage().throughPosition).toBe(0n);
+    reader.cold.heal();
     expect((await reader.sink.changesAfter(0n)).changes).toHaveLength(12);
   });
 

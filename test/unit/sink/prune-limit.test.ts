@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import type { Backend } from '../../../src/sink/backend.js';
+import { pruneLimit } from '../../../src/sink/pruner.js';
+
+const NOW_MS = 1_000_000;
+
+interface Standing {
+  readonly name: string;
+  readonly tier: Backend['tier'];
+  readonly throughPosition: bigint;
+  readonly throughMs?: number;
+  readonly afterMs?: number;
+  readonly durable?: boolean;
+  readonly isPlaced?: boolean;
+}
+
+/** Only what the limit is made from. */
+function backend({ name, tier, durable = true, isPlaced = true, ...standing }: Standing): Backend {
+  const coverage = { afterMs: -1, throughMs: Number.POSITIVE_INFINITY, ...standing };
+  return { name, tier, storage: { durable, coverage: () => coverage }, follower: { progress: { isPlaced } } } as never;
+}
+
+const pruned = { name: 'warm', storage: {} as never, retentionMs: 1_000 };
+const warm = backend({ name: 'warm', tier: 'warm', throughPosition: 90n });
+const cold = { name: 'cold', tier: 'cold', throughPosition: 50n, throughMs: 900_000 } as const;
+const limit = (...others: Backend[]) => pruneLimit([warm, ...others], pruned, NOW_MS);
+
+test('nothing is pruned above what the cold tier has committed, by position and by time', () => {
+  expect(limit(backend(cold))).toEqual({ position: 50n, ingestionMs: 900_000 });
+});
+
+test('nothing is pruned before its retention is over', () => {
+  expect(limit(backend({ ...cold, throughMs: 999_500 }))).toEqual({ position: 50n, ingestionMs: 998_999 });
+});
+
+test('every durable backend must have it, a memory need not', () => {
+  const second = backend({ name: 'second', tier: 'warm', throughPosition: 20n });
+  const hot = backend({ name: 'hot', tier: 'hot', throughPosition: 1n, durable: false });
+  expect(limit(backend(cold), second, hot)?.position).toBe(20n);
+});
+
+test('nothing is pruned without a cold tier that is known to hold everything from the beginning', () => {
+  expect(limit()).toBeNull();
+  expect(limit(backend({ name: 'second', tier: 'warm', throughPosition: 80n }))).toBeNull();
+  expect(limit(backend({ ...cold, isPlaced: false }))).toBeNull();
+  expect(limit(backend({ ...cold, afterMs: 5 }))).toBeNull();
+  expect(limit(backend({ ...cold, throughMs: -1 }))).toBeNull();
+  expect(limit(backend({ ...cold, throughPosition: 0n }))).toBeNull();
+});
