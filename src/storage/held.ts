@@ -17,7 +17,7 @@ export type HeldMessage = Held<StoredMessage | null>;
 /**
  * Puts together what several storages hold of one id: of each record the latest state that any of them has. Exact,
  * because where the ranges leave no gap every record's last change is in the range of somebody who therefore has it.
- * @returns null unless the ranges reach from 0 to `minPosition` without a gap.
+ * @returns null unless the ranges reach from 0 to the highest of them, and to `minPosition`, without a gap.
  */
 export function unite<T extends { readonly position: bigint }>(
   parts: readonly Held<readonly T[]>[],
@@ -25,7 +25,9 @@ export function unite<T extends { readonly position: bigint }>(
   minPosition: bigint,
 ): readonly T[] | null {
   const through = throughOf(parts);
-  if (through < 0n || through < minPosition) return null;
+  // beyond a gap there is more, and what changed in it nobody has
+  const hasGap = parts.some(({ throughPosition }) => throughPosition > through);
+  if (through < 0n || hasGap || through < minPosition) return null;
   const latest = new Map<string, T>();
   for (const { value } of parts)
     for (const record of value) {

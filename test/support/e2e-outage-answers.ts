@@ -68,14 +68,12 @@ export interface Began {
 }
 
 /** The body of a 503 names the part of what was asked that only the cold tier has. */
-function isRefusal({ kind, path, text, stage }: Asking, began: Began): boolean {
+function isRefusal({ kind, path, text }: Asking, began: Began): boolean {
   const { success, status, message } = JSON.parse(text) as { success: boolean; status: number; message: string };
   if (success || status !== 503) return false;
   if (kind === 'old id') return message === `storage cannot answer now for message ${path.slice(-66)}`;
   const [, from = '', to = ''] = /^storage cannot answer now for ingestion times (\S+) to (\S+)$/.exec(message) ?? [];
   const endMs = Number(new URLSearchParams(path.slice(path.indexOf('?'))).get('end') ?? Number.POSITIVE_INFINITY);
-  // while a backlog is pruned the floor moves under what is being read: the part that is named is what was pruned meanwhile
-  if (stage === 'healing') return Date.parse(from) <= Date.parse(to);
   const [least, most] = [Math.min(endMs, began.floorMs), Math.min(endMs, began.coldMs)];
   return Date.parse(from) === 0 && Date.parse(to) >= least && Date.parse(to) <= most;
 }
