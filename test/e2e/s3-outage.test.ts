@@ -220,7 +220,7 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
     const history = await historyOf(database, namespace);
     expect(history.messages.map(({ messageId }) => messageId).sort()).toEqual([...chain.messageIds].sort());
     await expectWholeTruth(service.apiUrl, history);
-    expect(wrongAnswers(clients, history, outageBegan).slice(0, 10)).toEqual([]);
+    expect((await wrongAnswers(clients, history, outageBegan)).slice(0, 10)).toEqual([]);
     expect(await service.cli.stop()).toEqual({ code: 0, signal: null });
     console.log(
       [

@@ -129,6 +129,19 @@ describe('an S3 store behind a network that fails', () => {
       expect(proxy.seen.filter(({ method }) => method === 'PUT')).toHaveLength(2);
     });
 
+    it('sends again at once what met a connection that the server had closed, and does not hold it against the server', async () => {
+      const store = open({ maxAttempts: 1 });
+      const atOnce = Array.from({ length: 8 }, () => 'object');
+      await Promise.all(atOnce.map((key) => store.get(key)));
+      proxy.always({ kind: 'reset-kept' });
+      const texts = await Promise.all(atOnce.map(async (key) => text(await store.get(key))));
+      expect(texts).toEqual(atOnce.map(() => '0123456789'));
+      expect(proxy.seen.filter(({ method }) => method === 'GET').length).toBeGreaterThanOrEqual(16 + 8);
+      // the write met one of those that were opened just now
+      expect(await store.putIfAbsent('new', Buffer.from('x'))).toBe('created');
+      expect(proxy.seen.filter(({ method }) => method === 'PUT').length).toBeGreaterThan(1);
+    });
+
     it('gives up after maxAttempts and names what was said', async () => {
       proxy.always(answer(503, 'SlowDown'));
       const failure = await failureOf(open({ maxAttempts: 3 }).list(''));

@@ -11,6 +11,8 @@ export type ProxyAction =
   | { readonly kind: 'lose-answer' }
   /** Carried out twice, as a proxy does that repeats by itself; the second answer is passed on. */
   | { readonly kind: 'repeat' }
+  /** Reset, where the connection had been kept from an earlier request, as by a server that closes idle ones; else passed on. */
+  | { readonly kind: 'reset-kept' }
   /** Never answered. */
   | { readonly kind: 'hang' }
   /** Only the first bytes of the body are passed on; then the connection is closed, or left open without a word. */
@@ -55,13 +57,20 @@ export async function startS3Proxy(server: S3TestServer): Promise<S3Proxy> {
   const seen: SeenRequest[] = [];
   const queue: ProxyAction[] = [];
   let standing: ProxyAction = { kind: 'pass' };
+  const kept = new WeakSet<object>();
   const proxy = createServer((incoming, outgoing) => {
     const entry = { method: incoming.method ?? '', path: incoming.url ?? '', abandoned: false };
     seen.push(entry);
     outgoing.once('close', () => {
       entry.abandoned = !outgoing.writableFinished;
     });
-    handle(server, queue.shift() ?? standing, incoming, outgoing).catch(() => outgoing.destroy());
+    const action = queue.shift() ?? standing;
+    if (action.kind === 'reset-kept' && kept.has(incoming.socket)) {
+      incoming.socket.resetAndDestroy();
+      return;
+    }
+    kept.add(incoming.socket);
+    handle(server, action, incoming, outgoing).catch(() => outgoing.destroy());
   });
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
   return {
@@ -89,6 +98,7 @@ async function handle(
   const body = await readAll(incoming);
   switch (action.kind) {
     case 'pass':
+    case 'reset-kept':
       return reply(outgoing, await forward(server, incoming, body));
     case 'answer':
       return reply(outgoing, { status: action.status, headers: {}, body: Buffer.from(action.body) });

@@ -1,3 +1,5 @@
+import { Agent as HttpAgent } from 'node:http';
+import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Logger } from '../../core/logger.js';
 
@@ -42,11 +44,35 @@ export function createS3Client(
     expectContinueHeader: false,
     requestHandler: {
       connectionTimeout: Math.min(MAX_CONNECT_MS, limits.requestTimeoutMs),
-      httpAgent: agent,
-      httpsAgent: agent,
+      httpAgent: noteKeptConnections(new HttpAgent(agent)),
+      httpsAgent: noteKeptConnections(new HttpsAgent(agent)),
       logger: { trace: () => undefined, debug: () => undefined, info: () => undefined, warn, error: warn },
     },
     ...(endpoint.endpoint === undefined ? {} : { endpoint: endpoint.endpoint }),
     ...(endpoint.credentials === undefined ? {} : { credentials: { ...endpoint.credentials } }),
   });
+}
+
+const LOST_CODES: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE']);
+const lostKept = new WeakSet<object>();
+
+/**
+ * True for a failure that says no more than that a connection which was kept had been closed by the time the request got
+ * there. Servers and proxies close what is idle for some seconds; it says nothing about whether they work
+ * (https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1, https://nodejs.org/api/http.html#requestreusedsocket).
+ */
+export function isLostKeptConnection(thrown: unknown): boolean {
+  return typeof thrown === 'object' && thrown !== null && lostKept.has(thrown);
+}
+
+/** The request is not to be seen through the SDK: its failure is marked where it is made. */
+function noteKeptConnections<A extends HttpAgent>(agent: A): A {
+  const reuse = agent.reuseSocket.bind(agent);
+  agent.reuseSocket = (socket, request) => {
+    reuse(socket, request);
+    request.prependOnceListener('error', (failure: NodeJS.ErrnoException) => {
+      if (LOST_CODES.has(failure.code)) lostKept.add(failure);
+    });
+  };
+  return agent;
 }

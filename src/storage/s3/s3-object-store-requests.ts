@@ -12,6 +12,7 @@ import { type AttemptPolicy, withAttempts } from './request-attempts.js';
 import { createRequestBreaker, type RequestBreaker } from './request-breaker.js';
 import { hedge, type StartedRequest } from './request-hedge.js';
 import { RequestScope } from './request-scope.js';
+import { isLostKeptConnection } from './s3-object-store-client.js';
 import { classifyS3Failure, judgeS3Failure, type S3FailureKind, S3RequestFailure } from './s3-object-store-failures.js';
 
 /** How long and how often to try. */
@@ -143,7 +144,7 @@ export class S3Requests {
     };
     const run = async () => {
       try {
-        const answer = await scope.race(work(request));
+        const answer = await scope.race(onOpenConnection(work, request));
         finish('ok');
         return answer;
       } catch (thrown) {
@@ -153,6 +154,20 @@ export class S3Requests {
       }
     };
     return { answer: run(), abort: () => scope.abort() };
+  }
+}
+
+/**
+ * What meets a connection that the server had closed is sent again at once: after a pause in the traffic all that are kept
+ * may be, and as failed attempts they would open the circuit of a server that works. Each costs one, so it ends.
+ */
+async function onOpenConnection<T>(work: Work<T>, request: S3Request): Promise<T> {
+  for (;;) {
+    try {
+      return await work(request);
+    } catch (thrown) {
+      if (!isLostKeptConnection(thrown) || request.signal.aborted) throw thrown;
+    }
   }
 }
 
