@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
+import { Registry } from '../../src/core/metrics.js';
 import { createSink } from '../../src/sink/sink.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { recallFrom } from '../../src/storage/recall.js';
@@ -99,6 +100,59 @@ describe('a bucket that is not what it was', () => {
     await archive.close().catch(() => undefined);
     expect(archive.coverage().throughMs).toBe(-1);
     await committed(createMemoryObjectStore(bucket, { nowMs: () => Date.now() }));
+  });
+
+  test('because it was emptied under the only storage: it refuses writes within a minute, however often it is written to', async () => {
+    const { bucket, store } = newBucket();
+    const clock = createManualClock();
+    const make = createRecordMaker(303);
+    const sole = openMaintained(store, { role: 'sole', common: { clock } });
+    await sole.insertBatch({ messages: [make.message()] });
+    // what a write asks of files that were there is in memory
+    await sole.heldMessage(make.message().messageId);
+    bucket.objects.clear();
+    let refusedAfterMs: number | null = null;
+    for (let elapsedMs = 10_000; elapsedMs <= 120_000 && refusedAfterMs === null; elapsedMs += 10_000) {
+      await clock.advance(10_000);
+      const refused = await sole.insertBatch({ messages: [make.message()] }).then(
+        () => null,
+        (thrown: unknown) => thrown,
+      );
+      if (refused === null) continue;
+      expect(refused).toMatchObject({ name: 'StorageFailureError' });
+      refusedAfterMs = elapsedMs;
+    }
+    expect(refusedAfterMs).toBe(60_000);
+    expect(sole.coverage().throughMs).toBe(-1);
+    await sole.close();
+  });
+});
+
+describe('an archive whose store is away when it is opened', () => {
+  test('leaves nothing running of its failed attempts, and opens when it is back', async () => {
+    const { store } = newBucket();
+    const faulty = createFaultyObjectStore(store);
+    const clock = createManualClock();
+    const metrics = new Registry();
+    const life = createLife(307, clock);
+    await life.live(10);
+    const other = openMaintained(store);
+    await follow(other, life.origin);
+    await other.close();
+    const archive = openMaintained(faulty, { common: { clock, metrics } });
+    for (let attempt = 0; attempt < 3; attempt += 1) {
+      faulty.failOn({ operation: 'get', when: 'before' });
+      await expect(archive.ready()).rejects.toMatchObject({ name: 'StorageUnavailableError' });
+      expect(clock.pending).toBe(0);
+    }
+    await archive.ready();
+    expect(clock.pending).toBe(1);
+    const { throughPosition } = archive.coverage();
+    expect(throughPosition).toBeGreaterThan(0n);
+    const { values } = (await metrics.getSingleMetric('indexer_cold_position')?.get()) ?? { values: [] };
+    expect(values.map(({ value }) => BigInt(value))).toEqual([throughPosition]);
+    await archive.close();
+    expect(clock.pending).toBe(0);
   });
 });
 

@@ -84,6 +84,7 @@ export class ColdFollower {
       this.#lastCommitMs = this.#common.clock.monotonicMs();
     }
     this.#buffer.committed(view);
+    this.#metrics.stands(view);
     this.#metrics.buffered(this.#buffer);
   }
 

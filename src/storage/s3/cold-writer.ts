@@ -65,9 +65,10 @@ export class ColdWriter {
     const startedMs = this.#common.clock.monotonicMs();
     for (let attempt = 0; ; attempt += 1)
       try {
-        const base = this.#mustRefresh || this.#isUnconfirmed ? await this.#catalog.confirm() : this.#catalog.view;
+        const mustConfirm = this.#mustRefresh || this.#isUnconfirmed;
+        const base = mustConfirm ? await this.#catalog.confirm() : this.#catalog.view;
         this.#mustRefresh = false;
-        this.#confirmedAtMs = startedMs;
+        if (mustConfirm) this.#confirmedAtMs = startedMs;
         const buffer = await plan(base);
         const result = buffer && (await this.#flush.run(base, buffer));
         if (result) this.#metrics.flushed(result, startedMs);

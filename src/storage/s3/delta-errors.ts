@@ -23,12 +23,12 @@ export class DeltaFormatError extends IndexerError {
 }
 
 /**
- * A table that was read before is not there any more, or ends before where it was read to: its bucket was emptied or set
- * back. Nothing may be committed on top of what is not there, and nobody may rely on it.
+ * A table that was read before is not there any more, or ends before where it was read to, or lacks what was there:
+ * its bucket was emptied or set back. Nothing may be committed on top of what is not there, and nobody may rely on it.
  */
 export class DeltaLostError extends IndexerError {
   constructor(table: string, version: number, found: number) {
-    const now = found < 0 ? 'is gone' : `ends with version ${found}`;
+    const now = found < 0 ? 'is gone' : found < version ? `ends with version ${found}` : 'lacks versions below that';
     super('DELTA_LOST', `table ${table} was read up to version ${version} and now ${now}`, false, {
       details: { table, version, found },
     });

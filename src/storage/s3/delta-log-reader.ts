@@ -67,8 +67,9 @@ export class LogReader {
   async refresh(snapshot: DeltaSnapshot, confirm = false): Promise<DeltaSnapshot> {
     const nowMs = this.#options.common.clock.nowMs();
     const isOld = nowMs - snapshot.readMs > RELIST_AFTER_MS;
+    if (isOld) return await this.#readAgain(snapshot);
     // a log that was emptied or set back looks like one in which nothing is new
-    if (isOld || (confirm && !(await this.#hasCommit(snapshot.version)))) return await this.#readAgain(snapshot);
+    if (confirm && !(await this.#isThere(snapshot))) throw await this.#lost(snapshot);
     let version = snapshot.version;
     let builder: SnapshotBuilder | undefined;
     for (let window = 1; ; window = Math.min(window * 2, PARALLEL_READS)) {
@@ -81,17 +82,33 @@ export class LogReader {
       }
       if (end >= 0) break;
     }
-    return builder
-      ? builder.build({ version, checkpointVersion: snapshot.checkpointVersion, readMs: nowMs })
-      : { ...snapshot, readMs: nowMs };
+    const { checkpointVersion } = snapshot;
+    if (builder) return builder.build({ version, checkpointVersion, readMs: nowMs });
+    return { ...snapshot, readMs: nowMs, seenVersion: confirm ? version : snapshot.seenVersion };
   }
 
   /** @throws DeltaLostError when the table ends before the snapshot. */
-  async #readAgain({ version }: DeltaSnapshot): Promise<DeltaSnapshot> {
+  async #readAgain(snapshot: DeltaSnapshot): Promise<DeltaSnapshot> {
     const found = await this.read();
-    if (found === null || found.version < version)
-      throw new DeltaLostError(this.#options.root, version, found?.version ?? -1);
+    if (found === null || found.version < snapshot.version) throw await this.#lost(snapshot);
     return found;
+  }
+
+  async #lost({ version }: DeltaSnapshot): Promise<DeltaLostError> {
+    const { commits } = await this.list(0);
+    return new DeltaLostError(this.#options.root, version, commits.at(-1)?.version ?? -1);
+  }
+
+  /**
+   * The last commit alone says nothing about those below it when this process has put it there: on top of a log that was
+   * emptied it would be the only one.
+   */
+  async #isThere({ version, seenVersion }: DeltaSnapshot): Promise<boolean> {
+    if (seenVersion === version) return await this.#hasCommit(version);
+    const { commits } = await this.list(seenVersion);
+    const found = new Set(commits.map((commit) => commit.version));
+    for (let each = seenVersion; each <= version; each += 1) if (!found.has(each)) return false;
+    return true;
   }
 
   async #hasCommit(version: number): Promise<boolean> {

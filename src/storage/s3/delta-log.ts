@@ -39,7 +39,7 @@ export interface DeltaLog {
   open(columns: readonly ColumnSpec[]): Promise<DeltaSnapshot>;
   /**
    * The table as it is now, from a snapshot of it: one request when nothing is new. `confirm`: with another one, whether
-   * what was read before is still there.
+   * what was found before, and what was committed on top of it, is still there.
    * @throws DeltaLostError when it is seen not to be.
    */
   refresh(snapshot: DeltaSnapshot, confirm?: boolean): Promise<DeltaSnapshot>;
@@ -145,9 +145,10 @@ class Log implements DeltaLog {
     checkActions(snapshot, actions);
     const version = snapshot.version + 1;
     await this.#put(version, actions, info);
-    const { checkpointVersion } = snapshot;
+    const { checkpointVersion, seenVersion } = snapshot;
     const readMs = this.#options.common.clock.nowMs();
-    const next = new SnapshotBuilder(snapshot).apply(actions).build({ version, checkpointVersion, readMs });
+    const at = { version, checkpointVersion, seenVersion, readMs };
+    const next = new SnapshotBuilder(snapshot).apply(actions).build(at);
     if (version % this.#checkpointEvery !== 0 && !this.#checkpointDue) return next;
     return { ...next, checkpointVersion: (await this.#tryCheckpoint(next)) ? version : checkpointVersion };
   }

@@ -16,6 +16,8 @@ export interface DeltaSnapshot {
   readonly checkpointVersion: number;
   /** When the log was last read or listed, unix ms. */
   readonly readMs: number;
+  /** The newest version that was found in the store; those above it this process has committed since. */
+  readonly seenVersion: number;
 }
 
 /** The protocol that our tables ask for: the oldest one that every engine reads. */
@@ -65,11 +67,16 @@ export class SnapshotBuilder {
     return this;
   }
 
-  /** @throws DeltaFormatError when no commit said what the table is. */
-  build(at: Pick<DeltaSnapshot, 'version' | 'checkpointVersion' | 'readMs'>): DeltaSnapshot {
+  /**
+   * `seenVersion`: `version` unless given.
+   * @throws DeltaFormatError when no commit said what the table is.
+   */
+  build(
+    at: Pick<DeltaSnapshot, 'version' | 'checkpointVersion' | 'readMs'> & Partial<Pick<DeltaSnapshot, 'seenVersion'>>,
+  ): DeltaSnapshot {
     const { protocol, metadata, files, tombstones, transactions } = this.#draft;
     if (!protocol || !metadata) throw new DeltaFormatError('no commit has a protocol and metadata');
-    return { ...at, protocol, metadata, files, tombstones, transactions };
+    return { seenVersion: at.version, ...at, protocol, metadata, files, tombstones, transactions };
   }
 }
 

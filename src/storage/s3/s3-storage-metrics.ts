@@ -2,11 +2,14 @@ import type { Common } from '../../core/common.js';
 import { counter, gauge, histogram } from '../../core/metrics.js';
 import type { ChangeBuffer } from './cold-buffer.js';
 import type { FlushResult } from './cold-flush.js';
+import type { ColdHead } from './cold-view.js';
 
 /** What a cold storage counts. */
 export interface S3StorageMetrics {
   flushed(result: FlushResult, startedMs: number): void;
   flushFailed(code: string): void;
+  /** The namespace was seen there, whoever brought it. */
+  stands(at: Pick<ColdHead, 'position'>): void;
   buffered(buffer: ChangeBuffer): void;
   cached(bytes: number): void;
 }
@@ -53,13 +56,15 @@ export function createS3StorageMetrics({ metrics, clock }: Common, storage: stri
     help: 'Memory of cached footers, indexes and row groups',
     labelNames: ['storage'],
   });
+  const stands = (at: Pick<ColdHead, 'position'>) => position.set({ storage }, Number(at.position));
   return {
     flushed(result, startedMs) {
       durations.observe({ storage }, (clock.monotonicMs() - startedMs) / 1000);
       rows.inc({ storage }, result.rows);
       bytes.inc({ storage }, result.bytes);
-      position.set({ storage }, Number(result.view.position));
+      stands(result.view);
     },
+    stands,
     flushFailed: (code) => failures.inc({ storage, code }),
     buffered(buffer) {
       bufferedBytes.set({ storage }, buffer.sizeBytes);

@@ -73,6 +73,8 @@ export async function openParts(options: {
     reader,
     common,
   });
+  // before anything is made that has to be closed
+  const view = await catalog.refresh();
   const lists = new ColdLists(reader);
   const lookup = new ColdLookup(reader);
   const ledger = new ColdLedger(reader);
@@ -91,7 +93,7 @@ export async function openParts(options: {
     vacuum: new ColdVacuum({ store, common, catalog, keyOf }),
     metrics: maintenanceMetrics,
   });
-  follower.stands(await catalog.refresh());
+  follower.stands(view);
   return {
     reader,
     catalog,
