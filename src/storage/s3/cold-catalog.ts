@@ -1,8 +1,8 @@
 import type { Common } from '../../core/common.js';
 import { TABLE_COLUMNS } from './cold-columns.js';
 import { commitBesideCompactions } from './cold-commits.js';
-import { type ColdFile, TABLE_NAMES, type TableName } from './cold-layout.js';
-import { Overlay } from './cold-overlay.js';
+import type { ColdFile, TableName } from './cold-layout.js';
+import { nextView } from './cold-next-view.js';
 import { allOf } from './cold-parallel.js';
 import type { ColdReader } from './cold-reader.js';
 import type { RowKey } from './cold-rows-kind.js';
@@ -12,11 +12,8 @@ import {
   emptyView,
   headOf,
   headTransactions,
-  MESSAGE_TABLE,
   newestOf,
-  RESULT_TABLE,
   splitFiles,
-  type TableView,
 } from './cold-view.js';
 import { type Action, removeOf } from './delta-actions.js';
 import { DeltaConflictError, DeltaLostError } from './delta-errors.js';
@@ -41,7 +38,6 @@ export interface Replacement {
 const FENCE_APP = 'ccv-indexer:fence';
 const VACUUM_APP = 'ccv-indexer:vacuum';
 const NOTHING_FOUND = { messages: null, verifier_results: null, ledger: null } as const;
-const GROUPS_AT_ONCE = 16;
 
 /**
  * What the namespace is: three Delta tables that move as one.
@@ -259,82 +255,12 @@ export class ColdCatalog {
     for (;;) {
       const before = this.#view;
       const snapshots = newestOf(found, before.snapshots);
-      const view = await this.#viewOf(before, snapshots, keys, Math.max(readMs, before.readMs));
+      const view = await nextView(before, { snapshots, keys, readMs: Math.max(readMs, before.readMs) }, this.#reader);
       // another call may have come further while keys were read
       if (this.#view !== before) continue;
       this.#view = view;
       return view;
     }
-  }
-
-  async #viewOf(
-    before: ColdView,
-    snapshots: ColdView['snapshots'],
-    keys: ReadonlyMap<string, readonly RowKey[]>,
-    readMs: number,
-  ): Promise<ColdView> {
-    const isAsBefore = (table: TableName) => snapshots[table]?.version === before.snapshots[table]?.version;
-    if (TABLE_NAMES.every(isAsBefore)) return { ...before, snapshots, readMs };
-    const head = headOf(snapshots.ledger);
-    const split = {
-      messages: this.#split('messages', snapshots, head.position),
-      verifier_results: this.#split('verifier_results', snapshots, head.position),
-      ledger: this.#split('ledger', snapshots, head.position),
-    };
-    const [messages, results] = await allOf([
-      this.#tableView(MESSAGE_TABLE, before, split.messages.committed, keys),
-      this.#tableView(RESULT_TABLE, before, split.verifier_results.committed, keys),
-    ]);
-    const ledger: TableView = { ...before.tables.ledger, files: split.ledger.committed };
-    return {
-      ...head,
-      snapshots,
-      tables: { messages, verifier_results: results, ledger },
-      torn: TABLE_NAMES.flatMap((table) => split[table].torn.map((file) => ({ table, file }))),
-      readMs,
-    };
-  }
-
-  #split(table: TableName, snapshots: ColdView['snapshots'], position: bigint) {
-    const known = new Map<string, ColdFile>();
-    for (const file of this.#view.tables[table].files) known.set(file.uri, file);
-    for (const torn of this.#view.torn) if (torn.table === table) known.set(torn.file.uri, torn.file);
-    return splitFiles(snapshots[table], position, (uri) => known.get(uri));
-  }
-
-  async #tableView(
-    list: typeof MESSAGE_TABLE | typeof RESULT_TABLE,
-    view: ColdView,
-    files: readonly ColdFile[],
-    keys: ReadonlyMap<string, readonly RowKey[]>,
-  ): Promise<TableView> {
-    const { table } = list;
-    const overlayFiles = files.filter((file) => file.overlay);
-    const present = new Set(overlayFiles.map(({ uri }) => uri));
-    const before = view.tables[table].overlay;
-    // what was compacted away supersedes nothing any more; a view that still has it keeps the overlay it has
-    const overlay = [...before.files].every((uri) => present.has(uri)) ? before : new Overlay();
-    await allOf(
-      overlayFiles
-        .filter(({ uri }) => !overlay.hasFile(uri))
-        .map(async (file) => overlay.addFile(file.uri, keys.get(file.uri) ?? (await this.#keys(list, file)))),
-    );
-    return { table, files, overlay };
-  }
-
-  async #keys(list: typeof MESSAGE_TABLE | typeof RESULT_TABLE, file: ColdFile): Promise<readonly RowKey[]> {
-    const { groups } = await this.#reader.footer(list.table, file);
-    const keys: RowKey[] = [];
-    // some at a time: all row groups of a large file at once would hold up everything else
-    for (let from = 0; from < groups; from += GROUPS_AT_ONCE) {
-      const some = Array.from({ length: Math.min(GROUPS_AT_ONCE, groups - from) }, (_, index) => from + index);
-      const read =
-        list.table === 'messages'
-          ? await this.#reader.keys(MESSAGE_TABLE, file, some)
-          : await this.#reader.keys(RESULT_TABLE, file, some);
-      for (const inGroup of read) keys.push(...inGroup);
-    }
-    return keys;
   }
 }
 

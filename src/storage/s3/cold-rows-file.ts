@@ -3,7 +3,7 @@ import type { Hex } from '../../core/hex.js';
 import type { RowKind } from './cold-rows-kind.js';
 import { type FileSummary, SummaryCollector } from './cold-rows-summary.js';
 import type { FileStats } from './delta-stats.js';
-import { createIdIndexBuilder, type EncodedIdIndex } from './id-index.js';
+import { createIdIndexBuilder, type EncodedIdIndex } from './id-index-builder.js';
 import { atOnce, inTurns, type Steps } from './in-turns.js';
 import { createParquetEncoder, type EncodedGroup, type RowGroupLimits } from './parquet-encoder.js';
 import type { Zstd } from './parquet-zstd.js';

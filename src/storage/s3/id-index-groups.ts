@@ -1,4 +1,5 @@
 import type { SchemaElement } from 'hyparquet';
+import { viewOf } from './data-view.js';
 import type { ByteRange } from './object-store.js';
 import { type ColumnSpec, schemaElements } from './parquet-columns.js';
 import type { EncodedGroup } from './parquet-encoder.js';
@@ -117,8 +118,4 @@ class GroupTable implements ParquetFooter {
     if (column < 0 || column >= this.columns.length) throw new RangeError(`no column ${column}`);
     return this.#view.getUint32(entry + FIXED_BYTES + column * CHUNK_BYTES + field, true);
   }
-}
-
-function viewOf(bytes: Uint8Array): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
