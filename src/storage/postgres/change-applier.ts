@@ -6,7 +6,8 @@ import { type ClockRow, isWhole } from './clock-row.js';
 import type { ClockWriter } from './clock-writer.js';
 import { fromSelector } from './columns.js';
 import { hashBody } from './message-body.js';
-import type { BodyRow, RecordWriter } from './record-writer.js';
+import type { BodyRow } from './record-values.js';
+import type { RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
 import { type Call, type Transaction, type TransactionRunner, UnknownOutcomeError } from './transaction-runner.js';
 

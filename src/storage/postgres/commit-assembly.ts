@@ -2,9 +2,9 @@ import type { Hex } from '../../core/hex.js';
 import type { Change, ChangeSet } from '../batch.js';
 import type { StoredMessage, StoredVerifierResult } from '../records.js';
 import type { ClockRow } from './clock-row.js';
-import type { BodyRow, MoveRow } from './record-writer.js';
-import { type Changed, contentOf } from './write-plan.js';
-import type { MessageState, ResultState, WriteState } from './write-state.js';
+import type { BodyRow, MoveRow } from './record-values.js';
+import type { Changed } from './write-plan.js';
+import { contentOf, type MessageState, type ResultState, type WriteState } from './write-state.js';
 
 /** What a commit writes, with its times and positions. */
 export interface Commit {

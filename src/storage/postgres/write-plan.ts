@@ -1,19 +1,10 @@
 import type { Hex } from '../../core/hex.js';
 import type { CursorMove, Orphaning, StatusChange, WriteOutcome } from '../batch.js';
 import { CursorConflictError } from '../errors.js';
-import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
-import type { Conflict, MessageOrigin, MessageStatus, QuarantineEntry } from '../records.js';
-import type { MessageBody } from './message-body.js';
-import {
-  identityOf,
-  type NewBody,
-  type PreparedBatch,
-  type PreparedMessage,
-  type PreparedQuarantine,
-  type PreparedResult,
-  resultKey,
-} from './prepared-batch.js';
-import { ccvHash, originHash } from './pruned-hashes.js';
+import type { Conflict, MessageStatus, QuarantineEntry } from '../records.js';
+import type { NewBody, PreparedBatch, PreparedMessage, PreparedQuarantine, PreparedResult } from './prepared-batch.js';
+import { isStoredOrigin, isStoredPayload } from './stored-equality.js';
+import { conflictIdentity, describeConflict, receivedId } from './write-conflicts.js';
 import type { BodyState, MessageState, ResultState, WriteState } from './write-state.js';
 
 /** What differs from the stored state, each record once, with its present state. */
@@ -91,9 +82,9 @@ export class WritePlan {
   /** Ids of which pruned records have to be recalled. Ask after `bodiesOfClashes` were read. */
   lacking(): ReadonlySet<Hex> {
     for (const { received } of this.#clashes) {
-      const body = this.#state.bodies.get(idOf(received));
+      const body = this.#state.bodies.get(receivedId(received));
       const existing = 'result' in received ? this.#state.results.get(received.key) : undefined;
-      if (!body?.content || (existing && existing.prunedCcvHash !== null)) this.#lacking.add(idOf(received));
+      if (!body?.content || (existing && existing.prunedCcvHash !== null)) this.#lacking.add(receivedId(received));
     }
     for (const { messageId, pruned } of this.#messages) if (pruned !== null) this.#lacking.add(messageId);
     return this.#lacking;
@@ -101,7 +92,7 @@ export class WritePlan {
 
   /** Ids whose stored body must be in the state before the conflicts can be described. */
   bodiesOfClashes(): readonly Hex[] {
-    const ids = this.#clashes.map(({ received }) => idOf(received));
+    const ids = this.#clashes.map(({ received }) => receivedId(received));
     return [...new Set(ids)].filter((id) => {
       const body = this.#state.bodies.get(id);
       return body?.stored && body.content === null;
@@ -112,7 +103,7 @@ export class WritePlan {
   describeClashes(): ReadonlyMap<Hex, { readonly conflict: Conflict; readonly batches: readonly AppliedBatch[] }> {
     const described = new Map<Hex, { conflict: Conflict; batches: AppliedBatch[] }>();
     for (const { received, batch } of this.#clashes) {
-      const conflict = this.#describe(received);
+      const conflict = describeConflict(received, this.#state);
       batch.conflicts.push(conflict);
       const identity = conflictIdentity(conflict);
       const known = described.get(identity);
@@ -180,7 +171,7 @@ export class WritePlan {
       this.#touch(fresh, applied);
       return 'inserted';
     }
-    const isElsewhere = origin !== null && !isOrigin(origin, message);
+    const isElsewhere = origin !== null && !isStoredOrigin(origin, message);
     if (message.orphaned && this.#lacks(messageId)) return 'returned';
     if (isElsewhere) message.origin = origin;
     if (message.orphaned) {
@@ -200,7 +191,7 @@ export class WritePlan {
     const { key, result, body } = given;
     const existing = this.#state.results.get(key);
     const agrees = this.#claimBody(result.messageId, body);
-    if (!agrees || (existing && !isPayload(result.ccvData, existing))) {
+    if (!agrees || (existing && !isStoredPayload(result.ccvData, existing))) {
       this.#clashes.push({ received: given, batch: applied });
       return 'conflict';
     }
@@ -280,71 +271,4 @@ export class WritePlan {
     if (siblings) siblings.push(state);
     else index.set(state.result.messageId, [state]);
   }
-
-  #describe(received: PreparedMessage | PreparedResult): Conflict {
-    const messageId = idOf(received);
-    const stored = contentOf(this.#state.bodies.get(messageId));
-    if (!('result' in received))
-      return {
-        record: 'message',
-        messageId,
-        verifierSourceAddress: '0x',
-        verifierDestAddress: '0x',
-        storedHash: messagePayloadHash({ messageId, ...stored }),
-        receivedHash: messagePayloadHash({ messageId, ...received.body.content }),
-      };
-    const { result } = received;
-    const existing = this.#state.results.get(resultKey(result));
-    return {
-      record: 'verifierResult',
-      messageId,
-      verifierSourceAddress: result.verifierSourceAddress,
-      verifierDestAddress: result.verifierDestAddress,
-      storedHash: existing
-        ? verifierResultPayloadHash({ ...existing.result, ...stored })
-        : messagePayloadHash({ messageId, ...stored }),
-      receivedHash: verifierResultPayloadHash(result),
-    };
-  }
-}
-
-/** What tells one conflict from another. */
-export function conflictIdentity(conflict: Conflict): Hex {
-  const { record, messageId, verifierSourceAddress, verifierDestAddress, receivedHash } = conflict;
-  return identityOf(record, messageId, verifierSourceAddress, verifierDestAddress, receivedHash);
-}
-
-/** The body of an id whose state has it. */
-export function contentOf(body: BodyState | undefined): MessageBody {
-  if (!body?.content) throw new TypeError('the body of a changed record was not read');
-  return body.content;
-}
-
-function idOf(received: PreparedMessage | PreparedResult): Hex {
-  return 'result' in received ? received.result.messageId : received.messageId;
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && Buffer.compare(a, b) === 0;
-}
-
-function isPayload(ccvData: Uint8Array, existing: ResultState): boolean {
-  return existing.prunedCcvHash === null
-    ? sameBytes(existing.result.ccvData, ccvData)
-    : existing.prunedCcvHash === ccvHash(ccvData);
-}
-
-function isOrigin(origin: MessageOrigin, { pruned, origin: known }: MessageState): boolean {
-  return pruned === null ? sameOrigin(origin, known) : pruned.originHash === originHash(origin);
-}
-
-function sameOrigin(a: MessageOrigin, b: MessageOrigin | null): boolean {
-  return (
-    b !== null &&
-    a.blockNumber === b.blockNumber &&
-    a.blockHash === b.blockHash &&
-    a.blockTimestampMs === b.blockTimestampMs &&
-    a.transactionHash === b.transactionHash &&
-    a.logIndex === b.logIndex
-  );
 }

@@ -56,6 +56,12 @@ export interface WriteState {
   readonly incomplete: Set<Hex>;
 }
 
+/** The body of an id whose state has it. */
+export function contentOf(body: BodyState | undefined): MessageBody {
+  if (!body?.content) throw new TypeError('the body of a changed record was not read');
+  return body.content;
+}
+
 /** What to ask the database about before a group of batches can be applied. */
 export interface Touched {
   readonly messageIds: readonly Hex[];
