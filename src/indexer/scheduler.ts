@@ -1,10 +1,7 @@
-import { LRUCache } from 'lru-cache';
 import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { AbortedError, IndexerError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { ChangeSet } from '../storage/batch.js';
-import type { StoredMessage } from '../storage/records.js';
 import type { Storage } from '../storage/storage.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { VerifierReaderStatus } from '../verifiers/verifier-reader.js';
@@ -14,14 +11,9 @@ import { createSchedulerMetrics } from './scheduler-metrics.js';
 import { quarantineStrays } from './stray-quarantine.js';
 import { type FullPass, type Offer, Sweeper } from './sweeper.js';
 import { TaskBoard, type TaskCounts } from './task-board.js';
+import { TaskIntake } from './task-intake.js';
 import { type UnknownCCVReport, UnknownCCVs } from './unknown-ccvs.js';
-import {
-  createTask,
-  markAnswered,
-  type PendingMessage,
-  pendingMessage,
-  type VerificationTask,
-} from './verification-task.js';
+import type { PendingMessage, VerificationTask } from './verification-task.js';
 import { createWriteQueue } from './write-queue.js';
 
 /** How verifications are collected. In brackets the names of the configuration. */
@@ -78,8 +70,6 @@ export interface Scheduler {
 }
 
 const MIN_TIMED_OUT_RETRY_MS = 10 * 60 * 1_000;
-/** Removals remembered, so that a page of messages that was read before one does not bring the message back. */
-const REMEMBERED_REMOVALS = 10_000;
 
 /**
  * A task per unfinished message: asks the readers of its missing CCVs, backs off from `baseDelayMs` to `maxDelayMs`, ends
@@ -100,12 +90,11 @@ class VerificationScheduler implements Scheduler {
   readonly #follower: ChangeFollower;
   readonly #sweeper: Sweeper;
   readonly #unknown: UnknownCCVs;
+  readonly #intake: TaskIntake;
   readonly #metrics;
   readonly #writes;
   readonly #attempts = new Set<Promise<void>>();
   readonly #attemptDependencies: AttemptDependencies;
-  /** Position of the change that made a task end. */
-  readonly #removals = new LRUCache<Hex, bigint>({ max: REMEMBERED_REMOVALS });
   #lastFullPass: FullPass | null = null;
   #stopped = false;
 
@@ -120,6 +109,13 @@ class VerificationScheduler implements Scheduler {
       horizonMs: options.maxDelayMs,
       nowMs: common.clock.monotonicMs(),
     });
+    this.#intake = new TaskIntake({
+      board: this.#board,
+      unknown: this.#unknown,
+      registry,
+      baseDelayMs: options.baseDelayMs,
+      clock: common.clock,
+    });
     this.#writes = createWriteQueue({ storage, common });
     this.#attemptDependencies = {
       storage,
@@ -130,7 +126,10 @@ class VerificationScheduler implements Scheduler {
     };
     this.#follower = new ChangeFollower({
       storage,
-      onChanges: (changes, live) => this.#onChanges(changes, live),
+      onChanges: (changes, live) => {
+        this.#intake.follow(changes, live);
+        this.#dispatch();
+      },
       onGap: () => this.#sweeper.requestFullPass(),
       common,
     });
@@ -168,6 +167,7 @@ class VerificationScheduler implements Scheduler {
       this.#follower.stop();
       endStrays();
       this.#stopped = true;
+      this.#intake.close();
       this.#board.clear();
       await this.#writes.close();
       await Promise.all(this.#attempts);
@@ -209,51 +209,12 @@ class VerificationScheduler implements Scheduler {
     this.#metrics.unfinished.set({ window: 'ended' }, found.timedOut);
   }
 
-  #onChanges(changes: ChangeSet, live: boolean): void {
-    for (const change of changes.changes) {
-      if (change.kind === 'message') {
-        const { record } = change;
-        // told as it was committed, and the first record of its id: nothing else can be stored for it
-        const first = live && record.ingestionMs === changes.headMs && record.firstMs === record.ingestionMs;
-        this.#onMessage(record, !first);
-      } else if (change.kind === 'verifierResult' && !change.record.orphaned) {
-        const task = this.#board.get(change.record.messageId);
-        if (task === null) continue;
-        markAnswered(task, change.record.verifierSourceAddress);
-        if (task.verifiable && task.missing.length === 0) this.#board.hurry(task);
-      }
-    }
-    this.#dispatch();
-  }
-
-  #onMessage(record: StoredMessage, needsLookup: boolean): void {
-    const { messageId, position } = record;
-    if (record.orphaned || record.status === 'success') {
-      const task = this.#board.get(messageId);
-      if (task) this.#board.end(task);
-      if (record.orphaned) this.#unknown.forget(messageId);
-      this.#removals.set(messageId, position);
-    } else this.#load(pendingMessage(record), needsLookup);
-  }
-
   #offer(message: PendingMessage): Offer {
-    if (this.#load(message, true)) {
+    if (this.#intake.take(message, true)) {
       this.#dispatch();
       return 'taken';
     }
     return this.#board.busy ? 'full' : 'refused';
-  }
-
-  /** False when the board has no place for it. */
-  #load(message: PendingMessage, needsLookup: boolean): boolean {
-    const { registry, baseDelayMs, common } = this.#options;
-    if (this.#stopped || this.#board.get(message.messageId) !== null) return true;
-    if ((this.#removals.get(message.messageId) ?? -1n) >= message.position) return true;
-    const task = createTask(message, { registry, baseDelayMs, needsLookup, nowMs: common.clock.nowMs() });
-    const hopeless = !task.verifiable && task.timedOut;
-    if (!hopeless && !this.#board.admit(task)) return false;
-    this.#unknown.note(message);
-    return true;
   }
 
   #dispatch(): void {
