@@ -2,11 +2,17 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
 import { createFaultyObjectStore } from '../support/object-store-faults.js';
-import { createHoldingObjectStore, dataObjects, openMaintained } from '../support/s3-maintenance.js';
+import {
+  createHoldingObjectStore,
+  dataObjects,
+  type HoldingObjectStore,
+  openMaintained,
+} from '../support/s3-maintenance.js';
 import { allOf, committed, createLife, follow } from './s3-storage-life.js';
 
 const OPTIONS = { compactBytes: 1 << 20 };
 const TABLES = ['messages', 'verifier_results', 'ledger'] as const;
+type Table = (typeof TABLES)[number];
 
 const directories: TestDirectoryStore[] = [];
 afterEach(async () => {
@@ -28,8 +34,38 @@ async function livedNamespace(seed: number, flushes = 12) {
   await archive.close();
   return { store, life };
 }
+type Lived = Awaited<ReturnType<typeof livedNamespace>>;
 
-const isCommitOf = (table: string) => (key: string) => key.startsWith(`test/${table}/_delta_log/`);
+/** Begins work and resolves when it stands before its commit to a table, with what lets it go on to its end. */
+async function standBefore<T>(
+  holding: HoldingObjectStore,
+  table: Table,
+  work: () => Promise<T>,
+): Promise<() => Promise<T>> {
+  const reached = holding.hold((key) => key.startsWith(`test/${table}/_delta_log/`));
+  const working = work();
+  const { release } = await reached;
+  return async () => {
+    release();
+    return await working;
+  };
+}
+
+/** An archive whose flush of what has happened since stands before its commit to a table. */
+async function standingFlush({ store, life }: Lived, table: Table) {
+  const holding = createHoldingObjectStore(store);
+  const archive = openMaintained(holding, OPTIONS);
+  await life.live(20);
+  await follow(archive, life.origin);
+  return { archive, finish: await standBefore(holding, table, () => archive.flush()) };
+}
+
+/** A compaction that stands before its commit to a table. */
+async function standingCompaction({ store }: Lived, table: Table) {
+  const holding = createHoldingObjectStore(store);
+  const compactor = openMaintained(holding, OPTIONS);
+  return { compactor, finish: await standBefore(holding, table, () => compactor.maintenance.compact()) };
+}
 
 async function compact(store: ObjectStore): Promise<void> {
   const storage = openMaintained(store, OPTIONS);
@@ -37,18 +73,21 @@ async function compact(store: ObjectStore): Promise<void> {
   await storage.close();
 }
 
-async function problemsOf(store: ObjectStore): Promise<unknown> {
+/** It holds what happened, each change once, and nothing of it is damaged. */
+async function expectSound({ store, life }: Lived): Promise<void> {
+  expect(await committed(store)).toEqual(await allOf(life.origin));
   const storage = openMaintained(store, OPTIONS);
   const { problems } = await storage.maintenance.verify();
   await storage.close();
-  return problems;
+  expect(problems).toEqual([]);
 }
 
 describe('at the same time', () => {
   test.each([1, 2, 3, 4])(
     'two compactions, a flush and reads leave every change once (seed %i)',
     async (seed) => {
-      const { store, life } = await livedNamespace(200 + seed);
+      const lived = await livedNamespace(200 + seed);
+      const { store, life } = lived;
       const [one, other, flusher] = [
         openMaintained(store, OPTIONS),
         openMaintained(store, OPTIONS),
@@ -67,7 +106,7 @@ describe('at the same time', () => {
         ]);
         expect(await committed(store)).toEqual(await allOf(life.origin));
       }
-      expect(await problemsOf(store)).toEqual([]);
+      await expectSound(lived);
       await Promise.all([one.close(), other.close(), flusher.close()]);
       expect(await committed(store)).toEqual(await allOf(life.origin));
     },
@@ -75,140 +114,97 @@ describe('at the same time', () => {
   );
 
   test.each(TABLES)('a flush that stands before its commit to %s goes on over a compaction', async (table) => {
-    const { store, life } = await livedNamespace(210);
-    const faulty = createFaultyObjectStore(store);
-    const holding = createHoldingObjectStore(faulty);
-    const archive = openMaintained(holding, OPTIONS);
-    await life.live(20);
-    await follow(archive, life.origin);
-    const reached = holding.hold(isCommitOf(table));
-    const flushing = archive.flush();
-    const { release } = await reached;
+    const lived = await livedNamespace(210);
+    const faulty = createFaultyObjectStore(lived.store);
+    const { archive, finish } = await standingFlush({ ...lived, store: faulty }, table);
     const stored = () =>
       faulty.calls.filter(({ operation, key }) => operation === 'put' && key.includes('part-')).length;
     const before = stored();
-    await compact(store);
-    release();
-    await flushing;
+    await compact(lived.store);
+    await finish();
     expect(stored()).toBe(before);
-    expect(await committed(store)).toEqual(await allOf(life.origin));
+    await expectSound(lived);
     expect((await archive.maintenance.describe()).tornFiles).toBe(0);
-    expect(await problemsOf(store)).toEqual([]);
     await archive.close();
   });
 
   test.each(TABLES)('a compaction that stands before its commit to %s goes on over a flush', async (table) => {
-    const { store, life } = await livedNamespace(220);
-    const holding = createHoldingObjectStore(store);
-    const compactor = openMaintained(holding, OPTIONS);
-    const archive = openMaintained(store, OPTIONS);
-    await life.live(40);
-    await follow(archive, life.origin);
-    const reached = holding.hold(isCommitOf(table));
-    const compacting = compactor.maintenance.compact();
-    const { release } = await reached;
+    const lived = await livedNamespace(220);
+    const archive = openMaintained(lived.store, OPTIONS);
+    await lived.life.live(40);
+    await follow(archive, lived.life.origin);
+    const { compactor, finish } = await standingCompaction(lived, table);
     // supersedes rows that were just written anew
     await archive.flush();
-    release();
-    const { tables } = await compacting;
+    const { tables } = await finish();
     expect(tables.find((each) => each.table === table)!.filesRewritten).toBeGreaterThan(8);
-    expect(await committed(store)).toEqual(await allOf(life.origin));
-    expect(await problemsOf(store)).toEqual([]);
+    await expectSound(lived);
     await Promise.all([compactor.close(), archive.close()]);
   });
 
   test('a compaction whose files another one took begins anew and leaves nothing behind', async () => {
-    const { store, life } = await livedNamespace(230);
-    const holding = createHoldingObjectStore(store);
-    const compactor = openMaintained(holding, OPTIONS);
-    const reached = holding.hold(isCommitOf('messages'));
-    const compacting = compactor.maintenance.compact();
-    const { release } = await reached;
-    await compact(store);
-    const before = (await dataObjects(store)).length;
-    release();
-    const { tables } = await compacting;
+    const lived = await livedNamespace(230);
+    const { compactor, finish } = await standingCompaction(lived, 'messages');
+    await compact(lived.store);
+    const before = (await dataObjects(lived.store)).length;
+    const { tables } = await finish();
     expect(tables.map(({ filesRewritten }) => filesRewritten)).toEqual([0, 0, 0]);
     // what it had stored when it lost is gone
-    expect((await dataObjects(store)).length).toBe(before - 2);
-    expect(await committed(store)).toEqual(await allOf(life.origin));
+    expect((await dataObjects(lived.store)).length).toBe(before - 2);
+    await expectSound(lived);
     await compactor.close();
   });
 
   test.each(TABLES)('a vacuum without grace makes a flush before its commit to %s begin anew', async (table) => {
-    const { store, life } = await livedNamespace(240);
-    const holding = createHoldingObjectStore(store);
-    const archive = openMaintained(holding, OPTIONS);
-    await life.live(20);
-    await follow(archive, life.origin);
-    const reached = holding.hold(isCommitOf(table));
-    const flushing = archive.flush();
-    const { release } = await reached;
-    const other = openMaintained(store, OPTIONS);
+    const lived = await livedNamespace(240);
+    const { archive, finish } = await standingFlush(lived, table);
+    const other = openMaintained(lived.store, OPTIONS);
     const { orphans } = await other.maintenance.vacuum({ graceMs: 0 });
     expect(orphans).toBeGreaterThan(0);
-    release();
-    await flushing;
-    expect(await committed(store)).toEqual(await allOf(life.origin));
-    expect(await problemsOf(store)).toEqual([]);
+    await finish();
+    await expectSound(lived);
     await Promise.all([other.close(), archive.close()]);
   });
 
   test('a vacuum without grace leaves the files of a flush that has only its last commit to do', async () => {
-    const { store, life } = await livedNamespace(245);
+    const lived = await livedNamespace(245);
+    const { store, life } = lived;
     const holding = createHoldingObjectStore(store);
     const archive = openMaintained(holding, OPTIONS);
     // nothing for the ledger: its commit cannot be made to conflict
     const messages = Array.from({ length: 5 }, () => life.make.message());
     await life.origin.insertBatch({ messages, verifierResults: messages.map((message) => life.make.result(message)) });
     await follow(archive, life.origin);
-    const reached = holding.hold(isCommitOf('ledger'));
-    const flushing = archive.flush();
-    const { release } = await reached;
+    const finish = await standBefore(holding, 'ledger', () => archive.flush());
     const other = openMaintained(store, OPTIONS);
     expect((await other.maintenance.describe()).tornFiles).toBe(2);
     expect(await other.maintenance.vacuum({ graceMs: 0 })).toMatchObject({ removedFiles: 0, orphans: 0 });
-    release();
-    await flushing;
-    expect(await committed(store)).toEqual(await allOf(life.origin));
-    expect(await problemsOf(store)).toEqual([]);
+    await finish();
+    await expectSound(lived);
     await Promise.all([other.close(), archive.close()]);
   });
 
   test('a vacuum without grace makes a compaction before its commit begin anew', async () => {
-    const { store, life } = await livedNamespace(250);
-    const holding = createHoldingObjectStore(store);
-    const compactor = openMaintained(holding, OPTIONS);
-    const reached = holding.hold(isCommitOf('messages'));
-    const compacting = compactor.maintenance.compact();
-    const { release } = await reached;
-    const other = openMaintained(store, OPTIONS);
+    const lived = await livedNamespace(250);
+    const { compactor, finish } = await standingCompaction(lived, 'messages');
+    const other = openMaintained(lived.store, OPTIONS);
     expect((await other.maintenance.vacuum({ graceMs: 0 })).orphans).toBe(2);
-    release();
-    const { tables } = await compacting;
+    const { tables } = await finish();
     expect(tables[0]!.filesAfter).toBe(1);
-    expect(await committed(store)).toEqual(await allOf(life.origin));
-    expect(await problemsOf(store)).toEqual([]);
+    await expectSound(lived);
     await Promise.all([compactor.close(), other.close()]);
   });
 
   test('a vacuum within the grace leaves files that a flush has stored and not committed', async () => {
-    const { store, life } = await livedNamespace(260);
-    const holding = createHoldingObjectStore(store);
-    const archive = openMaintained(holding, OPTIONS);
-    await life.live(20);
-    await follow(archive, life.origin);
-    const reached = holding.hold(isCommitOf('messages'));
-    const flushing = archive.flush();
-    const { release } = await reached;
-    const other = openMaintained(store, OPTIONS);
+    const lived = await livedNamespace(260);
+    const { archive, finish } = await standingFlush(lived, 'messages');
+    const other = openMaintained(lived.store, OPTIONS);
     await other.maintenance.compact();
     expect(await other.maintenance.vacuum()).toMatchObject({ removedFiles: 0, orphans: 0 });
-    const stored = (await dataObjects(store)).length;
-    release();
-    await flushing;
-    expect((await dataObjects(store)).length).toBe(stored);
-    expect(await committed(store)).toEqual(await allOf(life.origin));
+    const stored = (await dataObjects(lived.store)).length;
+    await finish();
+    expect((await dataObjects(lived.store)).length).toBe(stored);
+    await expectSound(lived);
     await Promise.all([other.close(), archive.close()]);
   });
 });
