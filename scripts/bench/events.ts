@@ -1,4 +1,3 @@
-import { encodeAbiParameters } from 'viem';
 import { MESSAGE_SENT_TOPIC } from '../../src/chains/message-sent-event.js';
 import { bytesToHex, type Hex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
@@ -6,7 +5,15 @@ import { computeCCVAndExecutorHash } from '../../src/protocol/ccv-and-executor-h
 import { computeMessageId } from '../../src/protocol/keccak.js';
 import type { Message, TokenTransfer } from '../../src/protocol/message.js';
 import { encodeMessage } from '../../src/protocol/message-codec.js';
-import { CCV, type EmittedLog, EXECUTOR, MESSAGE_SENT_PARAMETERS, padded } from '../../test/support/log-emitter.js';
+import {
+  CCV,
+  type EmittedLog,
+  EXECUTOR,
+  encodeMessageSentData,
+  padded,
+  ROUTER,
+  word,
+} from '../../test/support/log-emitter.js';
 
 /** Where the log emitter stands in for the OnRamp. */
 export const ON_RAMP: Hex = '0xc5a5c42992decbae36851359345fe25997f5c42d';
@@ -15,9 +22,7 @@ const DEST_SELECTOR = 12_922_642_891_491_394_802n;
 const SECOND_CCV: Hex = '0x59b670e9fa9d0a427751af201d676719a970857b';
 const POOL: Hex = '0x9a676e781a523b5d0c0e43731313a708cb607508';
 const TOKEN: Hex = '0xdc64a140aa3e981100a9beca4e685f962f0cf6c9';
-const FEE_TOKEN: Hex = '0x5fc8d32690cc91d4c39d9d3abcbd16989f875707';
 const RECEIVER: Hex = '0x70e0ba845a1a0f2da3359c97e0285013525ffc49';
-const VERSION_TAG: Hex = '0xe9a05a20';
 
 /**
  * Makes events as the real OnRamp emits them, which pass every check: mostly messages of up to 256 bytes, one in four with tokens, one in
@@ -53,7 +58,11 @@ export function createEventMaker(seed: number): () => EmittedLog {
     const encoded = encodeMessage(message);
     return {
       topics: [MESSAGE_SENT_TOPIC, word(DEST_SELECTOR), sender, computeMessageId(encoded)],
-      data: encodeData(bytesToHex(encoded), ccvs, hasToken),
+      data: encodeMessageSentData(
+        bytesToHex(encoded),
+        [...ccvs, ...(hasToken ? [POOL] : []), EXECUTOR, ROUTER],
+        ccvs.length,
+      ),
     };
   };
 }
@@ -68,25 +77,4 @@ function tokenTransfer(messageNumber: bigint): TokenTransfer {
     tokenReceiver: RECEIVER,
     extraData: word(18n),
   };
-}
-
-function encodeData(encodedMessage: Hex, ccvs: readonly Hex[], hasToken: boolean): Hex {
-  const issuers = [...ccvs, ...(hasToken ? [POOL] : []), EXECUTOR, FEE_TOKEN];
-  return encodeAbiParameters(MESSAGE_SENT_PARAMETERS, [
-    FEE_TOKEN,
-    0n,
-    encodedMessage,
-    issuers.map((issuer) => ({
-      issuer,
-      destGasLimit: 50_001,
-      destBytesOverhead: 449,
-      feeTokenAmount: 20_700_000_000_000_000n,
-      extraArgs: '0x' as const,
-    })),
-    ccvs.map(() => VERSION_TAG),
-  ]);
-}
-
-function word(value: bigint): Hex {
-  return `0x${value.toString(16).padStart(64, '0')}`;
 }

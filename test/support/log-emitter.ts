@@ -41,7 +41,8 @@ export const MESSAGE_SENT_PARAMETERS = [
 
 export const CCV: Hex = '0x3aa5ebb10dc797cac828524e59a333d0a371443c';
 export const EXECUTOR: Hex = '0xb7f8bc63bbcad18155201308c8f3540b07f84f5e';
-const ROUTER: Hex = '0x5fc8d32690cc91d4c39d9d3abcbd16989f875707';
+/** The last receipt is the router's; the same address stands for the fee token. */
+export const ROUTER: Hex = '0x5fc8d32690cc91d4c39d9d3abcbd16989f875707';
 const SENDER: Hex = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8';
 
 /** Whose messages are made. */
@@ -82,7 +83,7 @@ export function makeMessageLog(
     message,
     topics: [
       MESSAGE_SENT_TOPIC,
-      `0x${message.destChainSelector.toString(16).padStart(64, '0')}`,
+      word(message.destChainSelector),
       message.sender.length === 66 ? message.sender : padded(SENDER),
       messageId,
     ],
@@ -90,8 +91,12 @@ export function makeMessageLog(
   };
 }
 
-/** The data of an event with these receipts, one blob for each but the last two. */
-export function encodeMessageSentData(encodedMessage: Hex, issuers: readonly Hex[]): Hex {
+/** The data of an event with these receipts, and so many verifier blobs: one for each receipt but two, unless told. */
+export function encodeMessageSentData(
+  encodedMessage: Hex,
+  issuers: readonly Hex[],
+  blobs = Math.max(0, issuers.length - 2),
+): Hex {
   return encodeAbiParameters(MESSAGE_SENT_PARAMETERS, [
     ROUTER,
     0n,
@@ -103,8 +108,13 @@ export function encodeMessageSentData(encodedMessage: Hex, issuers: readonly Hex
       feeTokenAmount: 20_700_000_000_000_000n,
       extraArgs: '0x' as const,
     })),
-    issuers.slice(2).map(() => '0xe9a05a20' as const),
+    Array.from({ length: blobs }, () => '0xe9a05a20' as const),
   ]);
+}
+
+/** A number as 32 bytes. */
+export function word(value: bigint): Hex {
+  return `0x${value.toString(16).padStart(64, '0')}`;
 }
 
 /** 32 bytes, left-padded. */
