@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
 import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
+import type { Storage } from '../../src/storage/storage.js';
 import { byCursor, expectedOf, listsOf, place, plain } from '../contract/subject.js';
 import { eventually } from '../support/eventually.js';
 import { createManualClock } from '../support/manual-clock.js';
@@ -139,6 +140,78 @@ describe('an archive', () => {
     await follow(archive, life.origin, 10);
     await archive.close();
     expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+  });
+});
+
+describe('while a backlog is flushed in parts', () => {
+  /** A whole state that is flushed and seen by a reader, and then, twice, a part of what came since. */
+  async function halfway(seed: number) {
+    const life = createLife(seed);
+    const archive = openArchive(directory.store);
+    const reader = createS3Storage({
+      ...{ name: 'reader', store: directory.store, namespace: NAMESPACE, role: 'reader', refreshIntervalMs: 0 },
+    });
+    await life.live(40);
+    await follow(archive, life.origin);
+    await archive.flush();
+    await reader.ready();
+    const { headMs } = await life.origin.changesAfter(0n, 1);
+    const then = await answersThrough(life.origin, headMs);
+    await life.live(60);
+    for (let part = 0; part < 2; part += 1) {
+      await archive.apply(await life.origin.changesAfter(archive.appliedPosition(), 15));
+      await archive.flush();
+    }
+    return { life, archive, reader, headMs, then };
+  }
+
+  async function answersThrough(storage: Storage, endMs: number) {
+    const { items: messages } = await storage.queryMessages({ endMs, limit: 1000 });
+    const { items: results } = await storage.queryCCVData({ endMs, limit: 1000 });
+    const counts = [(await storage.countMessages({ endMs })).count, (await storage.countCCVData({ endMs })).count];
+    return plain({ messages, results, counts });
+  }
+
+  test.each([31, 32, 33])(
+    'what was whole before is still answered, as it was, by all who have seen it (seed %i)',
+    async (seed) => {
+      const { life, archive, reader, headMs, then } = await halfway(seed);
+      for (const storage of [archive, reader]) {
+        await storage.refresh();
+        expect(storage.coverage()).toMatchObject({ afterMs: -1, throughMs: headMs, afterPosition: 0n });
+        expect(await answersThrough(storage, headMs)).toEqual(then);
+        const { asOf } = await storage.queryMessages({ endMs: headMs });
+        expect(asOf.position).toBe(storage.coverage().throughPosition);
+        expect((await storage.changesAfter(0n)).headPosition).toBe(asOf.position);
+        await expect(storage.queryMessages({ endMs: headMs + 1 })).rejects.toMatchObject({ name: 'CoverageGapError' });
+        // of an id all that is flushed is told
+        const { throughPosition } = await storage.heldMessage(life.known[0]!.messageId);
+        expect(throughPosition).toBe(archive.appliedPosition());
+      }
+      // who comes now has not seen it
+      const late = openArchive(directory.store, 'late');
+      await late.ready();
+      expect(late.coverage()).toMatchObject({ throughMs: -1, throughPosition: archive.appliedPosition() });
+      await late.close();
+      await follow(archive, life.origin);
+      await archive.flush();
+      await reader.refresh();
+      expect(reader.coverage()).toEqual(archive.coverage());
+      expect(archive.coverage().throughPosition).toBe(archive.appliedPosition());
+      await reader.close();
+      await archive.close();
+      expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+    },
+  );
+
+  test('it is given up once its files are gone', async () => {
+    const { archive, reader, headMs } = await halfway(34);
+    await archive.maintenance.compact({ full: true });
+    await archive.maintenance.vacuum({ graceMs: 0 });
+    await expect(answersThrough(reader, headMs)).rejects.toMatchObject({ name: 'CoverageGapError' });
+    expect(reader.coverage().throughMs).toBe(-1);
+    await reader.close();
+    await archive.close();
   });
 });
 

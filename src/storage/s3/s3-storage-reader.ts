@@ -26,7 +26,10 @@ const DEFAULT_CHANGES = 1000;
 /** A state to read from. */
 export interface Opened {
   readonly parts: S3StorageParts;
+  /** What lists and changes are answered from: whole, if that can be. */
   readonly view: ColdView;
+  /** The newest there is. What is held of an id needs no more: it says up to where. */
+  readonly newest: ColdView;
 }
 
 /** The questions that a cold storage answers, each from one view of its namespace. */
@@ -41,7 +44,9 @@ export abstract class S3StorageReader {
 
   /** The newest state, as old as the settings allow; `fresh`: as new as it gets. */
   protected abstract current(fresh: boolean): Promise<Opened>;
-  /** The state last read, if any. */
+  /** The same once a file of the last one was found to be gone: as new as it gets, and nothing older from then on. */
+  protected abstract renewed(): Promise<Opened>;
+  /** The state that `current` gave last, if any. */
   protected abstract get known(): ColdView | null;
   protected abstract get isClosed(): boolean;
   protected abstract nowMs(): number;
@@ -69,17 +74,17 @@ export abstract class S3StorageReader {
   /** What is committed about an id: see `Storage.heldCCVData`. */
   async heldCCVData(messageId: Hex): Promise<HeldResults> {
     checkId(messageId, 'messageId');
-    return await this.#read('look up results', async ({ parts, view }) => ({
-      value: await parts.lookup.results(view, messageId),
-      ...heldThrough(view),
+    return await this.#read('look up results', async ({ parts, newest }) => ({
+      value: await parts.lookup.results(newest, messageId),
+      ...heldThrough(newest),
     }));
   }
 
   async heldMessage(messageId: Hex): Promise<HeldMessage> {
     checkId(messageId, 'messageId');
-    return await this.#read('look up a message', async ({ parts, view }) => ({
-      value: await parts.lookup.message(view, messageId),
-      ...heldThrough(view),
+    return await this.#read('look up a message', async ({ parts, newest }) => ({
+      value: await parts.lookup.message(newest, messageId),
+      ...heldThrough(newest),
     }));
   }
 
@@ -218,7 +223,7 @@ export abstract class S3StorageReader {
         return await ask(await this.current(false));
       } catch (thrown) {
         if (!(thrown instanceof ObjectNotFoundError)) throw thrown;
-        return await ask(await this.current(true));
+        return await ask(await this.renewed());
       }
     });
   }

@@ -12,6 +12,7 @@ import { ArchiveWriteError } from './cold-errors.js';
 import type { ColdMaintenance, MaintenanceOptions } from './cold-maintenance.js';
 import type { ColdMaintenanceLoop } from './cold-maintenance-loop.js';
 import type { ColdView } from './cold-view.js';
+import { LastWholeView } from './cold-whole-view.js';
 import type { ObjectStore } from './object-store.js';
 import { createS3StorageMetrics, type S3StorageMetrics } from './s3-storage-metrics.js';
 import { resolveS3Options, type S3StorageOptions, type S3StorageSettings } from './s3-storage-options.js';
@@ -78,6 +79,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   /** It writes by itself, and so knows all there is. */
   #writes = false;
   #toldPosition = 0n;
+  readonly #whole = new LastWholeView();
   /** Runs once this process writes: readers, however many, leave it to those who do. */
   #loop: ColdMaintenanceLoop | null = null;
   readonly #ending = new AbortController();
@@ -175,12 +177,18 @@ class ColdStorage extends S3StorageReader implements S3Storage {
       this.#advanced(view);
     }
     this.#metrics.cached(parts.reader.cachedBytes);
-    return { parts, view: parts.catalog.view };
+    const newest = catalog.view;
+    return { parts, newest, view: this.#whole.insteadOf(newest) };
+  }
+
+  protected async renewed(): Promise<Opened> {
+    this.#whole.forget();
+    return await this.current(true);
   }
 
   protected get known(): ColdView | null {
     const catalog = this.#parts?.catalog;
-    return catalog && !catalog.isLost ? catalog.view : null;
+    return catalog && !catalog.isLost ? this.#whole.insteadOf(catalog.view) : null;
   }
 
   protected get isClosed(): boolean {
@@ -211,6 +219,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
       events: { committed: (changes) => this.#committed(changes), advanced: (view) => this.#advanced(view) },
     });
     this.#refreshedAtMs = startedMs;
+    this.#whole.see(parts.catalog.view);
     this.#toldPosition = parts.catalog.view.position;
     if (this.isClosed) {
       await parts.follower.close();
@@ -270,7 +279,9 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     this.#tell({ kind: 'committed', changes });
   }
 
-  #advanced({ position }: ColdView): void {
+  #advanced(view: ColdView): void {
+    this.#whole.see(view);
+    const { position } = view;
     if (position <= this.#toldPosition) return;
     this.#toldPosition = position;
     this.#tell({ kind: 'advanced', throughPosition: position });
