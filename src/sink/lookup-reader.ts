@@ -1,6 +1,7 @@
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
+import { isBuffered } from '../storage/buffered-storage.js';
 import { checkId } from '../storage/check-batch.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../storage/errors.js';
 import { type Held, unite } from '../storage/held.js';
@@ -10,13 +11,12 @@ import type { Storage } from '../storage/storage.js';
 import { type Backend, isLagging, isReadable, mayLookUp } from './backend.js';
 import { codeOf } from './errors.js';
 import { messages, verifierResults } from './list-kind.js';
-import { lookAgain } from './look-again.js';
 import type { ReadFloor } from './read-floor.js';
 import type { SinkMetrics } from './sink-metrics.js';
 import { succeedsWithin } from './within.js';
 
-/** A prune or a flush between the two reads can leave a gap that the next reads do not have. */
-const UNITE_ATTEMPTS = 3;
+/** Calls that look where a tier stands are shared: the first of these may have begun before the leader told its floor. */
+const LOOKS = 2;
 
 /**
  * Looks records up by message id: backend by backend in configured order, until one is complete for the id. The path
@@ -113,37 +113,37 @@ export class LookupReader {
   }
 
   /**
-   * What all that can tell what they hold, hold together; null when something may still be missing.
+   * What all that can tell what they hold, hold together; null when something may still be missing. The leader is pruned
+   * only as far as the tiers that lag have come. One of them that seems to end below its floor knows too little of what
+   * other processes have flushed: it is asked again once it has looked. What the leader told stays as good as it was, so
+   * that no later prune can come in between.
    * @throws what the lookup throws when there is nothing.
    */
   async #fromAll<T, R extends { readonly position: bigint }>(
     messageId: Hex,
     lookup: Lookup<T, R>,
   ): Promise<{ readonly found: T | null; readonly failure: unknown }> {
+    const floorPosition = this.#floor.position;
+    const holders = this.#holders(lookup);
+    const leader = holders.find(({ backend }) => backend.follower === null)?.backend;
+    // only the leader knows the latest changes, and alone it has answered already
+    if (leader === undefined || holders.length < 2) return { found: null, failure: undefined };
+    const parts = new Map<Backend, Held<readonly R[]>>();
     let failure: unknown;
-    for (let attempt = 0; attempt < UNITE_ATTEMPTS && failure === undefined; attempt += 1) {
-      const parts: Held<readonly R[]>[] = [];
-      let hasLeader = false;
-      const floorPosition = this.#floor.position;
-      const asked = this.#holders(lookup);
-      // only the leader knows the latest changes, and alone it has answered already
-      if (asked.length < 2 || !asked.some(({ backend }) => backend.follower === null)) break;
-      await Promise.all(
-        asked.map(async ({ backend, hold }) => {
-          this.#metrics.lookup(backend.tier);
-          try {
-            parts.push(await hold(messageId));
-            hasLeader ||= backend.follower === null;
-          } catch (thrown) {
-            failure = this.#passOver(backend, thrown, failure);
-          }
-        }),
-      );
-      const united = hasLeader ? unite(parts, lookup.identityOf, floorPosition) : null;
-      if (united === null) {
-        await lookAgain(this.#backends, this.#common.clock, this.#catchUpWaitMs);
-        continue;
+    const ask = async ({ backend, hold }: Holder<R>, isAgain: boolean) => {
+      this.#metrics.lookup(backend.tier);
+      try {
+        if (isAgain && isBuffered(backend.storage)) await backend.storage.refresh();
+        parts.set(backend, await hold(messageId));
+      } catch (thrown) {
+        failure = this.#passOver(backend, thrown, failure);
       }
+    };
+    for (let looks = 0; looks <= LOOKS && failure === undefined; looks += 1) {
+      const asked = looks === 0 ? holders : holders.filter(({ backend }) => isBuffered(backend.storage));
+      await Promise.all(asked.map((holder) => ask(holder, looks > 0)));
+      const united = parts.has(leader) ? unite([...parts.values()], lookup.identityOf, floorPosition) : null;
+      if (united === null) continue;
       const found = lookup.answerOf(messageId, united);
       lookup.note(this.#floor, found);
       return { found, failure: undefined };
@@ -152,7 +152,7 @@ export class LookupReader {
   }
 
   /** A leader that is never read by itself still says what a tier that lags has not heard of, as it does for lists. */
-  #holders<T, R extends { readonly position: bigint }>(lookup: Lookup<T, R>) {
+  #holders<T, R extends { readonly position: bigint }>(lookup: Lookup<T, R>): readonly Holder<R>[] {
     const helping = this.#unreadLeader !== null && this.#backends.some(isLagging) ? [this.#unreadLeader] : [];
     return [...this.#backends, ...helping].flatMap((backend) => {
       const hold = lookup.holder(backend.storage);
@@ -181,6 +181,11 @@ export class LookupReader {
     const anyone = Promise.any(late.map((follower) => follower.confirm()));
     return await succeedsWithin(this.#common.clock, this.#catchUpWaitMs, anyone);
   }
+}
+
+interface Holder<R> {
+  readonly backend: Backend;
+  hold(messageId: Hex): Promise<Held<readonly R[]>>;
 }
 
 interface Lookup<T, R extends { readonly position: bigint }> {

@@ -2,20 +2,14 @@ import type { Common } from '../core/common.js';
 import { toError } from '../core/errors.js';
 import { counter, gauge } from '../core/metrics.js';
 import { isBuffered } from '../storage/buffered-storage.js';
-import type { Boundary, PrunableStorage, PruneOutcome } from '../storage/storage.js';
+import type { PruneOutcome } from '../storage/storage.js';
 import type { Backend } from './backend.js';
 import { codeOf } from './errors.js';
+import { PruneHoldup } from './prune-holdup.js';
+import { type PrunedBackend, pruneLimit } from './prune-limit.js';
 
 /** A tier that cannot say for so long where it stands is taken to be away. */
 const CONFIRM_MS = 30_000;
-
-/** A backend that keeps its records only for a while. */
-export interface PrunedBackend {
-  readonly name: string;
-  readonly storage: PrunableStorage;
-  /** Records ingested longer ago than this are removed. */
-  readonly retentionMs: number;
-}
 
 /**
  * Removes from warm backends what is older than their retention, once a minute or so.
@@ -31,7 +25,7 @@ export interface PrunedBackend {
  * there; while one cannot, nothing is pruned.
  */
 export class Pruner {
-  readonly #pruned: readonly PrunedBackend[];
+  readonly #pruned: readonly (PrunedBackend & { readonly holdup: PruneHoldup })[];
   readonly #backends: readonly Backend[];
   readonly #common: Common;
   readonly #intervalMs: number;
@@ -45,7 +39,10 @@ export class Pruner {
     readonly common: Common;
     readonly intervalMs: number;
   }) {
-    this.#pruned = parts.pruned;
+    this.#pruned = parts.pruned.map((each) => ({
+      ...each,
+      holdup: new PruneHoldup(each, parts.backends, parts.common),
+    }));
     this.#backends = parts.backends;
     this.#common = parts.common;
     this.#intervalMs = parts.intervalMs;
@@ -69,38 +66,41 @@ export class Pruner {
       // aborted: the loop's condition sees it
       await this.#common.clock.sleep(this.#intervalMs, signal).catch(() => undefined);
       if (signal.aborted) return;
-      const isConfirmed = await this.#isConfirmed();
-      for (const backend of this.#pruned)
+      const silent = await this.#silentTier();
+      for (const backend of this.#pruned) {
         if (signal.aborted) return;
-        else if (isConfirmed) await this.#prune(backend);
+        if (silent === null) await this.#prune(backend);
         else this.#metrics.failed(backend.name);
+        // a backend that cannot even say this has failed to be pruned, too
+        if (!signal.aborted) await backend.holdup.look(silent).catch(() => undefined);
+      }
     }
   }
 
-  /** Whether all tiers that buffer could look where they stand. */
-  async #isConfirmed(): Promise<boolean> {
+  /** A tier that buffers and could not look where it stands; null: all could. */
+  async #silentTier(): Promise<string | null> {
     const ending = new AbortController();
     const signal = AbortSignal.any([this.#closing.signal, ending.signal]);
-    const tiers = this.#backends.flatMap(({ storage }) => (isBuffered(storage) ? [storage] : []));
-    const confirmed = Promise.all(tiers.map((tier) => tier.refresh())).then(
-      () => true,
-      (thrown: unknown) => {
-        this.#common.log.debug(
-          { code: codeOf(thrown), err: toError(thrown) },
-          'nothing is pruned: no look at the cold tier',
-        );
-        return false;
-      },
-    );
-    const late = this.#common.clock.sleep(CONFIRM_MS, signal).then(
-      () => false,
-      () => false,
-    );
+    const silent = new Set<string>();
+    const looks = this.#backends.map(async ({ name, storage }) => {
+      if (!isBuffered(storage)) return;
+      silent.add(name);
+      try {
+        await storage.refresh();
+        silent.delete(name);
+      } catch (thrown) {
+        const told = { backend: name, code: codeOf(thrown), err: toError(thrown) };
+        this.#common.log.debug(told, 'nothing is pruned: no look at the cold tier');
+      }
+    });
+    const late = this.#common.clock.sleep(CONFIRM_MS, signal).catch(() => undefined);
     try {
-      return await Promise.race([confirmed, late]);
+      await Promise.race([Promise.all(looks), late]);
     } finally {
       ending.abort();
     }
+    const [first = null] = silent;
+    return first;
   }
 
   async #prune(backend: PrunedBackend): Promise<void> {
@@ -120,29 +120,6 @@ export class Pruner {
       this.#common.log.warn({ backend: backend.name, code: codeOf(thrown), err: toError(thrown) }, 'pruning failed');
     }
   }
-}
-
-/**
- * Up to where `pruned` may be pruned at `nowMs`; null: not at all. At least one cold backend must hold everything from
- * the beginning.
- */
-export function pruneLimit(backends: readonly Backend[], pruned: PrunedBackend, nowMs: number): Boundary | null {
-  let ingestionMs = nowMs - pruned.retentionMs - 1;
-  let position: bigint | null = null;
-  let hasCold = false;
-  for (const { name, tier, storage, follower } of backends) {
-    if (!storage.durable || name === pruned.name) continue;
-    const coverage = storage.coverage();
-    const isHeard = follower === null || follower.progress.isPlaced;
-    if (!isHeard || coverage.throughMs < 0) return null;
-    if (tier === 'cold') {
-      if (coverage.afterMs >= 0) return null;
-      hasCold = true;
-    }
-    ingestionMs = Math.min(ingestionMs, coverage.throughMs);
-    if (position === null || coverage.throughPosition < position) position = coverage.throughPosition;
-  }
-  return hasCold && position !== null && position > 0n && ingestionMs >= 0 ? { ingestionMs, position } : null;
 }
 
 function createMetrics({ metrics }: Common) {

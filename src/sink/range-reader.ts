@@ -3,37 +3,26 @@ import { CoverageGapError } from '../storage/errors.js';
 import { type ResolvedRange, resolveListQuery, resolveRange } from '../storage/list-query.js';
 import type { Count, CountQuery, ListQuery, Page, Storage } from '../storage/storage.js';
 import { AmendedLists } from './amended-lists.js';
-import { type Backend, type Candidate, candidateOf } from './backend.js';
-import { type Explanation, explainSlices, plainMs } from './explain.js';
+import type { Backend, Candidate, Tier } from './backend.js';
+import type { Explanation } from './explain.js';
 import type { ListKind } from './list-kind.js';
-import { lookAgain } from './look-again.js';
 import { findTear, mergedAsOf } from './merge.js';
 import { type Attempt, type ListSource, readCount, readPage, type Walk } from './page-reader.js';
-import { type PlannedSlice, planSlices } from './query-plan.js';
 import type { ReadFloor } from './read-floor.js';
 import { type SinkMetrics, shapeOf } from './sink-metrics.js';
+import { type Need, SlicePlanner } from './slice-planner.js';
 import { type Slice, walkSlices } from './slice-walk.js';
-import { succeedsWithin } from './within.js';
 
+/** Parts that do not fit together are read anew, so often. */
 const MAX_ATTEMPTS = 6;
-
-interface Plan {
-  readonly nowMs: number;
-  readonly startMs: number;
-  readonly endMs: number;
-  readonly candidates: readonly Candidate[];
-  readonly slices: readonly PlannedSlice<Candidate>[];
-}
 
 /** Answers lists and counts over all backends as if they were one. */
 export class RangeReader {
-  readonly #backends: readonly Backend[];
   readonly #leader: Storage;
   readonly #floor: ReadFloor;
   readonly #common: Common;
   readonly #metrics: SinkMetrics;
-  readonly #maxStalenessMs: number;
-  readonly #catchUpWaitMs: number;
+  readonly #planner: SlicePlanner;
 
   constructor(parts: {
     readonly backends: readonly Backend[];
@@ -44,13 +33,11 @@ export class RangeReader {
     readonly maxStalenessMs: number;
     readonly catchUpWaitMs: number;
   }) {
-    this.#backends = parts.backends;
     this.#leader = parts.leader;
     this.#floor = parts.floor;
     this.#common = parts.common;
     this.#metrics = parts.metrics;
-    this.#maxStalenessMs = parts.maxStalenessMs;
-    this.#catchUpWaitMs = parts.catchUpWaitMs;
+    this.#planner = new SlicePlanner(parts);
   }
 
   async page<T extends { readonly position: bigint; readonly ingestionMs: number }>(
@@ -58,9 +45,10 @@ export class RangeReader {
     query: ListQuery,
   ): Promise<Page<T>> {
     const resolved = resolveListQuery(query);
-    const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
-    const { value, parts } = await this.#answer({ ...resolved, startMs }, kind.changesInPlace, (walk) =>
-      readPage(resolved, kind.keyOf, kind.identityOf, (slice) => this.#listOf(kind, slice), walk),
+    const { value, parts } = await this.#answer(
+      { ...resolved, startMs: startOf(resolved) },
+      kind.changesInPlace,
+      (walk) => readPage(resolved, kind.keyOf, kind.identityOf, (slice) => this.#listOf(kind, slice), walk),
     );
     this.#floor.showed(value.items);
     return { ...value, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
@@ -71,7 +59,7 @@ export class RangeReader {
     query: CountQuery,
   ): Promise<Count> {
     const resolved = resolveRange(query);
-    const { value, parts } = await this.#answer(resolved, false, (walk) =>
+    const { value, parts } = await this.#answer({ ...resolved, startMs: startOf(resolved) }, false, (walk) =>
       readCount(resolved, (slice) => this.#listOf(kind, slice), walk),
     );
     return { count: value, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
@@ -80,13 +68,13 @@ export class RangeReader {
   /** How `query` would be answered right now. */
   explain(query: ListQuery): Explanation {
     const resolved = resolveListQuery(query);
-    const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
-    return this.#explainPlan(this.#plan({ ...resolved, startMs }, this.#floor.movePosition, false));
+    const need = this.#need(resolved.endMs, false, 0n);
+    return this.#planner.explain(this.#planner.plan(need, startOf(resolved), resolved.endMs));
   }
 
   /** What each backend can be asked right now, in configured order. */
   candidates(): readonly Candidate[] {
-    return this.#candidates(this.#common.clock.nowMs(), Number.POSITIVE_INFINITY, this.#floor.movePosition, false);
+    return this.#planner.candidates(this.#need(Number.POSITIVE_INFINITY, false, 0n));
   }
 
   #listOf<T extends { readonly position: bigint; readonly ingestionMs: number }>(
@@ -109,88 +97,41 @@ export class RangeReader {
     mustBeUpToDate: boolean,
     attempt: (walk: Walk) => Promise<Attempt<V>>,
   ): Promise<Attempt<V>> {
-    let minPosition = 0n;
+    const { startMs, endMs } = range;
+    const failed = new Set<Backend>();
+    let tornAt = 0n;
     for (let attempts = 1; ; attempts += 1) {
-      const floorPosition = mustBeUpToDate ? this.#floor.position : this.#floor.movePosition;
-      const plan = this.#plan(range, minPosition > floorPosition ? minPosition : floorPosition, mustBeUpToDate);
-      const used: Candidate[] = [];
-      try {
-        const answer = await attempt((visit) =>
-          walkSlices(plan.slices, plan.candidates, this.#common.log, (slice) => {
-            used.push(slice.candidate);
-            return visit(slice);
-          }),
-        );
-        const tear = findTear(answer.parts);
-        const isLast = attempts >= MAX_ATTEMPTS;
-        if (tear === null && (isLast || !answer.hadSuperseded)) {
-          if (answer.parts.length > 0) this.#floor.answered(mergedAsOf(answer.parts));
-          this.#metrics.query(shapeOf(used.map((candidate) => candidate.backend.tier)));
-          return answer;
-        }
-        if (isLast) throw tornError(plan, attempts);
-        minPosition = tear ?? minPosition;
-        this.#metrics.replanned();
-      } catch (thrown) {
-        const isGap = thrown instanceof CoverageGapError;
-        if (isGap && attempts < MAX_ATTEMPTS && (await this.#mayHaveNoGapNow(plan))) continue;
-        if (isGap) this.#metrics.query('gap');
+      const need = this.#need(endMs, mustBeUpToDate, tornAt);
+      const tiers: Tier[] = [];
+      const answer = await attempt((visit) =>
+        walkSlices({ planner: this.#planner, need, startMs, failed, log: this.#common.log }, async (slice) => {
+          const goesOn = await visit(slice);
+          tiers.push(slice.candidate.backend.tier);
+          return goesOn;
+        }),
+      ).catch((thrown: unknown) => {
+        if (thrown instanceof CoverageGapError) this.#metrics.query('gap');
         throw thrown;
+      });
+      const tear = findTear(answer.parts);
+      const isLast = attempts >= MAX_ATTEMPTS;
+      if (tear === null && (isLast || !answer.hadSuperseded)) {
+        if (answer.parts.length > 0) this.#floor.answered(mergedAsOf(answer.parts));
+        this.#metrics.query(shapeOf(tiers));
+        return answer;
       }
+      if (isLast) {
+        this.#metrics.query('gap');
+        throw tornError(startMs, endMs, attempts);
+      }
+      tornAt = tear ?? tornAt;
+      this.#metrics.replanned();
     }
   }
 
-  #plan(range: ResolvedRange, minPosition: bigint, mustBeUpToDate: boolean): Plan {
-    const nowMs = this.#common.clock.nowMs();
-    // ingestion times are never negative
-    const startMs = Math.max(0, range.startMs);
-    const candidates = this.#candidates(nowMs, range.endMs, minPosition, mustBeUpToDate);
-    const plan = {
-      nowMs,
-      startMs,
-      endMs: range.endMs,
-      candidates,
-      slices: planSlices(startMs, range.endMs, candidates),
-    };
-    if (this.#common.log.isLevelEnabled('debug')) this.#common.log.debug(this.#explainPlan(plan), 'query planned');
-    return plan;
-  }
-
-  #candidates(nowMs: number, endMs: number, minPosition: bigint, mustBeUpToDate: boolean): readonly Candidate[] {
-    const leader = this.#leader.coverage();
-    const canAmend = this.#leader.movesAfter !== undefined && this.#leader.changedMessages !== undefined;
-    const moment = {
-      ...{ nowMs, endMs, floor: this.#floor, minPosition, maxStalenessMs: this.#maxStalenessMs },
-      changedPosition: mustBeUpToDate ? leader.throughPosition : leader.movePosition,
-      amendsAfter: canAmend ? leader.afterPosition : null,
-    };
-    return this.#backends.map((backend) => candidateOf(backend, moment));
-  }
-
-  async #mayHaveNoGapNow(plan: Plan): Promise<boolean> {
-    if (hasMoved(plan)) return true;
-    await lookAgain(this.#backends, this.#common.clock, this.#catchUpWaitMs);
-    return hasMoved(plan) || (await this.#catchUp(plan));
-  }
-
-  /** Waits for those that are held back by no more than being late. False when there is nobody to wait for. */
-  async #catchUp(plan: Plan): Promise<boolean> {
-    const late = plan.candidates.flatMap(({ limit, admitted, backend: { follower } }) =>
-      limit !== null && admitted !== null && follower !== null && follower.state !== 'failing' ? [follower] : [],
-    );
-    if (late.length === 0) return false;
-    const anyone = Promise.any(late.map((follower) => follower.confirm()));
-    return await succeedsWithin(this.#common.clock, this.#catchUpWaitMs, anyone);
-  }
-
-  #explainPlan(plan: Plan): Explanation {
-    return {
-      nowMs: plan.nowMs,
-      startMs: plan.startMs,
-      endMs: plainMs(plan.endMs),
-      floorPosition: String(this.#floor.position),
-      slices: explainSlices(plan.slices, plan.candidates),
-    };
+  #need(endMs: number, mustBeUpToDate: boolean, tornAt: bigint): Need {
+    const shown = mustBeUpToDate ? this.#floor.position : this.#floor.movePosition;
+    return { endMs, mustBeUpToDate, minPosition: tornAt > shown ? tornAt : shown };
   }
 
   /** Of an answer that needed nobody. */
@@ -199,16 +140,16 @@ export class RangeReader {
   }
 }
 
-/** Somebody's coverage is no longer what the plan was made from: another plan may have no gap. */
-function hasMoved({ candidates }: Plan): boolean {
-  return candidates.some(({ backend, coverage }) => {
-    const { afterMs, throughMs } = backend.storage.coverage();
-    return afterMs !== coverage.afterMs || throughMs !== coverage.throughMs;
-  });
+/** Ingestion times are never negative, and what lies before a cursor is not asked for. */
+function startOf({
+  startMs,
+  after,
+}: ResolvedRange & { readonly after?: { readonly ingestionMs: number } | null }): number {
+  return Math.max(0, startMs, after?.ingestionMs ?? 0);
 }
 
-function tornError(plan: Plan, attempts: number): CoverageGapError {
-  return new CoverageGapError({ kind: 'time', startMs: plan.startMs, endMs: plan.endMs }, 'sink', {
+function tornError(startMs: number, endMs: number, attempts: number): CoverageGapError {
+  return new CoverageGapError({ kind: 'time', startMs, endMs }, 'sink', {
     details: { why: 'records kept moving between the backends while they were read', attempts },
   });
 }

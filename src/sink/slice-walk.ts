@@ -1,10 +1,14 @@
 import { InvalidArgumentError, toError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { CoverageGapError } from '../storage/errors.js';
-import type { Candidate } from './backend.js';
+import type { Backend, Candidate } from './backend.js';
 import { codeOf } from './errors.js';
 import { whyNot } from './explain.js';
-import { type PlannedSlice, planSlices } from './query-plan.js';
+import type { PlannedSlice } from './query-plan.js';
+import type { Need, Plan, SlicePlanner } from './slice-planner.js';
+
+/** Parts of one walk that are planned anew because somebody lacked what it seemed to cover. */
+const MAX_REPLANS = 12;
 
 /** A slice that somebody answers for. */
 export interface Slice extends PlannedSlice<Candidate> {
@@ -13,37 +17,51 @@ export interface Slice extends PlannedSlice<Candidate> {
 
 interface Pending {
   readonly slice: PlannedSlice<Candidate>;
-  readonly passedOver: ReadonlySet<Candidate>;
+  readonly plan: Plan;
+  readonly lacking: ReadonlyMap<Backend, Plan>;
 }
 
-const NOBODY: ReadonlySet<Candidate> = new Set();
+/** A range to walk, and by what. */
+export interface Journey {
+  readonly planner: SlicePlanner;
+  readonly need: Need;
+  /** Unix ms, inclusive. */
+  readonly startMs: number;
+  /** Backends that failed, for other reasons than a gap, are added: one that hangs is waited for once by each answer. */
+  readonly failed: Set<Backend>;
+  readonly log: Logger;
+}
 
 /**
- * Visits the slices of a range in order of time until `visit` returns false. A backend that fails for its slice is
- * passed over: the slice is planned anew over the others. One that lacks part of the slice after all stays in use for
- * the slices after it, any other failure takes it out of this walk. `visit` must leave nothing behind when it throws.
+ * Visits the slices of a range in order of time until `visit` returns false. What was visited stays visited: a slice whose
+ * backend fails is planned anew over what is covered by then. A backend that fails is asked no more; one that lacks a part
+ * after all, because it was pruned or has evicted since it was planned, stays in use. `visit` must leave nothing behind
+ * when it throws.
  * @throws CoverageGapError for the first slice that nobody answers, with the last failure as its cause.
  */
-export async function walkSlices(
-  slices: readonly PlannedSlice<Candidate>[],
-  candidates: readonly Candidate[],
-  log: Logger,
-  visit: (slice: Slice) => Promise<boolean>,
-): Promise<void> {
-  const failed = new Set<Candidate>();
+export async function walkSlices(journey: Journey, visit: (slice: Slice) => Promise<boolean>): Promise<void> {
+  const { planner, need, failed, log } = journey;
   let lastFailure: Error | undefined;
-  const pending: Pending[] = slices.map((slice) => ({ slice, passedOver: NOBODY }));
+  let replans = 0;
+  const pending: Pending[] = [];
+  const putFirst = (plan: Plan, lacking: Pending['lacking']) =>
+    pending.unshift(...plan.slices.map((slice) => ({ slice, plan, lacking })));
+  putFirst(planner.plan(need, journey.startMs, need.endMs, { failed, lacking: new Map() }), new Map());
+
   for (let next = pending.shift(); next; next = pending.shift()) {
-    const { slice, passedOver } = next;
-    const { candidate } = slice;
-    const planAnew = (without: ReadonlySet<Candidate>) => {
-      const rest = candidates.filter((each) => !without.has(each) && !failed.has(each));
-      const again = planSlices(slice.startMs, slice.endMs, rest);
-      pending.unshift(...again.map((each) => ({ slice: each, passedOver: without })));
-    };
-    if (candidate === null) throw gapError(slice, candidates, lastFailure);
-    if (failed.has(candidate)) {
-      planAnew(passedOver);
+    const { slice, plan, lacking } = next;
+    const { candidate, startMs, endMs } = slice;
+    if (candidate === null) {
+      replans += 1;
+      const again =
+        replans > MAX_REPLANS ? null : await planner.planWithoutGap(need, startMs, endMs, { failed, lacking });
+      if (again === null) throw gapError(next, lastFailure);
+      putFirst(again, lacking);
+      continue;
+    }
+    const { backend } = candidate;
+    if (failed.has(backend)) {
+      putFirst(planner.plan(need, startMs, endMs, { failed, lacking }), lacking);
       continue;
     }
     try {
@@ -51,26 +69,23 @@ export async function walkSlices(
     } catch (thrown) {
       if (thrown instanceof InvalidArgumentError) throw thrown;
       lastFailure = toError(thrown);
-      const told = { backend: candidate.backend.name, code: codeOf(thrown), err: lastFailure };
-      if (thrown instanceof CoverageGapError) log.debug(told, 'backend passed over');
-      else {
-        failed.add(candidate);
-        log.warn(told, 'backend passed over');
-      }
-      planAnew(new Set([...passedOver, candidate]));
+      const told = { backend: backend.name, code: codeOf(thrown), err: lastFailure };
+      const isGap = thrown instanceof CoverageGapError;
+      if (isGap) log.debug(told, 'backend passed over');
+      else log.warn(told, 'backend passed over');
+      if (!isGap) failed.add(backend);
+      else if (++replans > MAX_REPLANS) throw gapError(next, lastFailure);
+      const lackingNow = isGap ? new Map([...lacking, [backend, plan]]) : lacking;
+      putFirst(planner.plan(need, startMs, endMs, { failed, lacking: lackingNow }), lackingNow);
     }
   }
 }
 
-function gapError(
-  slice: PlannedSlice<Candidate>,
-  candidates: readonly Candidate[],
-  cause: Error | undefined,
-): CoverageGapError {
+function gapError({ slice, plan }: Pending, cause: Error | undefined): CoverageGapError {
   return new CoverageGapError({ kind: 'time', startMs: slice.startMs, endMs: slice.endMs }, 'sink', {
     ...(cause === undefined ? {} : { cause }),
     details: {
-      backends: candidates.map((each) => ({ backend: each.backend.name, why: whyNot(each, slice) ?? 'failed' })),
+      backends: plan.candidates.map((each) => ({ backend: each.backend.name, why: whyNot(each, slice) ?? 'failed' })),
     },
   });
 }

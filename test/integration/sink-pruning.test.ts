@@ -1,14 +1,17 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Common, createCommon } from '../../src/core/common.js';
+import { createLogger, type Logger } from '../../src/core/logger.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
-import type { SinkOptions } from '../../src/sink/sink-options.js';
+import type { SinkBackend, SinkOptions } from '../../src/sink/sink-options.js';
+import { StorageUnavailableError } from '../../src/storage/errors.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { recallFrom } from '../../src/storage/recall.js';
 import type { VerifierResult } from '../../src/storage/records.js';
+import type { Storage } from '../../src/storage/storage.js';
 import { MemoryBucket } from '../simulation/memory-object-store.js';
 import { eventually } from '../support/eventually.js';
-import { createFaultyStorage, type FaultyStorage } from '../support/faulty-storage.js';
+import { createFaultyStorage, type FaultyStorage, type Operation } from '../support/faulty-storage.js';
 import { createLaggingStorage, type LaggingStorage } from '../support/lagging-storage.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createRecordMaker, type RecordMaker } from '../support/records.js';
@@ -17,7 +20,10 @@ import { metricOf } from '../support/sink-tiers.js';
 /** One process: a Sink of a database that all share and a cold tier of its own. */
 interface Process {
   readonly sink: Sink;
+  readonly hot: Storage;
   readonly warm: PostgresStorage;
+  /** What the Sink asks in place of `warm`. */
+  readonly leader: FaultyStorage;
   readonly lagging: LaggingStorage;
   readonly cold: FaultyStorage;
   readonly common: Common;
@@ -46,19 +52,25 @@ describe('a Sink whose database is pruned', () => {
       readonly withoutHot?: boolean;
       /** Of a process before, or beside this one. */
       readonly bucket?: MemoryBucket;
+      /** Beside the others: durable, and nobody has to wait for it. */
+      readonly copy?: Storage;
+      readonly log?: Logger;
     } = {},
   ): Promise<Process> {
-    const common = createCommon();
+    const common = createCommon(wish.log ? { log: wish.log } : {});
     const lagging = createLaggingStorage('cold', wish.bucket);
     const cold = createFaultyStorage(lagging.storage);
     const recall = recallFrom(lagging.storage)!;
     const warm = createPostgresStorage({ name: 'warm', connection: database.connection, common, recall });
-    const backends = [
-      { storage: createMemoryStorage({ name: 'hot', maxSize: 4, cleanupIntervalMs: 2, common }) },
-      { storage: warm, retentionMs: wish.retentionMs ?? 0 },
-      { storage: cold.storage, tier: 'cold' as const },
+    const hot = createMemoryStorage({ name: 'hot', maxSize: 4, cleanupIntervalMs: 2, common });
+    const leader = createFaultyStorage(warm);
+    const backends: SinkBackend[] = [
+      { storage: hot },
+      { storage: leader.storage, retentionMs: wish.retentionMs ?? 0 },
+      { storage: cold.storage, tier: 'cold' },
     ];
     if (wish.withoutHot) backends.shift();
+    if (wish.copy) backends.push({ storage: wish.copy, required: false });
     const sink = createSink({
       backends: wish.coldFirst ? backends.toReversed() : backends,
       common,
@@ -68,7 +80,7 @@ describe('a Sink whose database is pruned', () => {
     });
     opened.push(sink);
     await sink.started();
-    return { sink, warm, lagging, cold, common };
+    return { sink, hot, warm, leader, lagging, cold, common };
   }
 
   async function pruneAll({ warm, lagging }: Process): Promise<void> {
@@ -87,13 +99,16 @@ describe('a Sink whose database is pruned', () => {
   }
 
   test('is pruned by its loop only as far as the cold tier has committed', async () => {
-    const { sink, warm, lagging, common } = await open({ retentionMs: 1 });
+    const { sink, warm, cold, lagging, common } = await open({ retentionMs: 1 });
     await write(sink, 5);
     const rows = async () => (await database.sql('SELECT count(*)::int AS n FROM ccv.verifier_results')).rows[0].n;
     await lagging.flush();
     const { throughPosition } = lagging.storage.coverage();
     await write(sink, 3);
-    await eventually('what is committed is pruned', async () => (await rows()) === 8 - Number(throughPosition));
+    await eventually('what is committed is pruned', async () => (await rows()) <= 8 - Number(throughPosition));
+    const looks = cold.calls('refresh' as Operation);
+    await eventually('more rounds have passed', () => cold.calls('refresh' as Operation) >= looks + 5);
+    expect(await rows()).toBe(8 - Number(throughPosition));
     expect(warm.coverage().afterPosition).toBe(throughPosition);
     expect((await sink.queryCCVData({})).items).toHaveLength(8);
     await lagging.flush();
@@ -167,6 +182,91 @@ describe('a Sink whose database is pruned', () => {
     expect((await reader.sink.queryCCVData({})).items).toHaveLength(12);
     expect((await reader.sink.countCCVData({})).count).toBe(12);
   });
+
+  test('an old id is found although others flush and prune whenever it is looked for', async () => {
+    const bucket = new MemoryBucket();
+    const writer = await open({ bucket, withoutHot: true });
+    const reader = await open({ bucket, withoutHot: true });
+    const [result] = await write(writer.sink, 6);
+    await pruneAll(writer);
+    reader.leader.before('heldCCVData', async () => {
+      await write(writer.sink, 2);
+      await pruneAll(writer);
+    });
+    expect(await reader.sink.getCCVData(result!.messageId)).toHaveLength(1);
+  });
+
+  test('a range is answered although its database is pruned before each time that it is read', async () => {
+    const bucket = new MemoryBucket();
+    const writer = await open({ bucket, withoutHot: true });
+    const reader = await open({ bucket, withoutHot: true });
+    let written = (await write(writer.sink, 6)).length;
+    await pruneAll(writer);
+    // a retention is longer than the time between two flushes
+    const flushed = [writer.lagging.storage.coverage()];
+    const pruneTwoBehind = async () => {
+      const { throughMs, throughPosition } = flushed.at(-2) ?? flushed[0]!;
+      written += (await write(writer.sink, 2)).length;
+      await eventually('all is buffered', () => writer.lagging.storage.appliedPosition() === BigInt(written));
+      await writer.lagging.flush();
+      flushed.push(writer.lagging.storage.coverage());
+      await writer.warm.prune({ ingestionMs: throughMs, position: throughPosition }, { dutyCycle: 1 });
+    };
+    for (const operation of ['queryCCVData', 'countCCVData'] as const) reader.leader.before(operation, pruneTwoBehind);
+    const page = await reader.sink.queryCCVData({ limit: 100 });
+    expect(page.items.length).toBe(written);
+    expect((await reader.sink.countCCVData({})).count).toBe(written);
+  });
+
+  test('a cold tier that fails is asked once for one answer, although memory moves on all the time', async () => {
+    const process = await open();
+    await write(process.sink, 12);
+    await pruneAll(process);
+    process.cold.before('queryCCVData', async () => {
+      const { afterMs } = process.hot.coverage();
+      await write(process.sink, 6);
+      await eventually('memory has evicted', () => process.hot.coverage().afterMs > afterMs);
+      throw new StorageUnavailableError('cold', 'answer (injected)');
+    });
+    await expect(process.sink.queryCCVData({})).rejects.toMatchObject({
+      name: 'CoverageGapError',
+      cause: { name: 'StorageUnavailableError' },
+    });
+    expect(process.cold.calls('queryCCVData')).toBe(1);
+  });
+
+  test.each(['database', 'cold tier'])(
+    'a second %s that is dead holds up pruning, and that is warned of and measured',
+    async (kind) => {
+      const warned: { msg?: string; heldBy?: string }[] = [];
+      const destination = { write: (line: string) => void warned.push(JSON.parse(line)) };
+      const log = createLogger({ level: 'warn', format: 'json', destination });
+      const other = await createTestDatabase();
+      const buffering = createLaggingStorage('copy');
+      const copy = createFaultyStorage(
+        kind === 'database' ? createPostgresStorage({ name: 'copy', connection: other.connection }) : buffering.storage,
+      );
+      copy.fail();
+      const { sink, lagging, warm, common } = await open({ copy: copy.storage, retentionMs: 1, log });
+      const heldSeconds = () => metricOf(common, 'indexer_sink_prune_held_seconds', { backend: 'warm' });
+      const holdups = () => warned.filter(({ msg }) => msg?.startsWith('pruning is held up'));
+      await write(sink, 6);
+      await eventually('all is buffered', () => lagging.storage.appliedPosition() === 6n);
+      await lagging.flush();
+      await eventually('it is warned of', () => holdups().length > 0);
+      expect(holdups()[0]).toMatchObject({ backend: 'warm', heldBy: 'copy' });
+      expect(await heldSeconds()).toBeGreaterThan(0);
+      expect(warm.coverage().afterPosition).toBe(0n);
+      copy.heal();
+      await eventually('it is pruned', async () => {
+        await buffering.flush();
+        return warm.coverage().afterPosition === 6n;
+      });
+      await eventually('nothing is held up', async () => (await heldSeconds()) === 0);
+      await sink.close();
+      await other.drop();
+    },
+  );
 
   test('what only the cold tier holds is a gap that is named while it is away, never a shorter answer', async () => {
     const process = await open();
