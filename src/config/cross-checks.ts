@@ -3,6 +3,9 @@ import type { Config } from './schema.js';
 import { storageChecks } from './storage-checks.js';
 import { unique } from './unique.js';
 
+/** Keys that say how to reach an aggregator, and nothing about a REST service. */
+const OF_AN_AGGREGATOR = ['Address', 'APIKey', 'Secret', 'InsecureConnection'] as const;
+
 /** Everything that is right field by field but wrong together. */
 export function crossChecks(config: Config): ConfigProblem[] {
   return [
@@ -48,6 +51,11 @@ function verifiers(config: Config): ConfigProblem[] {
       problems.push({ path: `Verifier[${index}].BaseURL`, message: 'a verifier of Type = "rest" needs its BaseURL' });
     if (verifier.Type === 'aggregator')
       problems.push({ path: `Verifier[${index}].Type`, message: 'this version reads only verifiers of Type = "rest"' });
+    // nothing that somebody relies on may be passed over in silence
+    if (verifier.Type === 'rest')
+      for (const key of OF_AN_AGGREGATOR)
+        if (verifier[key])
+          problems.push({ path: `Verifier[${index}].${key}`, message: 'has no meaning for Type = "rest"' });
   });
   return problems;
 }

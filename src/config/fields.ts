@@ -79,3 +79,8 @@ export const flag = z.boolean({ error: 'write true or false' });
 
 /** A TCP port; 0 lets the system choose. */
 export const port = whole(0, 'the port').max(65_535, { error: 'write a port of at most 65535' });
+
+/** A list of tables, each written as `[[path]]`. */
+export function tables<T extends z.ZodType>(table: T, path: string): z.ZodArray<T> {
+  return z.array(table, { error: `write tables, each under its own [[${path}]]` });
+}

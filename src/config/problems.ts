@@ -36,7 +36,11 @@ export function toProblems(
   knownKeysAt: (path: readonly PropertyKey[]) => readonly string[],
 ): ConfigProblem[] {
   return issues.flatMap((issue): ConfigProblem[] => {
-    if (issue.code !== 'unrecognized_keys') return [{ path: formatPath(issue.path), message: issue.message }];
+    if (issue.code !== 'unrecognized_keys') {
+      const path = formatPath(issue.path);
+      const isNoTable = issue.code === 'invalid_type' && issue.expected === 'object';
+      return [{ path, message: isNoTable ? `write a table here: [${path}] or { … }` : issue.message }];
+    }
     const known = knownKeysAt(issue.path);
     return issue.keys.map((key) => ({ path: formatPath([...issue.path, key]), message: unknownKey(key, known) }));
   });

@@ -57,10 +57,10 @@ export function readGaps(
     { path: 'Storage.Sink.Storages', message: `no backend is read for ${gap}: widen a ReadCondition or keep longer` },
   ];
   if (hasFixed && hasRolling && (openAges === null || openTimes === null)) return [];
-  if (hasRolling && openAges !== null)
-    return message(`records between ${age(openAges.from)} and ${age(openAges.to)} old`);
-  if (hasFixed && openTimes !== null)
-    return message(`ingestion times from ${time(openTimes.from)} to ${time(openTimes.to)}`);
+  // where no condition is about ages, those say nothing
+  const isByAge = hasRolling && (rolling.length > 0 || isEverything(openTimes));
+  if (isByAge && openAges !== null) return message(recordsOfAges(openAges));
+  if (hasFixed && openTimes !== null) return message(ingestionTimes(openTimes));
   return [];
 }
 
@@ -70,7 +70,9 @@ function firstGapAtAges(
   backends: readonly { readonly section: SinkBackendSection; readonly ages: StoredAges }[],
 ): Span | null {
   const spans = backends.flatMap(({ section: { ReadCondition }, ages: { lagMs, keptMs } }) => {
-    if (ReadCondition?.Type !== 'time_range' || lagMs > ages.from || keptMs < ages.to) return [];
+    if (ReadCondition?.Type !== 'time_range' || keptMs < ages.to) return [];
+    // a time that has ended has waited for every flush
+    if (lagMs > ages.from && ReadCondition.EndUnix === undefined) return [];
     return span(ReadCondition.StartUnix ?? 0, ReadCondition.EndUnix ?? Number.POSITIVE_INFINITY) ?? [];
   });
   if (spans.length === 0) return ALWAYS;
@@ -130,10 +132,17 @@ function firstGap(spans: readonly Span[], { from, to }: Span): Span | null {
   return covered < to ? { from: covered + 1, to } : null;
 }
 
-function age(ms: number): string {
-  return Number.isFinite(ms) ? `${ms / 1_000} s` : 'any age';
+function isEverything(span: Span | null): boolean {
+  return span !== null && span.from <= 0 && span.to === Number.POSITIVE_INFINITY;
 }
 
-function time(ms: number): string {
-  return Number.isFinite(ms) ? new Date(ms).toISOString() : 'ever';
+function recordsOfAges({ from, to }: Span): string {
+  if (Number.isFinite(to)) return `records between ${from / 1_000} s and ${to / 1_000} s old`;
+  return from > 0 ? `records more than ${(from - 1) / 1_000} s old` : 'records of any age';
+}
+
+function ingestionTimes({ from, to }: Span): string {
+  const time = (ms: number) => new Date(ms).toISOString();
+  if (!Number.isFinite(to)) return `ingestion times from ${time(from)} on`;
+  return from > 0 ? `ingestion times from ${time(from)} to ${time(to)}` : `ingestion times up to ${time(to)}`;
 }

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { address, flag, milliseconds, oneOf, port, secondsAsMs, selector, text, url, whole } from './fields.js';
+import { address, flag, milliseconds, oneOf, port, secondsAsMs, selector, tables, text, url, whole } from './fields.js';
 import { storageSchema } from './storage-schema.js';
 
 const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 'the number of blocks')], {
@@ -101,9 +101,9 @@ export const configSchema = z.strictObject({
     .string({ error: 'write the namespace as text' })
     .regex(/^[a-z][a-z0-9_]{0,47}$/, { error: 'write up to 48 of a-z, 0-9 and _, a letter first' })
     .default('ccv'),
-  Chain: z.array(chain).default([]),
-  Discoveries: z.array(discovery).default([]),
-  Verifier: z.array(verifier).default([]),
+  Chain: tables(chain, 'Chain').default([]),
+  Discoveries: tables(discovery, 'Discoveries').default([]),
+  Verifier: tables(verifier, 'Verifier').default([]),
   Scheduler: scheduler.prefault({}),
   Pool: pool.prefault({}),
   API: api.prefault({}),

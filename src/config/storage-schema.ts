@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, oneOf, secondsAsMs, text, unixTimeAsMs, whole } from './fields.js';
+import { flag, oneOf, secondsAsMs, tables, text, unixTimeAsMs, whole } from './fields.js';
 import { s3 } from './s3-schema.js';
 
 /** Backend kinds this version can open. */
@@ -59,7 +59,9 @@ export const storageSchema = z.strictObject({
   Single: z.strictObject(backendFields).optional(),
   Sink: z
     .strictObject({
-      Storages: z.array(sinkBackend).min(1, { error: 'write at least one [[Storage.Sink.Storages]]' }),
+      Storages: tables(sinkBackend, 'Storage.Sink.Storages').min(1, {
+        error: 'write at least one [[Storage.Sink.Storages]]',
+      }),
       /** Between two looks for what `Postgres.Retention` lets go. */
       PruneInterval: secondsAsMs(0.1).default(60_000),
     })

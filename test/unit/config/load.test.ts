@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { parse } from 'smol-toml';
+import { isDeepStrictEqual } from 'node:util';
+import { parse, type TomlTable } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { loadConfig, parseConfig } from '../../../src/config/load.js';
@@ -70,6 +71,14 @@ Single = { Type = "redis" }
     expect(problems['Storage.Single.Type']).toBe('write one of "memory", "postgres", "s3"');
   });
 
+  it('says how a table, and a list of them, is written', () => {
+    expect(problemsOf('API = 5\n[Chain]\nName = "a"\n[[Storage.Sink.Storages]]\nType = "memory"')).toEqual({
+      API: 'write a table here: [API] or { … }',
+      Chain: 'write tables, each under its own [[Chain]]',
+    });
+    expect(problemsOf('Namespace = "a"')).toEqual({ Storage: 'write a table here: [Storage] or { … }' });
+  });
+
   it('keeps selectors above 2^63 exact and refuses those above 2^64', () => {
     const chain = (selector: string) =>
       `[[Chain]]\nName = "a"\nSelector = "${selector}"\nRpcUrls = ["http://localhost:1"]\nOnRamp = "0x${'1'.repeat(40)}"\n${MINIMAL}`;
@@ -97,6 +106,10 @@ ReadCondition = { Type = "time_range", StartUnix = 1704067200, EndUnix = 1706745
     ['[Admin]\nListenPort = 8100', 'Admin.ListenPort'],
     ['[[Verifier]]\nType = "rest"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].BaseURL'],
     ['[[Verifier]]\nType = "aggregator"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].Type'],
+    [
+      '[[Verifier]]\nType = "rest"\nName = "v"\nIssuerAddresses = ["0x11"]\nBaseURL = "http://v"\nAPIKey = "k"',
+      'Verifier[0].APIKey',
+    ],
     ['[[Discoveries]]\nAddress = "a:1"\nName = "d"', 'Discoveries[0]'],
   ])('refuses what is wrong together: %s', (toml, path) => {
     expect(Object.keys(problemsOf(`${toml}\n${MINIMAL}`))).toContain(path);
@@ -133,11 +146,48 @@ ReadCondition = { Type = "time_range", StartUnix = 1704067200, EndUnix = 1706745
     expect(keys.size).toBeGreaterThan(60);
     expect([...keys].filter((key) => !new RegExp(`\\b${key}\\b`).test(example))).toEqual([]);
   });
+
+  it('shows every default in the production example as it is, or names it there', () => {
+    const example = readFileSync(join(ROOT, 'config/example.toml'), 'utf8');
+    const others = valuesBesideDefaults(parse(example));
+    expect(others.length).toBeGreaterThan(3);
+    for (const key of others) {
+      // in the comment behind, or in the one before
+      const [explained = ''] = new RegExp(`^(#.*\\n)*${key} =.*`, 'm').exec(example) ?? [];
+      expect(explained, key).toMatch(/\bdefault\b/i);
+    }
+  });
 });
 
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
   readonly items?: SchemaNode;
+}
+
+/** Keys that have a default and are given another value: without them the configuration is another one. */
+function valuesBesideDefaults(table: TomlTable): string[] {
+  const given = configSchema.parse(table);
+  return leavesOf(table).flatMap((path) => {
+    const without = structuredClone(table);
+    const key = path.at(-1)!;
+    Reflect.deleteProperty(at(without, path.slice(0, -1)) as object, key);
+    const parsed = configSchema.safeParse(without);
+    // required, or absent unless it is given
+    if (!parsed.success || at(parsed.data, path) === undefined) return [];
+    return isDeepStrictEqual(parsed.data, given) ? [] : [String(key)];
+  });
+}
+
+function at(value: unknown, path: readonly (string | number)[]): unknown {
+  return path.reduce<unknown>((node, key) => (node as Record<string | number, unknown> | undefined)?.[key], value);
+}
+
+/** Paths of everything that is neither a table nor a list of tables. */
+function leavesOf(value: unknown, path: readonly (string | number)[] = []): (readonly (string | number)[])[] {
+  if (Array.isArray(value) && value.every((each) => typeof each === 'object'))
+    return value.flatMap((each, index) => leavesOf(each, [...path, index]));
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return [path];
+  return Object.entries(value).flatMap(([key, child]) => leavesOf(child, [...path, key]));
 }
 
 function keysOf(node: SchemaNode, found = new Set<string>()): Set<string> {

@@ -55,11 +55,24 @@ describe('gaps between what backends answer for', () => {
 
   test('a cold tier that is read for fixed times only takes over from a pruned one when they do not end', () => {
     const pruned = backend(null, { retentionS: DAY_S });
-    const refused = [expect.stringContaining('records between 86400.001 s and any age old')];
+    const refused = [expect.stringContaining('records more than 86400 s old')];
     expect(gapsOf(pruned, backend(fixed(), { flushS: 300 }))).toEqual([]);
     expect(gapsOf(pruned, backend(fixed(0), { flushS: 300 }))).toEqual([]);
     expect(gapsOf(pruned, backend(fixed(1_900_000_000_000), { flushS: 300 }))).toEqual(refused);
     expect(gapsOf(pruned, backend(fixed(undefined, 1_600_000_000_000), { flushS: 300 }))).toEqual(refused);
+  });
+
+  test('fixed times alone are a whole when a cold tier has those that ended and a database those that go on', () => {
+    const ended = backend(fixed(undefined, 1_700_000_000_000), { flushS: 300 });
+    expect(gapsOf(backend(fixed(1_700_000_000_000)), ended)).toEqual([]);
+    expect(gapsOf(backend(fixed(1_700_000_001_000)), ended)).toEqual([
+      expect.stringContaining('times from 2023-11-14T22:13:20.001Z to 2023-11-14T22:13:20.999Z'),
+    ]);
+    const cold = backend(fixed(1_700_000_000_000), { flushS: 300 });
+    expect(gapsOf(backend(fixed(undefined, 1_700_000_000_000)), cold)).toEqual([
+      expect.stringContaining('times from 2023-11-14T22:13:20.001Z on'),
+    ]);
+    expect(gapsOf(cold)).toEqual([expect.stringContaining('records of any age')]);
   });
 
   test('what a cold tier has not yet heard of may be read for fixed times that go on', () => {
