@@ -436,6 +436,23 @@ describe('old log entries', () => {
     await expect(log.expire(MIN_LOG_RETENTION_MS - 1)).rejects.toThrow(InvalidArgumentError);
   });
 
+  it('are kept while the checkpoint that would stand for them cannot be read', async () => {
+    const root = newRoot();
+    const clock = createManualClock(Date.now());
+    const log = logOver(root, directory.store, { common: createCommon({ clock }) });
+    let snapshot = await log.open(COLUMNS);
+    for (let version = 1; version <= 25; version++) snapshot = await log.commit(snapshot, [add(`f${version}`)], INFO);
+    const key = `${root}/_delta_log/${checkpointName(20)}`;
+    const damaged = await directory.store.get(key);
+    damaged[damaged.length >> 1]! ^= 1;
+    await directory.store.deleteMany([key]);
+    await directory.store.putIfAbsent(key, damaged);
+    await clock.advance(2 * DAY_MS);
+    // the one before it stands for less
+    expect(await log.expire(MIN_LOG_RETENTION_MS)).toBe(10);
+    expect(contents((await logOver(root).read())!)).toEqual(contents(snapshot));
+  });
+
   it('are not missed by a reader that slept through their deletion', async () => {
     const root = newRoot();
     const clock = createManualClock(Date.now());

@@ -1,11 +1,14 @@
 import { copyFile, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { VerifyProblem } from '../../src/storage/s3/cold-maintenance.js';
+import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
 import { createManualClock } from '../support/manual-clock.js';
 import type { TestDirectoryStore } from '../support/object-store.js';
+import { createFaultyObjectStore } from '../support/object-store-faults.js';
 import { createNamespaceTemplate, type NamespaceTemplate, openMaintained } from '../support/s3-maintenance.js';
-import { committed, createLife, follow } from './s3-storage-life.js';
+import { committed, createLife, createMortalStore, follow } from './s3-storage-life.js';
 
 let template: NamespaceTemplate;
 let copyOfTemplate: TestDirectoryStore;
@@ -57,7 +60,13 @@ async function flipBit(path: string, place: number): Promise<void> {
   await writeFile(path, bytes);
 }
 
-/** Replaces a text within the commits of a table: the first one that has it. */
+/** What a writer would have stored that had meant it: with the checksum that goes with it. */
+async function writeCommit(commit: string, text: string): Promise<void> {
+  const lines = text.slice(text.indexOf('\n') + 1);
+  await writeFile(commit, text.replace(/("ccv-indexer.crc32":)\d+/, `$1${crc32(lines)}`));
+}
+
+/** Replaces a text within the commits of a table: the last one that has it. */
 async function forge(log: string, search: RegExp, replacement: string): Promise<void> {
   for (const name of (await readdir(log))
     .filter((each) => each.endsWith('.json'))
@@ -65,7 +74,7 @@ async function forge(log: string, search: RegExp, replacement: string): Promise<
     .reverse()) {
     const text = await readFile(join(log, name), 'utf8');
     if (!search.test(text)) continue;
-    await writeFile(join(log, name), text.replace(search, replacement));
+    await writeCommit(join(log, name), text.replace(search, replacement));
     return;
   }
   throw new Error('no commit has it');
@@ -137,6 +146,96 @@ describe('verifying a namespace', () => {
     ).toBeGreaterThan(0);
   });
 
+  test('names a commit or a checkpoint in which any bit is wrong', async () => {
+    copyOfTemplate = await template.copy();
+    const { store: objects, directory } = copyOfTemplate;
+    const verify = async () => {
+      const storage = openMaintained(objects);
+      const { problems } = await storage.maintenance.verify();
+      await storage.close();
+      return problems;
+    };
+    for (const [table, name] of [
+      ['messages', `${'104'.padStart(20, '0')}.json`],
+      ['ledger', `${'104'.padStart(20, '0')}.json`],
+      ['verifier_results', `${'7'.padStart(20, '0')}.json`],
+      ['messages', `${'100'.padStart(20, '0')}.checkpoint.parquet`],
+      ['ledger', `${'100'.padStart(20, '0')}.checkpoint.parquet`],
+    ] as const) {
+      const path = join(directory, 'test', table, '_delta_log', name);
+      const intact = await readFile(path);
+      // nothing depends on what a commit says of itself
+      const from = name.endsWith('.json') ? intact.indexOf('\n') + 1 : 0;
+      for (let part = 0; part < 8; part += 1) {
+        const damaged = Buffer.from(intact);
+        damaged[from + Math.floor(((intact.length - from) * (part + 0.4)) / 8)]! ^= 1 << (part % 8);
+        await writeFile(path, damaged);
+        const problems = await verify();
+        const named = problems.filter((each) => each.table === table && `${each.path} ${each.what}`.includes(name));
+        expect(named.length, `${table} ${name} part ${part}: ${JSON.stringify(problems)}`).toBeGreaterThan(0);
+      }
+      await writeFile(path, intact);
+    }
+    expect(await verify()).toEqual([]);
+  }, 120_000);
+
+  test.each([
+    ['the ledger is gone', 'ledger', 0],
+    ['the results are gone', 'verifier_results', 0],
+    ['the ledger was set back by two flushes', 'ledger', 2],
+    ['the messages were set back by one flush', 'messages', 1],
+    ['the results were set back by one flush', 'verifier_results', 1],
+  ])('says that %s', async (_, table, commits) => {
+    copyOfTemplate = await template.copy();
+    const { store: objects, directory } = copyOfTemplate;
+    if (commits === 0) await rm(join(directory, 'test', table), { recursive: true });
+    const log = join(directory, 'test', table, '_delta_log');
+    const names = commits === 0 ? [] : (await readdir(log)).filter((name) => /^\d+\.json$/.test(name)).sort();
+    for (const name of names.slice(names.length - commits)) await rm(join(log, name));
+    const storage = openMaintained(objects);
+    const { problems } = await storage.maintenance.verify();
+    await storage.close();
+    expect(about(problems, /the ledger stands at \d+, and|others were written to/).map((each) => each.table)).toContain(
+      commits > 1 ? 'messages' : table,
+    );
+  });
+
+  test('finds a flush that was not ended no problem', async () => {
+    copyOfTemplate = await template.copy();
+    const { store: objects } = copyOfTemplate;
+    const mortal = createMortalStore(objects);
+    const faulty = createFaultyObjectStore(mortal);
+    const life = createLife(50);
+    await life.live(230);
+    const archive = openMaintained(faulty);
+    await follow(archive, life.origin);
+    faulty.failOn({
+      operation: 'put',
+      when: 'before',
+      key: (key) => key.startsWith('test/ledger/_delta_log/'),
+      error: () => {
+        mortal.kill();
+        throw new ObjectStoreUnavailableError('the process was killed');
+      },
+    });
+    await expect(archive.flush()).rejects.toMatchObject({ name: 'StorageUnavailableError' });
+    const storage = openMaintained(objects);
+    expect((await storage.maintenance.describe()).tornFiles).toBeGreaterThan(0);
+    expect((await storage.maintenance.verify()).problems).toEqual([]);
+    await storage.close();
+    await archive.close();
+  });
+
+  test.each([
+    ['names nothing that is there', '{"version":50,"size":9}'],
+    ['cannot be read', '{"versi'],
+  ])('names a checkpoint pointer that %s', async (_, content) => {
+    const problems = await problemsAfter((path) =>
+      writeFile(path('messages', '_delta_log', '_last_checkpoint'), content),
+    );
+    expect(problems.map(({ table, path }) => `${table} ${path}`)).toEqual(['messages _delta_log/_last_checkpoint']);
+  });
+
   test('names rows that are there twice', async () => {
     copyOfTemplate = await template.copy();
     const { store, directory } = copyOfTemplate;
@@ -150,7 +249,7 @@ describe('verifying a namespace', () => {
     const path = /"path":"([^"]+)"/.exec(add)![1]!;
     const again = path.replace('part-', 'part-again-');
     await copyFile(join(directory, 'test', 'messages', path), join(directory, 'test', 'messages', again));
-    await writeFile(last, `${await readFile(last, 'utf8')}${add.replace(path, again)}\n`);
+    await writeCommit(last, `${await readFile(last, 'utf8')}${add.replace(path, again)}\n`);
     const storage = openMaintained(store);
     const { problems } = await storage.maintenance.verify();
     await storage.close();

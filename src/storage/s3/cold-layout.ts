@@ -202,7 +202,12 @@ function bound(stats: FileStats, of: 'minValues' | 'maxValues'): number {
 }
 
 function lanes(text: string): ReadonlyMap<string, number> {
-  const parsed = parseExactJson(text);
+  let parsed: unknown;
+  try {
+    parsed = parseExactJson(text);
+  } catch (cause) {
+    throw new DeltaFormatError('the counts by lane of a file are not JSON', { cause });
+  }
   const entries = typeof parsed === 'object' && parsed !== null ? Object.entries(parsed) : [];
   return new Map(entries.map(([lane, count]) => [lane, Number(count)]));
 }

@@ -3,19 +3,17 @@ import { stringifyExactJson } from '../../protocol/exact-json.js';
 import { TABLE_COLUMNS } from './cold-columns.js';
 import type { TableName } from './cold-layout.js';
 import type { Action } from './delta-actions.js';
-import { decodeCheckpoint } from './delta-checkpoint.js';
 import { DeltaFormatError } from './delta-errors.js';
 import type { LogReader } from './delta-log-reader.js';
-import { checkpointName, commitName, LOG_FOLDER } from './delta-paths.js';
+import { checkpointName, commitName, LAST_CHECKPOINT, LOG_FOLDER } from './delta-paths.js';
 import { DAY_COLUMN, tableSchemaString } from './delta-schema.js';
 import { type DeltaSnapshot, SnapshotBuilder } from './delta-snapshot.js';
-import type { ObjectStore } from './object-store.js';
-import type { Zstd } from './parquet-zstd.js';
 
 /** Names a problem: the path relative to the table's root, what is wrong, what to do. */
 export type TellProblem = (path: string, what: string, advice: string) => void;
 
 const FROM_BACKUP = 'restore the object from a copy of the bucket; until then a restart may not find the table';
+const POINTER = `${LOG_FOLDER}/${LAST_CHECKPOINT}`;
 const REBUILD = 'delete this object: readers then use the commits instead';
 
 /**
@@ -24,13 +22,15 @@ const REBUILD = 'delete this object: readers then use the commits instead';
  * `snapshot`, which is what readers see; null when they see nothing.
  */
 export async function verifyLog(
-  parts: { readonly store: ObjectStore; readonly reader: LogReader; readonly zstd: Zstd },
+  reader: LogReader,
   table: TableName,
   snapshot: DeltaSnapshot | null,
   tell: TellProblem,
 ): Promise<void> {
-  const { reader } = parts;
+  const pointer = await readPointer(reader, tell);
   const { commits, checkpoints } = await reader.list(0);
+  if (pointer >= 0 && !checkpoints.some(({ version }) => version === pointer))
+    tell(POINTER, `it names checkpoint ${pointer}, which is not there`, REBUILD);
   const lastVersion = snapshot?.version ?? commits.at(-1)?.version ?? -1;
   const known = commits.map(({ version }) => version).filter((version) => version <= lastVersion);
   const marked = checkpoints.map(({ version }) => version).filter((version) => version <= lastVersion);
@@ -41,11 +41,10 @@ export async function verifyLog(
       tell(`${LOG_FOLDER}/${commitName(version)}`, 'this commit is missing', FROM_BACKUP);
 
   const readCheckpoint = async (version: number): Promise<Action[] | null> => {
-    const name = checkpointName(version);
     try {
-      return await decodeCheckpoint(await parts.store.get(reader.key(name)), name, parts.zstd);
+      return await reader.readCheckpoint(version);
     } catch (thrown) {
-      tell(`${LOG_FOLDER}/${name}`, messageOf(thrown), REBUILD);
+      tell(`${LOG_FOLDER}/${checkpointName(version)}`, messageOf(thrown), REBUILD);
       return null;
     }
   };
@@ -74,6 +73,16 @@ export async function verifyLog(
   if (isComplete && contentOf(builder.build(snapshot)) !== contentOf(snapshot))
     tell('', 'the replay of all commits is not the table that readers see', 'restart readers; if it stays, report it');
   verifyMetadata(table, snapshot, tell);
+}
+
+/** Our readers do without it, those of other engines may not. */
+async function readPointer(reader: LogReader, tell: TellProblem): Promise<number> {
+  try {
+    return await reader.readPointer();
+  } catch (thrown) {
+    tell(POINTER, messageOf(thrown), REBUILD);
+    return -1;
+  }
 }
 
 async function readCommit(reader: LogReader, version: number, tell: TellProblem): Promise<Action[] | null> {

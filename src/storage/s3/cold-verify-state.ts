@@ -17,8 +17,10 @@ const MAX_LOOKS = 8;
 export interface LoggedState {
   readonly head: ColdHead;
   readonly snapshots: Readonly<Record<TableName, DeltaSnapshot | null>>;
-  /** Committed files; those of flushes under way are left out. */
+  /** Committed files. */
   readonly files: Readonly<Record<TableName, readonly ColdFile[]>>;
+  /** Files beyond where the ledger stands: of flushes under way, or never ended. Null when it never stood still. */
+  readonly torn: Readonly<Record<TableName, readonly ColdFile[]>> | null;
 }
 
 /** Names a problem of a table. */
@@ -53,13 +55,9 @@ export async function readLoggedState(parts: ScanParts, common: Common, tellOf: 
       ledger = again;
       continue;
     }
-    const committed = (table: TableName) => all[table].filter(({ flushThrough }) => flushThrough <= head.position);
-    const files = {
-      messages: committed('messages'),
-      verifier_results: committed('verifier_results'),
-      ledger: committed('ledger'),
-    };
-    return { head, snapshots, files };
+    const split = (isTorn: boolean) =>
+      byTable((table) => all[table].filter(({ flushThrough }) => flushThrough > head.position === isTorn));
+    return { head, snapshots, files: split(false), torn: look < MAX_LOOKS ? split(true) : null };
   }
 }
 
@@ -79,7 +77,11 @@ function filesOf(
       }
     return files;
   };
-  return { messages: filesIn('messages'), verifier_results: filesIn('verifier_results'), ledger: filesIn('ledger') };
+  return byTable(filesIn);
+}
+
+function byTable<T>(of: (table: TableName) => T): Record<TableName, T> {
+  return { messages: of('messages'), verifier_results: of('verifier_results'), ledger: of('ledger') };
 }
 
 /** What supersedes what in a table, of the overlay files that can be read. */

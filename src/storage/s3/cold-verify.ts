@@ -10,6 +10,7 @@ import type { LedgerChange, LedgerRowKey } from './cold-rows-ledger.js';
 import { type CheckedFile, type FileChecks, verifyFile } from './cold-verify-file.js';
 import { type TellProblem, verifyLog } from './cold-verify-log.js';
 import { SeenIdentities, SeenPositions } from './cold-verify-seen.js';
+import { verifyStanding } from './cold-verify-standing.js';
 import { type LoggedState, logReaderOf, readHeldLedger, readLoggedState, readOverlay } from './cold-verify-state.js';
 import { MESSAGE_TABLE, RESULT_TABLE } from './cold-view.js';
 
@@ -37,6 +38,7 @@ export class ColdVerify {
       (path, what, advice) =>
         problems.push({ table, path, what, advice });
     const state = await readLoggedState(this.#parts, this.#common, tellOf);
+    verifyStanding(state, tellOf);
     const total = TABLE_NAMES.reduce((files, table) => files + state.files[table].length, 0);
     let [files, rows, bytes, uncomparedRows] = [0, 0, 0, 0];
     for (const table of TABLE_NAMES) {
@@ -57,15 +59,8 @@ export class ColdVerify {
     return { ok: problems.length === 0, files, rows, bytes, uncomparedRows, problems };
   }
 
-  async #log({ head, snapshots }: LoggedState, table: TableName, tell: TellProblem): Promise<void> {
-    if (!snapshots[table] && head.position > 0n)
-      tell('', `the ledger stands at ${head.position}, and this table does not exist`, ANEW);
-    await verifyLog(
-      { reader: logReaderOf(this.#parts, this.#common, table), ...this.#parts },
-      table,
-      snapshots[table],
-      tell,
-    );
+  async #log({ snapshots }: LoggedState, table: TableName, tell: TellProblem): Promise<void> {
+    await verifyLog(logReaderOf(this.#parts, this.#common, table), table, snapshots[table], tell);
   }
 
   /** A file that was compacted and vacuumed away meanwhile has no problem. */

@@ -1,6 +1,7 @@
 import { parquetReadObjects, type SchemaElement } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import type { Action, AddFile, RemoveFile } from './delta-actions.js';
+import { CHECKSUM_KEY, isIntactCheckpoint, NO_CHECKSUM, sealCheckpoint } from './delta-checksum.js';
 import { DeltaFormatError, DeltaUnsupportedError } from './delta-errors.js';
 import { Fields, toAction } from './delta-json.js';
 import type { DeltaSnapshot } from './delta-snapshot.js';
@@ -112,9 +113,12 @@ export function encodeCheckpoint(snapshot: DeltaSnapshot, expiredBeforeMs: numbe
     codec: 'ZSTD',
     compressors: { ZSTD: (page) => zstd.compress(page) },
     createdBy: 'ccv-indexer version 1',
+    kvMetadata: [{ key: CHECKSUM_KEY, value: NO_CHECKSUM }],
     rowGroupSize: 100_000,
   });
-  return { bytes: new Uint8Array(buffer), actions: rows.length, addFiles: snapshot.files.size };
+  const bytes = new Uint8Array(buffer);
+  sealCheckpoint(bytes);
+  return { bytes, actions: rows.length, addFiles: snapshot.files.size };
 }
 
 function addRow(add: AddFile): Row {
@@ -140,6 +144,7 @@ function toLong(value: number | null): bigint | null {
  * @throws DeltaUnsupportedError when it says something that we do not know.
  */
 export async function decodeCheckpoint(bytes: Uint8Array, name: string, zstd: Zstd): Promise<Action[]> {
+  if (!isIntactCheckpoint(bytes)) throw new DeltaFormatError(`${name} is damaged: its checksum is of another content`);
   const rows = await readRows(bytes, name, zstd);
   const actions: Action[] = [];
   for (const row of rows) {

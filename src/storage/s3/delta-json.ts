@@ -1,5 +1,7 @@
+import { crc32 } from 'node:zlib';
 import { JsonSyntaxError, parseExactJson, stringifyExactJson } from '../../protocol/exact-json.js';
 import type { Action, AddFile, CommitInfo, RemoveFile, TableMetadata, Transaction } from './delta-actions.js';
+import { CHECKSUM_KEY, checksumOfActions } from './delta-checksum.js';
 import { DeltaFormatError, DeltaUnsupportedError } from './delta-errors.js';
 
 /** A commit's own facts: by `txnId` a writer knows its own commit again. */
@@ -22,8 +24,13 @@ export function encodeCommit(actions: readonly Action[], info: CommitInfo, stamp
     engineInfo: 'ccv-indexer',
     txnId: stamp.txnId,
   };
-  const lines = [{ commitInfo }, ...actions.map(toJson)].map((line) => `${stringifyExactJson(line)}\n`);
-  return Buffer.from(lines.join(''), 'utf8');
+  const lines = Buffer.from(actions.map((action) => lineOf(toJson(action))).join(''), 'utf8');
+  const first = lineOf({ commitInfo: { ...commitInfo, [CHECKSUM_KEY]: crc32(lines) } });
+  return Buffer.concat([Buffer.from(first, 'utf8'), lines]);
+}
+
+function lineOf(fields: object): string {
+  return `${stringifyExactJson(fields)}\n`;
 }
 
 function toJson(action: Action): object {
@@ -64,7 +71,11 @@ export function decodeCommit(bytes: Uint8Array, name: string): Action[] {
   const actions: Action[] = [];
   for (const line of text.split('\n')) {
     if (line.trim() === '') continue;
-    const action = toAction(parseLine(line, name), name);
+    const fields = parseLine(line, name);
+    const checksum = fields.object('commitInfo')?.integerOrNull(CHECKSUM_KEY) ?? null;
+    if (checksum !== null && checksum !== checksumOfActions(bytes))
+      throw new DeltaFormatError(`${name} is damaged: its checksum is of other lines`);
+    const action = toAction(fields, name);
     if (action) actions.push(action);
   }
   return actions;

@@ -132,19 +132,36 @@ export class LogReader {
     }
   }
 
+  /** The actions of a checkpoint. @throws ObjectNotFoundError, DeltaFormatError, DeltaUnsupportedError */
+  async readCheckpoint(version: number): Promise<Action[]> {
+    const name = checkpointName(version);
+    return await decodeCheckpoint(await this.#options.store.get(this.key(name)), name, this.#options.zstd);
+  }
+
   /** The version that `_last_checkpoint` names; -1 when it is missing or makes no sense. */
   async lastCheckpoint(): Promise<number> {
     try {
-      const bytes = await this.#options.store.get(this.key(LAST_CHECKPOINT));
-      return new Fields(JSON.parse(Buffer.from(bytes).toString('utf8')), LAST_CHECKPOINT).integer('version');
+      return await this.readPointer();
     } catch (thrown) {
-      if (thrown instanceof ObjectNotFoundError) return -1;
-      if (!(thrown instanceof DeltaFormatError || thrown instanceof SyntaxError)) throw thrown;
+      if (!(thrown instanceof DeltaFormatError)) throw thrown;
       this.#options.common.log.warn(
         { err: thrown, table: this.#options.root },
         'Delta checkpoint pointer is unreadable',
       );
       return -1;
+    }
+  }
+
+  /** The same; -1 only when there is none. @throws DeltaFormatError */
+  async readPointer(): Promise<number> {
+    try {
+      const bytes = await this.#options.store.get(this.key(LAST_CHECKPOINT));
+      return new Fields(JSON.parse(Buffer.from(bytes).toString('utf8')), LAST_CHECKPOINT).integer('version');
+    } catch (thrown) {
+      if (thrown instanceof ObjectNotFoundError) return -1;
+      if (thrown instanceof SyntaxError)
+        throw new DeltaFormatError(`${LAST_CHECKPOINT} is not JSON`, { cause: thrown });
+      throw thrown;
     }
   }
 
@@ -173,7 +190,7 @@ export class LogReader {
     const version = Math.max(commits.at(-1)?.version ?? -1, checkpoints.at(-1)?.version ?? -1);
     if (version < 0) return null;
     const versions = new Set(commits.map((commit) => commit.version));
-    const { start, builder } = await this.#start(checkpoints.map((checkpoint) => checkpoint.version).reverse());
+    const { start, builder } = await this.startFrom(checkpoints.map((checkpoint) => checkpoint.version).reverse());
     if (start < 0 && lowest >= 0) return null;
     const wanted = Array.from({ length: version - start }, (_, index) => start + 1 + index);
     for (const next of wanted) if (!versions.has(next)) throw new DeltaFormatError(`commit ${next} is missing`);
@@ -186,14 +203,14 @@ export class LogReader {
     return builder.build({ version, checkpointVersion: start, readMs });
   }
 
-  /** The newest checkpoint that can be read; a damaged one costs reading more commits, not the table. */
-  async #start(checkpoints: readonly number[]): Promise<{ start: number; builder: SnapshotBuilder }> {
+  /**
+   * The first of some checkpoints that can be read, -1 without one: a damaged one costs reading more commits, not the
+   * table.
+   */
+  async startFrom(checkpoints: readonly number[]): Promise<{ start: number; builder: SnapshotBuilder }> {
     for (const version of checkpoints) {
-      const name = checkpointName(version);
       try {
-        const bytes = await this.#options.store.get(this.key(name));
-        const actions = await decodeCheckpoint(bytes, name, this.#options.zstd);
-        return { start: version, builder: new SnapshotBuilder().apply(actions) };
+        return { start: version, builder: new SnapshotBuilder().apply(await this.readCheckpoint(version)) };
       } catch (thrown) {
         if (!(thrown instanceof DeltaFormatError)) throw thrown;
         this.#options.common.log.error(

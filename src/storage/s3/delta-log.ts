@@ -54,7 +54,7 @@ export interface DeltaLog {
   /** Writes the checkpoint of a snapshot, unless it exists, and points to it. */
   checkpoint(snapshot: DeltaSnapshot): Promise<void>;
   /**
-   * Deletes the log entries that a checkpoint older than `retentionMs` stands for. Returns how many. Readers that look at
+   * Deletes the log entries that a readable checkpoint older than `retentionMs` stands for. Returns how many. Readers that look at
    * the table once an hour never miss them.
    * @throws InvalidArgumentError when `retentionMs` is below MIN_LOG_RETENTION_MS.
    */
@@ -173,12 +173,15 @@ class Log implements DeltaLog {
     const cutoffMs = this.#options.common.clock.nowMs() - retentionMs;
     const { commits, checkpoints } = await this.#reader.list(0);
     const cutoff = commits.filter(({ modifiedMs }) => modifiedMs <= cutoffMs).at(-1)?.version ?? -1;
-    // PROTOCOL.md, "Metadata Cleanup": its commit stays too
-    const kept = checkpoints.filter(({ version }) => version <= cutoff).at(-1)?.version ?? -1;
-    const names = [
+    const namesBelow = (kept: number) => [
       ...commits.filter(({ version }) => version < kept).map(({ version }) => commitName(version)),
       ...checkpoints.filter(({ version }) => version < kept).map(({ version }) => checkpointName(version)),
     ];
+    const candidates = checkpoints.map(({ version }) => version).filter((version) => version <= cutoff);
+    if (namesBelow(candidates.at(-1) ?? -1).length === 0) return 0;
+    // PROTOCOL.md, "Metadata Cleanup": its commit stays too. From then on it is all there is: it must be readable
+    const { start: kept } = await this.#reader.startFrom(candidates.reverse());
+    const names = namesBelow(kept);
     if (names.length > 0) await this.#options.store.deleteMany(names.map((name) => this.#reader.key(name)));
     return names.length;
   }
