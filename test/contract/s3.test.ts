@@ -1,9 +1,8 @@
-import { afterAll, beforeAll } from 'vitest';
 import { createSimpleSink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
 import { createTestDirectoryStore, s3StoreOn } from '../support/object-store.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
+import { s3BucketFixture } from '../support/s3-server-fixture.js';
 import { storageContract } from './storage-contract.js';
 
 storageContract('S3 over a directory', async () => {
@@ -34,23 +33,11 @@ storageContract('Sink of memory and S3', async () => {
   };
 });
 
-let server: S3TestServer;
-let bucket: string;
+const s3 = s3BucketFixture();
 let namespaces = 0;
 
-beforeAll(async () => {
-  server = await startS3Server();
-  bucket = newBucketName();
-  const store = s3StoreOn(server, { bucket });
-  await store.ensureBucket();
-  await store.close();
-}, 300_000);
-afterAll(async () => {
-  await server?.stop();
-});
-
 storageContract('S3 over a real server', async () => {
-  const stores = [s3StoreOn(server, { bucket }), s3StoreOn(server, { bucket })] as const;
+  const stores = [s3StoreOn(s3.server, { bucket: s3.bucket }), s3StoreOn(s3.server, { bucket: s3.bucket })] as const;
   namespaces += 1;
   const namespace = `test-${namespaces}`;
   const open = (name: string, store: (typeof stores)[number]) =>

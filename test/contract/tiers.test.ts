@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, expect } from 'vitest';
+import { afterAll, expect } from 'vitest';
 import { createTestDirectoryStore, s3StoreOn } from '../support/object-store.js';
 import { createTestDatabase } from '../support/postgres.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
+import { s3BucketFixture } from '../support/s3-server-fixture.js';
 import { openThreeTiers, settled, type TierOrder, TierTally } from '../support/three-tiers.js';
 import { storageContract } from './storage-contract.js';
 
@@ -29,19 +29,10 @@ for (const order of ORDERS)
     };
   });
 
-let server: S3TestServer;
-let bucket: string;
+const s3 = s3BucketFixture();
 let namespaces = 0;
 
-beforeAll(async () => {
-  server = await startS3Server();
-  bucket = newBucketName();
-  const store = s3StoreOn(server, { bucket });
-  await store.ensureBucket();
-  await store.close();
-}, 300_000);
-afterAll(async () => {
-  await server?.stop();
+afterAll(() => {
   console.log('tiers in all cases', { ...tally });
   expect(tally.pruned).toBeGreaterThan(100);
   expect(tally.coldQueries).toBeGreaterThan(100);
@@ -49,7 +40,7 @@ afterAll(async () => {
 
 storageContract('Sink of memory, a pruned Postgres and a real S3 server', async () => {
   const database = await createTestDatabase();
-  const store = s3StoreOn(server, { bucket });
+  const store = s3StoreOn(s3.server, { bucket: s3.bucket });
   namespaces += 1;
   const order: TierOrder = ['hot', 'warm', 'cold'];
   // each look at the logs is three requests

@@ -1,15 +1,9 @@
-import { afterAll, beforeAll } from 'vitest';
 import { describeObjectStore } from '../contract/object-store-contract.js';
 import { createTestS3Store, s3StoreOn } from '../support/object-store.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
+import { newBucketName } from '../support/s3-server.js';
+import { s3ServerFixture } from '../support/s3-server-fixture.js';
 
-let server: S3TestServer;
-beforeAll(async () => {
-  server = await startS3Server();
-}, 300_000);
-afterAll(async () => {
-  await server?.stop();
-});
+const s3 = s3ServerFixture();
 
 for (const { name, prefix, checksums } of [
   { name: 'S3', prefix: '', checksums: 'when_supported' },
@@ -17,8 +11,8 @@ for (const { name, prefix, checksums } of [
 ] as const)
   describeObjectStore(name, async () => {
     const bucket = newBucketName();
-    const store = await createTestS3Store(server, { bucket, prefix, checksums });
-    const other = s3StoreOn(server, { bucket, prefix, checksums });
+    const store = await createTestS3Store(s3.server, { bucket, prefix, checksums });
+    const other = s3StoreOn(s3.server, { bucket, prefix, checksums });
     return {
       store,
       other,

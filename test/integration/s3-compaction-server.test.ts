@@ -1,23 +1,18 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import type { Storage } from '../../src/storage/storage.js';
 import { plain } from '../contract/subject.js';
 import { openDuckDB } from '../support/duckdb.js';
 import { coldHistory, copyNamespace } from '../support/duckdb-cold.js';
 import { createTestS3Store, s3StoreOn } from '../support/object-store.js';
 import { dataObjects, openMaintained } from '../support/s3-maintenance.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
+import { newBucketName } from '../support/s3-server.js';
+import { s3ServerFixture } from '../support/s3-server-fixture.js';
 import { allOf, committed, createLife, follow } from './s3-storage-life.js';
 
-let server: S3TestServer;
-beforeAll(async () => {
-  server = await startS3Server();
-}, 300_000);
-afterAll(async () => {
-  await server?.stop();
-});
+const s3 = s3ServerFixture();
 
 /** The last state of every record, in list order. */
 async function historyOf(storage: Storage): Promise<unknown> {
@@ -39,8 +34,8 @@ async function historyOf(storage: Storage): Promise<unknown> {
 
 test('two archives on a real server that flush, compact and vacuum at once hold every change once, also for DuckDB', async () => {
   const bucket = newBucketName();
-  const store = await createTestS3Store(server, { bucket });
-  const stores = [store, s3StoreOn(server, { bucket })];
+  const store = await createTestS3Store(s3.server, { bucket });
+  const stores = [store, s3StoreOn(s3.server, { bucket })];
   const archives = stores.map((each) => openMaintained(each, { compactBytes: 1 << 20, takeoverMs: 30_000 }));
   const life = createLife(33);
   for (let round = 0; round < 12; round += 1) {

@@ -1,21 +1,16 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.js';
 import { createTestS3Store, s3StoreOn } from '../support/object-store.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
+import { newBucketName } from '../support/s3-server.js';
+import { s3ServerFixture } from '../support/s3-server-fixture.js';
 import { allOf, committed, createLife, follow, openArchive } from './s3-storage-life.js';
 
-let server: S3TestServer;
-beforeAll(async () => {
-  server = await startS3Server();
-}, 300_000);
-afterAll(async () => {
-  await server?.stop();
-});
+const s3 = s3ServerFixture();
 
 test('three writers on a real server hold every change once', async () => {
   const bucket = newBucketName();
-  const store = await createTestS3Store(server, { bucket });
-  const stores = [store, s3StoreOn(server, { bucket }), s3StoreOn(server, { bucket })];
+  const store = await createTestS3Store(s3.server, { bucket });
+  const stores = [store, s3StoreOn(s3.server, { bucket }), s3StoreOn(s3.server, { bucket })];
   const archives = stores.map((each, index) => openArchive(each, `archive-${index}`, 30_000));
   const life = createLife(31);
   for (let round = 0; round < 4; round += 1) {
@@ -29,20 +24,20 @@ test('three writers on a real server hold every change once', async () => {
 });
 
 test('a server that goes away and comes back has missed nothing', async () => {
-  const store = await createTestS3Store(server, { maxAttempts: 2 });
+  const store = await createTestS3Store(s3.server, { maxAttempts: 2 });
   const archive = openArchive(store);
   const life = createLife(32);
   await life.live(10);
   await follow(archive, life.origin);
   await archive.flush();
   const stood = archive.coverage();
-  await server.stopGateway();
+  await s3.server.stopGateway();
   await life.live(10);
   await follow(archive, life.origin);
   await expect(archive.flush()).rejects.toMatchObject({ name: 'StorageUnavailableError', retryable: true });
   expect(archive.coverage()).toEqual(stood);
   expect((await archive.health()).healthy).toBe(false);
-  await server.startGateway();
+  await s3.server.startGateway();
   // it is left alone for a second or two after it did not answer
   await eventually('the server is asked again', () => archive.flush().then(() => true, String));
   expect((await archive.health()).healthy).toBe(true);
