@@ -1,29 +1,18 @@
-import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import { endAllCli } from '../support/e2e-cli.js';
-import { coldNamespace, flushed, openWorker } from '../support/e2e-cold-namespace.js';
+import { expect, it, vi } from 'vitest';
+import { flushed, openWorker } from '../support/e2e-cold-namespace.js';
+import { commandFixture } from '../support/e2e-fixture.js';
 import { body, type ListedResult, listMessages, listResults, resultsOfIdIn } from '../support/e2e-http.js';
-import { e2eDirectory, startServiceProcess } from '../support/e2e-service.js';
+import { startServiceProcess } from '../support/e2e-service.js';
 import { liveEventfully } from '../support/eventful-life.js';
 import { eventually } from '../support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createRecordMaker } from '../support/records.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 
-const directory = e2eDirectory();
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase({ migrated: false });
-});
-afterEach(endAllCli);
-afterAll(async () => {
-  directory.remove();
-  await database.drop();
-});
+const fixture = commandFixture();
 
 it('an api process answers what was pruned from the cold tier, and follows what workers flush, without writing itself', async () => {
-  const tiers = coldNamespace(database, directory.path, 'replica');
+  const tiers = fixture.tiersOf('replica');
   const worker = await openWorker(tiers);
   const make = createRecordMaker(21);
   await liveEventfully(worker.sink, make, 6);

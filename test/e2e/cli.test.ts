@@ -1,30 +1,20 @@
 import { createServer } from 'node:net';
 import { CommanderError } from 'commander';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createProgram } from '../../src/cli/program.js';
-import { endAllCli, runCli } from '../support/e2e-cli.js';
-import { e2eDirectory, hotAndWarm, writeConfig } from '../support/e2e-service.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { runCli } from '../support/e2e-cli.js';
+import { commandFixture } from '../support/e2e-fixture.js';
+import { hotAndWarm, writeConfig } from '../support/e2e-service.js';
 
 // a test starts up to five processes
 vi.setConfig({ testTimeout: 90_000 });
 
-const directory = e2eDirectory();
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase({ migrated: false });
-});
-afterEach(endAllCli);
-afterAll(async () => {
-  directory.remove();
-  await database.drop();
-});
+const fixture = commandFixture();
 
 function config(namespace: string, change: (table: ReturnType<typeof hotAndWarm>) => void = () => undefined): string {
-  const table = hotAndWarm({ namespace, uri: database.uri });
+  const table = hotAndWarm({ namespace, uri: fixture.database.uri });
   change(table);
-  return writeConfig(directory.path, `${namespace}.toml`, table);
+  return writeConfig(fixture.directory, `${namespace}.toml`, table);
 }
 
 /** Parses as the process would, in this one: what it printed, and the exit code where it ends without an action. */
@@ -178,7 +168,7 @@ describe('migrate', () => {
   it('a schema of a newer version is left alone, by start as well', async () => {
     const file = config('newer');
     await runCli(['migrate', 'up', '-c', file]);
-    await database.sql(`INSERT INTO newer.migrations (id, name, hash) VALUES (9999, 'from_the_future', 'x')`);
+    await fixture.database.sql(`INSERT INTO newer.migrations (id, name, hash) VALUES (9999, 'from_the_future', 'x')`);
     const status = await runCli(['migrate', 'status', '-c', file]);
     expect(status.code).toBe(1);
     expect(status.stdout).toContain('9999 from_the_future');
@@ -197,14 +187,14 @@ describe('start', () => {
       const { code, stderr } = await runCli([role, '-c', config('unmigrated')]);
       expect(code).toBe(1);
       expect(stderr).toContain("run 'ccv-indexer migrate up'");
-      const { rows } = await database.sql(`SELECT 1 FROM pg_namespace WHERE nspname = 'unmigrated'`);
+      const { rows } = await fixture.database.sql(`SELECT 1 FROM pg_namespace WHERE nspname = 'unmigrated'`);
       expect(rows).toEqual([]);
     },
   );
 
   it('a database that is away ends it with code 1, without the password', async () => {
     const file = writeConfig(
-      directory.path,
+      fixture.directory,
       'away.toml',
       hotAndWarm({ namespace: 'away', uri: 'postgresql://ccv:hunter2@127.0.0.1:1/ccv' }),
     );

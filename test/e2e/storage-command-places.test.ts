@@ -2,58 +2,41 @@ import { writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { TomlTable } from 'smol-toml';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { dumpDatabase } from '../support/database-dump.js';
-import { endAllCli, runCli, startCli } from '../support/e2e-cli.js';
-import { coldNamespace, dropSchema, lived } from '../support/e2e-cold-namespace.js';
-import { e2eDirectory, writeConfig } from '../support/e2e-service.js';
+import { runCli, startCli } from '../support/e2e-cli.js';
+import { dropSchema, lived } from '../support/e2e-cold-namespace.js';
+import { commandFixture } from '../support/e2e-fixture.js';
+import { writeConfig } from '../support/e2e-service.js';
 import { createTestS3Store } from '../support/object-store.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
+import { newBucketName } from '../support/s3-server.js';
+import { s3ServerFixture } from '../support/s3-server-fixture.js';
 
 // a test runs up to six processes
 vi.setConfig({ testTimeout: 120_000 });
 
-const directory = e2eDirectory();
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase({ migrated: false });
-});
-afterEach(endAllCli);
-afterAll(async () => {
-  directory.remove();
-  await database.drop();
-});
-
-const tiersOf = (namespace: string, wish: Parameters<typeof coldNamespace>[3] = {}) =>
-  coldNamespace(database, directory.path, namespace, wish);
+const fixture = commandFixture();
+const { tiersOf } = fixture;
 
 describe('on a real S3 server', () => {
-  let server: S3TestServer;
-  beforeAll(async () => {
-    server = await startS3Server();
-  }, 300_000);
-  afterAll(async () => {
-    await server?.stop();
-  });
+  const s3 = s3ServerFixture();
 
   const tableOf = (bucket: string): TomlTable => ({
-    Endpoint: server.endpoint,
+    Endpoint: s3.server.endpoint,
     Bucket: bucket,
-    Region: server.region,
+    Region: s3.server.region,
     Prefix: 'some/prefix',
     ForcePathStyle: true,
-    AccessKeyID: server.credentials.accessKeyId,
-    SecretAccessKey: server.credentials.secretAccessKey,
+    AccessKeyID: s3.server.credentials.accessKeyId,
+    SecretAccessKey: s3.server.credentials.secretAccessKey,
   });
 
   it('every command does its work', async () => {
     const bucket = newBucketName();
-    const store = await createTestS3Store(server, { bucket, prefix: 'some/prefix' });
+    const store = await createTestS3Store(s3.server, { bucket, prefix: 'some/prefix' });
     const tiers = tiersOf('bucket', { s3: tableOf(bucket) });
     await lived(tiers, 9, store);
-    const before = await dumpDatabase(database, tiers.namespace);
+    const before = await dumpDatabase(fixture.database, tiers.namespace);
     for (const command of [
       ['status'],
       ['verify'],
@@ -64,12 +47,12 @@ describe('on a real S3 server', () => {
       const [name = '', ...options] = command;
       const { code, stdout, stderr } = await tiers.run(name, ...options);
       expect({ command, code, stderr }).toMatchObject({ command, code: 0 });
-      expect(`${stdout}${stderr}`).not.toContain(server.credentials.secretAccessKey);
+      expect(`${stdout}${stderr}`).not.toContain(s3.server.credentials.secretAccessKey);
     }
     await dropSchema(tiers);
     const { code, stderr } = await tiers.run('restore');
     expect(code, stderr).toBe(0);
-    expect(await dumpDatabase(database, tiers.namespace)).toEqual(before);
+    expect(await dumpDatabase(fixture.database, tiers.namespace)).toEqual(before);
     await store.close();
   });
 
@@ -98,7 +81,7 @@ describe('the place of a cold tier is checked at start', () => {
   });
 
   it('a directory that cannot be made is refused', async () => {
-    const blocked = join(directory.path, 'a-file');
+    const blocked = join(fixture.directory, 'a-file');
     writeFileSync(blocked, '');
     const tiers = tiersOf('blocked', { s3: { Directory: join(blocked, 'cold') } });
     const { code, stderr } = await runCli(['start', '--migrate', '-c', tiers.file]);
@@ -128,12 +111,12 @@ describe('the place of a cold tier is checked at start', () => {
   });
 
   it('a cold tier alone serves one process that does everything, and no other', async () => {
-    const file = writeConfig(directory.path, 'alone.toml', {
+    const file = writeConfig(fixture.directory, 'alone.toml', {
       Namespace: 'alone',
       API: { ListenAddress: '127.0.0.1', ListenPort: 0 },
       Admin: { ListenAddress: '127.0.0.1', ListenPort: 0 },
       Log: { Format: 'json' },
-      Storage: { Strategy: 'single', Single: { Type: 's3', S3: { Directory: join(directory.path, 'alone') } } },
+      Storage: { Strategy: 'single', Single: { Type: 's3', S3: { Directory: join(fixture.directory, 'alone') } } },
     });
     const cli = startCli(['start', '-c', file]);
     await cli.printed(/"msg":"started"/);

@@ -1,35 +1,22 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { migrate } from '../../src/storage/postgres/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { everything } from '../contract/subject.js';
 import { dumpDatabase } from '../support/database-dump.js';
-import { endAllCli, startCli } from '../support/e2e-cli.js';
-import { coldAnswers, coldNamespace, dropSchema, flushed, lived, openWorker } from '../support/e2e-cold-namespace.js';
-import { e2eDirectory } from '../support/e2e-service.js';
+import { startCli } from '../support/e2e-cli.js';
+import { coldAnswers, dropSchema, flushed, lived, openWorker } from '../support/e2e-cold-namespace.js';
+import { commandFixture } from '../support/e2e-fixture.js';
 import { liveEventfully } from '../support/eventful-life.js';
 import { eventually } from '../support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createRecordMaker } from '../support/records.js';
 
 // a test runs up to six processes
 vi.setConfig({ testTimeout: 120_000 });
 
 const common = createCommon();
-const directory = e2eDirectory();
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase({ migrated: false });
-});
-afterEach(endAllCli);
-afterAll(async () => {
-  directory.remove();
-  await database.drop();
-});
-
-const tiersOf = (namespace: string, wish: Parameters<typeof coldNamespace>[3] = {}) =>
-  coldNamespace(database, directory.path, namespace, wish);
+const fixture = commandFixture();
+const { tiersOf } = fixture;
 
 interface RestoreJson {
   readonly fromPosition: string;
@@ -42,12 +29,12 @@ describe('storage restore', () => {
   it('rebuilds a database that was dropped, equal record by record, and workers go on from there', async () => {
     const tiers = tiersOf('restored');
     await lived(tiers, 6);
-    const before = await dumpDatabase(database, tiers.namespace);
+    const before = await dumpDatabase(fixture.database, tiers.namespace);
     await tiers.run('compact', '--full');
     await dropSchema(tiers);
     const { code, stdout, stderr } = await tiers.run('restore');
     expect(code, stderr).toBe(0);
-    expect(await dumpDatabase(database, tiers.namespace)).toEqual(before);
+    expect(await dumpDatabase(fixture.database, tiers.namespace)).toEqual(before);
     expect(stdout).toMatch(/warm took \d+ records from cold in .* \(\d[\d ]* records\/s\)/);
     expect(stdout).not.toContain('DIFFERS');
 
@@ -77,11 +64,11 @@ describe('storage restore', () => {
     }
     await flushed(worker);
     await worker.close();
-    const before = await dumpDatabase(database, tiers.namespace);
+    const before = await dumpDatabase(fixture.database, tiers.namespace);
     await dropSchema(tiers);
 
     const standing = async () => {
-      const { rows } = await database.sql(
+      const { rows } = await fixture.database.sql(
         `SELECT last_position::int AS last, head_position::int AS head FROM ${tiers.namespace}.ingest_clock`,
       );
       return rows[0] as { last: number; head: number };
@@ -105,17 +92,17 @@ describe('storage restore', () => {
     const resumed = await tiers.json<RestoreJson>('restore');
     expect(resumed.code).toBe(0);
     expect(Number(resumed.value.fromPosition)).toBeGreaterThanOrEqual(last);
-    expect(await dumpDatabase(database, tiers.namespace)).toEqual(before);
+    expect(await dumpDatabase(fixture.database, tiers.namespace)).toEqual(before);
   });
 
   it('is refused while another process is connected, and from a cold tier that holds nothing', async () => {
     const tiers = tiersOf('connected');
     await lived(tiers, 8);
     await dropSchema(tiers);
-    await migrate({ connection: database.connection, namespace: tiers.namespace });
+    await migrate({ connection: fixture.database.connection, namespace: tiers.namespace });
     const other = createPostgresStorage({
       name: 'other',
-      connection: database.connection,
+      connection: fixture.database.connection,
       namespace: 'connected',
       common,
     });

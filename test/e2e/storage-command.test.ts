@@ -1,30 +1,18 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { endAllCli, runCli } from '../support/e2e-cli.js';
-import { coldAnswers, coldNamespace, flushed, lived, openWorker, parquetFiles } from '../support/e2e-cold-namespace.js';
-import { e2eDirectory, hotAndWarm, writeConfig } from '../support/e2e-service.js';
+import { describe, expect, it, vi } from 'vitest';
+import { runCli } from '../support/e2e-cli.js';
+import { coldAnswers, flushed, lived, openWorker, parquetFiles } from '../support/e2e-cold-namespace.js';
+import { commandFixture } from '../support/e2e-fixture.js';
+import { hotAndWarm, writeConfig } from '../support/e2e-service.js';
 import { liveEventfully } from '../support/eventful-life.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createRecordMaker } from '../support/records.js';
 
 // a test runs up to six processes
 vi.setConfig({ testTimeout: 120_000 });
 
 const TABLES = ['messages', 'verifier_results', 'ledger'];
-const directory = e2eDirectory();
-let database: TestDatabase;
-
-beforeAll(async () => {
-  database = await createTestDatabase({ migrated: false });
-});
-afterEach(endAllCli);
-afterAll(async () => {
-  directory.remove();
-  await database.drop();
-});
-
-const tiersOf = (namespace: string, wish: Parameters<typeof coldNamespace>[3] = {}) =>
-  coldNamespace(database, directory.path, namespace, wish);
+const fixture = commandFixture();
+const { tiersOf } = fixture;
 
 interface StatusJson {
   readonly tiers: readonly {
@@ -173,7 +161,11 @@ describe('storage compact, vacuum and verify', () => {
   });
 
   it('need a cold backend, of the name given', async () => {
-    const warmOnly = writeConfig(directory.path, 'warm.toml', hotAndWarm({ namespace: 'warm', uri: database.uri }));
+    const warmOnly = writeConfig(
+      fixture.directory,
+      'warm.toml',
+      hotAndWarm({ namespace: 'warm', uri: fixture.database.uri }),
+    );
     const without = await runCli(['storage', 'verify', '-c', warmOnly]);
     expect(without.code).toBe(1);
     expect(without.stderr).toContain('no backend of Type = "s3" is configured');
