@@ -102,6 +102,33 @@ describe('a bucket that is not what it was', () => {
     await committed(createMemoryObjectStore(bucket, { nowMs: () => Date.now() }));
   });
 
+  test.each([
+    ['ledger', 'emptied', 'archive'],
+    ['ledger', 'emptied', 'sole'],
+    ['ledger', 'set back', 'archive'],
+    ['messages', 'emptied', 'archive'],
+    ['messages', 'set back', 'sole'],
+    ['verifier_results', 'set back', 'archive'],
+  ] as const)(
+    'because its table %s alone was %s: no %s opens it, and none removes what it does not know',
+    async (table, how, role) => {
+      const { bucket, archive, early, life } = await flushed();
+      await archive.flush();
+      await archive.close();
+      for (const key of [...bucket.objects.keys()])
+        if (key.startsWith(`test/${table}/`) && (how === 'emptied' || !early.has(key))) bucket.objects.delete(key);
+      const left = [...bucket.objects.keys()];
+      const storage = openMaintained(createMemoryObjectStore(bucket, { nowMs: () => Date.now() }), { role });
+      await expect(storage.ready()).rejects.toMatchObject({ name: 'StorageFailureError' });
+      const writing =
+        role === 'sole' ? storage.insertBatch({ messages: [life.make.message()] }) : follow(storage, life.origin);
+      await expect(writing).rejects.toMatchObject({ name: 'StorageFailureError' });
+      expect(storage.coverage().throughMs).toBe(-1);
+      await storage.close();
+      expect([...bucket.objects.keys()]).toEqual(left);
+    },
+  );
+
   test('because it was emptied under the only storage: it refuses writes within a minute, however often it is written to', async () => {
     const { bucket, store } = newBucket();
     const clock = createManualClock();

@@ -6,6 +6,7 @@ import { nextView } from './cold-next-view.js';
 import { allOf } from './cold-parallel.js';
 import type { ColdReader } from './cold-reader.js';
 import type { RowKey } from './cold-rows-kind.js';
+import { mismatchesOf } from './cold-standing.js';
 import {
   type ColdHead,
   type ColdView,
@@ -16,7 +17,7 @@ import {
   splitFiles,
 } from './cold-view.js';
 import { type Action, removeOf } from './delta-actions.js';
-import { DeltaConflictError, DeltaLostError } from './delta-errors.js';
+import { DeltaConflictError, DeltaFormatError, DeltaLostError } from './delta-errors.js';
 import type { DeltaLog } from './delta-log.js';
 import type { DeltaSnapshot } from './delta-snapshot.js';
 
@@ -89,7 +90,7 @@ export class ColdCatalog {
   /** Reads what is new in the logs: three requests when nothing is. Calls at the same time share them. */
   refresh(): Promise<ColdView> {
     if (this.#isLost) return this.confirm();
-    this.#refreshing ??= this.#refresh(this.#view.snapshots, false).finally(() => {
+    this.#refreshing ??= this.#look(false).finally(() => {
       this.#refreshing = null;
     });
     return this.#refreshing;
@@ -97,16 +98,16 @@ export class ColdCatalog {
 
   /** The same, and looks whether what was read before is still there. @throws DeltaLostError */
   confirm(): Promise<ColdView> {
-    this.#confirming ??= this.#confirm().finally(() => {
+    this.#confirming ??= this.#look(true).finally(() => {
       this.#confirming = null;
     });
     return this.#confirming;
   }
 
-  async #confirm(): Promise<ColdView> {
+  async #look(confirm: boolean): Promise<ColdView> {
     try {
-      const view = await this.#refresh(this.#view.snapshots, true);
-      this.#isLost = false;
+      const view = await this.#refresh(this.#view.snapshots, confirm);
+      if (confirm) this.#isLost = false;
       return view;
     } catch (thrown) {
       if (thrown instanceof DeltaLostError) this.#isLost = true;
@@ -235,7 +236,9 @@ export class ColdCatalog {
       ledger = again;
       if (stands) break;
     }
-    return await this.#adopt({ messages, verifier_results: results, ledger }, new Map(), readMs);
+    const found = { messages, verifier_results: results, ledger };
+    checkStanding(found);
+    return await this.#adopt(found, new Map(), readMs);
   }
 
   async #newest(table: TableName, known: DeltaSnapshot | null, confirm = false): Promise<DeltaSnapshot | null> {
@@ -265,5 +268,12 @@ export class ColdCatalog {
 }
 
 function goesBeyond(snapshot: DeltaSnapshot | null, position: bigint): boolean {
-  return splitFiles(snapshot, position, () => undefined).torn.length > 0;
+  return splitFiles(snapshot, position).torn.length > 0;
+}
+
+/** What was set back would have others take for torn what was committed. @throws DeltaFormatError */
+function checkStanding(found: ColdView['snapshots']): void {
+  const { position } = headOf(found.ledger);
+  const [mismatch] = mismatchesOf(found, (table) => splitFiles(found[table], position).torn);
+  if (mismatch) throw new DeltaFormatError(`${mismatch.table}: ${mismatch.what}`);
 }

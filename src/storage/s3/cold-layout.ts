@@ -120,11 +120,22 @@ export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: Flus
   });
 }
 
+/** What was read once: snapshots hand their actions on, and a table has thousands. */
+const read = new WeakMap<AddFile, ColdFile>();
+
 /**
  * What an add action of ours says.
  * @throws DeltaFormatError for one that another writer made: it lacks what exact answers need.
  */
 export function readFileEntry(add: AddFile): ColdFile {
+  const known = read.get(add);
+  if (known) return known;
+  const file = parseFileEntry(add);
+  read.set(add, file);
+  return file;
+}
+
+function parseFileEntry(add: AddFile): ColdFile {
   const tags = new Tags(add);
   const stats = parseStats(add.stats ?? '{}');
   const indexPath = tags.optional(TAG.index);

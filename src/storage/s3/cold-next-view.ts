@@ -16,6 +16,8 @@ export interface FoundState {
 
 type List = typeof MESSAGE_TABLE | typeof RESULT_TABLE;
 
+/** A table that was never compacted has thousands of overlay files. */
+const FILES_AT_ONCE = 16;
 const GROUPS_AT_ONCE = 16;
 
 /** The view of what was found, made from the view before it: what is known of files that are still there is taken along. */
@@ -24,7 +26,7 @@ export async function nextView(before: ColdView, found: FoundState, reader: Cold
   const isAsBefore = (table: TableName) => snapshots[table]?.version === before.snapshots[table]?.version;
   if (TABLE_NAMES.every(isAsBefore)) return { ...before, snapshots, readMs };
   const head = headOf(snapshots.ledger);
-  const splitOf = (table: TableName) => splitFiles(snapshots[table], head.position, knownFiles(before, table));
+  const splitOf = (table: TableName) => splitFiles(snapshots[table], head.position);
   const split = {
     messages: splitOf('messages'),
     verifier_results: splitOf('verifier_results'),
@@ -44,13 +46,6 @@ export async function nextView(before: ColdView, found: FoundState, reader: Cold
   };
 }
 
-function knownFiles(view: ColdView, table: TableName): (uri: string) => ColdFile | undefined {
-  const known = new Map<string, ColdFile>();
-  for (const file of view.tables[table].files) known.set(file.uri, file);
-  for (const torn of view.torn) if (torn.table === table) known.set(torn.file.uri, torn.file);
-  return (uri) => known.get(uri);
-}
-
 async function overlayOf(
   list: List,
   files: readonly ColdFile[],
@@ -63,11 +58,13 @@ async function overlayOf(
   const before = view.tables[list.table].overlay;
   // what was compacted away supersedes nothing any more; a view that still has it keeps the overlay it has
   const overlay = [...before.files].every((uri) => present.has(uri)) ? before : new Overlay();
-  await allOf(
-    overlayFiles
-      .filter(({ uri }) => !overlay.hasFile(uri))
-      .map(async (file) => overlay.addFile(file.uri, keys.get(file.uri) ?? (await readKeys(list, file, reader)))),
-  );
+  const missing = overlayFiles.filter(({ uri }) => !overlay.hasFile(uri));
+  for (let from = 0; from < missing.length; from += FILES_AT_ONCE)
+    await allOf(
+      missing
+        .slice(from, from + FILES_AT_ONCE)
+        .map(async (file) => overlay.addFile(file.uri, keys.get(file.uri) ?? (await readKeys(list, file, reader)))),
+    );
   return overlay;
 }
 

@@ -7,13 +7,15 @@ import type { MaintenanceOptions, VerifyProblem, VerifyReport } from './cold-mai
 import type { TableRows } from './cold-reader.js';
 import type { RowKey } from './cold-rows-kind.js';
 import type { LedgerChange, LedgerRowKey } from './cold-rows-ledger.js';
+import { mismatchesOf } from './cold-standing.js';
 import { type CheckedFile, type FileChecks, verifyFile } from './cold-verify-file.js';
 import { type TellProblem, verifyLog } from './cold-verify-log.js';
 import { SeenIdentities, SeenPositions } from './cold-verify-seen.js';
-import { verifyStanding } from './cold-verify-standing.js';
 import { type LoggedState, logReaderOf, readHeldLedger, readLoggedState, readOverlay } from './cold-verify-state.js';
 import { MESSAGE_TABLE, RESULT_TABLE } from './cold-view.js';
 
+const SET_BACK =
+  'a table was set back or deleted: restore it from a copy of the bucket, or let the namespace be followed anew';
 const ANEW = 'answers may be wrong: report it, and let the namespace be followed anew';
 
 /**
@@ -38,7 +40,9 @@ export class ColdVerify {
       (path, what, advice) =>
         problems.push({ table, path, what, advice });
     const state = await readLoggedState(this.#parts, this.#common, tellOf);
-    verifyStanding(state, tellOf);
+    const { snapshots, torn } = state;
+    for (const { table, what } of mismatchesOf(snapshots, torn && ((of) => torn[of])))
+      tellOf(table)('', what, SET_BACK);
     const total = TABLE_NAMES.reduce((files, table) => files + state.files[table].length, 0);
     let [files, rows, bytes, uncomparedRows] = [0, 0, 0, 0];
     for (const table of TABLE_NAMES) {

@@ -101,13 +101,11 @@ export function isWhole(head: ColdHead): boolean {
 export function splitFiles(
   snapshot: DeltaSnapshot | null,
   position: bigint,
-  known: (uri: string) => ColdFile | undefined,
 ): { readonly committed: ColdFile[]; readonly torn: ColdFile[] } {
   const committed: ColdFile[] = [];
   const torn: ColdFile[] = [];
   for (const add of snapshot?.files.values() ?? []) {
-    const before = known(add.path);
-    const file = before?.add === add ? before : readFileEntry(add);
+    const file = readFileEntry(add);
     (file.flushThrough <= position ? committed : torn).push(file);
   }
   return { committed, torn };
