@@ -1,6 +1,14 @@
 import { Command } from 'commander';
 import type { Config } from '../config/schema.js';
 import { type ConfigOptions, readConfig, withConfigOptions } from './config-option.js';
+import { checkRole, type Role, roleFault } from './role.js';
+
+/** The commands that run a service, with their roles. */
+const COMMANDS: readonly (readonly [string, Role])[] = [
+  ['start', 'both'],
+  ['worker', 'worker'],
+  ['api', 'api'],
+];
 
 /** `ccv-indexer config check` */
 export function configCommand(): Command {
@@ -17,7 +25,10 @@ Exit code 0: usable. 1: it is not, and every problem was printed with its path a
   $ ccv-indexer config check -c indexer.toml -s secrets.toml`,
     )
     .action((options: ConfigOptions) => {
-      process.stdout.write(`${summary(options.config, readConfig(options))}\n`);
+      const config = readConfig(options);
+      // what even one process that does everything cannot use, nobody can
+      checkRole('both', config);
+      process.stdout.write(`${summary(options.config, config)}\n`);
     });
   return command;
 }
@@ -27,8 +38,10 @@ function summary(file: string, config: Config): string {
     config.Storage.Strategy === 'single'
       ? [config.Storage.Single?.Type ?? '']
       : (config.Storage.Sink?.Storages ?? []).map((backend) => backend.Name ?? backend.Type);
+  const commands = COMMANDS.filter(([, role]) => roleFault(role, config) === null).map(([name]) => name);
   return [
     `${file} is usable.`,
+    `  commands   ${commands.join(', ')}`,
     `  namespace  ${config.Namespace}`,
     `  chains     ${config.Chain.map((chain) => chain.Name).join(', ') || 'none'}`,
     `  verifiers  ${config.Verifier.map((verifier) => verifier.Name).join(', ') || 'none'}`,

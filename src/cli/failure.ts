@@ -1,14 +1,41 @@
 import { ConfigError } from '../config/problems.js';
 import { IndexerError, toError } from '../core/errors.js';
 
-/** What a person is told when a command fails: the message, what caused it, and the code to search for. */
+/** What a person is told when a command fails: the message, what caused it, what to do, and the code to search for. */
 export function describeFailure(thrown: unknown): string {
   if (thrown instanceof ConfigError) return thrown.message;
   const error = toError(thrown);
-  const lines = [`error: ${error.message}`];
-  for (let cause = error.cause; cause instanceof Error; cause = cause.cause) lines.push(`  because: ${cause.message}`);
+  const [message = '', ...causes] = messagesOf(error);
+  const lines = [`error: ${message}`, ...causes.map((cause) => `  because: ${cause}`)];
+  const nextStep = nextStepOf(error);
+  if (nextStep !== null) lines.push(`  what to do: ${nextStep}`);
   if (error instanceof IndexerError)
     lines.push(`  (${error.code}${error.retryable ? ', may work when tried again' : ''})`);
   else if (error.stack) lines.push(error.stack);
   return lines.join('\n');
+}
+
+/** Of an error and of what caused it, in that order; none twice in a row. */
+export function messagesOf(error: Error): string[] {
+  return (
+    chainOf(error)
+      // what the client for S3 says where a server sent no words of its own: its name says more
+      .map(({ name, message }) => (message === 'UnknownError' ? name : message))
+      .filter((message, index, all) => message !== '' && message !== all[index - 1])
+  );
+}
+
+/** What the first error of the chain that knows it says to do. */
+export function nextStepOf(error: Error): string | null {
+  for (const each of chainOf(error)) {
+    const nextStep = each instanceof IndexerError ? each.details['nextStep'] : undefined;
+    if (typeof nextStep === 'string') return nextStep;
+  }
+  return null;
+}
+
+function chainOf(error: Error): Error[] {
+  const chain: Error[] = [];
+  for (let each: unknown = error; each instanceof Error; each = each.cause) chain.push(each);
+  return chain;
 }

@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema.js';
 import type { Common } from '../core/common.js';
 import { createCommon } from '../core/common.js';
-import { IndexerError } from '../core/errors.js';
+import { IndexerError, toError } from '../core/errors.js';
 import { StorageUnavailableError } from '../storage/errors.js';
 import {
   type MigrationOptions,
@@ -27,7 +27,7 @@ export async function ensureMigrated(
   for (const target of opened) {
     const status = await prepare(target, apply).catch((thrown: unknown) => {
       // the only ones there are lead, whatever they are called
-      if (target.required || !hasRequired || !(thrown instanceof StorageUnavailableError)) throw thrown;
+      if (target.required || !hasRequired || !(thrown instanceof StorageUnavailableError)) throw named(target, thrown);
       common.log.warn({ backend: target.backend, err: thrown }, 'an optional database is away: starting without it');
       return null;
     });
@@ -72,14 +72,27 @@ function targets(sections: readonly NamedSection[], config: Config, common: Comm
 
 /** Brings one backend up to date and says what was applied. */
 export async function migrateUp(target: Target): Promise<void> {
-  const applied = await migrate(target);
+  const applied = await migrate(target).catch((thrown: unknown) => {
+    throw named(target, thrown);
+  });
   const names = applied.map(({ id, name }) => `${id} ${name}`).join(', ');
   process.stdout.write(`${target.backend}: ${applied.length === 0 ? 'up to date' : `applied ${names}`}\n`);
 }
 
 /** How one backend stands. */
 export async function statusOf(target: Target): Promise<BackendMigrationStatus> {
-  return { backend: target.backend, ...(await migrationStatus(target)) };
+  const status = await migrationStatus(target).catch((thrown: unknown) => {
+    throw named(target, thrown);
+  });
+  return { backend: target.backend, ...status };
+}
+
+/** A failure with the name that the backend has in the configuration. */
+function named({ backend, namespace }: Target, thrown: unknown): IndexerError {
+  const cause = toError(thrown);
+  const { code, retryable } = cause instanceof IndexerError ? cause : { code: 'STORAGE_FAILURE', retryable: false };
+  const message = `schema ${namespace} of backend ${backend} could not be checked or migrated`;
+  return new IndexerError(code, message, retryable, { cause });
 }
 
 /** The lines that `migrate status` prints for one backend. */

@@ -5,7 +5,7 @@ import type { Common } from '../core/common.js';
 import { IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
 import { createDirectoryObjectStore } from '../storage/s3/directory-object-store.js';
 import type { ObjectStore } from '../storage/s3/object-store.js';
-import { ObjectStoreError } from '../storage/s3/object-store-errors.js';
+import { ObjectStoreError, ObjectStoreUnavailableError } from '../storage/s3/object-store-errors.js';
 import { createS3ObjectStore } from '../storage/s3/s3-object-store.js';
 
 /** An object store of the configuration. Whoever opened it closes it, after everything that works on it. */
@@ -19,6 +19,11 @@ export interface OpenedObjectStore {
    * @throws IndexerError COLD_STORE_REFUSED saying what to do; ObjectStoreUnavailableError when it could not be reached.
    */
   check(): Promise<void>;
+  /**
+   * Asks for a name or two: enough to tell whether the place is there and may be read. A directory need not be there yet.
+   * @throws IndexerError COLD_STORE_REFUSED saying what to do, or a retryable one naming the place.
+   */
+  look(): Promise<void>;
 }
 
 /** Opens the place that an `S3` table names; nothing is asked of it yet. */
@@ -26,7 +31,7 @@ export function openObjectStore(name: string, section: S3Section, common: Common
   if (section.Directory !== undefined) {
     const store = createDirectoryObjectStore({ directory: section.Directory, common });
     const place = resolve(section.Directory);
-    return { store, place, check: () => checkDirectory(name, place) };
+    return { store, place, check: () => checkDirectory(name, place), look: () => lookAtDirectory(name, place) };
   }
   const bucket = openBucket(section, common);
   const { Bucket, Endpoint = 'AWS', Prefix } = section;
@@ -35,9 +40,18 @@ export function openObjectStore(name: string, section: S3Section, common: Common
   const check = () => {
     checked ??= bucket.checkConditionalWrites().catch((thrown: unknown) => {
       checked = null;
-      throw refusal(name, place, thrown);
+      throw refusal(name, `keep anything in ${place}`, thrown);
     });
     return checked;
+  };
+  const look = async () => {
+    try {
+      await bucket.list('', { limit: 1 });
+    } catch (thrown) {
+      throw thrown instanceof ObjectStoreUnavailableError
+        ? new IndexerError(thrown.code, `backend ${name} cannot reach ${place}`, true, { cause: thrown })
+        : refusal(name, `read anything in ${place}`, thrown);
+    }
   };
   const store: ObjectStore = {
     // a server that could not be reached at start is checked before it is first written to
@@ -51,7 +65,7 @@ export function openObjectStore(name: string, section: S3Section, common: Common
     deleteMany: (keys) => bucket.deleteMany(keys),
     close: () => bucket.close(),
   };
-  return { store, place, check };
+  return { store, place, check, look };
 }
 
 async function checkDirectory(name: string, directory: string): Promise<void> {
@@ -62,6 +76,20 @@ async function checkDirectory(name: string, directory: string): Promise<void> {
     throw new IndexerError(
       'COLD_STORE_REFUSED',
       `backend ${name} cannot keep anything in ${directory}: create it and let this account read and write there, or correct Directory`,
+      false,
+      { cause, details: { backend: name } },
+    );
+  }
+}
+
+async function lookAtDirectory(name: string, directory: string): Promise<void> {
+  try {
+    await access(directory, constants.R_OK | constants.X_OK);
+  } catch (cause) {
+    if ((cause as NodeJS.ErrnoException).code === 'ENOENT') return;
+    throw new IndexerError(
+      'COLD_STORE_REFUSED',
+      `backend ${name} cannot read anything in ${directory}: let this account read there, or correct Directory`,
       false,
       { cause, details: { backend: name } },
     );
@@ -110,14 +138,14 @@ const OVERWRITES =
   'use a server that honours If-None-Match on PutObject (AWS S3, MinIO, Ceph from Reef on): without it two writers overwrite each other';
 
 /** A failure to reach the store stays what it is: it may pass. */
-function refusal(name: string, place: string, thrown: unknown): Error {
+function refusal(name: string, what: string, thrown: unknown): Error {
   if (!(thrown instanceof ObjectStoreError)) return toError(thrown);
   const isOverwritten = 'answers' in thrown.details;
   const reason = typeof thrown.details['name'] === 'string' ? thrown.details['name'] : '';
   const advice = isOverwritten ? OVERWRITES : (ADVICE[reason] ?? 'see what the server says');
   return new IndexerError(
     'COLD_STORE_REFUSED',
-    `backend ${name} cannot keep anything in ${place}${reason ? ` (${reason})` : ''}: ${advice}`,
+    `backend ${name} cannot ${what}${reason ? ` (${reason})` : ''}: ${advice}`,
     false,
     { cause: thrown, details: { backend: name, reason } },
   );

@@ -39,15 +39,15 @@ interface ColdBackend {
 }
 
 /**
- * Opens the backends of a configuration. Object stores are checked first when they are to be written to; one that only
- * follows may be away, and is checked before it is first written to.
+ * Opens the backends of a configuration. Object stores are looked at first, or checked when they are to be written to; one
+ * that only follows may be away, and is checked before it is first written to.
  * @throws IndexerError when an object store cannot be used; InvalidArgumentError.
  */
 export async function openStorage(config: Config, common: Common, use: StorageUse): Promise<OpenedStorage> {
   const cold = openCold(config, common, use);
   const closeStores = () => closeAll(cold.map(({ objects }) => objects));
   try {
-    if (use === 'write') for (const backend of cold) await checkPlace(backend, common);
+    for (const backend of cold) await checkPlace(backend, common, use);
     const sink = openSink(config, common, use, cold);
     let closing: Promise<void> | undefined;
     const close = () => {
@@ -125,10 +125,11 @@ function coldOf(section: NamedSection, cold: readonly ColdBackend[]): S3Storage 
   return found.storage;
 }
 
-async function checkPlace({ section, role, objects }: ColdBackend, common: Common): Promise<void> {
-  if (role === 'sole') return await objects.check();
+async function checkPlace({ section, role, objects }: ColdBackend, common: Common, use: StorageUse): Promise<void> {
+  const check = () => (use === 'write' ? objects.check() : objects.look());
+  if (role === 'sole') return await check();
   try {
-    await withinLimit(objects, common);
+    await withinLimit(check, objects.place, common);
   } catch (thrown) {
     if (!(thrown instanceof IndexerError) || !thrown.retryable) throw thrown;
     common.log.warn(
@@ -139,13 +140,13 @@ async function checkPlace({ section, role, objects }: ColdBackend, common: Commo
 }
 
 /** A check that takes longer goes on, and is what the first write waits for. */
-async function withinLimit(objects: OpenedObjectStore, { clock }: Common): Promise<void> {
+async function withinLimit(check: () => Promise<void>, place: string, { clock }: Common): Promise<void> {
   const answered = new AbortController();
   const silence = clock.sleep(CHECK_LIMIT_MS, answered.signal).then(() => {
-    throw new IndexerError('COLD_STORE_SILENT', `${objects.place} gave no answer in ${CHECK_LIMIT_MS} ms`, true);
+    throw new IndexerError('COLD_STORE_SILENT', `${place} gave no answer in ${CHECK_LIMIT_MS} ms`, true);
   });
   try {
-    await Promise.race([objects.check(), silence]);
+    await Promise.race([check(), silence]);
   } finally {
     answered.abort();
   }

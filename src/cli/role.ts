@@ -18,15 +18,20 @@ export function storageUse(role: Role): StorageUse {
  * @throws IndexerError saying what to change.
  */
 export function checkRole(role: Role, config: Config): void {
-  const sections = openedSections(config, storageUse(role));
-  if (sections.some(({ Type }) => Type === 'postgres')) return;
-  if (role === 'both' && sections.some(({ Type }) => Type === 's3')) return;
-  const fault = roleFault(role, sections[0]);
+  const fault = roleFault(role, config);
   if (fault !== null) throw new IndexerError('ROLE_NEEDS_DATABASE', fault, false);
 }
 
+/** Why a role cannot do its work with the configured storage, and what to change; null when it can. */
+export function roleFault(role: Role, config: Config): string | null {
+  const sections = openedSections(config, storageUse(role));
+  if (sections.some(({ Type }) => Type === 'postgres')) return null;
+  if (role === 'both' && sections.some(({ Type }) => Type === 's3')) return null;
+  return withoutDatabase(role, sections[0]);
+}
+
 /** What is wrong with a role that has no database; `leader` is the memory that takes its place. */
-function roleFault(role: Role, leader: NamedSection | undefined): string | null {
+function withoutDatabase(role: Role, leader: NamedSection | undefined): string | null {
   switch (role) {
     case 'api':
       return "'ccv-indexer api' answers from a database that workers fill, and no Postgres backend may be read: add one, or change its ReadCondition";

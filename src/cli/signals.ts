@@ -2,13 +2,18 @@ import type { Logger } from '../core/logger.js';
 import type { Shutdown } from '../core/shutdown.js';
 
 /**
- * The first SIGINT or SIGTERM begins an orderly shutdown, the second ends the process at once.
+ * The first SIGINT or SIGTERM begins an orderly shutdown, the second ends the process at once. `tell` says so to whoever
+ * sent it.
  * @returns resolves when the shutdown begins, whoever asked for it.
  */
-export function onSignals(shutdown: Shutdown, log: Logger): Promise<void> {
+export function onSignals(
+  shutdown: Shutdown,
+  log: Logger,
+  tell: (signal: NodeJS.Signals) => void = (signal) => log.info({ signal }, 'stopping; a second signal ends at once'),
+): Promise<void> {
   const stop = (signal: NodeJS.Signals) => {
     if (shutdown.signal.aborted) process.exit(130);
-    log.info({ signal }, 'stopping; a second signal ends at once');
+    tell(signal);
     shutdown.close().catch((error: unknown) => {
       log.error({ err: error }, 'shutdown failed');
       process.exitCode = 1;

@@ -13,7 +13,9 @@ export function storageCommand(): Command {
       'after',
       `
 All of these work beside running processes, except where they say otherwise. Progress goes to standard error, results to
-standard output, as JSON with --json.
+standard output, as JSON with --json. Ctrl-C ends them between two steps with exit code 130, a second one at once; what was
+done stays done, and nothing is left half done. A cold tier that holds nothing of the namespace is an error everywhere but in
+status: more often than a new tier it is a mistyped name.
 
   $ ccv-indexer storage status -c indexer.toml
   $ ccv-indexer storage verify -c indexer.toml -s secrets.toml`,

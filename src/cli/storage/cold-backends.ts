@@ -19,6 +19,8 @@ export interface OpenedCold {
   readonly storage: S3Storage;
   /** Refuses a server on which writing could lose something: see `OpenedObjectStore.check`. */
   check(): Promise<void>;
+  /** Whether anything of the namespace is there. @throws what `OpenedObjectStore.look` throws. */
+  holdsAnything(): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -62,6 +64,10 @@ export function openCold(config: Config, section: ColdSection, common: Common): 
     place: objects.place,
     storage,
     check: () => objects.check(),
+    async holdsAnything() {
+      await objects.look();
+      return (await objects.store.list(`${config.Namespace}/`, { limit: 1 })).objects.length > 0;
+    },
     async close() {
       try {
         await storage.close();
@@ -70,4 +76,9 @@ export function openCold(config: Config, section: ColdSection, common: Common): 
       }
     },
   };
+}
+
+/** What is told of a place where nothing of the namespace is: a mistyped name looks like a tier that nobody has flushed to. */
+export function nothingThere({ name, place }: OpenedCold, namespace: string): string {
+  return `backend ${name} (${place}) holds nothing of namespace ${namespace}: correct Namespace or its S3 table, unless nobody has flushed to it yet`;
 }

@@ -6,7 +6,7 @@ import type { CompactionReport, VacuumReport, VerifyReport } from '../../storage
 import { formatBytes, formatCount, formatDuration } from '../amounts.js';
 import { backendSections } from '../backend-sections.js';
 import { textTable } from '../text-table.js';
-import { coldSections, type OpenedCold, openCold } from './cold-backends.js';
+import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageCommand, type StorageOptions } from './run-command.js';
 
@@ -81,6 +81,8 @@ async function eachCold<R extends object>(
     for (const section of coldSections(command.config, options.backend)) {
       const cold = openCold(command.config, section, command.common);
       try {
+        if (!(await cold.holdsAnything()))
+          throw new IndexerError('COLD_TIER_EMPTY', nothingThere(cold, command.config.Namespace), false);
         const startedMs = command.common.clock.monotonicMs();
         const report = await work(cold, command);
         const elapsedMs = Math.round(command.common.clock.monotonicMs() - startedMs);

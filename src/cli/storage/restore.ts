@@ -2,7 +2,12 @@ import type { Config } from '../../config/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
 import { type ComparedCount, compareStorages } from '../../sink/compare-storages.js';
-import { type RestoreProgress, type RestoreReport, restore as restoreStorage } from '../../sink/restore.js';
+import {
+  RestoreError,
+  type RestoreProgress,
+  type RestoreReport,
+  restore as restoreStorage,
+} from '../../sink/restore.js';
 import { inspectPostgres, type PostgresInspection } from '../../storage/postgres/inspection.js';
 import { migrate } from '../../storage/postgres/migrations.js';
 import { createPostgresStorage, type PostgresStorageOptions } from '../../storage/postgres/postgres-storage.js';
@@ -10,9 +15,9 @@ import { formatCount, formatDuration, formatMs } from '../amounts.js';
 import { postgresOptions } from '../backend-options.js';
 import { backendSections, leadingDatabase, type NamedSection } from '../backend-sections.js';
 import { textTable } from '../text-table.js';
-import { coldSections, type OpenedCold, openCold } from './cold-backends.js';
+import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
-import { runStorageCommand, type StorageCommand, type StorageOptions } from './run-command.js';
+import { runStorageCommand, type StorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 
 /** What `storage restore` is called with. */
 export interface RestoreCommandOptions extends Omit<StorageOptions, 'backend'> {
@@ -61,10 +66,12 @@ async function run(
   force: boolean,
 ): Promise<Outcome> {
   const { connection, name = 'postgres' } = options;
-  await migrate({ connection, namespace: config.Namespace, log: common.log });
-  const inspection = await inspectPostgres({ name, connection, namespace: config.Namespace });
+  // before anything is done to the database
+  if (!(await cold.holdsAnything())) throw new RestoreError('RESTORE_NOTHING', nothingThere(cold, config.Namespace));
+  const inspection = await unlessStopped(signal, inspectPostgres({ name, connection, namespace: config.Namespace }));
   try {
-    if (!force) await refuseWhileUsed(inspection, name, config.Namespace, common);
+    if (!force) await refuseWhileUsed(inspection, name, config.Namespace, common, signal);
+    await unlessStopped(signal, migrate({ connection, namespace: config.Namespace, log: common.log }));
     const target = createPostgresStorage({
       ...options,
       pool: { ...options.pool, statementTimeoutMs: COUNT_LIMIT_MS },
@@ -73,12 +80,12 @@ async function run(
       const report = await restoreStorage({
         source: cold.storage,
         target,
-        inspect: () => inspect(inspection),
+        inspect: () => unlessStopped(signal, inspect(inspection)),
         common,
         signal,
         onProgress: (each) => progress.show(toStep(each, name)),
       });
-      const compared = await compareStorages(target, cold.storage, report.headMs);
+      const compared = await unlessStopped(signal, compareStorages(target, cold.storage, report.headMs));
       return { ...report, recordsPerSecond: rateOf(report), compared };
     } finally {
       await target.close();
@@ -98,11 +105,12 @@ async function refuseWhileUsed(
   name: string,
   namespace: string,
   { clock }: Common,
+  signal: AbortSignal,
 ): Promise<void> {
   const deadlineMs = clock.monotonicMs() + LINGER_MS;
   let connections = await inspection.otherConnections();
   while (connections > 0 && clock.monotonicMs() < deadlineMs) {
-    await clock.sleep(LINGER_POLL_MS);
+    await clock.sleep(LINGER_POLL_MS, signal);
     connections = await inspection.otherConnections();
   }
   if (connections === 0) return;

@@ -36,17 +36,35 @@ export async function runStorageCommand(
   const log = createLogger({ level: 'warn', format: config.Log.Format });
   const common = createCommon({ log });
   const shutdown = createShutdown({ log });
-  void onSignals(shutdown, log);
   const progress = createProgressView(common.clock);
   shutdown.add('progress', () => progress.close());
+  void onSignals(shutdown, log, () => {
+    progress.close();
+    process.stderr.write('stopping after the step under way; a second Ctrl-C ends at once\n');
+  });
   try {
     return await work({ config, common, signal: shutdown.signal, progress });
   } catch (thrown) {
     if (!(thrown instanceof AbortedError) || !shutdown.signal.aborted) throw thrown;
     progress.close();
-    process.stderr.write('stopped; what was done stays done, and the same command goes on from here\n');
+    process.stderr.write('stopped: nothing is left half done, run the same command again\n');
     return 130;
   } finally {
     await shutdown.close();
+  }
+}
+
+/** Waits for what changes nothing until a signal comes. @throws AbortedError then, and what `looking` rejects with. */
+export async function unlessStopped<T>(signal: AbortSignal, looking: Promise<T>): Promise<T> {
+  const looked = new AbortController();
+  const stopped = new Promise<never>((_, reject) => {
+    const stop = () => reject(new AbortedError('looking'));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true, signal: looked.signal });
+  });
+  try {
+    return await Promise.race([looking, stopped]);
+  } finally {
+    looked.abort();
   }
 }

@@ -94,5 +94,6 @@ function times(oldestMs: number, newestMs: number, headMs: number, nowMs: number
 function lagLines(lag: Lag | undefined): string[] {
   if (!lag) return [];
   if (lag.positions === 0n) return ['holds everything that is committed'];
-  return [`${formatCount(lag.positions)} positions behind, ${formatDuration(lag.ms)} between the last commits`];
+  const behind = `${formatCount(lag.positions)} positions behind`;
+  return [lag.ms === null ? behind : `${behind}, ${formatDuration(lag.ms)} between the last commits`];
 }

@@ -5,25 +5,49 @@ import { IndexerError, toError } from '../../core/errors.js';
 import { inspectPostgres, type PostgresDescription } from '../../storage/postgres/inspection.js';
 import { postgresOptions } from '../backend-options.js';
 import { backendSections, leadingDatabase, type NamedSection } from '../backend-sections.js';
+import { messagesOf, nextStepOf } from '../failure.js';
 import { openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
-import { runStorageCommand, type StorageOptions } from './run-command.js';
+import { runStorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 import { describeTier } from './status-text.js';
 import type { TierStatus, Unreachable } from './tier-status.js';
 
+const TELL_EVERY_MS = 5_000;
+
 /** Shows every backend of the configuration, running or not. @returns the exit code: 1 when one could not be looked at. */
 export async function status(options: StorageOptions): Promise<number> {
-  return await runStorageCommand(options, async ({ config, common }) => {
+  return await runStorageCommand(options, async ({ config, common, signal }) => {
     const all = backendSections(config);
     const sections = all.filter(({ Name }) => options.backend === undefined || Name === options.backend);
     if (sections.length === 0)
-      throw new IndexerError('NO_SUCH_BACKEND', `no backend is called ${options.backend}`, false);
-    const looked = await Promise.all(sections.map((section) => lookAt(section, all, config, common)));
+      throw new IndexerError(
+        'NO_SUCH_BACKEND',
+        `no backend is called ${options.backend}: write one of ${all.map(({ Name }) => Name).join(', ')}`,
+        false,
+      );
+    const looks = sections.map((section) => ({ name: section.Name, look: lookAt(section, all, config, common) }));
+    const looked = await unlessStopped(signal, tellingWhile(common, looks));
     const tiers = withLag(looked, leadingDatabase(all)?.Name);
     if (options.json === true) printJson({ namespace: config.Namespace, nowMs: common.clock.nowMs(), tiers });
     else print(...tiers.flatMap((tier) => describeTier(tier, common.clock.nowMs())));
     return tiers.some(({ unreachable }) => unreachable) ? 1 : 0;
   });
+}
+
+/** Counting what is large takes long: who is still being looked at is told now and then. */
+async function tellingWhile(
+  { clock }: Common,
+  looks: readonly { readonly name: string; readonly look: Promise<TierStatus> }[],
+): Promise<readonly TierStatus[]> {
+  const waiting = new Set(looks.map(({ name }) => name));
+  const cancel = clock.every(TELL_EVERY_MS, () => {
+    process.stderr.write(`looking at ${[...waiting].join(', ')}\n`);
+  });
+  try {
+    return await Promise.all(looks.map(({ name, look }) => look.finally(() => waiting.delete(name))));
+  } finally {
+    cancel();
+  }
 }
 
 /** Never throws: what cannot be looked at is told, and the others are shown. */
@@ -49,7 +73,10 @@ async function lookAt(
           type: 's3',
           place: cold.place,
           role,
-          ...(await described(() => cold.storage.maintenance.describe())),
+          ...(await described(async () => {
+            await cold.holdsAnything();
+            return await cold.storage.maintenance.describe();
+          })),
         };
       } finally {
         await cold.close();
@@ -86,11 +113,8 @@ async function described<T>(
 /** The message with what caused it, and what to do where that is known. */
 function whyNot(thrown: unknown): Unreachable {
   const error = toError(thrown);
-  const messages = [error.message];
-  for (let { cause } = error; cause instanceof Error; cause = cause.cause)
-    if (cause.message !== '' && cause.message !== messages.at(-1)) messages.push(cause.message);
-  const nextStep = error instanceof IndexerError ? error.details['nextStep'] : undefined;
-  if (typeof nextStep === 'string') messages.push(nextStep);
+  const nextStep = nextStepOf(error);
+  const messages = [...messagesOf(error), ...(nextStep === null ? [] : [nextStep])];
   return { code: error instanceof IndexerError ? error.code : error.name, message: messages.join(': ') };
 }
 
@@ -108,7 +132,8 @@ export function withLag(tiers: readonly TierStatus[], leading: string | undefine
     if (tier === leader || tier.type === 'memory' || !tier.description) return tier;
     const { position, headMs } = tier.description;
     const positions = head.position > position ? head.position - position : 0n;
-    return { ...tier, lag: { positions, ms: Math.max(0, head.headMs - Math.max(0, headMs)) } };
+    // one that holds nothing is behind since nobody knows when
+    return { ...tier, lag: { positions, ms: headMs < 0 ? null : Math.max(0, head.headMs - headMs) } };
   });
 }
 

@@ -7,10 +7,10 @@ export interface Unreachable {
   readonly message: string;
 }
 
-/** How far a backend is behind the one that leads. `ms`: from the last commit of one to the last of the other. */
+/** How far a backend is behind the one that leads. `ms`: from the last commit of one to the last of the other, if it has any. */
 export interface Lag {
   readonly positions: bigint;
-  readonly ms: number;
+  readonly ms: number | null;
 }
 
 /** One backend as `storage status` shows it. */

@@ -42,3 +42,14 @@ test('without the system of record nobody is said to hold everything', () => {
 test('a cold tier alone is the system of record', () => {
   expect(lagsOf(withLag([cold(7n, 'sole')], undefined))).toEqual([undefined]);
 });
+
+test('one that holds nothing is behind by positions, not since 1970', () => {
+  const empty: TierStatus = {
+    ...{ backend: 'cold', condition: 'always', type: 's3', place: 'here', role: 'archive' },
+    description: {
+      ...{ position: 0n, headMs: -1, tornFiles: 0, tables: [] },
+      waitingForVacuum: { files: 0, bytes: 0 },
+    },
+  };
+  expect(withLag([database('primary', 9n), empty], 'primary')[1]).toMatchObject({ lag: { positions: 9n, ms: null } });
+});
