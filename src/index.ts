@@ -66,7 +66,7 @@ export {
 export type { Tier } from './sink/backend.js';
 export { type BackendFailure, FollowerAheadError, SinkWriteError } from './sink/errors.js';
 export type { ExplainedSlice, Explanation, PlainCoverage } from './sink/explain.js';
-export type { FollowerState } from './sink/follower.js';
+export type { FollowerState } from './sink/follower-options.js';
 export { createSimpleSink, createSink, type Sink } from './sink/sink.js';
 export type { PartialFailure, SinkBackend, SinkOptions } from './sink/sink-options.js';
 export type { BackendStatus } from './sink/sink-status.js';

@@ -1,13 +1,13 @@
-import { type Backoff, backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { assertNever, ClosedError, toError } from '../core/errors.js';
 import type { ChangeSet } from '../storage/batch.js';
-import { isBuffered } from '../storage/buffered-storage.js';
 import { DivergedError } from '../storage/errors.js';
 import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
-import { CoverageLag } from './coverage-lag.js';
+import { FollowerFailures } from './follower-failures.js';
+import { FollowerLag } from './follower-lag.js';
+import type { FollowerEvents, FollowerOptions, FollowerState } from './follower-options.js';
 import { FollowerProgress, followedTo } from './follower-progress.js';
 import { type ChangesAfter, LeaderPages } from './leader-pages.js';
 import { BEGINNING } from './start-boundary.js';
@@ -15,29 +15,6 @@ import { Waiters } from './waiters.js';
 
 const MAX_QUEUED_CHANGES = 10_000;
 const MAX_QUEUED_BYTES = 32 << 20;
-
-/** What a follower is doing; see `Follower`. */
-export type FollowerState = 'starting' | 'catching-up' | 'current' | 'failing' | 'closed';
-
-/** How a follower works; times in milliseconds. */
-export interface FollowerOptions {
-  /** Asks the leader for news when nothing came for this long. */
-  readonly heartbeatMs: number;
-  /** Changes read from the leader at once. */
-  readonly pageSize: number;
-  /** Between attempts after a failure. */
-  readonly retry: Backoff;
-}
-
-/** What a follower tells its owner; the calls must return quickly and not throw. */
-export interface FollowerEvents {
-  /** The follower did not take a commit of the leader: it is behind until it has healed. */
-  onMissed(error: Error, throughPosition: bigint): void;
-  /** It holds everything again. */
-  onHealed(): void;
-  /** It took changes, or was told that there are none. */
-  onProgress(): void;
-}
 
 /**
  * Keeps one backend equal to the leader.
@@ -66,14 +43,13 @@ export class Follower {
   readonly #waiters = new Waiters();
 
   #state: FollowerState = 'starting';
-  #failure: Failure | null = null;
-  #failures = 0;
+  readonly #failures: FollowerFailures;
   /** Nothing but people can mend it; what is read from now on proves nothing. */
   #diverged: DivergedError | null = null;
   /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
   #readsWanted = 0;
   #readsDone = 0;
-  readonly #coverageLag: CoverageLag;
+  readonly #lag: FollowerLag;
   #hadContact = false;
   /** Cleared in the same turn in which an attempt finds nothing more to do, so that no request is lost in between. */
   #isRunning = false;
@@ -91,7 +67,8 @@ export class Follower {
     readonly events: FollowerEvents;
   }) {
     this.progress = new FollowerProgress(parts.common.clock);
-    this.#coverageLag = new CoverageLag(parts.common.clock);
+    this.#lag = new FollowerLag(parts.storage, this.progress, parts.common.clock);
+    this.#failures = new FollowerFailures(parts.options.retry, parts.common.random);
     this.#storage = parts.storage;
     this.#common = parts.common;
     this.#options = parts.options;
@@ -110,7 +87,7 @@ export class Follower {
   }
   /** The error that it failed with, until it has healed. */
   get lastError(): Error | null {
-    return this.#failure?.error ?? null;
+    return this.#failures.error;
   }
   /** Every change of the leader up to this position is applied; a storage that buffers answers for less. */
   get throughPosition(): bigint {
@@ -118,20 +95,11 @@ export class Follower {
   }
   /** How many positions the leader is known to be ahead of what the backend answers for. */
   get lagPositions(): bigint {
-    const behind = this.progress.leaderPosition - this.#answeredPosition;
-    return behind > 0n ? behind : 0n;
+    return this.#lag.positions;
   }
   /** For how long it has been behind as far as it knows, 0 when it holds all it knows of; `Infinity` = never was whole. */
   get lagMs(): number {
-    if (isBuffered(this.#storage))
-      return this.#coverageLag.measure(this.progress.leaderPosition, this.#answeredPosition);
-    if (this.#state === 'current' && this.lagPositions === 0n) return 0;
-    return Math.max(0, this.progress.newsAgeMs);
-  }
-
-  /** Where a backend stands that buffers is not what it answers for. */
-  get #answeredPosition(): bigint {
-    return isBuffered(this.#storage) ? this.#storage.coverage().throughPosition : this.throughPosition;
+    return this.#lag.ms(this.#state === 'current');
   }
 
   /** Begins to follow. */
@@ -156,7 +124,7 @@ export class Follower {
         return;
       case 'advanced':
         this.progress.know(event.throughPosition);
-        if (event.throughPosition > this.throughPosition && this.#failure?.of !== 'follower') this.requestRead();
+        if (event.throughPosition > this.throughPosition && this.#failures.ownError === null) this.requestRead();
         return;
       default:
         assertNever(event, 'advance event');
@@ -210,8 +178,9 @@ export class Follower {
   }
 
   #hearCommit(set: ChangeSet): void {
-    if (this.#failure?.of === 'follower') {
-      this.#events.onMissed(this.#failure.error, set.throughPosition);
+    const { ownError } = this.#failures;
+    if (ownError !== null) {
+      this.#events.onMissed(ownError, set.throughPosition);
       return;
     }
     this.#queue.add(set);
@@ -303,10 +272,7 @@ export class Follower {
   #took(set: ChangeSet): void {
     if (this.progress.took(set) && !this.#isClosed()) {
       this.#state = 'current';
-      const healed = this.#failure !== null;
-      this.#failure = null;
-      this.#failures = 0;
-      if (healed) this.#events.onHealed();
+      if (this.#failures.clear()) this.#events.onHealed();
     }
     this.#waiters.settle();
     this.#events.onProgress();
@@ -320,17 +286,15 @@ export class Follower {
 
   #fail(failure: Failure): void {
     if (this.#isClosed()) return;
-    const wasFailing = this.#failure?.of === 'follower';
+    const wasFailing = this.#failures.ownError !== null;
     this.#state = 'failing';
-    this.#failure = failure;
+    const delayMs = this.#failures.add(failure);
     if (failure.of === 'follower') this.#queue.clear();
     if (failure.error instanceof DivergedError && !isWindowed(this.#storage)) {
       this.#diverged = failure.error;
       this.progress.displaced();
     }
     this.#hadContact = true;
-    const delayMs = backoffMs(this.#options.retry, this.#failures, this.#common.random);
-    this.#failures += 1;
     if (failure.of === 'follower' && !wasFailing) this.#events.onMissed(failure.error, this.progress.leaderPosition);
     this.#waiters.fail(failure.error);
     this.#events.onProgress();

@@ -1,4 +1,4 @@
-import type { Change, ChangeSet } from '../storage/batch.js';
+import { type ChangeSet, changedRecord } from '../storage/batch.js';
 import { isBuffered } from '../storage/buffered-storage.js';
 import { CoverageGapError } from '../storage/errors.js';
 import type { Storage } from '../storage/storage.js';
@@ -34,8 +34,8 @@ export async function changesFrom(
     // the backend has moved on in between: what lies between is left to the next set
     if (room === 0 || recent.afterPosition !== old.throughPosition)
       return { ...recent, ...known, afterPosition, throughPosition: old.throughPosition, readMs, changes: old.changes };
-    const again = new Set(recent.changes.map(identityOf));
-    const kept = old.changes.filter((change) => !again.has(identityOf(change)));
+    const again = new Set(recent.changes.map(changedRecord));
+    const kept = old.changes.filter((change) => !again.has(changedRecord(change)));
     return { ...recent, ...known, afterPosition, readMs, changes: [...kept, ...recent.changes] };
   }
 }
@@ -67,18 +67,4 @@ function keeperOf(leader: Storage, backends: readonly Backend[], afterPosition: 
     );
   });
   return found?.storage ?? null;
-}
-
-function identityOf({ kind, record }: Change): string {
-  switch (kind) {
-    case 'message':
-      return `${kind} ${record.messageId}`;
-    case 'verifierResult':
-      return `${kind} ${record.messageId} ${record.verifierSourceAddress} ${record.verifierDestAddress}`;
-    case 'cursor':
-      return `${kind} ${record.sourceId}`;
-    // these never change
-    default:
-      return `${kind} ${record.position}`;
-  }
 }

@@ -4,7 +4,7 @@ import type { Health, Storage } from '../storage/storage.js';
 import { type Backend, isReadable, type Tier } from './backend.js';
 import { codeOf } from './errors.js';
 import { type PlainCoverage, plainCoverage, plainMs } from './explain.js';
-import type { FollowerState } from './follower.js';
+import type { FollowerState } from './follower-options.js';
 
 /** One backend of a Sink as a status page shows it; survives `JSON.stringify`. */
 export interface BackendStatus {

@@ -1,13 +1,10 @@
 import { type Common, createCommon } from '../core/common.js';
 import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import { createRareWarning } from '../core/rare-warning.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
-import { isBuffered } from '../storage/buffered-storage.js';
 import type { Coverage } from '../storage/coverage.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../storage/errors.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
-import { admitsLookups } from '../storage/read-conditions.js';
 import type { VerifierResult } from '../storage/records.js';
 import {
   type AdvanceEvent,
@@ -20,7 +17,8 @@ import {
 } from '../storage/storage.js';
 import type { Backend } from './backend.js';
 import type { Explanation } from './explain.js';
-import { Follower } from './follower.js';
+import { followLeader } from './follow-leader.js';
+import type { Follower } from './follower.js';
 import { changesFrom } from './history.js';
 import { messages, verifierResults } from './list-kind.js';
 import { LookupReader } from './lookup-reader.js';
@@ -32,9 +30,6 @@ import { createSinkMetrics, type SinkMetrics } from './sink-metrics.js';
 import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } from './sink-options.js';
 import { type BackendStatus, healthOfAll, statusOf } from './sink-status.js';
 import { SinkWriter } from './sink-writer.js';
-
-/** A backend that nobody reads, or that is minutes late by design, need not know to the tenth of a second what is new. */
-const UNREAD_HEARTBEAT_MS = 2_000;
 
 /** Several storages as one. What no backend can answer for is a `CoverageGapError`, never a shorter answer. */
 export interface Sink extends Storage {
@@ -91,11 +86,16 @@ class CompositeSink implements Sink {
     const leading = leaderIndex(resolved);
     const leader = resolved[leading];
     if (!leader) throw new InvalidArgumentError('a Sink needs a leader');
+    const follow = (backend: ResolvedBackend) =>
+      followLeader({
+        ...{ backend, common, options, maxStalenessMs, leader: leader.storage, metrics: this.#metrics },
+        changesAfter: (position, limit) => changesFrom(leader.storage, this.#backends, position, limit),
+      });
     this.#backends = resolved.map((each, index) => ({
       ...each,
       name: each.storage.name,
       index,
-      follower: index === leading ? null : this.#follow(each, leader.storage, options, maxStalenessMs),
+      follower: index === leading ? null : follow(each),
     }));
     this.#followers = this.#backends.flatMap(({ follower }) => (follower === null ? [] : [follower]));
     this.#leader = leader.storage;
@@ -264,39 +264,6 @@ class CompositeSink implements Sink {
       // one that hangs reports nothing by itself
       if (follower.lagPositions > 0n) this.#metrics.lag(name, follower.lagPositions, follower.lagMs);
     }
-  }
-
-  #follow(
-    { storage, required, condition }: ResolvedBackend,
-    leader: Storage,
-    options: SinkOptions,
-    maxStalenessMs: number,
-  ): Follower {
-    const backend = storage.name;
-    const isUrgent = admitsLookups(condition) && !isBuffered(storage);
-    const warnMissed = createRareWarning(this.#common);
-    const { log } = this.#common;
-    const follower: Follower = new Follower({
-      leader,
-      storage,
-      changesAfter: (afterPosition, limit) => changesFrom(leader, this.#backends, afterPosition, limit),
-      common: this.#common,
-      options: {
-        heartbeatMs: Math.max(options.heartbeatMs ?? maxStalenessMs / 2, isUrgent ? 0 : UNREAD_HEARTBEAT_MS),
-        pageSize: options.pageSize ?? 1000,
-        retry: options.retry ?? { baseMs: 100, maxMs: 10_000 },
-      },
-      events: {
-        onMissed: (error, throughPosition) => {
-          this.#metrics.partialFailure(backend);
-          warnMissed({ backend, required, err: error, throughPosition: String(throughPosition) }, 'partial failure');
-          options.onPartialFailure?.({ backend, error, throughPosition });
-        },
-        onHealed: () => log.info({ backend }, 'backend has caught up again'),
-        onProgress: () => this.#metrics.lag(backend, follower.lagPositions, follower.lagMs),
-      },
-    });
-    return follower;
   }
 
   #checkOpen(): void {

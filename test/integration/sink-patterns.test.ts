@@ -119,6 +119,8 @@ describe('patterns', () => {
     await live(sink, 2);
     backup.fail(['apply', 'changesAfter']);
     await live(sink, 2);
+    // nobody waits for it, so it may still be busy with what came before
+    await eventually('the backup is repaired', async () => (await sink.status())[1]?.repairing === true);
     expect((await sink.status())[1]).toMatchObject({ name: 'backup', repairing: true });
     backup.heal();
     await live(sink, 1);

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { Hex } from '../../src/core/hex.js';
-import type { Change } from '../../src/storage/batch.js';
+import { type Change, changedRecord } from '../../src/storage/batch.js';
 import {
   CCVDataNotFoundError,
   CoverageGapError,
@@ -194,7 +194,7 @@ export function followQuestion(afterPosition: bigint, limit: number): Question {
         expect(set.afterPosition).toBe(after);
         for (const change of set.changes) {
           expect(change.position > set.afterPosition && change.position <= set.throughPosition).toBe(true);
-          last.set(identityOf(change), change);
+          last.set(changedRecord(change), change);
         }
         if (set.throughPosition >= set.headPosition) break;
         expect(set.throughPosition > after).toBe(true);
@@ -205,19 +205,6 @@ export function followQuestion(afterPosition: bigint, limit: number): Question {
     },
     answer: (state) => flatChangesAfter(state, afterPosition).join('\n'),
   };
-}
-
-function identityOf({ kind, record }: Change): string {
-  switch (kind) {
-    case 'message':
-      return `${kind} ${record.messageId}`;
-    case 'verifierResult':
-      return `${kind} ${record.messageId} ${record.verifierSourceAddress} ${record.verifierDestAddress}`;
-    case 'cursor':
-      return `${kind} ${record.sourceId}`;
-    default:
-      return `${kind} ${record.position}`;
-  }
 }
 
 function linesOf<T extends object>(items: readonly T[], text: (item: T) => string): string {
