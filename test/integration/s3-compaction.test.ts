@@ -5,7 +5,7 @@ import type { Storage } from '../../src/storage/storage.js';
 import { byCursor, byOffset, listsOf, plain } from '../contract/subject.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
-import { openMaintained } from '../support/s3-maintenance.js';
+import { dataObjects, openMaintained } from '../support/s3-maintenance.js';
 import { allOf, committed, createLife, follow } from './s3-storage-life.js';
 
 const HOUR_MS = 3_600_000;
@@ -60,6 +60,19 @@ async function answersOf(storage: Storage): Promise<unknown> {
 
 const filesOf = async ({ maintenance }: S3Storage) =>
   (await maintenance.describe()).tables.reduce((sum, { files }) => sum + files, 0);
+
+test('a compaction says that a file of the table is gone, and leaves everything as it is', async () => {
+  const { store, archive } = await livedNamespace(31, { flushes: 10, stepMs: 1000 });
+  const [lost] = (await dataObjects(store)).filter((key) => key.startsWith('test/messages/day='));
+  await store.deleteMany([lost!]);
+  const before = await dataObjects(store);
+  await expect(archive.maintenance.compact({ full: true })).rejects.toMatchObject({
+    name: 'StorageFailureError',
+    cause: { code: 'OBJECT_NOT_FOUND' },
+  });
+  expect(await dataObjects(store)).toEqual(before);
+  await archive.close();
+});
 
 describe('a compaction', () => {
   test.each([

@@ -9,6 +9,7 @@ import type { ColdFile, TableName } from './cold-layout.js';
 import { type ColdLedger, LEDGER_TABLE } from './cold-ledger.js';
 import { mergeFiles } from './cold-merge.js';
 import { OutputFiles, stampOf } from './cold-output.js';
+import { mapInParallel } from './cold-parallel.js';
 import type { ColdReader, TableRows } from './cold-reader.js';
 import type { RowKey } from './cold-rows-kind.js';
 import type { LedgerChange, LedgerRowKey } from './cold-rows-ledger.js';
@@ -17,6 +18,8 @@ import { hashId } from './id-index-hash.js';
 import type { ObjectStore } from './object-store.js';
 import { ObjectNotFoundError } from './object-store-errors.js';
 import type { Zstd } from './parquet-zstd.js';
+
+const PARALLEL_FILTERS = 16;
 
 /** What became of one group. */
 export interface GroupResult {
@@ -129,11 +132,11 @@ export class ColdCompaction {
     const overlays = inputs.filter((file) => file.overlay);
     const fromMs = Math.min(...overlays.map(({ stats }) => Number(stats.minValues['first_ms'] ?? -1)));
     const toMs = Math.max(...overlays.map(({ maxMs }) => maxMs));
-    const others = await Promise.all(
-      files
-        .filter(({ uri, minMs, maxMs }) => !merged.has(uri) && minMs <= toMs && maxMs >= fromMs)
-        .map(async (file) => ({ file, mayContain: await this.#reader.filter(list.table, file) })),
-    );
+    const around = files.filter(({ uri, minMs, maxMs }) => !merged.has(uri) && minMs <= toMs && maxMs >= fromMs);
+    const others = await mapInParallel(around, PARALLEL_FILTERS, async (file) => ({
+      file,
+      mayContain: await this.#reader.filter(list.table, file),
+    }));
     return {
       ...list,
       startOf: ({ minMs }) => minMs,
@@ -201,7 +204,7 @@ export class ColdCompaction {
       await overlay.end();
     } catch (thrown) {
       await this.#discard(table, [...base.made, ...overlay.made]);
-      if (thrown instanceof ObjectNotFoundError) return null;
+      if (thrown instanceof ObjectNotFoundError && !(await this.#isThere(table, inputs))) return null;
       throw thrown;
     }
     const added = [...base.made, ...overlay.made];
@@ -210,6 +213,12 @@ export class ColdCompaction {
       return { removed: inputs, added, rowsDropped };
     await this.#discard(table, added);
     return null;
+  }
+
+  /** False when someone else has taken one of them: what is still of the table and gone from the store is lost. */
+  async #isThere(table: TableName, files: readonly ColdFile[]): Promise<boolean> {
+    const present = new Set((await this.#catalog.refresh()).tables[table].files.map(({ uri }) => uri));
+    return files.every(({ uri }) => present.has(uri));
   }
 
   /** Nobody knows of these files. */
