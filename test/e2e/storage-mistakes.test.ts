@@ -60,6 +60,21 @@ describe('on a real S3 server', () => {
 });
 
 describe('Ctrl-C', () => {
+  it('ends storage verify with code 130 while an object store says nothing', async () => {
+    const silent = createServer(() => undefined);
+    await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
+    const { port } = silent.address() as { port: number };
+    const place = { Endpoint: `http://127.0.0.1:${port}`, Bucket: 'b', Region: 'us-east-1', ForcePathStyle: true };
+    // far beyond what this test may take
+    const patient = { ...place, AccessKeyID: 'a', SecretAccessKey: 'b', RequestTimeout: 600, Grace: 7_200 };
+    const connected = new Promise((resolve) => silent.once('connection', resolve));
+    const cli = startCli(['storage', 'verify', '-c', tiersOf('voiceless', { s3: patient }).file]);
+    await connected;
+    cli.interrupt();
+    expect(await cli.exited).toEqual({ code: 130, signal: null });
+    silent.close();
+  });
+
   it.each(['status', 'restore'])(
     'ends storage %s with code 130 while a database says nothing, and says that it was heard',
     async (command) => {

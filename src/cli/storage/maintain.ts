@@ -8,7 +8,7 @@ import { backendSections } from '../backend-sections.js';
 import { textTable } from '../text-table.js';
 import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
-import { runStorageCommand, type StorageCommand, type StorageOptions } from './run-command.js';
+import { runStorageCommand, type StorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 
 /** What `storage compact` is called with. */
 export interface CompactOptions extends StorageOptions {
@@ -81,7 +81,7 @@ async function eachCold<R extends object>(
     for (const section of coldSections(command.config, options.backend)) {
       const cold = openCold(command.config, section, command.common);
       try {
-        if (!(await cold.holdsAnything()))
+        if (!(await unlessStopped(command.signal, cold.holdsAnything())))
           throw new IndexerError('COLD_TIER_EMPTY', nothingThere(cold, command.config.Namespace), false);
         const startedMs = command.common.clock.monotonicMs();
         const report = await work(cold, command);

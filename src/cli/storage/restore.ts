@@ -67,7 +67,8 @@ async function run(
 ): Promise<Outcome> {
   const { connection, name = 'postgres' } = options;
   // before anything is done to the database
-  if (!(await cold.holdsAnything())) throw new RestoreError('RESTORE_NOTHING', nothingThere(cold, config.Namespace));
+  if (!(await unlessStopped(signal, cold.holdsAnything())))
+    throw new RestoreError('RESTORE_NOTHING', nothingThere(cold, config.Namespace));
   const inspection = await unlessStopped(signal, inspectPostgres({ name, connection, namespace: config.Namespace }));
   try {
     if (!force) await refuseWhileUsed(inspection, name, config.Namespace, common, signal);
