@@ -52,11 +52,8 @@ export class AmendedLists<T extends { readonly position: bigint; readonly ingest
     read: (gone: readonly OrderKey[], asOf: AsOf) => Promise<A | null>,
   ): Promise<A> {
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt += 1) {
-      const { movesAfter } = this.#leader;
-      if (!movesAfter) break;
-      const { moves, asOf } = await movesAfter({ afterPosition: this.#standsAt, throughMs: range.endMs });
-      const gone = moves.filter((move) => move.record === this.#kind.record && isIn(range, move)).map(({ key }) => key);
-      const answer = await read(gone.sort(compareOrderKeys), asOf);
+      const { gone, asOf } = await this.#gone(range);
+      const answer = await read(gone, asOf);
       if (answer !== null) return answer;
     }
     throw new CoverageGapError({ kind: 'time', startMs: range.startMs, endMs: range.endMs }, this.#lagging.name, {
@@ -64,12 +61,22 @@ export class AmendedLists<T extends { readonly position: bigint; readonly ingest
     });
   }
 
+  /** What has left the range since, in order; more and more for as long as the lagging storage stands still. */
+  async #gone(range: ResolvedRange): Promise<{ readonly gone: readonly OrderKey[]; readonly asOf: AsOf }> {
+    const afterPosition = this.#standsAt;
+    const told = await this.#leader.movesAfter?.({ afterPosition, throughMs: range.endMs });
+    if (!told) throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${this.#leader.name}`);
+    const left = told.moves.filter((move) => move.record === this.#kind.record && isIn(range, move));
+    return { gone: left.map(({ key }) => key).sort(compareOrderKeys), asOf: told.asOf };
+  }
+
   async #page(
     query: ListQuery,
-    { limit, offset, after }: ResolvedListQuery,
+    resolved: ResolvedListQuery,
     gone: readonly OrderKey[],
     asOf: AsOf,
   ): Promise<Page<T> | null> {
+    const { limit, offset, after } = resolved;
     const ahead = after === null ? gone : gone.filter((key) => compareOrderKeys(key, after) > 0);
     // as many more as could have to be left out
     const page = await this.#kind.query(this.#lagging, { ...query, limit: limit + ahead.length });
@@ -86,21 +93,22 @@ export class AmendedLists<T extends { readonly position: bigint; readonly ingest
       if (place >= offset + limit) isMore = true;
       else if (place >= offset) kept.push(item);
     });
-    const items = await this.#upToDate(kept, asOf);
+    const items = await this.#upToDate(kept, asOf, async () => (await this.#gone(resolved)).gone.length > gone.length);
     if (items === null) return null;
     const last = kept.at(-1);
     const nextCursor = isMore && last !== undefined ? encodeCursor(this.#kind.keyOf(last)) : null;
     return { items: items.records, nextCursor, asOf: items.asOf };
   }
 
-  /** Null when something has moved since the moves were read. */
+  /** Null when something has left the range since the moves were read; what moves elsewhere is no matter. */
   async #upToDate(
     records: readonly T[],
     asOf: AsOf,
+    hasMoreGone: () => Promise<boolean>,
   ): Promise<{ readonly records: readonly T[]; readonly asOf: AsOf } | null> {
     if (!this.#kind.changesInPlace || records.length === 0) return { records, asOf };
     const changed = await this.#kind.changedAfter(this.#leader, this.#standsAt, records);
-    if (changed.asOf.movePosition !== asOf.movePosition) return null;
+    if (changed.asOf.movePosition !== asOf.movePosition && (await hasMoreGone())) return null;
     const byIdentity = new Map(changed.records.map((record) => [this.#kind.identityOf(record), record]));
     return {
       records: records.map((record) => byIdentity.get(this.#kind.identityOf(record)) ?? record),

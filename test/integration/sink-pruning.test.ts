@@ -52,13 +52,15 @@ describe('a Sink whose database is pruned', () => {
       readonly withoutHot?: boolean;
       /** Of a process before, or beside this one. */
       readonly bucket?: MemoryBucket;
+      /** For how long it does not look what others have flushed. */
+      readonly refreshIntervalMs?: number;
       /** Beside the others: durable, and nobody has to wait for it. */
       readonly copy?: Storage;
       readonly log?: Logger;
     } = {},
   ): Promise<Process> {
     const common = createCommon(wish.log ? { log: wish.log } : {});
-    const lagging = createLaggingStorage('cold', wish.bucket);
+    const lagging = createLaggingStorage('cold', wish.bucket, wish.refreshIntervalMs);
     const cold = createFaultyStorage(lagging.storage);
     const recall = recallFrom(lagging.storage)!;
     const warm = createPostgresStorage({ name: 'warm', connection: database.connection, common, recall });
@@ -183,18 +185,21 @@ describe('a Sink whose database is pruned', () => {
     expect((await reader.sink.countCCVData({})).count).toBe(12);
   });
 
-  test('an old id is found although others flush and prune whenever it is looked for', async () => {
-    const bucket = new MemoryBucket();
-    const writer = await open({ bucket, withoutHot: true });
-    const reader = await open({ bucket, withoutHot: true });
-    const [result] = await write(writer.sink, 6);
-    await pruneAll(writer);
-    reader.leader.before('heldCCVData', async () => {
-      await write(writer.sink, 2);
+  test.each([0, 3_600_000])(
+    'an old id is found although others flush and prune whenever it is looked for (looked at every %i ms)',
+    async (refreshIntervalMs) => {
+      const bucket = new MemoryBucket();
+      const writer = await open({ bucket, withoutHot: true });
+      const reader = await open({ bucket, withoutHot: true, refreshIntervalMs });
+      const [result] = await write(writer.sink, 6);
       await pruneAll(writer);
-    });
-    expect(await reader.sink.getCCVData(result!.messageId)).toHaveLength(1);
-  });
+      reader.leader.before('heldCCVData', async () => {
+        await write(writer.sink, 2);
+        await pruneAll(writer);
+      });
+      expect(await reader.sink.getCCVData(result!.messageId)).toHaveLength(1);
+    },
+  );
 
   test('a range is answered although its database is pruned before each time that it is read', async () => {
     const bucket = new MemoryBucket();
@@ -216,6 +221,28 @@ describe('a Sink whose database is pruned', () => {
     const page = await reader.sink.queryCCVData({ limit: 100 });
     expect(page.items.length).toBe(written);
     expect((await reader.sink.countCCVData({})).count).toBe(written);
+  });
+
+  test('a list of what is old is answered while what is recent keeps moving', async () => {
+    const process = await open({ withoutHot: true });
+    const old = [make.message(), make.message(), make.message()];
+    for (const message of old)
+      await process.sink.insertBatch({
+        messages: [message],
+        statuses: [{ messageId: message.messageId, status: 'success' }],
+      });
+    await pruneAll(process);
+    let recent = make.message();
+    await process.sink.insertBatch({ messages: [recent] });
+    process.leader.before('changedMessages', async () => {
+      const { messageId, origin } = recent;
+      await process.sink.insertBatch({ orphanings: [{ messageId, blockHash: origin!.blockHash }] });
+      recent = { ...recent, origin: make.origin(7n) };
+      await process.sink.insertBatch({ messages: [recent] });
+    });
+    const { items } = await process.sink.queryMessages({});
+    expect(items.map(({ messageId }) => messageId)).toEqual([...old, recent].map(({ messageId }) => messageId));
+    expect(process.leader.calls('changedMessages')).toBe(1);
   });
 
   test('a cold tier that fails is asked once for one answer, although memory moves on all the time', async () => {

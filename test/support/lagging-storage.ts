@@ -9,11 +9,14 @@ export interface LaggingStorage {
   flush(): Promise<void>;
 }
 
-/** @param bucket of another one that was there before. */
-export function createLaggingStorage(name: string, bucket = new MemoryBucket()): LaggingStorage {
+/**
+ * @param bucket of another one that was there before, or is beside this one.
+ * @param refreshIntervalMs for how long it takes the bucket to be unchanged by others.
+ */
+export function createLaggingStorage(name: string, bucket = new MemoryBucket(), refreshIntervalMs = 0): LaggingStorage {
   const archive = createS3Storage({
     ...{ name, store: createMemoryObjectStore(bucket, systemClock), namespace: 'test', role: 'archive' },
-    ...{ flushIntervalMs: 1e9, refreshIntervalMs: 0, takeoverMs: 0, compactIntervalMs: 0, vacuumIntervalMs: 0 },
+    ...{ flushIntervalMs: 1e9, refreshIntervalMs, takeoverMs: 0, compactIntervalMs: 0, vacuumIntervalMs: 0 },
   });
   return { storage: archive, flush: async () => await archive.flush() };
 }
