@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
 import { createFaultyObjectStore } from '../support/object-store-faults.js';
+import { createHoldingObjectStore } from '../support/s3-maintenance.js';
 import { allOf, committed, createLife, follow, NAMESPACE, openArchive } from './s3-storage-life.js';
 
 let directory: TestDirectoryStore;
@@ -263,6 +264,32 @@ describe('several archives of one namespace', () => {
       expect(await committed(directory.store)).toEqual(await allOf(life.origin));
     }
     for (const archive of archives) await archive.close();
+  });
+
+  test('leave one that has only its last commit to do alone for the takeover time', async () => {
+    const life = createLife(17);
+    const holding = createHoldingObjectStore(directory.store);
+    const faulty = createFaultyObjectStore(directory.store);
+    const [busy, other] = [openArchive(holding, 'busy', 30_000), openArchive(faulty, 'other', 30_000)];
+    await life.live(10);
+    await follow(busy, life.origin);
+    await busy.flush();
+    await life.live(10);
+    for (const archive of [busy, other]) await follow(archive, life.origin);
+    const reached = holding.hold((key) => key.startsWith(`${NAMESPACE}/ledger/_delta_log/`));
+    const flushing = busy.flush();
+    const { release } = await reached;
+    await expect(other.flush()).rejects.toMatchObject({
+      name: 'StorageUnavailableError',
+      cause: { code: 'COLD_BUSY' },
+    });
+    expect(faulty.calls.filter(({ operation }) => operation === 'put')).toEqual([]);
+    release();
+    await flushing;
+    await other.flush();
+    expect(faulty.calls.filter(({ operation }) => operation === 'put')).toEqual([]);
+    expect(await committed(directory.store)).toEqual(await allOf(life.origin));
+    for (const archive of [busy, other]) await archive.close();
   });
 
   test('that take each other for dead still hold every change once', async () => {
