@@ -22,7 +22,6 @@ function createBars(): BackfillView {
     {
       format: '{chain} {bar} {percentage}% | {value}/{total} blocks | {events} events | {rate} blocks/s | {left} left',
       stream: process.stderr,
-      hideCursor: true,
       clearOnComplete: false,
     },
     cliProgress.Presets.shades_classic,

@@ -30,7 +30,7 @@ function createBars(stream: NodeJS.WriteStream): ProgressView {
         end();
         step = progress.step;
         bar = new cliProgress.SingleBar(
-          { format: '{step} {bar} {percentage}% | {amount}', stream, hideCursor: true, clearOnComplete: false },
+          { format: '{step} {bar} {percentage}% | {amount}', stream, clearOnComplete: false },
           cliProgress.Presets.shades_classic,
         );
         bar.start(1, 0, { step, amount: amountOf(progress) });
