@@ -20,7 +20,10 @@ export function configCommand(): Command {
     .addHelpText(
       'after',
       `
-Exit code 0: usable. 1: it is not, and every problem was printed with its path and what to write instead.
+Looks at the files and the environment alone: nothing is connected to. Secrets are not printed.
+
+Exit code 0: usable, and by which commands. 1: it is not, and every problem was printed with its path and what to write
+instead.
 
   $ ccv-indexer config check -c indexer.toml -s secrets.toml`,
     )
