@@ -129,6 +129,33 @@ describe('a bucket that is not what it was', () => {
     },
   );
 
+  test('is not what one is taken for that comes to exist while it is read', async () => {
+    const { store } = newBucket();
+    const life = createLife(308);
+    // nothing but a cursor: no file shows that there is more
+    await life.origin.insertBatch({ cursors: [{ sourceId: 's', height: 1n, hash: null, expectedHeight: null }] });
+    const archive = openMaintained(store);
+    let isFirst = true;
+    const reading: ObjectStore = {
+      ...createMortalStore(store),
+      list: async (prefix, options) => {
+        const page = await store.list(prefix, options);
+        if (isFirst && prefix.startsWith('test/ledger/')) {
+          isFirst = false;
+          await follow(archive, life.origin);
+          await archive.flush();
+        }
+        return page;
+      },
+    };
+    const reader = openMaintained(reading);
+    await reader.ready();
+    expect(isFirst).toBe(false);
+    expect(reader.coverage()).toEqual(archive.coverage());
+    await reader.close();
+    await archive.close();
+  });
+
   test('because it was emptied under the only storage: it refuses writes within a minute, however often it is written to', async () => {
     const { bucket, store } = newBucket();
     const clock = createManualClock();

@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { TABLE_COLUMNS } from './cold-columns.js';
 import { commitBesideCompactions } from './cold-commits.js';
-import type { ColdFile, TableName } from './cold-layout.js';
+import { type ColdFile, TABLE_NAMES, type TableName } from './cold-layout.js';
 import { nextView } from './cold-next-view.js';
 import { allOf } from './cold-parallel.js';
 import type { ColdReader } from './cold-reader.js';
@@ -229,16 +229,19 @@ export class ColdCatalog {
         this.#newest('messages', messages, confirm && isFirst),
         this.#newest('verifier_results', results, confirm && isFirst),
       ]);
-      const { position } = headOf(ledger);
-      if (!goesBeyond(messages, position) && !goesBeyond(results, position)) break;
+      const found = { messages, verifier_results: results, ledger };
+      const torn = tornIn(found);
+      const [mismatch] = mismatchesOf(found, (table) => torn[table]);
+      const isPlain = !mismatch && TABLE_NAMES.every((table) => torn[table].length === 0);
+      if (isPlain) return await this.#adopt(found, new Map(), readMs);
       const again = await this.#newest('ledger', ledger);
       const stands = again?.version === ledger?.version;
       ledger = again;
-      if (stands) break;
+      if (!stands || (mismatch && isFirst)) continue;
+      // what was set back would have others take for torn what was committed
+      if (mismatch) throw new DeltaFormatError(`${mismatch.table}: ${mismatch.what}`);
+      return await this.#adopt(found, new Map(), readMs);
     }
-    const found = { messages, verifier_results: results, ledger };
-    checkStanding(found);
-    return await this.#adopt(found, new Map(), readMs);
   }
 
   async #newest(table: TableName, known: DeltaSnapshot | null, confirm = false): Promise<DeltaSnapshot | null> {
@@ -267,13 +270,9 @@ export class ColdCatalog {
   }
 }
 
-function goesBeyond(snapshot: DeltaSnapshot | null, position: bigint): boolean {
-  return splitFiles(snapshot, position).torn.length > 0;
-}
-
-/** What was set back would have others take for torn what was committed. @throws DeltaFormatError */
-function checkStanding(found: ColdView['snapshots']): void {
+/** The files of each table beyond where the ledger stands. */
+function tornIn(found: ColdView['snapshots']): Readonly<Record<TableName, readonly ColdFile[]>> {
   const { position } = headOf(found.ledger);
-  const [mismatch] = mismatchesOf(found, (table) => splitFiles(found[table], position).torn);
-  if (mismatch) throw new DeltaFormatError(`${mismatch.table}: ${mismatch.what}`);
+  const of = (table: TableName) => splitFiles(found[table], position).torn;
+  return { messages: of('messages'), verifier_results: of('verifier_results'), ledger: of('ledger') };
 }
