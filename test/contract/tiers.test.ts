@@ -2,8 +2,9 @@ import { afterAll, expect } from 'vitest';
 import { createTestDirectoryStore, s3StoreOn } from '../support/object-store.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { s3BucketFixture } from '../support/s3-server-fixture.js';
-import { openThreeTiers, settled, type TierOrder, TierTally } from '../support/three-tiers.js';
+import { openThreeTiers, settled, type ThreeTiers, type TierOrder, TierTally } from '../support/three-tiers.js';
 import { storageContract } from './storage-contract.js';
+import type { ContractSubject } from './subject.js';
 
 const ORDERS: readonly TierOrder[] = [
   ['hot', 'warm', 'cold'],
@@ -12,21 +13,28 @@ const ORDERS: readonly TierOrder[] = [
 
 const tally = new TierTally();
 
+/** `remove`: what they stood on. */
+function subjectOver(tiers: ThreeTiers, remove: () => Promise<void>): ContractSubject {
+  const storage = settled(tiers);
+  return {
+    storage,
+    close: async () => {
+      await tally.add(tiers);
+      await storage.close();
+      await remove();
+    },
+  };
+}
+
 // nearly everything is answered by the cold tier, put right by what the database still knows
 for (const order of ORDERS)
   storageContract(`Sink of memory, a pruned Postgres and a directory, read ${order.join(', ')}`, async () => {
     const [database, { store, remove }] = await Promise.all([createTestDatabase(), createTestDirectoryStore()]);
     const tiers = await openThreeTiers({ database, store, namespace: 'test', order });
-    const storage = settled(tiers);
-    return {
-      storage,
-      close: async () => {
-        await tally.add(tiers);
-        await storage.close();
-        await database.drop();
-        await remove();
-      },
-    };
+    return subjectOver(tiers, async () => {
+      await database.drop();
+      await remove();
+    });
   });
 
 const s3 = s3BucketFixture();
@@ -46,14 +54,8 @@ storageContract('Sink of memory, a pruned Postgres and a real S3 server', async 
   // each look at the logs is three requests
   const cold = { refreshIntervalMs: 300, flushIntervalMs: 100 };
   const tiers = await openThreeTiers({ database, store, namespace: `test-${namespaces}`, order, cold });
-  const storage = settled(tiers);
-  return {
-    storage,
-    close: async () => {
-      await tally.add(tiers);
-      await storage.close();
-      await store.close();
-      await database.drop();
-    },
-  };
+  return subjectOver(tiers, async () => {
+    await store.close();
+    await database.drop();
+  });
 });
