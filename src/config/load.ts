@@ -3,8 +3,8 @@ import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { toError } from '../core/errors.js';
 import { crossChecks } from './cross-checks.js';
-import { environmentTable, overlayTable, type TomlTable } from './overlay.js';
-import { ConfigError, toProblems } from './problems.js';
+import { type AddedEntry, environmentTable, overlayTable, type TomlTable } from './overlay.js';
+import { ConfigError, type ConfigProblem, toProblems } from './problems.js';
 import { type Config, configSchema } from './schema.js';
 
 /** Where a configuration comes from. */
@@ -21,11 +21,29 @@ export interface ConfigSources {
  * @throws ConfigError with every problem found, each with its path and what to write instead.
  */
 export function loadConfig(sources: ConfigSources): Config {
+  const added: AddedEntry[] = [];
+  const told = (entry: AddedEntry) => added.push(entry);
   const base = readTable(sources.file);
-  const withSecrets = sources.secretsFile ? overlayTable(base, readTable(sources.secretsFile)) : base;
+  const withSecrets = sources.secretsFile ? overlayTable(base, readTable(sources.secretsFile), told) : base;
   const environment = environmentTable(sources.environment ?? {});
   if (environment.problems.length > 0) throw new ConfigError('the environment', environment.problems);
-  return parseConfig(overlayTable(withSecrets, environment.table), sources.file);
+  const table = overlayTable(withSecrets, environment.table, told);
+  try {
+    return parseConfig(table, sources.file);
+  } catch (thrown) {
+    if (!(thrown instanceof ConfigError)) throw thrown;
+    throw new ConfigError(sources.file, [...thrown.problems, ...mistyped(thrown.problems, added)]);
+  }
+}
+
+/** Where a problem lies in an entry that is in no file as such: why it is there at all. */
+function mistyped(problems: readonly ConfigProblem[], added: readonly AddedEntry[]): ConfigProblem[] {
+  return added
+    .filter((entry) => problems.some(({ path }) => path.startsWith(entry.path)))
+    .map(({ path, name, known }) => ({
+      path,
+      message: `was added by the secrets file or the environment, because no entry is called ${JSON.stringify(name)} (there are ${known.join(', ')}): correct the name if one of those is meant`,
+    }));
 }
 
 /**

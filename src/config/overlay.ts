@@ -6,23 +6,44 @@ export type TomlTable = { [key: string]: unknown };
 /** Environment variables that start with this set a value: `CCV_INDEXER__Storage__Single__Postgres__URI=…`. */
 export const ENVIRONMENT_PREFIX = 'CCV_INDEXER__';
 
+/** An entry that an overlay added to a list because it has a name that no entry there has: mostly a mistyped one. */
+export interface AddedEntry {
+  /** For example `Storage.Sink.Storages[3]`. */
+  readonly path: string;
+  readonly name: string;
+  /** The names that there were. */
+  readonly known: readonly string[];
+}
+
 /**
  * `base` with everything that `overlay` names replaced: the way a secrets file adds to the configuration. Where `base`
  * has a list of tables, `overlay` has either a list (entries are matched by `Name`, else by place) or a table whose keys
- * are names or places.
+ * are names or places. `told` hears of every entry that is new by its name; `path` is where the two tables are.
  */
-export function overlayTable(base: TomlTable, overlay: TomlTable): TomlTable {
+export function overlayTable(
+  base: TomlTable,
+  overlay: TomlTable,
+  told: (added: AddedEntry) => void = () => undefined,
+  path: readonly PropertyKey[] = [],
+): TomlTable {
   const result: TomlTable = { ...base };
   for (const [key, value] of Object.entries(overlay)) {
     const present = result[key];
-    if (isTableList(present) && (isTableList(value) || isTable(value))) result[key] = overlayList(present, value);
-    else if (isTable(present) && isTable(value)) result[key] = overlayTable(present, value);
+    const at = [...path, key];
+    if (isTableList(present) && (isTableList(value) || isTable(value)))
+      result[key] = overlayList(present, value, told, at);
+    else if (isTable(present) && isTable(value)) result[key] = overlayTable(present, value, told, at);
     else result[key] = value;
   }
   return result;
 }
 
-function overlayList(base: readonly TomlTable[], overlay: readonly TomlTable[] | TomlTable): TomlTable[] {
+function overlayList(
+  base: readonly TomlTable[],
+  overlay: readonly TomlTable[] | TomlTable,
+  told: (added: AddedEntry) => void,
+  path: readonly PropertyKey[],
+): TomlTable[] {
   const result = [...base];
   const entries: [string, unknown][] = Array.isArray(overlay)
     ? overlay.map((table, index) => [typeof table['Name'] === 'string' ? table['Name'] : String(index), table])
@@ -30,8 +51,13 @@ function overlayList(base: readonly TomlTable[], overlay: readonly TomlTable[] |
   for (const [key, value] of entries) {
     if (!isTable(value)) continue;
     const named = result.findIndex((table) => table['Name'] === key);
-    const index = named >= 0 ? named : /^\d+$/.test(key) ? Number(key) : result.length;
-    result[Math.min(index, result.length)] = overlayTable(result[index] ?? {}, value);
+    const isPlace = named < 0 && /^\d+$/.test(key);
+    const index = Math.min(named >= 0 ? named : isPlace ? Number(key) : result.length, result.length);
+    if (named < 0 && !isPlace) {
+      const known = base.flatMap(({ Name }) => (typeof Name === 'string' ? [Name] : []));
+      told({ path: formatPath([...path, index]), name: key, known });
+    }
+    result[index] = overlayTable(result[index] ?? {}, value, told, [...path, index]);
   }
   return result;
 }

@@ -135,6 +135,18 @@ ReadCondition = { Type = "time_range", StartUnix = 1704067200, EndUnix = 1706745
     expect(config.API.ListenPort).toBe(9000);
   });
 
+  it('says why there is an entry that no file has, when a name in the environment is mistyped', () => {
+    const uriOf = (name: string) => ({
+      [`CCV_INDEXER__Storage__Sink__Storages__${name}__Postgres__URI`]: 'postgresql://env/db',
+    });
+    const load = (environment: Readonly<Record<string, string>>) =>
+      loadConfig({ file: join(ROOT, 'config/example.toml'), environment });
+    expect(() => load(uriOf('wram'))).toThrow(
+      'Storage.Sink.Storages[3]: was added by the secrets file or the environment, because no entry is called "wram" (there are hot, warm, cold)',
+    );
+    expect(() => load({ ...uriOf('warm'), CCV_INDEXER__Pool__ConcurrentWorkers: '0' })).not.toThrow('was added');
+  });
+
   it('says where a file is not TOML and that a file is missing', () => {
     expect(() => loadConfig({ file: join(ROOT, 'package.json') })).toThrow(/line 1, column/);
     expect(() => loadConfig({ file: 'nowhere.toml' })).toThrow(/there is no such file; see config\/example.toml/);
