@@ -1,14 +1,22 @@
 import { type ColdView, isWhole } from './cold-view.js';
+import type { S3StorageRole } from './s3-storage-options.js';
 
 /**
  * The last state that this process has seen and that had everything which was known to be. While a backlog is flushed in
  * parts the newest states have not, and lists are answered from this one: its files stay for the grace of a vacuum.
  */
 export class LastWholeView {
+  readonly #role: S3StorageRole;
   #view: ColdView | null = null;
 
+  constructor(role: S3StorageRole) {
+    this.#role = role;
+  }
+
   see(view: ColdView): void {
-    if (view.position > 0n && isWhole(view) && view.position >= (this.#view?.position ?? 0n)) this.#view = view;
+    // one that nobody knows more than answers for the present, which this is not
+    if (this.#role === 'sole' || view.position === 0n || !isWhole(view)) return;
+    if (view.position >= (this.#view?.position ?? 0n)) this.#view = view;
   }
 
   /** Its files are gone. */

@@ -79,7 +79,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   /** It writes by itself, and so knows all there is. */
   #writes = false;
   #toldPosition = 0n;
-  readonly #whole = new LastWholeView();
+  readonly #whole: LastWholeView;
   /** Runs once this process writes: readers, however many, leave it to those who do. */
   #loop: ColdMaintenanceLoop | null = null;
   readonly #ending = new AbortController();
@@ -90,6 +90,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     this.#store = options.store;
     this.#settings = settings;
     this.#common = common;
+    this.#whole = new LastWholeView(settings.role);
     this.#metrics = createS3StorageMetrics(common, options.name);
   }
 
