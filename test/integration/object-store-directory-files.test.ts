@@ -1,4 +1,5 @@
-import { mkdir, readdir, stat, utimes, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { type FileHandle, mkdir, open, readdir, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
@@ -52,6 +53,30 @@ describe('the files of a directory store', () => {
     }
     await store.putIfAbsent('a', Buffer.from('x'));
     expect(await readdir(uploads())).toEqual(['running']);
+  });
+
+  it('are on the disk before they have their name, and the name is before the write returns, with every new folder', async () => {
+    await store.putIfAbsent('first', Buffer.from('x'));
+    const target = join(subject.directory, 'a/b/c.json');
+    const handle = await open(subject.directory);
+    const prototype = Object.getPrototypeOf(handle) as FileHandle;
+    await handle.close();
+    const { sync } = prototype;
+    const synced: { readonly inode: number; readonly hasName: boolean }[] = [];
+    prototype.sync = async function (this: FileHandle) {
+      const { ino: inode } = await this.stat();
+      synced.push({ inode, hasName: existsSync(target) });
+      await sync.call(this);
+    };
+    try {
+      await store.putIfAbsent('a/b/c.json', Buffer.from('x'));
+    } finally {
+      prototype.sync = sync;
+    }
+    const inodeOf = async (...path: string[]) => (await stat(join(subject.directory, ...path))).ino;
+    expect(synced).toContainEqual({ inode: await inodeOf('a/b/c.json'), hasName: false });
+    for (const folder of ['', 'a']) expect(synced.map(({ inode }) => inode)).toContain(await inodeOf(folder));
+    expect(synced.at(-1)).toEqual({ inode: await inodeOf('a/b'), hasName: true });
   });
 
   it('cannot be written where another key is a folder, or below another key', async () => {
