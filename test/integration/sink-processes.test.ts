@@ -78,6 +78,22 @@ describe('several Sinks over one database', () => {
     await Promise.all([writer.close(), reader.close()]);
   });
 
+  test('whoever names a time that another process has shown gets all up to it, also from a memory that has not heard', async () => {
+    const late = { maxStalenessMs: 600_000, heartbeatMs: 600_000 };
+    const [writer, reader] = [await openTiers({ database }), await openTiers({ database, options: late })];
+    const make = createRecordMaker(6);
+    await writer.sink.insertBatch({ verifierResults: make.results(2) });
+    await eventually('memory is warm', () => reader.hot.storage.coverage().throughPosition === 2n);
+    const release = reader.warm.hold('changesAfter');
+    const { committed } = await writer.sink.insertBatch({ verifierResults: make.results(1) });
+    const { ingestionMs: endMs } = committed!;
+    expect(reader.hot.storage.coverage().throughMs).toBe(Number.POSITIVE_INFINITY);
+    expect((await reader.sink.queryCCVData({ endMs })).items).toHaveLength(3);
+    expect((await reader.sink.countCCVData({ endMs })).count).toBe(3);
+    release();
+    await Promise.all([writer.close(), reader.close()]);
+  });
+
   test('a memory that another process has to tell of is current again without asking for long', async () => {
     const [a, b] = [await openTiers({ database }), await openTiers({ database })];
     const make = createRecordMaker(4);

@@ -139,6 +139,21 @@ describe('a Sink whose database is pruned', () => {
     expect((await sink.countCCVData({})).count).toBe(6);
   });
 
+  test('is not pruned while the cold tier cannot look whether what it committed is still there', async () => {
+    const { sink, cold, lagging, warm } = await open({ retentionMs: 1 });
+    const refresh = 'refresh' as Operation;
+    cold.fail([refresh]);
+    await write(sink, 6);
+    await eventually('all is buffered', () => lagging.storage.appliedPosition() === 6n);
+    await lagging.flush();
+    const looks = cold.calls(refresh);
+    await eventually('rounds have passed', () => cold.calls(refresh) >= looks + 5);
+    expect(lagging.storage.coverage().throughPosition).toBe(6n);
+    expect(warm.coverage().afterPosition).toBe(0n);
+    cold.heal();
+    await eventually('all is pruned', () => warm.coverage().afterPosition === 6n);
+  });
+
   test('a cold tier that only buffers is not fed the same again and again', async () => {
     const { sink, cold, lagging } = await open();
     await write(sink, 20);
@@ -306,6 +321,19 @@ describe('a Sink whose database is pruned', () => {
     process.cold.heal();
     expect((await process.sink.queryCCVData({})).items).toHaveLength(14);
     expect(await process.sink.getCCVData(results[0]!.messageId)).toHaveLength(1);
+  });
+
+  test('an old id is a gap while its database is away: the cold tier may not have heard of all', async () => {
+    const process = await open({ withoutHot: true });
+    const [result] = await write(process.sink, 6);
+    await pruneAll(process);
+    const { messageId } = result!;
+    expect(await process.sink.getCCVData(messageId)).toHaveLength(1);
+    await process.warm.insertBatch({ verifierResults: [{ ...result!, verifierSourceAddress: make.hex(20) }] });
+    process.leader.fail(['getCCVData', 'heldCCVData']);
+    await expect(process.sink.getCCVData(messageId)).rejects.toMatchObject({ name: 'CoverageGapError' });
+    process.leader.heal();
+    expect(await process.sink.getCCVData(messageId)).toHaveLength(2);
   });
 
   test('a cold tier that was flushed between two pages of changes goes on after a restart', async () => {
