@@ -140,6 +140,8 @@ async function tend(
       return await wait(cold.flush());
     }
     case 'prune': {
+      // a round under way would miss the time that passes here
+      await wait(busy.idle());
       const rounds = gate.outcomes.length;
       gate.isOpen = true;
       gate.stepIds = 2;
