@@ -146,6 +146,42 @@ describe('verifying a namespace', () => {
     ).toBeGreaterThan(0);
   });
 
+  test('names a data file or an index in which any bit is wrong', async () => {
+    const small = await createNamespaceTemplate(async (store) => {
+      const life = createLife(4);
+      const archive = openMaintained(store);
+      await life.live(3);
+      await follow(archive, life.origin);
+      await archive.flush();
+      await archive.close();
+    });
+    copyOfTemplate = await small.copy();
+    await small.remove();
+    const { store: objects, directory } = copyOfTemplate;
+    const root = join(directory, 'test');
+    const problemsNow = async () => {
+      const storage = openMaintained(objects);
+      const { problems } = await storage.maintenance.verify();
+      await storage.close();
+      return problems;
+    };
+    const unnoticed: string[] = [];
+    for (const path of [...(await filesBelow(root, '.parquet')), ...(await filesBelow(root, '.idx'))]) {
+      const intact = await readFile(path);
+      const places = [...intact.keys()].filter((at) => at % 31 === 0 || (at > intact.length - 260 && at % 7 === 0));
+      for (const at of places) {
+        const damaged = Buffer.from(intact);
+        damaged[at]! ^= 1 << (at % 8);
+        await writeFile(path, damaged);
+        const named = (await problemsNow()).some((each) => path.endsWith(`${each.table}/${each.path}`));
+        if (!named) unnoticed.push(`${path.slice(root.length)}: ${at} of ${intact.length}`);
+      }
+      await writeFile(path, intact);
+    }
+    expect(unnoticed).toEqual([]);
+    expect(await problemsNow()).toEqual([]);
+  }, 120_000);
+
   test('names a commit or a checkpoint in which any bit is wrong', async () => {
     copyOfTemplate = await template.copy();
     const { store: objects, directory } = copyOfTemplate;

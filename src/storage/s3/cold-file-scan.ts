@@ -1,7 +1,9 @@
 import type { ColdFile, TableName } from './cold-layout.js';
 import type { RowKind } from './cold-rows-kind.js';
 import type { ObjectStore } from './object-store.js';
+import { ParquetFormatError } from './parquet-errors.js';
 import { type ParquetFooter, readFooter } from './parquet-footer.js';
+import { PARQUET_MAGIC } from './parquet-footer-writer.js';
 import { readRowGroups } from './parquet-reader.js';
 import type { Zstd } from './parquet-zstd.js';
 
@@ -88,15 +90,19 @@ export class FileScan<T, K> {
   }
 
   async #fetch(footer: ParquetFooter, first: number): Promise<Window> {
-    const { start } = footer.groupRange(first);
-    let { endExclusive } = footer.groupRange(first);
+    const isFirst = first === 0;
+    let { start, endExclusive } = footer.groupRange(first);
     let endGroup = first + 1;
     for (; endGroup < footer.groups; endGroup += 1) {
       const range = footer.groupRange(endGroup);
       if (range.start < start || range.endExclusive - start > this.#fetchBytes) break;
       endExclusive = Math.max(endExclusive, range.endExclusive);
     }
-    return { start, endGroup, bytes: await this.#parts.store.get(this.#key, { start, endExclusive }) };
+    if (isFirst) start = 0;
+    const bytes = await this.#parts.store.get(this.#key, { start, endExclusive });
+    if (isFirst && Buffer.from(bytes.buffer, bytes.byteOffset).readUInt32LE() !== PARQUET_MAGIC)
+      throw new ParquetFormatError('it does not begin as one');
+    return { start, endGroup, bytes };
   }
 }
 

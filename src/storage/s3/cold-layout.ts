@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { parseExactJson } from '../../protocol/exact-json.js';
 import type { EncodedFile } from './cold-rows-file.js';
 import type { AddFile } from './delta-actions.js';
@@ -28,6 +29,8 @@ export interface ColdFile {
   readonly path: string;
   readonly sizeBytes: number;
   readonly footerBytes: number;
+  /** CRC-32 of the footer; null in files of older versions. */
+  readonly footerChecksum: number | null;
   readonly rows: number;
   readonly minMs: number;
   readonly maxMs: number;
@@ -74,6 +77,7 @@ const TAG = {
   maxPosition: 'ccv.maxPosition',
   overlay: 'ccv.overlay',
   footerBytes: 'ccv.footerBytes',
+  footerChecksum: 'ccv.footerCrc32',
   lanes: 'ccv.lanes',
   index: 'ccv.index',
   indexBytes: 'ccv.indexBytes',
@@ -92,14 +96,15 @@ export interface FilePlace {
 
 /** The add action of a file that is about to be stored under `id`. */
 export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: FlushStamp): ColdFile {
-  const { summary, index } = encoded;
+  const { summary, index, bytes, footerBytes } = encoded;
   const tags: Record<string, string> = {
     [TAG.through]: String(stamp.flushThrough),
     [TAG.boundaryMs]: stamp.boundaryMs === null ? '' : String(stamp.boundaryMs),
     [TAG.minPosition]: String(summary.minPosition),
     [TAG.maxPosition]: String(summary.maxPosition),
     [TAG.overlay]: String(place.overlay),
-    [TAG.footerBytes]: String(encoded.footerBytes),
+    [TAG.footerBytes]: String(footerBytes),
+    [TAG.footerChecksum]: String(crc32(bytes.subarray(bytes.length - footerBytes))),
     [TAG.lanes]: JSON.stringify(Object.fromEntries(summary.listedByLane)),
   };
   if (stamp.boundaries && stamp.boundaries.length > 0)
@@ -112,7 +117,7 @@ export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: Flus
   return readFileEntry({
     path: pathToUri(dataFilePath(place.day, place.id)),
     partitionValues: { [DAY_COLUMN]: place.day },
-    size: encoded.bytes.length,
+    size: bytes.length,
     modificationTime: stamp.writtenMs,
     dataChange: !place.isCompacted,
     stats: stringifyStats(encoded.stats),
@@ -144,6 +149,7 @@ function parseFileEntry(add: AddFile): ColdFile {
     path: uriToPath(add.path),
     sizeBytes: add.size,
     footerBytes: tags.number(TAG.footerBytes),
+    footerChecksum: tags.optional(TAG.footerChecksum) === null ? null : tags.number(TAG.footerChecksum),
     rows: stats.numRecords,
     minMs: bound(stats, 'minValues'),
     maxMs: bound(stats, 'maxValues'),

@@ -17,7 +17,8 @@ import { unconvertStatistics } from 'hyparquet-writer/src/unconvert.js';
  * may stand still. Field ids are those of apache/parquet-format, src/main/thrift/parquet.thrift.
  */
 const FORMAT_VERSION = 2;
-const MAGIC = 0x31524150;
+/** `PAR1`, at the beginning and the end of a file, little-endian. */
+export const PARQUET_MAGIC = 0x31524150;
 /** Thrift's compact protocol: a list in the field after the one before; structs in it; more than 14 of them. */
 const NEXT_FIELD_IS_LIST = 0x19;
 const STRUCTS = 0x0c;
@@ -109,7 +110,7 @@ export function encodeFooter(groups: readonly Uint8Array[], { schema, rows, chun
   // fields 5 to 7, counted from field 4
   serializeTCompactProtocol(writer, { field_1: checksums, field_2: CREATED_BY, field_3: columnOrders });
   writer.appendUint32(writer.offset);
-  writer.appendUint32(MAGIC);
+  writer.appendUint32(PARQUET_MAGIC);
   return writer.getBytes().slice();
 }
 

@@ -1,8 +1,10 @@
+import { crc32 } from 'node:zlib';
 import type { SchemaElement } from 'hyparquet';
 import { CompressionCodecs } from 'hyparquet/src/constants.js';
 import type { ByteRange } from './object-store.js';
 import { ParquetFormatError } from './parquet-errors.js';
 import { CHUNK, CHUNK_FIELDS, FooterParser } from './parquet-footer-parser.js';
+import { PARQUET_MAGIC } from './parquet-footer-writer.js';
 
 /** Reads a range of an object. */
 export type FetchRange = (range: ByteRange) => Promise<Uint8Array>;
@@ -39,7 +41,6 @@ export interface ParquetFooter {
   columnIndex(name: string): number;
 }
 
-const MAGIC = 0x31524150;
 const TRAILER_BYTES = 8;
 const FIRST_GUESS_BYTES = 64 * 1024;
 
@@ -50,6 +51,8 @@ export interface FooterPlace {
   readonly footerBytes?: number;
   /** How many rows our own log says it has: it then is a file of ours, and must have its checksums. */
   readonly rows?: number;
+  /** CRC-32 of those `footerBytes` by our own log; null where that does not say. */
+  readonly footerChecksum?: number | null;
 }
 
 /**
@@ -64,9 +67,12 @@ export async function readFooter(place: FooterPlace, fetch: FetchRange): Promise
   return footer;
 }
 
-async function fetchFooter({ sizeBytes, footerBytes }: FooterPlace, fetch: FetchRange): Promise<ParquetFooter> {
+async function fetchFooter(place: FooterPlace, fetch: FetchRange): Promise<ParquetFooter> {
+  const { sizeBytes, footerBytes, footerChecksum = null } = place;
   const guess = Math.min(sizeBytes, footerBytes ?? FIRST_GUESS_BYTES);
   const tail = await fetch({ start: sizeBytes - guess, endExclusive: sizeBytes });
+  if (footerChecksum !== null && crc32(tail) !== footerChecksum)
+    throw new ParquetFormatError('its footer is not the one that was written');
   const neededBytes = footerLength(tail);
   if (neededBytes <= tail.length) return parseFooter(tail, sizeBytes);
   if (neededBytes > sizeBytes) throw new ParquetFormatError('the footer is longer than the file');
@@ -80,7 +86,7 @@ async function fetchFooter({ sizeBytes, footerBytes }: FooterPlace, fetch: Fetch
  */
 export function footerLength(tail: Uint8Array): number {
   const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
-  if (view.byteLength < TRAILER_BYTES || view.getUint32(view.byteLength - 4, true) !== MAGIC)
+  if (view.byteLength < TRAILER_BYTES || view.getUint32(view.byteLength - 4, true) !== PARQUET_MAGIC)
     throw new ParquetFormatError('it does not end as one');
   return view.getUint32(view.byteLength - TRAILER_BYTES, true) + TRAILER_BYTES;
 }
