@@ -113,7 +113,7 @@ async function checkTarget({ source, target, inspect }: RestoreOptions): Promise
   if (hasOwnHistory)
     throw new RestoreError(
       'RESTORE_TARGET_IN_USE',
-      `storage ${target.name} has records of its own: a restore takes an empty database, or one whose restore did not end`,
+      `storage ${target.name} has records of its own: a restore takes an empty database, or one whose restore did not end; drop its schema, or name another database`,
     );
   const standsAt = await positionOf(target);
   if (standsAt > headPosition)

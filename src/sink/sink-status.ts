@@ -43,7 +43,8 @@ async function backendStatus(backend: Backend): Promise<BackendStatus> {
     coverage: plainCoverage(storage.coverage()),
     health: await healthOf(storage),
     state: follower?.state ?? null,
-    lag: follower === null ? null : { positions: String(follower.lagPositions), ms: plainMs(follower.lagMs) },
+    lag:
+      follower === null ? null : { positions: String(follower.lagPositions), ms: plainMs(Math.round(follower.lagMs)) },
     lastError: lastError === null ? null : { code: codeOf(lastError), message: lastError.message },
     repairing: lastError !== null,
   };

@@ -51,14 +51,14 @@ function pruned(floorMs: number): string {
 }
 
 function coldLines(description: ColdDescription, lag: Lag | undefined, nowMs: number): string[] {
-  const { position, headMs, tornFiles, tables, waitingForVacuum } = description;
+  const { headMs, tornFiles, tables, waitingForVacuum } = description;
   const filled = tables.filter(({ rows }) => rows > 0);
   const oldestMs = Math.min(...filled.map(({ minMs }) => minMs).filter((ms) => ms >= 0));
   const newestMs = Math.max(-1, ...filled.map(({ maxMs }) => maxMs));
   const sum = (of: (table: (typeof tables)[number]) => number) => tables.reduce((total, each) => total + of(each), 0);
   const toCompact = { files: sum((each) => each.toCompact.files), bytes: sum((each) => each.toCompact.bytes) };
   return [
-    position === 0n ? 'empty' : `complete for positions 1 to ${formatCount(position)}`,
+    coldStanding(description),
     ...times(oldestMs, newestMs, headMs, nowMs),
     ...lagLines(lag),
     `${formatBytes(sum((each) => each.bytes + each.indexBytes))} in ${formatCount(sum((each) => each.files))} files`,
@@ -83,6 +83,13 @@ function coldLines(description: ColdDescription, lag: Lag | undefined, nowMs: nu
       ? []
       : [`waiting for vacuum: ${formatCount(waitingForVacuum.files)} files, ${formatBytes(waitingForVacuum.bytes)}`]),
   ];
+}
+
+function coldStanding({ position, headPosition }: ColdDescription): string {
+  if (position === 0n) return 'empty';
+  if (position < headPosition)
+    return `CATCHING UP: at position ${formatCount(position)} of ${formatCount(headPosition)}; a backlog is flushed in parts`;
+  return `complete for positions 1 to ${formatCount(position)}`;
 }
 
 function times(oldestMs: number, newestMs: number, headMs: number, nowMs: number): string[] {

@@ -7,6 +7,7 @@ import type { ColdView } from './cold-view.js';
 export function describeView(view: ColdView, garbage: VacuumReport, compactBytes: number): ColdDescription {
   return {
     position: view.position,
+    headPosition: view.headPosition,
     headMs: view.headMs,
     tornFiles: view.torn.length,
     tables: TABLE_NAMES.map((table) => describeTable(view, table, compactBytes)),

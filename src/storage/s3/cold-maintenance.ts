@@ -44,6 +44,8 @@ export interface ColdTableDescription {
 export interface ColdDescription {
   /** Every change up to this position is committed. */
   readonly position: bigint;
+  /** The highest position that was known of when it was written to; above `position` while a backlog is flushed in parts. */
+  readonly headPosition: bigint;
   /** Ingestion time of the last commit in it, unix ms; -1 = none. */
   readonly headMs: number;
   /** Files of flushes that are under way, or were never committed. */

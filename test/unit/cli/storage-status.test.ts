@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { withLag } from '../../../src/cli/storage/status.js';
+import { describeTier } from '../../../src/cli/storage/status-text.js';
 import type { TierStatus } from '../../../src/cli/storage/tier-status.js';
 
 const database = (backend: string, position: bigint): TierStatus => ({
@@ -9,10 +10,13 @@ const database = (backend: string, position: bigint): TierStatus => ({
     ...{ floorPosition: 0n, floorMs: -1, oldestMs: 0, newestMs: 0, hasOwnCommits: true, tables: [] },
   },
 });
-const cold = (position: bigint, role: 'archive' | 'sole' = 'archive'): TierStatus => ({
+const cold = (
+  position: bigint,
+  { role = 'archive', headPosition = position }: { role?: 'archive' | 'sole'; headPosition?: bigint } = {},
+): TierStatus => ({
   ...{ backend: 'cold', condition: 'always', type: 's3', place: 'here', role },
   description: {
-    ...{ position, headMs: Number(position) * 1_000, tornFiles: 0, tables: [] },
+    ...{ position, headPosition, headMs: position === 0n ? -1 : Number(position) * 1_000, tornFiles: 0, tables: [] },
     waitingForVacuum: { files: 0, bytes: 0 },
   },
 });
@@ -40,16 +44,20 @@ test('without the system of record nobody is said to hold everything', () => {
 });
 
 test('a cold tier alone is the system of record', () => {
-  expect(lagsOf(withLag([cold(7n, 'sole')], undefined))).toEqual([undefined]);
+  expect(lagsOf(withLag([cold(7n, { role: 'sole' })], undefined))).toEqual([undefined]);
 });
 
 test('one that holds nothing is behind by positions, not since 1970', () => {
-  const empty: TierStatus = {
-    ...{ backend: 'cold', condition: 'always', type: 's3', place: 'here', role: 'archive' },
-    description: {
-      ...{ position: 0n, headMs: -1, tornFiles: 0, tables: [] },
-      waitingForVacuum: { files: 0, bytes: 0 },
-    },
-  };
-  expect(withLag([database('primary', 9n), empty], 'primary')[1]).toMatchObject({ lag: { positions: 9n, ms: null } });
+  expect(withLag([database('primary', 9n), cold(0n)], 'primary')[1]).toMatchObject({
+    lag: { positions: 9n, ms: null },
+  });
+});
+
+test('a cold tier says whether it is complete, empty, or in the middle of a backlog', () => {
+  const standing = (tier: TierStatus) => describeTier(tier, 0)[1]?.trim();
+  expect(standing(cold(0n))).toBe('empty');
+  expect(standing(cold(7n))).toBe('complete for positions 1 to 7');
+  expect(standing(cold(7n, { headPosition: 9n }))).toBe(
+    'CATCHING UP: at position 7 of 9; a backlog is flushed in parts',
+  );
 });
