@@ -59,9 +59,39 @@ export function createChainMetrics(registry: Registry) {
       help: 'Logs that a node left out of its answer and that were found by asking again.',
       labelNames: ['chain', 'url'],
     }),
+    bloomsProve: gauge(registry, {
+      name: 'indexer_source_blooms_prove_bool',
+      help: '0 once a message was found in a block whose bloom denies it: the blooms of that chain are not relied on.',
+      labelNames,
+    }),
+    believedSilences: counter(registry, {
+      name: 'indexer_source_believed_silences_total',
+      help: 'Blocks whose bloom could contain a message that no node returned, though every node that could be reached was asked.',
+      labelNames,
+    }),
     unconfirmedSilences: counter(registry, {
       name: 'indexer_source_unconfirmed_silences_total',
       help: 'Blocks whose bloom could contain a message that no node returned, with no second node to ask.',
+      labelNames,
+    }),
+    crossChecked: gauge(registry, {
+      name: 'indexer_source_cross_checked_bool',
+      help: '1 when a second URL confirms finalized blocks, 0 when one URL alone is believed.',
+      labelNames,
+    }),
+    confirmedBlock: gauge(registry, {
+      name: 'indexer_source_confirmed_block',
+      help: 'Two URLs have answered for this block and all below it.',
+      labelNames,
+    }),
+    unconfirmedBlocks: gauge(registry, {
+      name: 'indexer_source_unconfirmed_blocks',
+      help: 'Finalized blocks that only one URL has answered for.',
+      labelNames,
+    }),
+    crossCheckRequests: counter(registry, {
+      name: 'indexer_source_cross_check_requests_total',
+      help: 'Requests sent to confirm finalized blocks.',
       labelNames,
     }),
     rangeBlocks: gauge(registry, {

@@ -7,6 +7,11 @@ export interface ChainCursor {
   readonly hash: Hex;
 }
 
+/** A move of a cursor; `expectedHeight` is what the mover last saw. */
+export interface ChainCursorMove extends ChainCursor {
+  readonly expectedHeight: bigint | null;
+}
+
 /** A message that was stored from a block above the cursor and may still be reorged out. */
 export interface UnfinalizedMessage {
   readonly messageId: Hex;
@@ -31,12 +36,16 @@ export interface ChainProgress {
   readonly orphanings: readonly { readonly messageId: Hex; readonly blockHash: Hex }[];
   readonly quarantine: readonly QuarantinedLog[];
   /** The new cursor; null when only blocks above it were read. */
-  readonly cursor: (ChainCursor & { readonly expectedHeight: bigint | null }) | null;
+  readonly cursor: ChainCursorMove | null;
+  /** The new last confirmed block; null, or absent, when it stays. */
+  readonly confirmed?: ChainCursorMove | null;
 }
 
 /** What the watcher of one chain needs of the store behind it. */
 export interface ChainStore {
   cursor(): Promise<ChainCursor | null>;
+  /** The last block such that two nodes have answered for it and for all blocks below it. */
+  confirmed(): Promise<ChainCursor | null>;
   /** Messages of this chain that are stored (orphaned ones left out) from blocks above `afterBlock`. */
   messagesAbove(afterBlock: bigint): Promise<readonly UnfinalizedMessage[]>;
   /** Resolves once everything is durable. */

@@ -1,4 +1,5 @@
 import type { Hex } from '../core/hex.js';
+import type { BloomWorth } from './log-bloom.js';
 import type { RpcUrlStatus } from './rpc-client.js';
 
 /**
@@ -29,7 +30,29 @@ export interface ChainStatus {
   readonly messages: number;
   /** Null again as soon as something succeeds, unless the chain is halted. */
   readonly lastError: { readonly code: string; readonly message: string; readonly atMs: number } | null;
+  readonly crossCheck: CrossCheckStatus;
   readonly rpc: readonly RpcUrlStatus[];
+}
+
+/** How far the silence of the nodes is confirmed. */
+export interface CrossCheckStatus {
+  /**
+   * `on`: finalized blocks are confirmed by a second URL · `off`: by `CrossCheck = false` · `oneUrl`: there is no second URL, and
+   * nothing vouches for what the one says.
+   */
+  readonly state: 'on' | 'off' | 'oneUrl';
+  /** Two URLs have answered for this block and all below it. */
+  readonly confirmedBlock: number | null;
+  /** Finalized blocks that only one URL has answered for, or that were answered for by URLs found lying. */
+  readonly unconfirmedBlocks: number;
+  /** Requests sent to confirm blocks, since the process began. */
+  readonly requests: number;
+  /** Logs that only the second URL told, since the process began. */
+  readonly foundLogs: number;
+  /** Indexes of the URLs that left out logs, since the process began. */
+  readonly lyingUrls: readonly number[];
+  /** Whether the blooms of blocks tell of a log that was left out. */
+  readonly blooms: BloomWorth;
 }
 
 /** How far a backfill is. */

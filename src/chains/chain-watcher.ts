@@ -9,8 +9,9 @@ import { createChainMetrics } from './chain-metrics.js';
 import type { ChainStore } from './chain-port.js';
 import type { BackfillProgress, ChainStatus } from './chain-status.js';
 import { ChainViewer, type WindowRange } from './chain-view.js';
+import { CrossCheck } from './cross-check.js';
 import { HeaderChain } from './header-chain.js';
-import { createBloomTest } from './log-bloom.js';
+import { createBloomTest, createChainBlooms } from './log-bloom.js';
 import { MESSAGE_SENT_TOPIC } from './message-sent-event.js';
 import { readRanges } from './range-pipeline.js';
 import type { RangeReaderOptions, RangeReading } from './range-reader.js';
@@ -86,6 +87,7 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #size: RangeSize;
   readonly #onProgress: (progress: BackfillProgress) => void;
   readonly #window: WindowReader;
+  readonly #crossCheck: CrossCheck;
   #headers: HeaderChain;
   #wake: () => void = () => undefined;
   #woken = false;
@@ -95,21 +97,28 @@ class PollingChainWatcher implements ChainWatcher {
     const filter = { address: onRampAddress, topic0: MESSAGE_SENT_TOPIC };
     const metrics = createChainMetrics(common.metrics);
     const named = { chain: chain.name, log: common.log };
-    const askSilent = createSilenceCheck({ ...named, rpc, filter, metrics });
-    const mayHoldMessage = createBloomTest([filter.address, filter.topic0]);
+    const onLiar = (url: number) => this.#crossCheck.foundLying(url);
+    const askSilent = createSilenceCheck({ ...named, rpc, filter, metrics, onLiar });
+    const blooms = createChainBlooms(createBloomTest([filter.address, filter.topic0]), () => {
+      metrics.bloomsProve.set({ chain: chain.name }, 0);
+      common.log.warn(
+        { chain: chain.name },
+        'the blooms of this chain prove nothing: a block with a message denies it',
+      );
+    });
     this.#chain = chain;
     this.#rpc = rpc;
     this.#common = common;
     this.#journal = new WatcherJournal(chain.name, common, metrics);
     this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
     const context = { onRampAddress, selector: chain.selector, hashCCVsAndExecutor: createCCVAndExecutorHasher() };
-    this.#reading = { filter, context, mayHoldMessage, askSilent };
+    this.#reading = { filter, context, blooms, askSilent };
     this.#checkVanished = createVanishedCheck({ ...named, askSilent });
     this.#viewer = new ChainViewer({
       chain,
       rpc,
       journal: this.#journal,
-      mayHoldMessage,
+      mayHoldMessage: blooms.mayHoldMessage,
       checkVanished: this.#checkVanished,
     });
     this.#size = createRangeSize({
@@ -120,6 +129,8 @@ class PollingChainWatcher implements ChainWatcher {
     this.#onProgress = onProgress ?? (() => undefined);
     this.#headers = new HeaderChain(chain.name, { number: chain.startBlock - 1, hash: null });
     this.#window = new WindowReader({ chain: chain.name, size: this.#size, options: this.#reading });
+    const checked = { chain, rpc, store, reading: this.#reading, metrics, common, storeEveryMs: cursorEveryMs };
+    this.#crossCheck = new CrossCheck(checked);
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -127,10 +138,14 @@ class PollingChainWatcher implements ChainWatcher {
       this.#woken = true;
       this.#wake();
     });
+    const ending = new AbortController();
+    const crossChecking = this.#crossCheck.run(AbortSignal.any([signal, ending.signal]));
     try {
       await this.#loop(signal);
     } finally {
       unsubscribe();
+      ending.abort();
+      await crossChecking;
     }
   }
 
@@ -140,6 +155,7 @@ class PollingChainWatcher implements ChainWatcher {
       ...this.#journal.status(),
       selector: this.#chain.selector,
       cursor: cursor && { height: Number(cursor.height), hash: cursor.hash },
+      crossCheck: this.#crossCheck.status(),
       rpc: this.#rpc.status(),
     };
   }
@@ -169,6 +185,7 @@ class PollingChainWatcher implements ChainWatcher {
     const stored = await this.#position.load(this.#chain.startBlock);
     if (anchor.hash === null) this.#headers = new HeaderChain(this.#chain.name, stored);
     else if (stored.number > anchor.number) this.#headers.advance(stored);
+    await this.#crossCheck.load(this.#headers.anchor);
     this.#common.log.info({ chain: this.#chain.name, block: this.#headers.anchor.number + 1 }, 'watching chain');
   }
 
@@ -208,7 +225,11 @@ class PollingChainWatcher implements ChainWatcher {
     this.#window.noteQuarantined(step.quarantine);
     if (droppedCount > 0) this.#journal.reorg(droppedCount, gone.length);
     headers.settle();
-    if (final) headers.advance({ number: final.number, hash: final.hash });
+    if (final) {
+      const read = { from, to: final.number, hash: final.hash, urls: new Set([reading.url]) };
+      this.#crossCheck.note({ ...read, logs: logsThrough(final.number, reading), followed: true });
+      headers.advance({ number: final.number, hash: final.hash });
+    }
     this.#window.prune(headers);
     const last = to > finalized ? headers.at(to) : final;
     if (last) this.#journal.processed(last.number, last.timestampMs);
@@ -239,8 +260,9 @@ class PollingChainWatcher implements ChainWatcher {
     const finalThrough = { number: range.to, hash: range.hash };
     await this.#commit({ messages, orphanings, quarantine: range.quarantine, finalThrough }, false);
     this.#headers.advance(finalThrough);
+    this.#crossCheck.note({ ...range, urls: new Set([range.url]), followed: false });
     this.#journal.processed(range.to, range.timestampMs);
-    this.#onProgress(meter.advance(range.to, range.logCount));
+    this.#onProgress(meter.advance(range.to, range.logs.size));
   }
 
   async #commit(step: Step, following: boolean): Promise<void> {
@@ -267,6 +289,11 @@ class PollingChainWatcher implements ChainWatcher {
       signal.removeEventListener('abort', wake);
     }
   }
+}
+
+/** The logs of a reading in blocks up to `number`, key → block number. */
+function logsThrough(number: number, { logs }: WindowReading): ReadonlyMap<string, number> {
+  return new Map([...logs].filter(([, block]) => block <= number));
 }
 
 function isClosed(error: Error): boolean {

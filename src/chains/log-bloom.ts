@@ -6,6 +6,37 @@ import { keccak256 } from '../protocol/keccak.js';
 export type BloomTest = (logsBloom: Hex) => boolean;
 
 /**
+ * What the blooms of a chain are worth: `proveNothing` once a log was seen in a block whose bloom denies it (some chains
+ * have empty blooms throughout), `prove` while logs were seen and no bloom denied one.
+ */
+export type BloomWorth = 'unknown' | 'prove' | 'proveNothing';
+
+/** The blooms of one chain, not relied on any more once they prove nothing. */
+export interface ChainBlooms {
+  readonly worth: BloomWorth;
+  /** True when the bloom says that the block may hold a message; never when blooms prove nothing. */
+  readonly mayHoldMessage: BloomTest;
+  /** A message was found in a block; `admitted`: its bloom says that it may hold one. */
+  noteMessage(admitted: boolean): void;
+}
+
+/** `test`: whether a bloom admits a message. `onWorthless` is called once. */
+export function createChainBlooms(test: BloomTest, onWorthless: () => void): ChainBlooms {
+  let worth: BloomWorth = 'unknown';
+  return {
+    get worth() {
+      return worth;
+    },
+    mayHoldMessage: (logsBloom) => worth !== 'proveNothing' && test(logsBloom),
+    noteMessage(admitted) {
+      if (worth === 'proveNothing') return;
+      worth = admitted ? 'prove' : 'proveNothing';
+      if (!admitted) onWorthless();
+    },
+  };
+}
+
+/**
  * A test for blooms (Ethereum yellow paper, 4.3.1: of each value's keccak, the first three pairs of bytes modulo 2048 are
  * bits, counted from the end of the 256 bytes) that reads the hex digits as they are.
  */

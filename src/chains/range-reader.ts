@@ -1,8 +1,9 @@
 import type { Hex } from '../core/hex.js';
 import type { BlockHeader } from './block-header.js';
 import type { QuarantinedLog } from './chain-port.js';
-import type { BloomTest } from './log-bloom.js';
+import type { ChainBlooms } from './log-bloom.js';
 import { type ChainMessage, type LogContext, readMessageSentLog } from './message-sent-log.js';
+import { logKey } from './quarantine.js';
 import type { LogFilter, RawLog } from './raw-log.js';
 import type { RpcNode } from './rpc-node.js';
 import type { SilenceCheck } from './silent-blocks.js';
@@ -15,7 +16,10 @@ export interface RangeReading {
   readonly parentHash: Hex;
   readonly hash: Hex;
   readonly timestampMs: number;
-  readonly logCount: number;
+  /** All logs, key → block number. */
+  readonly logs: ReadonlyMap<string, number>;
+  /** Index of the URL. */
+  readonly url: number;
   readonly messages: readonly ChainMessage[];
   readonly quarantine: readonly QuarantinedLog[];
 }
@@ -24,8 +28,10 @@ export interface RangeReading {
 export interface RangeReaderOptions {
   readonly filter: Omit<LogFilter, 'blocks'>;
   readonly context: LogContext;
-  readonly mayHoldMessage: BloomTest;
+  readonly blooms: ChainBlooms;
   readonly askSilent: SilenceCheck;
+  /** Keys of logs that are stored already: they are not among the messages and the quarantine of a reading. */
+  readonly stored?: ReadonlyMap<string, number> | undefined;
 }
 
 /**
@@ -45,12 +51,20 @@ export async function readRange(
   const { logs, first, last } = await node.logRange({ ...options.filter, blocks: { from, to } });
   const headers = await neededHeaders(node, range, logs, [first, last]);
   checkAgreement(node, logs, headers);
+  for (const { blockNumber } of logs) {
+    const header = headers.get(blockNumber);
+    if (header) options.blooms.noteMessage(options.blooms.mayHoldMessage(header.logsBloom));
+  }
   const found = range.checkSilence ? await askSilentBlocks(node, logs, headers, options, signal) : [];
   const all = found.length === 0 ? logs : [...logs, ...found].sort(byPlace);
 
   const messages: ChainMessage[] = [];
   const quarantine: QuarantinedLog[] = [];
+  const keys = new Map<string, number>();
   for (const log of all) {
+    const key = logKey(log);
+    keys.set(key, log.blockNumber);
+    if (options.stored?.has(key)) continue;
     const timestampMs = log.blockTimestampMs ?? headers.get(log.blockNumber)?.timestampMs;
     if (timestampMs === undefined) throw node.missing(log.blockNumber);
     const reading = readMessageSentLog(log, timestampMs, options.context);
@@ -58,7 +72,8 @@ export async function readRange(
     else quarantine.push(reading.entry);
   }
   const { hash, timestampMs } = last;
-  return { from, to, parentHash: first.parentHash, hash, timestampMs, logCount: all.length, messages, quarantine };
+  const { parentHash } = first;
+  return { from, to, parentHash, hash, timestampMs, logs: keys, url: node.index, messages, quarantine };
 }
 
 async function neededHeaders(
@@ -98,12 +113,12 @@ function askSilentBlocks(
   node: RpcNode,
   logs: readonly RawLog[],
   headers: ReadonlyMap<number, BlockHeader>,
-  { mayHoldMessage, askSilent }: RangeReaderOptions,
+  { blooms, askSilent }: RangeReaderOptions,
   signal: AbortSignal,
 ): Promise<readonly RawLog[]> {
   const loud = new Set(logs.map((log) => log.blockNumber));
   const suspects = [...headers.values()].filter(
-    ({ number, logsBloom }) => !loud.has(number) && mayHoldMessage(logsBloom),
+    ({ number, logsBloom }) => !loud.has(number) && blooms.mayHoldMessage(logsBloom),
   );
   return askSilent(node, suspects, signal);
 }

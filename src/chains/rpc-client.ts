@@ -3,7 +3,13 @@ import { AbortedError, InvalidArgumentError, toError } from '../core/errors.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
 import { parseQuantity } from './quantity.js';
 import { RpcEndpoint } from './rpc-endpoint.js';
-import { RpcError, RpcInvalidAnswerError, RpcTooManyResultsError, RpcUnavailableError } from './rpc-errors.js';
+import {
+  RpcError,
+  type RpcErrorKind,
+  RpcInvalidAnswerError,
+  RpcTooManyResultsError,
+  RpcUnavailableError,
+} from './rpc-errors.js';
 import { createRpcMetrics } from './rpc-metrics.js';
 import { createRpcNode, type RpcNode } from './rpc-node.js';
 
@@ -52,8 +58,10 @@ export interface RpcClient {
   withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** All nodes of this chain but one, the most preferred first: for a second opinion. */
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[];
-  /** Passes a node over for a while because what it said was wrong. */
-  blame(node: RpcNode, error: RpcError): void;
+  /** The nodes that are of this chain and did answer lately, whatever they said, the most preferred first. */
+  reachable(signal: AbortSignal): Promise<readonly RpcNode[]>;
+  /** Passes the node of the error's origin over for a while. */
+  blame(error: RpcError): void;
   /** Calls `listener` on new blocks of any `ws(s)` URL. The returned function ends that. */
   onNewHead(listener: () => void): () => void;
   status(): readonly RpcUrlStatus[];
@@ -68,6 +76,8 @@ export interface RpcClient {
 export function createRpcClient(options: RpcClientOptions): RpcClient {
   return new FailoverRpcClient(options);
 }
+
+const AWAY_KINDS: ReadonlySet<RpcErrorKind> = new Set(['timeout', 'rateLimited', 'unavailable']);
 
 class FailoverRpcClient implements RpcClient {
   readonly #options: RpcClientOptions;
@@ -134,8 +144,32 @@ class FailoverRpcClient implements RpcClient {
       .map((endpoint) => createRpcNode(endpoint, signal));
   }
 
-  blame(node: RpcNode, error: RpcError): void {
-    this.#endpoints[node.index]?.cool(error);
+  async reachable(signal: AbortSignal): Promise<readonly RpcNode[]> {
+    this.#checkHeadsWhenDue();
+    const nodes = await Promise.all(
+      this.#ranked().map(async (endpoint) => {
+        if (this.#isAway(endpoint)) return null;
+        try {
+          await this.#admit(endpoint, signal);
+          return createRpcNode(endpoint, signal);
+        } catch (thrown) {
+          if (!(thrown instanceof RpcError)) throw thrown;
+          endpoint.cool(thrown);
+          return null;
+        }
+      }),
+    );
+    return nodes.filter((node) => node !== null);
+  }
+
+  /** A node that is passed over because of what it said can be asked all the same. */
+  #isAway({ coolUntilMs, lastError }: RpcEndpoint): boolean {
+    const isCooling = coolUntilMs > this.#common.clock.monotonicMs();
+    return isCooling && lastError !== null && AWAY_KINDS.has(lastError.kind);
+  }
+
+  blame(error: RpcError): void {
+    this.#endpoints[error.origin.url]?.cool(error);
   }
 
   onNewHead(listener: () => void): () => void {

@@ -119,14 +119,19 @@ export class RpcEndpoint {
 
   /**
    * Results of the calls, in their order, as the node gave them; a call that the node refused is an error in its place.
-   * Long lists are sent in batches of `maxBatchCalls`, each one request for the rate limit.
+   * Long lists are sent in batches of `maxBatchCalls`, each one request for the rate limit; `onRequest` is called for each.
    * @throws RpcError when a batch got no usable answer, AbortedError.
    */
-  async request(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly (unknown | RpcError)[]> {
+  async request(
+    calls: readonly JsonRpcCall[],
+    signal: AbortSignal,
+    onRequest: () => void = () => undefined,
+  ): Promise<readonly (unknown | RpcError)[]> {
     const results: (unknown | RpcError)[] = [];
     const { maxBatchCalls } = this.#options;
     for (let start = 0; start < calls.length; ) {
       const batch = calls.slice(start, start + (this.#takesBatches ? maxBatchCalls : 1));
+      onRequest();
       const answers = await this.#sendBatch(batch, signal);
       if (answers === null) continue;
       start += batch.length;

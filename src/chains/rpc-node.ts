@@ -1,3 +1,4 @@
+import type { Hex } from '../core/hex.js';
 import { type BlockHeader, parseBlockHeader } from './block-header.js';
 import { type JsonRpcCall, MalformedAnswerError } from './json-rpc-transport.js';
 import { toQuantity } from './quantity.js';
@@ -23,22 +24,33 @@ export interface LogRange {
   readonly last: BlockHeader;
 }
 
+/** Logs of a range of blocks. */
+export type RangeFilter = LogFilter & { readonly blocks: { readonly from: number; readonly to: number } };
+/** Logs of one block. */
+export type BlockFilter = LogFilter & { readonly blocks: { readonly hash: Hex } };
+
 /**
  * One node, for as long as an operation lasts: answers of different nodes must not be mixed where they have to agree.
+ *
+ * One URL may stand for several nodes, some of which lag: an answer with logs comes in one request with a block that the
+ * node must have, so that logs that it does not have yet are not taken for none.
+ *
  * Every method throws `RpcError`, or `AbortedError` when the operation's signal aborts.
  */
 export interface RpcNode {
   /** Index of its URL. */
   readonly index: number;
+  /** Requests sent so far for this operation. */
+  readonly requests: number;
   heads(numbers: readonly number[]): Promise<ChainHeads>;
   /** The blocks of these numbers, in order; null for one that the node does not have. */
   headers(numbers: readonly number[]): Promise<readonly (BlockHeader | null)[]>;
-  /** @throws RpcTooManyResultsError when the range is too long */
-  logs(filter: LogFilter): Promise<readonly RawLog[]>;
-  /** One answer per filter, in order. */
-  logsOfEach(filters: readonly LogFilter[]): Promise<readonly (readonly RawLog[])[]>;
-  /** @throws RpcTooManyResultsError when the range is too long */
-  logRange(filter: LogFilter & { readonly blocks: { readonly from: number; readonly to: number } }): Promise<LogRange>;
+  /** @throws RpcTooManyResultsError when the range is too long, RpcUnavailableError when the node lacks its last block */
+  logs(filter: RangeFilter): Promise<readonly RawLog[]>;
+  /** One answer per filter, in order. @throws RpcUnavailableError when the node lacks one of the blocks */
+  logsOfEach(filters: readonly BlockFilter[]): Promise<readonly (readonly RawLog[])[]>;
+  /** @throws RpcTooManyResultsError when the range is too long, RpcUnavailableError when the node lacks its blocks */
+  logRange(filter: RangeFilter): Promise<LogRange>;
   /** The error for an answer of this node that contradicts another. */
   invalid(what: string): RpcInvalidAnswerError;
   /** The error for a block that this node should have and does not. */
@@ -49,10 +61,16 @@ const getBlock = (block: number | string): JsonRpcCall => ({
   method: 'eth_getBlockByNumber',
   params: [typeof block === 'number' ? toQuantity(block) : block, false],
 });
+const getBlockOf = (hash: Hex): JsonRpcCall => ({ method: 'eth_getBlockByHash', params: [hash, false] });
 const getLogs = (filter: LogFilter): JsonRpcCall => ({ method: 'eth_getLogs', params: [encodeLogFilter(filter)] });
 
 /** The node behind `endpoint`, asking on behalf of an operation that `signal` ends. */
 export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNode {
+  let requests = 0;
+  const request = (calls: readonly JsonRpcCall[]) =>
+    endpoint.request(calls, signal, () => {
+      requests++;
+    });
   const invalid = (what: string) => new RpcInvalidAnswerError(endpoint.origin, what);
   const missing = (block: number) =>
     new RpcUnavailableError(endpoint.origin, `block ${block} is not there yet`, { details: { block } });
@@ -80,11 +98,14 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
 
   return {
     index: endpoint.index,
+    get requests() {
+      return requests;
+    },
     invalid,
     missing,
     async heads(numbers) {
       const calls = [getBlock('latest'), getBlock('safe'), getBlock('finalized'), ...numbers.map(getBlock)];
-      const [latestResult, safe, finalized, ...blocks] = await endpoint.request(calls, signal);
+      const [latestResult, safe, finalized, ...blocks] = await request(calls);
       const latest = headerOf(latestResult, null);
       if (!latest) throw invalid('there is no latest block');
       endpoint.noteHead(latest.number);
@@ -99,20 +120,28 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
       return heads;
     },
     async headers(numbers) {
-      const results = await endpoint.request(numbers.map(getBlock), signal);
+      const results = await request(numbers.map(getBlock));
       return results.map((result, index) => headerOf(result, numbers[index] ?? null));
     },
     async logs(filter) {
-      const [result] = await endpoint.request([getLogs(filter)], signal);
-      return parsed(() => parseLogs(resultOrThrow(result), filter));
+      const [result, last] = await request([getLogs(filter), getBlock(filter.blocks.to)]);
+      const logs = parsed(() => parseLogs(resultOrThrow(result), filter));
+      if (!headerOf(last, filter.blocks.to)) throw missing(filter.blocks.to);
+      return logs;
     },
     async logsOfEach(filters) {
-      const results = await endpoint.request(filters.map(getLogs), signal);
-      return filters.map((filter, index) => parsed(() => parseLogs(resultOrThrow(results[index]), filter)));
+      const results = await request(filters.flatMap((filter) => [getLogs(filter), getBlockOf(filter.blocks.hash)]));
+      return filters.map((filter, index) => {
+        const logs = parsed(() => parseLogs(resultOrThrow(results[2 * index]), filter));
+        const header = headerOf(results[2 * index + 1], null);
+        if (!header) throw new RpcUnavailableError(endpoint.origin, `block ${filter.blocks.hash} is not there`);
+        if (header.hash !== filter.blocks.hash) throw invalid(`block ${header.hash} for block ${filter.blocks.hash}`);
+        return logs;
+      });
     },
     async logRange(filter) {
       const { from, to } = filter.blocks;
-      const [result, first, last] = await endpoint.request([getLogs(filter), getBlock(from), getBlock(to)], signal);
+      const [result, first, last] = await request([getLogs(filter), getBlock(from), getBlock(to)]);
       const logs = parsed(() => parseLogs(resultOrThrow(result), filter));
       const firstBlock = headerOf(first, from);
       const lastBlock = headerOf(last, to);

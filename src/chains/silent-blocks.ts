@@ -10,9 +10,10 @@ import type { RpcNode } from './rpc-node.js';
 export type SilentBlock = Pick<BlockHeader, 'number' | 'hash'>;
 
 /**
- * Asks again, by block hash, for the logs of blocks that are suspiciously silent: the first other node that can answer
- * decides. Its logs are taken and the node that left them out is passed over for a while. None from two nodes: the bloom
- * was a false positive. When no other node can answer, the same one is asked once more, which is counted as unconfirmed.
+ * Asks again, by block hash, for the logs of blocks that are suspiciously silent, of one other node after the other until
+ * each block has spoken: a node that left logs out is passed over for a while, and `onLiar` is told of it. A silence that
+ * every node which can be reached repeats is believed, and counted: most often the bloom was a false positive. When no
+ * other node can answer, the same one is asked once more, which is counted as unconfirmed.
  */
 export function createSilenceCheck({
   chain,
@@ -20,12 +21,14 @@ export function createSilenceCheck({
   filter,
   metrics,
   log,
+  onLiar,
 }: {
   readonly chain: string;
   readonly rpc: RpcClient;
   readonly filter: Omit<LogFilter, 'blocks'>;
   readonly metrics: ChainMetrics;
   readonly log: Logger;
+  readonly onLiar: (url: number) => void;
 }) {
   async function ask(node: RpcNode, blocks: readonly SilentBlock[]): Promise<readonly RawLog[]> {
     const answers = await node.logsOfEach(blocks.map(({ hash }) => ({ ...filter, blocks: { hash } })));
@@ -42,24 +45,38 @@ export function createSilenceCheck({
   }
 
   return async (node: RpcNode, blocks: readonly SilentBlock[], signal: AbortSignal): Promise<readonly RawLog[]> => {
-    if (blocks.length === 0) return [];
-    for (const other of rpc.others(node, signal)) {
+    const found: RawLog[] = [];
+    let silent = blocks;
+    let asked = 0;
+    for (const other of blocks.length === 0 ? [] : rpc.others(node, signal)) {
+      if (silent.length === 0) break;
       try {
-        const found = await ask(other, blocks);
-        if (found.length > 0) {
-          report(node, found);
-          rpc.blame(node, node.invalid('logs were left out that another node has'));
-        }
-        return found;
+        const told = await ask(other, silent);
+        asked++;
+        if (told.length === 0) continue;
+        report(node, told);
+        found.push(...told);
+        const loud = new Set(told.map(({ blockHash }) => blockHash));
+        silent = silent.filter(({ hash }) => !loud.has(hash));
       } catch (thrown) {
         if (!(thrown instanceof RpcError)) throw thrown;
+        rpc.blame(thrown);
         log.debug({ chain, url: other.index, err: thrown }, 'no second opinion from this RPC node');
       }
     }
-    const found = await ask(node, blocks);
-    if (found.length > 0) report(node, found);
-    metrics.unconfirmedSilences.inc({ chain }, blocks.length);
-    return found;
+    if (found.length > 0) {
+      rpc.blame(node.invalid('logs were left out that another node has'));
+      onLiar(node.index);
+    }
+    if (silent.length === 0) return found;
+    if (asked > 0) {
+      metrics.believedSilences.inc({ chain }, silent.length);
+      return found;
+    }
+    const again = await ask(node, silent);
+    if (again.length > 0) report(node, again);
+    metrics.unconfirmedSilences.inc({ chain }, silent.length);
+    return again;
   };
 }
 

@@ -27,7 +27,7 @@ export class WatcherJournal {
   }
 
   /** The part of the status that is kept here. */
-  status(): Omit<ChainStatus, 'selector' | 'cursor' | 'rpc'> {
+  status(): Omit<ChainStatus, 'selector' | 'cursor' | 'crossCheck' | 'rpc'> {
     const head = this.#heads?.head ?? null;
     const processed = this.#processed;
     return {

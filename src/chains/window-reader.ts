@@ -15,6 +15,10 @@ import type { RpcNode } from './rpc-node.js';
 export interface WindowReading {
   readonly messages: readonly ChainMessage[];
   readonly quarantine: readonly QuarantinedLog[];
+  /** All logs, key → block number. */
+  readonly logs: ReadonlyMap<string, number>;
+  /** Index of the URL. */
+  readonly url: number;
 }
 
 /**
@@ -51,7 +55,11 @@ export class WindowReader {
       if (headers.at(blockNumber)?.hash !== blockHash)
         throw new ChainMovedError(this.#chain, `a log is of another block ${blockNumber}`);
     const found = await this.#askSilent(node, headers, to, logs, signal);
-    return this.#interpret([...logs, ...found], headers);
+    const all = [...logs, ...found];
+    for (const { blockNumber } of logs)
+      this.#options.blooms.noteMessage(headers.at(blockNumber)?.mayHoldMessage ?? false);
+    const keys = new Map(all.map((log) => [logKey(log), log.blockNumber]));
+    return { ...this.#interpret(all, headers), logs: keys, url: node.index };
   }
 
   /** What of `entries` has not been stored yet. */
@@ -109,7 +117,7 @@ export class WindowReader {
     return found;
   }
 
-  #interpret(logs: readonly RawLog[], headers: HeaderChain): WindowReading {
+  #interpret(logs: readonly RawLog[], headers: HeaderChain): Pick<WindowReading, 'messages' | 'quarantine'> {
     const messages: ChainMessage[] = [];
     const quarantine: QuarantinedLog[] = [];
     for (const log of logs) {

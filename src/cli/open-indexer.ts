@@ -86,6 +86,7 @@ function openWatcher(section: ChainSection, { common, storage, shutdown, onBackf
       confirmations: section.Confirmations,
       pollIntervalMs: section.PollInterval,
       maxBlockRange: section.MaxBlockRange,
+      crossCheck: section.CrossCheck,
     },
     rpc,
     store: createChainStore({ storage, selector: section.Selector, onRampAddress: section.OnRamp, common }),

@@ -19,6 +19,8 @@ const chain = z.strictObject({
   Confirmations: confirmations.default('finalized'),
   PollInterval: milliseconds(10).default(1_000),
   MaxBlockRange: whole(1, 'the number of blocks').default(2_000),
+  /** Finalized blocks are confirmed by a second RPC URL, where there is one. */
+  CrossCheck: flag.default(true),
   /** Per RPC URL. */
   RequestsPerSecond: whole(1, 'the number of requests').default(25),
   RequestTimeout: milliseconds(100).default(10_000),

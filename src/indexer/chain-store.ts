@@ -1,4 +1,4 @@
-import type { ChainProgress, ChainStore } from '../chains/chain-port.js';
+import type { ChainCursor, ChainProgress, ChainStore } from '../chains/chain-port.js';
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
@@ -17,6 +17,11 @@ export function chainSourceId(selector: bigint, onRampAddress: Hex): string {
   return `chain:${selector}:${onRampAddress.toLowerCase()}`;
 }
 
+/** The name of up to where two nodes have answered for the blocks of such a source, among the sources of a storage. */
+export function confirmedSourceId(selector: bigint, onRampAddress: Hex): string {
+  return `confirmed:${selector}:${onRampAddress.toLowerCase()}`;
+}
+
 /**
  * What the watcher of one chain stores through. A commit is one transaction: messages, orphanings, quarantine and cursor
  * together. `CursorConflictError` (retryable) says that another process moved the cursor first: nothing was stored, and
@@ -31,6 +36,7 @@ export function createChainStore(options: {
 }): ChainStore {
   const { storage, selector, onRampAddress, common } = options;
   const sourceId = chainSourceId(selector, onRampAddress);
+  const confirmedId = confirmedSourceId(selector, onRampAddress);
   // as it stands in every message that the watcher lets through
   const onRamp = `0x${onRampAddress.slice(2).toLowerCase().padStart(64, '0')}`;
   const timeToIndex = histogram(common.metrics, {
@@ -40,15 +46,8 @@ export function createChainStore(options: {
   });
 
   return {
-    async cursor() {
-      const cursor = await storage.getCursor(sourceId);
-      if (cursor === null) return null;
-      if (cursor.hash === null)
-        throw new IndexerError('CHAIN_CURSOR', `cursor of ${sourceId} has no block hash`, false, {
-          details: { sourceId, height: String(cursor.height) },
-        });
-      return { height: cursor.height, hash: cursor.hash };
-    },
+    cursor: () => cursorOf(sourceId),
+    confirmed: () => cursorOf(confirmedId),
 
     async messagesAbove(afterBlock) {
       const messages = await storage.messagesAboveBlock(selector, afterBlock);
@@ -61,10 +60,20 @@ export function createChainStore(options: {
 
     async commit(progress) {
       if (isEmpty(progress)) return;
-      const outcome = await storage.insertBatch(toBatch(progress, sourceId));
+      const outcome = await storage.insertBatch(toBatch(progress, sourceId, confirmedId));
       observe(progress, outcome);
     },
   };
+
+  async function cursorOf(id: string): Promise<ChainCursor | null> {
+    const cursor = await storage.getCursor(id);
+    if (cursor === null) return null;
+    if (cursor.hash === null)
+      throw new IndexerError('CHAIN_CURSOR', `cursor of ${id} has no block hash`, false, {
+        details: { sourceId: id, height: String(cursor.height) },
+      });
+    return { height: cursor.height, hash: cursor.hash };
+  }
 
   function observe(progress: ChainProgress, outcome: WriteOutcome): void {
     const nowMs = common.clock.nowMs();
@@ -75,15 +84,19 @@ export function createChainStore(options: {
   }
 }
 
-function isEmpty({ messages, orphanings, quarantine, cursor }: ChainProgress): boolean {
-  return messages.length + orphanings.length + quarantine.length === 0 && cursor === null;
+function isEmpty({ messages, orphanings, quarantine, cursor, confirmed = null }: ChainProgress): boolean {
+  return messages.length + orphanings.length + quarantine.length === 0 && cursor === null && confirmed === null;
 }
 
-function toBatch({ messages, orphanings, quarantine, cursor }: ChainProgress, sourceId: string): WriteBatch {
+function toBatch(progress: ChainProgress, sourceId: string, confirmedId: string): WriteBatch {
+  const { messages, orphanings, quarantine, cursor, confirmed = null } = progress;
   return {
     orphanings,
     messages,
     quarantine: quarantine.map((log) => ({ ...log, sourceId })),
-    cursors: cursor === null ? [] : [{ ...cursor, sourceId }],
+    cursors: [
+      ...(cursor === null ? [] : [{ ...cursor, sourceId }]),
+      ...(confirmed === null ? [] : [{ ...confirmed, sourceId: confirmedId }]),
+    ],
   };
 }

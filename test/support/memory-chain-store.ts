@@ -27,6 +27,7 @@ export class MemoryChainStore implements ChainStore {
   readonly #messages = new Map<Hex, Entry>();
   readonly #quarantine = new Map<string, QuarantinedLog>();
   #cursor: ChainCursor | null = null;
+  #confirmed: ChainCursor | null = null;
   /** Every progress that was stored, in order. */
   readonly commits: ChainProgress[] = [];
   /** Called before each commit; what it throws, the commit throws. `after`: the commit is done nonetheless. */
@@ -34,6 +35,10 @@ export class MemoryChainStore implements ChainStore {
 
   async cursor(): Promise<ChainCursor | null> {
     return this.#cursor;
+  }
+
+  async confirmed(): Promise<ChainCursor | null> {
+    return this.#confirmed;
   }
 
   async messagesAbove(afterBlock: bigint) {
@@ -47,7 +52,9 @@ export class MemoryChainStore implements ChainStore {
   async commit(progress: ChainProgress): Promise<void> {
     const fate = this.onCommit(progress);
     if (fate === 'fail') throw new IndexerError('STORAGE_UNAVAILABLE', 'the store is down', true);
-    const { cursor } = progress;
+    const { cursor, confirmed } = progress;
+    if (confirmed && confirmed.expectedHeight !== (this.#confirmed?.height ?? null))
+      throw new IndexerError('CURSOR_CONFLICT', `the confirmed block is ${this.#confirmed?.height}`, true);
     if (cursor && cursor.expectedHeight !== (this.#cursor?.height ?? null))
       throw new IndexerError('CURSOR_CONFLICT', `cursor is at ${this.#cursor?.height}`, true);
     if (cursor && this.#cursor && cursor.height <= this.#cursor.height) throw new Error('the cursor moved down');
@@ -89,6 +96,7 @@ export class MemoryChainStore implements ChainStore {
     for (const message of progress.messages) this.#messages.set(message.messageId, { message, orphaned: false });
     for (const entry of progress.quarantine)
       if (!this.#quarantine.has(entry.key)) this.#quarantine.set(entry.key, entry);
+    if (progress.confirmed) this.#confirmed = { height: progress.confirmed.height, hash: progress.confirmed.hash };
     if (progress.cursor) this.#cursor = { height: progress.cursor.height, hash: progress.cursor.hash };
   }
 }

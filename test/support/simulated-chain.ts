@@ -108,6 +108,7 @@ export class SimulatedChain {
         throw last;
       },
       others: ({ index }) => nodes.filter((node) => node.index !== index),
+      reachable: async () => nodes,
       blame: () => undefined,
       onNewHead: () => () => undefined,
       status: () => [],
@@ -213,6 +214,7 @@ export class SimulatedChain {
     };
     return {
       index,
+      requests: 0,
       invalid,
       missing,
       heads: async (numbers) => {
