@@ -41,6 +41,8 @@ export interface Weather {
   readonly failure: number;
   /** That a node leaves out the logs of one block. */
   readonly omission: number;
+  /** Blooms are empty, and only the second node never leaves anything out. */
+  readonly emptyBlooms?: boolean;
 }
 
 /**
@@ -77,7 +79,7 @@ export class SimulatedChain {
 
   /** From now on nothing changes and nothing fails. */
   calm(): void {
-    this.#weather = { change: 0, reorg: 0, failure: 0, omission: 0 };
+    this.#weather = { ...this.#weather, change: 0, reorg: 0, failure: 0, omission: 0 };
     // both nodes see the present
     this.#history.splice(0, this.#history.length - 1);
   }
@@ -130,7 +132,7 @@ export class SimulatedChain {
         hash: blockHash,
         parentHash,
         timestampMs: number * 1_000,
-        logsBloom: logs.length > 0 || this.#random() < 0.05 ? FULL_BLOOM : EMPTY_BLOOM,
+        logsBloom: !this.#weather.emptyBlooms && (logs.length > 0 || this.#random() < 0.05) ? FULL_BLOOM : EMPTY_BLOOM,
       },
       logs: logs.map(({ topics, data }, index) => ({
         address: ON_RAMP,
@@ -207,7 +209,11 @@ export class SimulatedChain {
       }
       if (blocks.to - blocks.from > 10 && this.#random() < this.#weather.failure)
         throw new RpcTooManyResultsError(origin, 'chance');
-      const omitted = this.#random() < this.#weather.omission ? Math.floor(this.#random() * branch.length) : -1;
+      const honest = this.#weather.emptyBlooms && index === 1;
+      const omitted =
+        !honest && this.#random() < this.#weather.omission
+          ? blocks.from + Math.floor(this.#random() * (blocks.to - blocks.from + 1))
+          : -1;
       return branch
         .slice(blocks.from, blocks.to + 1)
         .flatMap((block) => (block.header.number === omitted ? [] : block.logs));

@@ -34,6 +34,7 @@ async function simulate(seed: number) {
     reorg: random() * 0.6,
     failure: random() * 0.15,
     omission: random() * 0.2,
+    emptyBlooms: seed % 5 === 0,
   });
   chain.grow(random() < 0.4 ? 400 : 20, 10);
   const store = new MemoryChainStore();
@@ -85,9 +86,10 @@ async function simulate(seed: number) {
   let looks = 3;
   let readThrough = 0;
   await live((watcher) => {
-    const { state, lastError, processed } = watcher.status();
+    const { state, lastError, processed, crossCheck } = watcher.status();
     readThrough = processed ?? 0;
-    return state === 'following' && lastError === null && processed !== null && looks-- < 0;
+    const isDone = crossCheck.unconfirmedBlocks === 0;
+    return state === 'following' && lastError === null && processed !== null && isDone && looks-- < 0;
   });
   return { chain, store, confirmations, readThrough };
 }

@@ -72,6 +72,18 @@ it('stores nothing when another process moved the cursor first', async () => {
   expect(await store.cursor()).toMatchObject({ height: 5n });
 });
 
+it('keeps the confirmed block beside the cursor, and moves either in the commit of its messages', async () => {
+  const { store } = setUp();
+  const found = messageOf(ON_RAMP);
+  await store.commit({ ...nothing, cursor: { height: 5n, hash: make.hex(32), expectedHeight: null } });
+  expect(await store.confirmed()).toBeNull();
+  const confirmed = { height: 3n, hash: make.hex(32), expectedHeight: null };
+  await store.commit({ ...nothing, messages: [found], confirmed });
+  expect(await store.confirmed()).toEqual({ height: 3n, hash: confirmed.hash });
+  expect(await store.cursor()).toMatchObject({ height: 5n });
+  await expect(store.commit({ ...nothing, confirmed })).rejects.toBeInstanceOf(CursorConflictError);
+});
+
 it('does not trouble the storage when there is nothing to say', async () => {
   const { store } = setUp();
   const before = storage.coverage().throughPosition;
