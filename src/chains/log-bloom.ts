@@ -3,7 +3,7 @@ import { hexToBytes } from '../core/hex.js';
 import { keccak256 } from '../protocol/keccak.js';
 
 /** Tests whether a block's logs bloom contains everything that was looked for: false means surely not. */
-export type BloomTest = (logsBloom: Hex) => boolean;
+export type BloomTest = (logsBloom: Hex | null) => boolean;
 
 /**
  * A test for blooms (Ethereum yellow paper, 4.3.1: of each value's keccak, the first three pairs of bytes modulo 2048 are
@@ -17,5 +17,6 @@ export function createBloomTest(values: readonly Hex[]): BloomTest {
       return { digit: 2 + 511 - (bit >>> 2), mask: 1 << (bit & 3) };
     });
   });
-  return (logsBloom) => bits.every(({ digit, mask }) => (Number.parseInt(logsBloom.charAt(digit), 16) & mask) !== 0);
+  return (logsBloom) =>
+    logsBloom === null || bits.every(({ digit, mask }) => (Number.parseInt(logsBloom.charAt(digit), 16) & mask) !== 0);
 }
