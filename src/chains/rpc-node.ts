@@ -1,5 +1,6 @@
 import { type BlockHeader, parseBlockHeader } from './block-header.js';
-import { type JsonRpcCall, MalformedAnswerError } from './json-rpc-transport.js';
+import { noteHead } from './head-proof.js';
+import type { JsonRpcCall } from './json-rpc-transport.js';
 import { toQuantity } from './quantity.js';
 import { encodeLogFilter, type LogFilter, parseLogs, type RawLog } from './raw-log.js';
 import type { RpcEndpoint } from './rpc-endpoint.js';
@@ -57,25 +58,27 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
   const missing = (block: number) =>
     new RpcUnavailableError(endpoint.origin, `block ${block} is not there yet`, { details: { block } });
 
-  function parsed<T>(parse: () => T): T {
-    try {
-      return parse();
-    } catch (thrown) {
-      if (thrown instanceof MalformedAnswerError) throw invalid(thrown.message);
-      throw thrown;
-    }
-  }
-
   function headerOf(result: unknown, number: number | null): BlockHeader | null {
-    const header = parsed(() => parseBlockHeader(resultOrThrow(result)));
+    const header = endpoint.parsed(() => parseBlockHeader(resultOrThrow(result)));
     if (header && number !== null && header.number !== number)
-      throw invalid(`block ${header.number} for block ${number}`);
+      throw invalid(`number of block ${number} is ${header.number}`);
     return header;
   }
 
   /** Tags that a node does not have are errors with some, null with others. */
   function tagged(result: unknown): BlockHeader | null {
     return result instanceof RpcRefusedError ? null : headerOf(result, null);
+  }
+
+  /** The safe block, if it is one: reading goes on without it. */
+  function safeOf(result: unknown, latest: BlockHeader): BlockHeader | null {
+    try {
+      const safe = tagged(result);
+      return safe && safe.number <= latest.number ? safe : null;
+    } catch (thrown) {
+      if (thrown instanceof RpcInvalidAnswerError) return null;
+      throw thrown;
+    }
   }
 
   return {
@@ -87,16 +90,16 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
       const [latestResult, safe, finalized, ...blocks] = await endpoint.request(calls, signal);
       const latest = headerOf(latestResult, null);
       if (!latest) throw invalid('there is no latest block');
-      endpoint.noteHead(latest.number);
-      const heads = {
+      await noteHead(endpoint, latest.number, signal);
+      const final = tagged(finalized);
+      if (final && final.number > latest.number)
+        throw invalid(`number of the finalized block is ${final.number}, above the latest, which is ${latest.number}`);
+      return {
         latest,
-        safe: tagged(safe),
-        finalized: tagged(finalized),
+        safe: safeOf(safe, latest),
+        finalized: final,
         blocks: blocks.map((block, index) => headerOf(block, numbers[index] ?? null)),
       };
-      for (const head of [heads.safe, heads.finalized])
-        if (head && head.number > latest.number) throw invalid('a safe or finalized block above the latest');
-      return heads;
     },
     async headers(numbers) {
       const results = await endpoint.request(numbers.map(getBlock), signal);
@@ -104,16 +107,16 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
     },
     async logs(filter) {
       const [result] = await endpoint.request([getLogs(filter)], signal);
-      return parsed(() => parseLogs(resultOrThrow(result), filter));
+      return endpoint.parsed(() => parseLogs(resultOrThrow(result), filter));
     },
     async logsOfEach(filters) {
       const results = await endpoint.request(filters.map(getLogs), signal);
-      return filters.map((filter, index) => parsed(() => parseLogs(resultOrThrow(results[index]), filter)));
+      return filters.map((filter, index) => endpoint.parsed(() => parseLogs(resultOrThrow(results[index]), filter)));
     },
     async logRange(filter) {
       const { from, to } = filter.blocks;
       const [result, first, last] = await endpoint.request([getLogs(filter), getBlock(from), getBlock(to)], signal);
-      const logs = parsed(() => parseLogs(resultOrThrow(result), filter));
+      const logs = endpoint.parsed(() => parseLogs(resultOrThrow(result), filter));
       const firstBlock = headerOf(first, from);
       const lastBlock = headerOf(last, to);
       if (!firstBlock) throw missing(from);
