@@ -31,14 +31,13 @@ const FOLLOW_BLOCKS = 128;
 /** A chain that moves between two questions that often in a row does not move: its node contradicts itself. */
 const MAX_MOVES_IN_A_ROW = 3;
 
-/** Looks at the chain through one node at a time. Remembers what no node can take back: the highest finalized block. */
+/** Looks at the chain through one node at a time. Remembers nothing that a node said: what is stored is the anchor. */
 export class ChainViewer {
   readonly #chain: WatchedChain;
   readonly #rpc: RpcClient;
   readonly #journal: WatcherJournal;
   readonly #mayHoldMessage: BloomTest;
   readonly #checkVanished: VanishedCheck;
-  #finalizedSeen = -1;
   #movesInARow = 0;
 
   constructor(options: {
@@ -105,11 +104,10 @@ export class ChainViewer {
     await confirmFinalizedReorg({ chain, rpc: this.#rpc, node, blockNumber, expectedHash, actualHash, signal });
   }
 
-  /** The highest finalized block that any node has told of, or that is stored. */
+  /** The finalized block that the node tells of, or the stored one: that is final whatever a node says. */
   #finalized(node: RpcNode, heads: ChainHeads, stored: number): number {
-    const finalized = Math.max(heads.finalized?.number ?? -1, this.#finalizedSeen, stored);
+    const finalized = Math.max(heads.finalized?.number ?? -1, stored);
     if (finalized > heads.latest.number) throw node.missing(finalized);
-    this.#finalizedSeen = finalized;
     this.#journal.heads(heads, finalized);
     return finalized;
   }

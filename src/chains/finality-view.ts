@@ -4,7 +4,7 @@ import type { ChainHeads } from './rpc-node.js';
 export type Confirmations = 'finalized' | 'safe' | 'latest' | number;
 
 /**
- * The last block to read. Never below `finalized`, which is the highest that any node has told of; a chain without a safe
+ * The last block to read. Never below `finalized`; a chain without a safe
  * block is read up to the finalized one (wire facts, section 3).
  */
 export function lastReadableBlock(confirmations: Confirmations, heads: ChainHeads, finalized: number): number {

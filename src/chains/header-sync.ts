@@ -5,6 +5,8 @@ import type { RpcNode } from './rpc-node.js';
 
 const FIRST_STEP_BACK = 8;
 const MAX_STEP_BACK = 256;
+/** Their numbers alone would take the memory; no chain has so many that are not final. */
+const MAX_NEW_BLOCKS = 1_000_000;
 
 /**
  * Brings the known blocks in line with `node` up to block `to`, from the top down: when the highest known block is still
@@ -26,6 +28,8 @@ export async function syncHeaders(
     await fetchInto(headers, node, [top]);
     if (headers.get(top)?.hash !== chain.at(top)?.hash) chain.truncate(await findFork(node, chain, top));
   }
+  if (to - chain.tip.number > MAX_NEW_BLOCKS)
+    throw node.invalid(`block ${to} is more than ${MAX_NEW_BLOCKS} blocks above block ${chain.tip.number}`);
   const numbers = blockNumbers(chain.tip.number + 1, to);
   await fetchInto(headers, node, numbers);
   for (const number of numbers) {

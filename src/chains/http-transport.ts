@@ -1,14 +1,15 @@
 import { isAscii } from 'node:buffer';
 import { Pool } from 'undici';
 import type { Clock } from '../core/clock.js';
-import { AbortedError } from '../core/errors.js';
+import { AbortedError, toError } from '../core/errors.js';
+import { JsonBoundsError } from '../protocol/json-bounds.js';
 import {
   decodeReply,
   encodeCalls,
+  type JsonRpcAnswer,
   type JsonRpcCall,
-  type JsonRpcReply,
   type JsonRpcTransport,
-  MalformedAnswerError,
+  parseReply,
 } from './json-rpc-transport.js';
 import {
   RpcError,
@@ -42,7 +43,7 @@ export function createHttpTransport(options: TransportOptions): JsonRpcTransport
   const pool = new Pool(url.origin, { connections: CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 });
   const headers = { 'content-type': 'application/json', accept: 'application/json', ...authorization(url) };
 
-  async function exchange(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<JsonRpcReply> {
+  async function exchange(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly JsonRpcAnswer[]> {
     const response = await pool.request({
       path: url.pathname + url.search,
       method: 'POST',
@@ -113,22 +114,28 @@ function interpret(
   retryMs: number | null,
   text: string,
   callCount: number,
-): JsonRpcReply {
+): readonly JsonRpcAnswer[] {
   const details = { status };
   if (status === 429) throw new RpcRateLimitedError(origin, retryMs, { details });
   if (status === 413) throw new RpcTooManyResultsError(origin, 'HTTP 413', { details });
   try {
-    const reply = decodeReply(JSON.parse(text), callCount);
+    const answers = decodeReply(parseReply(text), callCount);
     // some nodes send their JSON-RPC errors with a status of 4xx or 5xx: the code in the body says more
-    if (status === 200 || reply.answers.every((answer) => !answer.ok)) return reply;
-  } catch (cause) {
-    if (status === 200) {
-      const what = cause instanceof MalformedAnswerError ? cause.message : 'the answer is not whole JSON';
-      throw new RpcInvalidAnswerError(origin, what, { cause, details: { bytes: text.length } });
-    }
+    if (status === 200 || answers.every((answer) => !answer.ok)) return answers;
+  } catch (thrown) {
+    if (status === 200) throw unusable(origin, thrown, text.length);
   }
   if (status === 408 || status === 504) throw new RpcTimeoutError(origin, null, { details });
   throw new RpcUnavailableError(origin, `HTTP ${status}`, { details });
+}
+
+/** The error for an answer that came whole and could not be read. */
+export function unusable(origin: RpcOrigin, thrown: unknown, sizeBytes: number): RpcError {
+  const cause = toError(thrown);
+  const options = { cause, details: { sizeBytes } };
+  return cause instanceof JsonBoundsError && cause.excess === 'size'
+    ? new RpcTooManyResultsError(origin, cause.message, options)
+    : new RpcInvalidAnswerError(origin, cause.message, options);
 }
 
 /** `Retry-After` in milliseconds: seconds or a date (RFC 9110, section 10.2.3). */

@@ -1,3 +1,5 @@
+import { checkJsonBounds } from '../protocol/json-bounds.js';
+
 /** One JSON-RPC call. */
 export interface JsonRpcCall {
   readonly method: string;
@@ -18,22 +20,16 @@ export type JsonRpcAnswer =
 /** Carries calls to one node: HTTP or WebSocket. It neither retries nor interprets. */
 export interface JsonRpcTransport {
   /**
-   * Sends the calls in one go and resolves to their answers, in the order of the calls. A batch that the node refuses as
-   * a whole resolves to that refusal for each call, with `batchRefused` set.
+   * Sends the calls in one go and resolves to their answers, in the order of the calls. An error that the node gave to
+   * the batch as a whole is the answer to each call.
    * @throws RpcError when there is no usable answer, AbortedError when `signal` aborts.
    */
-  send(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<JsonRpcReply>;
+  send(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly JsonRpcAnswer[]>;
   /** Ends what is under way with an error and releases the connections. */
   close(): Promise<void>;
 }
 
-/** The answers to the calls of one `send`. */
-export interface JsonRpcReply {
-  readonly answers: readonly JsonRpcAnswer[];
-  readonly batchRefused: boolean;
-}
-
-/** The answer was not JSON-RPC. Internal: whoever knows the node turns it into `RpcInvalidAnswerError`. */
+/** The answer was not JSON-RPC. Internal: the room that knows the node turns it into `RpcInvalidAnswerError`. */
 export class MalformedAnswerError extends Error {}
 
 /** The bodies of calls with the ids 1…n: an object for one call, an array for several. */
@@ -43,39 +39,64 @@ export function encodeCalls(calls: readonly JsonRpcCall[], firstId = 1): string 
 }
 
 /**
- * Takes a parsed reply to `encodeCalls(calls)` apart.
- * @throws MalformedAnswerError when an answer is missing, doubled, or neither a result nor an error.
+ * The JSON of an answer, parsed only within the bounds of `checkJsonBounds`.
+ * @throws JsonBoundsError, MalformedAnswerError
  */
-export function decodeReply(reply: unknown, callCount: number): JsonRpcReply {
-  if (callCount === 1) return { answers: [decodeAnswer(Array.isArray(reply) ? reply[0] : reply)], batchRefused: false };
-  if (!Array.isArray(reply)) {
-    const answer = decodeAnswer(reply);
-    if (answer.ok) throw new MalformedAnswerError('one result for a batch of calls');
-    return { answers: new Array<JsonRpcAnswer>(callCount).fill(answer), batchRefused: true };
+export function parseReply(text: string): unknown {
+  checkJsonBounds(text);
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new MalformedAnswerError('the answer is not whole JSON', { cause });
   }
-  const byId = new Map<unknown, unknown>(reply.map((entry) => [(entry as { id?: unknown } | null)?.id, entry]));
-  if (byId.size !== callCount || reply.length !== callCount)
-    throw new MalformedAnswerError(`${reply.length} answers to a batch of ${callCount} calls`);
-  return {
-    answers: Array.from({ length: callCount }, (_, index) => decodeAnswer(byId.get(index + 1))),
-    batchRefused: false,
-  };
 }
 
-/** @throws MalformedAnswerError */
-export function decodeAnswer(answer: unknown): JsonRpcAnswer {
-  if (typeof answer !== 'object' || answer === null) throw new MalformedAnswerError('an answer is not an object');
-  const { result, error } = answer as { readonly result?: unknown; readonly error?: unknown };
-  if (error !== undefined && error !== null) {
-    const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
-    return {
-      ok: false,
-      failure: {
-        code: typeof code === 'number' ? code : 0,
-        message: typeof message === 'string' ? message.slice(0, 200) : 'error without a message',
-      },
-    };
+/**
+ * Takes a parsed reply to `encodeCalls(calls)` apart.
+ * @throws MalformedAnswerError when it is neither one answer for each call nor one error for all of them.
+ */
+export function decodeReply(reply: unknown, callCount: number): readonly JsonRpcAnswer[] {
+  if (callCount === 1) return [decodeAnswer(Array.isArray(reply) ? reply[0] : reply)];
+  const entries: readonly unknown[] = Array.isArray(reply) ? reply : [reply];
+  if (entries.length === 1) {
+    const answer = decodeAnswer(entries[0]);
+    if (!answer.ok) return new Array<JsonRpcAnswer>(callCount).fill(answer);
   }
-  if (result === undefined) throw new MalformedAnswerError('an answer has neither a result nor an error');
-  return { ok: true, result };
+  // counted before anything is built of them
+  if (entries.length !== callCount) throw notOneEach(entries.length, callCount);
+  const byId = new Map(entries.map((entry) => [idOf(entry), entry]));
+  return Array.from({ length: callCount }, (_, index) => {
+    const entry = byId.get(String(index + 1));
+    if (entry === undefined) throw notOneEach(byId.size, callCount);
+    return decodeAnswer(entry);
+  });
+}
+
+function notOneEach(answers: number, calls: number): MalformedAnswerError {
+  return new MalformedAnswerError(`${answers} answers to a batch of ${calls} calls`);
+}
+
+/** Some nodes give an id back as text. */
+function idOf(entry: unknown): string | null {
+  const id = (entry as { readonly id?: unknown } | null)?.id;
+  return typeof id === 'number' || typeof id === 'string' ? String(id) : null;
+}
+
+/**
+ * One answer. One without a result and without an error has the result null: some nodes leave null out.
+ * @throws MalformedAnswerError
+ */
+export function decodeAnswer(answer: unknown): JsonRpcAnswer {
+  if (typeof answer !== 'object' || answer === null || Array.isArray(answer))
+    throw new MalformedAnswerError('an answer is not an object');
+  const { result, error } = answer as { readonly result?: unknown; readonly error?: unknown };
+  if (error === undefined || error === null) return { ok: true, result: result ?? null };
+  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  return {
+    ok: false,
+    failure: {
+      code: typeof code === 'number' ? code : 0,
+      message: typeof message === 'string' ? message.slice(0, 200) : 'error without a message',
+    },
+  };
 }

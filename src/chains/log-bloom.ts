@@ -3,7 +3,7 @@ import { hexToBytes } from '../core/hex.js';
 import { keccak256 } from '../protocol/keccak.js';
 
 /** Tests whether a block's logs bloom contains everything that was looked for: false means surely not. */
-export type BloomTest = (logsBloom: Hex) => boolean;
+export type BloomTest = (logsBloom: Hex | null) => boolean;
 
 /**
  * What the blooms of a chain are worth: `proveNothing` once a log was seen in a block whose bloom denies it (some chains
@@ -48,5 +48,6 @@ export function createBloomTest(values: readonly Hex[]): BloomTest {
       return { digit: 2 + 511 - (bit >>> 2), mask: 1 << (bit & 3) };
     });
   });
-  return (logsBloom) => bits.every(({ digit, mask }) => (Number.parseInt(logsBloom.charAt(digit), 16) & mask) !== 0);
+  return (logsBloom) =>
+    logsBloom === null || bits.every(({ digit, mask }) => (Number.parseInt(logsBloom.charAt(digit), 16) & mask) !== 0);
 }

@@ -1,6 +1,7 @@
 import { type RawData, WebSocket } from 'ws';
 import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
+import { parseReply } from './json-rpc-transport.js';
 import type { RpcOrigin } from './rpc-errors.js';
 
 /** A subscription to the new blocks of a node. */
@@ -77,7 +78,7 @@ export function subscribeNewHeads({
 
 function isNotification(data: RawData): boolean {
   try {
-    return (JSON.parse(data.toString()) as { readonly method?: unknown } | null)?.method === 'eth_subscription';
+    return (parseReply(data.toString()) as { readonly method?: unknown } | null)?.method === 'eth_subscription';
   } catch {
     return false; // not JSON: nothing to wake up for
   }

@@ -88,7 +88,7 @@ async function checkBlocks(node: RpcNode, messages: readonly ChainMessage[], blo
     if (!header) throw node.missing(number);
     if (header.hash !== hashes.get(number))
       throw node.invalid(`a log of finalized block ${number} is of another block`);
-    blooms.noteMessage(blooms.mayHoldMessage(header.logsBloom));
+    if (header.logsBloom !== null) blooms.noteMessage(blooms.mayHoldMessage(header.logsBloom));
   }
 }
 

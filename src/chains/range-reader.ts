@@ -4,7 +4,7 @@ import type { QuarantinedLog } from './chain-port.js';
 import type { ChainBlooms } from './log-bloom.js';
 import { type ChainMessage, type LogContext, readMessageSentLog } from './message-sent-log.js';
 import { logKey } from './quarantine.js';
-import type { LogFilter, RawLog } from './raw-log.js';
+import { comparePlaces, type LogFilter, type RawLog } from './raw-log.js';
 import type { RpcNode } from './rpc-node.js';
 import type { SilenceCheck } from './silent-blocks.js';
 
@@ -36,7 +36,7 @@ export interface RangeReaderOptions {
 
 /**
  * Reads one range of finalized blocks: the logs and both outermost blocks in one request. Further blocks are fetched
- * only where they are needed: for the time of a log whose node does not tell it, and, with `checkSilence`, for the bloom
+ * only where they are needed: for the time of logs that tell none, or none that can be right, and, with `checkSilence`, for the bloom
  * of each block that came without a log.
  *
  * Cost of `checkSilence`, measured on anvil: 27 µs a block without logs, nothing for one with logs.
@@ -53,10 +53,10 @@ export async function readRange(
   checkAgreement(node, logs, headers);
   for (const { blockNumber } of logs) {
     const header = headers.get(blockNumber);
-    if (header) options.blooms.noteMessage(options.blooms.mayHoldMessage(header.logsBloom));
+    if (header?.logsBloom) options.blooms.noteMessage(options.blooms.mayHoldMessage(header.logsBloom));
   }
   const found = range.checkSilence ? await askSilentBlocks(node, logs, headers, options, signal) : [];
-  const all = found.length === 0 ? logs : [...logs, ...found].sort(byPlace);
+  const all = found.length === 0 ? logs : [...logs, ...found].sort(comparePlaces);
 
   const messages: ChainMessage[] = [];
   const quarantine: QuarantinedLog[] = [];
@@ -65,8 +65,8 @@ export async function readRange(
     const key = logKey(log);
     keys.set(key, log.blockNumber);
     if (options.stored?.has(key)) continue;
-    const timestampMs = log.blockTimestampMs ?? headers.get(log.blockNumber)?.timestampMs;
-    if (timestampMs === undefined) throw node.missing(log.blockNumber);
+    const timestampMs = headers.get(log.blockNumber)?.timestampMs ?? log.blockTimestampMs;
+    if (timestampMs === null) throw node.missing(log.blockNumber);
     const reading = readMessageSentLog(log, timestampMs, options.context);
     if (reading.kind === 'message') messages.push(reading.message);
     else quarantine.push(reading.entry);
@@ -80,10 +80,10 @@ async function neededHeaders(
   node: RpcNode,
   { from, to, checkSilence }: { readonly from: number; readonly to: number; readonly checkSilence: boolean },
   logs: readonly RawLog[],
-  edges: readonly BlockHeader[],
+  edges: readonly [first: BlockHeader, last: BlockHeader],
 ): Promise<ReadonlyMap<number, BlockHeader>> {
   const headers = new Map(edges.map((header) => [header.number, header]));
-  const wanted = new Set(logs.filter((log) => log.blockTimestampMs === null).map((log) => log.blockNumber));
+  const wanted = blocksOfUnsureTime(logs, edges);
   if (checkSilence) {
     const loud = new Set(logs.map((log) => log.blockNumber));
     for (let number = from; number <= to; number++) if (!loud.has(number)) wanted.add(number);
@@ -97,16 +97,32 @@ async function neededHeaders(
   return headers;
 }
 
+/** A log's time counts only between those of the outermost blocks, and when all logs of its block tell the same. */
+function blocksOfUnsureTime(
+  logs: readonly RawLog[],
+  [first, last]: readonly [first: BlockHeader, last: BlockHeader],
+): Set<number> {
+  const unsure = new Set<number>();
+  const times = new Map<number, number>();
+  for (const { blockNumber, blockTimestampMs: timeMs } of logs) {
+    if (timeMs === null || timeMs < first.timestampMs || timeMs > last.timestampMs) unsure.add(blockNumber);
+    else if ((times.get(blockNumber) ?? timeMs) !== timeMs) unsure.add(blockNumber);
+    else times.set(blockNumber, timeMs);
+  }
+  return unsure;
+}
+
 /** Logs and blocks must be of one chain wherever two of them meet. */
 function checkAgreement(node: RpcNode, logs: readonly RawLog[], headers: ReadonlyMap<number, BlockHeader>): void {
   const hashes = new Map(logs.map((log) => [log.blockNumber, log.blockHash]));
   for (const [number, { hash }] of headers) {
-    if ((hashes.get(number) ?? hash) !== hash) throw node.invalid(`two hashes for finalized block ${number}`);
+    if ((hashes.get(number) ?? hash) !== hash)
+      throw node.invalid(`blockHash of the logs of finalized block ${number} is not the hash of its header`);
     hashes.set(number, hash);
   }
   for (const [number, { parentHash }] of headers)
     if ((hashes.get(number - 1) ?? parentHash) !== parentHash)
-      throw node.invalid(`finalized block ${number} does not follow block ${number - 1}`);
+      throw node.invalid(`parentHash of finalized block ${number} is not the hash of block ${number - 1}`);
 }
 
 function askSilentBlocks(
@@ -121,8 +137,4 @@ function askSilentBlocks(
     ({ number, logsBloom }) => !loud.has(number) && blooms.mayHoldMessage(logsBloom),
   );
   return askSilent(node, suspects, signal);
-}
-
-function byPlace(a: RawLog, b: RawLog): number {
-  return a.blockNumber - b.blockNumber || a.logIndex - b.logIndex;
 }

@@ -1,6 +1,16 @@
+import { createHash } from 'node:crypto';
 import type { Hex } from '../core/hex.js';
 import { MalformedAnswerError } from './json-rpc-transport.js';
-import { parseBytes, parseHash, parseHex, parseQuantity, toQuantity } from './quantity.js';
+import {
+  MAX_BLOCK,
+  MAX_LOG_INDEX,
+  parseAddress,
+  parseBytes,
+  parseHash,
+  parseQuantity,
+  parseSecondsAsMs,
+  toQuantity,
+} from './quantity.js';
 
 /** A log as the node gave it, its envelope checked; topics and data say what they like. */
 export interface RawLog {
@@ -10,7 +20,7 @@ export interface RawLog {
   readonly data: Buffer;
   readonly blockNumber: number;
   readonly blockHash: Hex;
-  /** Null from nodes that do not put it into logs. */
+  /** As the node put it into the log, if it did so in a form that can be right. The block's header knows better. */
   readonly blockTimestampMs: number | null;
   readonly transactionHash: Hex;
   /** Within the block. */
@@ -34,56 +44,95 @@ export function encodeLogFilter({ address, topic0, blocks }: LogFilter): Readonl
 }
 
 /**
- * The answer to `eth_getLogs`, checked against what was asked: the contract, the event, the blocks, strictly ascending
- * by block and index, one hash a block. An answer that breaks one of these is not sorted or filtered into shape: a node
- * that gets it wrong may have left something out as well.
- * @throws MalformedAnswerError
+ * The answer to `eth_getLogs`, checked against what was asked (the contract, the event, the blocks), in ascending order
+ * by block and index. A log that came twice is taken once. What contradicts itself is refused whole: two logs at one
+ * place, two hashes for one block, one hash for two.
+ * @throws MalformedAnswerError that names the field and, where it can be read, the block.
  */
 export function parseLogs(result: unknown, filter: LogFilter): RawLog[] {
   if (!Array.isArray(result)) throw new MalformedAnswerError('the logs are not an array');
-  let before: RawLog | null = null;
-  return result.map((entry: unknown) => {
+  const logs = result.map((entry: unknown) => {
     const log = parseLog(entry);
     checkAsked(log, filter);
-    checkOrder(before, log);
-    before = log;
     return log;
   });
+  if (!logs.every((log, index) => index === 0 || comparePlaces(logs[index - 1] ?? log, log) < 0))
+    logs.sort(comparePlaces);
+  const kept: RawLog[] = [];
+  for (const log of logs) {
+    const before = kept.at(-1);
+    if (!before || !isCopy(before, log)) kept.push(log);
+    else if (before.blockTimestampMs !== log.blockTimestampMs)
+      kept.splice(-1, 1, { ...before, blockTimestampMs: null });
+  }
+  return kept;
+}
+
+/** By block and index. */
+export function comparePlaces(a: RawLog, b: RawLog): number {
+  return a.blockNumber - b.blockNumber || a.logIndex - b.logIndex;
 }
 
 function parseLog(entry: unknown): RawLog {
   if (typeof entry !== 'object' || entry === null) throw new MalformedAnswerError('a log is not an object');
   const log = entry as Readonly<Record<string, unknown>>;
+  const blockNumber = parseQuantity(log['blockNumber'], 'blockNumber of a log', MAX_BLOCK);
+  const field = (name: string) => `${name} of a log of block ${blockNumber}`;
   const topics = log['topics'];
-  if (!Array.isArray(topics) || topics.length > 4) throw new MalformedAnswerError('topics are not up to 4');
-  if (log['removed'] === true) throw new MalformedAnswerError('a log is marked as removed');
-  const timestamp = log['blockTimestamp'];
+  if (!Array.isArray(topics) || topics.length > 4) throw new MalformedAnswerError(`${field('topics')} are not up to 4`);
+  if (log['removed'] === true) throw new MalformedAnswerError(`${field('removed')} is true`);
   return {
-    address: parseHex(log['address'], 'address'),
-    topics: topics.map((topic: unknown) => parseHash(topic, 'topic')),
-    data: parseBytes(log['data'], 'data'),
-    blockNumber: parseQuantity(log['blockNumber'], 'blockNumber'),
-    blockHash: parseHash(log['blockHash'], 'blockHash'),
-    blockTimestampMs:
-      timestamp === undefined || timestamp === null ? null : parseQuantity(timestamp, 'blockTimestamp') * 1000,
-    transactionHash: parseHash(log['transactionHash'], 'transactionHash'),
-    logIndex: parseQuantity(log['logIndex'], 'logIndex'),
+    address: parseAddress(log['address'], field('address')),
+    topics: topics.map((topic: unknown) => parseHash(topic, field('topics'))),
+    data: parseBytes(log['data'], field('data')),
+    blockNumber,
+    blockHash: parseHash(log['blockHash'], field('blockHash')),
+    blockTimestampMs: timeOrNull(log['blockTimestamp']),
+    transactionHash: parseHash(log['transactionHash'], field('transactionHash')),
+    logIndex: parseQuantity(log['logIndex'], field('logIndex'), MAX_LOG_INDEX),
   };
 }
 
-function checkAsked(log: RawLog, { address, topic0, blocks }: LogFilter): void {
-  if (log.address !== address) throw new MalformedAnswerError('a log of another contract');
-  if (log.topics[0] !== topic0) throw new MalformedAnswerError('a log of another event');
-  const asked =
-    'hash' in blocks ? log.blockHash === blocks.hash : log.blockNumber >= blocks.from && log.blockNumber <= blocks.to;
-  if (!asked) throw new MalformedAnswerError(`a log of block ${log.blockNumber}, which was not asked for`);
+/** Some nodes leave it out, some always give 0. */
+function timeOrNull(value: unknown): number | null {
+  try {
+    return parseSecondsAsMs(value, 'blockTimestamp') || null;
+  } catch (thrown) {
+    if (thrown instanceof MalformedAnswerError) return null;
+    throw thrown;
+  }
 }
 
-function checkOrder(before: RawLog | null, log: RawLog): void {
-  if (before === null) return;
-  const sameBlock = before.blockNumber === log.blockNumber;
-  if (before.blockNumber > log.blockNumber || (sameBlock && before.logIndex >= log.logIndex))
-    throw new MalformedAnswerError(`logs out of order, or twice, at block ${log.blockNumber}`);
+function checkAsked(log: RawLog, { address, topic0, blocks }: LogFilter): void {
+  const { blockNumber } = log;
+  if (log.address !== address) throw new MalformedAnswerError(`address of a log of block ${blockNumber} is another`);
+  if (log.topics[0] !== topic0)
+    throw new MalformedAnswerError(`topics of a log of block ${blockNumber} are of another event`);
+  const asked =
+    'hash' in blocks ? log.blockHash === blocks.hash : blockNumber >= blocks.from && blockNumber <= blocks.to;
+  if (!asked) throw new MalformedAnswerError(`a log of block ${blockNumber} was not asked for`);
+}
+
+/** @throws MalformedAnswerError when the two cannot both be on one chain. */
+function isCopy(before: RawLog, log: RawLog): boolean {
+  const { blockNumber, logIndex } = log;
+  const sameBlock = before.blockNumber === blockNumber;
   if (sameBlock !== (before.blockHash === log.blockHash))
-    throw new MalformedAnswerError(`two hashes for block ${log.blockNumber}, or one for two blocks`);
+    throw new MalformedAnswerError(
+      sameBlock
+        ? `blockHash of the logs of block ${blockNumber} is not one`
+        : `blockHash of the logs of blocks ${before.blockNumber} and ${blockNumber} is the same`,
+    );
+  if (!sameBlock || before.logIndex !== logIndex) return false;
+  if (sameContent(before, log)) return true;
+  throw new MalformedAnswerError(`logIndex ${logIndex} of block ${blockNumber} is that of two logs`);
+}
+
+function sameContent(a: RawLog, b: RawLog): boolean {
+  return a.transactionHash === b.transactionHash && a.topics.join() === b.topics.join() && a.data.equals(b.data);
+}
+
+/** Of all that a log says apart from its place, in few bytes. */
+export function contentDigest({ transactionHash, topics, data }: RawLog): string {
+  return createHash('sha256').update(transactionHash).update(topics.join()).update(data).digest('base64');
 }

@@ -1,15 +1,10 @@
 import type { Common } from '../core/common.js';
 import { AbortedError, InvalidArgumentError, toError } from '../core/errors.js';
+import { noteHead } from './head-proof.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
 import { parseQuantity } from './quantity.js';
 import { RpcEndpoint } from './rpc-endpoint.js';
-import {
-  RpcError,
-  type RpcErrorKind,
-  RpcInvalidAnswerError,
-  RpcTooManyResultsError,
-  RpcUnavailableError,
-} from './rpc-errors.js';
+import { RpcError, type RpcErrorKind, RpcTooManyResultsError, RpcUnavailableError } from './rpc-errors.js';
 import { createRpcMetrics } from './rpc-metrics.js';
 import { createRpcNode, type RpcNode } from './rpc-node.js';
 
@@ -23,7 +18,7 @@ export interface RpcClientOptions {
   readonly requestsPerSecond?: number;
   /** For one request, until the last byte. Default 10 s. */
   readonly timeoutMs?: number;
-  /** Default 64 MiB. A larger answer to a range of blocks is asked for in halves. */
+  /** Default 16 MiB. A larger answer to a range of blocks is asked for in halves. */
   readonly maxResponseBytes?: number;
   /** Most calls in one request. Default 50. */
   readonly maxBatchCalls?: number;
@@ -104,7 +99,7 @@ class FailoverRpcClient implements RpcClient {
           url,
           requestsPerSecond: options.requestsPerSecond ?? null,
           timeoutMs: options.timeoutMs ?? 10_000,
-          maxResponseBytes: options.maxResponseBytes ?? 64 * 1024 * 1024,
+          maxResponseBytes: options.maxResponseBytes ?? 16 * 1024 * 1024,
           maxBatchCalls: options.maxBatchCalls ?? 50,
           cooldownMs: options.cooldownMs ?? 30_000,
           common: options.common,
@@ -215,9 +210,21 @@ class FailoverRpcClient implements RpcClient {
   #stateOf(endpoint: RpcEndpoint): RpcUrlStatus['state'] {
     if (this.#isForeign(endpoint.chainId)) return 'wrongChain';
     if (endpoint.coolUntilMs > this.#common.clock.monotonicMs()) return 'cooling';
-    const best = Math.max(...this.#endpoints.map(({ head, chainId }) => (this.#isForeign(chainId) ? 0 : (head ?? 0))));
-    const lagBlocks = endpoint.head === null ? 0 : best - endpoint.head;
+    const lagBlocks = endpoint.head === null ? 0 : this.#bestHead() - endpoint.head;
     return lagBlocks > (this.#options.maxHeadLagBlocks ?? 10) ? 'lagging' : 'ready';
+  }
+
+  /**
+   * The head that the nodes are measured by. Of three or more the second highest, so that none can make all others lag
+   * on its own. One that is passed over counts for nothing: what it last told may be long ago, or wrong.
+   */
+  #bestHead(): number {
+    const nowMs = this.#common.clock.monotonicMs();
+    const heads = this.#endpoints
+      .filter(({ chainId, coolUntilMs }) => !this.#isForeign(chainId) && coolUntilMs <= nowMs)
+      .flatMap(({ head }) => head ?? [])
+      .sort((a, b) => b - a);
+    return heads[heads.length > 2 ? 1 : 0] ?? 0;
   }
 
   #isForeign(chainId: number | null): boolean {
@@ -265,7 +272,7 @@ class FailoverRpcClient implements RpcClient {
       const [chainId, head] = await endpoint.request(calls, this.#closing.signal);
       for (const result of [chainId, head]) if (result instanceof RpcError) throw result;
       endpoint.noteChainId(this.#quantity(endpoint, chainId));
-      endpoint.noteHead(this.#quantity(endpoint, head));
+      await noteHead(endpoint, head, this.#closing.signal);
     } catch (thrown) {
       if (thrown instanceof AbortedError) return;
       // a node that cannot even tell its head is not asked first
@@ -275,10 +282,6 @@ class FailoverRpcClient implements RpcClient {
   }
 
   #quantity(endpoint: RpcEndpoint, result: unknown): number {
-    try {
-      return parseQuantity(result, 'the answer');
-    } catch (cause) {
-      throw new RpcInvalidAnswerError(endpoint.origin, toError(cause).message, { cause });
-    }
+    return endpoint.parsed(() => parseQuantity(result, 'the chain id'));
   }
 }

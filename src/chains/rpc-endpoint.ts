@@ -1,6 +1,7 @@
 import type { Common } from '../core/common.js';
 import { AbortedError } from '../core/errors.js';
 import { createRateLimiter, type RateLimiter } from '../core/rate-limiter.js';
+import { type BatchSize, createBatchSize } from './batch-size.js';
 import { createHttpTransport } from './http-transport.js';
 import {
   type JsonRpcAnswer,
@@ -8,7 +9,7 @@ import {
   type JsonRpcTransport,
   MalformedAnswerError,
 } from './json-rpc-transport.js';
-import { classifyFailure, spansBlocks } from './rpc-error-codes.js';
+import { classifyFailure, isRateLimit, spansBlocks } from './rpc-error-codes.js';
 import {
   RpcError,
   RpcInvalidAnswerError,
@@ -37,6 +38,12 @@ export interface RpcEndpointOptions {
 const RATE_LIMITED_PAUSE_MS = 1_000;
 const MAX_RATE_LIMITED_PAUSE_MS = 60_000;
 
+/** On whose behalf a request is sent. */
+interface Asking {
+  readonly signal: AbortSignal;
+  readonly onRequest: () => void;
+}
+
 /**
  * One URL: its connections, its rate limit and its health.
  *
@@ -51,7 +58,9 @@ export class RpcEndpoint {
   readonly #rateLimit: RateLimiter;
   readonly #labels: { readonly chain: string; readonly url: string };
   #coolUntilMs = Number.NEGATIVE_INFINITY;
-  #takesBatches = true;
+  readonly #batch: BatchSize;
+  /** Calls of a batch that failed in a way that may be the batch's fault: the next request shows whether it is. */
+  #doubtedCalls: number | null = null;
   #rateLimitedInARow = 0;
   #head: number | null = null;
   #chainId: number | null = null;
@@ -65,6 +74,12 @@ export class RpcEndpoint {
     this.origin = { chain: chainName, url: index };
     this.#labels = { chain: chainName, url: String(index) };
     this.#rateLimit = createRateLimiter({ perSecond: options.requestsPerSecond, clock });
+    this.#batch = createBatchSize({
+      maxCalls: options.maxBatchCalls,
+      clock,
+      onChange: (calls) =>
+        options.common.log.info({ ...this.origin, calls }, 'RPC node gets batches of another size from now on'),
+    });
     const transport = { url, origin: this.origin, timeoutMs, maxResponseBytes, clock };
     this.#transport = /^wss?:/i.test(url) ? new WebSocketTransport(transport) : createHttpTransport(transport);
     options.metrics.healthy.set(this.#labels, 1);
@@ -119,7 +134,7 @@ export class RpcEndpoint {
 
   /**
    * Results of the calls, in their order, as the node gave them; a call that the node refused is an error in its place.
-   * Long lists are sent in batches of `maxBatchCalls`, each one request for the rate limit; `onRequest` is called for each.
+   * Long lists are sent in batches, each one request for the rate limit; `onRequest` is called for each.
    * @throws RpcError when a batch got no usable answer, AbortedError.
    */
   async request(
@@ -128,34 +143,94 @@ export class RpcEndpoint {
     onRequest: () => void = () => undefined,
   ): Promise<readonly (unknown | RpcError)[]> {
     const results: (unknown | RpcError)[] = [];
-    const { maxBatchCalls } = this.#options;
-    for (let start = 0; start < calls.length; ) {
-      const batch = calls.slice(start, start + (this.#takesBatches ? maxBatchCalls : 1));
-      onRequest();
-      const answers = await this.#sendBatch(batch, signal);
-      if (answers === null) continue;
-      start += batch.length;
-      for (const [index, call] of batch.entries()) results.push(this.#resultOf(call, answers[index]));
+    while (results.length < calls.length) {
+      const batch = calls.slice(results.length, results.length + this.#batch.calls);
+      const answers = await this.#answers(batch, { signal, onRequest });
+      for (const [index, answer] of answers.entries()) {
+        const call = batch[index];
+        if (call) results.push(this.#resultOf(call, answer));
+      }
     }
     return results;
+  }
+
+  /** What `parse` makes of an answer of this node. @throws RpcInvalidAnswerError where it throws MalformedAnswerError */
+  parsed<T>(parse: () => T): T {
+    try {
+      return parse();
+    } catch (thrown) {
+      if (thrown instanceof MalformedAnswerError)
+        throw new RpcInvalidAnswerError(this.origin, thrown.message, { cause: thrown });
+      throw thrown;
+    }
   }
 
   close(): Promise<void> {
     return this.#transport.close();
   }
 
-  /** Null: the node takes no batches, send the calls one by one. */
-  async #sendBatch(batch: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly JsonRpcAnswer[] | null> {
+  /**
+   * The answers to a batch, or only that to its first call. A batch that brought no answer for each call, in whatever
+   * form, is told from a node that is broken by sending its first call alone: when that is answered, the batch was at
+   * fault, and the next ones are smaller.
+   */
+  async #answers(batch: readonly JsonRpcCall[], asking: Asking): Promise<readonly JsonRpcAnswer[]> {
+    const doubtedCalls = this.#doubtedCalls;
+    this.#doubtedCalls = null;
+    const together = doubtedCalls === null ? await this.#together(batch, asking) : null;
+    if (together !== null && !this.#mayBeRefused(together)) {
+      this.#batch.answered(batch.length);
+      return together;
+    }
+    const alone = await this.#send(batch.slice(0, 1), asking);
+    if (together !== null && !alone[0]?.ok) return together;
+    this.#batch.refused(doubtedCalls ?? batch.length);
+    return alone;
+  }
+
+  /** Null when the batch as a whole may have been refused. */
+  async #together(batch: readonly JsonRpcCall[], asking: Asking): Promise<readonly JsonRpcAnswer[] | null> {
+    try {
+      return await this.#send(batch, asking);
+    } catch (thrown) {
+      if (!(thrown instanceof RpcError) || batch.length === 1) throw thrown;
+      switch (thrown.kind) {
+        case 'timeout':
+          // asking again at once would take as long again; over a range of blocks, the range is halved first
+          if (!batch.some(spansBlocks)) this.#doubtedCalls = batch.length;
+          throw thrown;
+        case 'rateLimited':
+          // a node that counts each call of a batch may never let this one through
+          if (this.#rateLimitedInARow > 0) this.#doubtedCalls = batch.length;
+          throw thrown;
+        case 'tooManyResults':
+          // the range of blocks is halved
+          throw thrown;
+        case 'invalidAnswer':
+        case 'refused':
+        case 'unavailable':
+          return null;
+      }
+    }
+  }
+
+  /** Each of several calls got the same error: it may be about the batch. */
+  #mayBeRefused(answers: readonly JsonRpcAnswer[]): boolean {
+    const [first] = answers;
+    if (!first || first.ok || answers.length === 1) return false;
+    const { code } = first.failure;
+    if (isRateLimit(code) && this.#rateLimitedInARow === 0) return false;
+    return answers.every((answer) => !answer.ok && answer.failure.code === code);
+  }
+
+  async #send(batch: readonly JsonRpcCall[], { signal, onRequest }: Asking): Promise<readonly JsonRpcAnswer[]> {
     const { metrics, common } = this.#options;
     await this.#rateLimit.take(signal);
     const startMs = common.clock.monotonicMs();
     metrics.requests.inc(this.#labels);
+    onRequest();
     try {
-      const reply = await this.#transport.send(batch, signal);
-      if (!reply.batchRefused) return reply.answers;
-      this.#takesBatches = false;
-      common.log.info({ ...this.origin }, 'RPC node refused a batch, sending calls one by one');
-      return null;
+      return await this.#transport.send(batch, signal);
     } catch (thrown) {
       if (thrown instanceof AbortedError) throw thrown;
       const error = this.#asRpcError(thrown, batch);
@@ -171,8 +246,6 @@ export class RpcEndpoint {
       // nothing to halve: more than we take, whatever we ask
       return new RpcUnavailableError(this.origin, thrown.message, { cause: thrown });
     if (thrown instanceof RpcError) return thrown;
-    if (thrown instanceof MalformedAnswerError)
-      return new RpcInvalidAnswerError(this.origin, thrown.message, { cause: thrown });
     return new RpcUnavailableError(this.origin, 'the request failed', { cause: thrown });
   }
 

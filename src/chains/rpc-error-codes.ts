@@ -21,7 +21,13 @@ const TOO_MANY_CODES: ReadonlySet<number> = new Set([
   -32011, -32012, -32047, -32062, -32600, -32603, -32614, -32701, 35,
 ]);
 
+/** -32005 is any limit that was exceeded. */
 const RATE_LIMIT_CODES: ReadonlySet<number> = new Set([429, -32005, -32029]);
+
+/** True for a code that is about the rate of requests and nothing else. */
+export function isRateLimit(code: number): boolean {
+  return code !== -32005 && RATE_LIMIT_CODES.has(code);
+}
 
 /** The typed error behind an error that a node gave to a call. */
 export function classifyFailure(origin: RpcOrigin, call: JsonRpcCall, failure: JsonRpcFailure): RpcError {

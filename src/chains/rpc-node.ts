@@ -1,6 +1,7 @@
 import type { Hex } from '../core/hex.js';
 import { type BlockHeader, parseBlockHeader } from './block-header.js';
-import { type JsonRpcCall, MalformedAnswerError } from './json-rpc-transport.js';
+import { noteHead } from './head-proof.js';
+import type { JsonRpcCall } from './json-rpc-transport.js';
 import { toQuantity } from './quantity.js';
 import { encodeLogFilter, type LogFilter, parseLogs, type RawLog } from './raw-log.js';
 import type { RpcEndpoint } from './rpc-endpoint.js';
@@ -75,25 +76,27 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
   const missing = (block: number) =>
     new RpcUnavailableError(endpoint.origin, `block ${block} is not there yet`, { details: { block } });
 
-  function parsed<T>(parse: () => T): T {
-    try {
-      return parse();
-    } catch (thrown) {
-      if (thrown instanceof MalformedAnswerError) throw invalid(thrown.message);
-      throw thrown;
-    }
-  }
-
   function headerOf(result: unknown, number: number | null): BlockHeader | null {
-    const header = parsed(() => parseBlockHeader(resultOrThrow(result)));
+    const header = endpoint.parsed(() => parseBlockHeader(resultOrThrow(result)));
     if (header && number !== null && header.number !== number)
-      throw invalid(`block ${header.number} for block ${number}`);
+      throw invalid(`number of block ${number} is ${header.number}`);
     return header;
   }
 
   /** Tags that a node does not have are errors with some, null with others. */
   function tagged(result: unknown): BlockHeader | null {
     return result instanceof RpcRefusedError ? null : headerOf(result, null);
+  }
+
+  /** The safe block, if it is one: reading goes on without it. */
+  function safeOf(result: unknown, latest: BlockHeader): BlockHeader | null {
+    try {
+      const safe = tagged(result);
+      return safe && safe.number <= latest.number ? safe : null;
+    } catch (thrown) {
+      if (thrown instanceof RpcInvalidAnswerError) return null;
+      throw thrown;
+    }
   }
 
   return {
@@ -108,16 +111,16 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
       const [latestResult, safe, finalized, ...blocks] = await request(calls);
       const latest = headerOf(latestResult, null);
       if (!latest) throw invalid('there is no latest block');
-      endpoint.noteHead(latest.number);
-      const heads = {
+      await noteHead(endpoint, latest.number, signal);
+      const final = tagged(finalized);
+      if (final && final.number > latest.number)
+        throw invalid(`number of the finalized block is ${final.number}, above the latest, which is ${latest.number}`);
+      return {
         latest,
-        safe: tagged(safe),
-        finalized: tagged(finalized),
+        safe: safeOf(safe, latest),
+        finalized: final,
         blocks: blocks.map((block, index) => headerOf(block, numbers[index] ?? null)),
       };
-      for (const head of [heads.safe, heads.finalized])
-        if (head && head.number > latest.number) throw invalid('a safe or finalized block above the latest');
-      return heads;
     },
     async headers(numbers) {
       const results = await request(numbers.map(getBlock));
@@ -125,14 +128,14 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
     },
     async logs(filter) {
       const [result, last] = await request([getLogs(filter), getBlock(filter.blocks.to)]);
-      const logs = parsed(() => parseLogs(resultOrThrow(result), filter));
+      const logs = endpoint.parsed(() => parseLogs(resultOrThrow(result), filter));
       if (!headerOf(last, filter.blocks.to)) throw missing(filter.blocks.to);
       return logs;
     },
     async logsOfEach(filters) {
       const results = await request(filters.flatMap((filter) => [getLogs(filter), getBlockOf(filter.blocks.hash)]));
       return filters.map((filter, index) => {
-        const logs = parsed(() => parseLogs(resultOrThrow(results[2 * index]), filter));
+        const logs = endpoint.parsed(() => parseLogs(resultOrThrow(results[2 * index]), filter));
         const header = headerOf(results[2 * index + 1], null);
         if (!header) throw new RpcUnavailableError(endpoint.origin, `block ${filter.blocks.hash} is not there`);
         if (header.hash !== filter.blocks.hash) throw invalid(`block ${header.hash} for block ${filter.blocks.hash}`);
@@ -142,7 +145,7 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
     async logRange(filter) {
       const { from, to } = filter.blocks;
       const [result, first, last] = await request([getLogs(filter), getBlock(from), getBlock(to)]);
-      const logs = parsed(() => parseLogs(resultOrThrow(result), filter));
+      const logs = endpoint.parsed(() => parseLogs(resultOrThrow(result), filter));
       const firstBlock = headerOf(first, from);
       const lastBlock = headerOf(last, to);
       if (!firstBlock) throw missing(from);

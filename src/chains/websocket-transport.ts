@@ -1,20 +1,14 @@
 import { type RawData, WebSocket } from 'ws';
-import { AbortedError, toError } from '../core/errors.js';
-import type { TransportOptions } from './http-transport.js';
+import { AbortedError } from '../core/errors.js';
+import { type TransportOptions, unusable } from './http-transport.js';
 import {
   decodeAnswer,
   type JsonRpcAnswer,
   type JsonRpcCall,
   type JsonRpcTransport,
-  MalformedAnswerError,
+  parseReply,
 } from './json-rpc-transport.js';
-import {
-  type RpcError,
-  RpcInvalidAnswerError,
-  RpcTimeoutError,
-  RpcTooManyResultsError,
-  RpcUnavailableError,
-} from './rpc-errors.js';
+import { type RpcError, RpcTimeoutError, RpcTooManyResultsError, RpcUnavailableError } from './rpc-errors.js';
 
 interface Pending {
   readonly resolve: (answer: JsonRpcAnswer) => void;
@@ -40,7 +34,7 @@ export class WebSocketTransport implements JsonRpcTransport {
     this.#options = options;
   }
 
-  async send(calls: readonly JsonRpcCall[], signal: AbortSignal) {
+  async send(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly JsonRpcAnswer[]> {
     const { clock, timeoutMs, origin } = this.#options;
     if (signal.aborted) throw new AbortedError('RPC request');
     let timedOut = false;
@@ -55,7 +49,7 @@ export class WebSocketTransport implements JsonRpcTransport {
     });
     signal.addEventListener('abort', onAbort, { once: true });
     try {
-      return { answers: await Promise.race([this.#exchange(calls), stopped]), batchRefused: false };
+      return await Promise.race([this.#exchange(calls), stopped]);
     } finally {
       cancelTimer();
       signal.removeEventListener('abort', onAbort);
@@ -112,19 +106,31 @@ export class WebSocketTransport implements JsonRpcTransport {
     });
   }
 
+  /** An answer that is no JSON-RPC fails its call; text that is no JSON could be the answer to any, and ends them all. */
   #receive(socket: WebSocket, data: RawData): void {
+    // parsing costs: a node that talks unasked gets no more than it takes to read
+    if (this.#pending.size === 0) return;
+    const text = data.toString();
+    let pending: Pending | undefined;
     try {
-      const answer: unknown = JSON.parse(data.toString());
+      const answer = parseReply(text);
       const id = (answer as { readonly id?: unknown } | null)?.id;
-      const pending = typeof id === 'number' ? this.#pending.get(id) : undefined;
-      if (typeof id !== 'number' || !pending) return;
-      this.#pending.delete(id);
-      pending.resolve(decodeAnswer(answer));
+      if (typeof id === 'number') {
+        pending = this.#pending.get(id);
+        this.#pending.delete(id);
+        pending?.resolve(decodeAnswer(answer));
+      } else if (id === null && !decodeAnswer(answer).ok) {
+        // about a request that the node could not read
+        this.#fail(new RpcUnavailableError(this.#options.origin, 'the node refused a request without saying which'));
+      }
     } catch (thrown) {
-      const cause = toError(thrown);
-      const what = cause instanceof MalformedAnswerError ? cause.message : 'the answer is not JSON';
-      this.#fail(new RpcInvalidAnswerError(this.#options.origin, what, { cause }));
-      socket.terminate();
+      const error = unusable(this.#options.origin, thrown, text.length);
+      if (pending) {
+        pending.reject(error);
+      } else {
+        this.#fail(error);
+        socket.terminate();
+      }
     }
   }
 

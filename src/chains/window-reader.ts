@@ -7,7 +7,7 @@ import { logKey } from './quarantine.js';
 import { isTooMuch } from './range-pipeline.js';
 import type { RangeReaderOptions } from './range-reader.js';
 import type { RangeSize } from './range-size.js';
-import type { RawLog } from './raw-log.js';
+import { contentDigest, type RawLog } from './raw-log.js';
 import { RpcError } from './rpc-errors.js';
 import type { RpcNode } from './rpc-node.js';
 
@@ -30,7 +30,7 @@ export class WindowReader {
   readonly #chain: string;
   readonly #options: RangeReaderOptions;
   readonly #size: RangeSize;
-  #readings = new Map<string, LogReading>();
+  #readings = new Map<string, { readonly digest: string; readonly reading: LogReading }>();
   #silent = new Set<Hex>();
   #quarantined = new Set<string>();
 
@@ -134,9 +134,11 @@ export class WindowReader {
   #reading(log: RawLog, timestampMs: number): LogReading {
     const key = logKey(log);
     const known = this.#readings.get(key);
-    if (known) return known;
+    // a node may have told of another log at this place, once
+    const digest = contentDigest(log);
+    if (known?.digest === digest) return known.reading;
     const reading = readMessageSentLog(log, timestampMs, this.#options.context);
-    this.#readings.set(key, reading);
+    this.#readings.set(key, { digest, reading });
     return reading;
   }
 }

@@ -74,6 +74,8 @@ function openWatcher(section: ChainSection, { common, storage, shutdown, onBackf
     urls: section.RpcUrls,
     requestsPerSecond: section.RequestsPerSecond,
     timeoutMs: section.RequestTimeout,
+    maxBatchCalls: section.MaxBatchCalls,
+    maxResponseBytes: section.MaxResponseBytes,
     common,
   });
   shutdown.add(`rpc ${section.Name}`, () => rpc.close());

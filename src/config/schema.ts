@@ -6,6 +6,10 @@ const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 
   error: 'write "finalized", "safe", "latest" or a number of blocks, for example 12',
 });
 
+const maxResponseBytes = whole(1_024, 'the size in bytes').max(100 * 1024 * 1024, {
+  error: 'write at most 104857600 (100 MiB)',
+});
+
 const chain = z.strictObject({
   Name: text('ethereum'),
   Selector: selector,
@@ -24,6 +28,9 @@ const chain = z.strictObject({
   /** Per RPC URL. */
   RequestsPerSecond: whole(1, 'the number of requests').default(25),
   RequestTimeout: milliseconds(100).default(10_000),
+  /** Most calls in one request. */
+  MaxBatchCalls: whole(1, 'the number of calls').max(1_000, { error: 'write at most 1000' }).default(50),
+  MaxResponseBytes: maxResponseBytes.default(16 * 1024 * 1024),
 });
 
 const credentials = {
@@ -31,9 +38,6 @@ const credentials = {
   Secret: z.string({ error: 'write the secret as text' }).default(''),
   InsecureConnection: flag.default(false),
 };
-const maxResponseBytes = whole(1_024, 'the size in bytes').max(100 * 1024 * 1024, {
-  error: 'write at most 104857600 (100 MiB)',
-});
 
 const discovery = z.strictObject({
   Address: text('aggregator.example.org:443'),

@@ -1,4 +1,5 @@
 import { IndexerError, InvalidArgumentError } from '../core/errors.js';
+import { closingQuote } from './json-strings.js';
 
 /** Text is not JSON. `cause` is the SyntaxError of `JSON.parse`. */
 export class JsonSyntaxError extends IndexerError {
@@ -116,16 +117,6 @@ function integerStart(text: string, digits: Digits, gapEnd: number): number {
 
 function isDigit(code: number): boolean {
   return code >= 0x30 && code <= 0x39;
-}
-
-/** Index of the first quote at or after `from` that an even number of backslashes precedes; -1 without one. */
-function closingQuote(text: string, from: number): number {
-  for (let quote = text.indexOf('"', from); quote !== -1; quote = text.indexOf('"', quote + 1)) {
-    let before = quote - 1;
-    while (before >= from && text.charCodeAt(before) === BACKSLASH) before--;
-    if ((quote - before) % 2 === 1) return quote;
-  }
-  return -1;
 }
 
 function beginsWithMarker(text: string, at: number): boolean {

@@ -1,5 +1,4 @@
-/** A whole string, or one structural character; numbers and literals between them need no attention. */
-const TOKEN = /"[^"\\]*(?:\\.[^"\\]*)*"|[[\]{},:]/g;
+import { closingQuote } from '../protocol/json-strings.js';
 
 /**
  * The texts of the elements of the array under `key` of a JSON object, exactly as they came (for evidence; `JSON.parse`
@@ -23,7 +22,8 @@ export function rawElements(json: string, key: string): readonly string[] {
     if (text !== '') elements.push(text);
   };
 
-  for (const { 0: token, index: at } of json.matchAll(TOKEN)) {
+  for (let at = 0; at < json.length; at++) {
+    const token = json.charAt(at);
     switch (token) {
       case '{':
       case '[':
@@ -48,8 +48,13 @@ export function rawElements(json: string, key: string): readonly string[] {
         inKey = JSON.parse(lastString) === key;
         if (inKey) elements = [];
         break;
-      default:
-        if (depth === 1) lastString = token;
+      case '"': {
+        const end = closingQuote(json, at + 1) + 1;
+        if (end === 0) return elements;
+        if (depth === 1) lastString = json.slice(at, end);
+        at = end - 1;
+        break;
+      }
     }
   }
   return elements;

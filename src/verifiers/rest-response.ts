@@ -1,5 +1,6 @@
 import type { Hex } from '../core/hex.js';
 import { JsonSyntaxError, parseExactJson } from '../protocol/exact-json.js';
+import { checkJsonBounds, JsonBoundsError } from '../protocol/json-bounds.js';
 import type { VerifierResult } from '../protocol/records.js';
 import type { Outcome } from './batcher.js';
 import { type CheckContext, checkVerifierResult } from './check-result.js';
@@ -26,8 +27,8 @@ const MAX_SPARE_RESULTS = 100;
 /**
  * Reads and checks the body of a 200 (wire facts, section 6). Results are matched by the id recomputed from their
  * message, in whatever order they come; a bad one spoils no other.
- * @throws VerifierUnavailableError `malformed` when the body is not the object the wire defines, or has far more results
- * than ids were asked for.
+ * @throws VerifierUnavailableError `malformed` when the body is not the object the wire defines, has far more results than
+ * ids were asked for, or has JSON that no honest answer has; `response-too-large` when it has far too many values.
  */
 export function readRestAnswer(body: string, asked: readonly Hex[], context: CheckContext): RestAnswer {
   const { results, errors } = parseBody(body, context.verifierName);
@@ -85,8 +86,13 @@ function parseBody(
 ): { readonly results: readonly unknown[]; readonly errors: readonly string[] } {
   let value: unknown;
   try {
+    checkJsonBounds(body);
     value = parseExactJson(body);
   } catch (cause) {
+    if (cause instanceof JsonBoundsError) {
+      const kind = cause.excess === 'size' ? 'response-too-large' : 'malformed';
+      throw new VerifierUnavailableError(verifier, kind, { cause, details: cause.details });
+    }
     if (!(cause instanceof JsonSyntaxError)) throw cause;
     throw new VerifierUnavailableError(verifier, 'malformed', { cause, details: { expected: 'JSON' } });
   }

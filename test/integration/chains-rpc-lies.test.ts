@@ -26,8 +26,10 @@ describe('a node that lies', () => {
     'with logs of another block': logsFault((logs) =>
       logs.map((log) => (log['blockNumber'] === '0x6' ? { ...log, blockHash: `0x${'12'.repeat(32)}` } : log)),
     ),
-    'with logs in the wrong order': logsFault((logs) => [...logs].reverse()),
-    'with a log twice': logsFault((logs) => [...logs, ...logs.slice(-1)]),
+    'with two logs at one place': logsFault((logs) => [
+      ...logs,
+      ...logs.slice(-1).map((log) => ({ ...log, data: '0x01' })),
+    ]),
     'with logs of another contract': logsFault((logs) => logs.map((log) => ({ ...log, address: CCV }))),
     'with logs of blocks that were not asked for': logsFault((logs) =>
       logs.map((log) => ({ ...log, blockNumber: '0xfffff' })),

@@ -138,8 +138,6 @@ describe('an answer with logs', () => {
     ['holds half a byte', [log({ data: '0x010' })]],
     ['holds a short topic', [log({ topics: ['0x01'] })]],
     ['lacks a block hash', [log({ blockHash: null })]],
-    ['has two hashes for a block', [log(), log({ logIndex: '0x1', blockHash: hash(8) })]],
-    ['has one hash for two blocks', [log(), log({ blockNumber: '0x6' })]],
     ['has a block number beyond what is exact', [log({ blockNumber: `0x${'f'.repeat(14)}` })]],
   ])('is refused when it %s', (_, answer) => {
     expect(() => parseLogs(answer, filter)).toThrow(MalformedAnswerError);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
+import { JsonBoundsError } from '../../../src/protocol/json-bounds.js';
 import { canonicalAddress } from '../../../src/verifiers/address.js';
 import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/errors.js';
 import { readRestAnswer } from '../../../src/verifiers/rest-response.js';
@@ -21,6 +22,24 @@ describe('a hostile answer', () => {
     expect(() => readRestAnswer(body, [id], context)).toThrow(VerifierUnavailableError);
   });
 
+  it.each([
+    ['deep nesting', 'malformed', `{"results":[],"errors":[${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}]}`],
+    ['an integer of a million digits', 'malformed', `{"results":[{"message":{"amount":${'9'.repeat(1_000_000)}}}]}`],
+    ['millions of values', 'response-too-large', `{"results":[],"errors":[${'0,'.repeat(2_000_000)}0]}`],
+    ['hundreds of thousands of names', 'response-too-large', `{"results":[{${'"a":0,'.repeat(300_000)}"z":0}]}`],
+  ])('of %s is refused as %s, unparsed', (_, kind, body) => {
+    expect(() => readRestAnswer(body, [id], context)).toThrow(
+      expect.objectContaining({ kind, cause: expect.any(JsonBoundsError) }),
+    );
+  });
+
+  it('of a rejected result with millions of escapes is kept as evidence', () => {
+    const junk = `{"junk":"${'\\n'.repeat(10_000_000)}"}`;
+    const answer = readRestAnswer(`{"results":[${junk}, ${resultJson(result)}]}`, [id], context);
+    expect(answer.outcomes.get(id)?.ok).toBe(true);
+    expect(answer.strays[0]?.raw).toHaveLength(junk.length);
+  });
+
   it('of some junk does not hide the good result behind it, and each piece is kept as evidence', () => {
     const junk = Array.from({ length: 50 }, (_, index) => `{"junk": ${index}}`);
     const answer = readRestAnswer(`{"results":[${[...junk, resultJson(result)].join(' , ')}]}`, [id], context);
@@ -29,7 +48,7 @@ describe('a hostile answer', () => {
   });
 
   it('whose errors are no texts is read all the same', () => {
-    const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const deep = `${'['.repeat(50)}${']'.repeat(50)}`;
     const body = `{"results":[${resultJson(result)}],"errors":[{"toString":1,"valueOf":1},${deep},null,"plain"]}`;
     const answer = readRestAnswer(body, [id], context);
     expect(answer.outcomes.get(id)?.ok).toBe(true);
