@@ -18,6 +18,8 @@ export interface UnfinalizedMessage {
 export interface QuarantinedLog {
   /** `<block hash>:<log index>`. */
   readonly key: string;
+  /** The contract that emitted it. */
+  readonly onRampAddress: Hex;
   readonly reason: string;
   readonly detail: string;
   readonly raw: Uint8Array;
@@ -34,11 +36,12 @@ export interface ChainProgress {
   readonly cursor: (ChainCursor & { readonly expectedHeight: bigint | null }) | null;
 }
 
-/** What the watcher of one chain needs of the store behind it. */
+/** What the watcher of one chain needs of the store behind it: that of the OnRamps which it reads together. */
 export interface ChainStore {
+  /** @throws OnRampsApartError when the OnRamps of this store are not at one block. */
   cursor(): Promise<ChainCursor | null>;
-  /** Messages of this chain that are stored (orphaned ones left out) from blocks above `afterBlock`. */
-  messagesAbove(afterBlock: bigint): Promise<readonly UnfinalizedMessage[]>;
+  /** Messages of these OnRamps that are stored (orphaned ones left out) from blocks above `afterBlock`, up to `throughBlock`. */
+  messagesAbove(afterBlock: bigint, throughBlock?: bigint): Promise<readonly UnfinalizedMessage[]>;
   /** Resolves once everything is durable. */
   commit(progress: ChainProgress): Promise<void>;
 }

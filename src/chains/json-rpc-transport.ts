@@ -17,6 +17,8 @@ export type JsonRpcAnswer =
 
 /** Carries calls to one node: HTTP or WebSocket. It neither retries nor interprets. */
 export interface JsonRpcTransport {
+  /** Connections made so far: a new one may lead to another node. */
+  readonly connections: number;
   /**
    * Sends the calls in one go and resolves to their answers, in the order of the calls. A batch that the node refuses as
    * a whole resolves to that refusal for each call, with `batchRefused` set.

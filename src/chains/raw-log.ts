@@ -17,9 +17,9 @@ export interface RawLog {
   readonly logIndex: number;
 }
 
-/** Which logs: one event of one contract, in a range of blocks (both ends included) or in one block. */
+/** Which logs: one event of one contract or several, in a range of blocks (both ends included) or in one block. */
 export interface LogFilter {
-  readonly address: Hex;
+  readonly address: Hex | readonly Hex[];
   readonly topic0: Hex;
   readonly blocks: { readonly from: number; readonly to: number } | { readonly hash: Hex };
 }
@@ -72,7 +72,8 @@ function parseLog(entry: unknown): RawLog {
 }
 
 function checkAsked(log: RawLog, { address, topic0, blocks }: LogFilter): void {
-  if (log.address !== address) throw new MalformedAnswerError('a log of another contract');
+  if (typeof address === 'string' ? log.address !== address : !address.includes(log.address))
+    throw new MalformedAnswerError('a log of another contract');
   if (log.topics[0] !== topic0) throw new MalformedAnswerError('a log of another event');
   const asked =
     'hash' in blocks ? log.blockHash === blocks.hash : log.blockNumber >= blocks.from && log.blockNumber <= blocks.to;

@@ -1,9 +1,10 @@
 import type { Common } from '../core/common.js';
 import { AbortedError, InvalidArgumentError, toError } from '../core/errors.js';
+import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
+import { ChainIdentity, quantityOf } from './chain-identity.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
-import { parseQuantity } from './quantity.js';
 import { RpcEndpoint } from './rpc-endpoint.js';
-import { RpcError, RpcInvalidAnswerError, RpcTooManyResultsError, RpcUnavailableError } from './rpc-errors.js';
+import { RpcError, RpcTooManyResultsError, RpcUnavailableError } from './rpc-errors.js';
 import { createRpcMetrics } from './rpc-metrics.js';
 import { createRpcNode, type RpcNode } from './rpc-node.js';
 
@@ -27,8 +28,10 @@ export interface RpcClientOptions {
   readonly maxHeadLagBlocks?: number;
   /** How often the heads of all nodes are compared, when there are several. Default 5 s. */
   readonly headCheckMs?: number;
-  /** The EIP-155 chain id that every node must have. Default: that of the first node that answers. */
+  /** The EIP-155 chain id that every node must have. Absent: all URLs must answer and agree before anything is asked. */
   readonly chainId?: number;
+  /** After that long a node is asked for its chain id anew; it also is when a connection was made. Default 10 s. */
+  readonly chainRecheckMs?: number;
   readonly common: Common;
 }
 
@@ -37,17 +40,23 @@ export interface RpcUrlStatus {
   readonly url: number;
   readonly state: 'ready' | 'cooling' | 'lagging' | 'wrongChain';
   readonly head: number | null;
+  /** As the node last told; null before it did. */
+  readonly chainId: number | null;
   readonly lastError: string | null;
 }
 
 /** The nodes of one chain. */
 export interface RpcClient {
   readonly urlCount: number;
+  /** The EIP-155 chain id that every node must have; null until it is known. */
+  readonly chainId: number | null;
   /**
    * Runs `operation` against the most preferred node that is healthy, and again against the next one each time it fails
    * with an `RpcError`. `RpcTooManyResultsError` is not passed on to another node: it is the question that is at fault.
    * A node that failed is asked last for a while, then in its turn again.
-   * @throws RpcError of the last node when all have failed, AbortedError, and whatever else `operation` throws.
+   * Every request is asked of a node of this chain only.
+   * @throws RpcError of the last node when all have failed, AbortedError, ChainUnknownError, and whatever else `operation`
+   * throws.
    */
   withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** All nodes of this chain but one, the most preferred first: for a second opinion. */
@@ -75,7 +84,7 @@ class FailoverRpcClient implements RpcClient {
   readonly #endpoints: readonly RpcEndpoint[];
   readonly #closing = new AbortController();
   readonly #subscriptions = new Set<NewHeads>();
-  #chainId: number | null;
+  readonly #identity: ChainIdentity;
   #nextHeadCheckMs = Number.NEGATIVE_INFINITY;
   #headCheck: Promise<void> = Promise.resolve();
 
@@ -85,7 +94,6 @@ class FailoverRpcClient implements RpcClient {
     const metrics = createRpcMetrics(options.common.metrics);
     this.#options = options;
     this.#common = options.common;
-    this.#chainId = options.chainId ?? null;
     this.#endpoints = options.urls.map(
       (url, index) =>
         new RpcEndpoint({
@@ -101,10 +109,21 @@ class FailoverRpcClient implements RpcClient {
           metrics,
         }),
     );
+    this.#identity = new ChainIdentity({
+      chainName: options.chainName,
+      chainId: options.chainId ?? null,
+      endpoints: this.#endpoints,
+      recheckMs: options.chainRecheckMs ?? 10_000,
+      common: options.common,
+    });
   }
 
   get urlCount(): number {
     return this.#endpoints.length;
+  }
+
+  get chainId(): number | null {
+    return this.#identity.chainId;
   }
 
   async withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -112,9 +131,8 @@ class FailoverRpcClient implements RpcClient {
     let last: RpcError | undefined;
     for (const endpoint of this.#ranked()) {
       try {
-        await this.#admit(endpoint, signal);
         const coolUntilMs = endpoint.coolUntilMs;
-        const result = await operation(createRpcNode(endpoint, signal));
+        const result = await this.#conclude(endpoint, operation, signal);
         // an operation that came to an end may still have found fault with its node
         if (endpoint.coolUntilMs === coolUntilMs) endpoint.recover();
         return result;
@@ -130,8 +148,8 @@ class FailoverRpcClient implements RpcClient {
 
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[] {
     return this.#ranked()
-      .filter((endpoint) => endpoint.index !== node.index && this.#stateOf(endpoint) !== 'wrongChain')
-      .map((endpoint) => createRpcNode(endpoint, signal));
+      .filter((endpoint) => endpoint.index !== node.index && !this.#identity.isForeign(endpoint))
+      .map((endpoint) => this.#node(endpoint, signal));
   }
 
   blame(node: RpcNode, error: RpcError): void {
@@ -140,18 +158,15 @@ class FailoverRpcClient implements RpcClient {
 
   onNewHead(listener: () => void): () => void {
     const { chainName, urls } = this.#options;
-    const mine = urls.flatMap((url, index) =>
-      /^wss?:/i.test(url)
-        ? [
-            subscribeNewHeads({
-              url,
-              origin: { chain: chainName, url: index },
-              onHead: listener,
-              common: this.#common,
-            }),
-          ]
-        : [],
-    );
+    const mine = this.#endpoints.flatMap((endpoint) => {
+      const url = urls[endpoint.index] ?? '';
+      if (!/^wss?:/i.test(url)) return [];
+      // another chain has no say in how often this one is looked at
+      const onHead = () => this.#identity.isForeign(endpoint) || listener();
+      return [
+        subscribeNewHeads({ url, origin: { chain: chainName, url: endpoint.index }, onHead, common: this.#common }),
+      ];
+    });
     for (const subscription of mine) this.#subscriptions.add(subscription);
     return () => {
       for (const subscription of mine) {
@@ -166,6 +181,7 @@ class FailoverRpcClient implements RpcClient {
       url: endpoint.index,
       state: this.#stateOf(endpoint),
       head: endpoint.head,
+      chainId: this.#identity.toldBy(endpoint),
       lastError: endpoint.lastError?.message ?? null,
     }));
   }
@@ -179,15 +195,11 @@ class FailoverRpcClient implements RpcClient {
   }
 
   #stateOf(endpoint: RpcEndpoint): RpcUrlStatus['state'] {
-    if (this.#isForeign(endpoint.chainId)) return 'wrongChain';
+    if (this.#identity.isForeign(endpoint)) return 'wrongChain';
     if (endpoint.coolUntilMs > this.#common.clock.monotonicMs()) return 'cooling';
-    const best = Math.max(...this.#endpoints.map(({ head, chainId }) => (this.#isForeign(chainId) ? 0 : (head ?? 0))));
+    const best = Math.max(...this.#endpoints.map((each) => (this.#identity.isForeign(each) ? 0 : (each.head ?? 0))));
     const lagBlocks = endpoint.head === null ? 0 : best - endpoint.head;
     return lagBlocks > (this.#options.maxHeadLagBlocks ?? 10) ? 'lagging' : 'ready';
-  }
-
-  #isForeign(chainId: number | null): boolean {
-    return chainId !== null && this.#chainId !== null && chainId !== this.#chainId;
   }
 
   /** In the order in which to ask: ready, lagging, cooling (the first to be done first), of another chain. */
@@ -202,17 +214,29 @@ class FailoverRpcClient implements RpcClient {
     );
   }
 
-  /** A node must be of the right chain before anything else is asked of it; one that was not is asked anew each time. */
-  async #admit(endpoint: RpcEndpoint, signal: AbortSignal): Promise<void> {
-    if (endpoint.chainId !== null && endpoint.chainId === this.#chainId) return;
-    const [result] = await endpoint.request([{ method: 'eth_chainId', params: [] }], signal);
-    if (result instanceof RpcError) throw result;
-    endpoint.noteChainId(this.#quantity(endpoint, result));
-    this.#chainId ??= endpoint.chainId;
-    if (endpoint.chainId !== this.#chainId)
-      throw new RpcUnavailableError(endpoint.origin, `the node is of chain ${endpoint.chainId}, not ${this.#chainId}`, {
-        details: { chainId: endpoint.chainId, expectedChainId: this.#chainId },
-      });
+  /** The node behind an endpoint; it answers as long as it is of this chain. */
+  #node(endpoint: RpcEndpoint, signal: AbortSignal): RpcNode {
+    const { index, origin } = endpoint;
+    return createRpcNode(
+      {
+        index,
+        origin,
+        noteHead: (block) => endpoint.noteHead(block),
+        request: (calls, each) => this.#identity.guard(endpoint, each, () => endpoint.request(calls, each)),
+      },
+      signal,
+    );
+  }
+
+  /** What an operation finds out about the chain (that it moved, say) counts only if its node is still of that chain. */
+  async #conclude<T>(endpoint: RpcEndpoint, operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await operation(this.#node(endpoint, signal));
+    } catch (thrown) {
+      if (thrown instanceof FinalizedReorgError || thrown instanceof ChainMovedError)
+        await this.#identity.check(endpoint, signal);
+      throw thrown;
+    }
   }
 
   #checkHeadsWhenDue(): void {
@@ -229,22 +253,13 @@ class FailoverRpcClient implements RpcClient {
     try {
       const calls = ['eth_chainId', 'eth_blockNumber'].map((method) => ({ method, params: [] }));
       const [chainId, head] = await endpoint.request(calls, this.#closing.signal);
-      for (const result of [chainId, head]) if (result instanceof RpcError) throw result;
-      endpoint.noteChainId(this.#quantity(endpoint, chainId));
-      endpoint.noteHead(this.#quantity(endpoint, head));
+      this.#identity.note(endpoint, chainId);
+      endpoint.noteHead(quantityOf(endpoint, head));
     } catch (thrown) {
       if (thrown instanceof AbortedError) return;
       // a node that cannot even tell its head is not asked first
       if (thrown instanceof RpcError) endpoint.cool(thrown);
       else this.#common.log.error({ err: toError(thrown) }, 'the check of an RPC head failed');
-    }
-  }
-
-  #quantity(endpoint: RpcEndpoint, result: unknown): number {
-    try {
-      return parseQuantity(result, 'the answer');
-    } catch (cause) {
-      throw new RpcInvalidAnswerError(endpoint.origin, toError(cause).message, { cause });
     }
   }
 }

@@ -54,7 +54,6 @@ export class RpcEndpoint {
   #takesBatches = true;
   #rateLimitedInARow = 0;
   #head: number | null = null;
-  #chainId: number | null = null;
   #lastError: RpcError | null = null;
 
   constructor(options: RpcEndpointOptions) {
@@ -75,8 +74,9 @@ export class RpcEndpoint {
     return this.#head;
   }
 
-  get chainId(): number | null {
-    return this.#chainId;
+  /** Connections made so far. */
+  get connections(): number {
+    return this.#transport.connections;
   }
 
   get lastError(): RpcError | null {
@@ -91,10 +91,6 @@ export class RpcEndpoint {
   noteHead(block: number): void {
     this.#head = block;
     this.#options.metrics.headBlock.set(this.#labels, block);
-  }
-
-  noteChainId(chainId: number): void {
-    this.#chainId = chainId;
   }
 
   /** Sets the health metric; the client, which compares nodes, knows it. */

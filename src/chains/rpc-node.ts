@@ -1,6 +1,7 @@
+import type { Hex } from '../core/hex.js';
 import { type BlockHeader, parseBlockHeader } from './block-header.js';
 import { type JsonRpcCall, MalformedAnswerError } from './json-rpc-transport.js';
-import { toQuantity } from './quantity.js';
+import { parseHex, toQuantity } from './quantity.js';
 import { encodeLogFilter, type LogFilter, parseLogs, type RawLog } from './raw-log.js';
 import type { RpcEndpoint } from './rpc-endpoint.js';
 import { RpcError, RpcInvalidAnswerError, RpcRefusedError, RpcUnavailableError } from './rpc-errors.js';
@@ -39,6 +40,8 @@ export interface RpcNode {
   logsOfEach(filters: readonly LogFilter[]): Promise<readonly (readonly RawLog[])[]>;
   /** @throws RpcTooManyResultsError when the range is too long */
   logRange(filter: LogFilter & { readonly blocks: { readonly from: number; readonly to: number } }): Promise<LogRange>;
+  /** The code at an address, as of the latest block; `0x` when there is none. */
+  code(address: Hex): Promise<Hex>;
   /** The error for an answer of this node that contradicts another. */
   invalid(what: string): RpcInvalidAnswerError;
   /** The error for a block that this node should have and does not. */
@@ -52,7 +55,10 @@ const getBlock = (block: number | string): JsonRpcCall => ({
 const getLogs = (filter: LogFilter): JsonRpcCall => ({ method: 'eth_getLogs', params: [encodeLogFilter(filter)] });
 
 /** The node behind `endpoint`, asking on behalf of an operation that `signal` ends. */
-export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNode {
+export function createRpcNode(
+  endpoint: Pick<RpcEndpoint, 'index' | 'origin' | 'noteHead' | 'request'>,
+  signal: AbortSignal,
+): RpcNode {
   const invalid = (what: string) => new RpcInvalidAnswerError(endpoint.origin, what);
   const missing = (block: number) =>
     new RpcUnavailableError(endpoint.origin, `block ${block} is not there yet`, { details: { block } });
@@ -119,6 +125,10 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
       if (!firstBlock) throw missing(from);
       if (!lastBlock) throw missing(to);
       return { logs, first: firstBlock, last: lastBlock };
+    },
+    async code(address) {
+      const [result] = await endpoint.request([{ method: 'eth_getCode', params: [address, 'latest'] }], signal);
+      return parsed(() => parseHex(resultOrThrow(result), 'code'));
     },
   };
 }

@@ -94,6 +94,7 @@ export class SimulatedChain {
     const nodes = [0, 1].map((index) => this.#node(index));
     return {
       urlCount: nodes.length,
+      chainId: 1337,
       withNode: async (operation) => {
         const order = this.#random() < 0.7 ? nodes : [...nodes].reverse();
         let last: unknown;
@@ -221,6 +222,7 @@ export class SimulatedChain {
         const final = branch[Math.min(finalized, branch.length - 1)]?.header ?? null;
         return { latest, safe: final, finalized: final, blocks: headers(branch, numbers) };
       },
+      code: async () => '0x00',
       headers: async (numbers) => headers(view().branch, numbers),
       logs: async (filter) => logs(view().branch, filter),
       logsOfEach: async (filters) => {

@@ -21,7 +21,7 @@ const messageOf = (onRamp: Hex) =>
 function setUp() {
   storage = createMemoryStorage({ name: 'memory' });
   const common = createCommon();
-  const store = createChainStore({ storage, selector: SELECTORS.high, onRampAddress: ON_RAMP, common });
+  const store = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [ON_RAMP], common });
   return { store, common };
 }
 
@@ -41,7 +41,7 @@ it('stores messages, orphanings, quarantine and cursor of a step in one commit',
   await store.commit({
     messages: [second],
     orphanings: [{ messageId: first.messageId, blockHash: first.origin!.blockHash }],
-    quarantine: [{ key: 'k', reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null }],
+    quarantine: [{ key: 'k', onRampAddress: ON_RAMP, reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null }],
     cursor: { height: 7n, hash, expectedHeight: null },
   });
   expect(commits).toHaveLength(1);
@@ -88,7 +88,7 @@ it('takes another OnRamp of the chain for another source: read from its start, i
     messages: [old],
     cursor: { height: 100n, hash: make.hex(32), expectedHeight: null },
   });
-  const next = createChainStore({ storage, selector: SELECTORS.high, onRampAddress: OTHER, common });
+  const next = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [OTHER], common });
   expect(await next.cursor()).toBeNull();
   expect(await next.messagesAbove(0n)).toEqual([]);
   const fresh = messageOf(OTHER);
