@@ -75,14 +75,13 @@ export async function backfillOnce(
     chain: {
       name: 'bench',
       selector: SOURCE_SELECTOR,
-      onRampAddress: ON_RAMP,
-      startBlock: chain.from,
+      onRamps: [{ address: ON_RAMP, startBlock: chain.from }],
       confirmations: 'finalized',
       pollIntervalMs: 1_000,
       maxBlockRange: 2_000,
     },
     rpc,
-    store: createChainStore({ storage: sink, selector: SOURCE_SELECTOR, onRampAddress: ON_RAMP, common }),
+    store: createChainStore({ storage: sink, selector: SOURCE_SELECTOR, onRampAddresses: [ON_RAMP], common }),
     common,
     onProgress({ blocksDone }) {
       const to = chain.from + blocksDone - 1;

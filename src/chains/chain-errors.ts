@@ -33,3 +33,32 @@ export class ChainMovedError extends IndexerError {
     super('CHAIN_MOVED', `chain ${chain} moved while it was read: ${what}`, true, { details: { chain } });
   }
 }
+
+/** Nothing tells which chain the nodes of a chain are of: nothing is read until it is clear. */
+export class ChainUnknownError extends IndexerError {
+  /** `chainIds`: what each URL said, null for one that has not answered. */
+  constructor(chain: string, chainIds: readonly (number | null)[]) {
+    const told = chainIds.map(
+      (chainId, url) => `URL ${url} ${chainId === null ? 'has not answered' : `says ${chainId}`}`,
+    );
+    super(
+      'CHAIN_UNKNOWN',
+      `chain ${chain}: it is not certain which chain this is, so nothing is read. Its selector is not in the public list, ` +
+        `no ChainID is configured, and the RPC URLs do not all agree (${told.join(', ')}): set ChainID to the id that is right`,
+      true,
+      { details: { chain, chainIds } },
+    );
+  }
+}
+
+/** OnRamps of one chain that were read together are at different blocks now: another process reads some of them alone. */
+export class OnRampsApartError extends IndexerError {
+  constructor(selector: bigint, heights: readonly (bigint | null)[]) {
+    super(
+      'ON_RAMPS_APART',
+      `chain ${selector}: its OnRamps have been read up to different blocks (${heights.map(String).join(', ')})`,
+      true,
+      { details: { selector: String(selector), heights: heights.map(String) } },
+    );
+  }
+}

@@ -23,6 +23,8 @@ export interface UnfinalizedMessage {
 export interface QuarantinedLog {
   /** `<block hash>:<log index>`. */
   readonly key: string;
+  /** The contract that emitted it. */
+  readonly onRampAddress: Hex;
   readonly reason: string;
   readonly detail: string;
   readonly raw: Uint8Array;
@@ -37,17 +39,18 @@ export interface ChainProgress {
   readonly quarantine: readonly QuarantinedLog[];
   /** The new cursor; null when only blocks above it were read. */
   readonly cursor: ChainCursorMove | null;
-  /** The new last confirmed block; null, or absent, when it stays. */
-  readonly confirmed?: ChainCursorMove | null;
+  /** Moves of the last confirmed block. */
+  readonly confirmed?: readonly (ChainCursorMove & { readonly onRampAddress: Hex })[];
 }
 
-/** What the watcher of one chain needs of the store behind it. */
+/** What the watcher of one chain needs of the store behind it: that of the OnRamps which it reads together. */
 export interface ChainStore {
+  /** @throws OnRampsApartError when the OnRamps of this store are not at one block. */
   cursor(): Promise<ChainCursor | null>;
-  /** The last block such that two nodes have answered for it and for all blocks below it. */
-  confirmed(): Promise<ChainCursor | null>;
-  /** Messages of this chain that are stored (orphaned ones left out) from blocks above `afterBlock`. */
-  messagesAbove(afterBlock: bigint): Promise<readonly UnfinalizedMessage[]>;
+  /** By OnRamp: the last block such that two nodes have answered for it and for all blocks below it; null: none yet. */
+  confirmed(): Promise<ReadonlyMap<Hex, ChainCursor | null>>;
+  /** Messages of these OnRamps that are stored (orphaned ones left out) from blocks above `afterBlock`, up to `throughBlock`. */
+  messagesAbove(afterBlock: bigint, throughBlock?: bigint): Promise<readonly UnfinalizedMessage[]>;
   /** Resolves once everything is durable. */
   commit(progress: ChainProgress): Promise<void>;
 }

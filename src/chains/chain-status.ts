@@ -55,6 +55,27 @@ export interface CrossCheckStatus {
   readonly blooms: BloomWorth;
 }
 
+/** How one OnRamp of a chain stands. */
+export interface OnRampStatus {
+  readonly address: Hex;
+  readonly startBlock: number;
+  /** `catchingUp`: it was added later, and is read up to the others' cursor before it joins them. */
+  readonly state: 'watched' | 'catchingUp';
+  /** The last finalized block whose messages of this OnRamp are all stored. */
+  readonly through: number | null;
+  /** False when there is no contract at the address; null while no node has told. */
+  readonly hasCode: boolean | null;
+  /** Why it cannot catch up. */
+  readonly lastError: string | null;
+}
+
+/** How a chain with all its OnRamps stands. */
+export interface ChainSourceStatus extends ChainStatus {
+  /** The EIP-155 chain id that every node must have; null until it is known. */
+  readonly chainId: number | null;
+  readonly onRamps: readonly OnRampStatus[];
+}
+
 /** How far a backfill is. */
 export interface BackfillProgress {
   readonly chain: string;

@@ -1,8 +1,6 @@
 import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { AbortedError, IndexerError, toError } from '../core/errors.js';
-import type { Hex } from '../core/hex.js';
-import { createCCVAndExecutorHasher } from '../protocol/ccv-and-executor-hash.js';
 import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';
 import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
 import { createChainMetrics } from './chain-metrics.js';
@@ -11,15 +9,13 @@ import type { BackfillProgress, ChainStatus } from './chain-status.js';
 import { ChainViewer, type WindowRange } from './chain-view.js';
 import { CrossCheck } from './cross-check.js';
 import { HeaderChain } from './header-chain.js';
-import { createBloomTest, createChainBlooms } from './log-bloom.js';
-import { MESSAGE_SENT_TOPIC } from './message-sent-event.js';
 import { readRanges } from './range-pipeline.js';
 import type { RangeReaderOptions, RangeReading } from './range-reader.js';
+import { createRangeReading } from './range-reading.js';
 import { createRangeSize, type RangeSize } from './range-size.js';
 import type { RpcClient } from './rpc-client.js';
-import { createSilenceCheck } from './silent-blocks.js';
 import { createVanishedCheck, inUnchangedBlocks, type VanishedCheck } from './vanished-messages.js';
-import type { WatchedChain } from './watched-chain.js';
+import { DEFAULT_BLOOM_CHECK_BLOCKS, firstBlockOf, type WatchedChain } from './watched-chain.js';
 import { WatcherJournal } from './watcher-journal.js';
 import { type Step, WatcherPosition } from './watcher-position.js';
 import { WindowReader, type WindowReading } from './window-reader.js';
@@ -55,7 +51,6 @@ export function createChainWatcher(options: ChainWatcherOptions): ChainWatcher {
 const PIPELINE_DEPTH = 3;
 /** Logs a range; bounds what a commit holds and how long decoding keeps the thread. */
 const TARGET_LOGS = 1_000;
-const DEFAULT_BLOOM_CHECK_BLOCKS = 100_000;
 const RETRY = { baseMs: 250, maxMs: 15_000 };
 
 /**
@@ -93,27 +88,16 @@ class PollingChainWatcher implements ChainWatcher {
   #woken = false;
 
   constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000 }: ChainWatcherOptions) {
-    const onRampAddress = chain.onRampAddress.toLowerCase() as Hex;
-    const filter = { address: onRampAddress, topic0: MESSAGE_SENT_TOPIC };
     const metrics = createChainMetrics(common.metrics);
-    const named = { chain: chain.name, log: common.log };
     const onLiar = (url: number) => this.#crossCheck.foundLying(url);
-    const askSilent = createSilenceCheck({ ...named, rpc, filter, metrics, onLiar });
-    const blooms = createChainBlooms(createBloomTest([filter.address, filter.topic0]), () => {
-      metrics.bloomsProve.set({ chain: chain.name }, 0);
-      common.log.warn(
-        { chain: chain.name },
-        'the blooms of this chain prove nothing: a block with a message denies it',
-      );
-    });
+    this.#reading = createRangeReading({ chain, rpc, common, metrics, onLiar });
+    const { blooms, askSilent } = this.#reading;
     this.#chain = chain;
     this.#rpc = rpc;
     this.#common = common;
     this.#journal = new WatcherJournal(chain.name, common, metrics);
     this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
-    const context = { onRampAddress, selector: chain.selector, hashCCVsAndExecutor: createCCVAndExecutorHasher() };
-    this.#reading = { filter, context, blooms, askSilent };
-    this.#checkVanished = createVanishedCheck({ ...named, askSilent });
+    this.#checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent });
     this.#viewer = new ChainViewer({
       chain,
       rpc,
@@ -127,7 +111,7 @@ class PollingChainWatcher implements ChainWatcher {
       onChange: (blocks) => metrics.rangeBlocks.set({ chain: chain.name }, blocks),
     });
     this.#onProgress = onProgress ?? (() => undefined);
-    this.#headers = new HeaderChain(chain.name, { number: chain.startBlock - 1, hash: null });
+    this.#headers = new HeaderChain(chain.name, { number: firstBlockOf(chain) - 1, hash: null });
     this.#window = new WindowReader({ chain: chain.name, size: this.#size, options: this.#reading });
     const checked = { chain, rpc, store, reading: this.#reading, metrics, common, storeEveryMs: cursorEveryMs };
     this.#crossCheck = new CrossCheck(checked);
@@ -182,7 +166,7 @@ class PollingChainWatcher implements ChainWatcher {
   /** Takes the store's word for where to go on; another watcher of this chain may have moved the cursor as well. */
   async #load(): Promise<void> {
     const { anchor } = this.#headers;
-    const stored = await this.#position.load(this.#chain.startBlock);
+    const stored = await this.#position.load(firstBlockOf(this.#chain));
     if (anchor.hash === null) this.#headers = new HeaderChain(this.#chain.name, stored);
     else if (stored.number > anchor.number) this.#headers.advance(stored);
     await this.#crossCheck.load(this.#headers.anchor);

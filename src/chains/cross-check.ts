@@ -1,9 +1,10 @@
 import { type Alarm, createAlarm } from '../core/alarm.js';
 import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
+import type { Hex } from '../core/hex.js';
 import { createRareWarning, type RareWarning } from '../core/rare-warning.js';
 import type { ChainMetrics } from './chain-metrics.js';
-import type { ChainStore, QuarantinedLog } from './chain-port.js';
+import type { ChainCursor, ChainStore, QuarantinedLog } from './chain-port.js';
 import type { CrossCheckStatus } from './chain-status.js';
 import type { Anchor } from './header-chain.js';
 import type { ChainMessage } from './message-sent-log.js';
@@ -14,7 +15,7 @@ import type { RpcClient } from './rpc-client.js';
 import { RpcError, RpcInvalidAnswerError, RpcRateLimitedError, RpcTimeoutError } from './rpc-errors.js';
 import type { RpcNode } from './rpc-node.js';
 import { type Stretch, UNKNOWN, VouchedBlocks } from './vouched-blocks.js';
-import type { WatchedChain } from './watched-chain.js';
+import { firstBlockOf, type WatchedChain } from './watched-chain.js';
 
 /** What a cross-check is made of. */
 export interface CrossCheckOptions {
@@ -55,8 +56,8 @@ export class CrossCheck {
   readonly #warn: RareWarning;
   readonly #sizes = new Map<number, RangeSize>();
   #blocks: VouchedBlocks | null = null;
-  /** Height of the stored cursor; undefined while that is not certain. */
-  #stored: bigint | null | undefined;
+  /** As stored, by OnRamp; null while that is not certain. */
+  #stored: ReadonlyMap<Hex, ChainCursor | null> | null = null;
   #storedAtMs = Number.NEGATIVE_INFINITY;
   #requests = 0;
   #foundLogs = 0;
@@ -72,10 +73,10 @@ export class CrossCheck {
   /** Reads from the store up to where blocks are confirmed. The watcher is done with all blocks through `anchor`. */
   async load(anchor: Anchor): Promise<void> {
     const { chain, store } = this.#options;
-    const confirmed = await store.confirmed();
+    const confirmed = [...(await store.confirmed()).values()];
     if (this.#blocks) return;
-    const first = { number: Math.min(anchor.number, chain.startBlock - 1), hash: null };
-    const watermark = confirmed ? { number: Number(confirmed.height), hash: confirmed.hash } : first;
+    const first = { number: Math.min(anchor.number, firstBlockOf(chain) - 1), hash: null };
+    const watermark = confirmed.map(anchorOf).reduce(lower, anchorOf(confirmed[0] ?? null)) ?? first;
     this.#blocks = new VouchedBlocks({ crossCheck: this.#isOn, maxBlocks: chain.maxBlockRange, watermark });
     this.#blocks.note({ from: watermark.number + 1, to: anchor.number, ...UNKNOWN, hash: anchor.hash });
     this.#changed();
@@ -117,7 +118,7 @@ export class CrossCheck {
     const { chain, rpc, common } = this.#options;
     for (let failures = 0; !signal.aborted; ) {
       try {
-        const nodes = await rpc.reachable(signal);
+        const nodes = rpc.reachable(signal);
         const urls = nodes.map(({ index }) => index);
         const stretch = this.#blocks?.next(common.clock.monotonicMs(), urls);
         if (stretch) await this.#ask(stretch, nodes, signal);
@@ -185,15 +186,13 @@ export class CrossCheck {
     const isEmpty = messages.length + quarantine.length === 0;
     if (!this.#blocks || (isEmpty && nowMs - this.#storedAtMs < storeEveryMs)) return;
     const { number, hash } = this.#blocks.watermark;
-    const height = BigInt(number);
-    this.#stored ??= (await store.confirmed())?.height ?? null;
-    const expectedHeight = this.#stored;
-    const moves = hash !== null && (expectedHeight === null || height > expectedHeight);
-    if (isEmpty && !moves) return;
-    const confirmed = moves ? { height, hash, expectedHeight } : null;
-    this.#stored = undefined;
+    this.#stored ??= await store.confirmed();
+    const confirmed = hash === null ? [] : movesTo({ height: BigInt(number), hash }, this.#stored);
+    if (isEmpty && confirmed.length === 0) return;
+    const moved = new Map([...this.#stored, ...confirmed.map((move) => [move.onRampAddress, move] as const)]);
+    this.#stored = null;
     await store.commit({ messages, orphanings: [], quarantine, cursor: null, confirmed });
-    this.#stored = moves ? height : expectedHeight;
+    this.#stored = moved;
     this.#storedAtMs = nowMs;
   }
 
@@ -222,4 +221,20 @@ export class CrossCheck {
     this.#show();
     this.#alarm.wake();
   }
+}
+
+/** The moves of those that are below `to`. */
+function movesTo(to: ChainCursor, stored: ReadonlyMap<Hex, ChainCursor | null>) {
+  return [...stored]
+    .map(([onRampAddress, cursor]) => ({ ...to, onRampAddress, expectedHeight: cursor?.height ?? null }))
+    .filter(({ expectedHeight }) => expectedHeight === null || expectedHeight < to.height);
+}
+
+function anchorOf(cursor: ChainCursor | null): Anchor | null {
+  return cursor && { number: Number(cursor.height), hash: cursor.hash };
+}
+
+/** Blocks are confirmed for all OnRamps only as far as for the one that is least far. */
+function lower(a: Anchor | null, b: Anchor | null): Anchor | null {
+  return a && b && (a.number < b.number ? a : b);
 }

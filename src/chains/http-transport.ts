@@ -41,6 +41,10 @@ export function createHttpTransport(options: TransportOptions): JsonRpcTransport
   const { origin, clock, timeoutMs } = options;
   const url = new URL(options.url);
   const pool = new Pool(url.origin, { connections: CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 });
+  let connections = 0;
+  pool.on('connect', () => {
+    connections++;
+  });
   const headers = { 'content-type': 'application/json', accept: 'application/json', ...authorization(url) };
 
   async function exchange(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly JsonRpcAnswer[]> {
@@ -58,6 +62,9 @@ export function createHttpTransport(options: TransportOptions): JsonRpcTransport
   }
 
   return {
+    get connections() {
+      return connections;
+    },
     async send(calls, signal) {
       const controller = new AbortController();
       let timedOut = false;

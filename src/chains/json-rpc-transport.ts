@@ -19,6 +19,8 @@ export type JsonRpcAnswer =
 
 /** Carries calls to one node: HTTP or WebSocket. It neither retries nor interprets. */
 export interface JsonRpcTransport {
+  /** Connections made so far: a new one may lead to another node. */
+  readonly connections: number;
   /**
    * Sends the calls in one go and resolves to their answers, in the order of the calls. An error that the node gave to
    * the batch as a whole is the answer to each call.

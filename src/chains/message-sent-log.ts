@@ -21,8 +21,6 @@ export type LogReading =
 
 /** Whose logs are read. */
 export interface LogContext {
-  /** 20 bytes. */
-  readonly onRampAddress: Hex;
   readonly selector: bigint;
   /** Default: one without a memory. */
   readonly hashCCVsAndExecutor?: CCVAndExecutorHasher;
@@ -31,8 +29,9 @@ export interface LogContext {
 const MIN_RECEIPTS = 3;
 
 /**
- * Reads a `CCIPMessageSent` log and makes the checks of the wire page, in its order. Never throws for what is in the
- * log: what fails a check is a quarantine entry with the first reason.
+ * Reads a `CCIPMessageSent` log and makes the checks of the wire page, in its order: the message's OnRamp is the contract
+ * that emitted the log, which is one of those that were asked for. Never throws for what is in the log: what fails a check
+ * is a quarantine entry with the first reason.
  */
 export function readMessageSentLog(log: RawLog, blockTimestampMs: number, context: LogContext): LogReading {
   let failing: QuarantineReason = 'topic_count';
@@ -56,7 +55,7 @@ export function readMessageSentLog(log: RawLog, blockTimestampMs: number, contex
     const message = decodeMessage(event.encodedMessage);
 
     failing = 'on_ramp';
-    const onRamp: Hex = `0x${context.onRampAddress.slice(2).padStart(64, '0')}`;
+    const onRamp: Hex = `0x${log.address.slice(2).padStart(64, '0')}`;
     if (message.onRampAddress !== onRamp) return reject(differs(onRamp, message.onRampAddress));
 
     failing = 'sender';

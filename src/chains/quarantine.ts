@@ -34,5 +34,12 @@ export function quarantineLog(log: RawLog, reason: QuarantineReason, detail: str
   const { address, topics, data, blockNumber, blockHash, transactionHash, logIndex } = log;
   const kept = { address, topics, data: bytesToHex(data), blockNumber, blockHash, transactionHash, logIndex };
   const messageId: Hex | null = topics[3] ?? null;
-  return { key: logKey(log), reason, detail, raw: Buffer.from(JSON.stringify(kept)), messageId };
+  return {
+    key: logKey(log),
+    onRampAddress: address,
+    reason,
+    detail,
+    raw: Buffer.from(JSON.stringify(kept)),
+    messageId,
+  };
 }

@@ -24,7 +24,7 @@ export interface RangeReading {
   readonly quarantine: readonly QuarantinedLog[];
 }
 
-/** What it takes to read the messages of one OnRamp. */
+/** What it takes to read the messages of some OnRamps. */
 export interface RangeReaderOptions {
   readonly filter: Omit<LogFilter, 'blocks'>;
   readonly context: LogContext;

@@ -27,9 +27,9 @@ export interface RawLog {
   readonly logIndex: number;
 }
 
-/** Which logs: one event of one contract, in a range of blocks (both ends included) or in one block. */
+/** Which logs: one event of one contract or several, in a range of blocks (both ends included) or in one block. */
 export interface LogFilter {
-  readonly address: Hex;
+  readonly address: Hex | readonly Hex[];
   readonly topic0: Hex;
   readonly blocks: { readonly from: number; readonly to: number } | { readonly hash: Hex };
 }
@@ -105,7 +105,8 @@ function timeOrNull(value: unknown): number | null {
 
 function checkAsked(log: RawLog, { address, topic0, blocks }: LogFilter): void {
   const { blockNumber } = log;
-  if (log.address !== address) throw new MalformedAnswerError(`address of a log of block ${blockNumber} is another`);
+  if (typeof address === 'string' ? log.address !== address : !address.includes(log.address))
+    throw new MalformedAnswerError(`address of a log of block ${blockNumber} is another`);
   if (log.topics[0] !== topic0)
     throw new MalformedAnswerError(`topics of a log of block ${blockNumber} are of another event`);
   const asked =

@@ -1,8 +1,9 @@
 import type { Common } from '../core/common.js';
 import { AbortedError, InvalidArgumentError, toError } from '../core/errors.js';
+import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
+import { ChainIdentity } from './chain-identity.js';
 import { noteHead } from './head-proof.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
-import { parseQuantity } from './quantity.js';
 import { RpcEndpoint } from './rpc-endpoint.js';
 import { RpcError, type RpcErrorKind, RpcTooManyResultsError, RpcUnavailableError } from './rpc-errors.js';
 import { createRpcMetrics } from './rpc-metrics.js';
@@ -28,8 +29,10 @@ export interface RpcClientOptions {
   readonly maxHeadLagBlocks?: number;
   /** How often the heads of all nodes are compared, when there are several. Default 5 s. */
   readonly headCheckMs?: number;
-  /** The EIP-155 chain id that every node must have. Default: that of the first node that answers. */
+  /** The EIP-155 chain id that every node must have. Absent: all URLs must answer and agree before anything is asked. */
   readonly chainId?: number;
+  /** After that long a node is asked for its chain id anew; it also is when a connection was made. Default 10 s. */
+  readonly chainRecheckMs?: number;
   readonly common: Common;
 }
 
@@ -38,23 +41,29 @@ export interface RpcUrlStatus {
   readonly url: number;
   readonly state: 'ready' | 'cooling' | 'lagging' | 'wrongChain';
   readonly head: number | null;
+  /** As the node last told; null before it did. */
+  readonly chainId: number | null;
   readonly lastError: string | null;
 }
 
 /** The nodes of one chain. */
 export interface RpcClient {
   readonly urlCount: number;
+  /** The EIP-155 chain id that every node must have; null until it is known. */
+  readonly chainId: number | null;
   /**
    * Runs `operation` against the most preferred node that is healthy, and again against the next one each time it fails
    * with an `RpcError`. `RpcTooManyResultsError` is not passed on to another node: it is the question that is at fault.
    * A node that failed is asked last for a while, then in its turn again.
-   * @throws RpcError of the last node when all have failed, AbortedError, and whatever else `operation` throws.
+   * Every request is asked of a node of this chain only.
+   * @throws RpcError of the last node when all have failed, AbortedError, ChainUnknownError, and whatever else `operation`
+   * throws.
    */
   withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** All nodes of this chain but one, the most preferred first: for a second opinion. */
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[];
-  /** The nodes that are of this chain and did answer lately, whatever they said, the most preferred first. */
-  reachable(signal: AbortSignal): Promise<readonly RpcNode[]>;
+  /** The nodes of this chain that did not fail to answer lately, whatever they said, the most preferred first. */
+  reachable(signal: AbortSignal): readonly RpcNode[];
   /** Passes the node of the error's origin over for a while. */
   blame(error: RpcError): void;
   /** Calls `listener` on new blocks of any `ws(s)` URL. The returned function ends that. */
@@ -80,7 +89,7 @@ class FailoverRpcClient implements RpcClient {
   readonly #endpoints: readonly RpcEndpoint[];
   readonly #closing = new AbortController();
   readonly #subscriptions = new Set<NewHeads>();
-  #chainId: number | null;
+  readonly #identity: ChainIdentity;
   #nextHeadCheckMs = Number.NEGATIVE_INFINITY;
   #headCheck: Promise<void> = Promise.resolve();
 
@@ -90,7 +99,6 @@ class FailoverRpcClient implements RpcClient {
     const metrics = createRpcMetrics(options.common.metrics);
     this.#options = options;
     this.#common = options.common;
-    this.#chainId = options.chainId ?? null;
     this.#endpoints = options.urls.map(
       (url, index) =>
         new RpcEndpoint({
@@ -106,10 +114,21 @@ class FailoverRpcClient implements RpcClient {
           metrics,
         }),
     );
+    this.#identity = new ChainIdentity({
+      chainName: options.chainName,
+      chainId: options.chainId ?? null,
+      endpoints: this.#endpoints,
+      recheckMs: options.chainRecheckMs ?? 10_000,
+      common: options.common,
+    });
   }
 
   get urlCount(): number {
     return this.#endpoints.length;
+  }
+
+  get chainId(): number | null {
+    return this.#identity.chainId;
   }
 
   async withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -117,9 +136,8 @@ class FailoverRpcClient implements RpcClient {
     let last: RpcError | undefined;
     for (const endpoint of this.#ranked()) {
       try {
-        await this.#admit(endpoint, signal);
         const coolUntilMs = endpoint.coolUntilMs;
-        const result = await operation(createRpcNode(endpoint, signal));
+        const result = await this.#conclude(endpoint, operation, signal);
         // an operation that came to an end may still have found fault with its node
         if (endpoint.coolUntilMs === coolUntilMs) endpoint.recover();
         return result;
@@ -135,26 +153,15 @@ class FailoverRpcClient implements RpcClient {
 
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[] {
     return this.#ranked()
-      .filter((endpoint) => endpoint.index !== node.index && this.#stateOf(endpoint) !== 'wrongChain')
-      .map((endpoint) => createRpcNode(endpoint, signal));
+      .filter((endpoint) => endpoint.index !== node.index && !this.#identity.isForeign(endpoint))
+      .map((endpoint) => this.#node(endpoint, signal));
   }
 
-  async reachable(signal: AbortSignal): Promise<readonly RpcNode[]> {
+  reachable(signal: AbortSignal): readonly RpcNode[] {
     this.#checkHeadsWhenDue();
-    const nodes = await Promise.all(
-      this.#ranked().map(async (endpoint) => {
-        if (this.#isAway(endpoint)) return null;
-        try {
-          await this.#admit(endpoint, signal);
-          return createRpcNode(endpoint, signal);
-        } catch (thrown) {
-          if (!(thrown instanceof RpcError)) throw thrown;
-          endpoint.cool(thrown);
-          return null;
-        }
-      }),
-    );
-    return nodes.filter((node) => node !== null);
+    return this.#ranked()
+      .filter((endpoint) => !this.#isAway(endpoint) && !this.#identity.isForeign(endpoint))
+      .map((endpoint) => this.#node(endpoint, signal));
   }
 
   /** A node that is passed over because of what it said can be asked all the same. */
@@ -169,18 +176,15 @@ class FailoverRpcClient implements RpcClient {
 
   onNewHead(listener: () => void): () => void {
     const { chainName, urls } = this.#options;
-    const mine = urls.flatMap((url, index) =>
-      /^wss?:/i.test(url)
-        ? [
-            subscribeNewHeads({
-              url,
-              origin: { chain: chainName, url: index },
-              onHead: listener,
-              common: this.#common,
-            }),
-          ]
-        : [],
-    );
+    const mine = this.#endpoints.flatMap((endpoint) => {
+      const url = urls[endpoint.index] ?? '';
+      if (!/^wss?:/i.test(url)) return [];
+      // another chain has no say in how often this one is looked at
+      const onHead = () => this.#identity.isForeign(endpoint) || listener();
+      return [
+        subscribeNewHeads({ url, origin: { chain: chainName, url: endpoint.index }, onHead, common: this.#common }),
+      ];
+    });
     for (const subscription of mine) this.#subscriptions.add(subscription);
     return () => {
       for (const subscription of mine) {
@@ -195,6 +199,7 @@ class FailoverRpcClient implements RpcClient {
       url: endpoint.index,
       state: this.#stateOf(endpoint),
       head: endpoint.head,
+      chainId: this.#identity.toldBy(endpoint),
       lastError: endpoint.lastError?.message ?? null,
     }));
   }
@@ -208,7 +213,7 @@ class FailoverRpcClient implements RpcClient {
   }
 
   #stateOf(endpoint: RpcEndpoint): RpcUrlStatus['state'] {
-    if (this.#isForeign(endpoint.chainId)) return 'wrongChain';
+    if (this.#identity.isForeign(endpoint)) return 'wrongChain';
     if (endpoint.coolUntilMs > this.#common.clock.monotonicMs()) return 'cooling';
     const lagBlocks = endpoint.head === null ? 0 : this.#bestHead() - endpoint.head;
     return lagBlocks > (this.#options.maxHeadLagBlocks ?? 10) ? 'lagging' : 'ready';
@@ -221,14 +226,10 @@ class FailoverRpcClient implements RpcClient {
   #bestHead(): number {
     const nowMs = this.#common.clock.monotonicMs();
     const heads = this.#endpoints
-      .filter(({ chainId, coolUntilMs }) => !this.#isForeign(chainId) && coolUntilMs <= nowMs)
+      .filter((endpoint) => !this.#identity.isForeign(endpoint) && endpoint.coolUntilMs <= nowMs)
       .flatMap(({ head }) => head ?? [])
       .sort((a, b) => b - a);
     return heads[heads.length > 2 ? 1 : 0] ?? 0;
-  }
-
-  #isForeign(chainId: number | null): boolean {
-    return chainId !== null && this.#chainId !== null && chainId !== this.#chainId;
   }
 
   /** In the order in which to ask: ready, lagging, cooling (the first to be done first), of another chain. */
@@ -243,17 +244,34 @@ class FailoverRpcClient implements RpcClient {
     );
   }
 
-  /** A node must be of the right chain before anything else is asked of it; one that was not is asked anew each time. */
-  async #admit(endpoint: RpcEndpoint, signal: AbortSignal): Promise<void> {
-    if (endpoint.chainId !== null && endpoint.chainId === this.#chainId) return;
-    const [result] = await endpoint.request([{ method: 'eth_chainId', params: [] }], signal);
-    if (result instanceof RpcError) throw result;
-    endpoint.noteChainId(this.#quantity(endpoint, result));
-    this.#chainId ??= endpoint.chainId;
-    if (endpoint.chainId !== this.#chainId)
-      throw new RpcUnavailableError(endpoint.origin, `the node is of chain ${endpoint.chainId}, not ${this.#chainId}`, {
-        details: { chainId: endpoint.chainId, expectedChainId: this.#chainId },
-      });
+  /** The node behind an endpoint; it answers as long as it is of this chain. */
+  #node(endpoint: RpcEndpoint, signal: AbortSignal): RpcNode {
+    const { index, origin } = endpoint;
+    return createRpcNode(
+      {
+        index,
+        origin,
+        get head() {
+          return endpoint.head;
+        },
+        noteHead: (block) => endpoint.noteHead(block),
+        parsed: (parse) => endpoint.parsed(parse),
+        request: (calls, each, onRequest) =>
+          this.#identity.guard(endpoint, each, () => endpoint.request(calls, each, onRequest)),
+      },
+      signal,
+    );
+  }
+
+  /** What an operation finds out about the chain (that it moved, say) counts only if its node is still of that chain. */
+  async #conclude<T>(endpoint: RpcEndpoint, operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await operation(this.#node(endpoint, signal));
+    } catch (thrown) {
+      if (thrown instanceof FinalizedReorgError || thrown instanceof ChainMovedError)
+        await this.#identity.check(endpoint, signal);
+      throw thrown;
+    }
   }
 
   #checkHeadsWhenDue(): void {
@@ -270,8 +288,8 @@ class FailoverRpcClient implements RpcClient {
     try {
       const calls = ['eth_chainId', 'eth_blockNumber'].map((method) => ({ method, params: [] }));
       const [chainId, head] = await endpoint.request(calls, this.#closing.signal);
-      for (const result of [chainId, head]) if (result instanceof RpcError) throw result;
-      endpoint.noteChainId(this.#quantity(endpoint, chainId));
+      this.#identity.note(endpoint, chainId);
+      if (head instanceof RpcError) throw head;
       await noteHead(endpoint, head, this.#closing.signal);
     } catch (thrown) {
       if (thrown instanceof AbortedError) return;
@@ -279,9 +297,5 @@ class FailoverRpcClient implements RpcClient {
       if (thrown instanceof RpcError) endpoint.cool(thrown);
       else this.#common.log.error({ err: toError(thrown) }, 'the check of an RPC head failed');
     }
-  }
-
-  #quantity(endpoint: RpcEndpoint, result: unknown): number {
-    return endpoint.parsed(() => parseQuantity(result, 'the chain id'));
   }
 }

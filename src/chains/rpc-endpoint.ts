@@ -63,7 +63,6 @@ export class RpcEndpoint {
   #doubtedCalls: number | null = null;
   #rateLimitedInARow = 0;
   #head: number | null = null;
-  #chainId: number | null = null;
   #lastError: RpcError | null = null;
 
   constructor(options: RpcEndpointOptions) {
@@ -90,8 +89,9 @@ export class RpcEndpoint {
     return this.#head;
   }
 
-  get chainId(): number | null {
-    return this.#chainId;
+  /** Connections made so far. */
+  get connections(): number {
+    return this.#transport.connections;
   }
 
   get lastError(): RpcError | null {
@@ -106,10 +106,6 @@ export class RpcEndpoint {
   noteHead(block: number): void {
     this.#head = block;
     this.#options.metrics.headBlock.set(this.#labels, block);
-  }
-
-  noteChainId(chainId: number): void {
-    this.#chainId = chainId;
   }
 
   /** Sets the health metric; the client, which compares nodes, knows it. */
@@ -209,6 +205,7 @@ export class RpcEndpoint {
         case 'invalidAnswer':
         case 'refused':
         case 'unavailable':
+        case 'wrongChain':
           return null;
       }
     }

@@ -8,7 +8,14 @@ export interface RpcOrigin {
 }
 
 /** What can go wrong with an RPC call; a label of metrics. */
-export type RpcErrorKind = 'timeout' | 'tooManyResults' | 'rateLimited' | 'invalidAnswer' | 'refused' | 'unavailable';
+export type RpcErrorKind =
+  | 'timeout'
+  | 'tooManyResults'
+  | 'rateLimited'
+  | 'invalidAnswer'
+  | 'refused'
+  | 'wrongChain'
+  | 'unavailable';
 
 /** Base of all errors of RPC calls. `details` names the chain and the index of the URL, never the URL itself. */
 export class RpcError extends IndexerError {
@@ -69,7 +76,21 @@ export class RpcRefusedError extends RpcError {
   }
 }
 
-/** The node cannot be reached, is broken, lags behind, or serves another chain. */
+/** The node is of another chain: nothing that it says is used. It is asked again, since a URL can be put right. */
+export class RpcWrongChainError extends RpcError {
+  constructor(origin: RpcOrigin, chainId: number, expectedChainId: number) {
+    super(
+      'wrongChain',
+      'RPC_WRONG_CHAIN',
+      origin,
+      `the node is of chain id ${chainId}, and this chain has ${expectedChainId}, so nothing that it says is used: ` +
+        "replace this URL in RpcUrls, or correct the chain's Selector or ChainID",
+      { details: { chainId, expectedChainId } },
+    );
+  }
+}
+
+/** The node cannot be reached, is broken, or lags behind. */
 export class RpcUnavailableError extends RpcError {
   constructor(origin: RpcOrigin, message: string, options?: IndexerErrorOptions) {
     super('unavailable', 'RPC_UNAVAILABLE', origin, message, options);

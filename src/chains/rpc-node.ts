@@ -1,8 +1,8 @@
-import type { Hex } from '../core/hex.js';
+import { bytesToHex, type Hex } from '../core/hex.js';
 import { type BlockHeader, parseBlockHeader } from './block-header.js';
 import { noteHead } from './head-proof.js';
 import type { JsonRpcCall } from './json-rpc-transport.js';
-import { toQuantity } from './quantity.js';
+import { parseBytes, toQuantity } from './quantity.js';
 import { encodeLogFilter, type LogFilter, parseLogs, type RawLog } from './raw-log.js';
 import type { RpcEndpoint } from './rpc-endpoint.js';
 import { RpcError, RpcInvalidAnswerError, RpcRefusedError, RpcUnavailableError } from './rpc-errors.js';
@@ -52,6 +52,8 @@ export interface RpcNode {
   logsOfEach(filters: readonly BlockFilter[]): Promise<readonly (readonly RawLog[])[]>;
   /** @throws RpcTooManyResultsError when the range is too long, RpcUnavailableError when the node lacks its blocks */
   logRange(filter: RangeFilter): Promise<LogRange>;
+  /** The code at an address, as of the latest block; `0x` when there is none. */
+  code(address: Hex): Promise<Hex>;
   /** The error for an answer of this node that contradicts another. */
   invalid(what: string): RpcInvalidAnswerError;
   /** The error for a block that this node should have and does not. */
@@ -65,8 +67,11 @@ const getBlock = (block: number | string): JsonRpcCall => ({
 const getBlockOf = (hash: Hex): JsonRpcCall => ({ method: 'eth_getBlockByHash', params: [hash, false] });
 const getLogs = (filter: LogFilter): JsonRpcCall => ({ method: 'eth_getLogs', params: [encodeLogFilter(filter)] });
 
+/** What a node asks its questions through. */
+export type NodeEndpoint = Pick<RpcEndpoint, 'index' | 'origin' | 'head' | 'noteHead' | 'parsed' | 'request'>;
+
 /** The node behind `endpoint`, asking on behalf of an operation that `signal` ends. */
-export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNode {
+export function createRpcNode(endpoint: NodeEndpoint, signal: AbortSignal): RpcNode {
   let requests = 0;
   const request = (calls: readonly JsonRpcCall[]) =>
     endpoint.request(calls, signal, () => {
@@ -151,6 +156,10 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
       if (!firstBlock) throw missing(from);
       if (!lastBlock) throw missing(to);
       return { logs, first: firstBlock, last: lastBlock };
+    },
+    async code(address) {
+      const [result] = await request([{ method: 'eth_getCode', params: [address, 'latest'] }]);
+      return endpoint.parsed(() => bytesToHex(parseBytes(resultOrThrow(result), 'code')));
     },
   };
 }

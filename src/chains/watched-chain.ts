@@ -1,15 +1,24 @@
 import type { Hex } from '../core/hex.js';
 import type { Confirmations } from './finality-view.js';
 
+/** One contract that sends messages. */
+export interface WatchedOnRamp {
+  /** 20 bytes, hex. */
+  readonly address: Hex;
+  /** First block to read when the store has no cursor for it. */
+  readonly startBlock: number;
+}
+
 /** One chain to watch. */
 export interface WatchedChain {
   /** For logs, errors and metrics. */
   readonly name: string;
   readonly selector: bigint;
-  /** 20 bytes, hex. */
-  readonly onRampAddress: Hex;
-  /** First block to read when the store has no cursor. */
-  readonly startBlock: number;
+  /**
+   * Contracts are replaced: several may have sent messages. Those without a cursor are read from the lowest of their start
+   * blocks on, so that a message below the start block of its own OnRamp is taken when the block is read anyway.
+   */
+  readonly onRamps: readonly WatchedOnRamp[];
   readonly confirmations: Confirmations;
   readonly pollIntervalMs: number;
   /** Most blocks in one request for logs. */
@@ -21,4 +30,12 @@ export interface WatchedChain {
    * below the head. Default 100 000: older ones would take a fetched block each. Blocks that are followed are all checked.
    */
   readonly bloomCheckBlocks?: number;
+}
+
+/** The default of `bloomCheckBlocks`. */
+export const DEFAULT_BLOOM_CHECK_BLOCKS = 100_000;
+
+/** The first block to read when the store has no cursor. */
+export function firstBlockOf({ onRamps }: Pick<WatchedChain, 'onRamps'>): number {
+  return Math.min(...onRamps.map(({ startBlock }) => startBlock));
 }

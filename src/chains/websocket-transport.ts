@@ -28,10 +28,15 @@ export class WebSocketTransport implements JsonRpcTransport {
   #socket: WebSocket | null = null;
   #opening: Promise<WebSocket> | null = null;
   #nextId = 1;
+  #connections = 0;
   #closed = false;
 
   constructor(options: TransportOptions) {
     this.#options = options;
+  }
+
+  get connections(): number {
+    return this.#connections;
   }
 
   async send(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly JsonRpcAnswer[]> {
@@ -91,7 +96,10 @@ export class WebSocketTransport implements JsonRpcTransport {
     this.#socket = socket;
     let lost: RpcError = new RpcUnavailableError(origin, 'the connection was closed');
     return new Promise((resolve, reject) => {
-      socket.on('open', () => resolve(socket));
+      socket.on('open', () => {
+        this.#connections++;
+        resolve(socket);
+      });
       socket.on('message', (data) => this.#receive(socket, data));
       socket.on('error', (cause) => {
         lost =

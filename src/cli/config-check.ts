@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { chainIdentityWarnings } from '../config/chain-identity.js';
 import type { Config } from '../config/schema.js';
 import { type ConfigOptions, readConfig, withConfigOptions } from './config-option.js';
 import { checkRole, type Role, roleFault } from './role.js';
@@ -31,6 +32,8 @@ instead.
       const config = readConfig(options);
       // what even one process that does everything cannot use, nobody can
       checkRole('both', config);
+      for (const { path, message } of chainIdentityWarnings(config))
+        process.stderr.write(`warning: ${path}: ${message}\n`);
       process.stdout.write(`${summary(options.config, config)}\n`);
     });
   return command;

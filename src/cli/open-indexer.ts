@@ -1,6 +1,7 @@
-import type { BackfillProgress, ChainStatus } from '../chains/chain-status.js';
-import { createChainWatcher } from '../chains/chain-watcher.js';
+import { type ChainSource, createChainSource } from '../chains/chain-source.js';
+import type { BackfillProgress, ChainSourceStatus } from '../chains/chain-status.js';
 import { createRpcClient } from '../chains/rpc-client.js';
+import { chainIdentityWarnings, chainIdOf, onRampsOf } from '../config/chain-identity.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
@@ -23,12 +24,14 @@ export interface OpenIndexerOptions {
 }
 
 /** Creates the watchers, the verifier readers and the scheduler of a configuration; nothing runs yet. */
-export function openIndexer(options: OpenIndexerOptions): Indexer<ChainStatus> {
+export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceStatus> {
   const { config, common, storage, shutdown } = options;
   const registry = createVerifierRegistry(config.Verifier.map((section) => openReader(section, common)));
-  const chains = config.Chain.map((section): ChainRunner<ChainStatus> => {
-    const watcher = openWatcher(section, options);
-    return { name: section.Name, run: (signal) => watcher.run(signal), status: () => watcher.status() };
+  for (const { path, message } of chainIdentityWarnings(config))
+    common.log.warn({ path, advice: message }, 'the chain id is not known');
+  const chains = config.Chain.map((section): ChainRunner<ChainSourceStatus> => {
+    const source = openSource(section, options);
+    return { name: section.Name, run: (signal) => source.run(signal), status: () => source.status() };
   });
   const { Scheduler, Pool } = config;
   const scheduler = createScheduler({
@@ -68,7 +71,8 @@ function openReader(section: VerifierSection, common: Common): VerifierReader {
   });
 }
 
-function openWatcher(section: ChainSection, { common, storage, shutdown, onBackfill }: OpenIndexerOptions) {
+function openSource(section: ChainSection, { common, storage, shutdown, onBackfill }: OpenIndexerOptions): ChainSource {
+  const chainId = chainIdOf(section);
   const rpc = createRpcClient({
     chainName: section.Name,
     urls: section.RpcUrls,
@@ -76,22 +80,22 @@ function openWatcher(section: ChainSection, { common, storage, shutdown, onBackf
     timeoutMs: section.RequestTimeout,
     maxBatchCalls: section.MaxBatchCalls,
     maxResponseBytes: section.MaxResponseBytes,
+    ...(chainId === null ? {} : { chainId }),
     common,
   });
   shutdown.add(`rpc ${section.Name}`, () => rpc.close());
-  return createChainWatcher({
+  return createChainSource({
     chain: {
       name: section.Name,
       selector: section.Selector,
-      onRampAddress: section.OnRamp,
-      startBlock: section.StartBlock,
+      onRamps: onRampsOf(section),
       confirmations: section.Confirmations,
       pollIntervalMs: section.PollInterval,
       maxBlockRange: section.MaxBlockRange,
       crossCheck: section.CrossCheck,
     },
     rpc,
-    store: createChainStore({ storage, selector: section.Selector, onRampAddress: section.OnRamp, common }),
+    openStore: (onRampAddresses) => createChainStore({ storage, selector: section.Selector, onRampAddresses, common }),
     common,
     ...(onBackfill ? { onProgress: (progress: BackfillProgress) => onBackfill(section.Name, progress) } : {}),
   });

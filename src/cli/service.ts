@@ -1,4 +1,4 @@
-import type { BackfillProgress, ChainStatus } from '../chains/chain-status.js';
+import type { BackfillProgress, ChainSourceStatus } from '../chains/chain-status.js';
 import type { Config } from '../config/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
@@ -29,7 +29,7 @@ export interface Service {
   /** The cold backends behind the Sink. */
   readonly cold: OpenedStorage['cold'];
   /** Null in the role `api`. */
-  readonly indexer: Indexer<ChainStatus> | null;
+  readonly indexer: Indexer<ChainSourceStatus> | null;
   /** Null in the role `worker`. */
   readonly apiUrl: string | null;
   readonly adminUrl: string;

@@ -1,4 +1,4 @@
-import type { ChainStatus } from '../chains/chain-status.js';
+import type { ChainSourceStatus } from '../chains/chain-status.js';
 import type { Common } from '../core/common.js';
 import { IndexerError, toError } from '../core/errors.js';
 import type { Indexer } from '../indexer/indexer.js';
@@ -16,7 +16,7 @@ const COUNT_LIMIT_MS = 2_000;
 export function createStatusReport(options: {
   readonly common: Common;
   readonly sink: Sink;
-  readonly indexer: Indexer<ChainStatus> | null;
+  readonly indexer: Indexer<ChainSourceStatus> | null;
   readonly role: Role;
 }): () => Promise<unknown> {
   const { common, sink, indexer, role } = options;

@@ -1,3 +1,4 @@
+import { chainIdentityProblems } from './chain-identity.js';
 import type { ConfigProblem } from './problems.js';
 import type { Config } from './schema.js';
 import { storageChecks } from './storage-checks.js';
@@ -10,6 +11,7 @@ const OF_AN_AGGREGATOR = ['Address', 'APIKey', 'Secret', 'InsecureConnection'] a
 export function crossChecks(config: Config): ConfigProblem[] {
   return [
     ...sources(config),
+    ...chainIdentityProblems(config),
     ...verifiers(config),
     ...scheduling(config),
     ...servers(config),

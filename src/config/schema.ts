@@ -10,16 +10,31 @@ const maxResponseBytes = whole(1_024, 'the size in bytes').max(100 * 1024 * 1024
   error: 'write at most 104857600 (100 MiB)',
 });
 
+const startBlock = whole(0, 'the block number');
+
+const onRamp = z.strictObject({
+  Address: address(20, 20),
+  /** Default: `StartBlock` of the chain. */
+  StartBlock: startBlock.optional(),
+});
+
 const chain = z.strictObject({
   Name: text('ethereum'),
   Selector: selector,
   RpcUrls: z
     .array(url('http', 'https', 'ws', 'wss'), { error: 'write a list of URLs, the preferred one first' })
     .min(1, { error: 'write at least one RPC URL' }),
-  OnRamp: address(20, 20),
+  /** The EIP-155 chain id of its nodes; default: the one that the public list has for the selector. */
+  ChainID: whole(1, 'the chain id')
+    .max(2 ** 52 - 1, { error: 'write a chain id below 2^52' })
+    .optional(),
+  /** Instead of `OnRamps`, or as the first of them. */
+  OnRamp: address(20, 20).optional(),
+  /** When contracts were replaced. */
+  OnRamps: tables(onRamp, 'Chain.OnRamps').default([]),
   OffRamp: address(20, 20).optional(),
   /** First block to read: the one in which the OnRamp was deployed, or later. */
-  StartBlock: whole(0, 'the block number').default(0),
+  StartBlock: startBlock.default(0),
   Confirmations: confirmations.default('finalized'),
   PollInterval: milliseconds(10).default(1_000),
   MaxBlockRange: whole(1, 'the number of blocks').default(2_000),

@@ -148,9 +148,9 @@ class CompositeSink implements Sink {
     this.#checkOpen();
     return await this.#leader.queryUnfinishedMessages(query);
   }
-  async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint) {
+  async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
     this.#checkOpen();
-    return await this.#leader.messagesAboveBlock(sourceChainSelector, afterBlock);
+    return await this.#leader.messagesAboveBlock(sourceChainSelector, afterBlock, throughBlock);
   }
   async getCursor(sourceId: string) {
     this.#checkOpen();

@@ -167,8 +167,10 @@ class MeteredStorage implements Storage {
   queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }) {
     return this.timed('queryUnfinishedMessages', () => this.#storage.queryUnfinishedMessages(query));
   }
-  messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint) {
-    return this.timed('messagesAboveBlock', () => this.#storage.messagesAboveBlock(sourceChainSelector, afterBlock));
+  messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
+    return this.timed('messagesAboveBlock', () =>
+      this.#storage.messagesAboveBlock(sourceChainSelector, afterBlock, throughBlock),
+    );
   }
   getCursor(sourceId: string) {
     return this.timed('getCursor', () => this.#storage.getCursor(sourceId));

@@ -107,10 +107,14 @@ export interface Storage {
    */
   queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
   /**
-   * Messages (orphaned ones left out) of one source chain found in blocks above `afterBlock`, ordered by (block number,
-   * log index). Needs a backend that is complete from the beginning.
+   * Messages (orphaned ones left out) of one source chain found in blocks above `afterBlock`, up to `throughBlock` if it is
+   * given, ordered by (block number, log index). Needs a backend that is complete from the beginning.
    */
-  messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]>;
+  messagesAboveBlock(
+    sourceChainSelector: bigint,
+    afterBlock: bigint,
+    throughBlock?: bigint,
+  ): Promise<readonly StoredMessage[]>;
   /** The cursor of a source, or null before its first move. */
   getCursor(sourceId: string): Promise<SourceCursor | null>;
   /** All cursors, ordered by source id. */

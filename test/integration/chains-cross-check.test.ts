@@ -5,7 +5,7 @@ import { chainFixture, expectComplete, fill, message } from '../support/chain-fi
 import { eventually } from '../support/eventually.js';
 import { MemoryChainStore } from '../support/memory-chain-store.js';
 import type { CallFault, ProxiedCall } from '../support/rpc-proxy.js';
-import { processed, type RunningWatcher } from '../support/watch.js';
+import { ON_RAMP, processed, type RunningWatcher } from '../support/watch.js';
 
 const SLOTS = 4;
 const FINALITY = 2 * SLOTS;
@@ -144,7 +144,7 @@ describe('blocks that only one URL has answered for', () => {
       return true;
     };
     const store = new MemoryChainStore();
-    const alone = startAt([liar.url, honest.url], store, { chain: OLD });
+    const alone = startAt([liar.url, honest.url], store, { chain: OLD, rpc: { chainId: 1337 } });
     await processed(alone, head - FINALITY);
     expect(store.content().live).toEqual([]);
     expect(alone.watcher.status().crossCheck).toMatchObject({
@@ -159,7 +159,7 @@ describe('blocks that only one URL has answered for', () => {
     await expectComplete(chain, store, head);
     await eventually(
       'the confirmed block is stored',
-      async () => (await store.confirmed())?.height === BigInt(head - FINALITY),
+      async () => (await store.confirmed()).get(ON_RAMP)?.height === BigInt(head - FINALITY),
     );
   });
 
@@ -169,7 +169,10 @@ describe('blocks that only one URL has answered for', () => {
     const store = new MemoryChainStore();
     const before = startAt([first.url, second.url], store, { chain: OLD });
     await confirmedThrough(before, head - FINALITY);
-    await eventually('it is stored', async () => (await store.confirmed())?.height === BigInt(head - FINALITY));
+    await eventually(
+      'it is stored',
+      async () => (await store.confirmed()).get(ON_RAMP)?.height === BigInt(head - FINALITY),
+    );
     await before.stop();
     const { length } = second.requests;
     const after = startAt([first.url, second.url], store, { chain: OLD });

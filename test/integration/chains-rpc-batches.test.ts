@@ -118,7 +118,7 @@ describe('a node that refuses batches', () => {
 
   it('only for a while gets larger ones again, slowly', async () => {
     const clock = createManualClock();
-    const { node, ask } = await setUp({ maxBatchCalls: 4 }, createCommon({ clock }));
+    const { node, ask } = await setUp({ maxBatchCalls: 4, chainRecheckMs: 3_600_000 }, createCommon({ clock }));
     takesAtMost(node, 1, REFUSALS['one error']!);
     await ask(4);
     await ask(4);

@@ -7,7 +7,7 @@ import { chainFixture, message } from '../support/chain-fixture.js';
 import { eventually } from '../support/eventually.js';
 import type { EmittedLog } from '../support/log-emitter.js';
 import { MemoryChainStore } from '../support/memory-chain-store.js';
-import { liveOnChain, processed, watch } from '../support/watch.js';
+import { liveOnChain, ON_RAMP, processed, watch } from '../support/watch.js';
 
 /** safe = latest − SLOTS, finalized = latest − 2 × SLOTS */
 const SLOTS = 8;
@@ -66,7 +66,7 @@ describe('backfill', () => {
     await chain.block(message(1));
     await chain.block(message(2));
     const store = new MemoryChainStore();
-    const running = start(chain, store, { chain: { startBlock: 2 } });
+    const running = start(chain, store, { chain: { onRamps: [{ address: ON_RAMP, startBlock: 2 }] } });
     await processed(running, 2);
     expect(store.content().live).toEqual(await liveOnChain(chain, 2, 2));
   });
@@ -74,7 +74,7 @@ describe('backfill', () => {
   it('waits for a start block that is not there yet', async () => {
     const chain = await chainOf();
     const store = new MemoryChainStore();
-    const running = start(chain, store, { chain: { startBlock: 5 } });
+    const running = start(chain, store, { chain: { onRamps: [{ address: ON_RAMP, startBlock: 5 }] } });
     await eventually('it follows', () => running.watcher.status().state === 'following');
     await chain.mine(6);
     await chain.block(message(1));

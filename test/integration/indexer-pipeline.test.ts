@@ -92,7 +92,7 @@ async function found(storage: Storage, messages: readonly NewMessage[]): Promise
   const store = createChainStore({
     storage,
     selector: SELECTORS.low,
-    onRampAddress: `0x${'11'.repeat(20)}`,
+    onRampAddresses: [`0x${'11'.repeat(20)}`],
     common: createCommon(),
   });
   await store.commit({ messages, orphanings: [], quarantine: [], cursor: null });

@@ -1,7 +1,9 @@
 import type { ChainCursor, ChainProgress, ChainStore, QuarantinedLog } from '../../src/chains/chain-port.js';
 import { IndexerError } from '../../src/core/errors.js';
 import type { Hex } from '../../src/core/hex.js';
+
 import type { NewMessage } from '../../src/protocol/records.js';
+import { ON_RAMP } from './watch.js';
 
 interface Entry {
   readonly message: NewMessage;
@@ -37,8 +39,8 @@ export class MemoryChainStore implements ChainStore {
     return this.#cursor;
   }
 
-  async confirmed(): Promise<ChainCursor | null> {
-    return this.#confirmed;
+  async confirmed(): Promise<ReadonlyMap<Hex, ChainCursor | null>> {
+    return new Map([[ON_RAMP, this.#confirmed]]);
   }
 
   async messagesAbove(afterBlock: bigint) {
@@ -52,7 +54,7 @@ export class MemoryChainStore implements ChainStore {
   async commit(progress: ChainProgress): Promise<void> {
     const fate = this.onCommit(progress);
     if (fate === 'fail') throw new IndexerError('STORAGE_UNAVAILABLE', 'the store is down', true);
-    const { cursor, confirmed } = progress;
+    const { cursor, confirmed: [confirmed] = [] } = progress;
     if (confirmed && confirmed.expectedHeight !== (this.#confirmed?.height ?? null))
       throw new IndexerError('CURSOR_CONFLICT', `the confirmed block is ${this.#confirmed?.height}`, true);
     if (cursor && cursor.expectedHeight !== (this.#cursor?.height ?? null))
@@ -96,7 +98,8 @@ export class MemoryChainStore implements ChainStore {
     for (const message of progress.messages) this.#messages.set(message.messageId, { message, orphaned: false });
     for (const entry of progress.quarantine)
       if (!this.#quarantine.has(entry.key)) this.#quarantine.set(entry.key, entry);
-    if (progress.confirmed) this.#confirmed = { height: progress.confirmed.height, hash: progress.confirmed.hash };
+    const [confirmed] = progress.confirmed ?? [];
+    if (confirmed) this.#confirmed = { height: confirmed.height, hash: confirmed.hash };
     if (progress.cursor) this.#cursor = { height: progress.cursor.height, hash: progress.cursor.hash };
   }
 }

@@ -96,6 +96,7 @@ export class SimulatedChain {
     const nodes = [0, 1].map((index) => this.#node(index));
     return {
       urlCount: nodes.length,
+      chainId: 1337,
       withNode: async (operation) => {
         const order = this.#random() < 0.7 ? nodes : [...nodes].reverse();
         let last: unknown;
@@ -110,7 +111,7 @@ export class SimulatedChain {
         throw last;
       },
       others: ({ index }) => nodes.filter((node) => node.index !== index),
-      reachable: async () => nodes,
+      reachable: () => nodes,
       blame: () => undefined,
       onNewHead: () => () => undefined,
       status: () => [],
@@ -229,6 +230,7 @@ export class SimulatedChain {
         const final = branch[Math.min(finalized, branch.length - 1)]?.header ?? null;
         return { latest, safe: final, finalized: final, blocks: headers(branch, numbers) };
       },
+      code: async () => '0x00',
       headers: async (numbers) => headers(view().branch, numbers),
       logs: async (filter) => logs(view().branch, filter),
       logsOfEach: async (filters) => {

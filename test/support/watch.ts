@@ -46,8 +46,7 @@ export function watch(options: WatchOptions): RunningWatcher {
     chain: {
       name,
       selector: SOURCE.sourceSelector,
-      onRampAddress: ON_RAMP,
-      startBlock: 0,
+      onRamps: [{ address: ON_RAMP, startBlock: 0 }],
       confirmations: 'latest',
       pollIntervalMs: 10,
       maxBlockRange: 2_000,

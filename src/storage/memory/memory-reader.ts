@@ -74,10 +74,17 @@ export abstract class MemoryReader {
     return this.#page(items, from + items.length < unfinished.length, messageOrderKey);
   }
 
-  async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]> {
+  async messagesAboveBlock(
+    sourceChainSelector: bigint,
+    afterBlock: bigint,
+    throughBlock?: bigint,
+  ): Promise<readonly StoredMessage[]> {
     this.#state.requireOpen();
     this.#state.standing.requireRange(0, Number.POSITIVE_INFINITY);
-    return this.#state.store.blocks.above(sourceChainSelector, afterBlock);
+    const above = this.#state.store.blocks.above(sourceChainSelector, afterBlock);
+    return throughBlock === undefined
+      ? above
+      : above.filter(({ origin }) => origin && origin.blockNumber <= throughBlock);
   }
 
   async getCursor(sourceId: string): Promise<SourceCursor | null> {

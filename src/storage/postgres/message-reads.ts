@@ -23,6 +23,8 @@ import type { ReadContext } from './read-context.js';
 import { decodeMessage, decodeResult, MESSAGE_COLUMNS, RESULT_COLUMNS } from './record-rows.js';
 import { type Row, statementsOf } from './statement.js';
 
+const MAX_BLOCK = 2n ** 63n - 1n;
+
 /** Reads by message id, and of messages by what is still to be done about them. */
 export interface MessageReads {
   getCCVData(messageId: Hex): Promise<readonly StoredVerifierResult[]>;
@@ -30,7 +32,7 @@ export interface MessageReads {
   heldCCVData(messageId: Hex): Promise<HeldResults>;
   heldMessage(messageId: Hex): Promise<HeldMessage>;
   unfinished(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
-  aboveBlock(sourceChainSelector: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]>;
+  aboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint): Promise<readonly StoredMessage[]>;
 }
 
 const IS_PRUNED = CLOCK_WIDTH;
@@ -96,10 +98,10 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
       const nextCursor = found.length > limit && last ? encodeCursor(messageOrderKey(last)) : null;
       return { items, nextCursor, asOf: asOf(clock) };
     },
-    async aboveBlock(sourceChainSelector, afterBlock) {
+    async aboveBlock(sourceChainSelector, afterBlock, throughBlock = MAX_BLOCK) {
       const rows = await read('query messages above a block', {
         statement: sql.aboveBlock,
-        values: [fromSelector(sourceChainSelector), afterBlock],
+        values: [fromSelector(sourceChainSelector), afterBlock, throughBlock],
       });
       const clock = decodeClock(rows[0] ?? []);
       hub.seen(clock);
@@ -153,7 +155,7 @@ function createStatements(namespace: Namespace) {
        FROM ${CLOCK}
        LEFT JOIN (
          @messages m JOIN @message_bodies b ON b.message_id = m.message_id
-       ) ON m.source_chain = $1::bigint AND m.block_number > $2::bigint AND NOT m.orphaned
+       ) ON m.source_chain = $1::bigint AND m.block_number > $2::bigint AND m.block_number <= $3::bigint AND NOT m.orphaned
        ORDER BY m.block_number, m.log_index, m.message_id`,
     ),
   };

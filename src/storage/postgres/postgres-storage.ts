@@ -136,8 +136,8 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     queryMessages: (query) => open(() => lists.messages(query)),
     countMessages: (query) => open(() => lists.count('messages', query)),
     queryUnfinishedMessages: (query) => open(() => messages.unfinished(query)),
-    messagesAboveBlock: (sourceChainSelector, afterBlock) =>
-      open(() => messages.aboveBlock(sourceChainSelector, afterBlock)),
+    messagesAboveBlock: (sourceChainSelector, afterBlock, throughBlock) =>
+      open(() => messages.aboveBlock(sourceChainSelector, afterBlock, throughBlock)),
     getCursor: (sourceId) => open(() => changes.getCursor(sourceId)),
     listCursors: () => open(() => changes.listCursors()),
     queryQuarantine: (query) => open(() => changes.quarantine(query)),

@@ -116,10 +116,17 @@ export abstract class S3StorageReader {
     });
   }
 
-  async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]> {
+  async messagesAboveBlock(
+    sourceChainSelector: bigint,
+    afterBlock: bigint,
+    throughBlock?: bigint,
+  ): Promise<readonly StoredMessage[]> {
     return await this.#read('list messages by block', async ({ parts, view }) => {
       this.#standing.requirePresent(view);
-      return await parts.scans.aboveBlock(view, sourceChainSelector, afterBlock);
+      const above = await parts.scans.aboveBlock(view, sourceChainSelector, afterBlock);
+      return throughBlock === undefined
+        ? above
+        : above.filter(({ origin }) => origin && origin.blockNumber <= throughBlock);
     });
   }
 

@@ -143,6 +143,8 @@ export function messageCases(use: Use): void {
     expect(await above(10n)).toEqual([a, b, c].map((message) => message.messageId));
     expect(await above(9n)).toEqual([low, a, b, c].map((message) => message.messageId));
     expect(await above(12n)).toEqual([]);
+    const through = await storage.messagesAboveBlock(SELECTORS.high, 9n, 11n);
+    expect(through.map(({ messageId }) => messageId)).toEqual([low, a, b].map(({ messageId }) => messageId));
     await storage.insertBatch({ messages: [{ ...low, origin: make.origin(13n, 1) }] });
     expect(await above(11n)).toEqual([c, low].map((message) => message.messageId));
     await storage.insertBatch({ orphanings: [{ messageId: c.messageId, blockHash: c.origin!.blockHash }] });

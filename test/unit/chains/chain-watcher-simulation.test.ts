@@ -47,8 +47,7 @@ async function simulate(seed: number) {
       chain: {
         name: 'a',
         selector: SOURCE.sourceSelector,
-        onRampAddress: ON_RAMP,
-        startBlock: 0,
+        onRamps: [{ address: ON_RAMP, startBlock: 0 }],
         confirmations,
         pollIntervalMs: 1_000,
         maxBlockRange: 1 + Math.floor(random() * 60),

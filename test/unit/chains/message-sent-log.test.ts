@@ -20,7 +20,7 @@ const maker: MessageMaker = {
   sourceSelector: 3379446385462418246n,
   destSelector: 12922642891491394802n,
 };
-const context = { onRampAddress: maker.onRamp, selector: maker.sourceSelector };
+const context = { selector: maker.sourceSelector };
 const BLOCK_HASH: Hex = `0x${'ab'.repeat(32)}`;
 
 function raw(log: Pick<EmittedLog, 'data'> & { readonly topics: readonly Hex[] }): RawLog {

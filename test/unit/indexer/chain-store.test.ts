@@ -21,7 +21,7 @@ const messageOf = (onRamp: Hex) =>
 function setUp() {
   storage = createMemoryStorage({ name: 'memory' });
   const common = createCommon();
-  const store = createChainStore({ storage, selector: SELECTORS.high, onRampAddress: ON_RAMP, common });
+  const store = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [ON_RAMP], common });
   return { store, common };
 }
 
@@ -41,7 +41,7 @@ it('stores messages, orphanings, quarantine and cursor of a step in one commit',
   await store.commit({
     messages: [second],
     orphanings: [{ messageId: first.messageId, blockHash: first.origin!.blockHash }],
-    quarantine: [{ key: 'k', reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null }],
+    quarantine: [{ key: 'k', onRampAddress: ON_RAMP, reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null }],
     cursor: { height: 7n, hash, expectedHeight: null },
   });
   expect(commits).toHaveLength(1);
@@ -76,10 +76,10 @@ it('keeps the confirmed block beside the cursor, and moves either in the commit 
   const { store } = setUp();
   const found = messageOf(ON_RAMP);
   await store.commit({ ...nothing, cursor: { height: 5n, hash: make.hex(32), expectedHeight: null } });
-  expect(await store.confirmed()).toBeNull();
-  const confirmed = { height: 3n, hash: make.hex(32), expectedHeight: null };
+  expect([...(await store.confirmed()).values()]).toEqual([null]);
+  const confirmed = [{ onRampAddress: ON_RAMP as Hex, height: 3n, hash: make.hex(32), expectedHeight: null }];
   await store.commit({ ...nothing, messages: [found], confirmed });
-  expect(await store.confirmed()).toEqual({ height: 3n, hash: confirmed.hash });
+  expect((await store.confirmed()).get(ON_RAMP as Hex)).toMatchObject({ height: 3n });
   expect(await store.cursor()).toMatchObject({ height: 5n });
   await expect(store.commit({ ...nothing, confirmed })).rejects.toBeInstanceOf(CursorConflictError);
 });
@@ -100,7 +100,7 @@ it('takes another OnRamp of the chain for another source: read from its start, i
     messages: [old],
     cursor: { height: 100n, hash: make.hex(32), expectedHeight: null },
   });
-  const next = createChainStore({ storage, selector: SELECTORS.high, onRampAddress: OTHER, common });
+  const next = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [OTHER], common });
   expect(await next.cursor()).toBeNull();
   expect(await next.messagesAbove(0n)).toEqual([]);
   const fresh = messageOf(OTHER);

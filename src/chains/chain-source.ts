@@ -1,0 +1,200 @@
+import { backoffMs } from '../core/backoff.js';
+import { AbortedError, ClosedError, toError } from '../core/errors.js';
+import type { Hex } from '../core/hex.js';
+import { OnRampsApartError } from './chain-errors.js';
+import type { ChainStore } from './chain-port.js';
+import type { ChainSourceStatus } from './chain-status.js';
+import { type ChainWatcher, type ChainWatcherOptions, createChainWatcher } from './chain-watcher.js';
+import { catchUpOnRamps } from './on-ramp-catch-up.js';
+import { OnRampCode } from './on-ramp-code.js';
+import { type OnRampGroup, type OnRampPlan, planOnRamps } from './on-ramp-plan.js';
+import type { WatchedOnRamp } from './watched-chain.js';
+
+/** What the source of one chain is made of: what its watchers are, with a store for whichever OnRamps are read together. */
+export interface ChainSourceOptions extends Omit<ChainWatcherOptions, 'store'> {
+  readonly openStore: (onRampAddresses: readonly Hex[]) => ChainStore;
+  /** How often an address without a contract is looked at again. Default 60 s. */
+  readonly codeCheckMs?: number;
+}
+
+/** Reads one chain: all its OnRamps. */
+export interface ChainSource {
+  /** Reads until `signal` aborts; as `ChainWatcher.run`. */
+  run(signal: AbortSignal): Promise<void>;
+  status(): ChainSourceStatus;
+}
+
+/** Creates the source of one chain. */
+export function createChainSource(options: ChainSourceOptions): ChainSource {
+  return new OnRampsSource(options);
+}
+
+/** OnRamps that are behind by no more than that catch up while the others wait: about one request for logs. */
+const JOIN_BLOCKS = 1_000;
+const RETRY = { baseMs: 250, maxMs: 15_000 };
+
+/**
+ * One watcher reads all OnRamps that have been read up to the same block. An OnRamp that was added later is behind and
+ * catches up first, with a cursor of its own:
+ *
+ * *together* (one watcher, no OnRamp behind) · *beside* (OnRamps that are far behind catch up with the cursor that the
+ * others had, while these go on being watched) · *joining* (what is left is little: it is read while the others wait, so
+ * that all cursors become equal). Each ends in a new plan by the stored cursors; a restart begins with one too.
+ *
+ * Invariant: a watcher's OnRamps have one cursor, equal in height and hash. When another process moves some of them alone
+ * (it is configured with fewer), that is found when the cursors are read again, and a new plan is made.
+ */
+class OnRampsSource implements ChainSource {
+  readonly #options: ChainSourceOptions;
+  readonly #code: OnRampCode;
+  #watcher: ChainWatcher;
+  /** The OnRamps that catch up, with the last block that is stored of them. */
+  readonly #catchingUp = new Map<Hex, { through: number | null; lastError: string | null }>();
+
+  constructor(options: ChainSourceOptions) {
+    const { chain, rpc, common, codeCheckMs } = options;
+    const addresses = chain.onRamps.map(({ address }) => address);
+    this.#options = options;
+    this.#code = new OnRampCode({
+      ...{ chain: chain.name, addresses, rpc, common },
+      ...(codeCheckMs === undefined ? {} : { everyMs: codeCheckMs }),
+    });
+    this.#watcher = this.#createWatcher(chain.onRamps, this.#store(chain.onRamps));
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const code = this.#code.run(AbortSignal.any([signal, stop.signal]));
+    try {
+      if (this.#options.chain.onRamps.length === 1) await this.#watcher.run(signal);
+      else while (!signal.aborted) await this.#readByPlan(signal);
+    } finally {
+      stop.abort();
+      await code;
+    }
+  }
+
+  status(): ChainSourceStatus {
+    const { chain, rpc } = this.#options;
+    const watched = this.#watcher.status();
+    return {
+      ...watched,
+      chainId: rpc.chainId,
+      onRamps: chain.onRamps.map(({ address, startBlock }) => {
+        const behind = this.#catchingUp.get(address);
+        return {
+          address,
+          startBlock,
+          state: behind ? 'catchingUp' : 'watched',
+          through: behind ? behind.through : (watched.cursor?.height ?? null),
+          hasCode: this.#code.hasCode(address),
+          lastError: behind?.lastError ?? null,
+        };
+      }),
+    };
+  }
+
+  async #readByPlan(signal: AbortSignal): Promise<void> {
+    const stored = await Promise.all(
+      this.#options.chain.onRamps.map(async (onRamp) => ({ onRamp, cursor: await this.#store([onRamp]).cursor() })),
+    );
+    const plan = planOnRamps(stored);
+    this.#catchingUp.clear();
+    for (const { onRamps, cursor } of plan.behind)
+      for (const { address } of onRamps)
+        this.#catchingUp.set(address, { through: cursor ? Number(cursor.height) : null, lastError: null });
+    if (plan.behind.length === 0) return await this.#watch(plan.together.onRamps, signal);
+    if (plan.gapBlocks <= JOIN_BLOCKS && (await this.#join(plan, signal))) return;
+    await this.#goOnBeside(plan, signal);
+  }
+
+  /** Ends when `signal` aborts, or when the OnRamps turn out not to be at one block. */
+  async #watch(onRamps: readonly WatchedOnRamp[], signal: AbortSignal): Promise<void> {
+    const apart = new AbortController();
+    const store = this.#store(onRamps);
+    this.#watcher = this.#createWatcher(onRamps, {
+      messagesAbove: (after, through) => store.messagesAbove(after, through),
+      confirmed: () => store.confirmed(),
+      commit: (progress) => store.commit(progress),
+      async cursor() {
+        try {
+          return await store.cursor();
+        } catch (thrown) {
+          if (thrown instanceof OnRampsApartError) apart.abort();
+          throw thrown;
+        }
+      },
+    });
+    await this.#watcher.run(AbortSignal.any([signal, apart.signal]));
+  }
+
+  /** One attempt: the others wait, and must not wait for what does not go well. True when it did. */
+  async #join(plan: OnRampPlan, signal: AbortSignal): Promise<boolean> {
+    try {
+      for (const group of plan.behind) await this.#catchUp(group, plan, signal);
+      return true;
+    } catch (thrown) {
+      if (signal.aborted) return true;
+      this.#noteFailure(plan.behind, toError(thrown));
+      return false;
+    }
+  }
+
+  /** The watcher and the catching up end together, whichever ends first. */
+  async #goOnBeside(plan: OnRampPlan, signal: AbortSignal): Promise<void> {
+    const stop = new AbortController();
+    const both = AbortSignal.any([signal, stop.signal]);
+    const work = [this.#watch(plan.together.onRamps, both), this.#catchUpAll(plan, both)];
+    const outcomes = await Promise.allSettled(work.map((each) => each.finally(() => stop.abort())));
+    for (const outcome of outcomes)
+      if (outcome.status === 'rejected' && !(outcome.reason instanceof AbortedError)) throw outcome.reason;
+  }
+
+  async #catchUpAll(plan: OnRampPlan, signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options.common;
+    for (const group of plan.behind)
+      for (let failures = 0, done = false; !done; ) {
+        try {
+          await this.#catchUp(group, plan, signal);
+          done = true;
+        } catch (thrown) {
+          if (signal.aborted || thrown instanceof ClosedError) throw thrown;
+          this.#noteFailure([group], toError(thrown));
+          await clock.sleep(backoffMs(RETRY, failures++, random), signal);
+        }
+      }
+  }
+
+  async #catchUp({ onRamps }: OnRampGroup, { together }: OnRampPlan, signal: AbortSignal): Promise<void> {
+    const { chain, rpc, common } = this.#options;
+    const to = together.cursor;
+    if (to === null) return;
+    const named = { chain: chain.name, onRamps: onRamps.map(({ address }) => address), to: Number(to.height) };
+    common.log.info(named, 'OnRamps that were added catch up with the others');
+    const note = (through: number) => {
+      for (const { address } of onRamps) this.#catchingUp.set(address, { through, lastError: null });
+    };
+    const ofThese = { chain: { ...chain, onRamps }, store: this.#store(onRamps) };
+    await catchUpOnRamps({ ...ofThese, rpc, to, common, onStored: note }, signal);
+    note(Number(to.height));
+    common.log.info(named, 'OnRamps that were added have caught up');
+  }
+
+  #noteFailure(groups: readonly OnRampGroup[], error: Error): void {
+    for (const { onRamps } of groups)
+      for (const { address } of onRamps) {
+        const { through = null } = this.#catchingUp.get(address) ?? {};
+        this.#catchingUp.set(address, { through, lastError: error.message });
+      }
+    const { chain, common } = this.#options;
+    common.log.warn({ chain: chain.name, err: error }, 'OnRamps that were added cannot catch up yet, trying again');
+  }
+
+  #store(onRamps: readonly WatchedOnRamp[]): ChainStore {
+    return this.#options.openStore(onRamps.map(({ address }) => address));
+  }
+
+  #createWatcher(onRamps: readonly WatchedOnRamp[], store: ChainStore): ChainWatcher {
+    return createChainWatcher({ ...this.#options, chain: { ...this.#options.chain, onRamps }, store });
+  }
+}

@@ -1,0 +1,86 @@
+import type { Hex } from '../core/hex.js';
+import { chainIdOfSelector, foreignFamilyOf } from '../protocol/chain-selectors.js';
+import type { ConfigProblem } from './problems.js';
+import type { ChainSection, Config } from './schema.js';
+
+/** All OnRamps of a chain, each with its start block. */
+export function onRampsOf(chain: ChainSection): readonly { readonly address: Hex; readonly startBlock: number }[] {
+  const first = chain.OnRamp === undefined ? [] : [{ address: chain.OnRamp, startBlock: chain.StartBlock }];
+  const others = chain.OnRamps.map(({ Address, StartBlock = chain.StartBlock }) => ({
+    address: Address,
+    startBlock: StartBlock,
+  }));
+  return [...first, ...others];
+}
+
+/** The chain id that the nodes of a chain must have; null when neither its selector nor `ChainID` tells it. */
+export function chainIdOf({ ChainID, Selector }: ChainSection): number | null {
+  return ChainID ?? chainIdOfSelector(Selector);
+}
+
+/** What contradicts itself in the chains' selectors, chain ids and OnRamps. */
+export function chainIdentityProblems({ Chain }: Config): ConfigProblem[] {
+  const chainIds = new Map<number, number>();
+  return Chain.flatMap((chain, index): ConfigProblem[] => {
+    const path = `Chain[${index}]`;
+    const problems = [...selectorProblems(chain, path), ...onRampProblems(chain, path)];
+    const chainId = chainIdOf(chain);
+    const before = chainId === null ? undefined : chainIds.get(chainId);
+    if (chainId !== null && before === undefined) chainIds.set(chainId, index);
+    if (before !== undefined && Chain[before]?.Selector !== chain.Selector)
+      problems.push({
+        path: chain.ChainID === undefined ? `${path}.Selector` : `${path}.ChainID`,
+        message: `is of chain id ${chainId}, as Chain[${before}] is: one chain has one selector, so write each chain once, with its own ChainID`,
+      });
+    return problems;
+  });
+}
+
+/** What is legal and leaves a chain without a safeguard. */
+export function chainIdentityWarnings({ Chain }: Config): ConfigProblem[] {
+  return Chain.flatMap((chain, index) =>
+    chainIdOf(chain) === null
+      ? [
+          {
+            path: `Chain[${index}].ChainID`,
+            message: `write the chain id of its nodes: the public list does not have the selector ${chain.Selector}, so nothing is read until all RPC URLs have answered and agree on one`,
+          },
+        ]
+      : [],
+  );
+}
+
+function selectorProblems({ Selector, ChainID }: ChainSection, path: string): ConfigProblem[] {
+  const family = foreignFamilyOf(Selector);
+  if (family !== null)
+    return [
+      { path: `${path}.Selector`, message: `is of a ${family} chain: only chains with EVM nodes can be watched` },
+    ];
+  const known = chainIdOfSelector(Selector);
+  if (known === null || ChainID === undefined || ChainID === known) return [];
+  return [
+    {
+      path: `${path}.ChainID`,
+      message: `is ${ChainID}, but the selector ${Selector} is that of chain id ${known}: correct the one that is wrong, or leave ChainID out`,
+    },
+  ];
+}
+
+function onRampProblems(chain: ChainSection, path: string): ConfigProblem[] {
+  if (chain.OnRamp === undefined && chain.OnRamps.length === 0)
+    return [
+      { path: `${path}.OnRamp`, message: 'write the address of the OnRamp, or one [[Chain.OnRamps]] table for each' },
+    ];
+  const seen = new Set<Hex>(chain.OnRamp === undefined ? [] : [chain.OnRamp]);
+  return chain.OnRamps.flatMap(({ Address }, place): ConfigProblem[] => {
+    if (seen.has(Address))
+      return [
+        {
+          path: `${path}.OnRamps[${place}].Address`,
+          message: `names ${Address} a second time: write each OnRamp once`,
+        },
+      ];
+    seen.add(Address);
+    return [];
+  });
+}
