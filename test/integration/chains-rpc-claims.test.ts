@@ -243,3 +243,23 @@ describe('optional and redundant fields of the only node', () => {
     expect(running.watcher.status().rpc).toMatchObject([{ state: 'ready', lastError: null }]);
   });
 });
+
+describe('a contradiction of the only node', () => {
+  it('stops the range that it is in and no other, says where, and is asked about again', async () => {
+    const chain = await standingChain;
+    const proxy = await proxyOf(chain);
+    proxy.onCall = logFault((logs) =>
+      logs.flatMap((log) => (log['blockNumber'] === '0xc' ? [log, { ...log, data: '0x01' }] : [log])),
+    );
+    const store = new MemoryChainStore();
+    const running = startAt([proxy.url], store, { chain: { maxBlockRange: 5 } });
+    await eventually('the contradiction is found', () => running.watcher.status().lastError !== null);
+    expect(running.watcher.status()).toMatchObject({
+      processed: 9,
+      lastError: { message: 'chain a, RPC URL 0: logIndex 0 of block 12 is that of two logs' },
+    });
+    proxy.onCall = null;
+    await processed(running, HEAD);
+    await expectComplete(chain, store, HEAD);
+  });
+});
