@@ -241,7 +241,7 @@ export class RpcEndpoint {
   #asRpcError(thrown: unknown, batch: readonly JsonRpcCall[]): RpcError {
     if (thrown instanceof RpcTooManyResultsError && !batch.some(spansBlocks))
       // nothing to halve: more than we take, whatever we ask
-      return new RpcUnavailableError(this.origin, thrown.message, { cause: thrown });
+      return new RpcUnavailableError(this.origin, thrown.reason, { cause: thrown });
     if (thrown instanceof RpcError) return thrown;
     return new RpcUnavailableError(this.origin, 'the request failed', { cause: thrown });
   }

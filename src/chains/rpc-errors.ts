@@ -21,14 +21,17 @@ export type RpcErrorKind =
 export class RpcError extends IndexerError {
   readonly kind: RpcErrorKind;
   readonly origin: RpcOrigin;
+  /** The message without the origin. */
+  readonly reason: string;
 
-  constructor(kind: RpcErrorKind, code: string, origin: RpcOrigin, message: string, options: IndexerErrorOptions = {}) {
-    super(code, `chain ${origin.chain}, RPC URL ${origin.url}: ${message}`, true, {
+  constructor(kind: RpcErrorKind, code: string, origin: RpcOrigin, reason: string, options: IndexerErrorOptions = {}) {
+    super(code, `chain ${origin.chain}, RPC URL ${origin.url}: ${reason}`, true, {
       ...options,
       details: { ...options.details, ...origin },
     });
     this.kind = kind;
     this.origin = origin;
+    this.reason = reason;
   }
 }
 

@@ -114,31 +114,23 @@ export class WebSocketTransport implements JsonRpcTransport {
     });
   }
 
-  /** An answer that is no JSON-RPC fails its call; text that is no JSON could be the answer to any, and ends them all. */
+  /** Text that is no JSON could be the answer to any call: it ends them all. */
   #receive(socket: WebSocket, data: RawData): void {
     // parsing costs: a node that talks unasked gets no more than it takes to read
     if (this.#pending.size === 0) return;
     const text = data.toString();
-    let pending: Pending | undefined;
     try {
       const answer = parseReply(text);
       const id = (answer as { readonly id?: unknown } | null)?.id;
       if (typeof id === 'number') {
-        pending = this.#pending.get(id);
+        this.#pending.get(id)?.resolve(decodeAnswer(answer));
         this.#pending.delete(id);
-        pending?.resolve(decodeAnswer(answer));
       } else if (id === null && !decodeAnswer(answer).ok) {
-        // about a request that the node could not read
         this.#fail(new RpcUnavailableError(this.#options.origin, 'the node refused a request without saying which'));
       }
     } catch (thrown) {
-      const error = unusable(this.#options.origin, thrown, text.length);
-      if (pending) {
-        pending.reject(error);
-      } else {
-        this.#fail(error);
-        socket.terminate();
-      }
+      this.#fail(unusable(this.#options.origin, thrown, text.length));
+      socket.terminate();
     }
   }
 

@@ -94,6 +94,12 @@ describe('a node that refuses batches', () => {
     expect(sizes(node, length)).toEqual([5, 5, 5, 5]);
   });
 
+  it('is asked for one call at a time when the configuration says so', async () => {
+    const { node, ask } = await setUp({ maxBatchCalls: 1 });
+    expect(await ask(3)).toMatchObject(hashes(3));
+    expect(sizes(node)).toEqual([1, 1, 1, 1]);
+  });
+
   it('by never answering them gets smaller ones after it has answered a single call', async () => {
     const { node, ask } = await setUp({ timeoutMs: 50 });
     takesAtMost(node, 2, () => undefined);

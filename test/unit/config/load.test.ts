@@ -51,6 +51,8 @@ Selector = 5
 RpcUrls = ["ftp://x"]
 OnRamp = "0x12"
 PolInterval = 5
+MaxBatchCalls = 0
+MaxResponseBytes = 1000000000
 [API]
 ListenPort = 70000
 [Storage]
@@ -59,6 +61,8 @@ Single = { Type = "redis" }
 `);
     expect(Object.keys(problems).sort()).toEqual([
       'API.ListenPort',
+      'Chain[0].MaxBatchCalls',
+      'Chain[0].MaxResponseBytes',
       'Chain[0].OnRamp',
       'Chain[0].PolInterval',
       'Chain[0].RpcUrls[0]',
