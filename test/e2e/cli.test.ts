@@ -113,6 +113,15 @@ describe('config check', () => {
     expect((await runCli(['config', 'check', '-c', 'config/example.toml'], secret)).code).toBe(0);
   });
 
+  it('warns of a chain whose id nothing tells', async () => {
+    const file = config('unknown_chain', (table) => {
+      table['Chain'] = [{ Name: 'a', Selector: '4242', RpcUrls: ['http://node'], OnRamp: `0x${'a1'.repeat(20)}` }];
+    });
+    const { code, stderr } = await runCli(['config', 'check', '-c', file]);
+    expect(code).toBe(0);
+    expect(stderr).toMatch(/^warning: Chain\[0\]\.ChainID: write the chain id/);
+  });
+
   it('ends with code 1 and names every problem at once, with its path', async () => {
     const file = config('broken', (table) => {
       table['Namespace'] = 'Not-A-Schema';

@@ -89,6 +89,8 @@ describe('with the URL of another chain first', () => {
     const [liar, foreign] = [await proxyOf(right), await proxyOf(wrong)];
     // omits a log of the last block; the bloom says that there is one
     liar.onCall = async (call, forward) => (call.method === 'eth_getLogs' ? { result: [] } : await forward());
+    // the comparison of heads does not come to an end, so that nothing is known of this one
+    foreign.onRequest = (calls) => calls.length > 1;
     const store = new MemoryChainStore();
     const running = startAt([liar.url, foreign.url], store, { rpc: { chainId: RIGHT } });
     await eventually(
@@ -96,7 +98,7 @@ describe('with the URL of another chain first', () => {
       async () => (await running.metric('indexer_source_unconfirmed_silences_total')) > 0,
     );
     expect(foreign.count('eth_chainId')).toBeGreaterThan(0);
-    expect(foreign.count()).toBe(foreign.count('eth_chainId') + foreign.count('eth_blockNumber'));
+    expect(foreign.count('eth_getLogs')).toBe(0);
   });
 });
 

@@ -5,6 +5,7 @@ import { createRpcClient } from '../../src/chains/rpc-client.js';
 import type { WatchedOnRamp } from '../../src/chains/watched-chain.js';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
+import { createLogger } from '../../src/core/logger.js';
 import { createChainStore } from '../../src/indexer/chain-store.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
@@ -62,7 +63,7 @@ function start(
     readonly maxBlockRange?: number;
   } = {},
 ) {
-  const common = createCommon();
+  const common = options.common ?? createCommon();
   const rpc = createRpcClient({ chainName: 'a', urls: [url], common, chainId: 1337, timeoutMs: 2_000 });
   const { confirmations = 'latest', maxBlockRange = 2_000, ...others } = options;
   const source = createChainSource({
@@ -296,20 +297,30 @@ describe('an OnRamp address without a contract', () => {
   it('is told at start, and is looked at again until there is one', async () => {
     const chain = await chainOfTwo();
     const missing: Hex = `0x${'dd'.repeat(20)}`;
+    const lines: string[] = [];
+    const log = createLogger({
+      level: 'info',
+      format: 'json',
+      destination: { write: (line) => void lines.push(line) },
+    });
     const storage = open();
     const running = start(storage, chain.anvil.url, [...both(), { address: missing, startBlock: 0 }], {
       codeCheckMs: 20,
+      common: createCommon({ log }),
     });
     const codes = () => running.source.status().onRamps.map(({ hasCode }) => hasCode);
     await eventually('it is told', () => codes()[2] === false || codes());
     expect(codes()).toEqual([true, true, false]);
+    const told = () => lines.map((line) => JSON.parse(line)).filter(({ onRamp }) => onRamp === missing);
+    expect(told()).toMatchObject([{ level: 'warn', chain: 'a' }]);
     await chain.mine(1);
     await processed(running, 1);
     await chain.rpc('anvil_setCode', [missing, LOG_EMITTER_CODE]);
     await eventually('it is there', () => codes()[2] === true || codes());
-    const log = of(missing, 1);
-    await chain.block(log);
+    expect(told()).toMatchObject([{ level: 'warn' }, { level: 'info', chain: 'a' }]);
+    const sent = of(missing, 1);
+    await chain.block(sent);
     await processed(running, 2);
-    expect(await live(storage)).toEqual(idsOf(log));
+    expect(await live(storage)).toEqual(idsOf(sent));
   });
 });

@@ -1,4 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
+import { OnRampsApartError } from '../../../src/chains/chain-errors.js';
 import type { ChainProgress } from '../../../src/chains/chain-port.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
@@ -112,4 +113,33 @@ it('takes another OnRamp of the chain for another source: read from its start, i
   expect(await next.messagesAbove(0n)).toMatchObject([{ messageId: fresh.messageId }]);
   expect(await store.messagesAbove(0n)).toMatchObject([{ messageId: old.messageId }]);
   expect(await store.cursor()).toMatchObject({ height: 100n });
+});
+
+it('moves the cursors of OnRamps that are read together in one commit, and says when one of them was moved alone', async () => {
+  const { store, common } = setUp();
+  const together = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [ON_RAMP, OTHER], common });
+  const hash = make.hex(32);
+  const [one, two] = [messageOf(ON_RAMP), messageOf(OTHER)];
+  await together.commit({
+    ...nothing,
+    messages: [one, two],
+    quarantine: [{ key: 'k', onRampAddress: OTHER, reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null }],
+    cursor: { height: 100n, hash, expectedHeight: null },
+  });
+  expect(await together.cursor()).toEqual({ height: 100n, hash });
+  expect(await store.cursor()).toEqual({ height: 100n, hash });
+  expect((await together.messagesAbove(0n)).map(({ messageId }) => messageId).sort()).toEqual(
+    [one, two].map(({ messageId }) => messageId).sort(),
+  );
+  expect(await storage.queryQuarantine({ afterPosition: 0n, limit: 9 })).toMatchObject([
+    { sourceId: `chain:${SELECTORS.high}:${OTHER}`, key: 'k' },
+  ]);
+  await store.commit({ ...nothing, cursor: { height: 101n, hash: make.hex(32), expectedHeight: 100n } });
+  await expect(together.cursor()).rejects.toBeInstanceOf(OnRampsApartError);
+  const late = together.commit({
+    ...nothing,
+    messages: [messageOf(OTHER)],
+    cursor: { height: 102n, hash: make.hex(32), expectedHeight: 100n },
+  });
+  await expect(late).rejects.toBeInstanceOf(CursorConflictError);
 });
