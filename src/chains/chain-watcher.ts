@@ -100,7 +100,7 @@ class PollingChainWatcher implements ChainWatcher {
     this.#chain = chain;
     this.#rpc = rpc;
     this.#common = common;
-    this.#journal = new WatcherJournal(chain.name, common, metrics);
+    this.#journal = new WatcherJournal(chain, common, metrics);
     this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
     const context = { onRampAddress, selector: chain.selector, hashCCVsAndExecutor: createCCVAndExecutorHasher() };
     this.#reading = { filter, context, mayHoldMessage, askSilent };
@@ -111,6 +111,7 @@ class PollingChainWatcher implements ChainWatcher {
       journal: this.#journal,
       mayHoldMessage,
       checkVanished: this.#checkVanished,
+      clock: common.clock,
     });
     this.#size = createRangeSize({
       maxBlocks: chain.maxBlockRange,

@@ -84,6 +84,8 @@ function openWatcher(section: ChainSection, { common, storage, shutdown, onBackf
       onRampAddress: section.OnRamp,
       startBlock: section.StartBlock,
       confirmations: section.Confirmations,
+      minFinalityDepth: section.MinFinalityDepth,
+      haltAfterMs: section.HaltAfter,
       pollIntervalMs: section.PollInterval,
       maxBlockRange: section.MaxBlockRange,
     },
