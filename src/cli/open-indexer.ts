@@ -1,6 +1,5 @@
 import type { BackfillProgress, ChainStatus } from '../chains/chain-status.js';
 import { createChainWatcher } from '../chains/chain-watcher.js';
-import { createRpcClient } from '../chains/rpc-client.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
@@ -12,6 +11,7 @@ import type { Storage } from '../storage/storage.js';
 import { createVerifierReader } from '../verifiers/create-verifier-reader.js';
 import { createVerifierRegistry } from '../verifiers/registry.js';
 import type { VerifierReader } from '../verifiers/verifier-reader.js';
+import { openRpc } from './open-rpc.js';
 
 /** What the indexer of a process is opened with. */
 export interface OpenIndexerOptions {
@@ -69,13 +69,7 @@ function openReader(section: VerifierSection, common: Common): VerifierReader {
 }
 
 function openWatcher(section: ChainSection, { common, storage, shutdown, onBackfill }: OpenIndexerOptions) {
-  const rpc = createRpcClient({
-    chainName: section.Name,
-    urls: section.RpcUrls,
-    requestsPerSecond: section.RequestsPerSecond,
-    timeoutMs: section.RequestTimeout,
-    common,
-  });
+  const rpc = openRpc(section, common);
   shutdown.add(`rpc ${section.Name}`, () => rpc.close());
   return createChainWatcher({
     chain: {

@@ -17,6 +17,11 @@ export function chainSourceId(selector: bigint, onRampAddress: Hex): string {
   return `chain:${selector}:${onRampAddress.toLowerCase()}`;
 }
 
+/** Every source of a chain whose cursor goes back with it. */
+export function chainSources(selector: bigint, onRampAddress: Hex): readonly string[] {
+  return [chainSourceId(selector, onRampAddress)];
+}
+
 /**
  * What the watcher of one chain stores through. A commit is one transaction: messages, orphanings, quarantine and cursor
  * together. `CursorConflictError` (retryable) says that another process moved the cursor first: nothing was stored, and
