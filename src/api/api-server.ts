@@ -21,6 +21,8 @@ export interface ApiServerOptions {
   readonly storage: Pick<Storage, 'getCCVData' | 'queryCCVData' | 'queryMessages' | 'health'>;
   readonly common: Common;
   readonly settings: ApiSettings;
+  /** Why the process cannot do its work as configured, for `/ready`; null when it can. Default: it always can. */
+  readonly problem?: () => string | null;
   /** Version in the OpenAPI document. */
   readonly version?: string;
 }
@@ -30,7 +32,8 @@ export interface ApiServerOptions {
  * it cannot answer is a 503, never a shorter list.
  * @throws InvalidArgumentError naming the setting that cannot work.
  */
-export function createApiServer({ storage, common, settings, version = '0.0.0' }: ApiServerOptions): HttpServer {
+export function createApiServer(options: ApiServerOptions): HttpServer {
+  const { storage, common, settings, problem = () => null, version = '0.0.0' } = options;
   checkTrustedProxies(settings.trustedProxies ?? []);
   const server = createHttpShell({
     common,
@@ -45,7 +48,7 @@ export function createApiServer({ storage, common, settings, version = '0.0.0' }
   if (rateLimit?.enabled) addRateLimit(server.app, rateLimit);
   const fragments = createFragments({ maxBytes: settings.fragmentCacheBytes ?? DEFAULT_FRAGMENT_CACHE_BYTES });
   const memory = createBodyMemory({ maxIdleBytes: IDLE_BODY_BYTES });
-  const handlers = createHandlers(storage, common, { fragments, memory }, version);
+  const handlers = createHandlers(storage, common, { fragments, memory }, problem, version);
   // in a scope of its own, which loads after the rate limit
   server.app.register(async (scope) => {
     for (const route of ROUTES) addRoute(scope, route, handlers[route.id], memory);
@@ -83,6 +86,7 @@ function createHandlers(
   storage: ApiServerOptions['storage'],
   common: Common,
   renderer: Renderer,
+  problem: () => string | null,
   version: string,
 ): Readonly<Record<RouteDefinition['id'], Handler>> {
   const openapi = Buffer.from(JSON.stringify(createOpenApiDocument(version)));
@@ -90,6 +94,8 @@ function createHandlers(
     health: async () => null,
     async ready() {
       if (!(await isHealthy(storage, common.clock))) throw new HttpError(503, 'storage cannot answer now');
+      const why = problem();
+      if (why !== null) throw new HttpError(503, why);
       return null;
     },
     async verifierResults(request) {

@@ -29,7 +29,15 @@ const NONE = { pathParameters: [], queryParameters: [] } as const;
 /** Every route, in the order of the document. */
 export const ROUTES: readonly RouteDefinition[] = [
   { id: 'health', path: '/health', summary: 'The process runs.', ...NONE, answer: null, errors: [], exempt: true },
-  { id: 'ready', path: '/ready', summary: 'Storage answers.', ...NONE, answer: null, errors: [503], exempt: true },
+  {
+    id: 'ready',
+    path: '/ready',
+    summary: 'Storage answers, and no chain is impossible to read as configured.',
+    ...NONE,
+    answer: null,
+    errors: [503],
+    exempt: true,
+  },
   {
     id: 'verifierResults',
     path: '/v1/verifierresults',

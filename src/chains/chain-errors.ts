@@ -1,5 +1,6 @@
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
+import type { FinalizedClaim, FinalizedDispute } from './finalized-dispute.js';
 
 /**
  * A block that was final, and whose messages are stored as such, is no longer on the chain. The watcher of that chain
@@ -10,20 +11,41 @@ export class FinalizedReorgError extends IndexerError {
     readonly chain: string;
     readonly blockNumber: number;
     readonly expectedHash: Hex;
-    readonly actualHash: Hex;
-    /** Indexes of the URLs that gave the other hash. */
-    readonly urls: readonly number[];
+    /** Of those that agree on the other hash, the oldest first; at least one. */
+    readonly claims: readonly FinalizedClaim[];
   }) {
-    const { chain, blockNumber, expectedHash, actualHash } = facts;
+    const { chain, blockNumber, expectedHash, claims } = facts;
+    const actualHash = claims[0]?.hash ?? '0x';
+    const urls = claims.map(({ url }) => url);
     super(
       'FINALIZED_REORG',
-      `chain ${chain}: finalized block ${blockNumber} was ${expectedHash} and is now ${actualHash}. This chain is stopped, ` +
-        'others go on. Check with a block explorer which hash is right. If the RPC nodes are wrong, replace them in ' +
-        `RpcUrls and restart: indexing goes on where it stood. If the chain was really reorganised below its finality, ` +
-        'its messages from there on must be indexed anew: point the configuration at a new Namespace and restart',
+      `chain ${chain}: finalized block ${blockNumber} was ${expectedHash} and is now ${actualHash}, by the word of ` +
+        `${claims.map(describeClaim).join(' and ')}. This chain is stopped, others go on. Check with a block explorer ` +
+        'which hash is right. If the RPC nodes are wrong, replace them in RpcUrls and restart: indexing goes on where it ' +
+        `stood. If the chain was really reorganised, stop the workers, run 'ccv-indexer chain resume ${chain} --from ` +
+        "<block>' with the first block that is not what it was, and start them again: the range is read anew, and what " +
+        'is gone from the chain leaves the lists',
       false,
-      { details: facts },
+      { details: { ...facts, actualHash, urls } },
     );
+  }
+}
+
+/** A node alone has another hash for a block that was final, and no node that answers has the old one: wait for another. */
+export class FinalizedDisputedError extends IndexerError {
+  readonly dispute: FinalizedDispute;
+  constructor(chain: string, dispute: FinalizedDispute) {
+    const { blockNumber, expectedHash, claims, silentUrls, haltsAtMs } = dispute;
+    const silent = silentUrls.length === 0 ? '' : `, RPC URL ${silentUrls.join(', ')} does not answer`;
+    super(
+      'FINALIZED_DISPUTED',
+      `chain ${chain}: finalized block ${blockNumber} was ${expectedHash}, and ` +
+        `${claims.map((claim) => `${describeClaim(claim)} has ${claim.hash}`).join(', ')}${silent}. Nothing is read until ` +
+        `another node answers; without one the chain halts at ${new Date(haltsAtMs).toISOString()} (HaltAfter)`,
+      true,
+      { details: { chain, ...dispute } },
+    );
+    this.dispute = dispute;
   }
 }
 
@@ -61,4 +83,8 @@ export class OnRampsApartError extends IndexerError {
       { details: { selector: String(selector), heights: heights.map(String) } },
     );
   }
+}
+
+function describeClaim({ url, sinceMs }: FinalizedClaim): string {
+  return `RPC URL ${url} since ${new Date(sinceMs).toISOString()}`;
 }

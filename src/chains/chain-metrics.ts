@@ -34,6 +34,16 @@ export function createChainMetrics(registry: Registry) {
       help: '1 when a chain was stopped because a finalized block changed.',
       labelNames,
     }),
+    disputed: gauge(registry, {
+      name: 'indexer_source_finalized_disputed_bool',
+      help: '1 while one node alone says that a finalized block changed, and nothing is read.',
+      labelNames,
+    }),
+    finalityUnknown: gauge(registry, {
+      name: 'indexer_source_finality_unknown_bool',
+      help: '1 while no node tells what is final and no depth is configured.',
+      labelNames,
+    }),
     reorgs: counter(registry, {
       name: 'indexer_source_reorgs_total',
       help: 'Reorgs seen, whether or not they took messages with them.',

@@ -1,4 +1,6 @@
 import type { Hex } from '../core/hex.js';
+import type { FinalityBasis } from './finality-view.js';
+import type { FinalizedDispute } from './finalized-dispute.js';
 import type { BloomWorth } from './log-bloom.js';
 import type { RpcUrlStatus } from './rpc-client.js';
 
@@ -24,6 +26,14 @@ export interface ChainStatus {
   readonly lagBlocks: number | null;
   /** Age of the block `processed`. */
   readonly lagMs: number | null;
+  /** What makes a block final; null before the first answer. */
+  readonly finality: FinalityBasis | null;
+  /** Why the chain cannot be indexed as configured, and what to configure instead; null when it can. */
+  readonly problem: string | null;
+  /** False when nothing of the chain is ever read as configured. */
+  readonly isReadable: boolean;
+  /** A finalized block has another hash by the word of one node: nothing is read meanwhile. */
+  readonly dispute: FinalizedDispute | null;
   readonly reorgs: number;
   readonly orphaned: number;
   readonly quarantined: number;

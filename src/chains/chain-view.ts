@@ -1,7 +1,8 @@
+import type { Clock } from '../core/clock.js';
 import type { Hex } from '../core/hex.js';
 import { ChainMovedError } from './chain-errors.js';
-import { lastReadableBlock } from './finality-view.js';
-import { confirmFinalizedReorg } from './finalized-check.js';
+import { FinalityView, finalityDepth, lastReadableBlock } from './finality-view.js';
+import { FinalizedCheck } from './finalized-check.js';
 import type { HeaderChain } from './header-chain.js';
 import { syncHeaders } from './header-sync.js';
 import type { KnownMessages } from './known-messages.js';
@@ -28,13 +29,15 @@ export interface WindowRange {
 
 /** Further behind than that, finalized blocks are read in ranges without looking at each. */
 const FOLLOW_BLOCKS = 128;
+const DEFAULT_HALT_AFTER_MS = 900_000;
 /** A chain that moves between two questions that often in a row does not move: its node contradicts itself. */
 const MAX_MOVES_IN_A_ROW = 3;
 
 /** Looks at the chain through one node at a time. Remembers nothing that a node said: what is stored is the anchor. */
 export class ChainViewer {
   readonly #chain: WatchedChain;
-  readonly #rpc: RpcClient;
+  readonly #finality: FinalityView;
+  readonly #finalizedCheck: FinalizedCheck;
   readonly #journal: WatcherJournal;
   readonly #mayHoldMessage: BloomTest;
   readonly #checkVanished: VanishedCheck;
@@ -46,9 +49,14 @@ export class ChainViewer {
     readonly journal: WatcherJournal;
     readonly mayHoldMessage: BloomTest;
     readonly checkVanished: VanishedCheck;
+    readonly clock: Clock;
   }) {
-    this.#chain = options.chain;
-    this.#rpc = options.rpc;
+    const { chain, rpc, clock } = options;
+    this.#chain = chain;
+    const depth = finalityDepth(chain.confirmations, chain.minFinalityDepth);
+    this.#finality = new FinalityView({ depth, rpc, clock });
+    const haltAfterMs = chain.haltAfterMs ?? DEFAULT_HALT_AFTER_MS;
+    this.#finalizedCheck = new FinalizedCheck({ chain: chain.name, rpc, clock, haltAfterMs });
     this.#journal = options.journal;
     this.#mayHoldMessage = options.mayHoldMessage;
     this.#checkVanished = options.checkVanished;
@@ -68,7 +76,7 @@ export class ChainViewer {
     const asked = new Set([anchor, tip].filter(({ hash }) => hash !== null).map(({ number }) => number));
     const heads = await node.heads([...asked]);
     if (anchor.hash !== null) await this.#checkAnchor(node, anchor.number, anchor.hash, heads, signal);
-    const finalized = this.#finalized(node, heads, anchor.hash === null ? -1 : anchor.number);
+    const finalized = await this.#finalized(node, heads, anchor.hash === null ? -1 : anchor.number, signal);
     if (finalized - anchor.number > FOLLOW_BLOCKS) return { kind: 'behind', finalized, head: heads.latest.number };
 
     const to = lastReadableBlock(this.#chain.confirmations, heads, finalized);
@@ -99,16 +107,17 @@ export class ChainViewer {
     const found = heads.blocks.find((block) => block?.number === blockNumber);
     if (!found) throw node.missing(blockNumber);
     if (!this.#journal.hasProcessed) this.#journal.processed(blockNumber, found.timestampMs);
-    if (found.hash === expectedHash) return;
-    const [chain, actualHash] = [this.#chain.name, found.hash];
-    await confirmFinalizedReorg({ chain, rpc: this.#rpc, node, blockNumber, expectedHash, actualHash, signal });
+    if (found.hash === expectedHash) this.#finalizedCheck.agreed();
+    else await this.#finalizedCheck.decide(node, { blockNumber, expectedHash }, found.hash, signal);
   }
 
   /** The finalized block that the node tells of, or the stored one: that is final whatever a node says. */
-  #finalized(node: RpcNode, heads: ChainHeads, stored: number): number {
-    const finalized = Math.max(heads.finalized?.number ?? -1, stored);
+  async #finalized(node: RpcNode, heads: ChainHeads, stored: number, signal: AbortSignal): Promise<number> {
+    const { block, basis } = await this.#finality.of(node, heads, signal);
+    const finalized = Math.max(block ?? -1, stored);
     if (finalized > heads.latest.number) throw node.missing(finalized);
     this.#journal.heads(heads, finalized);
+    this.#journal.finality(basis, lastReadableBlock(this.#chain.confirmations, heads, finalized) > stored);
     return finalized;
   }
 

@@ -95,7 +95,7 @@ class PollingChainWatcher implements ChainWatcher {
     this.#chain = chain;
     this.#rpc = rpc;
     this.#common = common;
-    this.#journal = new WatcherJournal(chain.name, common, metrics);
+    this.#journal = new WatcherJournal(chain, common, metrics);
     this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
     this.#checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent });
     this.#viewer = new ChainViewer({
@@ -104,6 +104,7 @@ class PollingChainWatcher implements ChainWatcher {
       journal: this.#journal,
       mayHoldMessage: blooms.mayHoldMessage,
       checkVanished: this.#checkVanished,
+      clock: common.clock,
     });
     this.#size = createRangeSize({
       maxBlocks: chain.maxBlockRange,

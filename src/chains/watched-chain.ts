@@ -20,6 +20,13 @@ export interface WatchedChain {
    */
   readonly onRamps: readonly WatchedOnRamp[];
   readonly confirmations: Confirmations;
+  /**
+   * Blocks that a final one has above it, whatever the `finalized` tag claims; where no node knows the tag, this depth is
+   * finality. Default 0, and as many as `confirmations` when that is a number.
+   */
+  readonly minFinalityDepth?: number;
+  /** How long one node alone must claim that a finalized block changed before the chain halts. Default 15 min. */
+  readonly haltAfterMs?: number;
   readonly pollIntervalMs: number;
   /** Most blocks in one request for logs. */
   readonly maxBlockRange: number;

@@ -1,14 +1,20 @@
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
-import { FinalizedReorgError } from './chain-errors.js';
+import { FinalizedDisputedError, FinalizedReorgError } from './chain-errors.js';
 import type { ChainMetrics } from './chain-metrics.js';
 import type { ChainProgress } from './chain-port.js';
 import type { ChainState, ChainStatus } from './chain-status.js';
+import { type FinalityBasis, finalityProblem } from './finality-view.js';
+import type { FinalizedDispute } from './finalized-dispute.js';
 import type { ChainHeads } from './rpc-node.js';
+import type { WatchedChain } from './watched-chain.js';
+
+const WARN_AGAIN_MS = 3_600_000;
 
 /** What a watcher did and saw: its status, its metrics, its log. */
 export class WatcherJournal {
   readonly #chain: string;
+  readonly #confirmations: WatchedChain['confirmations'];
   readonly #common: Common;
   readonly #metrics: ChainMetrics;
   readonly #labels: { readonly chain: string };
@@ -17,13 +23,18 @@ export class WatcherJournal {
   #heads: { readonly head: number; readonly safe: number | null; readonly finalized: number | null } | null = null;
   #processed: { readonly number: number; readonly timestampMs: number } | null = null;
   #lastError: ChainStatus['lastError'] = null;
+  #finality: FinalityBasis | null = null;
+  #isReadable = true;
+  #warnAtMs = Number.NEGATIVE_INFINITY;
+  #dispute: FinalizedDispute | null = null;
 
-  constructor(chain: string, common: Common, metrics: ChainMetrics) {
-    this.#chain = chain;
+  constructor({ name, confirmations }: WatchedChain, common: Common, metrics: ChainMetrics) {
+    this.#chain = name;
+    this.#confirmations = confirmations;
     this.#common = common;
     this.#metrics = metrics;
-    this.#labels = { chain };
-    metrics.halted.set(this.#labels, 0);
+    this.#labels = { chain: name };
+    for (const gauge of [metrics.halted, metrics.disputed, metrics.finalityUnknown]) gauge.set(this.#labels, 0);
   }
 
   /** The part of the status that is kept here. */
@@ -39,6 +50,10 @@ export class WatcherJournal {
       processed: processed?.number ?? null,
       lagBlocks: head === null || !processed ? null : Math.max(0, head - processed.number),
       lagMs: processed ? Math.max(0, this.#common.clock.nowMs() - processed.timestampMs) : null,
+      finality: this.#finality,
+      problem: this.#problem(),
+      isReadable: this.#isReadable,
+      dispute: this.#dispute,
       ...this.#counts,
       lastError: this.#lastError,
     };
@@ -57,6 +72,18 @@ export class WatcherJournal {
     };
     this.#metrics.headBlock.set(this.#labels, heads.latest.number);
     this.#lag();
+  }
+
+  /** What is final, and whether anything above the cursor is read. A chain without finality is warned of now and then. */
+  finality(basis: FinalityBasis, isAnythingRead: boolean): void {
+    this.#finality = basis;
+    this.#isReadable = basis !== 'unknown' || isAnythingRead;
+    this.#metrics.finalityUnknown.set(this.#labels, basis === 'unknown' ? 1 : 0);
+    const nowMs = this.#common.clock.monotonicMs();
+    const problem = this.#problem();
+    if (problem === null || nowMs < this.#warnAtMs) return;
+    this.#warnAtMs = nowMs + WARN_AGAIN_MS;
+    this.#common.log.warn({ chain: this.#chain, problem }, 'chain without finality');
   }
 
   /** The messages of all blocks through this one are stored. */
@@ -99,12 +126,16 @@ export class WatcherJournal {
 
   succeeded(): void {
     this.#lastError = null;
+    if (this.#dispute) this.#common.log.info({ chain: this.#chain }, 'finalized block is no longer disputed: going on');
+    this.#disputed(null);
   }
 
   failed(error: Error): void {
     const code = error instanceof IndexerError ? error.code : 'UNEXPECTED';
     this.#lastError = { code, message: error.message, atMs: this.#common.clock.nowMs() };
+    if (error instanceof FinalizedDisputedError) this.#disputed(error.dispute);
     if (error instanceof FinalizedReorgError) {
+      this.#disputed(null);
       this.#state = 'halted';
       this.#metrics.halted.set(this.#labels, 1);
       this.#common.log.error({ chain: this.#chain, err: error }, 'chain is stopped: a finalized block changed');
@@ -115,6 +146,15 @@ export class WatcherJournal {
       { chain: this.#chain, err: error },
       'chain watcher failed, trying again',
     );
+  }
+
+  #disputed(dispute: FinalizedDispute | null): void {
+    this.#dispute = dispute;
+    this.#metrics.disputed.set(this.#labels, dispute ? 1 : 0);
+  }
+
+  #problem(): string | null {
+    return this.#finality === 'unknown' ? finalityProblem(this.#confirmations, this.#isReadable) : null;
   }
 
   #lag(): void {

@@ -1,7 +1,6 @@
 import { type ChainSource, createChainSource } from '../chains/chain-source.js';
 import type { BackfillProgress, ChainSourceStatus } from '../chains/chain-status.js';
-import { createRpcClient } from '../chains/rpc-client.js';
-import { chainIdentityWarnings, chainIdOf, onRampsOf } from '../config/chain-identity.js';
+import { chainIdentityWarnings, onRampsOf } from '../config/chain-identity.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
@@ -13,6 +12,7 @@ import type { Storage } from '../storage/storage.js';
 import { createVerifierReader } from '../verifiers/create-verifier-reader.js';
 import { createVerifierRegistry } from '../verifiers/registry.js';
 import type { VerifierReader } from '../verifiers/verifier-reader.js';
+import { openRpc } from './open-rpc.js';
 
 /** What the indexer of a process is opened with. */
 export interface OpenIndexerOptions {
@@ -72,17 +72,7 @@ function openReader(section: VerifierSection, common: Common): VerifierReader {
 }
 
 function openSource(section: ChainSection, { common, storage, shutdown, onBackfill }: OpenIndexerOptions): ChainSource {
-  const chainId = chainIdOf(section);
-  const rpc = createRpcClient({
-    chainName: section.Name,
-    urls: section.RpcUrls,
-    requestsPerSecond: section.RequestsPerSecond,
-    timeoutMs: section.RequestTimeout,
-    maxBatchCalls: section.MaxBatchCalls,
-    maxResponseBytes: section.MaxResponseBytes,
-    ...(chainId === null ? {} : { chainId }),
-    common,
-  });
+  const rpc = openRpc(section, common);
   shutdown.add(`rpc ${section.Name}`, () => rpc.close());
   return createChainSource({
     chain: {
@@ -90,6 +80,8 @@ function openSource(section: ChainSection, { common, storage, shutdown, onBackfi
       selector: section.Selector,
       onRamps: onRampsOf(section),
       confirmations: section.Confirmations,
+      minFinalityDepth: section.MinFinalityDepth,
+      haltAfterMs: section.HaltAfter,
       pollIntervalMs: section.PollInterval,
       maxBlockRange: section.MaxBlockRange,
       crossCheck: section.CrossCheck,

@@ -15,14 +15,17 @@ export interface OpenServersOptions {
   readonly shutdown: Shutdown;
   /** For `/status`. */
   readonly status: () => Promise<unknown>;
+  /** For `/ready`: why the process cannot do its work as configured. */
+  readonly problem: () => string | null;
 }
 
 /** Starts the query API. @returns where it listens. */
-export async function openApi({ config, common, sink, shutdown }: OpenServersOptions): Promise<string> {
+export async function openApi({ config, common, sink, shutdown, problem }: OpenServersOptions): Promise<string> {
   const { ListenAddress, ListenPort, TrustedProxies, RateLimit } = config.API;
   const server = createApiServer({
     storage: sink,
     common,
+    problem,
     version: packageVersion(),
     settings: {
       host: ListenAddress,

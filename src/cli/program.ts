@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
 import { devCommand } from './dev.js';
 import { migrateCommand } from './migrate.js';
@@ -22,7 +23,8 @@ Start here:
   $ ccv-indexer migrate up -c indexer.toml          bring the database's schema up to date
   $ ccv-indexer start -c indexer.toml               index and answer in one process
   $ ccv-indexer worker … / ccv-indexer api …        or in separate ones, any number of each
-  $ ccv-indexer storage status -c indexer.toml      what each tier covers and holds`,
+  $ ccv-indexer storage status -c indexer.toml      what each tier covers and holds
+  $ ccv-indexer chain resume <chain> --from <block>  go on after a chain halted`,
     );
   for (const command of [
     startCommand(),
@@ -31,6 +33,7 @@ Start here:
     devCommand(),
     migrateCommand(),
     storageCommand(),
+    chainCommand(),
     configCommand(),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));

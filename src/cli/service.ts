@@ -49,7 +49,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   await untilStarted(sink, common);
   const indexer = role === 'api' ? null : openIndexer({ ...options, storage: sink });
   const status = createStatusReport({ common, sink, indexer, role });
-  const servers = { config, common, sink, shutdown, status };
+  const servers = { config, common, sink, shutdown, status, problem: () => (indexer ? problemOf(indexer) : null) };
   const adminUrl = await openAdmin(servers);
   const apiUrl = role === 'worker' ? null : await openApi(servers);
   return {
@@ -60,6 +60,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     adminUrl,
     finished: indexer ? indexer.run(shutdown.signal) : untilShutdown(shutdown),
   };
+}
+
+/** A chain of which nothing is ever read as configured. */
+function problemOf(indexer: Indexer<ChainSourceStatus>): string | null {
+  const chain = indexer.status().chains.find(({ watcher }) => !watcher.isReadable);
+  return chain ? `chain ${chain.name}: ${chain.watcher.problem}` : null;
 }
 
 /** A backend that says nothing is not asked for anything until it does: the others need not wait for that. */

@@ -30,6 +30,12 @@ function sources(config: Config): ConfigProblem[] {
         path: `Chain[${index}].RpcUrls`,
         message: 'add at least one http(s) URL: ws(s) URLs only wake the watcher up',
       });
+    const { Confirmations, MinFinalityDepth } = chain;
+    if (typeof Confirmations === 'number' && MinFinalityDepth > 0 && MinFinalityDepth < Confirmations)
+      problems.push({
+        path: `Chain[${index}].MinFinalityDepth`,
+        message: `write at least Confirmations (${Confirmations}), or leave it out: a block cannot be final before it is read`,
+      });
   });
   config.Discoveries.forEach((discovery, index) => {
     if (discovery.Timeout <= discovery.PollInterval)

@@ -36,6 +36,9 @@ const chain = z.strictObject({
   /** First block to read: the one in which the OnRamp was deployed, or later. */
   StartBlock: startBlock.default(0),
   Confirmations: confirmations.default('finalized'),
+  /** Bounds the `finalized` tag; 0: as many as `Confirmations` when that is a number. */
+  MinFinalityDepth: whole(0, 'the number of blocks').default(0),
+  HaltAfter: milliseconds(0).default(900_000),
   PollInterval: milliseconds(10).default(1_000),
   MaxBlockRange: whole(1, 'the number of blocks').default(2_000),
   /** Finalized blocks are confirmed by a second RPC URL, where there is one. */

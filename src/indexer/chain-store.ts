@@ -23,6 +23,11 @@ export function confirmedSourceId(selector: bigint, onRampAddress: Hex): string 
   return `confirmed:${selector}:${onRampAddress.toLowerCase()}`;
 }
 
+/** Every source of a chain whose cursor goes back with it. */
+export function chainSources(selector: bigint, onRampAddresses: readonly Hex[]): readonly string[] {
+  return onRampAddresses.flatMap((address) => [chainSourceId(selector, address), confirmedSourceId(selector, address)]);
+}
+
 /**
  * What the watcher of some OnRamps of a chain stores through. A commit is one transaction: messages, orphanings, quarantine
  * and the cursors of all these OnRamps together, which are at one block for as long as they are read together. `CursorConflictError` (retryable) says that another process moved the cursor first: nothing was stored, and

@@ -32,6 +32,8 @@ export interface Orphaning {
 /** A cursor move. `expectedHeight` is what the mover last saw (null: no cursor yet). */
 export interface CursorMove extends SourceCursor {
   readonly expectedHeight: bigint | null;
+  /** Lets the height fall, for a person who has a range read again. Without it a lower height is a conflict. */
+  readonly setBack?: boolean;
 }
 
 /**

@@ -39,7 +39,7 @@ export interface SourceCursor {
    * chain is final: what lies above all of them is not pruned.
    */
   readonly sourceId: string;
-  /** The last block (or sequence number) whose records are all stored. Never falls. */
+  /** The last block (or sequence number) whose records are all stored. Falls only when a person sets it back. */
   readonly height: bigint;
   /** Hash of that block; null for sources without one. */
   readonly hash: Hex | null;

@@ -67,7 +67,10 @@ function start(
   const rpc = createRpcClient({ chainName: 'a', urls: [url], common, chainId: 1337, timeoutMs: 2_000 });
   const { confirmations = 'latest', maxBlockRange = 2_000, ...others } = options;
   const source = createChainSource({
-    chain: { name: 'a', selector: SOURCE.sourceSelector, onRamps, confirmations, pollIntervalMs: 10, maxBlockRange },
+    chain: {
+      ...{ name: 'a', selector: SOURCE.sourceSelector, onRamps, confirmations, maxBlockRange },
+      ...{ pollIntervalMs: 10, haltAfterMs: 0 },
+    },
     rpc,
     openStore: (onRampAddresses) =>
       createChainStore({ storage, selector: SOURCE.sourceSelector, onRampAddresses, common }),

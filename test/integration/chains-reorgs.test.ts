@@ -150,7 +150,7 @@ describe('reorgs', () => {
     await other.mine(FINALITY + 10);
     const [store, otherStore] = [new MemoryChainStore(), new MemoryChainStore()];
     const common = createCommon();
-    const running = start(chain, store, { common });
+    const running = start(chain, store, { common, chain: { haltAfterMs: 0 } });
     const otherRunning = start(other, otherStore, { common, chain: { name: 'b' } });
     await processed(running, FINALITY + 10);
     await processed(otherRunning, FINALITY + 10);
@@ -186,7 +186,7 @@ describe('reorgs', () => {
     await first.stop();
     await chain.reorg(FINALITY + 3);
     await chain.mine(400);
-    const second = start(chain, store);
+    const second = start(chain, store, { chain: { haltAfterMs: 0 } });
     expect(await second.ended).toBeInstanceOf(FinalizedReorgError);
     expect(store.content().cursor?.height).toBe(10n);
   });

@@ -226,10 +226,10 @@ class Planner {
 /** Each cursor's last move; all moves of a cursor are checked one after the other. */
 function planCursors(store: RecordStore, batch: WriteBatch): SourceCursor[] {
   const moved = new Map<string, SourceCursor>();
-  for (const { sourceId, height, hash, expectedHeight } of batch.cursors ?? []) {
+  for (const { sourceId, height, hash, expectedHeight, setBack } of batch.cursors ?? []) {
     const present = moved.get(sourceId) ?? store.cursors.get(sourceId);
     const presentHeight = present?.height ?? null;
-    if (presentHeight !== expectedHeight || (presentHeight !== null && height < presentHeight))
+    if (presentHeight !== expectedHeight || (presentHeight !== null && height < presentHeight && setBack !== true))
       throw new CursorConflictError(sourceId, expectedHeight, presentHeight);
     moved.set(sourceId, { sourceId, height, hash });
   }

@@ -133,10 +133,10 @@ export class WritePlan {
 
   #checkMoves(moves: readonly CursorMove[]): void {
     const heights = new Map<string, bigint>();
-    for (const { sourceId, height, expectedHeight } of moves) {
+    for (const { sourceId, height, expectedHeight, setBack } of moves) {
       const actual = heights.get(sourceId) ?? this.#state.cursors.get(sourceId)?.height ?? null;
-      // a cursor never falls: who would lower it has not seen where it is
-      if (actual !== expectedHeight || (actual !== null && height < actual))
+      // a cursor falls for a person only: a watcher that would lower it has not seen where it is
+      if (actual !== expectedHeight || (actual !== null && height < actual && setBack !== true))
         throw new CursorConflictError(sourceId, expectedHeight, actual);
       heights.set(sourceId, height);
     }

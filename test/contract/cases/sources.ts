@@ -57,6 +57,40 @@ export function sourceCases(use: Use): void {
     expect((await storage.changesAfter(0n)).headPosition).toBe(1n);
   });
 
+  test('a cursor that a person sets back falls, with what goes with it, and is compared all the same', async () => {
+    const { storage } = use();
+    const [low, high] = [make.hex(32), make.hex(32)];
+    const message = make.message();
+    await storage.insertBatch({
+      messages: [message],
+      cursors: [{ sourceId: SOURCE, height: 9n, hash: high, expectedHeight: null }],
+    });
+    const back = { sourceId: SOURCE, height: 4n, hash: low, setBack: true };
+    await expect(storage.insertBatch({ cursors: [{ ...back, expectedHeight: 8n }] })).rejects.toMatchObject({
+      name: 'CursorConflictError',
+    });
+    expect(await storage.getCursor(SOURCE)).toMatchObject({ height: 9n, hash: high });
+    const orphanings = [{ messageId: message.messageId, blockHash: message.origin!.blockHash }];
+    const outcome = await storage.insertBatch({ orphanings, cursors: [{ ...back, expectedHeight: 9n }] });
+    expect(outcome.committed).not.toBeNull();
+    expect(await storage.getCursor(SOURCE)).toMatchObject({ height: 4n, hash: low });
+    expect(await storage.getMessage(message.messageId)).toMatchObject({ orphaned: true });
+    const { changes } = await storage.changesAfter(0n);
+    expect(changes.filter(({ kind }) => kind === 'cursor').map(({ record }) => record)).toEqual([
+      expect.objectContaining({ height: 4n, hash: low }),
+    ]);
+    // a watcher that has not seen it cannot go on, one that has can
+    await expect(
+      storage.insertBatch({ cursors: [{ sourceId: SOURCE, height: 10n, hash: high, expectedHeight: 9n }] }),
+    ).rejects.toMatchObject({ name: 'CursorConflictError' });
+    await storage.insertBatch({
+      messages: [message],
+      cursors: [{ sourceId: SOURCE, height: 10n, hash: high, expectedHeight: 4n }],
+    });
+    expect(await storage.getCursor(SOURCE)).toMatchObject({ height: 10n, hash: high });
+    expect(await storage.getMessage(message.messageId)).toMatchObject({ orphaned: false });
+  });
+
   test('of movers that race from the same height one wins, and only its records are stored', async () => {
     const { storage } = use();
     await storage.insertBatch({ cursors: [{ sourceId: SOURCE, height: 5n, hash: null, expectedHeight: null }] });

@@ -42,7 +42,12 @@ const scheduler = (fails?: Error): Scheduler => ({
 });
 
 const hash = `0x${'11'.repeat(32)}` as const;
-const reorg = new FinalizedReorgError({ chain: 'b', blockNumber: 1, expectedHash: hash, actualHash: hash, urls: [0] });
+const reorg = new FinalizedReorgError({
+  chain: 'b',
+  blockNumber: 1,
+  expectedHash: hash,
+  claims: [{ url: 0, hash: hash, sinceMs: 0 }],
+});
 const transient = () => new IndexerError('RPC_UNAVAILABLE', 'no node answers', true);
 
 function setUp(chains: ChainRunner<{ runs: number }>[], fails?: Error) {

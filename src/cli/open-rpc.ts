@@ -1,0 +1,19 @@
+import { createRpcClient, type RpcClient } from '../chains/rpc-client.js';
+import { chainIdOf } from '../config/chain-identity.js';
+import type { ChainSection } from '../config/schema.js';
+import type { Common } from '../core/common.js';
+
+/** The nodes of a chain as configured. */
+export function openRpc(section: ChainSection, common: Common): RpcClient {
+  const chainId = chainIdOf(section);
+  return createRpcClient({
+    chainName: section.Name,
+    urls: section.RpcUrls,
+    requestsPerSecond: section.RequestsPerSecond,
+    timeoutMs: section.RequestTimeout,
+    maxBatchCalls: section.MaxBatchCalls,
+    maxResponseBytes: section.MaxResponseBytes,
+    ...(chainId === null ? {} : { chainId }),
+    common,
+  });
+}

@@ -1,0 +1,199 @@
+import type { ChainStore, UnfinalizedMessage } from '../chains/chain-port.js';
+import type { RpcClient } from '../chains/rpc-client.js';
+import { RpcError } from '../chains/rpc-errors.js';
+import type { ChainHeads, RpcNode } from '../chains/rpc-node.js';
+import { IndexerError } from '../core/errors.js';
+import type { Hex } from '../core/hex.js';
+import type { CursorMove } from '../storage/batch.js';
+import type { SourceCursor } from '../storage/records.js';
+import type { Storage } from '../storage/storage.js';
+
+/** A chain that cannot be set back as asked: the message says why and what to do instead. */
+export class ResumeError extends IndexerError {
+  constructor(code: string, message: string, details: Readonly<Record<string, unknown>> = {}) {
+    super(code, message, false, { details });
+  }
+}
+
+/** What one URL says of the block that the cursors are set back to. */
+export interface ResumeNode {
+  readonly url: number;
+  /** Null when it gave no answer or does not have the block. */
+  readonly hash: Hex | null;
+  readonly head: number | null;
+}
+
+/** What setting a chain back does. */
+export interface ResumePlan {
+  /** The first block that is read again. */
+  readonly from: number;
+  /** Hash of the block before it. */
+  readonly hash: Hex;
+  readonly nodes: readonly ResumeNode[];
+  /** Cursors that are set back. */
+  readonly cursors: readonly SourceCursor[];
+  /** Cursors that stand below `from` and stay. */
+  readonly untouched: readonly SourceCursor[];
+  /** Stored messages from `from` on that lists show. */
+  readonly storedMessages: number;
+  /** Of those, how many are in blocks that are not on the chain any more. */
+  readonly goneMessages: number;
+  /** Of those, the ones that no watcher would come across: they leave the lists together with the set-back. */
+  readonly orphanings: readonly { readonly messageId: Hex; readonly blockHash: Hex }[];
+}
+
+/** Where a chain's messages are listed from. */
+export type MessageLister = Pick<ChainStore, 'messagesAbove'>;
+
+/** What a plan is made from. */
+export interface ResumeOptions {
+  readonly chain: string;
+  readonly storage: Pick<Storage, 'getCursor'>;
+  /** Every source of the chain. */
+  readonly sources: readonly string[];
+  readonly listed: MessageLister;
+  /** Where records are that were pruned; null when none were. */
+  readonly archived: MessageLister | null;
+  readonly rpc: RpcClient;
+  readonly from: number;
+  readonly signal: AbortSignal;
+}
+
+/** Stored messages of so many blocks below `from` are looked at: one that is not where it was shows that `from` is too high. */
+const LOOK_BELOW_BLOCKS = 10_000;
+const HEADERS_AT_ONCE = 1_000;
+
+/**
+ * Looks at what setting a chain back would do, and changes nothing.
+ *
+ * Messages that are listed are left to the watcher: it reads their blocks again, and orphans what is gone. It does not know
+ * of those that were pruned, nor reads above the head of a chain that became shorter: these are in `orphanings`.
+ * @throws ResumeError, RpcError
+ */
+export async function planResume(options: ResumeOptions): Promise<ResumePlan> {
+  const { chain, storage, sources, listed, archived, rpc, from, signal } = options;
+  const found = await Promise.all(sources.map((source) => storage.getCursor(source)));
+  const stored = found.filter((cursor) => cursor !== null);
+  const cursors = stored.filter(({ height }) => height >= BigInt(from));
+  if (cursors.length === 0)
+    throw new ResumeError('RESUME_NOTHING', nothingToSetBack(chain, from, stored), { chain, from });
+  const { node, hash, head, nodes } = await agreedBlock(chain, rpc, from - 1, signal);
+
+  const lookFrom = BigInt(Math.max(0, from - 1 - LOOK_BELOW_BLOCKS));
+  const messages = await listed.messagesAbove(lookFrom);
+  const ids = new Set(messages.map(({ messageId }) => messageId));
+  const pruned = (await archived?.messagesAbove(lookFrom))?.filter(({ messageId }) => !ids.has(messageId)) ?? [];
+  // above the head of a chain that does not reach its cursors nothing is left; else a node may only be behind
+  const isShorter = cursors.some(({ height }) => BigInt(head) < height);
+  const gone = await goneOf([...messages, ...pruned], node, isShorter);
+  const below = gone.find(({ blockNumber }) => blockNumber < BigInt(from));
+  if (below)
+    throw new ResumeError(
+      'RESUME_FROM_TOO_HIGH',
+      `chain ${chain}: message ${below.messageId} was in block ${below.blockNumber}, below --from ${from}, and that block is not on the chain any more: write --from ${below.blockNumber}, or a block before it`,
+      { chain, from, block: String(below.blockNumber) },
+    );
+  const prunedIds = new Set(pruned.map(({ messageId }) => messageId));
+  const unreachable = gone.filter(
+    ({ messageId, blockNumber }) => prunedIds.has(messageId) || blockNumber > BigInt(head),
+  );
+  return {
+    from,
+    hash,
+    nodes,
+    cursors,
+    untouched: stored.filter((cursor) => !cursors.includes(cursor)),
+    storedMessages: [...messages, ...pruned].filter(({ blockNumber }) => blockNumber >= BigInt(from)).length,
+    goneMessages: gone.length,
+    orphanings: unreachable.map(({ messageId, blockHash }) => ({ messageId, blockHash })),
+  };
+}
+
+/**
+ * Carries a plan out in one transaction.
+ * @throws CursorConflictError when a cursor moved since it was made: nothing was stored.
+ */
+export async function resume(
+  storage: Pick<Storage, 'insertBatch'>,
+  { from, hash, cursors, orphanings }: ResumePlan,
+): Promise<void> {
+  const moves = cursors.map(
+    ({ sourceId, height }): CursorMove => ({
+      sourceId,
+      height: BigInt(from - 1),
+      hash,
+      expectedHeight: height,
+      setBack: true,
+    }),
+  );
+  await storage.insertBatch({ orphanings, cursors: moves });
+}
+
+/** The block by the word of every URL that answers; they must agree. The node that is furthest answers further questions. */
+async function agreedBlock(chain: string, rpc: RpcClient, block: number, signal: AbortSignal) {
+  const all = await rpc.withNode(async (node) => [node, ...rpc.others(node, signal)], signal);
+  const answers = await Promise.all(all.map(async (node) => ({ node, heads: await headsOf(node, block) })));
+  const nodes = answers
+    .map(({ node, heads }): ResumeNode => {
+      return { url: node.index, hash: heads?.blocks[0]?.hash ?? null, head: heads?.latest.number ?? null };
+    })
+    .sort((a, b) => a.url - b.url);
+  const hashes = new Set(nodes.flatMap(({ hash }) => hash ?? []));
+  const words = nodes.map(({ url, hash, head }) => `RPC URL ${url}: ${hash ?? (head === null ? 'no answer' : 'none')}`);
+  if (hashes.size > 1)
+    throw new ResumeError(
+      'RESUME_NODES_DISAGREE',
+      `chain ${chain}: the nodes have different blocks ${block} (${words.join(', ')}): take those that are wrong out of RpcUrls, or write a lower --from, from before they part`,
+      { chain, block, nodes },
+    );
+  const answered = answers.flatMap(({ node, heads }) =>
+    heads?.blocks[0] ? [{ node, hash: heads.blocks[0].hash, head: heads.latest.number }] : [],
+  );
+  const furthest = answered.reduce<(typeof answered)[number] | undefined>(
+    (best, each) => (best === undefined || each.head > best.head ? each : best),
+    undefined,
+  );
+  if (furthest) return { ...furthest, nodes };
+  throw new ResumeError(
+    'RESUME_NO_BLOCK',
+    `chain ${chain}: no node has block ${block}, the one before --from (${words.join(', ')}): try again when one does, or write a lower --from`,
+    { chain, block, nodes },
+  );
+}
+
+/** Null when the node does not answer. */
+async function headsOf(node: RpcNode, block: number): Promise<ChainHeads | null> {
+  try {
+    return await node.heads([block]);
+  } catch (thrown) {
+    if (thrown instanceof RpcError) return null;
+    throw thrown;
+  }
+}
+
+/** The messages whose blocks are not on the chain any more, in the order of their blocks. */
+async function goneOf(
+  messages: readonly UnfinalizedMessage[],
+  node: RpcNode,
+  isShorter: boolean,
+): Promise<readonly UnfinalizedMessage[]> {
+  const numbers = [...new Set(messages.map(({ blockNumber }) => Number(blockNumber)))];
+  const hashes = new Map<number, Hex | null>();
+  for (let start = 0; start < numbers.length; start += HEADERS_AT_ONCE) {
+    const some = numbers.slice(start, start + HEADERS_AT_ONCE);
+    const headers = await node.headers(some);
+    for (const [index, number] of some.entries()) hashes.set(number, headers[index]?.hash ?? null);
+  }
+  return messages
+    .filter(({ blockNumber, blockHash }) => {
+      const hash = hashes.get(Number(blockNumber)) ?? null;
+      return hash === null ? isShorter : hash !== blockHash;
+    })
+    .sort((a, b) => Number(a.blockNumber - b.blockNumber));
+}
+
+function nothingToSetBack(chain: string, from: number, stored: readonly SourceCursor[]): string {
+  return stored.length === 0
+    ? `chain ${chain} has no cursor yet: it is read from its StartBlock, there is nothing to set back`
+    : `chain ${chain} stands at block ${stored.map(({ height }) => height).join(', ')} and reads on from there: --from ${from} is above it, there is nothing to set back`;
+}
