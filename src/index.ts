@@ -102,7 +102,10 @@ export {
   type MemoryStorage,
   type MemoryStorageOptions,
 } from './storage/memory/memory-storage.js';
+export { UnsuitableDatabaseError } from './storage/postgres/database.js';
 export { RecallError } from './storage/postgres/group-commit.js';
+export type { PostgresUse } from './storage/postgres/health-check.js';
+export type { LockHolder, MigrationWait } from './storage/postgres/migration-run.js';
 export {
   type AppliedMigration,
   MigrationError,
@@ -112,7 +115,7 @@ export {
   migrationStatus,
   type PendingMigration,
 } from './storage/postgres/migrations.js';
-export { DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './storage/postgres/pool.js';
+export { DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './storage/postgres/pool-settings.js';
 export {
   createPostgresStorage,
   type PostgresStorage,

@@ -7,16 +7,18 @@ import type { ListQuery, Storage } from '../storage/storage.js';
 import { renderPage } from './admin-page.js';
 import { describeMessage, quarantineFacts } from './admin-records.js';
 import { type AdminSettings, resolveHttpSettings } from './api-settings.js';
+import { HttpError } from './http-error.js';
 import { createHttpShell, type HttpServer } from './http-shell.js';
 import { parseListRequest, type QueryParameter, type QueryString, read } from './list-parameters.js';
 import { parseMessageId } from './message-id.js';
+import { readiness } from './readiness.js';
 
 /** Which list a plan is asked for. */
 export type ExplainKind = 'verifierresults' | 'messages';
 
 /** What the admin port is made of. */
 export interface AdminServerOptions {
-  readonly storage: Pick<Storage, 'getMessage' | 'getCCVData' | 'queryQuarantine' | 'queryConflicts'>;
+  readonly storage: Pick<Storage, 'getMessage' | 'getCCVData' | 'queryQuarantine' | 'queryConflicts' | 'health'>;
   readonly common: Common;
   /**
    * There is no authentication here: bind 127.0.0.1 (the configuration's default), or an address that only operators
@@ -29,7 +31,7 @@ export interface AdminServerOptions {
   readonly explain: (kind: ExplainKind, query: ListQuery) => unknown;
 }
 
-const PATHS = ['/health', '/metrics', '/', '/status', '/explain', '/quarantine', '/conflicts'];
+const PATHS = ['/health', '/ready', '/metrics', '/', '/status', '/explain', '/quarantine', '/conflicts'];
 const MESSAGE_PATH = /^\/messages\/[^/]*$/;
 
 const KIND: QueryParameter<ExplainKind> = {
@@ -53,7 +55,7 @@ const AFTER: QueryParameter<bigint> = {
 
 /**
  * The admin port: `/metrics` (Prometheus), `/status` (JSON, or a page for browsers), `/explain?kind=…` with the parameters of
- * the list, `/messages/:id`, `/quarantine` and `/conflicts` (pages by `after` and `limit`), `/health`.
+ * the list, `/messages/:id`, `/quarantine` and `/conflicts` (pages by `after` and `limit`), `/health`, `/ready`.
  */
 export function createAdminServer(options: AdminServerOptions): HttpServer {
   const { storage, common, settings, status, explain } = options;
@@ -67,6 +69,11 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
   const { app } = server;
 
   app.get('/health', async (_request, reply) => reply.send());
+  app.get('/ready', async (_request, reply) => {
+    const { healthy, reason } = await readiness(storage, common.clock);
+    if (!healthy) throw new HttpError(503, `storage cannot do its work now: ${reason}`);
+    return reply.send();
+  });
   app.get('/metrics', async (_request, reply) =>
     reply.header('content-type', common.metrics.contentType).send(await common.metrics.metrics()),
   );

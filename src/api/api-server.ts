@@ -1,5 +1,4 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Clock } from '../core/clock.js';
 import type { Common } from '../core/common.js';
 import type { ListQuery, Storage } from '../storage/storage.js';
 import { type Body, messagesBody, type Renderer, verifierResultsBody, verifierResultsByIdBody } from './answers.js';
@@ -12,6 +11,7 @@ import { type ListRequest, parseListRequest, type QueryString } from './list-par
 import { parseMessageId } from './message-id.js';
 import { createOpenApiDocument } from './openapi.js';
 import { addRateLimit } from './rate-limit.js';
+import { readiness } from './readiness.js';
 import { isKnownPath, ROUTES, type RouteDefinition } from './route-definitions.js';
 import { checkTrustedProxies } from './trusted-proxies.js';
 
@@ -56,9 +56,6 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
   return server;
 }
 
-/** Load balancers give up after a few seconds: say no before they do. */
-const READY_LIMIT_MS = 3_000;
-
 /** Memory of sent pages that is kept for the next ones: some thirty of the usual half megabyte. */
 const IDLE_BODY_BYTES = 32 * 1024 * 1024;
 
@@ -93,7 +90,7 @@ function createHandlers(
   return {
     health: async () => null,
     async ready() {
-      if (!(await isHealthy(storage, common.clock))) throw new HttpError(503, 'storage cannot answer now');
+      if (!(await readiness(storage, common.clock)).healthy) throw new HttpError(503, 'storage cannot answer now');
       const why = problem();
       if (why !== null) throw new HttpError(503, why);
       return null;
@@ -114,17 +111,6 @@ function createHandlers(
     },
     openapi: async () => openapi,
   };
-}
-
-/** A storage that does not say in time is not ready. */
-function isHealthy(storage: ApiServerOptions['storage'], clock: Clock): Promise<boolean> {
-  return new Promise((resolve, reject) => {
-    const cancel = clock.after(READY_LIMIT_MS, () => resolve(false));
-    storage
-      .health()
-      .then(({ healthy }) => resolve(healthy), reject)
-      .finally(cancel);
-  });
 }
 
 /**

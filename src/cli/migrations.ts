@@ -3,6 +3,7 @@ import type { Common } from '../core/common.js';
 import { createCommon } from '../core/common.js';
 import { IndexerError, toError } from '../core/errors.js';
 import { StorageUnavailableError } from '../storage/errors.js';
+import { describeWait, type MigrationWait } from '../storage/postgres/migration-run.js';
 import {
   type MigrationOptions,
   type MigrationStatus,
@@ -72,7 +73,8 @@ function targets(sections: readonly NamedSection[], config: Config, common: Comm
 
 /** Brings one backend up to date and says what was applied. */
 export async function migrateUp(target: Target): Promise<void> {
-  const applied = await migrate(target).catch((thrown: unknown) => {
+  const onWait = (wait: MigrationWait) => void process.stderr.write(`${target.backend}: ${describeWait(wait)}\n`);
+  const applied = await migrate({ ...target, onWait }).catch((thrown: unknown) => {
     throw named(target, thrown);
   });
   const names = applied.map(({ id, name }) => `${id} ${name}`).join(', ');

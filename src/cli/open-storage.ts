@@ -71,7 +71,7 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
         return createMemoryStorage(memoryOptions(section.Name, section.Memory, common));
       case 'postgres': {
         const options = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
-        return createPostgresStorage({ ...options, recall });
+        return createPostgresStorage({ ...options, recall, use });
       }
       case 's3':
         return coldOf(section, cold);

@@ -8,7 +8,8 @@ import { createChangeReads } from '../../src/storage/postgres/change-reads.js';
 import { createListReads } from '../../src/storage/postgres/list-reads.js';
 import { createMessageReads } from '../../src/storage/postgres/message-reads.js';
 import { parseNamespace } from '../../src/storage/postgres/namespace.js';
-import { createPool, DEFAULT_POOL_SETTINGS } from '../../src/storage/postgres/pool.js';
+import { createPool } from '../../src/storage/postgres/pool.js';
+import { DEFAULT_POOL_SETTINGS } from '../../src/storage/postgres/pool-settings.js';
 import { createSockets } from '../../src/storage/postgres/sockets.js';
 import { createTransactionRunner, type TransactionRunner } from '../../src/storage/postgres/transaction-runner.js';
 import type { ListQuery } from '../../src/storage/storage.js';
@@ -32,7 +33,6 @@ interface Plan {
 describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 messages and results', (statistics) => {
   let database: TestDatabase;
   let client: pg.Client;
-  let pool: pg.Pool;
   let runner: TransactionRunner;
   let seen: { label: string; rowsRead: number; plan: Plan }[];
   let reads: ReturnType<typeof createReads>;
@@ -44,14 +44,10 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
     if (statistics === 'fresh statistics') await database.sql('VACUUM ANALYZE');
     const common = createCommon();
     const sockets = createSockets(common.clock);
-    pool = createPool(
-      database.connection,
-      { ...DEFAULT_POOL_SETTINGS, maxOpenConnections: 2 },
-      common,
-      'plans',
-      sockets,
-    );
-    runner = createTransactionRunner({ pool, sockets, common, name: 'plans', maxIdleConnections: 2, repeatForMs: 0 });
+    const settings = { ...DEFAULT_POOL_SETTINGS, maxOpenConnections: 2 };
+    const address = database.connection;
+    const pool = createPool({ address, settings, common, name: 'plans', mark: '', sockets });
+    runner = createTransactionRunner({ pool, sockets, common, name: 'plans', repeatForMs: 0 });
     client = new pg.Client(database.connection);
     await client.connect();
     reads = createReads();

@@ -4,6 +4,8 @@ import { createCommon } from '../../src/core/common.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { classifyFailure, toStorageError } from '../../src/storage/postgres/sql-errors.js';
 import type { AdvanceEvent } from '../../src/storage/storage.js';
+import { eventually } from '../support/eventually.js';
+import { createManualClock } from '../support/manual-clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createRecordMaker } from '../support/records.js';
 
@@ -75,17 +77,42 @@ describe('a transaction', () => {
 });
 
 describe('the pool', () => {
-  test('keeps no more connections than it may, idle or open', async () => {
+  const OPEN = `SELECT count(*)::int AS n, max(pid) AS last FROM pg_stat_activity
+    WHERE datname = current_database() AND application_name = 'ccv-indexer'`;
+
+  test('keeps good connections, also beyond the idle limit, and closes those once they were idle for a while', async () => {
+    const clock = createManualClock();
     const limited = createPostgresStorage({
-      connection: database.connection,
+      ...{ connection: database.connection, common: createCommon({ clock }) },
       pool: { maxOpenConnections: 4, maxIdleConnections: 1 },
     });
-    await Promise.all(Array.from({ length: 40 }, () => limited.countCCVData({})));
-    const { rows } = await database.sql(
-      `SELECT count(*)::int AS n FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ccv-indexer'`,
-    );
-    expect(rows[0].n).toBeLessThanOrEqual(1);
+    const load = async () => await Promise.all(Array.from({ length: 40 }, () => limited.countCCVData({})));
+    await load();
+    const [before] = (await database.sql(OPEN)).rows;
+    expect(before.n).toBe(4);
+    // one that is needed now and then is no surplus
+    await clock.advance(6_000);
+    await load();
+    await clock.advance(6_000);
+    await load();
+    expect((await database.sql(OPEN)).rows).toEqual([before]);
+    await clock.advance(20_000);
+    await eventually('the surplus is closed', async () => (await database.sql(OPEN)).rows[0].n === 1);
     await limited.close();
+    expect(clock.pending).toBe(0);
+  });
+
+  test('keeps a connection when a batch is refused for what it says', async () => {
+    const single = createPostgresStorage({ connection: database.connection, pool: { maxOpenConnections: 2 } });
+    const pid = async () => (await database.sql(OPEN)).rows;
+    const make = createRecordMaker(96);
+    const cursors = [{ sourceId: 'c', expectedHeight: 5n, height: 6n, hash: null }];
+    await single.insertBatch({ verifierResults: make.results(1) });
+    const before = await pid();
+    await expect(single.insertBatch({ verifierResults: make.results(1), cursors })).rejects.toThrow();
+    await single.insertBatch({ verifierResults: make.results(1) });
+    expect(await pid()).toEqual(before);
+    await single.close();
   });
 
   test('gives its connections the configured limits', async () => {
@@ -123,7 +150,20 @@ describe('errors of the database', () => {
     ['55P03', 'unavailable', 'StorageUnavailableError'],
     ['57014', 'unavailable', 'StorageUnavailableError'],
     ['53100', 'unavailable', 'StorageUnavailableError'],
-    ['25006', 'unavailable', 'StorageUnavailableError'],
+    ['25006', 'session', 'StorageUnavailableError'],
+    ['25P02', 'session', 'StorageUnavailableError'],
+    ['25001', 'session', 'StorageUnavailableError'],
+    ['26000', 'session', 'StorageUnavailableError'],
+    ['42P05', 'session', 'StorageUnavailableError'],
+    ['25P03', 'connection', 'StorageUnavailableError'],
+    ['57P02', 'connection', 'StorageUnavailableError'],
+    ['57P03', 'connection', 'StorageUnavailableError'],
+    ['57P05', 'connection', 'StorageUnavailableError'],
+    ['08007', 'connection', 'StorageUnavailableError'],
+    ['40003', 'connection', 'StorageUnavailableError'],
+    ['55000', 'unavailable', 'StorageUnavailableError'],
+    ['58030', 'unavailable', 'StorageUnavailableError'],
+    ['0A000', 'failure', 'StorageFailureError'],
     ['22021', 'content', 'StorageFailureError'],
     ['23505', 'content', 'StorageFailureError'],
     ['54000', 'content', 'StorageFailureError'],

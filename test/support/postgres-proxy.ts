@@ -4,6 +4,9 @@ import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
 /** The simple query that ends a transaction, as it crosses the wire: type, length, text, NUL. */
 const COMMIT = Buffer.concat([Buffer.from('Q'), Buffer.from([0, 0, 0, 11]), Buffer.from('COMMIT\0')]);
 
+/** How `ReadyForQuery` begins: type, length; the state follows. */
+const READY = Buffer.from([0x5a, 0, 0, 0, 5]);
+
 /**
  * What happens to a connection when COMMIT comes by. `before`: the server never gets it; `after`: the client never hears;
  * `shut`: like `before`, and no connection is let through until `open`.
@@ -18,6 +21,10 @@ export interface PostgresProxy {
   cutCommits(...cuts: readonly CommitCut[]): void;
   /** Commits that were cut since the start. */
   cuts(): number;
+  /** Runs SQL in the session of every connection, behind its owner's back: what a pooler or an operator may do to it. */
+  inject(sql: string): Promise<void>;
+  /** Connections that were accepted since the start. */
+  accepted(): number;
   /** Loses all connections now. */
   cutAll(): void;
   /** Accepts no connections (and loses all) until `open`. */
@@ -29,6 +36,8 @@ export interface PostgresProxy {
 export async function startPostgresProxy(server: PostgresConnection): Promise<PostgresProxy> {
   const sockets = new Set<Socket>();
   const planned: CommitCut[] = [];
+  const injectors = new Set<(message: Buffer) => Promise<void>>();
+  let accepted = 0;
   let cuts = 0;
   let isShut = false;
   let listener = createServer(accept);
@@ -41,8 +50,17 @@ export async function startPostgresProxy(server: PostgresConnection): Promise<Po
       client.destroy();
       return;
     }
+    accepted += 1;
     const upstream = connect(server.port, server.host);
     let deaf = false;
+    let answered: (() => void) | null = null;
+    const inject = (message: Buffer) =>
+      new Promise<void>((resolve) => {
+        answered = resolve;
+        upstream.write(message);
+      });
+    injectors.add(inject);
+    client.on('close', () => injectors.delete(inject));
     const lose = () => {
       client.destroy();
       upstream.destroy();
@@ -73,6 +91,14 @@ export async function startPostgresProxy(server: PostgresConnection): Promise<Po
       upstream.write(chunk);
     });
     upstream.on('data', (chunk: Buffer) => {
+      if (answered) {
+        // swallowed up to ReadyForQuery, in whatever state
+        if (chunk.subarray(-6, -1).equals(READY)) {
+          answered();
+          answered = null;
+        }
+        return;
+      }
       if (!deaf) client.write(chunk);
       // `Z` and `I`: the transaction has ended
       else if (chunk.includes(Buffer.from('COMMIT\0')) && chunk.at(-1) === 0x49) lose();
@@ -83,6 +109,13 @@ export async function startPostgresProxy(server: PostgresConnection): Promise<Po
     tcp: { ...server, host: '127.0.0.1', port },
     cutCommits: (...wanted) => planned.push(...wanted),
     cuts: () => cuts,
+    accepted: () => accepted,
+    async inject(sql) {
+      const text = Buffer.from(`${sql}\0`);
+      const head = Buffer.from([0x51, 0, 0, 0, 0]);
+      head.writeInt32BE(text.length + 4, 1);
+      await Promise.all([...injectors].map((each) => each(Buffer.concat([head, text]))));
+    },
     cutAll: () => {
       for (const socket of sockets) socket.destroy();
     },

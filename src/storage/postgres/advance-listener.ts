@@ -5,13 +5,19 @@ import { counter } from '../../core/metrics.js';
 import type { AdvanceHub } from './advance-hub.js';
 import { CLOCK, CLOCK_COLUMNS, decodeClock } from './clock-row.js';
 import type { Namespace } from './namespace.js';
-import { clientConfig, type PoolSettings, type PostgresAddress, RAW_TYPES } from './pool.js';
+import type { PoolSettings, PostgresAddress } from './pool-settings.js';
+import { clientConfig, limitsOf, openSession, RAW_TYPES } from './session.js';
 import { createSockets } from './sockets.js';
+import { failureCode } from './sql-errors.js';
 import { statementsOf } from './statement.js';
 
 const RECONNECT: Backoff = { baseMs: 200, maxMs: 5_000 };
 /** How often the clock is read although nothing was announced: finds connections that died without a word. */
 const CHECK_MS = 10_000;
+/** How often it is read where nothing can be listened to. */
+const POLL_MS = 250;
+/** What a standby answers to LISTEN. */
+const READ_ONLY = '25006';
 
 /** Hears of the commits of other instances. */
 export interface AdvanceListenerLoop {
@@ -21,13 +27,14 @@ export interface AdvanceListenerLoop {
 }
 
 /**
- * One connection of its own. connecting → listening (reads the clock, so that what was missed meanwhile is told) → lost →
- * connecting, until closed.
+ * One connection of its own. connecting → listening (reads the clock, so that what was missed meanwhile is told), or polling where a
+ * pooler gives the session to others, or the server is a standby → lost → connecting, until closed.
  */
 export function createAdvanceListener({
   common,
   name,
   namespace,
+  mark,
   address,
   settings,
   writer,
@@ -36,6 +43,8 @@ export function createAdvanceListener({
   readonly common: Common;
   readonly name: string;
   readonly namespace: Namespace;
+  /** Names the namespace, for those who look at what a session did last. */
+  readonly mark: string;
   readonly address: PostgresAddress;
   readonly settings: PoolSettings;
   /** Ours: what it announces is told by whoever committed. */
@@ -51,6 +60,7 @@ export function createAdvanceListener({
   });
   const readClock = statementsOf(namespace)('listener_clock', `SELECT ${CLOCK_COLUMNS} FROM ${CLOCK}`);
   let loop: Promise<void> | null = null;
+  let told: string | null = null;
 
   async function run(): Promise<void> {
     for (let failures = 0; !stop.signal.aborted; failures += 1) {
@@ -72,7 +82,6 @@ export function createAdvanceListener({
     const sockets = createSockets(clock);
     const client = new pg.Client({
       ...clientConfig(address, settings),
-      idle_in_transaction_session_timeout: 0,
       stream: sockets.make,
     });
     const gone = new AbortController();
@@ -96,11 +105,11 @@ export function createAdvanceListener({
     });
     try {
       await client.connect();
-      await client.query(`LISTEN "${namespace.channel}"`);
+      const isListening = await announceTo(client);
       onListening();
       for (;;) {
-        await check(client);
-        await clock.sleep(CHECK_MS, gone.signal);
+        await check(client, isListening);
+        await clock.sleep(isListening ? CHECK_MS : POLL_MS, gone.signal);
       }
     } finally {
       stop.signal.removeEventListener('abort', stopNow);
@@ -109,9 +118,31 @@ export function createAdvanceListener({
     }
   }
 
-  async function check(client: pg.Client): Promise<void> {
+  /** @returns false where commits cannot be announced to this connection. */
+  async function announceTo(client: pg.Client): Promise<boolean> {
+    const { pooled } = await openSession(client, limitsOf(address, settings), mark, settings.connectTimeoutMs);
+    let reason = 'a pooler stands between';
+    if (!pooled)
+      try {
+        await client.query(`LISTEN "${namespace.channel}"`);
+        return true;
+      } catch (thrown) {
+        if (failureCode(thrown) !== READ_ONLY) throw thrown;
+        reason = 'the server is a standby';
+      }
+    if (reason !== told)
+      log.warn(
+        { storage: name, reason, everyMs: POLL_MS },
+        'commits of others are not announced here: looking for them',
+      );
+    told = reason;
+    return false;
+  }
+
+  async function check(client: pg.Client, isListening: boolean): Promise<void> {
     const result = await client.query<(string | null)[]>({
-      ...{ ...readClock, types: RAW_TYPES },
+      // what is prepared stays with a session that may not be ours the next time
+      ...{ ...(isListening ? readClock : { text: readClock.text }), types: RAW_TYPES },
       rowMode: 'array',
     });
     const row = decodeClock(result.rows[0] ?? []);

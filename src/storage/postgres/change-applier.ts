@@ -9,7 +9,8 @@ import { hashBody } from './message-body.js';
 import type { BodyRow } from './record-values.js';
 import type { RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
-import { type Call, type Transaction, type TransactionRunner, UnknownOutcomeError } from './transaction-runner.js';
+import { type Call, type Transaction, UnknownOutcomeError } from './transaction.js';
+import type { TransactionRunner } from './transaction-runner.js';
 
 const NONE: ReadonlySet<object> = new Set();
 const ATTEMPTS = 3;

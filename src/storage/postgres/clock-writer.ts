@@ -3,7 +3,7 @@ import { bigintArray } from './binary-arrays.js';
 import { toBoolean } from './columns.js';
 import type { Namespace } from './namespace.js';
 import { statementsOf } from './statement.js';
-import type { Call, Transaction } from './transaction-runner.js';
+import type { Call, Transaction } from './transaction.js';
 
 /** What a commit leaves in the clock row. */
 export interface ClockTick {

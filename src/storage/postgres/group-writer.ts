@@ -13,7 +13,7 @@ import { assembleCommit, type Commit, changeSetOf } from './commit-assembly.js';
 import type { PreparedBatch } from './prepared-batch.js';
 import type { RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
-import { type Call, type Transaction, UnknownOutcomeError } from './transaction-runner.js';
+import { type Call, type Transaction, UnknownOutcomeError } from './transaction.js';
 import { type AppliedBatch, WritePlan } from './write-plan.js';
 import { touchedBy } from './write-state.js';
 

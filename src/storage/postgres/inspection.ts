@@ -1,11 +1,10 @@
-import pg from 'pg';
-import { systemClock } from '../../core/clock.js';
 import type { Hex } from '../../core/hex.js';
 import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, decodeClock } from './clock-row.js';
 import { toBigint, toBoolean, toHex, toNumber, toText } from './columns.js';
+import { openDatabase } from './database.js';
 import { DEFAULT_NAMESPACE, type Namespace, parseNamespace } from './namespace.js';
-import { type PostgresAddress, RAW_TYPES } from './pool.js';
-import { createSockets } from './sockets.js';
+import type { PostgresAddress } from './pool-settings.js';
+import { RAW_TYPES } from './session.js';
 import { failureCode, toStorageError } from './sql-errors.js';
 import { type Row, statementsOf } from './statement.js';
 
@@ -46,7 +45,7 @@ export interface PostgresDescription {
   readonly tables: readonly PostgresTable[];
 }
 
-/** Looks at a namespace beside whoever works on it. One connection, that cannot write. */
+/** Looks at a namespace beside whoever works on it. One connection, transactions that cannot write. */
 export interface PostgresInspection {
   /** @throws StorageUnavailableError, StorageFailureError (with what to do, when it is not migrated). */
   describe(): Promise<PostgresDescription>;
@@ -67,24 +66,20 @@ export async function inspectPostgres(options: {
   const { name, connection, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
   const namespace = parseNamespace(options.namespace ?? DEFAULT_NAMESPACE);
   const sql = createStatements(namespace);
-  const sockets = createSockets(systemClock);
-  const client = new pg.Client({
-    ...connection,
-    application_name: 'ccv-indexer inspection',
-    connectionTimeoutMillis: connectTimeoutMs,
-    query_timeout: ANSWER_LIMIT_MS,
-    stream: sockets.make,
+  const { transaction, close } = await openDatabase({
+    ...{ name, connection, connectTimeoutMs, answerMs: ANSWER_LIMIT_MS },
+    applicationName: 'ccv-indexer inspection',
   });
-  // a loss shows in the query under way; without a listener it would end the process
-  client.on('error', (error) => failureCode(error));
-  const close = () => sockets.close(() => client.end());
 
-  async function query(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
-    const { rows } = await client.query<(string | null)[]>({
-      ...{ text, values: [...values], types: RAW_TYPES },
-      rowMode: 'array',
+  async function query(text: string, values: readonly unknown[] = [], limitMs = 0): Promise<readonly Row[]> {
+    const limits = { statementTimeoutMs: limitMs, lockTimeoutMs: 0, idleInTxSessionTimeoutMs: 0 };
+    return await transaction({ ...limits, access: 'READ ONLY' }, async (client) => {
+      const { rows } = await client.query<(string | null)[]>({
+        ...{ text, values: [...values], types: RAW_TYPES },
+        rowMode: 'array',
+      });
+      return rows;
     });
-    return rows;
   }
 
   async function guarded<T>(operation: string, work: () => Promise<T>): Promise<T> {
@@ -97,7 +92,7 @@ export async function inspectPostgres(options: {
 
   async function countRows(table: string): Promise<number | null> {
     try {
-      const [row] = await query(sql.count(table));
+      const [row] = await query(sql.count(table), [], COUNT_LIMIT_MS);
       return toNumber(row?.[0]);
     } catch (thrown) {
       if (failureCode(thrown) !== QUERY_CANCELED) throw thrown;
@@ -107,7 +102,6 @@ export async function inspectPostgres(options: {
 
   async function describeTables(): Promise<PostgresTable[]> {
     const tables: PostgresTable[] = [];
-    await query(`SET statement_timeout = ${COUNT_LIMIT_MS}`);
     for (const row of await query(sql.tables, [namespace.name])) {
       const table = toText(row[0]);
       const counted = await countRows(table);
@@ -117,13 +111,6 @@ export async function inspectPostgres(options: {
     return tables;
   }
 
-  try {
-    await client.connect();
-    await query('SET default_transaction_read_only = on');
-  } catch (thrown) {
-    await close();
-    throw toStorageError(thrown, name, 'connect');
-  }
   return {
     describe: () =>
       guarded('describe itself', async () => {

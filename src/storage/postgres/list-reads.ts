@@ -11,7 +11,7 @@ import type { Namespace } from './namespace.js';
 import type { ReadContext } from './read-context.js';
 import { decodeMessage, decodeResult } from './record-rows.js';
 import type { Row } from './statement.js';
-import type { Call } from './transaction-runner.js';
+import type { Call } from './transaction.js';
 
 /** What `Infinity` is to the database. */
 const END_OF_TIME = 2n ** 63n - 1n;

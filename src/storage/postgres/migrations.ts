@@ -1,33 +1,21 @@
 import { fileURLToPath } from 'node:url';
-import pg from 'pg';
-import { loadMigrationFiles, migrate as runMigrations } from 'postgres-migrations';
+import type pg from 'pg';
+import { loadMigrationFiles } from 'postgres-migrations';
 import { systemClock } from '../../core/clock.js';
 import { IndexerError, toError } from '../../core/errors.js';
 import { type Logger, silentLogger } from '../../core/logger.js';
+import { type Database, openDatabase } from './database.js';
+import { describeWait, type MigrationWait, runLocked } from './migration-run.js';
 import { DEFAULT_NAMESPACE, type Namespace, parseNamespace } from './namespace.js';
-import type { PostgresAddress } from './pool.js';
-import { createSockets } from './sockets.js';
+import type { PostgresAddress } from './pool-settings.js';
 import { classifyFailure, toStorageError } from './sql-errors.js';
 
 /** The migrations of this version; the path is the same from `src` and from `dist`. */
 const DIRECTORY = fileURLToPath(new URL('../../../migrations', import.meta.url));
 
-/** One at a time in a database, whichever the namespace: waiting costs nothing. An arbitrary number. */
-const LOCK = 7_262_031_884_107n;
-
-/** How often it is asked for: a wait inside the database could not be told from a database that has gone silent. */
-const LOCK_POLL_MS = 100;
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** The longest that one step may take without an answer. */
 const STEP_TIMEOUT_MS = 3_600_000;
-
-/** What the library would make; made by us, because it looks for a table of that name in all schemas. */
-const TABLE = `CREATE TABLE IF NOT EXISTS migrations (
-  id integer PRIMARY KEY,
-  name varchar(100) UNIQUE NOT NULL,
-  hash varchar(40) NOT NULL,
-  executed_at timestamp DEFAULT current_timestamp
-)`;
 
 /** The schema could not be brought to where this version needs it. */
 export class MigrationError extends IndexerError {
@@ -46,7 +34,12 @@ export interface MigrationOptions {
   readonly directory?: string;
   /** For a connection, and for every answer but that of a migration itself. Default 10 s. */
   readonly connectTimeoutMs?: number;
+  /** Told whom a migration waits for, whenever that changes. Default: a warning in the log. */
+  readonly onWait?: (wait: MigrationWait) => void;
 }
+
+type AppliedRow = AppliedMigration & { readonly hash: string };
+type MigrationFile = Awaited<ReturnType<typeof loadMigrationFiles>>[number];
 
 export interface AppliedMigration {
   readonly id: number;
@@ -72,78 +65,122 @@ export interface MigrationStatus {
  * Brings a namespace's schema to this version, creating it when it is missing. The database itself must exist. Concurrent runs
  * wait for each other. Each migration is applied whole or not at all.
  * @returns what was applied now.
- * @throws MigrationError
+ * @throws MigrationError, UnsuitableDatabaseError
  */
 export async function migrate(options: MigrationOptions): Promise<readonly PendingMigration[]> {
-  const { namespace, directory, log, connectTimeoutMs } = withDefaults(options);
-  return await withClient(options.connection, { connectTimeoutMs, answerMs: STEP_TIMEOUT_MS }, async (client) => {
-    await lock(client, connectTimeoutMs);
-    await client.query(`CREATE SCHEMA IF NOT EXISTS ${namespace.schema}`);
-    await client.query(`SET search_path TO ${namespace.schema}`);
-    await client.query(TABLE);
-    const { unknown } = await readStatus(client, namespace, directory);
-    if (unknown.length > 0)
-      throw new MigrationError(
-        'MIGRATION_DATABASE_NEWER',
-        `namespace ${namespace.name} was migrated by a newer version (${unknown.map(({ id, name }) => `${id} ${name}`).join(', ')}): install that version or a later one`,
-      );
-    try {
-      const done = await runMigrations({ client }, directory, { logger: (line) => log.debug({ line }, 'migration') });
-      const applied = done.filter(({ id }) => id > 0).map(({ id, name }) => ({ id, name }));
-      for (const migration of applied) log.info({ namespace: namespace.name, ...migration }, 'migration applied');
-      return applied;
-    } catch (cause) {
-      throw new MigrationError(
-        'MIGRATION_FAILED',
-        `namespace ${namespace.name} could not be migrated, nothing of the failed step was kept: ${toError(cause).message}`,
-        cause,
-      );
-    }
+  const { connection, namespace, directory, log, connectTimeoutMs } = withDefaults(options);
+  const onWait = options.onWait ?? ((wait: MigrationWait) => log.warn({ ...wait }, describeWait(wait)));
+  const files = await loadMigrationFiles(directory);
+  const applied: PendingMigration[] = [];
+  await withDatabase({ connection, connectTimeoutMs, answerMs: STEP_TIMEOUT_MS }, async (database) => {
+    const step = async (client: pg.Client): Promise<boolean> => {
+      const next = await nextMigration(client, namespace, files);
+      if (next === null) return false;
+      await applyMigration(client, namespace, next).catch((thrown: unknown) => {
+        throw failedMigration(namespace, thrown);
+      });
+      const { id, name } = next;
+      // number 0 is the library's own
+      if (id > 0) {
+        applied.push({ id, name });
+        log.info({ namespace: namespace.name, id, name }, 'migration applied');
+      }
+      return true;
+    };
+    await runLocked(database, namespace, { clock: systemClock, answerMs: connectTimeoutMs, onWait, step });
   });
+  return applied;
 }
 
 /** Looks at a namespace and changes nothing. */
 export async function migrationStatus(options: MigrationOptions): Promise<MigrationStatus> {
-  const { namespace, directory, connectTimeoutMs } = withDefaults(options);
-  return await withClient(options.connection, { connectTimeoutMs, answerMs: connectTimeoutMs }, (client) =>
-    readStatus(client, namespace, directory),
+  const { connection, namespace, directory, log, connectTimeoutMs } = withDefaults(options);
+  const files = await loadMigrationFiles(directory);
+  const answerMs = connectTimeoutMs;
+  return await withDatabase({ connection, connectTimeoutMs, answerMs }, async ({ pooled, transaction }) => {
+    if (pooled)
+      log.warn(
+        { namespace: namespace.name },
+        'a pooler stands between this process and the database: each query takes longer, and commits of others are looked for instead of announced; a URI of the server itself is better',
+      );
+    const limits = { statementTimeoutMs: answerMs, lockTimeoutMs: answerMs, idleInTxSessionTimeoutMs: answerMs };
+    return await transaction({ ...limits, access: 'READ ONLY' }, async (client) =>
+      statusOf(namespace, files, await readApplied(client, namespace)),
+    );
+  });
+}
+
+/** @throws MigrationError when a newer version was here, or a migration was changed after it was applied. */
+async function nextMigration(
+  client: pg.Client,
+  namespace: Namespace,
+  files: readonly MigrationFile[],
+): Promise<MigrationFile | null> {
+  const rows = await readApplied(client, namespace);
+  const { unknown } = statusOf(namespace, files, rows);
+  if (unknown.length > 0)
+    throw new MigrationError(
+      'MIGRATION_DATABASE_NEWER',
+      `namespace ${namespace.name} was migrated by a newer version (${unknown.map(({ id, name }) => `${id} ${name}`).join(', ')}): install that version or a later one`,
+    );
+  const hashes = new Map(rows.map(({ id, hash }) => [id, hash]));
+  const changed = files.find(({ id, hash }) => hashes.has(id) && hashes.get(id) !== hash);
+  if (changed)
+    throw new MigrationError(
+      'MIGRATION_FAILED',
+      `namespace ${namespace.name} has migration ${changed.fileName} in another form: it was changed after it was applied`,
+    );
+  return files.find(({ id }) => !hashes.has(id)) ?? null;
+}
+
+async function applyMigration(client: pg.Client, { schema, name }: Namespace, file: MigrationFile): Promise<void> {
+  // an account that may not create schemas can still fill one that was made for it
+  const { rows } = await client.query('SELECT FROM pg_namespace WHERE nspname = $1', [name]);
+  if (rows.length === 0) await client.query(`CREATE SCHEMA ${schema}`);
+  await client.query(`SET LOCAL search_path TO ${schema}`);
+  await client.query(file.sql);
+  const values = [file.id, file.name, file.hash];
+  await client.query(`INSERT INTO ${schema}.migrations (id, name, hash) VALUES ($1, $2, $3)`, values);
+}
+
+/** What the server said of the migration's own statements; a lost connection or a lock is none of its faults. */
+function failedMigration(namespace: Namespace, thrown: unknown): unknown {
+  const kind = classifyFailure(thrown);
+  if (kind !== 'failure' && kind !== 'content') return thrown;
+  return new MigrationError(
+    'MIGRATION_FAILED',
+    `namespace ${namespace.name} could not be migrated, nothing of the failed step was kept: ${toError(thrown).message}`,
+    thrown,
   );
 }
 
-/** Waits for as long as another process migrates and the database answers. The end of the connection gives it back. */
-async function lock(client: pg.Client, answerMs: number): Promise<void> {
-  const attempt = {
-    text: 'SELECT pg_try_advisory_lock($1::bigint) AS locked',
-    values: [LOCK.toString()],
-    query_timeout: answerMs,
-  };
-  while (!(await client.query<{ locked: boolean }>(attempt)).rows[0]?.locked) await systemClock.sleep(LOCK_POLL_MS);
+async function readApplied(client: pg.Client, { schema }: Namespace): Promise<readonly AppliedRow[]> {
+  const table = `${schema}.migrations`;
+  const exists = await client.query<{ found: boolean }>('SELECT to_regclass($1) IS NOT NULL AS found', [table]);
+  if (!exists.rows[0]?.found) return [];
+  const { rows } = await client.query<{ id: number; name: string; hash: string; ms: string }>(
+    `SELECT id, name, hash, extract(epoch FROM executed_at) * 1000 AS ms FROM ${table} ORDER BY id`,
+  );
+  return rows.map(({ ms, ...row }) => ({ ...row, appliedAt: new Date(Number(ms)) }));
 }
 
-async function readStatus(client: pg.Client, namespace: Namespace, directory: string): Promise<MigrationStatus> {
-  // number 0 is the library's own
-  const files = (await loadMigrationFiles(directory)).filter(({ id }) => id > 0);
-  const table = `${namespace.schema}.migrations`;
-  const exists = await client.query<{ found: boolean }>('SELECT to_regclass($1) IS NOT NULL AS found', [table]);
-  const rows = exists.rows[0]?.found
-    ? (
-        await client.query<AppliedMigration>(
-          `SELECT id, name, executed_at AS "appliedAt" FROM ${table} WHERE id > 0 ORDER BY id`,
-        )
-      ).rows
-    : [];
+function statusOf(namespace: Namespace, files: readonly MigrationFile[], rows: readonly AppliedRow[]): MigrationStatus {
   const known = new Set(files.map(({ id }) => id));
   const done = new Set(rows.map(({ id }) => id));
+  // number 0 is the library's own
+  const ours = rows.filter(({ id }) => id > 0).map(({ id, name, appliedAt }) => ({ id, name, appliedAt }));
+  const pending = files.filter(({ id }) => id > 0 && !done.has(id)).map(({ id, name }) => ({ id, name }));
   return {
     namespace: namespace.name,
-    applied: rows.filter(({ id }) => known.has(id)),
-    pending: files.filter(({ id }) => !done.has(id)).map(({ id, name }) => ({ id, name })),
-    unknown: rows.filter(({ id }) => !known.has(id)),
+    applied: ours.filter(({ id }) => known.has(id)),
+    pending,
+    unknown: ours.filter(({ id }) => !known.has(id)),
   };
 }
 
 function withDefaults(options: MigrationOptions) {
   return {
+    connection: options.connection,
     namespace: parseNamespace(options.namespace ?? DEFAULT_NAMESPACE),
     directory: options.directory ?? DIRECTORY,
     log: options.log ?? silentLogger,
@@ -151,28 +188,16 @@ function withDefaults(options: MigrationOptions) {
   };
 }
 
-async function withClient<T>(
-  address: PostgresAddress,
-  limits: { readonly connectTimeoutMs: number; readonly answerMs: number },
-  work: (client: pg.Client) => Promise<T>,
+async function withDatabase<T>(
+  options: { readonly connection: PostgresAddress; readonly connectTimeoutMs: number; readonly answerMs: number },
+  work: (database: Database) => Promise<T>,
 ): Promise<T> {
-  const sockets = createSockets(systemClock);
-  const client = new pg.Client({
-    ...address,
-    application_name: 'ccv-indexer migrate',
-    keepAlive: true,
-    connectionTimeoutMillis: limits.connectTimeoutMs,
-    query_timeout: limits.answerMs,
-    stream: sockets.make,
-  });
-  // a loss shows in the query under way; without a listener it would end the process
-  client.on('error', (error) => classifyFailure(error));
+  const database = await openDatabase({ name: 'postgres', applicationName: 'ccv-indexer migrate', ...options });
   try {
-    await client.connect();
-    return await work(client);
+    return await work(database);
   } catch (thrown) {
     throw toStorageError(thrown, 'postgres', 'migrate');
   } finally {
-    await sockets.close(() => client.end());
+    await database.close();
   }
 }

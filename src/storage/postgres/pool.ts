@@ -1,97 +1,59 @@
 import pg from 'pg';
 import type { Common } from '../../core/common.js';
+import { gauge } from '../../core/metrics.js';
+import type { PoolSettings, PostgresAddress } from './pool-settings.js';
+import { clientConfig, limitsOf, openSession, type SessionWords } from './session.js';
 import type { Sockets } from './sockets.js';
 
-/** How to reach the server: a URI, or the parts of one. */
-export type PostgresAddress =
-  | { readonly connectionString: string }
-  | {
-      readonly host: string;
-      readonly port: number;
-      readonly user: string;
-      readonly password?: string;
-      readonly database: string;
-    };
+/** A connection beyond `maxIdleConnections` is closed when it was not needed for this long. */
+const SURPLUS_IDLE_MS = 10_000;
 
-/** Limits on connections and on what they may wait for. Times in milliseconds, 0 = no limit. */
-export interface PoolSettings {
-  /** Default 20. */
-  readonly maxOpenConnections: number;
-  /** Default 5. */
-  readonly maxIdleConnections: number;
-  /** Default one hour. */
-  readonly connMaxLifetimeMs: number;
-  /** Default five minutes. */
-  readonly connMaxIdleTimeMs: number;
-  /** Default one minute. */
-  readonly idleInTxSessionTimeoutMs: number;
-  /** Default 30 s. */
-  readonly lockTimeoutMs: number;
-  /** Default one minute. */
-  readonly statementTimeoutMs: number;
-  /** Also the longest wait for a free connection. Default 5 s. */
-  readonly connectTimeoutMs: number;
+/** A connection, checked out of the pool. */
+export interface Session extends SessionWords {
+  readonly client: pg.PoolClient;
+  /** The first connection of the pool is 1, and so on. */
+  readonly number: number;
 }
 
-/** The limits where nothing else is configured. */
-export const DEFAULT_POOL_SETTINGS: PoolSettings = {
-  maxOpenConnections: 20,
-  maxIdleConnections: 5,
-  connMaxLifetimeMs: 3_600_000,
-  connMaxIdleTimeMs: 300_000,
-  idleInTxSessionTimeoutMs: 60_000,
-  lockTimeoutMs: 30_000,
-  statementTimeoutMs: 60_000,
-  connectTimeoutMs: 5_000,
-};
-
-/** How much longer than the server's own limit we wait for it to say something, before the connection counts as dead. */
-const SILENCE_MARGIN_MS = 5_000;
-
 /**
- * Every query is written for one plan: it reads an index in order, or looks rows up by key one by one. It must not depend on
- * statistics that a bulk load has outrun, nor be made again for each call. Rows are decoded from the default text format.
+ * Connections that send queries without waiting for the answers of those before. A good one is kept: making one takes the time of
+ * some ten lookups. It never crashes the process.
  */
-const SESSION = [
-  ...['enable_seqscan = off', 'enable_bitmapscan = off', 'enable_hashjoin = off', 'enable_mergejoin = off'],
-  ...['max_parallel_workers_per_gather = 0', 'random_page_cost = 1.1', 'jit = off'],
-  ...['plan_cache_mode = force_generic_plan', 'bytea_output = hex'],
-]
-  .map((setting) => `SET ${setting}`)
-  .join('; ');
-
-/** Bytes stay the text they came as: rows are decoded by whoever asked (`rows.ts`). */
-export const RAW_TYPES = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig;
-
-/** The parts of a client's configuration that all connections share. */
-export function clientConfig(address: PostgresAddress, settings: PoolSettings): pg.ClientConfig {
-  const limit = (ms: number) => (ms > 0 ? ms : false);
-  return {
-    ...address,
-    application_name: 'ccv-indexer',
-    keepAlive: true,
-    keepAliveInitialDelayMillis: 10_000,
-    connectionTimeoutMillis: settings.connectTimeoutMs,
-    statement_timeout: limit(settings.statementTimeoutMs),
-    lock_timeout: settings.lockTimeoutMs,
-    idle_in_transaction_session_timeout: settings.idleInTxSessionTimeoutMs,
-    ...(settings.statementTimeoutMs > 0 ? { query_timeout: settings.statementTimeoutMs + SILENCE_MARGIN_MS } : {}),
-  };
+export interface SessionPool {
+  acquire(): Promise<Session>;
+  /** @param good false: it is closed. */
+  release(session: Session, good: boolean): void;
+  /** Connections made so far. */
+  made(): number;
+  /** Waits for what is checked out, then closes all. */
+  end(): Promise<void>;
 }
 
 /**
- * A pool whose connections send queries without waiting for the answers of those before. It never crashes the process.
+ * @param mark names the namespace, for those who look at what a session did last.
  * @param sockets close the pool through them.
  */
-export function createPool(
-  address: PostgresAddress,
-  settings: PoolSettings,
-  { log }: Common,
-  name: string,
-  sockets: Sockets,
-): pg.Pool {
+export function createPool({
+  address,
+  settings,
+  common,
+  name,
+  mark,
+  sockets,
+}: {
+  readonly address: PostgresAddress;
+  readonly settings: PoolSettings;
+  readonly common: Common;
+  readonly name: string;
+  readonly mark: string;
+  readonly sockets: Sockets;
+}): SessionPool {
+  const { clock, log } = common;
+  const limits = limitsOf(address, settings);
+  const sessions = new WeakMap<pg.ClientBase, { readonly number: number; readonly words: SessionWords }>();
+  let made = 0;
   const config = {
-    ...clientConfig(address, settings),
+    ...clientConfig(address, { ...settings, ...limits }),
     pipeline: true,
     stream: sockets.make,
     max: settings.maxOpenConnections,
@@ -100,10 +62,80 @@ export function createPool(
     onConnect: async (client: pg.ClientBase) => {
       // between checkout and release the pool does not listen, and an error without a listener ends the process
       client.on('error', (error) => log.debug({ err: error, storage: name }, 'database connection lost'));
-      await client.query(SESSION);
+      const words = await openSession(client, limits, mark, settings.connectTimeoutMs);
+      made += 1;
+      sessions.set(client, { number: made, words });
     },
   };
   const pool = new pg.Pool(config);
   pool.on('error', (error) => log.debug({ err: error, storage: name }, 'idle database connection lost'));
-  return pool;
+  watchPool(pool, common, name);
+  const trim = createTrimmer(pool, settings.maxIdleConnections, clock);
+
+  return {
+    async acquire() {
+      const client = await pool.connect();
+      const session = sessions.get(client);
+      if (!session) throw new TypeError('a connection was not set up');
+      return { client, number: session.number, ...session.words };
+    },
+    release({ client }, good) {
+      client.release(!good);
+      trim.look();
+    },
+    made: () => made,
+    end() {
+      trim.stop();
+      return pool.end();
+    },
+  };
+}
+
+/**
+ * Closes what is idle beyond `maxIdle` once nobody has needed it for a while.
+ *
+ * enough → (more are idle) watching → those that were idle all the time are closed → enough | watching
+ */
+function createTrimmer(pool: pg.Pool, maxIdle: number, clock: Common['clock']) {
+  let leastIdle = 0;
+  let cancel: (() => void) | null = null;
+  let stopped = false;
+  pool.on('acquire', () => {
+    leastIdle = Math.min(leastIdle, pool.idleCount);
+  });
+
+  async function close(surplus: number): Promise<void> {
+    for (let left = surplus; left > 0 && pool.idleCount > maxIdle; left -= 1) (await pool.connect()).release(true);
+  }
+
+  function look(): void {
+    if (stopped || cancel !== null || pool.idleCount <= maxIdle) return;
+    leastIdle = pool.idleCount;
+    cancel = clock.after(SURPLUS_IDLE_MS, () => {
+      cancel = null;
+      close(leastIdle - maxIdle).then(look, () => 'the pool is ending, or full again');
+    });
+  }
+
+  return {
+    look,
+    stop() {
+      stopped = true;
+      cancel?.();
+    },
+  };
+}
+
+function watchPool(pool: pg.Pool, { metrics }: Common, storage: string): void {
+  const connections = gauge(metrics, {
+    name: 'indexer_postgres_connections',
+    help: 'Connections of the pool by what they do; waiting: callers without one',
+    labelNames: ['storage', 'state'],
+  });
+  const update = () => {
+    connections.set({ storage, state: 'idle' }, pool.idleCount);
+    connections.set({ storage, state: 'busy' }, pool.totalCount - pool.idleCount);
+    connections.set({ storage, state: 'waiting' }, pool.waitingCount);
+  };
+  for (const event of ['acquire', 'release', 'remove'] as const) pool.on(event, update);
 }

@@ -1,8 +1,7 @@
 import { type Common, createCommon } from '../../core/common.js';
-import { ClosedError, InvalidArgumentError, toError } from '../../core/errors.js';
-import { gauge } from '../../core/metrics.js';
+import { ClosedError, InvalidArgumentError } from '../../core/errors.js';
 import type { WriteBatch } from '../batch.js';
-import { ConflictingCCVDataError, DuplicateCCVDataError, StorageUnavailableError } from '../errors.js';
+import { ConflictingCCVDataError, DuplicateCCVDataError } from '../errors.js';
 import type { Recall } from '../recall.js';
 import type { VerifierResult } from '../records.js';
 import type { Health, PrunableStorage } from '../storage.js';
@@ -15,18 +14,18 @@ import { createClockWatch } from './clock-watch.js';
 import { createClockWriter } from './clock-writer.js';
 import { createGroupCommit } from './group-commit.js';
 import { createGroupWriter } from './group-writer.js';
+import { createHealthCheck, type PostgresUse } from './health-check.js';
 import { createListReads } from './list-reads.js';
 import { createMessageReads } from './message-reads.js';
 import { DEFAULT_NAMESPACE, parseNamespace } from './namespace.js';
-import { createPool, DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './pool.js';
+import { createPool } from './pool.js';
+import { DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './pool-settings.js';
 import { prepareBatch } from './prepared-batch.js';
 import { createPruning } from './pruning.js';
 import { createRecordWriter } from './record-writer.js';
 import { createSockets } from './sockets.js';
 import { createStateReader } from './state-reader.js';
 import { createTransactionRunner } from './transaction-runner.js';
-
-const HEALTH_TIMEOUT_MS = 2_000;
 
 /** How to open a Postgres storage. */
 export interface PostgresStorageOptions {
@@ -39,6 +38,8 @@ export interface PostgresStorageOptions {
   /** What differs from `DEFAULT_POOL_SETTINGS`. */
   readonly pool?: Partial<PoolSettings>;
   readonly common?: Common;
+  /** What `health` answers for. Default `write`: unhealthy while the database takes no writes. */
+  readonly use?: PostgresUse;
   /** Reads pruned records back from the tier that holds them. A storage without it is not pruned. */
   readonly recall?: Recall | null;
 }
@@ -62,10 +63,10 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     1n + BigInt(Math.floor(common.random() * 2 ** 31)) * 2n ** 31n + BigInt(Math.floor(common.random() * 2 ** 31));
 
   const sockets = createSockets(common.clock);
-  const pool = createPool(connection, settings, common, name, sockets);
+  const mark = `${namespace.schema}.`;
+  const pool = createPool({ address: connection, settings, common, name, mark, sockets });
   const runner = createTransactionRunner({
     ...{ pool, sockets, common, name },
-    maxIdleConnections: settings.maxIdleConnections,
     repeatForMs: settings.connectTimeoutMs || DEFAULT_POOL_SETTINGS.connectTimeoutMs,
   });
   const hub = createAdvanceHub(common.log, createClockWatch(common, name));
@@ -80,9 +81,10 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const groupWriter = createGroupWriter({ common, name, reader, records, clockWriter });
   const groups = createGroupCommit({ common, name, runner, writer: groupWriter, hub, recall: options.recall ?? null });
   const applier = createChangeApplier({ name, runner, reader, records, clockWriter, hub });
-  const listener = createAdvanceListener({ common, name, namespace, address: connection, settings, writer, hub });
+  const listener = createAdvanceListener({ common, name, namespace, mark, address: connection, settings, writer, hub });
   const prune = createPruning({ clock: common.clock, namespace, runner, reader, hub });
-  watchPool(pool, common, name);
+  const readClock = () => changes.clock('check health');
+  const check = createHealthCheck({ common, name, use: options.use ?? 'write', namespace, runner, readClock });
   let closing: Promise<void> | undefined;
 
   async function open<T>(work: () => Promise<T>): Promise<T> {
@@ -91,7 +93,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   }
 
   async function insertBatch(batch: WriteBatch) {
-    return await open(() => groups.write(prepareBatch(batch)));
+    return await open(() => check.watch(groups.write(prepareBatch(batch))));
   }
 
   async function insertCCVData(result: VerifierResult): Promise<void> {
@@ -104,19 +106,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   }
 
   async function health(): Promise<Health> {
-    if (closing) return { healthy: false, reason: `storage ${name} is closed` };
-    const answered = new AbortController();
-    const silence = common.clock.sleep(HEALTH_TIMEOUT_MS, answered.signal).then(() => {
-      throw new StorageUnavailableError(name, 'answer in time');
-    });
-    try {
-      await Promise.race([changes.clock('check health'), silence]);
-      return { healthy: true, reason: null };
-    } catch (error) {
-      return { healthy: false, reason: toError(error).message };
-    } finally {
-      answered.abort();
-    }
+    return closing ? { healthy: false, reason: `storage ${name} is closed` } : await check.ask();
   }
 
   async function close(): Promise<void> {
@@ -168,18 +158,4 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
       return closing;
     },
   };
-}
-
-function watchPool(pool: ReturnType<typeof createPool>, { metrics }: Common, storage: string): void {
-  const connections = gauge(metrics, {
-    name: 'indexer_postgres_connections',
-    help: 'Connections of the pool by what they do; waiting: callers without one',
-    labelNames: ['storage', 'state'],
-  });
-  const update = () => {
-    connections.set({ storage, state: 'idle' }, pool.idleCount);
-    connections.set({ storage, state: 'busy' }, pool.totalCount - pool.idleCount);
-    connections.set({ storage, state: 'waiting' }, pool.waitingCount);
-  };
-  for (const event of ['acquire', 'release', 'remove'] as const) pool.on(event, update);
 }

@@ -9,7 +9,8 @@ import { toBigint, toHex, toNumber } from './columns.js';
 import type { Namespace } from './namespace.js';
 import { createPruneStatements } from './prune-statements.js';
 import type { StateReader } from './state-reader.js';
-import type { Transaction, TransactionRunner } from './transaction-runner.js';
+import type { Transaction } from './transaction.js';
+import type { TransactionRunner } from './transaction-runner.js';
 
 /** Ids of a step: it begins with the first, and is made smaller or larger until it holds the clock's lock about so long. */
 const FIRST_STEP_IDS = 50;

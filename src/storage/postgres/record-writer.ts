@@ -23,7 +23,7 @@ import {
   resultValues,
 } from './record-values.js';
 import type { Statement } from './statement.js';
-import type { Call } from './transaction-runner.js';
+import type { Call } from './transaction.js';
 
 /**
  * What one statement takes at most. A socket takes about this much at once: the database has all of a statement, and works on it, while

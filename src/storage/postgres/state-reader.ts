@@ -8,7 +8,7 @@ import { resultKey } from './prepared-batch.js';
 import { prunedIdentity } from './pruned-hashes.js';
 import { decodeOrigin, decodeStatus } from './record-rows.js';
 import { type Row, statementsOf } from './statement.js';
-import type { Transaction } from './transaction-runner.js';
+import type { Transaction } from './transaction.js';
 import type { BodyState, ResultState, Touched, WriteState } from './write-state.js';
 
 /** Reads, under the clock lock, the stored state that a group of batches touches. */

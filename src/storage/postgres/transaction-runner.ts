@@ -1,45 +1,16 @@
-import type pg from 'pg';
 import { type Backoff, backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
 import { ClosedError, IndexerError } from '../../core/errors.js';
-import { nextTurn } from '../../core/event-loop.js';
 import { counter, histogram } from '../../core/metrics.js';
-import { RAW_TYPES } from './pool.js';
+import type { Session, SessionPool } from './pool.js';
 import type { Sockets } from './sockets.js';
 import { classifyFailure, type FailureKind, failureCode, toStorageError } from './sql-errors.js';
-import type { Row, Statement } from './statement.js';
-
-/** One query to send: its parameters are numbers as text, or byte strings, which travel in binary. */
-export interface Call {
-  readonly statement: Statement;
-  readonly values: readonly (Buffer | string | number | bigint | null)[];
-}
-
-/**
- * A transaction under way. Queries are sent without waiting for the answers of those before.
- *
- * open → committed | rolled back; a connection lost after COMMIT was sent leaves it unknown which.
- */
-export interface Transaction {
-  query(statement: Statement, values?: Call['values']): Promise<readonly Row[]>;
-  /**
-   * Sends the calls, then COMMIT, without waiting for answers. Large calls are sent as they are made: the database works on one while
-   * the next is made.
-   */
-  commit(calls: Iterable<Call>): Promise<void>;
-  rollback(): Promise<void>;
-}
-
-/** COMMIT was sent and the connection was lost before the answer: it is done, or it is not. Settle it before going on. */
-export class UnknownOutcomeError extends IndexerError {
-  constructor(label: string, cause: unknown) {
-    super('UNKNOWN_OUTCOME', `the connection was lost while ${label} was committing`, true, { cause });
-  }
-}
+import type { Row } from './statement.js';
+import { begin, type Call, sendAlone, type Transaction, UnknownOutcomeError } from './transaction.js';
 
 /** What the work on a database needs of the runner. */
 export interface TransactionRunner {
-  /** One query in a transaction of its own. It must only read: it is repeated when the connection is lost. */
+  /** One query in a transaction of its own. It must only read: it is repeated when the connection is lost or the session no good. */
   read(label: string, call: Call): Promise<readonly Row[]>;
   /**
    * Runs `work` in a transaction (read committed), and again from the start after a lost race, or after a lost connection
@@ -51,48 +22,70 @@ export interface TransactionRunner {
   close(): Promise<void>;
 }
 
-const LARGE_BYTES = 64 * 1024;
 const ATTEMPTS = 4;
 const BACKOFF: Backoff = { baseMs: 20, maxMs: 1_000 };
-const REPEATABLE: ReadonlySet<FailureKind> = new Set(['serialization', 'connection']);
+const REPEATABLE: ReadonlySet<FailureKind> = new Set(['serialization', 'connection', 'session']);
+/** Sessions that are refused when they are new are not at fault: the old ones are not tried one by one again so soon. */
+const REFUSED_MS = 5_000;
 
-/** The only way to the database: a label for each piece of work, its duration and outcome measured, retries where safe. */
+/** What went wrong, and on which session; none where there was no connection to be had. */
+interface Failure {
+  readonly kind: FailureKind | null;
+  readonly thrown: unknown;
+  readonly session: Session | null;
+}
+
+/**
+ * The only way to the database: a label for each piece of work, its duration and outcome measured, retries where safe.
+ *
+ * A session that failed is closed, and the work goes on in another. Its fellows may have suffered the same fate (`DISCARD ALL` by a
+ * pooler, a switch-over), so those that are as old are gone through without counting, until one that is new says the same.
+ */
 export function createTransactionRunner({
   pool,
   sockets,
   common,
   name,
-  maxIdleConnections,
   repeatForMs,
 }: {
-  readonly pool: pg.Pool;
+  readonly pool: SessionPool;
   readonly sockets: Sockets;
   readonly common: Common;
   readonly name: string;
-  readonly maxIdleConnections: number;
   /** Nothing is begun again later than this after its start. */
   readonly repeatForMs: number;
 }): TransactionRunner {
   const metrics = createMetrics(common, name);
   const running = new Set<Promise<unknown>>();
+  let refused: { readonly code: string | null; readonly untilMs: number } | null = null;
   let closing: Promise<void> | undefined;
 
-  async function attempt<T>(work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
-    const client = await pool.connect();
-    let broken = true;
+  /** @param oldest sessions after this one are new. */
+  async function attempt<T>(
+    work: (session: Session) => Promise<T>,
+    oldest: number | null,
+  ): Promise<{ readonly value: T } | Failure> {
+    let session: Session | null = null;
     try {
-      const value = await work(client);
-      broken = false;
-      return value;
+      session = await pool.acquire();
+      const value = await work(session);
+      pool.release(session, true);
+      return { value };
     } catch (thrown) {
-      broken = thrown instanceof UnknownOutcomeError || classifyFailure(thrown) === 'connection';
-      throw thrown;
-    } finally {
-      client.release(broken || pool.idleCount >= maxIdleConnections);
+      const kind = thrown instanceof IndexerError ? null : classifyFailure(thrown);
+      const isLost = kind === 'connection' || thrown instanceof UnknownOutcomeError;
+      const isNew = session !== null && oldest !== null && session.number > oldest;
+      const isAtFault = kind === 'session' && !isNew && !isRefused(thrown);
+      if (session) pool.release(session, !isLost && !isAtFault);
+      return { kind, thrown, session };
     }
   }
 
-  async function run<T>(label: string, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  function isRefused(thrown: unknown): boolean {
+    return refused !== null && refused.code === failureCode(thrown) && common.clock.monotonicMs() < refused.untilMs;
+  }
+
+  async function run<T>(label: string, work: (session: Session) => Promise<T>): Promise<T> {
     const attempts = repeat(label, work);
     running.add(attempts);
     try {
@@ -102,34 +95,48 @@ export function createTransactionRunner({
     }
   }
 
-  async function repeat<T>(label: string, work: (client: pg.PoolClient) => Promise<T>): Promise<T> {
+  async function repeat<T>(label: string, work: (session: Session) => Promise<T>): Promise<T> {
     const startedMs = common.clock.monotonicMs();
     const elapsedMs = () => common.clock.monotonicMs() - startedMs;
     const done = (outcome: string) => metrics.done(label, outcome, elapsedMs());
-    for (let retry = 0; ; retry += 1) {
+    /** Sessions up to this one are as old as the one that failed first. */
+    let oldest: number | null = null;
+    for (let retry = 0; ; ) {
       if (closing) throw new ClosedError(`storage ${name}`);
-      try {
-        const value = await attempt(work);
+      const outcome = await attempt(work, oldest);
+      if ('value' in outcome) {
         done('ok');
-        return value;
-      } catch (thrown) {
-        const kind = thrown instanceof IndexerError ? null : classifyFailure(thrown);
-        if (kind === null || !REPEATABLE.has(kind) || retry + 1 >= ATTEMPTS || elapsedMs() > repeatForMs) {
-          done(kind ?? 'refused');
-          throw thrown instanceof IndexerError ? thrown : toStorageError(thrown, name, label);
-        }
-        metrics.retried(label, kind);
-        common.log.debug({ storage: name, label, kind, code: failureCode(thrown), retry }, 'database work is repeated');
-        await common.clock.sleep(backoffMs(BACKOFF, retry, common.random));
+        return outcome.value;
       }
+      const { kind, thrown, session } = outcome;
+      const isItsOwn = kind === 'session' || kind === 'connection';
+      if (isItsOwn) oldest ??= pool.made();
+      const isOld = isItsOwn && session !== null && session.number <= (oldest ?? 0);
+      if (isFinal(outcome, isOld, retry + 1) || elapsedMs() > repeatForMs) {
+        done(kind ?? 'refused');
+        throw thrown instanceof IndexerError ? thrown : toStorageError(thrown, name, label);
+      }
+      metrics.retried(label, kind ?? 'refused');
+      common.log.debug({ storage: name, label, kind, code: failureCode(thrown), retry }, 'database work is repeated');
+      if (isOld) continue;
+      await common.clock.sleep(backoffMs(BACKOFF, retry, common.random));
+      retry += 1;
     }
   }
 
+  function isFinal({ kind, thrown }: Failure, isOld: boolean, attempts: number): boolean {
+    if (kind === null || !REPEATABLE.has(kind)) return true;
+    if (kind !== 'session') return !isOld && attempts >= ATTEMPTS;
+    if (isRefused(thrown)) return true;
+    if (!isOld) refused = { code: failureCode(thrown), untilMs: common.clock.monotonicMs() + REFUSED_MS };
+    return !isOld;
+  }
+
   return {
-    read: (label, call) => run(label, (client) => send(client, call)),
+    read: (label, call) => run(label, (session) => sendAlone(session, call)),
     write: (label, work) =>
-      run(label, async (client) => {
-        const transaction = begin(client, label);
+      run(label, async (session) => {
+        const transaction = begin(session, name, label);
         try {
           return await work(transaction);
         } finally {
@@ -143,71 +150,6 @@ export function createTransactionRunner({
   };
 }
 
-/** Worth a turn of the event loop, in which it goes out. */
-function isLarge({ values }: Call): boolean {
-  return values.some((value) => Buffer.isBuffer(value) && value.length >= LARGE_BYTES);
-}
-
-async function send(client: pg.PoolClient, { statement, values }: Call): Promise<readonly Row[]> {
-  const parameters = values.map((value) => (typeof value === 'bigint' ? value.toString() : value));
-  const { name, text } = statement;
-  const result = await client.query<(string | null)[]>({
-    ...{ name, text, values: parameters, types: RAW_TYPES },
-    rowMode: 'array',
-  });
-  return result.rows;
-}
-
-function begin(client: pg.PoolClient, label: string): Transaction & { abandon(): Promise<void> } {
-  let state: 'open' | 'ended' = 'open';
-  const begun = client.query('BEGIN');
-  // its failure shows in the first query; without this it would also count as unhandled
-  begun.catch(() => 'see above');
-
-  async function rollback(): Promise<void> {
-    state = 'ended';
-    await begun;
-    await client.query('ROLLBACK');
-  }
-
-  return {
-    async query(statement, values = []) {
-      const rows = send(client, { statement, values });
-      await settled([begun, rows]);
-      return await rows;
-    },
-    async commit(calls) {
-      const sent: Promise<unknown>[] = [];
-      for (const call of calls) {
-        const answer = send(client, call);
-        // one that fails while we make the next is thrown below
-        answer.catch(() => 'see below');
-        sent.push(answer);
-        if (isLarge(call)) await nextTurn();
-      }
-      state = 'ended';
-      try {
-        const commit = client.query('COMMIT');
-        await settled([begun, ...sent, commit]);
-        // the server's answer to COMMIT in a transaction that has failed
-        if ((await commit).command !== 'COMMIT') throw new TypeError(`${label} committed a failed transaction`);
-      } catch (thrown) {
-        throw classifyFailure(thrown) === 'connection' ? new UnknownOutcomeError(label, thrown) : thrown;
-      }
-    },
-    rollback,
-    async abandon() {
-      // a connection that is gone has rolled back by itself; whoever lost it knows already
-      if (state === 'open') await rollback().catch(() => 'see above');
-    },
-  };
-}
-
-/** Waits for all, so that nothing of a failed transaction is still on its way, then throws the first failure. */
-async function settled(promises: readonly Promise<unknown>[]): Promise<void> {
-  for (const outcome of await Promise.allSettled(promises)) if (outcome.status === 'rejected') throw outcome.reason;
-}
-
 function createMetrics({ metrics }: Common, storage: string) {
   const duration = histogram(metrics, {
     name: 'indexer_postgres_work_duration_seconds',
@@ -217,7 +159,7 @@ function createMetrics({ metrics }: Common, storage: string) {
   });
   const retries = counter(metrics, {
     name: 'indexer_postgres_retries_total',
-    help: 'Database work repeated after a lost race or a lost connection',
+    help: 'Database work repeated after a lost race, a lost connection or a session that was no good any more',
     labelNames: ['storage', 'label', 'reason'],
   });
   return {
