@@ -1,9 +1,12 @@
 import { copyFile, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describeWait, type MigrationWait } from '../../src/storage/postgres/migration-run.js';
 import { migrate, migrationStatus } from '../../src/storage/postgres/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
+import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createRecordMaker } from '../support/records.js';
 
@@ -117,4 +120,78 @@ describe('migrations', () => {
     expect((await storage.health()).healthy).toBe(false);
     await storage.close();
   });
+});
+
+describe('a migration that waits', () => {
+  /** A session in a transaction that has what the migration needs. */
+  async function hold(sql: string): Promise<pg.Client> {
+    const holder = new pg.Client({ ...database.connection, application_name: 'somebody' });
+    await holder.connect();
+    await holder.query(`BEGIN; ${sql}`);
+    return holder;
+  }
+
+  test.each([
+    ['another migration', 'SELECT pg_advisory_xact_lock(7262031884107)'],
+    ['a table of the namespace', 'LOCK TABLE ccv.messages IN ACCESS SHARE MODE'],
+  ])(
+    'for %s says for whom, once, and goes on when it can',
+    async (lock, sql) => {
+      const { connection } = database;
+      await migrate({ connection });
+      await withDirectory(async (directory) => {
+        const next = String((await readdir(directory)).length + 1).padStart(4, '0');
+        await writeFile(join(directory, `${next}_more.sql`), 'ALTER TABLE messages ADD COLUMN more int;');
+        const holder = await hold(sql);
+        const { rows } = await holder.query('SELECT pg_backend_pid() AS pid');
+        const waits: MigrationWait[] = [];
+        const waiting = migrate({ connection, directory, onWait: (wait) => waits.push(wait) });
+        await eventually('it waits', () => waits.length > 0);
+        expect(waits).toMatchObject([{ lock, holders: [{ pid: rows[0].pid, application: 'somebody' }] }]);
+        expect(describeWait(waits[0]!)).toMatch(
+          new RegExp(
+            `^waiting for ${lock}, held by pid ${rows[0].pid} \\(somebody, .*idle in transaction for \\d+ s\\)$`,
+          ),
+        );
+        await holder.query('ROLLBACK');
+        await holder.end();
+        expect(await waiting).toMatchObject([{ name: 'more' }]);
+        expect(waits).toHaveLength(1);
+      });
+    },
+    20_000,
+  );
+
+  test('leaves no lock behind, on a connection that stays open', async () => {
+    await migrate({ connection: database.connection });
+    const { rows } = await database.sql(`SELECT count(*)::int AS n FROM pg_locks WHERE locktype = 'advisory'
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())`);
+    expect(rows).toEqual([{ n: 0 }]);
+  });
+});
+
+describe('a database with another encoding', () => {
+  test.each(['LATIN1', 'SQL_ASCII'])('%s is refused with what to do, and nothing is made in it', async (encoding) => {
+    const name = `${database.name}_other`;
+    await database.sql(`CREATE DATABASE ${name} ENCODING '${encoding}' LOCALE 'C' TEMPLATE template0`);
+    const connection = { ...database.connection, database: name };
+    const refusal = {
+      ...{ code: 'DATABASE_UNSUITABLE', retryable: false },
+      message: expect.stringContaining(encoding),
+      details: { nextStep: expect.stringContaining(`ENCODING 'UTF8'`) },
+    };
+    await expect(migrate({ connection })).rejects.toMatchObject(refusal);
+    await expect(migrationStatus({ connection })).rejects.toMatchObject(refusal);
+    await database.sql(`DROP DATABASE ${name}`);
+  });
+});
+
+test('the account that migrates needs no right to create schemas where the schema is there', async () => {
+  const role = `plain_${database.name}`;
+  await database.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'x'; CREATE SCHEMA ccv AUTHORIZATION ${role}`);
+  const connection = { ...database.connection, user: role, password: 'x' };
+  expect(await migrate({ connection })).not.toEqual([]);
+  const [first] = (await migrationStatus({ connection })).applied;
+  expect(Math.abs((first?.appliedAt.getTime() ?? 0) - Date.now())).toBeLessThan(600_000);
+  await database.sql(`DROP OWNED BY ${role} CASCADE; DROP ROLE ${role}`);
 });

@@ -99,6 +99,17 @@ describe('a session that is no good any more', () => {
   });
 });
 
+test('a server that gives no more connections answers over those it gave', async () => {
+  const role = `few_${database.name}`;
+  await database.sql(`CREATE ROLE ${role} LOGIN PASSWORD 'x' CONNECTION LIMIT 3;
+    GRANT USAGE ON SCHEMA ccv TO ${role}; GRANT ALL ON ALL TABLES IN SCHEMA ccv TO ${role}`);
+  const storage = createPostgresStorage({ connection: { ...database.connection, user: role, password: 'x' } });
+  const counts = await Promise.all(Array.from({ length: 30 }, () => storage.countCCVData({})));
+  expect(new Set(counts.map(({ count }) => count))).toEqual(new Set([0]));
+  await storage.close();
+  await database.sql(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+});
+
 describe('a writer is not healthy', () => {
   test('while its writes fail for want of room or of a privilege, and is as soon as one is done', async () => {
     const clock = createManualClock();

@@ -159,6 +159,7 @@ describe('errors of the database', () => {
     ['57P02', 'connection', 'StorageUnavailableError'],
     ['57P03', 'connection', 'StorageUnavailableError'],
     ['57P05', 'connection', 'StorageUnavailableError'],
+    ['53300', 'connection', 'StorageUnavailableError'],
     ['08007', 'connection', 'StorageUnavailableError'],
     ['40003', 'connection', 'StorageUnavailableError'],
     ['55000', 'unavailable', 'StorageUnavailableError'],

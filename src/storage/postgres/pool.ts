@@ -7,6 +7,11 @@ import type { Sockets } from './sockets.js';
 
 /** A connection beyond `maxIdleConnections` is closed when it was not needed for this long. */
 const SURPLUS_IDLE_MS = 10_000;
+/** How long a further connection may take to be set up where there are others. */
+const OTHERS_MS = 2_000;
+/** How long none is tried where no more are to be had. */
+const NO_MORE_MS = 60_000;
+const NO_MORE = 'no more connections to the database are to be had: going on with those that are open';
 
 /** A connection, checked out of the pool. */
 export interface Session extends SessionWords {
@@ -51,7 +56,9 @@ export function createPool({
   const { clock, log } = common;
   const limits = limitsOf(address, settings);
   const sessions = new WeakMap<pg.ClientBase, { readonly number: number; readonly words: SessionWords }>();
+  const open = new Set<pg.ClientBase>();
   let made = 0;
+  let restoreMax: (() => void) | null = null;
   const config = {
     ...clientConfig(address, { ...settings, ...limits }),
     pipeline: true,
@@ -62,9 +69,16 @@ export function createPool({
     onConnect: async (client: pg.ClientBase) => {
       // between checkout and release the pool does not listen, and an error without a listener ends the process
       client.on('error', (error) => log.debug({ err: error, storage: name }, 'database connection lost'));
-      const words = await openSession(client, limits, mark, settings.connectTimeoutMs);
+      // a pooler lets us in and then keeps us waiting for a session
+      const answerMs =
+        open.size > 0 ? Math.min(OTHERS_MS, settings.connectTimeoutMs || OTHERS_MS) : settings.connectTimeoutMs;
+      const words = await openSession(client, limits, mark, answerMs);
       made += 1;
       sessions.set(client, { number: made, words });
+      open.add(client);
+      client.once('end', () => open.delete(client));
+      // one that was under way when another was refused
+      pool.options.max = Math.max(pool.options.max, open.size);
     },
   };
   const pool = new pg.Pool(config);
@@ -72,9 +86,26 @@ export function createPool({
   watchPool(pool, common, name);
   const trim = createTrimmer(pool, settings.maxIdleConnections, clock);
 
+  /** When no more can be had (a limit of the server, the account or a pooler), those there are must do for a while. */
+  async function connect(): Promise<pg.PoolClient> {
+    try {
+      return await pool.connect();
+    } catch (thrown) {
+      if (open.size === 0) throw thrown;
+      if (restoreMax === null) log.warn({ err: thrown, storage: name, open: open.size }, NO_MORE);
+      restoreMax?.();
+      pool.options.max = open.size;
+      restoreMax = clock.after(NO_MORE_MS, () => {
+        pool.options.max = settings.maxOpenConnections;
+        restoreMax = null;
+      });
+      return await pool.connect();
+    }
+  }
+
   return {
     async acquire() {
-      const client = await pool.connect();
+      const client = await connect();
       const session = sessions.get(client);
       if (!session) throw new TypeError('a connection was not set up');
       return { client, number: session.number, ...session.words };
@@ -86,6 +117,7 @@ export function createPool({
     made: () => made,
     end() {
       trim.stop();
+      restoreMax?.();
       return pool.end();
     },
   };

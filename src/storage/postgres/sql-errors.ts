@@ -20,6 +20,7 @@ const BY_CODE: Readonly<Record<string, FailureKind>> = {
   '25P03': 'connection', // idle_in_transaction_session_timeout
   '25P04': 'connection', // transaction_timeout
   '42P05': 'session', // duplicate_prepared_statement: somebody else's session (a pooler)
+  '53300': 'connection', // too_many_connections: there was none
   '57014': 'unavailable', // query_canceled: statement_timeout
   '57P01': 'connection', // admin_shutdown
   '57P02': 'connection', // crash_shutdown

@@ -61,8 +61,12 @@ export function begin(session: Session, name: string, label: string): Transactio
     await client.query('ROLLBACK');
   }
 
-  /** By then the values have been taken: it is the server that had no room, as when the queue of NOTIFY is full. */
-  function passing(cause: unknown): StorageUnavailableError {
+  /**
+   * By then the values have been taken: it is the server that had no room, as when the queue of NOTIFY is full. The server frees what
+   * every listener has heard when somebody asks how full it is, and, once full, at no other time.
+   */
+  async function passing(cause: unknown): Promise<StorageUnavailableError> {
+    await client.query('SELECT pg_catalog.pg_notification_queue_usage()').catch(() => 'the next attempt shows');
     const details = { kind: 'unavailable', code: failureCode(cause), nextStep: ROOM };
     return new StorageUnavailableError(name, label, { cause, details });
   }
@@ -95,7 +99,7 @@ export function begin(session: Session, name: string, label: string): Transactio
       } catch (thrown) {
         const kind = classifyFailure(thrown);
         if (kind === 'connection') throw new UnknownOutcomeError(label, thrown);
-        throw kind === 'content' && thrown === refusal ? passing(thrown) : thrown;
+        throw kind === 'content' && thrown === refusal ? await passing(thrown) : thrown;
       }
     },
     rollback,
