@@ -16,6 +16,14 @@ export interface HttpSettings {
   readonly requestTimeoutMs?: number;
   /** Time an unused keep-alive connection stays open. Default 65 000, above the usual 60 s of load balancers. */
   readonly keepAliveTimeoutMs?: number;
+  /** Time a new connection has for its first byte. Default 10 000. */
+  readonly firstByteTimeoutMs?: number;
+  /** Time a client has to take any of what is ready for it, after which its connection is cut. Default 20 000. */
+  readonly readTimeoutMs?: number;
+  /** Open connections, see `watchConnections`. Default 1000, at most the server's share of the process's descriptors. */
+  readonly maxConnections?: number;
+  /** Open connections of one client address (an IPv6 client is its /64; trusted proxies are exempt). Default 256. */
+  readonly maxConnectionsPerAddress?: number;
   /** Time `close` gives requests under way before their connections are cut. Default 10 000. */
   readonly drainLimitMs?: number;
 }
@@ -40,6 +48,13 @@ export interface ApiSettings extends HttpSettings {
   readonly corsAllowOrigin?: string | null;
   /** Bytes of rendered records kept for the next request. Default 64 MiB; 0 keeps none. */
   readonly fragmentCacheBytes?: number;
+  /** Memory that the answers under way may take together; what would need more is a 503. Default 128 MiB. */
+  readonly maxAnswerBytes?: number;
+  /**
+   * Bytes of records that an answer reads at once. What a larger one consists of is known at once, its records are read as
+   * its client takes them. Default 2 MiB.
+   */
+  readonly answerPartBytes?: number;
 }
 
 /** Settings of the admin port. */
@@ -50,6 +65,12 @@ export const DEFAULT_REQUESTS_PER_SECOND = 50;
 
 /** Bytes of rendered records that are kept when nothing else is said. */
 export const DEFAULT_FRAGMENT_CACHE_BYTES = 64 * 1024 * 1024;
+
+/** Memory of all answers under way when nothing else is said. */
+export const DEFAULT_MAX_ANSWER_BYTES = 128 * 1024 * 1024;
+
+/** Bytes of records read at once when nothing else is said: more than a thousand of the usual size. */
+export const DEFAULT_ANSWER_PART_BYTES = 2 * 1024 * 1024;
 
 /** `HttpSettings` with every default filled in. */
 export type ResolvedHttpSettings = Required<HttpSettings>;
@@ -62,6 +83,10 @@ export function resolveHttpSettings(settings: HttpSettings): ResolvedHttpSetting
     maxHeaderBytes: 16_384,
     requestTimeoutMs: 10_000,
     keepAliveTimeoutMs: 65_000,
+    firstByteTimeoutMs: 10_000,
+    readTimeoutMs: 20_000,
+    maxConnections: 1_000,
+    maxConnectionsPerAddress: 256,
     drainLimitMs: 10_000,
     ...settings,
   };
@@ -80,5 +105,9 @@ const NUMBERS = [
   'maxHeaderBytes',
   'requestTimeoutMs',
   'keepAliveTimeoutMs',
+  'firstByteTimeoutMs',
+  'readTimeoutMs',
+  'maxConnections',
+  'maxConnectionsPerAddress',
   'drainLimitMs',
 ] as const;
