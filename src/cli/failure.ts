@@ -1,8 +1,13 @@
 import { ConfigError } from '../config/problems.js';
 import { IndexerError, toError } from '../core/errors.js';
+import { secrets } from '../core/masker.js';
 
-/** What a person is told when a command fails: the message, what caused it, what to do, and the code to search for. */
+/** What a person is told when a command fails: the message, what caused it, what to do, and the code to search for. No secrets. */
 export function describeFailure(thrown: unknown): string {
+  return secrets.text(described(thrown));
+}
+
+function described(thrown: unknown): string {
   if (thrown instanceof ConfigError) return thrown.message;
   const error = toError(thrown);
   const [message = '', ...causes] = messagesOf(error);

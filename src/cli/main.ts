@@ -16,6 +16,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 // the client for S3 is pinned: what its later versions will need is no news to an operator
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
 
+// Node would print what nobody caught as it is, secrets and all
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${describeFailure(error)}\n`);
+  process.exit(1);
+});
+
 try {
   await createProgram().parseAsync(process.argv);
 } catch (thrown) {

@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
 import { toError } from '../core/errors.js';
+import { secrets } from '../core/masker.js';
+import { configSecrets } from './config-secrets.js';
 import { crossChecks } from './cross-checks.js';
 import { type AddedEntry, environmentTable, overlayTable, type TomlTable } from './overlay.js';
 import { ConfigError, type ConfigProblem, toProblems } from './problems.js';
@@ -28,6 +30,8 @@ export function loadConfig(sources: ConfigSources): Config {
   const environment = environmentTable(sources.environment ?? {});
   if (environment.problems.length > 0) throw new ConfigError('the environment', environment.problems);
   const table = overlayTable(withSecrets, environment.table, told);
+  // before anything is said about it
+  secrets.add(configSecrets(table, sources.environment));
   try {
     return parseConfig(table, sources.file);
   } catch (thrown) {

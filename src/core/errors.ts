@@ -1,3 +1,5 @@
+import { secrets } from './masker.js';
+
 /** What every error of this package can be asked: facts for logs and callers, never credentials. */
 export interface IndexerErrorOptions {
   readonly cause?: unknown;
@@ -15,12 +17,32 @@ export class IndexerError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: string, message: string, retryable: boolean, options: IndexerErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(secrets.text(message), options.cause === undefined ? undefined : { cause: masked(options.cause) });
     this.name = new.target.name;
     this.code = code;
     this.retryable = retryable;
-    this.details = options.details ?? {};
+    this.details = secrets.value(options.details ?? {});
   }
+}
+
+/** The errors of drivers and clients repeat what they were asked and what they were answered: masked where they are. */
+function masked(cause: unknown): unknown {
+  if (typeof cause === 'string') return secrets.text(cause);
+  for (let each: unknown = cause; each instanceof Error && !(each instanceof IndexerError); each = each.cause) {
+    rewordError(each, (text) => secrets.text(text));
+    if (each instanceof AggregateError) for (const inner of each.errors) masked(inner);
+  }
+  return cause;
+}
+
+/** Changes the text of an error that somebody else made, in its stack as well. */
+export function rewordError(error: Error, reword: (text: string) => string): void {
+  const { message, stack } = error;
+  const said = reword(message);
+  const told = stack === undefined ? undefined : reword(said === message ? stack : stack.replace(message, () => said));
+  // some are frozen, or have what they say from a getter
+  if (said !== message) Reflect.set(error, 'message', said);
+  if (told !== stack) Reflect.set(error, 'stack', told);
 }
 
 /** A caller passed something that can never work: the message says what, where, and what to pass instead. */

@@ -1,4 +1,5 @@
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { secrets } from './masker.js';
 
 export type { Logger };
 
@@ -15,6 +16,8 @@ const BASE = {
   base: null,
   formatters: { level: (label: string) => ({ level: label }) },
   timestamp: () => `,"time":"${new Date().toISOString()}"`,
+  // the whole line, so that nothing gets past it: causes, details, stacks, facts of any depth
+  hooks: { streamWrite: (line: string) => secrets.json(line) },
 };
 
 /** The root logger. Log objects with a constant message: `log.info({ chain, block }, 'range indexed')`. */
@@ -29,7 +32,7 @@ export function createLogger(options: LoggerOptions): Logger {
     formatters: {},
     transport: {
       target: 'pino-pretty',
-      options: { destination: 2, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' },
+      options: { destination: 2, translateTime: "UTC:yyyy-mm-dd'T'HH:MM:ss.l'Z'", ignore: 'pid,hostname' },
     },
   });
 }

@@ -4,7 +4,7 @@ import type { Hex } from '../../core/hex.js';
 import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, decodeClock } from './clock-row.js';
 import { toBigint, toBoolean, toHex, toNumber, toText } from './columns.js';
 import { DEFAULT_NAMESPACE, type Namespace, parseNamespace } from './namespace.js';
-import { type PostgresAddress, RAW_TYPES } from './pool.js';
+import { hideAddress, type PostgresAddress, RAW_TYPES } from './pool.js';
 import { createSockets } from './sockets.js';
 import { failureCode, toStorageError } from './sql-errors.js';
 import { type Row, statementsOf } from './statement.js';
@@ -68,6 +68,7 @@ export async function inspectPostgres(options: {
   const namespace = parseNamespace(options.namespace ?? DEFAULT_NAMESPACE);
   const sql = createStatements(namespace);
   const sockets = createSockets(systemClock);
+  hideAddress(connection);
   const client = new pg.Client({
     ...connection,
     application_name: 'ccv-indexer inspection',

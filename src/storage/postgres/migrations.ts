@@ -5,7 +5,7 @@ import { systemClock } from '../../core/clock.js';
 import { IndexerError, toError } from '../../core/errors.js';
 import { type Logger, silentLogger } from '../../core/logger.js';
 import { DEFAULT_NAMESPACE, type Namespace, parseNamespace } from './namespace.js';
-import type { PostgresAddress } from './pool.js';
+import { hideAddress, type PostgresAddress } from './pool.js';
 import { createSockets } from './sockets.js';
 import { classifyFailure, toStorageError } from './sql-errors.js';
 
@@ -157,6 +157,7 @@ async function withClient<T>(
   work: (client: pg.Client) => Promise<T>,
 ): Promise<T> {
   const sockets = createSockets(systemClock);
+  hideAddress(address);
   const client = new pg.Client({
     ...address,
     application_name: 'ccv-indexer migrate',

@@ -1,5 +1,7 @@
 import pg from 'pg';
 import type { Common } from '../../core/common.js';
+import { secrets } from '../../core/masker.js';
+import { secretsOfUrl } from '../../core/url-secrets.js';
 import type { Sockets } from './sockets.js';
 
 /** How to reach the server: a URI, or the parts of one. */
@@ -63,9 +65,16 @@ const SESSION = [
 /** Bytes stay the text they came as: rows are decoded by whoever asked (`rows.ts`). */
 export const RAW_TYPES = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig;
 
+/** From now on no text that leaves the process shows the password. */
+export function hideAddress(address: PostgresAddress): void {
+  if ('connectionString' in address) secrets.add(secretsOfUrl(address.connectionString));
+  else if (address.password !== undefined) secrets.add([{ text: address.password, where: 'anywhere' }]);
+}
+
 /** The parts of a client's configuration that all connections share. */
 export function clientConfig(address: PostgresAddress, settings: PoolSettings): pg.ClientConfig {
   const limit = (ms: number) => (ms > 0 ? ms : false);
+  hideAddress(address);
   return {
     ...address,
     application_name: 'ccv-indexer',
