@@ -6,6 +6,8 @@ const MAX_CHARS = 200;
 const CONTROLS = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+/gu;
 /** Much more than is kept is not looked at. */
 const MAX_LOOKED_AT = 64 * 1024;
+const MAX_PAGE = 4_096;
+const TAGS = /<(?:style|script)\b[^<]*<\/[^>]*>|<[^>]*>/gi;
 
 /**
  * A text that somebody else wrote (a provider, a verifier, an object store), fit for logs, status and errors: without
@@ -17,8 +19,20 @@ export function outsideText(text: string, maxChars = MAX_CHARS): string {
   return characters.length <= maxChars ? line : `${characters.slice(0, maxChars - 1).join('')}…`;
 }
 
-/** The first line of such a text that says anything. */
+/**
+ * The first line of such a text that says anything; of JSON all of it, and of a page its words, since their first lines are
+ * a bracket or a tag.
+ */
 export function firstOutsideLine(text: string, maxChars = MAX_CHARS): string {
-  const lines = text.slice(0, MAX_LOOKED_AT).split(/[\r\n\u2028\u2029]+/);
-  return outsideText(lines.find((line) => line.trim() !== '') ?? '', maxChars);
+  const start = text.trimStart().slice(0, MAX_PAGE);
+  if (/^[{[]/.test(start)) return outsideText(start, maxChars);
+  if (start.startsWith('<')) return outsideText(start.replace(TAGS, ' '), maxChars);
+  const [line = ''] = start.split(/[\r\n\u2028\u2029]/, 1);
+  return outsideText(line, maxChars);
+}
+
+/** Why a connection failed: the system's code, which names no address, or else what the library says. */
+export function networkReason(error: Error): string {
+  const { code } = error as NodeJS.ErrnoException;
+  return typeof code === 'string' && code !== '' ? code : outsideText(error.message);
 }
