@@ -1,7 +1,8 @@
 import { isAscii } from 'node:buffer';
 import { Pool } from 'undici';
 import type { Clock } from '../core/clock.js';
-import { AbortedError } from '../core/errors.js';
+import { AbortedError, toError } from '../core/errors.js';
+import { firstOutsideLine, networkReason } from '../core/outside-text.js';
 import {
   decodeReply,
   encodeCalls,
@@ -73,7 +74,7 @@ export function createHttpTransport(options: TransportOptions): JsonRpcTransport
         if (signal.aborted) throw new AbortedError('RPC request', { cause });
         if (timedOut) throw new RpcTimeoutError(origin, timeoutMs, { cause });
         if (cause instanceof RpcError) throw cause;
-        throw new RpcUnavailableError(origin, 'the connection failed', { cause });
+        throw new RpcUnavailableError(origin, `the connection failed (${networkReason(toError(cause))})`, { cause });
       } finally {
         cancelTimer();
         signal.removeEventListener('abort', onAbort);
@@ -114,7 +115,8 @@ function interpret(
   text: string,
   callCount: number,
 ): JsonRpcReply {
-  const details = { status };
+  const said = status === 200 ? '' : firstOutsideLine(text);
+  const details = { status, ...(said === '' ? {} : { said }) };
   if (status === 429) throw new RpcRateLimitedError(origin, retryMs, { details });
   if (status === 413) throw new RpcTooManyResultsError(origin, 'HTTP 413', { details });
   try {
@@ -128,7 +130,7 @@ function interpret(
     }
   }
   if (status === 408 || status === 504) throw new RpcTimeoutError(origin, null, { details });
-  throw new RpcUnavailableError(origin, `HTTP ${status}`, { details });
+  throw new RpcUnavailableError(origin, said === '' ? `HTTP ${status}` : `HTTP ${status}: ${said}`, { details });
 }
 
 /** `Retry-After` in milliseconds: seconds or a date (RFC 9110, section 10.2.3). */

@@ -1,3 +1,5 @@
+import { outsideText } from '../core/outside-text.js';
+
 /** One JSON-RPC call. */
 export interface JsonRpcCall {
   readonly method: string;
@@ -72,7 +74,8 @@ export function decodeAnswer(answer: unknown): JsonRpcAnswer {
       ok: false,
       failure: {
         code: typeof code === 'number' ? code : 0,
-        message: typeof message === 'string' ? message.slice(0, 200) : 'error without a message',
+        message:
+          typeof message === 'string' && message.trim() !== '' ? outsideText(message) : 'error without a message',
       },
     };
   }

@@ -37,7 +37,10 @@ export interface RpcUrlStatus {
   readonly url: number;
   readonly state: 'ready' | 'cooling' | 'lagging' | 'wrongChain';
   readonly head: number | null;
+  /** Why it was last passed over. */
   readonly lastError: string | null;
+  /** How often since it last did what was asked. */
+  readonly failuresInARow: number;
 }
 
 /** The nodes of one chain. */
@@ -167,6 +170,7 @@ class FailoverRpcClient implements RpcClient {
       state: this.#stateOf(endpoint),
       head: endpoint.head,
       lastError: endpoint.lastError?.message ?? null,
+      failuresInARow: endpoint.failuresInARow,
     }));
   }
 

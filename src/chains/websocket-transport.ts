@@ -1,5 +1,6 @@
 import { type RawData, WebSocket } from 'ws';
 import { AbortedError, toError } from '../core/errors.js';
+import { networkReason } from '../core/outside-text.js';
 import type { TransportOptions } from './http-transport.js';
 import {
   decodeAnswer,
@@ -103,7 +104,7 @@ export class WebSocketTransport implements JsonRpcTransport {
         lost =
           (cause as { code?: unknown }).code === TOO_LARGE_CODE
             ? new RpcTooManyResultsError(origin, `the answer is larger than ${maxResponseBytes} bytes`, { cause })
-            : new RpcUnavailableError(origin, 'the connection failed', { cause });
+            : new RpcUnavailableError(origin, `the connection failed (${networkReason(cause)})`, { cause });
       });
       socket.on('close', () => {
         reject(lost);

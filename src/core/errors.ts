@@ -30,6 +30,8 @@ function masked(cause: unknown): unknown {
   if (typeof cause === 'string') return secrets.text(cause);
   for (let each: unknown = cause; each instanceof Error && !(each instanceof IndexerError); each = each.cause) {
     rewordError(each, (text) => secrets.text(text));
+    if (each.stack !== undefined && each.stack !== secrets.text(each.stack))
+      Reflect.set(each, 'stack', secrets.text(each.stack));
     if (each instanceof AggregateError) for (const inner of each.errors) masked(inner);
   }
   return cause;
@@ -39,10 +41,15 @@ function masked(cause: unknown): unknown {
 export function rewordError(error: Error, reword: (text: string) => string): void {
   const { message, stack } = error;
   const said = reword(message);
-  const told = stack === undefined ? undefined : reword(said === message ? stack : stack.replace(message, () => said));
+  if (said === message) return;
   // some are frozen, or have what they say from a getter
-  if (said !== message) Reflect.set(error, 'message', said);
-  if (told !== stack) Reflect.set(error, 'stack', told);
+  Reflect.set(error, 'message', said);
+  if (stack !== undefined)
+    Reflect.set(
+      error,
+      'stack',
+      stack.replace(message, () => said),
+    );
 }
 
 /** A caller passed something that can never work: the message says what, where, and what to pass instead. */
@@ -74,4 +81,21 @@ export function assertNever(value: never, what: string): never {
 /** Any thrown value as an Error. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** What an error and those that caused it say, in that order; none twice in a row. */
+export function messagesOf(error: Error): string[] {
+  return (
+    causesOf(error)
+      // what the client for S3 says where a server sent no words of its own: its name says more
+      .map(({ name, message }) => (message === 'UnknownError' ? name : message))
+      .filter((message, index, all) => message !== '' && message !== all[index - 1])
+  );
+}
+
+/** An error, what caused it, what caused that … */
+export function causesOf(error: Error): Error[] {
+  const chain: Error[] = [];
+  for (let each: unknown = error; each instanceof Error && !chain.includes(each); each = each.cause) chain.push(each);
+  return chain;
 }

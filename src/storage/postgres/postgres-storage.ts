@@ -1,6 +1,7 @@
 import { type Common, createCommon } from '../../core/common.js';
-import { ClosedError, InvalidArgumentError, toError } from '../../core/errors.js';
+import { ClosedError, InvalidArgumentError, messagesOf, toError } from '../../core/errors.js';
 import { gauge } from '../../core/metrics.js';
+import { outsideText } from '../../core/outside-text.js';
 import type { WriteBatch } from '../batch.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError, StorageUnavailableError } from '../errors.js';
 import type { Recall } from '../recall.js';
@@ -113,7 +114,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
       await Promise.race([changes.clock('check health'), silence]);
       return { healthy: true, reason: null };
     } catch (error) {
-      return { healthy: false, reason: toError(error).message };
+      return { healthy: false, reason: outsideText(messagesOf(toError(error)).join(': ')) };
     } finally {
       answered.abort();
     }
