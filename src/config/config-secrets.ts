@@ -2,8 +2,10 @@ import type { Secret } from '../core/secret-forms.js';
 import { SECRET_NAME, secretsOfUrl } from '../core/url-secrets.js';
 
 /** Keys whose values are secrets as a whole, or tables of them; a key of a later version that sounds like one is too. */
-const SECRET_KEY = /secret|token|password|passphrase|apikey|accesskey|authorization|headers$/i;
+export const SECRET_KEY = /secret|token|password|passphrase|apikey|accesskey|authorization|headers$/i;
 const URL_START = /^[a-z][a-z0-9+.-]*:\/\//i;
+/** A variable that was left in place of a secret is none. */
+const VARIABLE = /^(?:\$\{[^}]*\}|\$\(\w+\)|\{\{[^}]*\}\}|\$[A-Z_][A-Z0-9_]*)$/;
 /** Variables that libraries take credentials from by themselves. */
 const OF_LIBRARIES = ['AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY', 'AWS_SESSION_TOKEN', 'PGPASSWORD'];
 const PROXIES = ['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY'];
@@ -25,7 +27,9 @@ export function configSecrets(
       url ? secretsOfUrl(URL_START.test(url) ? url : `http://${url}`) : [],
     ),
   ];
-  return found.map((secret) => (secret.isWhole || !isName(secret) ? secret : { ...secret, where: 'marked' }));
+  return found
+    .filter(({ text }) => !VARIABLE.test(text))
+    .map((secret) => (secret.isWhole || !isName(secret) ? secret : { ...secret, where: 'marked' }));
 }
 
 interface Found extends Secret {

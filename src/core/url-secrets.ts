@@ -4,8 +4,8 @@ import type { Secret } from './secret-forms.js';
 export const SECRET_NAME = /key|token|secret|pass|pwd|auth|sig|cred|session/i;
 /** Lower-case words joined by hyphens, as names of chains and routes are. */
 const WORDS = /^[a-z][a-z._-]{0,30}$/;
-/** Parts of a path that are no key: versions, routes of one short word. */
-const ROUTE = /^(?:v\d+|[a-z]{1,7}|\d{1,7})$/i;
+/** Parts of a path that are no key: versions, routes of one short word, and ours. */
+const ROUTE = /^(?:v\d+|[a-z]{1,7}|\d{1,7}|ethereum|verifications|verifierresults|messages)$/i;
 
 /**
  * What of a URL must not be shown: user and password, each value of its query, the parts of its path that may be a key. One
