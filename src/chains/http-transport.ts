@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
-import { Pool } from 'undici';
 import type { Clock } from '../core/clock.js';
 import { AbortedError, toError } from '../core/errors.js';
+import { createDispatcher } from '../core/outbound-proxy.js';
 import { firstOutsideLine, networkReason } from '../core/outside-text.js';
 import {
   decodeReply,
@@ -40,11 +40,12 @@ const MAX_ERROR_BYTES = 64 * 1024;
 export function createHttpTransport(options: TransportOptions): JsonRpcTransport {
   const { origin, clock, timeoutMs } = options;
   const url = new URL(options.url);
-  const pool = new Pool(url.origin, { connections: CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 });
+  const dispatcher = createDispatcher(url.href, { connections: CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 });
   const headers = { 'content-type': 'application/json', accept: 'application/json', ...authorization(url) };
 
   async function exchange(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<JsonRpcReply> {
-    const response = await pool.request({
+    const response = await dispatcher.request({
+      origin: url.origin,
       path: url.pathname + url.search,
       method: 'POST',
       headers,
@@ -80,7 +81,7 @@ export function createHttpTransport(options: TransportOptions): JsonRpcTransport
         signal.removeEventListener('abort', onAbort);
       }
     },
-    close: () => pool.destroy(),
+    close: () => dispatcher.destroy(),
   };
 }
 

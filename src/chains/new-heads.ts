@@ -2,6 +2,7 @@ import { type RawData, WebSocket } from 'ws';
 import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import type { RpcOrigin } from './rpc-errors.js';
+import { socketAgent } from './websocket-transport.js';
 
 /** A subscription to the new blocks of a node. */
 export interface NewHeads {
@@ -36,7 +37,11 @@ export function subscribeNewHeads({
   let cancelReconnect: () => void = () => undefined;
 
   function connect(): void {
-    const current = new WebSocket(url, { handshakeTimeout: HANDSHAKE_TIMEOUT_MS, maxPayload: MAX_NOTICE_BYTES });
+    const current = new WebSocket(url, {
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      maxPayload: MAX_NOTICE_BYTES,
+      ...socketAgent(url),
+    });
     socket = current;
     let alive = true;
     const stopHeartbeat = clock.every(HEARTBEAT_MS, () => {

@@ -31,8 +31,8 @@ export function firstOutsideLine(text: string, maxChars = MAX_CHARS): string {
   return outsideText(line, maxChars);
 }
 
-/** Why a connection failed: the system's code, which names no address, or else what the library says. */
+/** Why a connection failed: the system's code, which names no address, or else what the library says (of a proxy, say). */
 export function networkReason(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
-  return typeof code === 'string' && code !== '' ? code : outsideText(error.message);
+  return typeof code === 'string' && /^E[A-Z]+$|^(?:CERT|ERR_TLS)_/.test(code) ? code : outsideText(error.message);
 }

@@ -1,9 +1,10 @@
-import { Agent } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Backoff } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { counter, histogram } from '../core/metrics.js';
+import { createDispatcher } from '../core/outbound-proxy.js';
 import { outsideText } from '../core/outside-text.js';
 import { createRareWarning, type RareWarning } from '../core/rare-warning.js';
 import { createRateLimiter } from '../core/rate-limiter.js';
@@ -88,7 +89,7 @@ class RestReader implements VerifierReader {
   readonly #options: RestReaderOptions;
   readonly #issuers: ReadonlySet<Hex>;
   readonly #urlPrefix: string;
-  readonly #agent: Agent;
+  readonly #agent: Dispatcher;
   readonly #batcher;
   readonly #limiter;
   readonly #resilience;
@@ -108,7 +109,10 @@ class RestReader implements VerifierReader {
     this.#options = options;
     this.#issuers = new Set(options.issuerAddresses.map(canonicalAddress));
     this.#urlPrefix = urlPrefix(options.baseUrl, name);
-    this.#agent = new Agent({ connections: maxConcurrentRequests, connectTimeout: options.requestTimeoutMs });
+    this.#agent = createDispatcher(options.baseUrl, {
+      connections: maxConcurrentRequests,
+      connectTimeout: options.requestTimeoutMs,
+    });
     this.#metrics = readerMetrics(common);
     this.#warn = createRareWarning(common);
     const perSecond = options.requestsPerSecond ?? 50;
