@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
+import { secrets } from '../core/masker.js';
 import { stringifyExactJson } from '../protocol/exact-json.js';
 import type { ListQuery, Storage } from '../storage/storage.js';
 import { renderPage } from './admin-page.js';
@@ -81,6 +82,13 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
     isKnownPath: (path) => PATHS.includes(path) || MESSAGE_PATH.test(path),
   });
   const { app } = server;
+  // of what others wrote (errors of nodes, raw bytes in quarantine) no part may show a secret
+  app.addHook('onSend', async (_request, reply, payload: unknown) => {
+    if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
+    const type = String(reply.getHeader('content-type'));
+    if (type.startsWith('application/json')) return secrets.json(String(payload));
+    return type.startsWith('text/html') ? secrets.text(String(payload)) : payload;
+  });
 
   app.get('/health', async (_request, reply) => reply.send());
   app.get('/ready', async (_request, reply) => {

@@ -1,4 +1,5 @@
 import { AbortedError, ClosedError, IndexerError, InvalidArgumentError } from '../core/errors.js';
+import { secrets } from '../core/masker.js';
 import { CCVDataNotFoundError, CoverageGapError, type Gap, MessageNotFoundError } from '../storage/errors.js';
 
 /** A request that ends in an error answer of its own making: its message is shown to the client as it is. */
@@ -18,7 +19,7 @@ export interface ErrorAnswer {
 
 /** The error body of every answer that is not a 200 (wire facts, section 7). */
 export function errorBody({ status, message }: ErrorAnswer): string {
-  return JSON.stringify({ success: false, status, message });
+  return JSON.stringify({ success: false, status, message: secrets.text(message) });
 }
 
 /**

@@ -1,5 +1,6 @@
-import { BlockList, isIP, isIPv6 } from 'node:net';
+import { BlockList, isIPv6 } from 'node:net';
 import { InvalidArgumentError } from '../core/errors.js';
+import { isEveryone, parseIpRange } from '../core/ip-ranges.js';
 
 /**
  * Checks a list of proxy addresses and CIDR ranges.
@@ -7,11 +8,8 @@ import { InvalidArgumentError } from '../core/errors.js';
  */
 export function checkTrustedProxies(entries: readonly string[]): void {
   entries.forEach((entry, index) => {
-    const [address = '', bits, more] = entry.split('/');
-    const version = isIP(address);
-    const widest = version === 6 ? 128 : 32;
-    const isRange = bits !== undefined && /^\d{1,3}$/.test(bits) && Number(bits) >= 1 && Number(bits) <= widest;
-    if (version === 0 || more !== undefined || (bits !== undefined && !isRange))
+    const range = parseIpRange(entry);
+    if (range === null || isEveryone(range))
       throw new InvalidArgumentError(
         `trustedProxies[${index}] is ${JSON.stringify(entry)}: write an address or a CIDR range, for example 10.0.0.0/8`,
       );

@@ -1,7 +1,8 @@
 import { isAscii } from 'node:buffer';
-import { Pool } from 'undici';
 import type { Clock } from '../core/clock.js';
 import { AbortedError, toError } from '../core/errors.js';
+import { createDispatcher } from '../core/outbound-proxy.js';
+import { firstOutsideLine, networkReason } from '../core/outside-text.js';
 import { JsonBoundsError } from '../protocol/json-bounds.js';
 import {
   decodeReply,
@@ -40,15 +41,17 @@ const MAX_ERROR_BYTES = 64 * 1024;
 export function createHttpTransport(options: TransportOptions): JsonRpcTransport {
   const { origin, clock, timeoutMs } = options;
   const url = new URL(options.url);
-  const pool = new Pool(url.origin, { connections: CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 });
   let connections = 0;
-  pool.on('connect', () => {
-    connections++;
-  });
+  const dispatcher = createDispatcher(
+    url.href,
+    { connections: CONNECTIONS, headersTimeout: 0, bodyTimeout: 0 },
+    { onConnect: () => connections++ },
+  );
   const headers = { 'content-type': 'application/json', accept: 'application/json', ...authorization(url) };
 
   async function exchange(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly JsonRpcAnswer[]> {
-    const response = await pool.request({
+    const response = await dispatcher.request({
+      origin: url.origin,
       path: url.pathname + url.search,
       method: 'POST',
       headers,
@@ -81,13 +84,13 @@ export function createHttpTransport(options: TransportOptions): JsonRpcTransport
         if (signal.aborted) throw new AbortedError('RPC request', { cause });
         if (timedOut) throw new RpcTimeoutError(origin, timeoutMs, { cause });
         if (cause instanceof RpcError) throw cause;
-        throw new RpcUnavailableError(origin, 'the connection failed', { cause });
+        throw new RpcUnavailableError(origin, `the connection failed (${networkReason(toError(cause))})`, { cause });
       } finally {
         cancelTimer();
         signal.removeEventListener('abort', onAbort);
       }
     },
-    close: () => pool.destroy(),
+    close: () => dispatcher.destroy(),
   };
 }
 
@@ -122,7 +125,8 @@ function interpret(
   text: string,
   callCount: number,
 ): readonly JsonRpcAnswer[] {
-  const details = { status };
+  const said = status === 200 ? '' : firstOutsideLine(text);
+  const details = { status, ...(said === '' ? {} : { said }) };
   if (status === 429) throw new RpcRateLimitedError(origin, retryMs, { details });
   if (status === 413) throw new RpcTooManyResultsError(origin, 'HTTP 413', { details });
   try {
@@ -133,7 +137,7 @@ function interpret(
     if (status === 200) throw unusable(origin, thrown, text.length);
   }
   if (status === 408 || status === 504) throw new RpcTimeoutError(origin, null, { details });
-  throw new RpcUnavailableError(origin, `HTTP ${status}`, { details });
+  throw new RpcUnavailableError(origin, said === '' ? `HTTP ${status}` : `HTTP ${status}: ${said}`, { details });
 }
 
 /** The error for an answer that came whole and could not be read. */

@@ -1,3 +1,4 @@
+import { outsideText } from '../core/outside-text.js';
 import { checkJsonBounds } from '../protocol/json-bounds.js';
 
 /** One JSON-RPC call. */
@@ -98,7 +99,7 @@ export function decodeAnswer(answer: unknown): JsonRpcAnswer {
     ok: false,
     failure: {
       code: typeof code === 'number' ? code : 0,
-      message: typeof message === 'string' ? message.slice(0, 200) : 'error without a message',
+      message: typeof message === 'string' && message.trim() !== '' ? outsideText(message) : 'error without a message',
     },
   };
 }

@@ -3,6 +3,7 @@ import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { parseReply } from './json-rpc-transport.js';
 import type { RpcOrigin } from './rpc-errors.js';
+import { socketAgent } from './websocket-transport.js';
 
 /** A subscription to the new blocks of a node. */
 export interface NewHeads {
@@ -37,7 +38,11 @@ export function subscribeNewHeads({
   let cancelReconnect: () => void = () => undefined;
 
   function connect(): void {
-    const current = new WebSocket(url, { handshakeTimeout: HANDSHAKE_TIMEOUT_MS, maxPayload: MAX_NOTICE_BYTES });
+    const current = new WebSocket(url, {
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      maxPayload: MAX_NOTICE_BYTES,
+      ...socketAgent(url),
+    });
     socket = current;
     let alive = true;
     const stopHeartbeat = clock.every(HEARTBEAT_MS, () => {

@@ -43,7 +43,10 @@ export interface RpcUrlStatus {
   readonly head: number | null;
   /** As the node last told; null before it did. */
   readonly chainId: number | null;
+  /** Why it was last passed over. */
   readonly lastError: string | null;
+  /** How often since it last did what was asked. */
+  readonly failuresInARow: number;
 }
 
 /** The nodes of one chain. */
@@ -201,6 +204,7 @@ class FailoverRpcClient implements RpcClient {
       head: endpoint.head,
       chainId: this.#identity.toldBy(endpoint),
       lastError: endpoint.lastError?.message ?? null,
+      failuresInARow: endpoint.failuresInARow,
     }));
   }
 

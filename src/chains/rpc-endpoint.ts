@@ -64,6 +64,7 @@ export class RpcEndpoint {
   #rateLimitedInARow = 0;
   #head: number | null = null;
   #lastError: RpcError | null = null;
+  #failuresInARow = 0;
 
   constructor(options: RpcEndpointOptions) {
     const { chainName, index, url, timeoutMs, maxResponseBytes } = options;
@@ -98,6 +99,11 @@ export class RpcEndpoint {
     return this.#lastError;
   }
 
+  /** How often it was passed over since it last did what was asked. */
+  get failuresInARow(): number {
+    return this.#failuresInARow;
+  }
+
   /** Until when it is passed over, on the monotonic clock. */
   get coolUntilMs(): number {
     return this.#coolUntilMs;
@@ -117,15 +123,18 @@ export class RpcEndpoint {
   cool(error: RpcError): void {
     const { common, cooldownMs } = this.#options;
     this.#lastError = error;
+    this.#failuresInARow++;
     const durationMs = error instanceof RpcRateLimitedError ? this.#pauseFor(error) : cooldownMs;
     this.#coolUntilMs = common.clock.monotonicMs() + durationMs;
-    common.log.warn({ ...this.origin, code: error.code, reason: error.message, durationMs }, 'RPC node is passed over');
+    const facts = { code: error.code, reason: error.message, failures: this.#failuresInARow, durationMs };
+    common.log.warn({ ...this.origin, ...facts }, 'RPC node is passed over');
   }
 
   /** The node did what was asked of it. */
   recover(): void {
     this.#coolUntilMs = Number.NEGATIVE_INFINITY;
     this.#rateLimitedInARow = 0;
+    this.#failuresInARow = 0;
   }
 
   /**

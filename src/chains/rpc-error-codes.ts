@@ -36,7 +36,8 @@ export function classifyFailure(origin: RpcOrigin, call: JsonRpcCall, failure: J
     return new RpcTooManyResultsError(origin, `eth_getLogs over a range refused with code ${code}: ${message}`, {
       details: { rpcCode: code },
     });
-  if (RATE_LIMIT_CODES.has(code)) return new RpcRateLimitedError(origin, null, { details: { rpcCode: code } });
+  if (RATE_LIMIT_CODES.has(code))
+    return new RpcRateLimitedError(origin, null, { details: { rpcCode: code, said: message } });
   return new RpcRefusedError(origin, call.method, code, message);
 }
 

@@ -51,12 +51,14 @@ export class RpcTooManyResultsError extends RpcError {
   }
 }
 
-/** The node asks for fewer requests. */
+/** The node asks for fewer requests; `said` among the details are its own words. */
 export class RpcRateLimitedError extends RpcError {
   /** How long the node asked to be left alone; null when it did not say. */
   readonly retryAfterMs: number | null;
   constructor(origin: RpcOrigin, retryAfterMs: number | null, options?: IndexerErrorOptions) {
-    super('rateLimited', 'RPC_RATE_LIMITED', origin, 'the node limits our rate', options);
+    const { said } = options?.details ?? {};
+    const words = typeof said === 'string' && said !== '' ? `: ${said}` : '';
+    super('rateLimited', 'RPC_RATE_LIMITED', origin, `the node limits our rate${words}`, options);
     this.retryAfterMs = retryAfterMs;
   }
 }

@@ -1,5 +1,8 @@
+import type { Agent as HttpAgent } from 'node:http';
 import { type RawData, WebSocket } from 'ws';
 import { AbortedError } from '../core/errors.js';
+import { createProxyAgent } from '../core/outbound-proxy.js';
+import { networkReason } from '../core/outside-text.js';
 import { type TransportOptions, unusable } from './http-transport.js';
 import {
   decodeAnswer,
@@ -13,6 +16,12 @@ import { type RpcError, RpcTimeoutError, RpcTooManyResultsError, RpcUnavailableE
 interface Pending {
   readonly resolve: (answer: JsonRpcAnswer) => void;
   readonly reject: (error: Error) => void;
+}
+
+/** The option of `ws` that leads through a proxy, where there is one. A tunnel serves one socket: none is kept. */
+export function socketAgent(url: string): { readonly agent?: HttpAgent } {
+  const agent = createProxyAgent(url);
+  return agent === null ? {} : { agent };
 }
 
 /** What `ws` calls a message above `maxPayload`. */
@@ -92,7 +101,11 @@ export class WebSocketTransport implements JsonRpcTransport {
     if (this.#closed) return Promise.reject(new RpcUnavailableError(origin, 'the client was closed'));
     // calls on a connection that is only now closing would wait for their time limit
     this.#fail(new RpcUnavailableError(origin, 'the connection was lost'));
-    const socket = new WebSocket(url, { handshakeTimeout: timeoutMs, maxPayload: maxResponseBytes });
+    const socket = new WebSocket(url, {
+      handshakeTimeout: timeoutMs,
+      maxPayload: maxResponseBytes,
+      ...socketAgent(url),
+    });
     this.#socket = socket;
     let lost: RpcError = new RpcUnavailableError(origin, 'the connection was closed');
     return new Promise((resolve, reject) => {
@@ -105,7 +118,7 @@ export class WebSocketTransport implements JsonRpcTransport {
         lost =
           (cause as { code?: unknown }).code === TOO_LARGE_CODE
             ? new RpcTooManyResultsError(origin, `the answer is larger than ${maxResponseBytes} bytes`, { cause })
-            : new RpcUnavailableError(origin, 'the connection failed', { cause });
+            : new RpcUnavailableError(origin, `the connection failed (${networkReason(cause)})`, { cause });
       });
       socket.on('close', () => {
         reject(lost);

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
-import { chainIdentityWarnings } from '../config/chain-identity.js';
+import { formatProblem } from '../config/problems.js';
 import type { Config } from '../config/schema.js';
-import { type ConfigOptions, readConfig, withConfigOptions } from './config-option.js';
+import { type ConfigOptions, readCheckedConfig, withConfigOptions } from './config-option.js';
 import { checkRole, type Role, roleFault } from './role.js';
 
 /** The commands that run a service, with their roles. */
@@ -11,6 +11,10 @@ const COMMANDS: readonly (readonly [string, Role])[] = [
   ['api', 'api'],
 ];
 
+interface CheckOptions extends ConfigOptions {
+  readonly strict?: boolean;
+}
+
 /** `ccv-indexer config check` */
 export function configCommand(): Command {
   const command = new Command('config')
@@ -18,23 +22,24 @@ export function configCommand(): Command {
     .addHelpText('after', '\n  $ ccv-indexer config check -c indexer.toml -s secrets.toml');
   withConfigOptions(command.command('check'))
     .description('check the configuration and report everything that is wrong with it at once')
+    .option('--strict', 'let warnings fail the check', false)
     .addHelpText(
       'after',
       `
 Looks at the files and the environment alone: nothing is connected to. Secrets are not printed.
 
-Exit code 0: usable, and by which commands. 1: it is not, and every problem was printed with its path and what to write
-instead.
+Exit code 0: usable, and by which commands; warnings tell what is surely not meant. 1: it is not (with --strict: or there
+are warnings), and every problem was printed with its path, what was found there and what to write instead.
 
   $ ccv-indexer config check -c indexer.toml -s secrets.toml`,
     )
-    .action((options: ConfigOptions) => {
-      const config = readConfig(options);
+    .action((options: CheckOptions) => {
+      const { config, warnings } = readCheckedConfig(options);
       // what even one process that does everything cannot use, nobody can
       checkRole('both', config);
-      for (const { path, message } of chainIdentityWarnings(config))
-        process.stderr.write(`warning: ${path}: ${message}\n`);
-      process.stdout.write(`${summary(options.config, config)}\n`);
+      const lines = warnings.map((warning) => `warning: ${formatProblem(warning)}`);
+      process.stdout.write(`${[summary(options.config, config), ...lines].join('\n')}\n`);
+      if (options.strict === true && warnings.length > 0) process.exitCode = 1;
     });
   return command;
 }

@@ -1,5 +1,5 @@
 import { type Command, Option } from 'commander';
-import { loadConfig } from '../config/load.js';
+import { type CheckedConfig, checkConfig } from '../config/load.js';
 import type { Config } from '../config/schema.js';
 
 /** What the options `--config` and `--secrets` were given. */
@@ -24,5 +24,10 @@ export function withConfigOptions(command: Command): Command {
  * @throws ConfigError
  */
 export function readConfig(options: ConfigOptions): Config {
-  return loadConfig({ file: options.config, secretsFile: options.secrets, environment: process.env });
+  return readCheckedConfig(options).config;
+}
+
+/** Like `readConfig`, with what is surely not meant. */
+export function readCheckedConfig(options: ConfigOptions): CheckedConfig {
+  return checkConfig({ file: options.config, secretsFile: options.secrets, environment: process.env });
 }

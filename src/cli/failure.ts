@@ -1,8 +1,13 @@
 import { ConfigError } from '../config/problems.js';
-import { IndexerError, toError } from '../core/errors.js';
+import { causesOf, IndexerError, messagesOf, toError } from '../core/errors.js';
+import { secrets } from '../core/masker.js';
 
-/** What a person is told when a command fails: the message, what caused it, what to do, and the code to search for. */
+/** What a person is told when a command fails: the message, what caused it, what to do, and the code to search for. No secrets. */
 export function describeFailure(thrown: unknown): string {
+  return secrets.text(described(thrown));
+}
+
+function described(thrown: unknown): string {
   if (thrown instanceof ConfigError) return thrown.message;
   const error = toError(thrown);
   const [message = '', ...causes] = messagesOf(error);
@@ -15,27 +20,11 @@ export function describeFailure(thrown: unknown): string {
   return lines.join('\n');
 }
 
-/** Of an error and of what caused it, in that order; none twice in a row. */
-export function messagesOf(error: Error): string[] {
-  return (
-    chainOf(error)
-      // what the client for S3 says where a server sent no words of its own: its name says more
-      .map(({ name, message }) => (message === 'UnknownError' ? name : message))
-      .filter((message, index, all) => message !== '' && message !== all[index - 1])
-  );
-}
-
 /** What the first error of the chain that knows it says to do. */
 export function nextStepOf(error: Error): string | null {
-  for (const each of chainOf(error)) {
+  for (const each of causesOf(error)) {
     const nextStep = each instanceof IndexerError ? each.details['nextStep'] : undefined;
     if (typeof nextStep === 'string') return nextStep;
   }
   return null;
-}
-
-function chainOf(error: Error): Error[] {
-  const chain: Error[] = [];
-  for (let each: unknown = error; each instanceof Error; each = each.cause) chain.push(each);
-  return chain;
 }

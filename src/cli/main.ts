@@ -13,8 +13,17 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(0);
 });
 
+// a terminal that went away takes no more words: the process drains without them
+process.stderr.on('error', () => undefined);
+
 // the client for S3 is pinned: what its later versions will need is no news to an operator
 process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+
+// Node would print what nobody caught as it is, secrets and all
+process.on('uncaughtException', (error) => {
+  process.stderr.write(`${describeFailure(error)}\n`);
+  process.exit(1);
+});
 
 try {
   await createProgram().parseAsync(process.argv);

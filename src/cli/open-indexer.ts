@@ -1,6 +1,6 @@
 import { type ChainSource, createChainSource } from '../chains/chain-source.js';
 import type { BackfillProgress, ChainSourceStatus } from '../chains/chain-status.js';
-import { chainIdentityWarnings, onRampsOf } from '../config/chain-identity.js';
+import { onRampsOf } from '../config/chain-identity.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
@@ -27,8 +27,6 @@ export interface OpenIndexerOptions {
 export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceStatus> {
   const { config, common, storage, shutdown } = options;
   const registry = createVerifierRegistry(config.Verifier.map((section) => openReader(section, common)));
-  for (const { path, message } of chainIdentityWarnings(config))
-    common.log.warn({ path, advice: message }, 'the chain id is not known');
   const chains = config.Chain.map((section): ChainRunner<ChainSourceStatus> => {
     const source = openSource(section, options);
     return { name: section.Name, run: (signal) => source.run(signal), status: () => source.status() };

@@ -2,7 +2,7 @@ import { createCommon } from '../core/common.js';
 import { createLogger } from '../core/logger.js';
 import { createShutdown } from '../core/shutdown.js';
 import { createBackfillView } from './backfill-view.js';
-import { type ConfigOptions, readConfig } from './config-option.js';
+import { type ConfigOptions, readCheckedConfig } from './config-option.js';
 import { ensureMigrated } from './migrations.js';
 import { checkRole, type Role, storageUse } from './role.js';
 import { type Service, startService } from './service.js';
@@ -19,9 +19,10 @@ export interface StartOptions extends ConfigOptions {
  * @throws ConfigError, IndexerError when it cannot start, and whatever broke it later.
  */
 export async function runRole(role: Role, options: StartOptions): Promise<void> {
-  const config = readConfig(options);
+  const { config, warnings } = readCheckedConfig(options);
   checkRole(role, config);
   const log = createLogger({ level: config.Log.Level, format: config.Log.Format });
+  for (const warning of warnings) log.warn(warning, 'the configuration has what is surely not meant');
   const common = createCommon({ log });
   const shutdown = createShutdown({ log });
   const stopping = onSignals(shutdown, log);

@@ -2,8 +2,9 @@ import type { Logger } from '../core/logger.js';
 import type { Shutdown } from '../core/shutdown.js';
 
 /**
- * The first SIGINT or SIGTERM begins an orderly shutdown, the second ends the process at once. `tell` says so to whoever
- * sent it.
+ * The first SIGINT, SIGTERM or SIGHUP begins an orderly shutdown, the second SIGINT or SIGTERM ends the process at once. A
+ * SIGHUP does not mean "read the configuration again" here: a terminal that goes away sends it, twice at times. `tell` says
+ * so to whoever sent it.
  * @returns resolves when the shutdown begins, whoever asked for it.
  */
 export function onSignals(
@@ -12,7 +13,10 @@ export function onSignals(
   tell: (signal: NodeJS.Signals) => void = (signal) => log.info({ signal }, 'stopping; a second signal ends at once'),
 ): Promise<void> {
   const stop = (signal: NodeJS.Signals) => {
-    if (shutdown.signal.aborted) process.exit(130);
+    if (shutdown.signal.aborted) {
+      if (signal === 'SIGHUP') return;
+      process.exit(130);
+    }
     tell(signal);
     shutdown.close().catch((error: unknown) => {
       log.error({ err: error }, 'shutdown failed');
@@ -21,6 +25,7 @@ export function onSignals(
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
+  process.on('SIGHUP', stop);
   return new Promise((resolve) => {
     shutdown.signal.addEventListener('abort', () => resolve(), { once: true });
   });

@@ -4,8 +4,8 @@ import type { Role } from './role.js';
 import type { StartOptions } from './run-role.js';
 
 const SIGNALS = `
-SIGTERM or Ctrl-C drains: requests under way are answered, what was read is stored, then the process ends with code 0.
-A second signal ends it at once; the next start goes on where the cursors stand.`;
+SIGTERM, SIGHUP or Ctrl-C drains: requests under way are answered, what was read is stored, then the process ends with code 0.
+A second SIGTERM or Ctrl-C ends it at once; the next start goes on where the cursors stand.`;
 
 /** `ccv-indexer start` */
 export function startCommand(): Command {

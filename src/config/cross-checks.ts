@@ -3,6 +3,10 @@ import type { ConfigProblem } from './problems.js';
 import type { Config } from './schema.js';
 import { storageChecks } from './storage-checks.js';
 import { unique } from './unique.js';
+import { normalUrl } from './url-faults.js';
+
+/** One that is asked twice cannot give a second opinion. */
+const SAME_URL = 'leads to the same place as';
 
 /** Keys that say how to reach an aggregator, and nothing about a REST service. */
 const OF_AN_AGGREGATOR = ['Address', 'APIKey', 'Secret', 'InsecureConnection'] as const;
@@ -36,6 +40,9 @@ function sources(config: Config): ConfigProblem[] {
         path: `Chain[${index}].MinFinalityDepth`,
         message: `write at least Confirmations (${Confirmations}), or leave it out: a block cannot be final before it is read`,
       });
+  });
+  config.Chain.forEach((chain, index) => {
+    problems.push(...unique(chain.RpcUrls, `Chain[${index}].RpcUrls`, '', normalUrl, SAME_URL));
   });
   config.Discoveries.forEach((discovery, index) => {
     if (discovery.Timeout <= discovery.PollInterval)

@@ -1,11 +1,15 @@
-import { readFileSync } from 'node:fs';
-import { parse, TomlError } from 'smol-toml';
 import { z } from 'zod';
-import { toError } from '../core/errors.js';
+import { secrets } from '../core/masker.js';
+import { configSecrets } from './config-secrets.js';
 import { crossChecks } from './cross-checks.js';
+import { withFound } from './found.js';
 import { type AddedEntry, environmentTable, overlayTable, type TomlTable } from './overlay.js';
+import { placeholders } from './placeholders.js';
 import { ConfigError, type ConfigProblem, toProblems } from './problems.js';
+import { readTable } from './read-table.js';
 import { type Config, configSchema } from './schema.js';
+import { fileWarnings } from './secret-warnings.js';
+import { configWarnings } from './warnings.js';
 
 /** Where a configuration comes from. */
 export interface ConfigSources {
@@ -16,20 +20,37 @@ export interface ConfigSources {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
+/** A configuration that can be used, and what of it is surely not meant. */
+export interface CheckedConfig {
+  readonly config: Config;
+  readonly warnings: readonly ConfigProblem[];
+}
+
 /**
  * Reads, merges and checks a configuration.
  * @throws ConfigError with every problem found, each with its path and what to write instead.
  */
 export function loadConfig(sources: ConfigSources): Config {
+  return checkConfig(sources).config;
+}
+
+/** Like `loadConfig`, and looks for what can be used but is surely not meant. @throws ConfigError */
+export function checkConfig(sources: ConfigSources): CheckedConfig {
   const added: AddedEntry[] = [];
   const told = (entry: AddedEntry) => added.push(entry);
   const base = readTable(sources.file);
-  const withSecrets = sources.secretsFile ? overlayTable(base, readTable(sources.secretsFile), told) : base;
+  const over = sources.secretsFile ? readTable(sources.secretsFile, 'secrets') : {};
   const environment = environmentTable(sources.environment ?? {});
+  const table = overlayTable(overlayTable(base, over, told), environment.table, told);
+  // before anything is said about it
+  secrets.add(configSecrets(table, sources.environment));
   if (environment.problems.length > 0) throw new ConfigError('the environment', environment.problems);
-  const table = overlayTable(withSecrets, environment.table, told);
   try {
-    return parseConfig(table, sources.file);
+    const config = parseConfig(table, sources.file);
+    const files = [{ file: sources.file, table: base }];
+    if (sources.secretsFile) files.push({ file: sources.secretsFile, table: over });
+    const warnings = [...configWarnings(config, table), ...fileWarnings(files)];
+    return { config, warnings: warnings.map((warning) => secrets.value(withFound(warning, table))) };
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     throw new ConfigError(sources.file, [...thrown.problems, ...mistyped(thrown.problems, added)]);
@@ -51,33 +72,15 @@ function mistyped(problems: readonly ConfigProblem[], added: readonly AddedEntry
  * @throws ConfigError
  */
 export function parseConfig(table: TomlTable, source: string): Config {
+  secrets.add(configSecrets(table));
+  const left = placeholders(table);
   const result = configSchema.safeParse(table);
-  if (!result.success) throw new ConfigError(source, toProblems(result.error.issues, knownKeysAt));
-  const problems = crossChecks(result.data);
-  if (problems.length > 0) throw new ConfigError(source, problems);
+  const found = result.success ? crossChecks(result.data) : toProblems(result.error.issues, knownKeysAt);
+  // a value with a variable left in it is told as that alone, whatever else it then is
+  const others = found.filter(({ path }) => left.every((each) => each.path !== path));
+  const problems = [...left, ...others].map((problem) => withFound(problem, table));
+  if (problems.length > 0 || !result.success) throw new ConfigError(source, problems);
   return result.data;
-}
-
-function readTable(file: string): TomlTable {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (thrown) {
-    const reason =
-      (thrown as NodeJS.ErrnoException).code === 'ENOENT' ? 'there is no such file' : toError(thrown).message;
-    throw new ConfigError(
-      file,
-      [{ path: '(file)', message: `${reason}; see config/example.toml for one to start from` }],
-      thrown,
-    );
-  }
-  try {
-    return parse(text);
-  } catch (thrown) {
-    if (!(thrown instanceof TomlError)) throw thrown;
-    const [firstLine = 'not TOML'] = thrown.message.split('\n');
-    throw new ConfigError(file, [{ path: `line ${thrown.line}, column ${thrown.column}`, message: firstLine }]);
-  }
 }
 
 /** JSON schema of the input, walked to list the keys that are known at a path. */

@@ -1,5 +1,7 @@
 import type { z } from 'zod';
 import { IndexerError } from '../core/errors.js';
+import { secrets } from '../core/masker.js';
+import { nearest } from './nearest.js';
 
 /** One thing wrong with the configuration. */
 export interface ConfigProblem {
@@ -7,17 +9,24 @@ export interface ConfigProblem {
   readonly path: string;
   /** What is wrong and what to write instead. */
   readonly message: string;
+  /** What stands there, without secrets; absent where nothing does, or a whole table. */
+  readonly found?: string;
 }
 
 /** The configuration cannot be used; `problems` lists everything that is wrong with it, not only the first. */
 export class ConfigError extends IndexerError {
   readonly problems: readonly ConfigProblem[];
   constructor(source: string, problems: readonly ConfigProblem[], cause?: unknown) {
-    const lines = problems.map((problem) => `  ${problem.path}: ${problem.message}`);
+    const lines = problems.map((problem) => `  ${formatProblem(problem)}`);
     const noun = problems.length === 1 ? 'problem' : 'problems';
     super('CONFIG_INVALID', `${source} has ${problems.length} ${noun}:\n${lines.join('\n')}`, false, { cause });
-    this.problems = problems;
+    this.problems = problems.map((problem) => secrets.value(problem));
   }
+}
+
+/** `Chain[0].Selector: write … (found 5)` */
+export function formatProblem({ path, message, found }: ConfigProblem): string {
+  return `${path}: ${message}${found === undefined ? '' : ` (found ${found})`}`;
 }
 
 /** `['Chain', 0, 'Selector']` as `Chain[0].Selector`. */
@@ -47,24 +56,7 @@ export function toProblems(
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  const nearest = known
-    .map((candidate) => ({ candidate, distance: editDistance(key.toLowerCase(), candidate.toLowerCase()) }))
-    .sort((a, b) => a.distance - b.distance)[0];
-  if (nearest && nearest.distance <= Math.max(1, Math.floor(key.length / 3)))
-    return `unknown key; did you mean ${nearest.candidate}?`;
+  const meant = nearest(key, known);
+  if (meant !== null) return `unknown key; did you mean ${meant}?`;
   return known.length > 0 ? `unknown key; known here: ${known.join(', ')}` : 'unknown key';
-}
-
-/** Levenshtein distance, by rows. */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const substitution = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(substitution, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }

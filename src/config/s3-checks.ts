@@ -9,7 +9,12 @@ export function s3Checks(section: S3Section | undefined, longestStatementMs: num
   const at = (key: string, message: string): ConfigProblem => ({ path: key ? `${path}.${key}` : path, message });
   if (!section)
     return [at('', 'write Directory = "…" for a local directory, or Bucket = "…" and Region = "…" for a bucket')];
-  return [...place(section, at), ...credentials(section, at), ...upkeep(section, longestStatementMs, at)];
+  return [
+    ...place(section, at),
+    ...endpoint(section, at),
+    ...credentials(section, at),
+    ...upkeep(section, longestStatementMs, at),
+  ];
 }
 
 type At = (key: string, message: string) => ConfigProblem;
@@ -24,6 +29,21 @@ function place(section: S3Section, at: At): ConfigProblem[] {
     return OF_A_BUCKET.filter((key) => section[key]).map((key) => at(key, 'has no meaning for a Directory'));
   if (Region !== undefined) return [];
   return [at('Region', 'write the region of the bucket; "us-east-1" for servers that know none')];
+}
+
+/** The client puts the bucket's name there by itself. */
+function endpoint({ Endpoint, Bucket }: S3Section, at: At): ConfigProblem[] {
+  if (Endpoint === undefined || Bucket === undefined) return [];
+  const { hostname, pathname, search } = new URL(Endpoint);
+  if (search !== '')
+    return [at('Endpoint', 'has a query: write the server alone, for example "https://minio.example.org:9000"')];
+  if (pathname.split('/').includes(Bucket))
+    return [at('Endpoint', 'has the bucket in its path: write the server alone, and ForcePathStyle = true')];
+  if (hostname.startsWith(`${Bucket}.`) && hostname !== Bucket)
+    return [
+      at('Endpoint', "has the bucket in its host: write the server alone; the bucket's name is put in front of it"),
+    ];
+  return [];
 }
 
 function credentials({ AccessKeyID, SecretAccessKey, SessionToken }: S3Section, at: At): ConfigProblem[] {

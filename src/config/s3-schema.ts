@@ -1,9 +1,12 @@
 import { z } from 'zod';
-import { flag, milliseconds, oneOf, secondsAsMs, text, url, whole } from './fields.js';
+import { ageAsMs, flag, milliseconds, oneOf, secondsAsMs, text, url, whole } from './fields.js';
 
 const MIB = 1024 * 1024;
 const MAX_PREFIX_BYTES = 100;
 const PREFIX_HINT = `write names joined by single slashes, at most ${MAX_PREFIX_BYTES} bytes, for example "indexer/cold"; empty for the whole bucket`;
+
+const BUCKET_HINT = 'write the name of the bucket alone: no s3://, no server, and what lies below it as Prefix';
+const REGION_HINT = 'write the region as letters, digits and hyphens, for example "eu-central-1"';
 
 const prefix = z.string({ error: PREFIX_HINT }).refine(isPrefix, { error: PREFIX_HINT });
 const secret = z
@@ -14,8 +17,12 @@ const secret = z
 export const s3 = z.strictObject({
   /** A local directory instead of a bucket. */
   Directory: text('/var/lib/ccv-indexer/cold').optional(),
-  Bucket: text('ccv-indexer').optional(),
-  Region: text('eu-central-1').optional(),
+  Bucket: text('ccv-indexer')
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/, { error: BUCKET_HINT })
+    .optional(),
+  Region: text('eu-central-1')
+    .regex(/^[A-Za-z0-9-]+$/, { error: REGION_HINT })
+    .optional(),
   Endpoint: url('http', 'https').optional(),
   Prefix: prefix.default(''),
   ForcePathStyle: flag.default(false),
@@ -39,7 +46,7 @@ export const s3 = z.strictObject({
   CompactInterval: secondsAsMs().default(600_000),
   CompactBytes: whole(MIB, 'the size in bytes').default(128 * MIB),
   /** What is replaced stays so long, for those who are still reading it. */
-  Grace: secondsAsMs().default(3_600_000),
+  Grace: ageAsMs().default(3_600_000),
   VacuumInterval: secondsAsMs().default(3_600_000),
 });
 

@@ -1,5 +1,8 @@
+import { resolve } from 'node:path';
+import { databaseId } from './postgres-uri.js';
 import type { ConfigProblem } from './problems.js';
 import type { BackendSection } from './storage-schema.js';
+import { normalUrl } from './url-faults.js';
 
 /** Backends that would keep their records in the very same place: the second would take the first one's for its own. */
 export function samePlaces(backends: readonly BackendSection[], table: string): ConfigProblem[] {
@@ -22,9 +25,12 @@ export function samePlaces(backends: readonly BackendSection[], table: string): 
 
 /** What tells places apart, without showing it to anyone: it may hold a password. */
 function placeOf({ Type, Postgres, S3 }: BackendSection): { readonly id: string; readonly key: string } | null {
-  if (Type === 'postgres' && Postgres?.URI) return { id: `postgres ${Postgres.URI}`, key: 'Postgres.URI' };
+  if (Type === 'postgres' && Postgres?.URI) return { id: `postgres ${databaseId(Postgres.URI)}`, key: 'Postgres.URI' };
   if (Type !== 's3' || !S3) return null;
-  if (S3.Directory !== undefined) return { id: `directory ${S3.Directory}`, key: 'S3.Directory' };
+  if (S3.Directory !== undefined) return { id: `directory ${resolve(S3.Directory)}`, key: 'S3.Directory' };
   if (S3.Bucket === undefined) return null;
-  return { id: `bucket ${S3.Endpoint ?? ''} ${S3.Bucket} ${S3.Prefix}`, key: S3.Prefix ? 'S3.Prefix' : 'S3.Bucket' };
+  return {
+    id: `bucket ${S3.Endpoint ? normalUrl(S3.Endpoint) : ''} ${S3.Bucket} ${S3.Prefix}`,
+    key: S3.Prefix ? 'S3.Prefix' : 'S3.Bucket',
+  };
 }

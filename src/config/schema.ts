@@ -1,9 +1,26 @@
 import { z } from 'zod';
-import { address, flag, milliseconds, oneOf, port, secondsAsMs, selector, tables, text, url, whole } from './fields.js';
+import {
+  address,
+  ageAsMs,
+  didYouMean,
+  flag,
+  milliseconds,
+  name,
+  oneOf,
+  port,
+  secondsAsMs,
+  selector,
+  tables,
+  text,
+  url,
+  whole,
+} from './fields.js';
+import { isListenAddress, isTrustedProxy } from './network-fields.js';
 import { storageSchema } from './storage-schema.js';
 
 const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 'the number of blocks')], {
-  error: 'write "finalized", "safe", "latest" or a number of blocks, for example 12',
+  error: ({ input }) =>
+    `write "finalized", "safe", "latest" or a number of blocks, for example 12${didYouMean(input, ['finalized', 'safe', 'latest'])}`,
 });
 
 const maxResponseBytes = whole(1_024, 'the size in bytes').max(100 * 1024 * 1024, {
@@ -19,7 +36,7 @@ const onRamp = z.strictObject({
 });
 
 const chain = z.strictObject({
-  Name: text('ethereum'),
+  Name: name('ethereum'),
   Selector: selector,
   RpcUrls: z
     .array(url('http', 'https', 'ws', 'wss'), { error: 'write a list of URLs, the preferred one first' })
@@ -59,7 +76,7 @@ const credentials = {
 
 const discovery = z.strictObject({
   Address: text('aggregator.example.org:443'),
-  Name: text('aggregator-1'),
+  Name: name('aggregator-1'),
   Since: whole(0, 'the sequence number').default(0),
   PollInterval: milliseconds().default(1_000),
   Timeout: milliseconds().default(5_000),
@@ -69,7 +86,7 @@ const discovery = z.strictObject({
 
 const verifier = z.strictObject({
   Type: oneOf(['aggregator', 'rest']),
-  Name: text('committee-1'),
+  Name: name('committee-1'),
   IssuerAddresses: z
     .array(address(1, 255), { error: 'write a list of addresses' })
     .min(1, { error: 'write the address of at least one CCV that this verifier answers for' }),
@@ -89,7 +106,7 @@ const scheduler = z.strictObject({
   TickerInterval: milliseconds().default(50),
   BaseDelay: milliseconds().default(1_000),
   MaxDelay: milliseconds().default(60_000),
-  VerificationVisibilityWindow: secondsAsMs(1).default(3_600_000),
+  VerificationVisibilityWindow: ageAsMs(1).default(3_600_000),
   MaxHeapSize: whole(1, 'the number of tasks').default(100_000),
 });
 
@@ -108,9 +125,9 @@ const connections = (most: number, mostPerAddress: number) => ({
 });
 
 const api = z.strictObject({
-  ListenAddress: text('0.0.0.0').default('0.0.0.0'),
+  ListenAddress: isListenAddress.default('0.0.0.0'),
   ListenPort: port.default(8_100),
-  TrustedProxies: z.array(text('10.0.0.0/8'), { error: 'write a list of addresses or CIDR ranges' }).default([]),
+  TrustedProxies: z.array(isTrustedProxy, { error: 'write a list of addresses or CIDR ranges' }).default([]),
   RateLimit: z
     .strictObject({
       Enabled: flag.default(false),
@@ -124,7 +141,7 @@ const api = z.strictObject({
 });
 
 const admin = z.strictObject({
-  ListenAddress: text('127.0.0.1').default('127.0.0.1'),
+  ListenAddress: isListenAddress.default('127.0.0.1'),
   ListenPort: port.default(8_101),
   ...connections(64, 64),
 });
@@ -139,6 +156,9 @@ export const configSchema = z.strictObject({
   Namespace: z
     .string({ error: 'write the namespace as text' })
     .regex(/^[a-z][a-z0-9_]{0,47}$/, { error: 'write up to 48 of a-z, 0-9 and _, a letter first' })
+    .refine((text) => !/^(?:pg_|information_schema$)/.test(text), {
+      error: 'is a schema of Postgres itself: write another name, for example "ccv"',
+    })
     .default('ccv'),
   Chain: tables(chain, 'Chain').default([]),
   Discoveries: tables(discovery, 'Discoveries').default([]),

@@ -1,12 +1,13 @@
 import { z } from 'zod';
-import { flag, oneOf, secondsAsMs, tables, text, unixTimeAsMs, whole } from './fields.js';
+import { ageAsMs, flag, name, oneOf, secondsAsMs, tables, text, unixTimeAsMs, whole } from './fields.js';
+import { postgresUriFaults } from './postgres-uri.js';
 import { s3 } from './s3-schema.js';
 
 /** Backend kinds this version can open. */
 const BACKEND_TYPES = ['memory', 'postgres', 's3'] as const;
 
 const memory = z.strictObject({
-  TTL: secondsAsMs().default(0),
+  TTL: ageAsMs().default(0),
   MaxSize: whole(0, 'the number of records').default(0),
   MaxBytes: whole(0, 'the size in bytes').default(256 * 1024 * 1024),
   CleanupInterval: secondsAsMs(0.001).default(60_000),
@@ -14,8 +15,12 @@ const memory = z.strictObject({
   MaxStaleness: whole(50, 'the duration in milliseconds').default(1_000),
 });
 
+const connectionUri = text('postgresql://user:password@host:5432/database').superRefine((uri, context) => {
+  for (const fault of postgresUriFaults(uri)) context.addIssue(fault);
+});
+
 const postgres = z.strictObject({
-  URI: text('postgresql://user:password@host:5432/database').optional(),
+  URI: connectionUri.optional(),
   MaxOpenConnections: whole(2, 'the number of connections').default(20),
   MaxIdleConnections: whole(0, 'the number of connections').default(10),
   ConnMaxLifetime: secondsAsMs().default(0),
@@ -25,7 +30,7 @@ const postgres = z.strictObject({
   StatementTimeout: secondsAsMs().default(60_000),
   ConnectTimeout: secondsAsMs().default(5_000),
   /** Records are removed this long after their ingestion, once the cold tier holds them; 0 = kept for good. */
-  Retention: secondsAsMs().default(0),
+  Retention: ageAsMs().default(0),
 });
 
 const readCondition = z.strictObject({
@@ -44,7 +49,7 @@ const backendFields = {
 
 /** One backend of the Sink. */
 const sinkBackend = z.strictObject({
-  Name: text('warm').optional(),
+  Name: name('warm').optional(),
   ...backendFields,
   /**
    * A write is acknowledged only when every required backend holds it. Default: the durable ones are, except a cold one

@@ -1,11 +1,15 @@
 import type { ConfigProblem } from './problems.js';
 
-/** A problem for every entry of a list whose key another entry before it has; entries without a key are free. */
+/**
+ * A problem for every entry of a list whose key another entry before it has; entries without a key are free. `same` says so
+ * without the key, which may be a secret; `field` is empty where the entries are values themselves.
+ */
 export function unique<T>(
   entries: readonly T[],
   table: string,
   field: string,
   key: (entry: T) => string | undefined,
+  same?: string,
 ): ConfigProblem[] {
   const seen = new Map<string, number>();
   return entries.flatMap((entry, index): ConfigProblem[] => {
@@ -13,8 +17,10 @@ export function unique<T>(
     if (value === undefined) return [];
     const first = seen.get(value);
     if (first === undefined) seen.set(value, index);
-    return first === undefined
-      ? []
-      : [{ path: `${table}[${index}].${field}`, message: `${JSON.stringify(value)} is taken by ${table}[${first}]` }];
+    if (first === undefined) return [];
+    const taken = `${table}[${first}]`;
+    const message =
+      same === undefined ? `${JSON.stringify(value)} is taken by ${taken}` : `${same} ${taken}: write another`;
+    return [{ path: `${table}[${index}]${field && `.${field}`}`, message }];
   });
 }

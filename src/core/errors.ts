@@ -1,3 +1,5 @@
+import { secrets } from './masker.js';
+
 /** What every error of this package can be asked: facts for logs and callers, never credentials. */
 export interface IndexerErrorOptions {
   readonly cause?: unknown;
@@ -15,12 +17,39 @@ export class IndexerError extends Error {
   readonly details: Readonly<Record<string, unknown>>;
 
   constructor(code: string, message: string, retryable: boolean, options: IndexerErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(secrets.text(message), options.cause === undefined ? undefined : { cause: masked(options.cause) });
     this.name = new.target.name;
     this.code = code;
     this.retryable = retryable;
-    this.details = options.details ?? {};
+    this.details = secrets.value(options.details ?? {});
   }
+}
+
+/** The errors of drivers and clients repeat what they were asked and what they were answered: masked where they are. */
+function masked(cause: unknown): unknown {
+  if (typeof cause === 'string') return secrets.text(cause);
+  for (let each: unknown = cause; each instanceof Error && !(each instanceof IndexerError); each = each.cause) {
+    rewordError(each, (text) => secrets.text(text));
+    if (each.stack !== undefined && each.stack !== secrets.text(each.stack))
+      Reflect.set(each, 'stack', secrets.text(each.stack));
+    if (each instanceof AggregateError) for (const inner of each.errors) masked(inner);
+  }
+  return cause;
+}
+
+/** Changes the text of an error that somebody else made, in its stack as well. */
+export function rewordError(error: Error, reword: (text: string) => string): void {
+  const { message, stack } = error;
+  const said = reword(message);
+  if (said === message) return;
+  // some are frozen, or have what they say from a getter
+  Reflect.set(error, 'message', said);
+  if (stack !== undefined)
+    Reflect.set(
+      error,
+      'stack',
+      stack.replace(message, () => said),
+    );
 }
 
 /** A caller passed something that can never work: the message says what, where, and what to pass instead. */
@@ -52,4 +81,21 @@ export function assertNever(value: never, what: string): never {
 /** Any thrown value as an Error. */
 export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+/** What an error and those that caused it say, in that order; none twice in a row. */
+export function messagesOf(error: Error): string[] {
+  return (
+    causesOf(error)
+      // what the client for S3 says where a server sent no words of its own: its name says more
+      .map(({ name, message }) => (message === 'UnknownError' ? name : message))
+      .filter((message, index, all) => message !== '' && message !== all[index - 1])
+  );
+}
+
+/** An error, what caused it, what caused that … */
+export function causesOf(error: Error): Error[] {
+  const chain: Error[] = [];
+  for (let each: unknown = error; each instanceof Error && !chain.includes(each); each = each.cause) chain.push(each);
+  return chain;
 }

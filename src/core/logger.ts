@@ -1,4 +1,7 @@
+import { Writable } from 'node:stream';
 import { type DestinationStream, type Logger, pino } from 'pino';
+import { PinoPretty as pretty } from 'pino-pretty';
+import { secrets } from './masker.js';
 
 export type { Logger };
 
@@ -15,23 +18,31 @@ const BASE = {
   base: null,
   formatters: { level: (label: string) => ({ level: label }) },
   timestamp: () => `,"time":"${new Date().toISOString()}"`,
+  // the whole line, so that nothing gets past it: causes, details, stacks, facts of any depth
+  hooks: { streamWrite: (line: string) => secrets.json(line) },
 };
 
 /** The root logger. Log objects with a constant message: `log.info({ chain, block }, 'range indexed')`. */
 export function createLogger(options: LoggerOptions): Logger {
-  if (options.destination) return pino({ ...BASE, level: options.level }, options.destination);
-  const pretty = options.format === 'pretty' || (options.format === 'auto' && process.stderr.isTTY);
-  if (!pretty) return pino({ ...BASE, level: options.level }, pino.destination({ dest: 2, sync: false }));
-  return pino({
-    ...BASE,
-    level: options.level,
-    // pino does not accept a level formatter together with a transport
-    formatters: {},
-    transport: {
-      target: 'pino-pretty',
-      options: { destination: 2, translateTime: 'SYS:HH:MM:ss.l', ignore: 'pid,hostname' },
+  const settings = { ...BASE, level: options.level };
+  if (options.destination) return pino(settings, options.destination);
+  const isTerminal = process.stderr.isTTY === true;
+  if (options.format === 'pretty' || (options.format === 'auto' && isTerminal))
+    return pino(settings, prettyStream(isTerminal && process.env['NO_COLOR'] === undefined));
+  const destination = pino.destination({ dest: 2, sync: false });
+  // a terminal that went away, a full disk: the work goes on without its log
+  destination.on('error', () => undefined);
+  return pino(settings, destination);
+}
+
+function prettyStream(colorize: boolean): DestinationStream {
+  const destination = new Writable({
+    write(chunk, _encoding, done) {
+      process.stderr.write(chunk, () => done());
     },
   });
+  const translateTime = "UTC:yyyy-mm-dd'T'HH:MM:ss.l'Z'";
+  return pretty({ destination, colorize, translateTime, ignore: 'pid,hostname' });
 }
 
 /** A logger that drops everything: the default of library components. */

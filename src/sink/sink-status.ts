@@ -1,10 +1,14 @@
-import { toError } from '../core/errors.js';
+import { messagesOf, toError } from '../core/errors.js';
+import { outsideText } from '../core/outside-text.js';
 import { describeCondition } from '../storage/read-conditions.js';
 import type { Health, Storage } from '../storage/storage.js';
 import { type Backend, isReadable, type Tier } from './backend.js';
 import { codeOf } from './errors.js';
 import { type PlainCoverage, plainCoverage, plainMs } from './explain.js';
 import type { FollowerState } from './follower-options.js';
+
+/** An error of ours with what a server said. */
+const MAX_REASON_CHARS = 400;
 
 /** One backend of a Sink as a status page shows it; survives `JSON.stringify`. */
 export interface BackendStatus {
@@ -45,7 +49,10 @@ async function backendStatus(backend: Backend): Promise<BackendStatus> {
     state: follower?.state ?? null,
     lag:
       follower === null ? null : { positions: String(follower.lagPositions), ms: plainMs(Math.round(follower.lagMs)) },
-    lastError: lastError === null ? null : { code: codeOf(lastError), message: lastError.message },
+    lastError:
+      lastError === null
+        ? null
+        : { code: codeOf(lastError), message: outsideText(messagesOf(lastError).join(': '), MAX_REASON_CHARS) },
     repairing: lastError !== null,
   };
 }

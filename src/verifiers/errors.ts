@@ -20,6 +20,8 @@ export type UnavailableKind =
 export interface VerifierUnavailableOptions extends IndexerErrorOptions {
   /** HTTP status, when there was one. */
   readonly status?: number;
+  /** The service's own words, or what the network said: one line. */
+  readonly said?: string;
   /** How long the service asked us to stay away, in milliseconds. */
   readonly retryAfterMs?: number;
 }
@@ -27,21 +29,28 @@ export interface VerifierUnavailableOptions extends IndexerErrorOptions {
 /** The service cannot be asked now, or its answer cannot be read. Says nothing about the messages asked for. */
 export class VerifierUnavailableError extends IndexerError {
   readonly kind: UnavailableKind;
+  /** The kind, with the HTTP status and the service's own words where there are any. */
+  readonly reason: string;
   readonly status: number | null;
   readonly retryAfterMs: number;
 
   constructor(verifier: string, kind: UnavailableKind, options: VerifierUnavailableOptions = {}) {
-    super('VERIFIER_UNAVAILABLE', `verifier ${verifier} cannot be asked: ${kind}`, true, {
+    const { status, said = '' } = options;
+    const facts = [...(status === undefined ? [] : [`HTTP ${status}`]), ...(said === '' ? [] : [said])].join(': ');
+    const reason = facts === '' ? kind : `${kind} (${facts})`;
+    super('VERIFIER_UNAVAILABLE', `verifier ${verifier} cannot be asked: ${reason}`, true, {
       ...(options.cause === undefined ? {} : { cause: options.cause }),
       details: {
         ...options.details,
         verifier,
         kind,
-        ...(options.status === undefined ? {} : { status: options.status }),
+        ...(status === undefined ? {} : { status }),
+        ...(said === '' ? {} : { said }),
       },
     });
     this.kind = kind;
-    this.status = options.status ?? null;
+    this.reason = reason;
+    this.status = status ?? null;
     this.retryAfterMs = options.retryAfterMs ?? 0;
   }
 }

@@ -31,6 +31,8 @@ export interface ResilienceOptions {
   readonly retryBackoff: Backoff;
   /** Whether an error speaks against the service; others leave the circuit as it is. */
   countsAgainstService(error: Error): boolean;
+  /** Why the last request failed, and how many have in a row: for the log and for errors while the circuit is open. */
+  lastFailure(): { readonly reason: string; readonly failures: number } | null;
   /** Whether the same request is worth another try right away. */
   isTransient(error: Error): boolean;
   readonly common: Common;
@@ -67,7 +69,7 @@ export function createResilience(options: ResilienceOptions): Resilience {
   status.set({ verifier }, 0);
   breaker.onStateChange((state) => {
     status.set({ verifier }, state === CircuitState.Closed ? 0 : 1);
-    log.warn({ verifier, circuit: circuitName(state) }, 'circuit of a verifier changed');
+    log.warn({ verifier, circuit: circuitName(state), ...options.lastFailure() }, 'circuit of a verifier changed');
   });
 
   async function once<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -76,7 +78,8 @@ export function createResilience(options: ResilienceOptions): Resilience {
     } catch (thrown) {
       if (signal.aborted || thrown instanceof TaskCancelledError)
         throw new AbortedError(`request to verifier ${verifier}`, { cause: thrown });
-      if (thrown instanceof BrokenCircuitError) throw new VerifierUnavailableError(verifier, 'circuit-open');
+      if (thrown instanceof BrokenCircuitError)
+        throw new VerifierUnavailableError(verifier, 'circuit-open', { said: options.lastFailure()?.reason ?? '' });
       if (thrown instanceof BulkheadRejectedError) throw new VerifierUnavailableError(verifier, 'overloaded');
       throw thrown;
     }

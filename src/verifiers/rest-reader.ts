@@ -1,9 +1,12 @@
-import { Agent } from 'undici';
+import type { Dispatcher } from 'undici';
 import type { Backoff } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { counter, histogram } from '../core/metrics.js';
+import { createDispatcher } from '../core/outbound-proxy.js';
+import { outsideText } from '../core/outside-text.js';
+import { createRareWarning, type RareWarning } from '../core/rare-warning.js';
 import { createRateLimiter } from '../core/rate-limiter.js';
 import type { VerifierResult } from '../protocol/records.js';
 import { canonicalAddress } from './address.js';
@@ -51,7 +54,6 @@ const MAX_REQUEST_TARGET_BYTES = 8_000;
 const ID_BYTES = '&messageID='.length + 66;
 const MAX_QUEUED_REQUESTS = 1_000;
 const COMPLAINTS_LOGGED_EVERY_MS = 10_000;
-const MAX_COMPLAINT_CHARS = 200;
 
 /** Statuses that the ids of a request can be to blame for. */
 const ABOUT_THE_REQUEST: ReadonlySet<number> = new Set([400, 413, 414, 422, 431]);
@@ -89,14 +91,15 @@ class RestReader implements VerifierReader {
   readonly #options: RestReaderOptions;
   readonly #issuers: ReadonlySet<Hex>;
   readonly #urlPrefix: string;
-  readonly #agent: Agent;
+  readonly #agent: Dispatcher;
   readonly #batcher;
   readonly #limiter;
   readonly #resilience;
   readonly #metrics;
   readonly #strayListeners = new Set<(rejected: VerifierResultRejectedError) => void>();
   #lastSuccessMs: number | null = null;
-  #lastError: string | null = null;
+  #failure: { readonly error: VerifierUnavailableError; readonly atMs: number; readonly inARow: number } | null = null;
+  readonly #warn: RareWarning;
   #complaintsQuietUntilMs = 0;
   #closed: Promise<void> | null = null;
 
@@ -108,8 +111,12 @@ class RestReader implements VerifierReader {
     this.#options = options;
     this.#issuers = new Set(options.issuerAddresses.map(canonicalAddress));
     this.#urlPrefix = urlPrefix(options.baseUrl, name);
-    this.#agent = new Agent({ connections: maxConcurrentRequests, connectTimeout: options.requestTimeoutMs });
+    this.#agent = createDispatcher(options.baseUrl, {
+      connections: maxConcurrentRequests,
+      connectTimeout: options.requestTimeoutMs,
+    });
     this.#metrics = readerMetrics(common);
+    this.#warn = createRareWarning(common);
     const perSecond = options.requestsPerSecond ?? 50;
     this.#limiter = createRateLimiter({ perSecond, clock: common.clock });
     this.#resilience = createResilience({
@@ -125,6 +132,7 @@ class RestReader implements VerifierReader {
         AGAINST_SERVICE.has(thrown.error.kind) &&
         !(thrown.shared && isSplittable(thrown.error)),
       isTransient: (thrown) => thrown instanceof RequestFailure && TRANSIENT.has(thrown.error.kind),
+      lastFailure: () => this.#failure && { reason: this.#failure.error.reason, failures: this.#failure.inARow },
       common,
     });
     this.#batcher = createBatcher<Hex, VerifierResult | null>({
@@ -149,7 +157,10 @@ class RestReader implements VerifierReader {
     return {
       circuit: this.#resilience.circuit(),
       lastSuccessMs: this.#lastSuccessMs,
-      lastError: this.#lastError,
+      lastError: this.#failure?.error.message ?? null,
+      lastErrorMs: this.#failure?.atMs ?? null,
+      lastErrorStatus: this.#failure?.error.status ?? null,
+      failuresInARow: this.#failure?.inARow ?? 0,
     };
   }
 
@@ -180,13 +191,18 @@ class RestReader implements VerifierReader {
     try {
       const answer = await this.#resilience.execute(() => this.#attempt(messageIds, signal), signal);
       this.#lastSuccessMs = this.#options.common.clock.nowMs();
-      this.#lastError = null;
+      this.#failure = null;
       return answer;
     } catch (thrown) {
-      const error = thrown instanceof RequestFailure ? thrown.error : toError(thrown);
-      if (!signal.aborted) this.#lastError = error.message;
-      throw error;
+      throw thrown instanceof RequestFailure ? thrown.error : toError(thrown);
     }
+  }
+
+  #failed(error: VerifierUnavailableError): void {
+    const inARow = (this.#failure?.inARow ?? 0) + 1;
+    this.#failure = { error, atMs: this.#options.common.clock.nowMs(), inARow };
+    const { kind, status, reason } = error;
+    this.#warn({ verifier: this.name, kind, status, reason, failures: inARow }, 'a request to a verifier failed');
   }
 
   async #attempt(messageIds: readonly Hex[], signal: AbortSignal): Promise<RestAnswer> {
@@ -217,6 +233,7 @@ class RestReader implements VerifierReader {
     } catch (thrown) {
       outcome = thrown instanceof VerifierUnavailableError ? thrown.kind : 'aborted';
       if (!(thrown instanceof VerifierUnavailableError)) throw thrown;
+      this.#failed(thrown);
       if (thrown.retryAfterMs > 0) this.#limiter.pause(thrown.retryAfterMs);
       throw new RequestFailure(thrown, messageIds.length > 1);
     } finally {
@@ -238,7 +255,7 @@ class RestReader implements VerifierReader {
     const nowMs = common.clock.nowMs();
     if (answer.errors.length > 0 && nowMs >= this.#complaintsQuietUntilMs) {
       this.#complaintsQuietUntilMs = nowMs + COMPLAINTS_LOGGED_EVERY_MS;
-      const errors = answer.errors.slice(0, 5).map((text) => text.slice(0, MAX_COMPLAINT_CHARS));
+      const errors = answer.errors.slice(0, 5).map((text) => outsideText(text));
       common.log.warn({ verifier: name, count: answer.errors.length, errors }, 'verifier reports errors');
     }
     return answer.outcomes;

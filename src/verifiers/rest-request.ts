@@ -1,6 +1,7 @@
 import { type Dispatcher, request } from 'undici';
 import type { Clock } from '../core/clock.js';
-import { AbortedError } from '../core/errors.js';
+import { AbortedError, toError } from '../core/errors.js';
+import { firstOutsideLine, networkReason } from '../core/outside-text.js';
 import { VerifierUnavailableError } from './errors.js';
 
 /** One GET to a REST verifier. */
@@ -38,10 +39,10 @@ export async function getVerifications(options: RestRequest, signal: AbortSignal
     return await exchange(options, ending.signal);
   } catch (cause) {
     if (signal.aborted) throw new AbortedError(`request to verifier ${options.verifier}`, { cause });
+    if (cause instanceof VerifierUnavailableError) throw cause;
     if (timedOut)
       throw new VerifierUnavailableError(options.verifier, 'timeout', { details: { timeoutMs: options.timeoutMs } });
-    if (cause instanceof VerifierUnavailableError) throw cause;
-    throw new VerifierUnavailableError(options.verifier, 'network', { cause });
+    throw new VerifierUnavailableError(options.verifier, 'network', { cause, said: networkReason(toError(cause)) });
   } finally {
     cancelTimeout();
     signal.removeEventListener('abort', onAbort);
@@ -61,13 +62,32 @@ async function exchange(options: RestRequest, signal: AbortSignal): Promise<stri
   });
   const { statusCode: status, headers, body } = response;
   if (status === 200) return decode(verifier, await readCapped(options, response));
-  await body.dump({ limit: MAX_DUMP_BYTES, signal });
-  if (status === 404) return null;
+  if (status === 404) {
+    await body.dump({ limit: MAX_DUMP_BYTES, signal });
+    return null;
+  }
+  const said = await wordsOf(body as AsyncIterable<Buffer>);
   if (status === 429) {
     const retryAfterMs = parseRetryAfter(headers['retry-after'], clock.nowMs());
-    throw new VerifierUnavailableError(verifier, 'rate-limited', { status, retryAfterMs });
+    throw new VerifierUnavailableError(verifier, 'rate-limited', { status, said, retryAfterMs });
   }
-  throw new VerifierUnavailableError(verifier, status >= 500 ? 'server' : 'refused', { status });
+  throw new VerifierUnavailableError(verifier, status >= 500 ? 'server' : 'refused', { status, said });
+}
+
+/** What a refusal says of itself, as far as it came: it ends where the connection or our patience does. */
+async function wordsOf(body: AsyncIterable<Buffer>): Promise<string> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of body) {
+      chunks.push(chunk);
+      sizeBytes += chunk.length;
+      if (sizeBytes > MAX_DUMP_BYTES) break;
+    }
+  } catch {
+    // the status says the most, and is known
+  }
+  return firstOutsideLine(Buffer.concat(chunks).toString());
 }
 
 async function readCapped(options: RestRequest, response: Dispatcher.ResponseData): Promise<Buffer> {

@@ -8,8 +8,17 @@ export interface VerifierReaderStatus {
   readonly circuit: 'closed' | 'open' | 'half-open';
   /** When the service last gave a readable answer, unix ms; null: never. */
   readonly lastSuccessMs: number | null;
-  /** Why the last request failed; null when it did not. */
+  /**
+   * Why the last request that was made failed, with the HTTP status and the first line of what the service said; null when
+   * it did not. That none is made while the circuit is open is no reason.
+   */
   readonly lastError: string | null;
+  /** When that was, unix ms. */
+  readonly lastErrorMs: number | null;
+  /** Its HTTP status, where there was an answer. */
+  readonly lastErrorStatus: number | null;
+  /** Requests that failed since the last that did not. */
+  readonly failuresInARow: number;
 }
 
 /** Asks one verifier service for results. What it returns has passed every check of `checkVerifierResult`. */

@@ -110,3 +110,18 @@ describe('a database that accepts connections and says nothing', () => {
     expect(cli.stderr()).toContain('"msg":"stopped"');
   });
 });
+
+it.each(['start', 'worker', 'api'] as const)(
+  'SIGHUP drains %s as SIGTERM does, and a second one does not cut it short',
+  async (role) => {
+    const { cli } = await startServiceProcess(
+      role,
+      config(`hup-${role}`, () => sinkOf(warm())),
+    );
+    cli.kill('SIGHUP');
+    await cli.printed(/"signal":"SIGHUP".*"msg":"stopping/);
+    cli.kill('SIGHUP');
+    expect(await cli.exited).toEqual({ code: 0, signal: null });
+    expect(cli.stderr()).toContain('"msg":"stopped"');
+  },
+);

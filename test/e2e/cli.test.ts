@@ -135,6 +135,28 @@ describe('config check', () => {
     expect(stderr).toContain('did you mean Scheduler?');
   });
 
+  it('warns of what is surely not meant, and fails for it with --strict', async () => {
+    const file = config('unmeant');
+    const lax = await runCli(['config', 'check', '-c', file]);
+    expect({ code: lax.code, stderr: lax.stderr }).toEqual({ code: 0, stderr: '' });
+    expect(lax.stdout).toContain('is usable');
+    expect(lax.stdout).toMatch(/^warning: Chain: there is none, so no message is found/m);
+    const strict = await runCli(['config', 'check', '--strict', '-c', file]);
+    expect(strict).toEqual({ ...lax, code: 1 });
+  });
+
+  it('refuses what start refuses, in the same words', async () => {
+    const file = config('refused', (table) => {
+      table['API'] = { ListenAddress: 'nowhere', TrustedProxies: ['0.0.0.0/0'] };
+    });
+    const [check, start] = await Promise.all(
+      [['config', 'check'], ['start']].map((command) => runCli([...command, '-c', file])),
+    );
+    expect(check).toEqual(start);
+    expect(check?.code).toBe(1);
+    expect(check?.stderr).toContain('API.TrustedProxies[0]: trusts everyone');
+  });
+
   it('ends with code 1 for a file that is not there and says where to start from', async () => {
     const { code, stderr } = await runCli(['config', 'check', '-c', 'nowhere.toml']);
     expect(code).toBe(1);

@@ -4,6 +4,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { ClosedError } from '../../src/core/errors.js';
 import { bytesToHex, type Hex } from '../../src/core/hex.js';
+import { createLogger } from '../../src/core/logger.js';
+import { secrets } from '../../src/core/masker.js';
 import { decodeMessage } from '../../src/protocol/message-codec.js';
 import type { NewMessage, VerifierResult } from '../../src/protocol/records.js';
 import type { VerifierResultRejectedError } from '../../src/verifiers/errors.js';
@@ -171,15 +173,49 @@ describe('a service in trouble', () => {
     ['302', 302, 'refused'],
   ])('answering %s is unavailable, and says nothing about the messages', async (_, status, kind) => {
     const { server, reader } = await setUp();
-    server.misbehave((_ids, reply) => void reply.code(status).send('secret of the service'));
+    server.misbehave((_ids, reply) => void reply.code(status).send('words of the service\nat line 2'));
     await expect(reader.read(message().messageId)).rejects.toMatchObject({
       code: 'VERIFIER_UNAVAILABLE',
       kind,
       status,
     });
-    expect(reader.status().lastError).not.toContain('secret');
+    expect(reader.status()).toMatchObject({
+      lastError: `verifier committee cannot be asked: ${kind} (HTTP ${status}: words of the service)`,
+      lastErrorStatus: status,
+      failuresInARow: 1,
+    });
     server.misbehave(null);
     expect(await reader.read(message().messageId)).toBeNull();
+  });
+
+  it('says why in the log and in status, without secrets, and still does once its circuit is open', async () => {
+    const lines: Record<string, unknown>[] = [];
+    const destination = { write: (line: string) => void lines.push(JSON.parse(line)) };
+    const common = createCommon({ log: createLogger({ level: 'warn', format: 'json', destination }) });
+    const { server, reader } = await setUp({ common, failuresToOpen: 2 });
+    secrets.add([{ text: 'key-of-the-committee', where: 'anywhere' }]);
+    const said = JSON.stringify({ error: 'bad key', got: 'key-of-the-committee' }, null, 2);
+    server.misbehave((_ids, reply) => void reply.code(401).send(said));
+    for (let i = 0; i < 3; i++) await reader.read(message().messageId).catch(() => 'as it should');
+    const reason = 'refused (HTTP 401: { "error": "bad key", "got": "***" })';
+    await expect(reader.read(message().messageId)).rejects.toThrow(`circuit-open (${reason})`);
+    expect(reader.status()).toMatchObject({
+      circuit: 'open',
+      lastError: `verifier committee cannot be asked: ${reason}`,
+      lastErrorStatus: 401,
+      failuresInARow: 2,
+    });
+    expect(lines).toMatchObject([
+      { msg: 'a request to a verifier failed', kind: 'refused', status: 401, reason, failures: 1 },
+      { msg: 'circuit of a verifier changed', circuit: 'open', reason, failures: 2 },
+    ]);
+    expect(server.requests).toHaveLength(2);
+  });
+
+  it('that cannot be reached says so by the code of the network', async () => {
+    const { reader } = await setUp({ baseUrl: 'http://127.0.0.1:1' });
+    await expect(reader.read(message().messageId)).rejects.toThrow('network (ECONNREFUSED)');
+    expect(reader.status()).toMatchObject({ lastErrorStatus: null, failuresInARow: 1 });
   });
 
   it('is asked again at once when that may help', async () => {

@@ -66,7 +66,14 @@ export function createScriptedReader(options: {
     stray(rejected) {
       for (const listener of listeners) listener(rejected);
     },
-    status: () => ({ circuit: 'closed', lastSuccessMs: null, lastError: null }),
+    status: () => ({
+      circuit: 'closed',
+      lastSuccessMs: null,
+      lastError: null,
+      lastErrorMs: null,
+      lastErrorStatus: null,
+      failuresInARow: 0,
+    }),
     close: async () => undefined,
   };
 }

@@ -1,9 +1,18 @@
-/** Prints lines on standard output. */
+import { secrets } from '../../core/masker.js';
+
+/** Prints lines on standard output, without secrets. */
 export function print(...lines: readonly string[]): void {
-  process.stdout.write(`${lines.join('\n')}\n`);
+  process.stdout.write(`${secrets.text(lines.join('\n'))}\n`);
 }
 
-/** Prints a value as JSON on standard output; bigints as text, because JSON numbers of that size are not read exactly. */
+/**
+ * Prints a value as JSON on standard output, without secrets; bigints as text, because JSON numbers of that size are not read
+ * exactly.
+ */
 export function printJson(value: unknown): void {
-  print(JSON.stringify(value, (_key, field: unknown) => (typeof field === 'bigint' ? String(field) : field), 2));
+  const shown = (_key: string, field: unknown) => {
+    if (typeof field === 'string') return secrets.text(field);
+    return typeof field === 'bigint' ? String(field) : field;
+  };
+  process.stdout.write(`${JSON.stringify(value, shown, 2)}\n`);
 }

@@ -1,11 +1,11 @@
 import { coldRole } from '../../config/cold-role.js';
 import type { Config } from '../../config/schema.js';
 import type { Common } from '../../core/common.js';
-import { IndexerError, toError } from '../../core/errors.js';
+import { IndexerError, messagesOf, toError } from '../../core/errors.js';
 import { inspectPostgres, type PostgresDescription } from '../../storage/postgres/inspection.js';
 import { postgresOptions } from '../backend-options.js';
 import { backendSections, leadingDatabase, type NamedSection } from '../backend-sections.js';
-import { messagesOf, nextStepOf } from '../failure.js';
+import { nextStepOf } from '../failure.js';
 import { openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageOptions, unlessStopped } from './run-command.js';

@@ -1,5 +1,6 @@
 import type { Common } from '../../core/common.js';
-import { IndexerError, toError } from '../../core/errors.js';
+import { IndexerError, messagesOf, toError } from '../../core/errors.js';
+import { outsideText } from '../../core/outside-text.js';
 import { StorageFailureError, StorageUnavailableError } from '../errors.js';
 import type { Health } from '../storage.js';
 import { RecallError } from './group-commit.js';
@@ -92,5 +93,6 @@ function isDatabaseFault(thrown: unknown): boolean {
 function reasonOf(thrown: unknown): string {
   const error = toError(thrown);
   const nextStep = error instanceof IndexerError ? error.details['nextStep'] : undefined;
-  return typeof nextStep === 'string' ? `${error.message}: ${nextStep}` : error.message;
+  const said = outsideText(messagesOf(error).join(': '));
+  return typeof nextStep === 'string' ? `${said}: ${nextStep}` : said;
 }

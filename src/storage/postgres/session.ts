@@ -1,4 +1,6 @@
 import type pg from 'pg';
+import { secrets } from '../../core/masker.js';
+import { secretsOfUrl } from '../../core/url-secrets.js';
 import { parseAddress } from './address.js';
 import type { PoolSettings, PostgresAddress } from './pool-settings.js';
 
@@ -76,11 +78,18 @@ export function limitsOf(address: PostgresAddress, settings: SessionLimits): Ses
   };
 }
 
+/** From now on no text that leaves the process shows the password. */
+function hideAddress(address: PostgresAddress): void {
+  if ('connectionString' in address) secrets.add(secretsOfUrl(address.connectionString));
+  else if (address.password !== undefined) secrets.add([{ text: address.password, where: 'anywhere' }]);
+}
+
 /** The parts of a client's configuration that all connections share. A pooler refuses parameters of the start: there are none. */
 export function clientConfig(
   address: PostgresAddress,
   settings: Pick<PoolSettings, 'connectTimeoutMs' | 'statementTimeoutMs'>,
 ): pg.ClientConfig {
+  hideAddress(address);
   const parsed = parseAddress(address);
   return {
     application_name: 'ccv-indexer',

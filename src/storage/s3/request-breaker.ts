@@ -4,7 +4,7 @@ import type { Common } from '../../core/common.js';
 import { gauge } from '../../core/metrics.js';
 import { OpenPeriod } from '../../core/open-period.js';
 import { ObjectStoreUnavailableError } from './object-store-errors.js';
-import { type S3FailureKind, S3RequestFailure } from './s3-object-store-failures.js';
+import { describeS3Failure, type S3FailureKind, S3RequestFailure } from './s3-object-store-failures.js';
 
 /** A call that is given up after four attempts: with time limits of ten seconds nobody should wait for a second one. */
 const FAILURES_TO_OPEN = 4;
@@ -35,9 +35,11 @@ export function createRequestBreaker({ clock, log, metrics }: Common): RequestBr
     labelNames: ['store'],
   });
   status.set({ store: 's3' }, 0);
+  /** Why attempts fail, and how many have in a row: what is not asked says nothing new. */
+  let failing: { readonly reason: string; readonly failures: number } | null = null;
   breaker.onStateChange((state) => {
     status.set({ store: 's3' }, state === CircuitState.Closed ? 0 : 1);
-    log.warn({ store: 's3', circuit: CircuitState[state] }, 'circuit of the object store changed');
+    log.warn({ store: 's3', circuit: CircuitState[state], ...failing }, 'circuit of the object store changed');
   });
 
   return {
@@ -46,9 +48,15 @@ export function createRequestBreaker({ clock, log, metrics }: Common): RequestBr
       try {
         const value = await breaker.execute(async () => {
           try {
-            return { value: await attempt() };
+            const value = await attempt();
+            failing = null;
+            return { value };
           } catch (failure) {
-            if (failure instanceof S3RequestFailure && SPEAKS_AGAINST.has(failure.kind)) throw failure;
+            if (failure instanceof S3RequestFailure && SPEAKS_AGAINST.has(failure.kind)) {
+              failing = { reason: describeS3Failure(failure), failures: (failing?.failures ?? 0) + 1 };
+              throw failure;
+            }
+            failing = null;
             // a refusal is an answer too: for the circuit it is a success
             answered = { failure };
             return null;
@@ -57,11 +65,10 @@ export function createRequestBreaker({ clock, log, metrics }: Common): RequestBr
         if (value) return value.value;
       } catch (thrown) {
         if (!(thrown instanceof BrokenCircuitError)) throw thrown;
+        const reason = failing === null ? '' : `: ${failing.reason}`;
         throw new ObjectStoreUnavailableError(
-          'the object store did not answer lately and is left alone for some seconds',
-          {
-            cause: thrown,
-          },
+          `the object store did not answer lately and is left alone for some seconds${reason}`,
+          { cause: thrown, details: { ...failing } },
         );
       }
       throw (answered as { readonly failure: unknown } | null)?.failure;

@@ -2,6 +2,8 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Logger } from '../../core/logger.js';
+import { secrets } from '../../core/masker.js';
+import { createProxyAgent } from '../../core/outbound-proxy.js';
 
 /** Keys of an account, for where the usual chain (environment, profile, instance, web identity) is not wanted. */
 export interface S3Credentials {
@@ -31,8 +33,11 @@ export function createS3Client(
   limits: { readonly requestTimeoutMs: number; readonly maxConnections: number },
   log: Logger,
 ): S3Client {
+  hideCredentials(endpoint);
   const checksums = endpoint.checksums === 'when_supported' ? 'WHEN_SUPPORTED' : 'WHEN_REQUIRED';
   const agent = { keepAlive: true, maxSockets: limits.maxConnections, scheduling: 'lifo' } as const;
+  const server = endpoint.endpoint ?? `https://s3.${endpoint.region}.amazonaws.com`;
+  const proxied = createProxyAgent(server, { maxSockets: limits.maxConnections });
   const warn = (...facts: unknown[]) => log.warn({ facts: facts.map(String) }, 'the S3 client warns');
   return new S3Client({
     region: endpoint.region,
@@ -44,13 +49,19 @@ export function createS3Client(
     expectContinueHeader: false,
     requestHandler: {
       connectionTimeout: Math.min(MAX_CONNECT_MS, limits.requestTimeoutMs),
-      httpAgent: noteKeptConnections(new HttpAgent(agent)),
-      httpsAgent: noteKeptConnections(new HttpsAgent(agent)),
+      httpAgent: noteKeptConnections(proxied ?? new HttpAgent(agent)),
+      httpsAgent: noteKeptConnections(proxied ?? new HttpsAgent(agent)),
       logger: { trace: () => undefined, debug: () => undefined, info: () => undefined, warn, error: warn },
     },
     ...(endpoint.endpoint === undefined ? {} : { endpoint: endpoint.endpoint }),
     ...(endpoint.credentials === undefined ? {} : { credentials: { ...endpoint.credentials } }),
   });
+}
+
+/** Servers repeat what they refuse. */
+function hideCredentials({ credentials }: S3Endpoint): void {
+  const keys = credentials ? [credentials.accessKeyId, credentials.secretAccessKey, credentials.sessionToken] : [];
+  secrets.add(keys.flatMap((text) => (text === undefined ? [] : [{ text, where: 'anywhere' as const }])));
 }
 
 const LOST_CODES: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE']);

@@ -1,3 +1,5 @@
+import { rewordError } from '../../core/errors.js';
+import { outsideText } from '../../core/outside-text.js';
 import type { AttemptVerdict } from './request-attempts.js';
 
 /**
@@ -77,10 +79,14 @@ export function classifyS3Failure(thrown: unknown): S3RequestFailure {
   const code = textOf(thrown, 'code');
   const metadata = propertyOf(thrown, '$metadata');
   const status = propertyOf(metadata, 'httpStatusCode');
+  // a server may say anything, at any length, and repeat what it was sent
+  if (thrown instanceof Error) rewordError(thrown, outsideText);
+  const said = textOf(thrown, 'message') ?? '';
   const facts = {
     name,
     ...(code === undefined ? {} : { code }),
     ...(typeof status === 'number' ? { status, requestId: propertyOf(metadata, 'requestId') } : {}),
+    ...(said === '' || said === 'UnknownError' ? {} : { said }),
   };
   return new S3RequestFailure(kindOf(name, code, typeof status === 'number' ? status : undefined), facts, thrown);
 }
@@ -98,6 +104,14 @@ function kindOf(name: string | undefined, code: string | undefined, status: numb
   // the answer to HEAD has no body and so no code; every other 404 without `NoSuchKey` is about the bucket
   if (status === 404 && name === 'NotFound') return 'not_found';
   return 'refused';
+}
+
+/** A failure in a few words: its kind, the server's name for it, the HTTP status, and what was said. */
+export function describeS3Failure({ kind, facts }: S3RequestFailure): string {
+  const { name, code, status, reason, said } = facts;
+  const named = [code ?? name, status === undefined ? undefined : `HTTP ${status}`, reason, said];
+  const words = named.filter((each) => typeof each === 'string' && each !== '');
+  return words.length === 0 ? kind : `${kind} (${words.join(', ')})`;
 }
 
 /** Whether the same request may be sent again after such a failure. */

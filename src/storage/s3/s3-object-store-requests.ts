@@ -13,7 +13,13 @@ import { createRequestBreaker, type RequestBreaker } from './request-breaker.js'
 import { hedge, type StartedRequest } from './request-hedge.js';
 import { RequestScope } from './request-scope.js';
 import { isLostKeptConnection } from './s3-object-store-client.js';
-import { classifyS3Failure, judgeS3Failure, type S3FailureKind, S3RequestFailure } from './s3-object-store-failures.js';
+import {
+  classifyS3Failure,
+  describeS3Failure,
+  judgeS3Failure,
+  type S3FailureKind,
+  S3RequestFailure,
+} from './s3-object-store-failures.js';
 
 /** How long and how often to try. */
 export interface S3RequestLimits {
@@ -120,9 +126,10 @@ export class S3Requests {
       return new ClosedError('object store');
     if (!(failure instanceof S3RequestFailure) || isAnswer(failure.kind)) return failure;
     const options = { cause: failure.cause, details: { operation, attempts, kind: failure.kind, ...failure.facts } };
+    const reason = describeS3Failure(failure);
     return failure.kind === 'refused'
-      ? new ObjectStoreError(`the object store refused to ${operation}`, options)
-      : new ObjectStoreUnavailableError(`the object store did not answer a ${operation}: ${failure.kind}`, options);
+      ? new ObjectStoreError(`the object store did not do a ${operation}: ${reason}`, options)
+      : new ObjectStoreUnavailableError(`the object store did not answer a ${operation}: ${reason}`, options);
   }
 
   #start<T>(operation: ObjectOperation, sentBytes: number, work: Work<T>, onProgress?: () => void): StartedRequest<T> {

@@ -1,6 +1,7 @@
 import { type Common, createCommon } from '../../core/common.js';
-import { ClosedError, toError } from '../../core/errors.js';
+import { ClosedError, messagesOf, toError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
+import { outsideText } from '../../core/outside-text.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../batch.js';
 import type { BufferedStorage } from '../buffered-storage.js';
 import { checkBatch } from '../check-batch.js';
@@ -155,7 +156,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
       await this.#store.list(`${this.#settings.namespace}/`, { limit: 1 });
       return { healthy: true, reason: null };
     } catch (thrown) {
-      return { healthy: false, reason: toError(thrown).message };
+      return { healthy: false, reason: outsideText(messagesOf(toError(thrown)).join(': ')) };
     }
   }
 

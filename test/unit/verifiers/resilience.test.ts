@@ -17,6 +17,7 @@ function setUp(overrides: { retries?: number; maxConcurrentRequests?: number; ma
     retries: overrides.retries ?? 0,
     retryBackoff: { baseMs: 100, maxMs: 200 },
     countsAgainstService: (error) => error instanceof VerifierUnavailableError,
+    lastFailure: () => ({ reason: 'server (HTTP 500)', failures: 3 }),
     isTransient: (error) => error instanceof VerifierUnavailableError,
     common,
   });

@@ -6,6 +6,10 @@ import { createManualClock } from '../../../support/manual-clock.js';
 
 const LEFT_ALONE = { code: 'OBJECT_STORE_UNAVAILABLE' };
 
+const FACTS: Partial<Record<S3FailureKind, Readonly<Record<string, unknown>>>> = {
+  server_error: { name: 'InternalError', status: 500, said: 'We are down' },
+};
+
 function setUp() {
   const clock = createManualClock();
   const common = createCommon({ clock });
@@ -14,7 +18,7 @@ function setUp() {
   const run = (kind: S3FailureKind | null) =>
     breaker.run(async () => {
       made += 1;
-      if (kind) throw new S3RequestFailure(kind, {});
+      if (kind) throw new S3RequestFailure(kind, FACTS[kind] ?? {});
       return made;
     });
   const fail = async (times: number, kind: S3FailureKind) => {
@@ -39,6 +43,17 @@ describe('the circuit of an object store', () => {
     await clock.advance(1_000);
     expect(await run(null)).toBe(6);
     expect(await status()).toBe(0);
+  });
+
+  it('says why it was opened as long as it is open', async () => {
+    const { clock, run, fail } = setUp();
+    await fail(4, 'server_error');
+    const reason = 'server_error (InternalError, HTTP 500, We are down)';
+    await expect(run(null)).rejects.toThrow(`left alone for some seconds: ${reason}`);
+    await expect(run(null)).rejects.toMatchObject({ details: { reason, failures: 4 } });
+    await clock.advance(1_000);
+    await fail(1, 'server_error');
+    await expect(run(null)).rejects.toMatchObject({ details: { reason, failures: 5 } });
   });
 
   it('takes every refusal for an answer', async () => {

@@ -1,0 +1,28 @@
+import { isIP } from 'node:net';
+import { z } from 'zod';
+import { isEveryone, parseIpRange } from '../core/ip-ranges.js';
+
+const LISTEN_HINT =
+  'write an IP address of this machine without a port, "localhost", or "0.0.0.0" or "::" for every one of its addresses';
+const PROXY_HINT = 'write an address or a CIDR range, for example "10.0.0.0/8"';
+
+/** An address that a server can listen on. Names are not looked up, so only one is known. */
+export const isListenAddress = z
+  .string({ error: LISTEN_HINT })
+  .refine((text) => text === 'localhost' || (isIP(text) !== 0 && !isGroup(text)), { error: LISTEN_HINT });
+
+/** An address, or a range of them, whose word on the client's address is taken. */
+export const isTrustedProxy = z.string({ error: PROXY_HINT }).superRefine((text, context) => {
+  const range = parseIpRange(text);
+  if (range === null) context.addIssue(PROXY_HINT);
+  else if (isEveryone(range))
+    context.addIssue(
+      'trusts everyone, so that any client can pretend to be any other: write the addresses of your proxies alone',
+    );
+});
+
+/** Multicast and broadcast addresses are nobody's. */
+function isGroup(address: string): boolean {
+  const first = Number(address.split('.', 1)[0]);
+  return isIP(address) === 4 ? first >= 224 : /^ff/i.test(address);
+}

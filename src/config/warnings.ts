@@ -1,0 +1,143 @@
+import { isPrivateHost, parseIpRange } from '../core/ip-ranges.js';
+import { chainIdentityWarnings } from './chain-identity.js';
+import type { TomlTable } from './overlay.js';
+import { implausibleTimes } from './plausible-times.js';
+import { postgresUriWarnings } from './postgres-uri.js';
+import type { ConfigProblem } from './problems.js';
+import type { Config } from './schema.js';
+import { secretWarnings } from './secret-warnings.js';
+import type { BackendSection } from './storage-schema.js';
+import { normalUrl } from './url-faults.js';
+
+/** Smaller numbers are ids of chains (EIP-155), which are mistaken for selectors. */
+const LEAST_SELECTOR = 2n ** 40n;
+/** Networks of fewer bits have more addresses than anybody has proxies. */
+const LEAST_BITS = { 4: 8, 6: 16 } as const;
+
+/** What can be used but is surely not meant, of a configuration without problems; `table` is its input. */
+export function configWarnings(config: Config, table: TomlTable): ConfigProblem[] {
+  return [
+    ...nothingToDo(config),
+    ...sources(config),
+    ...chainIdentityWarnings(config),
+    ...verifiers(config),
+    ...proxies(config),
+    ...storages(config),
+    ...secretWarnings(table),
+    ...implausibleTimes(table),
+  ];
+}
+
+function nothingToDo({ Chain, Verifier }: Config): ConfigProblem[] {
+  const problems: ConfigProblem[] = [];
+  if (Chain.length === 0)
+    problems.push({
+      path: 'Chain',
+      message: 'there is none, so no message is found by this configuration: write a [[Chain]]',
+    });
+  if (Verifier.length === 0)
+    problems.push({
+      path: 'Verifier',
+      message: 'there is none, so no verification is collected by this configuration: write a [[Verifier]]',
+    });
+  return problems;
+}
+
+function sources({ Chain, Namespace }: Config): ConfigProblem[] {
+  const problems = Chain.flatMap(({ Selector }, index): ConfigProblem[] =>
+    Selector >= LEAST_SELECTOR
+      ? []
+      : [{ path: `Chain[${index}].Selector`, message: 'is as small as a chain id: write the CCIP chain selector' }],
+  );
+  if (Namespace === 'public')
+    problems.push({
+      path: 'Namespace',
+      message: 'is the schema of everybody\'s tables: write one of its own, for example "ccv"',
+    });
+  return problems;
+}
+
+function verifiers({ Verifier }: Config): ConfigProblem[] {
+  const asked = new Map<string, number>();
+  return Verifier.flatMap(({ BaseURL, IssuerAddresses }, index): ConfigProblem[] => {
+    const problems: ConfigProblem[] = [];
+    const path = `Verifier[${index}]`;
+    IssuerAddresses.forEach((address, at) => {
+      if (IssuerAddresses.indexOf(address) < at)
+        problems.push({
+          path: `${path}.IssuerAddresses[${at}]`,
+          message: 'is in the list twice: remove it, or write the one that is meant',
+        });
+    });
+    if (BaseURL === undefined) return problems;
+    const { pathname, searchParams } = new URL(BaseURL);
+    if (/\/verifications\/*$/.test(pathname))
+      problems.push({
+        path: `${path}.BaseURL`,
+        message: 'ends in /verifications, which is added to it: write the URL without',
+      });
+    if (searchParams.has('messageID'))
+      problems.push({
+        path: `${path}.BaseURL`,
+        message: 'has a messageID, which is added to it: write the URL without',
+      });
+    for (const address of IssuerAddresses) {
+      const service = `${normalUrl(BaseURL)} ${address}`;
+      const first = asked.get(service);
+      if (first === undefined) asked.set(service, index);
+      else if (first !== index)
+        problems.push({
+          path: `${path}.BaseURL`,
+          message: `asks the service of Verifier[${first}] for the same CCV again: remove one`,
+        });
+    }
+    return problems;
+  });
+}
+
+function proxies({ API }: Config): ConfigProblem[] {
+  return API.TrustedProxies.flatMap((entry, index): ConfigProblem[] => {
+    const range = parseIpRange(entry);
+    if (range === null || range.bits >= LEAST_BITS[range.version]) return [];
+    return [
+      {
+        path: `API.TrustedProxies[${index}]`,
+        message:
+          'trusts a large part of everyone, and who is trusted can pretend to be any client: write the addresses of your proxies alone',
+      },
+    ];
+  });
+}
+
+function storages({ Storage }: Config): ConfigProblem[] {
+  const single = Storage.Strategy === 'single' && Storage.Single ? backend(Storage.Single, 'Storage.Single') : [];
+  const several = Storage.Strategy === 'sink' ? (Storage.Sink?.Storages ?? []) : [];
+  const other = Storage.Strategy === 'single' ? 'Sink' : 'Single';
+  const unused = Storage[other]
+    ? [{ path: `Storage.${other}`, message: `is not used with Strategy = "${Storage.Strategy}"` }]
+    : [];
+  return [
+    ...unused,
+    ...single,
+    ...several.flatMap((section, index) => backend(section, `Storage.Sink.Storages[${index}]`)),
+  ];
+}
+
+function backend({ Postgres, S3 }: BackendSection, path: string): ConfigProblem[] {
+  const uri = Postgres?.URI;
+  const problems =
+    uri === undefined ? [] : postgresUriWarnings(uri).map((message) => ({ path: `${path}.Postgres.URI`, message }));
+  if (S3?.Endpoint === undefined) return problems;
+  const { pathname, protocol, hostname } = new URL(S3.Endpoint);
+  if (pathname !== '/')
+    problems.push({
+      path: `${path}.S3.Endpoint`,
+      message: 'has a path, which few servers have: write the bucket as Bucket, what is below it as Prefix',
+    });
+  if (protocol === 'http:' && !isPrivateHost(hostname))
+    problems.push({
+      path: `${path}.S3.Endpoint`,
+      message: 'sends records and session tokens in the clear: write https://',
+    });
+  return problems;
+}

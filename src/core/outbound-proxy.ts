@@ -1,0 +1,74 @@
+import type { Agent as HttpAgent } from 'node:http';
+import { BlockList, isIP } from 'node:net';
+import { HttpsProxyAgent } from 'https-proxy-agent';
+import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici';
+import { parseIpRange } from './ip-ranges.js';
+
+/** Hosts that are asked directly where NO_PROXY says nothing: a proxy elsewhere means another machine by these names. */
+const THIS_MACHINE = 'localhost,127.0.0.0/8,::1';
+
+/** Variables of a process. */
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/**
+ * The proxy through which a URL (http, https, ws, wss) is reached: `HTTPS_PROXY` for what is encrypted, `HTTP_PROXY` for what
+ * is not, `ALL_PROXY` for both, unless `NO_PROXY` names its host. Small letters go first. Null: directly.
+ *
+ * `NO_PROXY` is a list of host names (with their subdomains), addresses and CIDR ranges, each with a port or without; `*` is
+ * everything. While it is not set, this machine is asked directly.
+ */
+export function outboundProxy(url: string, environment: Environment = process.env): string | null {
+  const { protocol, hostname, port } = new URL(url);
+  const isEncrypted = protocol === 'https:' || protocol === 'wss:';
+  const read = (name: string) => environment[name] || environment[name.toUpperCase()] || null;
+  const proxy = read(isEncrypted ? 'https_proxy' : 'http_proxy') ?? read('all_proxy');
+  if (proxy === null) return null;
+  const exceptions = environment['no_proxy'] ?? environment['NO_PROXY'] ?? THIS_MACHINE;
+  const host = hostname
+    .toLowerCase()
+    .replace(/^\[|\]$/g, '')
+    .replace(/\.$/, '');
+  const target = { host, port: port || (isEncrypted ? '443' : '80') };
+  if (exceptions.split(/[\s,]+/).some((exception) => matches(exception.toLowerCase(), target))) return null;
+  return /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+}
+
+function matches(exception: string, target: { readonly host: string; readonly port: string }): boolean {
+  if (exception === '') return false;
+  if (exception === '*') return true;
+  const [, bracketed, named, port] = /^(?:\[([^\]]*)\]|([^:]*))(?::(\d+))?$/.exec(exception) ?? [];
+  if (port !== undefined && port !== target.port) return false;
+  // an address of IPv6 may stand there without brackets
+  const host = bracketed ?? named ?? exception;
+  const range = parseIpRange(host);
+  if (range) return isIP(target.host) === range.version && listOf(range).check(target.host, `ipv${range.version}`);
+  const name = host.replace(/^\*?\./, '');
+  return target.host === name || target.host.endsWith(`.${name}`);
+}
+
+function listOf({ address, bits, version }: NonNullable<ReturnType<typeof parseIpRange>>): BlockList {
+  const list = new BlockList();
+  list.addSubnet(address, bits, `ipv${version}`);
+  return list;
+}
+
+/** What undici sends requests to a URL with: through its proxy where there is one. `onConnect` is called for each connection. */
+export function createDispatcher(
+  url: string,
+  options: Agent.Options,
+  { onConnect }: { readonly onConnect?: () => void } = {},
+): Dispatcher {
+  const proxy = outboundProxy(url);
+  const factory = (origin: string | URL, settings: object) => {
+    const pool = new Pool(origin, settings);
+    if (onConnect) pool.on('connect', onConnect);
+    return pool;
+  };
+  return proxy === null ? new Agent({ ...options, factory }) : new ProxyAgent({ ...options, factory, uri: proxy });
+}
+
+/** What `node:http`, and what is built on it, reaches a URL with: null where there is no proxy. */
+export function createProxyAgent(url: string, options: { readonly maxSockets?: number } = {}): HttpAgent | null {
+  const proxy = outboundProxy(url);
+  return proxy === null ? null : new HttpsProxyAgent(proxy, { keepAlive: true, ...options });
+}
