@@ -5,6 +5,7 @@ import { DivergedError } from '../storage/errors.js';
 import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
+import { FollowerAheadError } from './errors.js';
 import { FollowerFailures } from './follower-failures.js';
 import { FollowerLag } from './follower-lag.js';
 import type { FollowerEvents, FollowerOptions, FollowerState } from './follower-options.js';
@@ -46,6 +47,7 @@ export class Follower {
   readonly #failures: FollowerFailures;
   /** Nothing but people can mend it; what is read from now on proves nothing. */
   #diverged: DivergedError | null = null;
+  #ahead: FollowerAheadError | null = null;
   /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
   #readsWanted = 0;
   #readsDone = 0;
@@ -88,6 +90,17 @@ export class Follower {
   /** The error that it failed with, until it has healed. */
   get lastError(): Error | null {
     return this.#failures.error;
+  }
+  /**
+   * Not null from when a durable backend was found to hold commits that the leader lacks until the two were found equal: no
+   * other failure in between says anything else.
+   */
+  get ahead(): FollowerAheadError | null {
+    return this.#ahead;
+  }
+  /** Nothing but people can mend it. */
+  get diverged(): DivergedError | null {
+    return this.#diverged;
   }
   /** Every change of the leader up to this position is applied; a storage that buffers answers for less. */
   get throughPosition(): bigint {
@@ -272,6 +285,7 @@ export class Follower {
   #took(set: ChangeSet): void {
     if (this.progress.took(set) && !this.#isClosed()) {
       this.#state = 'current';
+      this.#ahead = null;
       if (this.#failures.clear()) this.#events.onHealed();
     }
     this.#waiters.settle();
@@ -290,8 +304,10 @@ export class Follower {
     this.#state = 'failing';
     const delayMs = this.#failures.add(failure);
     if (failure.of === 'follower') this.#queue.clear();
+    if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#ahead = failure.error;
     if (failure.error instanceof DivergedError && !isWindowed(this.#storage)) {
       this.#diverged = failure.error;
+      this.#ahead = null;
       this.progress.displaced();
     }
     this.#hadContact = true;

@@ -3,7 +3,7 @@ import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
 import type { Coverage } from '../storage/coverage.js';
-import { ConflictingCCVDataError, DuplicateCCVDataError } from '../storage/errors.js';
+import { ConflictingCCVDataError, DuplicateCCVDataError, type Gap } from '../storage/errors.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
 import type { VerifierResult } from '../storage/records.js';
 import {
@@ -22,6 +22,7 @@ import type { Follower } from './follower.js';
 import { changesFrom } from './history.js';
 import { messages, verifierResults } from './list-kind.js';
 import { LookupReader } from './lookup-reader.js';
+import { requirePresent } from './lost-commits.js';
 import { Pruner } from './pruner.js';
 import { RangeReader } from './range-reader.js';
 import { ReadFloor } from './read-floor.js';
@@ -145,35 +146,35 @@ class CompositeSink implements Sink {
   }
 
   async queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }) {
-    this.#checkOpen();
+    this.#checkPresent();
     return await this.#leader.queryUnfinishedMessages(query);
   }
   async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint) {
-    this.#checkOpen();
+    this.#checkPresent();
     return await this.#leader.messagesAboveBlock(sourceChainSelector, afterBlock);
   }
   async getCursor(sourceId: string) {
-    this.#checkOpen();
+    this.#checkPresent();
     return await this.#leader.getCursor(sourceId);
   }
   async listCursors() {
-    this.#checkOpen();
+    this.#checkPresent();
     return await this.#leader.listCursors();
   }
   async queryQuarantine(query: { readonly afterPosition: bigint; readonly limit: number }) {
-    this.#checkOpen();
+    this.#checkPresent();
     return await this.#leader.queryQuarantine(query);
   }
   async queryConflicts(query: { readonly afterPosition: bigint; readonly limit: number }) {
-    this.#checkOpen();
+    this.#checkPresent();
     return await this.#leader.queryConflicts(query);
   }
   async changesAfter(afterPosition: bigint, limit?: number) {
-    this.#checkOpen();
+    this.#checkPresent({ kind: 'position', afterPosition });
     return await changesFrom(this.#leader, this.#backends, afterPosition, limit);
   }
   async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }) {
-    this.#checkOpen();
+    this.#checkPresent();
     return await this.#leader.boundaryAt(at);
   }
 
@@ -264,6 +265,12 @@ class CompositeSink implements Sink {
       // one that hangs reports nothing by itself
       if (follower.lagPositions > 0n) this.#metrics.lag(name, follower.lagPositions, follower.lagMs);
     }
+  }
+
+  /** What the leader alone can tell is told only while it is not known to lack commits. */
+  #checkPresent(gap: Gap = { kind: 'time', startMs: 0, endMs: Number.POSITIVE_INFINITY }): void {
+    this.#checkOpen();
+    requirePresent(this.#backends, gap);
   }
 
   #checkOpen(): void {
