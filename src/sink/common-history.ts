@@ -1,8 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Change, type ChangeSet, changedRecord } from '../storage/batch.js';
-import { isBuffered } from '../storage/buffered-storage.js';
-import { CoverageGapError, DivergedError } from '../storage/errors.js';
+import { CoverageGapError } from '../storage/errors.js';
 import type { Boundary, Storage } from '../storage/storage.js';
+import { divergedError } from './divergence.js';
 
 /** Changes read at once. */
 const PAGE_SIZE = 1_000;
@@ -26,7 +26,8 @@ export async function continuesHistory(shorter: Storage, longer: Storage, blamed
     await compareRecords(shorter, longer, commonPosition, headPosition);
     return true;
   } catch (thrown) {
-    if (thrown instanceof OtherHistory) throw divergedError(blamed, thrown, isBuffered(shorter) || isBuffered(longer));
+    if (thrown instanceof OtherHistory)
+      throw divergedError(blamed, blamed === shorter ? longer : shorter, thrown.position, thrown.message);
     if (thrown instanceof CoverageGapError) return false;
     throw thrown;
   }
@@ -39,14 +40,6 @@ class OtherHistory extends Error {
     super(why);
     this.position = position;
   }
-}
-
-const COLD_ADVICE =
-  "stop every worker, and decide which of the two has what you need: to keep the cold tier, drop the database's schema " +
-  "and run 'ccv-indexer storage restore'; to keep the database, give the cold tier an empty Prefix or Directory, which it fills anew";
-
-function divergedError({ name }: Storage, { position, message }: OtherHistory, isCold: boolean): DivergedError {
-  return isCold ? new DivergedError(name, position, message, COLD_ADVICE) : new DivergedError(name, position, message);
 }
 
 /** The last commit of a storage, of which nothing else has to be known. */

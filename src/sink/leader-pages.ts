@@ -4,7 +4,7 @@ import { CoverageGapError, DivergedError, StorageFailureError } from '../storage
 import { type Boundary, isWindowed, type Storage } from '../storage/storage.js';
 import { BlamedError, blame } from './blame.js';
 import { continuesHistory, headOf } from './common-history.js';
-import { isSameHead, refuseDiverged } from './divergence.js';
+import { divergedError, isSameHead, refuseDiverged } from './divergence.js';
 import { FollowerAheadError } from './errors.js';
 import { type FollowerProgress, followedTo } from './follower-progress.js';
 import { BEGINNING, startBoundary } from './start-boundary.js';
@@ -78,7 +78,7 @@ export class LeaderPages {
   }
 
   #diverged(position: bigint): DivergedError {
-    return new DivergedError(this.#follower.name, position, 'the commit there has another time');
+    return divergedError(this.#follower, this.#leader, position, 'the commit there has another time');
   }
 
   /** Null while another process is bringing it forward. */
