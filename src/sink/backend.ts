@@ -8,7 +8,7 @@ import {
 } from '../storage/read-conditions.js';
 import type { Storage } from '../storage/storage.js';
 import type { Follower } from './follower.js';
-import type { LostCommits } from './lost-commits.js';
+import { holdsLost, type LostCommits } from './lost-commits.js';
 import type { ReadFloor } from './read-floor.js';
 
 /** How far from the reader a backend is; part of what metrics say about a query. */
@@ -84,7 +84,8 @@ function keeperOfLost(backend: Backend, { error }: LostCommits, moment: Moment):
   const admitted = admittedInterval(backend.condition, moment.nowMs);
   const { throughPosition, afterMs, throughMs } = coverage;
   // what buffers says up to when it is complete; a database takes itself for the present
-  const isKnown = error.isContinuation && Number.isFinite(throughMs) && throughPosition >= moment.minPosition;
+  const isKnown =
+    holdsLost(backend.storage, error) && Number.isFinite(throughMs) && throughPosition >= moment.minPosition;
   return {
     ...{ backend, coverage, admitted, amended: false, closedMs: throughMs },
     limit: isKnown ? null : 'lost',
@@ -104,8 +105,8 @@ function withoutLost(candidate: Candidate, lost: LostCommits, moment: Moment): C
 }
 
 /** Whether a commit that is lost may have taken records out of lists, or moved them, among those that the leader shows. */
-function movedRecords({ keeper, error }: LostCommits): boolean {
-  return !error.isContinuation || keeper.storage.coverage().movePosition > error.head.position;
+function movedRecords({ keeper: { storage }, error }: LostCommits): boolean {
+  return !holdsLost(storage, error) || storage.coverage().movePosition > error.head.position;
 }
 
 function usualCandidate(backend: Backend, moment: Moment): Candidate {

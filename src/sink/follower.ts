@@ -48,6 +48,7 @@ export class Follower {
   /** Nothing but people can mend it; what is read from now on proves nothing. */
   #diverged: DivergedError | null = null;
   #ahead: FollowerAheadError | null = null;
+  #aheadUntilRead = 0;
   /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
   #readsWanted = 0;
   #readsDone = 0;
@@ -138,6 +139,11 @@ export class Follower {
       case 'advanced':
         this.progress.know(event.throughPosition);
         if (event.throughPosition > this.throughPosition && this.#failures.ownError === null) this.requestRead();
+        return;
+      case 'set-back':
+        this.progress.setBack(event.head.position);
+        this.#isAhead(this.#pages.aheadOf(event.head) ?? this.#ahead);
+        this.requestRead();
         return;
       default:
         assertNever(event, 'advance event');
@@ -268,6 +274,7 @@ export class Follower {
       await this.#apply(set);
       if (isLast) {
         this.#readsDone = serves;
+        if (serves >= this.#aheadUntilRead) this.#ahead = null;
         this.#waiters.settle();
         return;
       }
@@ -285,7 +292,6 @@ export class Follower {
   #took(set: ChangeSet): void {
     if (this.progress.took(set) && !this.#isClosed()) {
       this.#state = 'current';
-      this.#ahead = null;
       if (this.#failures.clear()) this.#events.onHealed();
     }
     this.#waiters.settle();
@@ -304,7 +310,7 @@ export class Follower {
     this.#state = 'failing';
     const delayMs = this.#failures.add(failure);
     if (failure.of === 'follower') this.#queue.clear();
-    if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#ahead = failure.error;
+    if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#isAhead(failure.error);
     if (failure.error instanceof DivergedError && !isWindowed(this.#storage)) {
       this.#diverged = failure.error;
       this.#ahead = null;
@@ -316,6 +322,12 @@ export class Follower {
     this.#events.onProgress();
     this.#cancelRetry?.();
     this.#cancelRetry = this.#common.clock.after(delayMs, () => this.requestRead());
+  }
+
+  /** No read of the leader that began before says that it has caught up. */
+  #isAhead(error: FollowerAheadError | null): void {
+    this.#ahead = error;
+    this.#aheadUntilRead = this.#readsWanted + 1;
   }
 
   #checkOpen(): void {

@@ -148,6 +148,13 @@ export class LeaderPages {
     throw new FollowerAheadError(this.#follower, throughPosition, this.#leader, head, isContinuation);
   }
 
+  /** That the follower holds commits which a leader that was set back to `head` lacks; null: the follower does not. */
+  aheadOf(head: Boundary): FollowerAheadError | null {
+    const throughPosition = followedTo(this.#follower, this.#progress);
+    if (isWindowed(this.#follower) || throughPosition <= head.position) return null;
+    return new FollowerAheadError(this.#follower, throughPosition, this.#leader, head, false);
+  }
+
   /** Compared once for each head of the leader: a follower that is ahead tries again and again. */
   async #continues(head: Boundary): Promise<boolean> {
     if (isWindowed(this.#follower)) return false;

@@ -92,6 +92,8 @@ export class LookupReader {
     let failure = before;
     const inOrder = this.#backends.slice(from);
     for (let attempt = 0; attempt < 2; attempt += 1) {
+      const lost = lostCommits(this.#all);
+      if (lost !== null) return await this.#withLost(messageId, lookup, lost);
       for (const backend of attempt === 0 ? inOrder : this.#backends) {
         if (!this.#mayAsk(backend)) continue;
         try {
@@ -128,7 +130,9 @@ export class LookupReader {
   ): Promise<T> {
     checkId(messageId, 'messageId');
     try {
-      const { found } = lost.error.isContinuation ? await this.#fromAll(messageId, lookup) : { found: null };
+      const { found } = lost.error.isContinuation
+        ? await this.#fromAll(messageId, lookup, lost.error.throughPosition)
+        : { found: null };
       if (found !== null) return found;
     } catch (thrown) {
       if (!isAnswer(thrown)) throw thrown;
@@ -147,8 +151,9 @@ export class LookupReader {
   async #fromAll<T, R extends { readonly position: bigint }>(
     messageId: Hex,
     lookup: Lookup<T, R>,
+    leastPosition = 0n,
   ): Promise<{ readonly found: T | null; readonly failure: unknown }> {
-    const floorPosition = this.#floor.position;
+    const floorPosition = this.#floor.position > leastPosition ? this.#floor.position : leastPosition;
     const holders = this.#holders(lookup);
     const leader = holders.find(({ backend }) => backend.follower === null)?.backend;
     // only the leader knows the latest changes, and alone it has answered already

@@ -30,6 +30,12 @@ export function lostCommits(backends: readonly Following[]): LostCommits | null 
   return null;
 }
 
+/** Whether a storage answers for all commits that are known to be lost, and for all that the leader still holds. */
+export function holdsLost(storage: Storage, { isContinuation, throughPosition }: FollowerAheadError): boolean {
+  // what is only buffered is not answered for
+  return isContinuation && storage.coverage().throughPosition >= throughPosition;
+}
+
 /** @throws CoverageGapError naming the remedy when the leader lacks commits: its present state is not the truth. */
 export function requirePresent(backends: readonly Following[], gap: Gap): void {
   const lost = lostCommits(backends);

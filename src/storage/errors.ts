@@ -72,6 +72,18 @@ export class StorageUnavailableError extends IndexerError {
   }
 }
 
+/** The backend lacks commits that this process has seen there. The next call is answered from what is left. */
+export class StorageSetBackError extends IndexerError {
+  constructor(backend: string, seenPosition: bigint, throughPosition: bigint) {
+    super(
+      'STORAGE_SET_BACK',
+      `storage ${backend} stands at position ${throughPosition} and stood at ${seenPosition} before: it was set back, by a failover or a restore from a backup`,
+      true,
+      { details: { backend, seenPosition: String(seenPosition), throughPosition: String(throughPosition) } },
+    );
+  }
+}
+
 /** The backend refused or broke in a way that trying again will not mend. */
 export class StorageFailureError extends IndexerError {
   constructor(backend: string, operation: string, options?: IndexerErrorOptions) {

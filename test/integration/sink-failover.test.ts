@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
+import { restore } from '../../src/sink/restore.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
@@ -8,10 +9,11 @@ import { recallFrom } from '../../src/storage/recall.js';
 import type { StoredVerifierResult } from '../../src/storage/records.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
+import { dumpDatabase } from '../support/database-dump.js';
 import { liveEventfully } from '../support/eventful-life.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDirectoryStore } from '../support/object-store.js';
-import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { copyDatabase, createTestDatabase, failOver, type TestDatabase } from '../support/postgres.js';
 import { createRecordMaker } from '../support/records.js';
 
 const common = createCommon();
@@ -115,3 +117,93 @@ describe.each(['archive', 'reader'] as const)(
     });
   },
 );
+
+describe('a database that is set back under running processes', () => {
+  /** A worker and a replica that hold commits which the database is about to lose. */
+  async function running() {
+    const { store, remove } = await createTestDirectoryStore();
+    cleanups.push(remove);
+    const primary = await createTestDatabase();
+    cleanups.push(() => primary.drop());
+    const make = createRecordMaker(9);
+    const early = openSink(primary, store, 'archive');
+    await early.sink.started();
+    await early.sink.insertBatch({ messages: [make.message(), make.message()] });
+    await early.sink.close();
+    const replica = await copyDatabase(primary);
+    cleanups.push(() => replica.drop());
+    const worker = openSink(primary, store, 'archive');
+    const api = openSink(primary, store, 'reader');
+    await Promise.all([worker.sink.started(), api.sink.started()]);
+    const lost = make.message();
+    await worker.sink.insertBatch({ messages: [lost], verifierResults: [make.result(lost)] });
+    const { throughPosition } = worker.sink.coverage();
+    for (const { sink, cold } of [worker, api]) {
+      await eventually('it is shown', async () => {
+        return (await sink.getMessage(lost.messageId).catch(() => null)) !== null;
+      });
+      await eventually('the cold tier was given it', () => cold.appliedPosition() === throughPosition);
+    }
+    return { worker, api, primary, replica, make, lost, store };
+  }
+
+  test('promise 6: no position is given twice, and promise 3: nothing lost is denied, until it is restored', async () => {
+    const { worker, api, primary, replica, make, lost, store } = await running();
+    await failOver(primary, replica);
+    const dump = await dumpDatabase(primary);
+    const batch = { messages: [make.message()] };
+    await expect(worker.sink.insertBatch(batch)).rejects.toThrow();
+    await eventually('it is known', async () => {
+      const failure = await worker.sink.insertBatch(batch).catch((error: unknown) => error);
+      return (failure as { code?: string }).code === 'FOLLOWER_AHEAD';
+    });
+    expect(await dumpDatabase(primary)).toEqual(dump);
+    for (const { sink } of [worker, api]) {
+      await eventually('it is known', async () => (await sink.status())[2]?.lastError?.code === 'FOLLOWER_AHEAD');
+      for (const id of [lost.messageId, make.message().messageId] as const) {
+        const failure = await sink.getCCVData(id).catch((error: unknown) => error);
+        expect(failure).toMatchObject({ name: 'CoverageGapError' });
+      }
+      await expect(sink.queryMessages({})).rejects.toMatchObject({ name: 'CoverageGapError' });
+      await expect(sink.countCCVData({})).rejects.toMatchObject({ name: 'CoverageGapError' });
+    }
+
+    await worker.sink.close();
+    const source = createS3Storage({ name: 'cold', store, namespace: 'ccv', role: 'sole', common });
+    const target = createPostgresStorage({ name: 'warm', connection: primary.connection, common });
+    const inspect = async () => ({ hasOwnHistory: true, sample: [] });
+    await restore({ source, target, common, inspect });
+    await source.close();
+    await target.close();
+    await eventually('the replica goes on by itself', async () => {
+      const page = await api.sink.queryMessages({}).catch(() => null);
+      return page?.items.some(({ messageId }) => messageId === lost.messageId) === true;
+    });
+    expect(await api.sink.getCCVData(lost.messageId)).toHaveLength(1);
+  });
+
+  test('goes on with what is left where nobody holds what is lost, and gives each position once from there', async () => {
+    const primary = await createTestDatabase();
+    cleanups.push(() => primary.drop());
+    const replica = await copyDatabase(primary);
+    cleanups.push(() => replica.drop());
+    const storage = createPostgresStorage({ name: 'warm', connection: primary.connection, common });
+    const sink = createSink({
+      backends: [{ storage: createMemoryStorage({ name: 'hot', common }) }, { storage }],
+      common,
+    });
+    cleanups.push(() => sink.close());
+    const make = createRecordMaker(10);
+    const message = make.message();
+    await sink.insertBatch({ messages: [message] });
+    await failOver(primary, replica);
+    await eventually('it is written again', async () => {
+      const outcome = await sink.insertBatch({ messages: [message] }).catch(() => null);
+      return outcome?.messages[0] === 'inserted';
+    });
+    await eventually('memory and database agree', async () => {
+      const page = await sink.queryMessages({}).catch(() => null);
+      return page?.items.length === 1 && (await sink.status()).every(({ lastError }) => lastError === null);
+    });
+  });
+});

@@ -44,6 +44,19 @@ export async function copyDatabase(database: TestDatabase): Promise<TestDatabase
   return await createDatabaseOn(inject('postgres'), { template: database.name });
 }
 
+/** From now on the name of `primary` leads to what `replica` holds, as after a failover; open connections are ended. */
+export async function failOver(primary: TestDatabase, replica: TestDatabase): Promise<void> {
+  const { name } = primary;
+  const lost = `${name}_lost`;
+  await withClient(inject('postgres').socket, async (admin) => {
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await admin.query('SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1', [name]);
+    await admin.query(`ALTER DATABASE ${name} RENAME TO ${lost}`);
+    await admin.query(`ALTER DATABASE ${replica.name} RENAME TO ${name}`);
+    await admin.query(`DROP DATABASE ${lost}`);
+  });
+}
+
 /** Creates a database on any server that has the template. */
 export async function createDatabaseOn(
   server: { readonly socket: PostgresConnection; readonly tcp: PostgresConnection },
