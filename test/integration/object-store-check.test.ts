@@ -67,7 +67,7 @@ describe('the check of a bucket', () => {
     message: expect.stringContaining(advice) as unknown,
   });
 
-  it('leaves nothing behind, also what a check left that was killed an hour ago', async () => {
+  it('leaves nothing behind, and alone what another check is working on', async () => {
     await direct.putIfAbsent('conditional-write-check-young', Buffer.from('x'));
     const { check } = open();
     await check();

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { allOf } from './cold-parallel.js';
 import { compareKeys } from './object-key.js';
-import type { ObjectStore } from './object-store.js';
+import type { ObjectPage, ObjectStore } from './object-store.js';
 import { ObjectNotFoundError, ObjectStoreError } from './object-store-errors.js';
 
 /** In front of everything that a check writes. */
@@ -40,7 +40,6 @@ export async function checkBucket(
   overwrite: (key: string, bytes: Uint8Array) => Promise<void>,
 ): Promise<void> {
   const base = `${CHECK_PREFIX}${randomUUID()}`;
-  /** By the clock of the store. */
   let nowMs = 0;
   const keys = ENDINGS.map((ending) => base + ending);
   await store.deleteMany([base]);
@@ -56,13 +55,16 @@ export async function checkBucket(
   await checkDeleted(store, base, nowMs);
 }
 
-/** What checks left behind that were killed goes as well. */
+/** What checks left behind that were killed goes as well. `nowMs`: by the clock of the store. */
 async function checkDeleted(store: ObjectStore, base: string, nowMs: number): Promise<void> {
-  const { objects } = await store.list(CHECK_PREFIX);
-  if (objects.some(({ key }) => key.startsWith(base)))
+  if ((await store.list(base)).objects.length > 0)
     throw fault('DeleteIgnored', 'the object store still lists objects that it has deleted');
-  const stray = objects.filter(({ modifiedMs }) => modifiedMs < nowMs - STRAY_MS);
-  if (stray.length > 0) await store.deleteMany(stray.map(({ key }) => key));
+  for (let startAfter: string | null = CHECK_PREFIX; startAfter !== null; ) {
+    const { objects, next }: ObjectPage = await store.list(CHECK_PREFIX, { startAfter });
+    const stray = objects.filter(({ modifiedMs }) => modifiedMs < nowMs - STRAY_MS);
+    if (stray.length > 0) await store.deleteMany(stray.map(({ key }) => key));
+    startAfter = next;
+  }
 }
 
 async function requireMissing(store: ObjectStore, key: string): Promise<void> {
