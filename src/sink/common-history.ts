@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Change, type ChangeSet, changedRecord } from '../storage/batch.js';
+import { isBuffered } from '../storage/buffered-storage.js';
 import { CoverageGapError } from '../storage/errors.js';
 import type { Boundary, Storage } from '../storage/storage.js';
 import { divergedError } from './divergence.js';
@@ -19,8 +20,8 @@ const ANOTHER = 'the change there is another one';
  */
 export async function continuesHistory(shorter: Storage, longer: Storage, blamed: Storage): Promise<boolean> {
   try {
-    const { headPosition } = await headOf(shorter);
-    const { headPosition: longHeadPosition } = await headOf(longer);
+    const headPosition = await headPositionOf(shorter);
+    const longHeadPosition = await headPositionOf(longer);
     const commonPosition = await commonBoundary(shorter, longer, headPosition);
     if (longHeadPosition < headPosition) return false;
     await compareRecords(shorter, longer, commonPosition, headPosition);
@@ -53,16 +54,25 @@ export async function headOf(storage: Storage): Promise<ChangeSet> {
   }
 }
 
+/** What buffers knows its own position without reading a record. */
+async function headPositionOf(storage: Storage): Promise<bigint> {
+  if (!isBuffered(storage)) return (await headOf(storage)).headPosition;
+  await storage.ready();
+  return storage.coverage().throughPosition;
+}
+
 /** Up to the returned position the two are one history: the last commit that both know, or where the changes of `shorter` begin. */
 async function commonBoundary(shorter: Storage, longer: Storage, headPosition: bigint): Promise<bigint> {
   const { afterPosition } = shorter.coverage();
-  const known = await longer.boundaryAt({ position: headPosition });
-  if (known.position <= afterPosition) return afterPosition;
-  const told: Boundary = await shorter.boundaryAt({ position: known.position });
-  if (told.position !== known.position) return afterPosition;
-  if (told.ingestionMs !== known.ingestionMs)
-    throw new OtherHistory(known.position, 'the commit there has another time');
-  return known.position;
+  for (let position = headPosition; ; ) {
+    const known = await longer.boundaryAt({ position });
+    if (known.position <= afterPosition) return afterPosition;
+    const told: Boundary = await shorter.boundaryAt({ position: known.position });
+    if (told.position === known.position && told.ingestionMs !== known.ingestionMs)
+      throw new OtherHistory(known.position, 'the commit there has another time');
+    if (told.position === known.position) return known.position;
+    position = told.position;
+  }
 }
 
 async function compareRecords(shorter: Storage, longer: Storage, afterPosition: bigint, headPosition: bigint) {
@@ -81,7 +91,7 @@ async function compareRecords(shorter: Storage, longer: Storage, afterPosition: 
   }
   if (!theirs.done) throw new OtherHistory(theirs.value.position, MISSING);
   if (changedAgain.size === 0) return;
-  const { headPosition: longHeadPosition } = await headOf(longer);
+  const longHeadPosition = await headPositionOf(longer);
   for await (const change of changesThrough(longer, headPosition, longHeadPosition))
     changedAgain.delete(changedRecord(change));
   for (const position of changedAgain.values()) throw new OtherHistory(position, ANOTHER);

@@ -1,7 +1,7 @@
 import type { Common } from '../core/common.js';
 import { assertNever, ClosedError, toError } from '../core/errors.js';
 import type { ChangeSet } from '../storage/batch.js';
-import { DivergedError } from '../storage/errors.js';
+import { DivergedError, PositionGapError } from '../storage/errors.js';
 import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
@@ -311,6 +311,8 @@ export class Follower {
     const delayMs = this.#failures.add(failure);
     if (failure.of === 'follower') this.#queue.clear();
     if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#isAhead(failure.error);
+    // a database that was set back: where it stands now is found out anew
+    if (failure.of === 'follower' && failure.error instanceof PositionGapError) this.progress.displaced();
     if (failure.error instanceof DivergedError && !isWindowed(this.#storage)) {
       this.#diverged = failure.error;
       this.#ahead = null;

@@ -49,6 +49,12 @@ export class LeaderPages {
     else await this.#learnWhereItStands();
     const { throughPosition } = this.#follower.coverage();
     await refuseDiverged(this.#leader, this.#follower, throughPosition);
+    // a follower that answers for days by itself has to be a part of the leader's history commit by commit
+    if (isBuffered(this.#follower))
+      await continuesHistory(this.#follower, this.#leader, this.#follower).catch((thrown: unknown) => {
+        if (thrown instanceof DivergedError) throw thrown;
+        return blame('leader')(thrown);
+      });
     this.#progress.placed(throughPosition);
   }
 

@@ -31,6 +31,7 @@ import { createSinkMetrics, type SinkMetrics } from './sink-metrics.js';
 import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } from './sink-options.js';
 import { type BackendStatus, healthOfAll, statusOf } from './sink-status.js';
 import { SinkWriter } from './sink-writer.js';
+import { succeedsWithin } from './within.js';
 
 /** Several storages as one. What no backend can answer for is a `CoverageGapError`, never a shorter answer. */
 export interface Sink extends Storage {
@@ -73,6 +74,8 @@ class CompositeSink implements Sink {
   readonly #unsubscribe: () => void;
   readonly #writes = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
+  /** Until durable followers have said whether they hold more than the leader; reads wait for that, not for long. */
+  #settling: Promise<void> | null = null;
 
   constructor(options: SinkOptions) {
     const { maxStalenessMs = 250, catchUpWaitMs = 1000 } = options;
@@ -111,6 +114,8 @@ class CompositeSink implements Sink {
     // before anyone else, so that in-process followers have a commit when others hear of it
     this.#unsubscribe = this.#leader.subscribe((event) => this.#hear(event));
     for (const follower of this.#followers) follower.start();
+    const durable = this.#backends.flatMap(({ storage, follower }) => (storage.durable && follower ? [follower] : []));
+    if (durable.length > 0) this.#settling = this.#settle(durable, catchUpWaitMs);
     this.#pruner = new Pruner({
       pruned: given.flatMap(({ storage, retentionMs }) =>
         retentionMs > 0 && isPrunable(storage) ? [{ name: storage.name, storage, retentionMs }] : [],
@@ -123,58 +128,64 @@ class CompositeSink implements Sink {
   }
 
   getCCVData(messageId: Hex) {
-    return this.#closing ? Promise.reject(new ClosedError('sink')) : this.#lookups.ccvData(messageId);
+    if (this.#closing) return Promise.reject(new ClosedError('sink'));
+    return this.#settling?.then(() => this.#lookups.ccvData(messageId)) ?? this.#lookups.ccvData(messageId);
   }
   async queryCCVData(query: ListQuery) {
     this.#checkOpen();
+    await this.#settling;
     return await this.#ranges.page(verifierResults, query);
   }
   async countCCVData(query: CountQuery) {
     this.#checkOpen();
+    await this.#settling;
     return await this.#ranges.count(verifierResults, query);
   }
   getMessage(messageId: Hex) {
-    return this.#closing ? Promise.reject(new ClosedError('sink')) : this.#lookups.message(messageId);
+    if (this.#closing) return Promise.reject(new ClosedError('sink'));
+    return this.#settling?.then(() => this.#lookups.message(messageId)) ?? this.#lookups.message(messageId);
   }
   async queryMessages(query: ListQuery) {
     this.#checkOpen();
+    await this.#settling;
     return await this.#ranges.page(messages, query);
   }
   async countMessages(query: CountQuery) {
     this.#checkOpen();
+    await this.#settling;
     return await this.#ranges.count(messages, query);
   }
 
   async queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }) {
-    this.#checkPresent();
+    await this.#checkPresent();
     return await this.#leader.queryUnfinishedMessages(query);
   }
   async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint) {
-    this.#checkPresent();
+    await this.#checkPresent();
     return await this.#leader.messagesAboveBlock(sourceChainSelector, afterBlock);
   }
   async getCursor(sourceId: string) {
-    this.#checkPresent();
+    await this.#checkPresent();
     return await this.#leader.getCursor(sourceId);
   }
   async listCursors() {
-    this.#checkPresent();
+    await this.#checkPresent();
     return await this.#leader.listCursors();
   }
   async queryQuarantine(query: { readonly afterPosition: bigint; readonly limit: number }) {
-    this.#checkPresent();
+    await this.#checkPresent();
     return await this.#leader.queryQuarantine(query);
   }
   async queryConflicts(query: { readonly afterPosition: bigint; readonly limit: number }) {
-    this.#checkPresent();
+    await this.#checkPresent();
     return await this.#leader.queryConflicts(query);
   }
   async changesAfter(afterPosition: bigint, limit?: number) {
-    this.#checkPresent({ kind: 'position', afterPosition });
+    await this.#checkPresent({ kind: 'position', afterPosition });
     return await changesFrom(this.#leader, this.#backends, afterPosition, limit);
   }
   async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }) {
-    this.#checkPresent();
+    await this.#checkPresent();
     return await this.#leader.boundaryAt(at);
   }
 
@@ -267,9 +278,15 @@ class CompositeSink implements Sink {
     }
   }
 
+  async #settle(durable: readonly Follower[], waitMs: number): Promise<void> {
+    await succeedsWithin(this.#common.clock, waitMs, Promise.all(durable.map((follower) => follower.contact())));
+    this.#settling = null;
+  }
+
   /** What the leader alone can tell is told only while it is not known to lack commits. */
-  #checkPresent(gap: Gap = { kind: 'time', startMs: 0, endMs: Number.POSITIVE_INFINITY }): void {
+  async #checkPresent(gap: Gap = { kind: 'time', startMs: 0, endMs: Number.POSITIVE_INFINITY }): Promise<void> {
     this.#checkOpen();
+    await this.#settling;
     requirePresent(this.#backends, gap);
   }
 
