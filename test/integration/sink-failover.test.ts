@@ -118,6 +118,41 @@ describe.each(['archive', 'reader'] as const)(
   },
 );
 
+describe('a database without the last commits', () => {
+  test('promise 3: is not believed by reads that come before anybody was asked where it stands', async () => {
+    const { store, replica, make } = await failedOver((sink, maker) =>
+      sink.insertBatch({ messages: [maker.message()] }),
+    );
+    const unknown = make.message().messageId;
+    const reads = [
+      (sink: Sink) => sink.getCCVData(unknown),
+      (sink: Sink) => sink.getMessage(unknown),
+      (sink: Sink) => sink.queryMessages({}),
+      (sink: Sink) => sink.countCCVData({}),
+      (sink: Sink) => sink.changesAfter(0n),
+    ];
+    const { sink } = openSink(replica, store, 'reader');
+    const answers = await Promise.allSettled(reads.map((read) => read(sink)));
+    for (const answer of answers) expect(answer).toMatchObject({ status: 'rejected', reason: gap });
+  });
+
+  test.each([1, 3, 30])('that wrote %i other commits has diverged, which the next worker finds', async (commits) => {
+    const { store, replica } = await failedOver(async (sink, maker) => {
+      const [a] = await liveEventfully(sink, maker, 1);
+      await sink.insertBatch({ verifierResults: [maker.result(a!)] });
+    });
+    const stale = createPostgresStorage({ name: 'stale', connection: replica.connection, common });
+    const make = createRecordMaker(71);
+    for (let commit = 0; commit < commits; commit += 1) await stale.insertBatch({ messages: [make.message()] });
+    await stale.close();
+    const { sink } = openSink(replica, store, 'archive');
+    await expect(sink.insertBatch({ messages: [make.message()] })).rejects.toMatchObject({
+      code: 'DIVERGED',
+      message: expect.stringContaining("run 'ccv-indexer storage restore'"),
+    });
+  });
+});
+
 describe('a database that is set back under running processes', () => {
   /** A worker and a replica that hold commits which the database is about to lose. */
   async function running() {
@@ -180,6 +215,30 @@ describe('a database that is set back under running processes', () => {
       return page?.items.some(({ messageId }) => messageId === lost.messageId) === true;
     });
     expect(await api.sink.getCCVData(lost.messageId)).toHaveLength(1);
+  });
+
+  test('is followed anew by a second database, and itself follows anew', async () => {
+    const [first, second] = [await createTestDatabase(), await createTestDatabase()];
+    cleanups.push(
+      () => first.drop(),
+      () => second.drop(),
+    );
+    const older = await copyDatabase(second);
+    cleanups.push(() => older.drop());
+    const open = (name: string, { connection }: TestDatabase) => createPostgresStorage({ name, connection, common });
+    const backends = [{ storage: open('leader', first) }, { storage: open('backup', second), required: false }];
+    const sink = createSink({ backends, common, retry: { baseMs: 2, maxMs: 20 } });
+    cleanups.push(() => sink.close());
+    const make = createRecordMaker(11);
+    await sink.insertBatch({ messages: [make.message(), make.message()] });
+    await eventually('the backup holds it', async () => (await sink.status())[1]?.state === 'current');
+    await failOver(second, older);
+    await sink.insertBatch({ messages: [make.message()] });
+    await eventually('the backup holds everything again', async () => {
+      const { rows } = await second.sql('SELECT count(*)::int AS n FROM ccv.messages').catch(() => ({ rows: [] }));
+      return rows[0]?.n === 3;
+    });
+    expect((await sink.queryMessages({})).items).toHaveLength(3);
   });
 
   test('goes on with what is left where nobody holds what is lost, and gives each position once from there', async () => {
