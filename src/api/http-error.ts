@@ -32,8 +32,10 @@ export function errorAnswer(thrown: unknown, requestId: string): ErrorAnswer {
   if (thrown instanceof InvalidArgumentError) return { status: 400, message: thrown.message };
   if (thrown instanceof CCVDataNotFoundError || thrown instanceof MessageNotFoundError)
     return { status: 404, message: 'MessageID not found' };
-  if (thrown instanceof CoverageGapError)
-    return { status: 503, message: `storage cannot answer now for ${describeGap(thrown.gap)}` };
+  if (thrown instanceof CoverageGapError) {
+    const remedy = thrown.remedy === null ? '' : `: ${thrown.remedy}`;
+    return { status: 503, message: `storage cannot answer now for ${describeGap(thrown.gap)}${remedy}` };
+  }
   if (thrown instanceof ClosedError || thrown instanceof AbortedError)
     return { status: 503, message: 'the indexer is shutting down' };
   if (thrown instanceof IndexerError && thrown.retryable) return { status: 503, message: 'storage cannot answer now' };

@@ -2,11 +2,12 @@ import { access, constants, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { S3Section } from '../config/s3-schema.js';
 import type { Common } from '../core/common.js';
-import { IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
+import { IndexerError, InvalidArgumentError } from '../core/errors.js';
 import { createDirectoryObjectStore } from '../storage/s3/directory-object-store.js';
 import type { ObjectStore } from '../storage/s3/object-store.js';
-import { ObjectStoreError, ObjectStoreUnavailableError } from '../storage/s3/object-store-errors.js';
-import { createS3ObjectStore } from '../storage/s3/s3-object-store.js';
+import { ObjectNotFoundError, ObjectStoreUnavailableError } from '../storage/s3/object-store-errors.js';
+import { createS3ObjectStore, type S3ObjectStore } from '../storage/s3/s3-object-store.js';
+import { type Alternative, refusal } from './object-store-advice.js';
 
 /** An object store of the configuration. Whoever opened it closes it, after everything that works on it. */
 export interface OpenedObjectStore {
@@ -14,13 +15,14 @@ export interface OpenedObjectStore {
   /** For people: the directory, or the bucket with its server and prefix. */
   readonly place: string;
   /**
-   * Writes a small object and tries to overwrite it, unless that was done before: a server that lets it happen would lose
-   * commits. Nothing else is written before it has succeeded. A directory is created, and must be writable.
+   * Tries on small objects whether the bucket does all that is needed, unless that was done before: a server that overwrites,
+   * say, would lose commits. Nothing else is written before it has succeeded. A directory is created, and must be writable.
    * @throws IndexerError COLD_STORE_REFUSED saying what to do; ObjectStoreUnavailableError when it could not be reached.
    */
   check(): Promise<void>;
   /**
-   * Asks for a name or two: enough to tell whether the place is there and may be read. A directory need not be there yet.
+   * Asks for a name or two and a byte: enough to tell whether the place is there and may be read. A directory need not be
+   * there yet.
    * @throws IndexerError COLD_STORE_REFUSED saying what to do, or a retryable one naming the place.
    */
   look(): Promise<void>;
@@ -38,19 +40,21 @@ export function openObjectStore(name: string, section: S3Section, common: Common
   const place = `bucket ${Bucket}${Prefix ? `/${Prefix}` : ''} at ${Endpoint}`;
   let checked: Promise<void> | null = null;
   const check = () => {
-    checked ??= bucket.checkConditionalWrites().catch((thrown: unknown) => {
+    checked ??= bucket.check().catch(async (thrown: unknown) => {
       checked = null;
-      throw refusal(name, `keep anything in ${place}`, thrown);
+      const others = alternatives(section, common, (store) => store.check());
+      throw await refusal(name, `keep anything in ${place}`, thrown, others);
     });
     return checked;
   };
   const look = async () => {
     try {
-      await bucket.list('', { limit: 1 });
+      await lookInto(bucket);
     } catch (thrown) {
-      throw thrown instanceof ObjectStoreUnavailableError
-        ? new IndexerError(thrown.code, `backend ${name} cannot reach ${place}`, true, { cause: thrown })
-        : refusal(name, `read anything in ${place}`, thrown);
+      const refused = await refusal(name, `read anything in ${place}`, thrown, alternatives(section, common, lookInto));
+      throw refused instanceof ObjectStoreUnavailableError
+        ? new IndexerError(refused.code, `backend ${name} cannot reach ${place}`, true, { cause: thrown })
+        : refused;
     }
   };
   const store: ObjectStore = {
@@ -66,6 +70,43 @@ export function openObjectStore(name: string, section: S3Section, common: Common
     close: () => bucket.close(),
   };
   return { store, place, check, look };
+}
+
+/** What cannot be listed, or not read, is found before anything depends on it. */
+async function lookInto(bucket: ObjectStore): Promise<void> {
+  const { objects } = await bucket.list('', { limit: 2 });
+  const some = objects.find(({ sizeBytes }) => sizeBytes > 0);
+  if (!some) return;
+  try {
+    await bucket.get(some.key, { start: 0, endExclusive: 1 });
+  } catch (thrown) {
+    // it was deleted just then
+    if (!(thrown instanceof ObjectNotFoundError)) throw thrown;
+  }
+}
+
+/** The same bucket with other settings that servers are known to differ in. */
+function alternatives(
+  section: S3Section,
+  common: Common,
+  attempt: (store: S3ObjectStore) => Promise<void>,
+): readonly Alternative[] {
+  const checksums = section.ChecksumMode === 'when_required' ? 'when_supported' : 'when_required';
+  const others: readonly [setting: string, change: Partial<S3Section>][] = [
+    [`ChecksumMode = "${checksums}"`, { ChecksumMode: checksums }],
+    [`ForcePathStyle = ${!section.ForcePathStyle}`, { ForcePathStyle: !section.ForcePathStyle }],
+  ];
+  return others.map(([setting, change]) => ({
+    setting,
+    works: async () => {
+      const store = openBucket({ ...section, ...change }, common);
+      try {
+        await attempt(store);
+      } finally {
+        await store.close();
+      }
+    },
+  }));
 }
 
 async function checkDirectory(name: string, directory: string): Promise<void> {
@@ -123,30 +164,4 @@ function openBucket(section: S3Section, common: Common) {
         }
       : {}),
   });
-}
-
-/** What S3 calls a refusal, and what an operator does about it. */
-const ADVICE: Readonly<Record<string, string>> = {
-  NoSuchBucket: 'create the bucket, or correct Bucket, Region and Endpoint',
-  AccessDenied: 'allow these credentials to list the bucket and to get, put and delete its objects',
-  InvalidAccessKeyId: 'correct AccessKeyID, or leave the keys out for the usual AWS chain',
-  SignatureDoesNotMatch: 'correct SecretAccessKey',
-  PermanentRedirect: 'correct Region',
-  AuthorizationHeaderMalformed: 'correct Region',
-};
-const OVERWRITES =
-  'use a server that honours If-None-Match on PutObject (AWS S3, MinIO, Ceph from Reef on): without it two writers overwrite each other';
-
-/** A failure to reach the store stays what it is: it may pass. */
-function refusal(name: string, what: string, thrown: unknown): Error {
-  if (!(thrown instanceof ObjectStoreError)) return toError(thrown);
-  const isOverwritten = 'answers' in thrown.details;
-  const reason = typeof thrown.details['name'] === 'string' ? thrown.details['name'] : '';
-  const advice = isOverwritten ? OVERWRITES : (ADVICE[reason] ?? 'see what the server says');
-  return new IndexerError(
-    'COLD_STORE_REFUSED',
-    `backend ${name} cannot ${what}${reason ? ` (${reason})` : ''}: ${advice}`,
-    false,
-    { cause: thrown, details: { backend: name, reason } },
-  );
 }

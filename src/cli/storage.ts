@@ -117,19 +117,24 @@ Exit code 0: everything is as it must be. 1: it is not, or it could not be read.
 }
 
 function restoreCommand(): Command {
-  return storageSubcommand('restore', 'rebuild a lost Postgres backend from the cold tier alone')
+  return storageSubcommand(
+    'restore',
+    'bring back from the cold tier what a Postgres backend lost, all of it or the last commits',
+  )
     .option('--from <name>', 'the cold backend to read from (default: the only one)')
     .option('--to <name>', 'the Postgres backend to fill (default: the one that leads)')
     .option('--force', 'go on although other processes are connected; those may answer queries, not write', false)
     .addHelpText(
       'after',
       `
-Stop every worker first. Create an empty database (or drop the namespace's schema); the schema is brought up to date, then
-everything is taken over with its times and positions, page by page. Killed or stopped, the same command goes on where it was.
-In the end both are counted and compared. What the cold tier had not flushed when the database was lost (up to FlushInterval)
-is found again by the workers: cursors come back with the records.
+Stop every worker first. A database that is lost: create an empty one (or drop the namespace's schema). A database that is
+behind (FOLLOWER_AHEAD: a failover to a replica that lacked the last commits, a restore from a backup): leave it as it is. The
+schema is brought up to date, then all that the database lacks is taken over with its times and positions, page by page. Killed
+or stopped, the same command goes on where it was. In the end both are counted and compared. What the cold tier had not
+flushed when the database was lost (up to FlushInterval) is found again by the workers: cursors come back with the records.
 
-Refuses a database with records of its own, one that was filled from somewhere else, and one that others are connected to.
+Refuses a database that holds other commits than the cold tier at the same positions (DIVERGED: it was written to after the
+failover, or filled from somewhere else; the error says how to go on), and one that others are connected to.
 
 Exit code 0: the database holds what the cold tier does. 1: it does not, or the restore was refused.
 

@@ -31,6 +31,8 @@ export class ChangeFollower {
   #position: bigint | null = null;
   /** The highest position that anyone spoke of. */
   #target = 0n;
+  /** The storage stands below what was told. */
+  #isSetBack = false;
   #wake: (() => void) | null = null;
   #unsubscribe: (() => void) | null = null;
 
@@ -55,7 +57,8 @@ export class ChangeFollower {
   /** Follows until `signal` aborts. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      if (this.#position !== null && this.#target > this.#position)
+      if (this.#isSetBack) await this.#retrying(signal, () => this.#startAnew());
+      else if (this.#position !== null && this.#target > this.#position)
         await this.#retrying(signal, () => this.#catchUp(signal));
       else await this.#sleepUntilWoken(signal);
     }
@@ -68,6 +71,11 @@ export class ChangeFollower {
   }
 
   #onAdvance(event: AdvanceEvent): void {
+    if (event.kind === 'set-back') {
+      this.#isSetBack = true;
+      this.#wake?.();
+      return;
+    }
     const throughPosition = event.kind === 'committed' ? event.changes.throughPosition : event.throughPosition;
     if (this.#position !== null && throughPosition <= this.#position) return;
     if (
@@ -87,6 +95,19 @@ export class ChangeFollower {
   async #rebase(): Promise<void> {
     const { asOf } = await this.#options.storage.queryUnfinishedMessages({ limit: 1 });
     this.#position = asOf.position;
+  }
+
+  /** What the storage has lost is told again when it is found again. */
+  async #startAnew(): Promise<void> {
+    this.#isSetBack = false;
+    this.#target = 0n;
+    try {
+      await this.#rebase();
+    } catch (thrown) {
+      this.#isSetBack = true;
+      throw thrown;
+    }
+    this.#options.onGap();
   }
 
   async #catchUp(signal: AbortSignal): Promise<void> {

@@ -8,6 +8,7 @@ import {
 } from '../storage/read-conditions.js';
 import type { Storage } from '../storage/storage.js';
 import type { Follower } from './follower.js';
+import { holdsLost, type LostCommits } from './lost-commits.js';
 import type { ReadFloor } from './read-floor.js';
 
 /** How far from the reader a backend is; part of what metrics say about a query. */
@@ -28,7 +29,7 @@ export interface Backend {
 }
 
 /** Why a backend is not used for some time, besides its condition and coverage. */
-export type Limit = 'behind' | 'stale' | 'starting';
+export type Limit = 'behind' | 'stale' | 'starting' | 'lost';
 
 /** What a backend can be asked at one moment, for one query. */
 export interface Candidate {
@@ -62,10 +63,53 @@ export interface Moment {
   readonly changedPosition: bigint;
   /** Lists of a backend that stands at or above this can be amended; null: nobody can do that. */
   readonly amendsAfter: bigint | null;
+  /** The leader lacks commits. */
+  readonly lost: LostCommits | null;
+  /** The records change where they are, and an old state of them will not do. */
+  readonly mustBeUpToDate: boolean;
 }
 
 /** What `backend` can be asked at `moment`. */
 export function candidateOf(backend: Backend, moment: Moment): Candidate {
+  const { lost } = moment;
+  if (lost === null) return usualCandidate(backend, moment);
+  return backend === lost.keeper
+    ? keeperOfLost(backend, lost, moment)
+    : withoutLost(usualCandidate(backend, moment), lost, moment);
+}
+
+/** It knows more than the leader: there is nothing to amend, but nothing beyond its last commit either. */
+function keeperOfLost(backend: Backend, { error }: LostCommits, moment: Moment): Candidate {
+  const coverage = backend.storage.coverage();
+  const admitted = admittedInterval(backend.condition, moment.nowMs);
+  const { throughPosition, afterMs, throughMs } = coverage;
+  // what buffers says up to when it is complete; a database takes itself for the present
+  const isKnown =
+    holdsLost(backend.storage, error) && Number.isFinite(throughMs) && throughPosition >= moment.minPosition;
+  return {
+    ...{ backend, coverage, admitted, amended: false, closedMs: throughMs },
+    limit: isKnown ? null : 'lost',
+    usable: isKnown ? usable(admitted, afterMs, throughMs) : null,
+  };
+}
+
+function withoutLost(candidate: Candidate, lost: LostCommits, moment: Moment): Candidate {
+  const { ingestionMs } = lost.error.head;
+  const isInDoubt = moment.mustBeUpToDate || candidate.amended || movedRecords(lost);
+  return {
+    ...candidate,
+    limit: candidate.limit ?? 'lost',
+    usable:
+      candidate.usable === null || isInDoubt ? null : intersect(candidate.usable, { fromMs: 0, toMs: ingestionMs }),
+  };
+}
+
+/** Whether a commit that is lost may have taken records out of lists, or moved them, among those that the leader shows. */
+function movedRecords({ keeper: { storage }, error }: LostCommits): boolean {
+  return !holdsLost(storage, error) || storage.coverage().movePosition > error.head.position;
+}
+
+function usualCandidate(backend: Backend, moment: Moment): Candidate {
   const coverage = backend.storage.coverage();
   const admitted = admittedInterval(backend.condition, moment.nowMs);
   const { follower } = backend;

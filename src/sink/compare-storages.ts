@@ -13,8 +13,8 @@ export interface ComparedCount {
 }
 
 /**
- * Compares what two storages hold up to an ingestion time (unix ms): listed records and what is known about sources. Both
- * must be complete from the beginning.
+ * Compares what two storages hold up to an ingestion time (unix ms): listed records, from where the first one is complete
+ * on, and what is known about sources. The second must be complete from the beginning.
  */
 export async function compareStorages(
   first: Storage,
@@ -28,9 +28,10 @@ export async function compareStorages(
     const [a, b] = await Promise.all([count(first), count(second)]);
     return { what, first: a, second: b, same: a === b };
   };
+  const range = { startMs: first.coverage().afterMs + 1, endMs };
   return [
-    await both('messages', async (storage) => (await storage.countMessages({ endMs })).count),
-    await both('verifier results', async (storage) => (await storage.countCCVData({ endMs })).count),
+    await both('messages', async (storage) => (await storage.countMessages(range)).count),
+    await both('verifier results', async (storage) => (await storage.countCCVData(range)).count),
     await compareCursors(first, second),
     await both('quarantine entries', (storage) => countPages((page) => storage.queryQuarantine(page))),
     await both('conflicts', (storage) => countPages((page) => storage.queryConflicts(page))),

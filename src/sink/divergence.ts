@@ -1,4 +1,5 @@
 import type { Change, ChangeSet } from '../storage/batch.js';
+import { isBuffered } from '../storage/buffered-storage.js';
 import { CoverageGapError, DivergedError } from '../storage/errors.js';
 import type { Boundary, Storage } from '../storage/storage.js';
 import { blame } from './blame.js';
@@ -13,12 +14,23 @@ export async function refuseDiverged(leader: Storage, follower: Storage, positio
   if (mine !== null && mine.position > 0n) {
     const theirs = await leader.boundaryAt({ position: mine.position }).catch(blame('leader'));
     if (theirs.position === mine.position && theirs.ingestionMs !== mine.ingestionMs)
-      throw new DivergedError(follower.name, mine.position, 'the commit there has another time');
+      throw divergedError(follower, leader, mine.position, 'the commit there has another time');
   }
   if (position === 0n) return;
   const [held, told] = [await changeAt(follower, position), await changeAt(leader, position).catch(blame('leader'))];
   if (held !== null && told !== null && identityOf(held) !== identityOf(told))
-    throw new DivergedError(follower.name, position, 'the last change is one of another record');
+    throw divergedError(follower, leader, position, 'the last change is one of another record');
+}
+
+const COLD_ADVICE =
+  "stop every worker, and decide which of the two has what you need: to keep the cold tier, drop the database's schema " +
+  "and run 'ccv-indexer storage restore'; to keep the database, give the cold tier an empty Prefix or Directory, which it fills anew";
+
+/** That `storage` and `other` hold two histories, and the choice that people have. */
+export function divergedError(storage: Storage, other: Storage, position: bigint, why: string): DivergedError {
+  return isBuffered(storage) || isBuffered(other)
+    ? new DivergedError(storage.name, position, why, COLD_ADVICE)
+    : new DivergedError(storage.name, position, why);
 }
 
 /** Whether two sets of both that end at one position were read from one history; position 0 has none. */

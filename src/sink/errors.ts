@@ -1,6 +1,6 @@
 import { IndexerError, toError } from '../core/errors.js';
 import { isBuffered } from '../storage/buffered-storage.js';
-import type { Storage } from '../storage/storage.js';
+import type { Boundary, Storage } from '../storage/storage.js';
 
 /** A backend that did not do its part of a write, and why. */
 export interface BackendFailure {
@@ -48,13 +48,23 @@ export class SinkWriteError extends IndexerError {
 
 /**
  * A durable backend that should follow holds commits that the leader does not have: the two were configured the wrong
- * way round, or swapped before the new one had caught up, or the leader was lost and begins anew beside a cold tier.
+ * way round, or swapped before the new one had caught up, or the leader was lost, or was set back by a failover, beside a cold tier.
  * Writing on would give the same positions to different records, so the Sink refuses writes until the leader holds them.
  */
 export class FollowerAheadError extends IndexerError {
-  constructor(follower: Storage, throughPosition: bigint, leader: Storage, headPosition: bigint) {
-    const advice = isBuffered(follower)
-      ? `stop every worker and rebuild ${leader.name} from it with 'ccv-indexer storage restore'`
+  /** The follower's position. */
+  readonly throughPosition: bigint;
+  /** The last commit of the leader: what the leader lacks came later. */
+  readonly head: Boundary;
+  /** The follower is known to hold all that the leader holds, and more. */
+  readonly isContinuation: boolean;
+  /** For readers who may not know the names of storages. */
+  readonly remedy: string;
+  constructor(follower: Storage, throughPosition: bigint, leader: Storage, head: Boundary, isContinuation: boolean) {
+    const { position: headPosition } = head;
+    const isCold = isBuffered(follower);
+    const advice = isCold
+      ? `stop every worker and bring the commits that ${leader.name} lacks back with 'ccv-indexer storage restore'`
       : `put ${follower.name} first until ${leader.name} has caught up`;
     super(
       'FOLLOWER_AHEAD',
@@ -69,6 +79,12 @@ export class FollowerAheadError extends IndexerError {
         },
       },
     );
+    this.throughPosition = throughPosition;
+    this.head = head;
+    this.isContinuation = isContinuation;
+    this.remedy = isCold
+      ? "the database lacks commits that the cold tier holds; the operator brings them back with 'ccv-indexer storage restore'"
+      : 'the database lacks commits that another one holds; the operator puts that one first until both hold the same';
   }
 }
 

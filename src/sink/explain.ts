@@ -68,6 +68,8 @@ export function whyNot(
       return `behind: stands at position ${coverage.throughPosition}`;
     case 'stale':
       return 'not known to be current';
+    case 'lost':
+      return 'lacks commits that another backend holds, or holds them and is not known to hold all others';
     case null:
       return 'cannot be used';
   }

@@ -50,6 +50,11 @@ export class FollowerProgress {
     if (position > this.#leaderPosition) this.#leaderPosition = position;
   }
 
+  /** The leader was set back to `position`. */
+  setBack(position: bigint): void {
+    this.#leaderPosition = position;
+  }
+
   /** `set` is applied. Returns true when the follower lacked nothing then. */
   took(set: ChangeSet): boolean {
     this.know(set.headPosition);

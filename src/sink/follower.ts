@@ -1,10 +1,11 @@
 import type { Common } from '../core/common.js';
 import { assertNever, ClosedError, toError } from '../core/errors.js';
 import type { ChangeSet } from '../storage/batch.js';
-import { DivergedError } from '../storage/errors.js';
+import { DivergedError, PositionGapError } from '../storage/errors.js';
 import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
+import { FollowerAheadError } from './errors.js';
 import { FollowerFailures } from './follower-failures.js';
 import { FollowerLag } from './follower-lag.js';
 import type { FollowerEvents, FollowerOptions, FollowerState } from './follower-options.js';
@@ -46,6 +47,8 @@ export class Follower {
   readonly #failures: FollowerFailures;
   /** Nothing but people can mend it; what is read from now on proves nothing. */
   #diverged: DivergedError | null = null;
+  #ahead: FollowerAheadError | null = null;
+  #aheadUntilRead = 0;
   /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
   #readsWanted = 0;
   #readsDone = 0;
@@ -89,6 +92,17 @@ export class Follower {
   get lastError(): Error | null {
     return this.#failures.error;
   }
+  /**
+   * Not null from when a durable backend was found to hold commits that the leader lacks until the two were found equal: no
+   * other failure in between says anything else.
+   */
+  get ahead(): FollowerAheadError | null {
+    return this.#ahead;
+  }
+  /** Nothing but people can mend it. */
+  get diverged(): DivergedError | null {
+    return this.#diverged;
+  }
   /** Every change of the leader up to this position is applied; a storage that buffers answers for less. */
   get throughPosition(): bigint {
     return followedTo(this.#storage, this.progress);
@@ -125,6 +139,11 @@ export class Follower {
       case 'advanced':
         this.progress.know(event.throughPosition);
         if (event.throughPosition > this.throughPosition && this.#failures.ownError === null) this.requestRead();
+        return;
+      case 'set-back':
+        this.progress.setBack(event.head.position);
+        this.#isAhead(this.#pages.aheadOf(event.head) ?? this.#ahead);
+        this.requestRead();
         return;
       default:
         assertNever(event, 'advance event');
@@ -255,6 +274,7 @@ export class Follower {
       await this.#apply(set);
       if (isLast) {
         this.#readsDone = serves;
+        if (serves >= this.#aheadUntilRead) this.#ahead = null;
         this.#waiters.settle();
         return;
       }
@@ -290,8 +310,12 @@ export class Follower {
     this.#state = 'failing';
     const delayMs = this.#failures.add(failure);
     if (failure.of === 'follower') this.#queue.clear();
+    if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#isAhead(failure.error);
+    // a database that was set back: where it stands now is found out anew
+    if (failure.of === 'follower' && failure.error instanceof PositionGapError) this.progress.displaced();
     if (failure.error instanceof DivergedError && !isWindowed(this.#storage)) {
       this.#diverged = failure.error;
+      this.#ahead = null;
       this.progress.displaced();
     }
     this.#hadContact = true;
@@ -300,6 +324,12 @@ export class Follower {
     this.#events.onProgress();
     this.#cancelRetry?.();
     this.#cancelRetry = this.#common.clock.after(delayMs, () => this.requestRead());
+  }
+
+  /** No read of the leader that began before says that it has caught up. */
+  #isAhead(error: FollowerAheadError | null): void {
+    this.#ahead = error;
+    this.#aheadUntilRead = this.#readsWanted + 1;
   }
 
   #checkOpen(): void {

@@ -1,12 +1,13 @@
 import type { ChangeSet } from '../storage/batch.js';
 import { isBuffered } from '../storage/buffered-storage.js';
 import { CoverageGapError, DivergedError, StorageFailureError } from '../storage/errors.js';
-import { isWindowed, type Storage } from '../storage/storage.js';
+import { type Boundary, isWindowed, type Storage } from '../storage/storage.js';
 import { BlamedError, blame } from './blame.js';
-import { isSameHead, refuseDiverged } from './divergence.js';
+import { continuesHistory, headOf } from './common-history.js';
+import { divergedError, isSameHead, refuseDiverged } from './divergence.js';
 import { FollowerAheadError } from './errors.js';
 import { type FollowerProgress, followedTo } from './follower-progress.js';
-import { startBoundary } from './start-boundary.js';
+import { BEGINNING, startBoundary } from './start-boundary.js';
 
 /** The changes after a position, at most `limit`: see `Storage.changesAfter`. */
 export type ChangesAfter = (afterPosition: bigint, limit: number) => Promise<ChangeSet>;
@@ -18,6 +19,8 @@ export class LeaderPages {
   readonly #changesAfter: ChangesAfter;
   readonly #progress: FollowerProgress;
   readonly #pageSize: number;
+  /** The head of a leader that the follower was found to continue. */
+  #continued: Boundary = BEGINNING;
 
   constructor(parts: {
     readonly leader: Storage;
@@ -46,6 +49,12 @@ export class LeaderPages {
     else await this.#learnWhereItStands();
     const { throughPosition } = this.#follower.coverage();
     await refuseDiverged(this.#leader, this.#follower, throughPosition);
+    // a follower that answers for days by itself has to be a part of the leader's history commit by commit
+    if (isBuffered(this.#follower))
+      await continuesHistory(this.#follower, this.#leader, this.#follower).catch((thrown: unknown) => {
+        if (thrown instanceof DivergedError) throw thrown;
+        return blame('leader')(thrown);
+      });
     this.#progress.placed(throughPosition);
   }
 
@@ -75,7 +84,7 @@ export class LeaderPages {
   }
 
   #diverged(position: bigint): DivergedError {
-    return new DivergedError(this.#follower.name, position, 'the commit there has another time');
+    return divergedError(this.#follower, this.#leader, position, 'the commit there has another time');
   }
 
   /** Null while another process is bringing it forward. */
@@ -136,12 +145,35 @@ export class LeaderPages {
   }
 
   async #refuseAhead(throughPosition: bigint): Promise<void> {
-    const { headPosition } = await this.#leader
-      .changesAfter(this.#leader.coverage().afterPosition, 1)
-      .catch(blame('leader'));
-    if (headPosition >= throughPosition) return;
+    const { headPosition: position, headMs: ingestionMs } = await headOf(this.#leader).catch(blame('leader'));
+    if (position >= throughPosition) return;
+    const head = { position, ingestionMs };
+    const isContinuation = await this.#continues(head);
     // a window can be read again, also from a leader that was set back; any other is compared anew once the leader is there
     this.#progress.displaced();
-    throw new FollowerAheadError(this.#follower, throughPosition, this.#leader, headPosition);
+    throw new FollowerAheadError(this.#follower, throughPosition, this.#leader, head, isContinuation);
+  }
+
+  /** That the follower holds commits which a leader that was set back to `head` lacks; null: the follower does not. */
+  aheadOf(head: Boundary): FollowerAheadError | null {
+    const throughPosition = followedTo(this.#follower, this.#progress);
+    if (isWindowed(this.#follower) || throughPosition <= head.position) return null;
+    return new FollowerAheadError(this.#follower, throughPosition, this.#leader, head, false);
+  }
+
+  /** Compared once for each head of the leader: a follower that is ahead tries again and again. */
+  async #continues(head: Boundary): Promise<boolean> {
+    if (isWindowed(this.#follower)) return false;
+    const { position, ingestionMs } = this.#continued;
+    if (position === head.position && ingestionMs === head.ingestionMs) return true;
+    const isContinuation = await continuesHistory(this.#leader, this.#follower, this.#follower).catch(
+      (thrown: unknown) => {
+        if (thrown instanceof DivergedError) throw thrown;
+        // that the follower is ahead is certain all the same
+        return false;
+      },
+    );
+    if (isContinuation) this.#continued = head;
+    return isContinuation;
   }
 }

@@ -12,6 +12,7 @@ import type { ResultsPart, Storage } from '../storage/storage.js';
 import { type Backend, isLagging, isReadable, mayLookUp } from './backend.js';
 import { codeOf } from './errors.js';
 import { messages, verifierResults } from './list-kind.js';
+import { type LostCommits, lostCommits, lostError } from './lost-commits.js';
 import type { ReadFloor } from './read-floor.js';
 import type { SinkMetrics } from './sink-metrics.js';
 import { succeedsWithin } from './within.js';
@@ -28,6 +29,7 @@ const LOOKS = 2;
  * up to where it stands.
  */
 export class LookupReader {
+  readonly #all: readonly Backend[];
   readonly #backends: readonly Backend[];
   /** Not null only where it may not be read by itself. */
   readonly #unreadLeader: Backend | null;
@@ -45,6 +47,7 @@ export class LookupReader {
     readonly maxStalenessMs: number;
     readonly catchUpWaitMs: number;
   }) {
+    this.#all = parts.backends;
     this.#backends = parts.backends.filter(isReadable);
     this.#unreadLeader = parts.backends.find((each) => each.follower === null && !isReadable(each)) ?? null;
     this.#floor = parts.floor;
@@ -64,6 +67,8 @@ export class LookupReader {
 
   /** The first backend's answer, when it has one: everything else is the slow path. */
   async #first<T, R extends { readonly position: bigint }>(messageId: Hex, lookup: Lookup<T, R>): Promise<T> {
+    const lost = lostCommits(this.#all);
+    if (lost !== null) return await this.#withLost(messageId, lookup, lost);
     const [first] = this.#backends;
     if (first === undefined || !this.#mayAsk(first)) return await this.#fromAny(messageId, lookup, 0, undefined);
     this.#metrics.lookup(first.tier);
@@ -88,6 +93,8 @@ export class LookupReader {
     let failure = before;
     const inOrder = this.#backends.slice(from);
     for (let attempt = 0; attempt < 2; attempt += 1) {
+      const lost = lostCommits(this.#all);
+      if (lost !== null) return await this.#withLost(messageId, lookup, lost);
       for (const backend of attempt === 0 ? inOrder : this.#backends) {
         if (!this.#mayAsk(backend)) continue;
         try {
@@ -114,6 +121,28 @@ export class LookupReader {
   }
 
   /**
+   * The leader lacks commits: what it holds is put together with what the backend that has them holds. That neither has
+   * heard of an id proves nothing, because a commit that both lack may have been acknowledged.
+   */
+  async #withLost<T, R extends { readonly position: bigint }>(
+    messageId: Hex,
+    lookup: Lookup<T, R>,
+    lost: LostCommits,
+  ): Promise<T> {
+    checkId(messageId, 'messageId');
+    try {
+      const { found } = lost.error.isContinuation
+        ? await this.#fromAll(messageId, lookup, lost.error.throughPosition)
+        : { found: null };
+      if (found !== null) return found;
+    } catch (thrown) {
+      if (!isAnswer(thrown)) throw thrown;
+    }
+    this.#metrics.lookup('gap');
+    throw lostError({ kind: 'messageId', messageId }, lost);
+  }
+
+  /**
    * What all that can tell what they hold, hold together; null when something may still be missing. The leader is pruned
    * only as far as the tiers that lag have come. One of them that seems to end below its floor knows too little of what
    * other processes have flushed: it is asked again once it has looked. What the leader told stays as good as it was, so
@@ -123,8 +152,9 @@ export class LookupReader {
   async #fromAll<T, R extends { readonly position: bigint }>(
     messageId: Hex,
     lookup: Lookup<T, R>,
+    leastPosition = 0n,
   ): Promise<{ readonly found: T | null; readonly failure: unknown }> {
-    const floorPosition = this.#floor.position;
+    const floorPosition = this.#floor.position > leastPosition ? this.#floor.position : leastPosition;
     const holders = this.#holders(lookup);
     const leader = holders.find(({ backend }) => backend.follower === null)?.backend;
     // only the leader knows the latest changes, and alone it has answered already
@@ -157,7 +187,9 @@ export class LookupReader {
     const helping = this.#unreadLeader !== null && this.#backends.some(isLagging) ? [this.#unreadLeader] : [];
     return [...this.#backends, ...helping].flatMap((backend) => {
       const hold = lookup.holder(backend.storage);
-      return hold !== null && (backend.follower?.progress.isPlaced ?? true) ? [{ backend, hold }] : [];
+      const { follower } = backend;
+      const isKnown = follower === null || follower.progress.isPlaced || follower.ahead !== null;
+      return hold !== null && isKnown ? [{ backend, hold }] : [];
     });
   }
 

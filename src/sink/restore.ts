@@ -2,11 +2,12 @@ import type { Common } from '../core/common.js';
 import { AbortedError, IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { Change, ChangeSet } from '../storage/batch.js';
-import { CoverageGapError, DivergedError } from '../storage/errors.js';
+import { CoverageGapError } from '../storage/errors.js';
 import { recallFrom } from '../storage/recall.js';
 import type { Storage } from '../storage/storage.js';
 import { failureOf } from './blame.js';
-import { refuseDiverged } from './divergence.js';
+import { continuesHistory } from './common-history.js';
+import { divergedError, refuseDiverged } from './divergence.js';
 
 const DEFAULT_PAGE_SIZE = 2_000;
 
@@ -29,7 +30,7 @@ export interface KnownId {
 
 /** What the target says about itself that a follower does not have to know. */
 export interface TargetInspection {
-  /** It made commits by itself, or removed records by itself: it has a history of its own. */
+  /** It made commits by itself, or removed records by itself: only a source that holds all of that can complete it. */
   readonly hasOwnHistory: boolean;
   /** Some of the ids it holds, none only when it holds none. */
   readonly sample: readonly KnownId[];
@@ -57,7 +58,7 @@ export interface RestoreReport extends RestoreProgress {
 export interface RestoreOptions {
   /** Holds everything from the beginning: the cold tier. */
   readonly source: Storage;
-  /** Empty, or left by a restore from the same source that did not end. Nobody else writes to it. */
+  /** Empty, behind the source, or left by a restore from the same source that did not end. Nobody else writes to it. */
   readonly target: Storage;
   readonly inspect: () => Promise<TargetInspection>;
   readonly common: Common;
@@ -70,7 +71,8 @@ export interface RestoreOptions {
 }
 
 /**
- * Rebuilds `target` from `source` by following: the same records with the same times and positions. Each page is one
+ * Rebuilds `target` from `source`, or brings it the commits that it lacks, by following: the same records with the same
+ * times and positions. Each page is one
  * transaction of the target, so a restore that was interrupted is simply called again. The page after is read while
  * one is applied.
  * @throws RestoreError, DivergedError when the target holds another history, AbortedError, and what the storages throw.
@@ -110,20 +112,25 @@ async function checkTarget({ source, target, inspect }: RestoreOptions): Promise
   if (headPosition === 0n)
     throw new RestoreError('RESTORE_NOTHING', `storage ${source.name} holds nothing to restore ${target.name} from`);
   const { hasOwnHistory, sample } = await inspect();
-  if (hasOwnHistory)
-    throw new RestoreError(
-      'RESTORE_TARGET_IN_USE',
-      `storage ${target.name} has records of its own: a restore takes an empty database, or one whose restore did not end; drop its schema, or name another database`,
-    );
   const standsAt = await positionOf(target);
-  if (standsAt > headPosition)
+  if (standsAt > headPosition) {
+    await continuesHistory(source, target, target);
     throw new RestoreError(
       'RESTORE_TARGET_AHEAD',
       `storage ${target.name} stands at position ${standsAt}, ${source.name} only at ${headPosition}: there is nothing to restore`,
     );
+  }
   await refuseDiverged(source, target, standsAt).catch((thrown: unknown) => {
     throw failureOf(thrown).error;
   });
+  const isContinued = await continuesHistory(target, source, target);
+  // in the middle of a restore nothing can be told of the commits; only then is the sample all there is to go by
+  const isWhole = target.coverage().throughMs >= 0;
+  if (hasOwnHistory && isWhole && !isContinued)
+    throw new RestoreError(
+      'RESTORE_TARGET_IN_USE',
+      `storage ${target.name} has records of its own, and ${source.name} cannot tell whether they are a part of what it holds: drop the schema of ${target.name}, or name another database`,
+    );
   await refuseForeign(source, target, standsAt, sample);
   return standsAt;
 }
@@ -164,8 +171,9 @@ async function refuseForeign(source: Storage, target: Storage, position: bigint,
     const { message, results } = await recall(messageId);
     const known = message.value?.firstMs ?? results.value[0]?.firstMs;
     if (known !== firstMs)
-      throw new DivergedError(
-        target.name,
+      throw divergedError(
+        target,
+        source,
         position,
         `it holds message ${messageId} since another time than ${source.name}`,
       );

@@ -1,10 +1,10 @@
 import type { Clock } from '../core/clock.js';
 import { IndexerError, toError } from '../core/errors.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
-import { DivergedError, StorageFailureError, StorageUnavailableError } from '../storage/errors.js';
+import { StorageFailureError, StorageUnavailableError } from '../storage/errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
-import { type BackendFailure, FollowerAheadError, SinkWriteError } from './errors.js';
+import { type BackendFailure, SinkWriteError } from './errors.js';
 import type { Follower } from './follower.js';
 import type { ReadFloor } from './read-floor.js';
 import { succeedsWithin } from './within.js';
@@ -81,8 +81,8 @@ export class SinkWriter {
       this.#contacted = true;
     }
     for (const { follower } of this.#durable) {
-      const { lastError } = follower;
-      if (lastError instanceof FollowerAheadError || lastError instanceof DivergedError) throw lastError;
+      const refusal = follower.ahead ?? follower.diverged;
+      if (refusal !== null) throw refusal;
     }
   }
 

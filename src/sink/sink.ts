@@ -3,7 +3,7 @@ import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
 import type { Coverage } from '../storage/coverage.js';
-import { ConflictingCCVDataError, DuplicateCCVDataError } from '../storage/errors.js';
+import { ConflictingCCVDataError, DuplicateCCVDataError, type Gap } from '../storage/errors.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
 import type { VerifierResult } from '../storage/records.js';
 import {
@@ -23,6 +23,7 @@ import type { Follower } from './follower.js';
 import { changesFrom } from './history.js';
 import { messages, verifierResults } from './list-kind.js';
 import { LookupReader } from './lookup-reader.js';
+import { requirePresent } from './lost-commits.js';
 import { Pruner } from './pruner.js';
 import { RangeReader } from './range-reader.js';
 import { ReadFloor } from './read-floor.js';
@@ -31,6 +32,7 @@ import { createSinkMetrics, type SinkMetrics } from './sink-metrics.js';
 import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } from './sink-options.js';
 import { type BackendStatus, healthOfAll, statusOf } from './sink-status.js';
 import { SinkWriter } from './sink-writer.js';
+import { succeedsWithin } from './within.js';
 
 /** Several storages as one. What no backend can answer for is a `CoverageGapError`, never a shorter answer. */
 export interface Sink extends Storage {
@@ -73,6 +75,8 @@ class CompositeSink implements Sink {
   readonly #unsubscribe: () => void;
   readonly #writes = new Set<Promise<unknown>>();
   #closing: Promise<void> | null = null;
+  /** Until durable followers have said whether they hold more than the leader; reads wait for that, not for long. */
+  #settling: Promise<void> | null = null;
 
   constructor(options: SinkOptions) {
     const { maxStalenessMs = 250, catchUpWaitMs = 1000 } = options;
@@ -111,6 +115,8 @@ class CompositeSink implements Sink {
     // before anyone else, so that in-process followers have a commit when others hear of it
     this.#unsubscribe = this.#leader.subscribe((event) => this.#hear(event));
     for (const follower of this.#followers) follower.start();
+    const durable = this.#backends.flatMap(({ storage, follower }) => (storage.durable && follower ? [follower] : []));
+    if (durable.length > 0) this.#settling = this.#settle(durable, catchUpWaitMs);
     this.#pruner = new Pruner({
       pruned: given.flatMap(({ storage, retentionMs }) =>
         retentionMs > 0 && isPrunable(storage) ? [{ name: storage.name, storage, retentionMs }] : [],
@@ -123,58 +129,64 @@ class CompositeSink implements Sink {
   }
 
   getCCVData(messageId: Hex, part?: ResultsPart) {
-    return this.#closing ? Promise.reject(new ClosedError('sink')) : this.#lookups.ccvData(messageId, part);
+    if (this.#closing) return Promise.reject(new ClosedError('sink'));
+    return this.#settling?.then(() => this.#lookups.ccvData(messageId, part)) ?? this.#lookups.ccvData(messageId, part);
   }
   async queryCCVData(query: ListQuery) {
     this.#checkOpen();
+    await this.#settling;
     return await this.#ranges.page(verifierResults, query);
   }
   async countCCVData(query: CountQuery) {
     this.#checkOpen();
+    await this.#settling;
     return await this.#ranges.count(verifierResults, query);
   }
   getMessage(messageId: Hex) {
-    return this.#closing ? Promise.reject(new ClosedError('sink')) : this.#lookups.message(messageId);
+    if (this.#closing) return Promise.reject(new ClosedError('sink'));
+    return this.#settling?.then(() => this.#lookups.message(messageId)) ?? this.#lookups.message(messageId);
   }
   async queryMessages(query: ListQuery) {
     this.#checkOpen();
+    await this.#settling;
     return await this.#ranges.page(messages, query);
   }
   async countMessages(query: CountQuery) {
     this.#checkOpen();
+    await this.#settling;
     return await this.#ranges.count(messages, query);
   }
 
   async queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }) {
-    this.#checkOpen();
+    await this.#checkPresent();
     return await this.#leader.queryUnfinishedMessages(query);
   }
   async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
-    this.#checkOpen();
+    await this.#checkPresent();
     return await this.#leader.messagesAboveBlock(sourceChainSelector, afterBlock, throughBlock);
   }
   async getCursor(sourceId: string) {
-    this.#checkOpen();
+    await this.#checkPresent();
     return await this.#leader.getCursor(sourceId);
   }
   async listCursors() {
-    this.#checkOpen();
+    await this.#checkPresent();
     return await this.#leader.listCursors();
   }
   async queryQuarantine(query: { readonly afterPosition: bigint; readonly limit: number }) {
-    this.#checkOpen();
+    await this.#checkPresent();
     return await this.#leader.queryQuarantine(query);
   }
   async queryConflicts(query: { readonly afterPosition: bigint; readonly limit: number }) {
-    this.#checkOpen();
+    await this.#checkPresent();
     return await this.#leader.queryConflicts(query);
   }
   async changesAfter(afterPosition: bigint, limit?: number) {
-    this.#checkOpen();
+    await this.#checkPresent({ kind: 'position', afterPosition });
     return await changesFrom(this.#leader, this.#backends, afterPosition, limit);
   }
   async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }) {
-    this.#checkOpen();
+    await this.#checkPresent();
     return await this.#leader.boundaryAt(at);
   }
 
@@ -265,6 +277,18 @@ class CompositeSink implements Sink {
       // one that hangs reports nothing by itself
       if (follower.lagPositions > 0n) this.#metrics.lag(name, follower.lagPositions, follower.lagMs);
     }
+  }
+
+  async #settle(durable: readonly Follower[], waitMs: number): Promise<void> {
+    await succeedsWithin(this.#common.clock, waitMs, Promise.all(durable.map((follower) => follower.contact())));
+    this.#settling = null;
+  }
+
+  /** What the leader alone can tell is told only while it is not known to lack commits. */
+  async #checkPresent(gap: Gap = { kind: 'time', startMs: 0, endMs: Number.POSITIVE_INFINITY }): Promise<void> {
+    this.#checkOpen();
+    await this.#settling;
+    requirePresent(this.#backends, gap);
   }
 
   #checkOpen(): void {

@@ -4,6 +4,7 @@ import type { Storage } from '../storage/storage.js';
 import { type Backend, type Candidate, candidateOf } from './backend.js';
 import { type Explanation, explainSlices, plainMs } from './explain.js';
 import { lookAgain } from './look-again.js';
+import { lostCommits } from './lost-commits.js';
 import { type PlannedSlice, planSlices } from './query-plan.js';
 import type { ReadFloor } from './read-floor.js';
 import { succeedsWithin } from './within.js';
@@ -75,6 +76,7 @@ export class SlicePlanner {
       ...{ nowMs, endMs, floor: this.#floor, minPosition, maxStalenessMs: this.#maxStalenessMs },
       changedPosition: mustBeUpToDate ? leader.throughPosition : leader.movePosition,
       amendsAfter: canAmend ? leader.afterPosition : null,
+      ...{ lost: lostCommits(this.#backends), mustBeUpToDate },
     };
     return this.#backends.map((backend) => candidateOf(backend, moment));
   }
@@ -101,6 +103,7 @@ export class SlicePlanner {
     };
     const now = planned();
     if (now !== null) return now;
+    if (lostCommits(this.#backends) !== null) return null;
     const working = this.#backends.filter((backend) => !passed.failed.has(backend));
     await lookAgain(working, this.#common.clock, this.#catchUpWaitMs);
     const looked = planned();

@@ -4,6 +4,7 @@ import { CoverageGapError } from '../storage/errors.js';
 import type { Backend, Candidate } from './backend.js';
 import { codeOf } from './errors.js';
 import { whyNot } from './explain.js';
+import { lostCommits } from './lost-commits.js';
 import type { PlannedSlice } from './query-plan.js';
 import type { Need, Plan, SlicePlanner } from './slice-planner.js';
 
@@ -81,9 +82,12 @@ export async function walkSlices(journey: Journey, visit: (slice: Slice) => Prom
   }
 }
 
-function gapError({ slice, plan }: Pending, cause: Error | undefined): CoverageGapError {
+function gapError({ slice, plan }: Pending, failure: Error | undefined): CoverageGapError {
+  const lost = lostCommits(plan.candidates.map(({ backend }) => backend))?.error;
+  const cause = failure ?? lost;
   return new CoverageGapError({ kind: 'time', startMs: slice.startMs, endMs: slice.endMs }, 'sink', {
     ...(cause === undefined ? {} : { cause }),
+    ...(lost === undefined ? {} : { remedy: lost.remedy }),
     details: {
       backends: plan.candidates.map((each) => ({ backend: each.backend.name, why: whyNot(each, slice) ?? 'failed' })),
     },

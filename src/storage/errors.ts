@@ -50,12 +50,18 @@ export type Gap =
 /** A backend (or all of them) is not complete for the named part of what was asked. Never an empty answer instead. */
 export class CoverageGapError extends IndexerError {
   readonly gap: Gap;
-  constructor(gap: Gap, where: string, options: IndexerErrorOptions = {}) {
-    super('COVERAGE_GAP', `${where} cannot answer for ${describeGap(gap)}`, true, {
-      ...options,
-      details: { ...options.details, gap: describeGap(gap), where },
-    });
+  /** Text for every reader: the act of the operator without which the gap stays. Null: the gap closes by itself. */
+  readonly remedy: string | null;
+  constructor(gap: Gap, where: string, options: IndexerErrorOptions & { readonly remedy?: string } = {}) {
+    const { remedy = null, ...others } = options;
+    super(
+      'COVERAGE_GAP',
+      `${where} cannot answer for ${describeGap(gap)}${remedy === null ? '' : `: ${remedy}`}`,
+      true,
+      { ...others, details: { ...options.details, gap: describeGap(gap), where } },
+    );
     this.gap = gap;
+    this.remedy = remedy;
   }
 }
 
@@ -63,6 +69,18 @@ export class CoverageGapError extends IndexerError {
 export class StorageUnavailableError extends IndexerError {
   constructor(backend: string, operation: string, options?: IndexerErrorOptions) {
     super('STORAGE_UNAVAILABLE', `storage ${backend} could not ${operation}`, true, options);
+  }
+}
+
+/** The backend lacks commits that this process has seen there. The next call is answered from what is left. */
+export class StorageSetBackError extends IndexerError {
+  constructor(backend: string, seenPosition: bigint, throughPosition: bigint) {
+    super(
+      'STORAGE_SET_BACK',
+      `storage ${backend} stands at position ${throughPosition} and stood at ${seenPosition} before: it was set back, by a failover or a restore from a backup`,
+      true,
+      { details: { backend, seenPosition: String(seenPosition), throughPosition: String(throughPosition) } },
+    );
   }
 }
 
@@ -96,16 +114,18 @@ export class PositionGapError extends IndexerError {
   }
 }
 
+const DIVERGED_ADVICE =
+  'stop every worker, keep the database that has what you need and let the other follow it again from empty';
+
 /**
  * A follower and its leader hold different histories at the same positions: both were written to, or one was set back.
  * Following cannot mend that, and both may hold records that were acknowledged.
  */
 export class DivergedError extends IndexerError {
-  constructor(backend: string, position: bigint, why: string) {
+  constructor(backend: string, position: bigint, why: string, advice: string = DIVERGED_ADVICE) {
     super(
       'DIVERGED',
-      `storage ${backend} holds another history than its leader at position ${position} (${why}): stop every worker, keep ` +
-        'the database that has what you need and let the other follow it again from empty',
+      `storage ${backend} holds another history than its leader at position ${position} (${why}): ${advice}`,
       false,
       { details: { backend, position: String(position), why } },
     );

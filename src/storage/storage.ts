@@ -71,11 +71,13 @@ export type AdvanceListener = (event: AdvanceEvent) => void;
 
 /**
  * `committed`: this instance committed these changes itself (told in position order, before the writer's promise
- * resolves). `advanced`: someone else did; read them with `changesAfter`.
+ * resolves). `advanced`: someone else did; read them with `changesAfter`. `set-back`: the last commits are gone, as
+ * after a failover to a replica that was behind; `head` is the last one that is left. Told before any answer from there.
  */
 export type AdvanceEvent =
   | { readonly kind: 'committed'; readonly changes: ChangeSet }
-  | { readonly kind: 'advanced'; readonly throughPosition: bigint };
+  | { readonly kind: 'advanced'; readonly throughPosition: bigint }
+  | { readonly kind: 'set-back'; readonly head: Boundary };
 
 /**
  * A point between commits: every record with an ingestion time above `ingestionMs` has a position above `position`.

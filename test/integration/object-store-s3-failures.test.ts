@@ -372,10 +372,11 @@ describe('an S3 store behind a network that fails', () => {
 
   it('finds out whether the server honours conditional writes', async () => {
     const store = open();
-    await store.checkConditionalWrites();
+    await store.check();
     expect((await store.list('')).objects.map(({ key }) => key)).toEqual(['object']);
-    proxy.next({ kind: 'pass' }, { kind: 'answer', status: 200, body: '' });
-    await expect(store.checkConditionalWrites()).rejects.toBeInstanceOf(ObjectStoreError);
+    const overwritten = { kind: 'answer', status: 200, body: '' } as const;
+    proxy.always(({ method }) => (method === 'PUT' ? overwritten : { kind: 'pass' }));
+    await expect(store.check()).rejects.toMatchObject({ details: { name: 'IfNoneMatchIgnored' } });
   });
 
   it('creates its bucket once', async () => {

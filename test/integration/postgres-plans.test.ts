@@ -76,7 +76,7 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
       seen.push({ label, rowsRead, plan });
       return rows;
     };
-    const context = { name: 'plans', read, hub: createAdvanceHub(silentLogger) };
+    const context = { name: 'plans', read, hub: createAdvanceHub(silentLogger, 'warm') };
     return {
       lists: createListReads(namespace, context),
       messages: createMessageReads(namespace, context),

@@ -183,12 +183,10 @@ describe('patterns', () => {
     const before = createSimpleSink([postgres('old', first)], common);
     await live(before, 2);
     await before.close();
+    const next = postgres('new', second);
     const swapped = using(
       createSink({
-        backends: [
-          { storage: postgres('new', second) },
-          { storage: postgres('old', first), condition: neverRead(), required: false },
-        ],
+        backends: [{ storage: next }, { storage: postgres('old', first), condition: neverRead(), required: false }],
         common,
       }),
     );
@@ -197,7 +195,8 @@ describe('patterns', () => {
       retryable: false,
       details: { follower: 'old', leader: 'new', headPosition: '0' },
     });
-    expect((await swapped.changesAfter(0n)).headPosition).toBe(0n);
+    expect((await next.changesAfter(0n)).headPosition).toBe(0n);
+    await expect(swapped.queryMessages({})).rejects.toMatchObject({ remedy: expect.stringContaining('first') });
   });
 
   test('a database that follows does not start over when the process does', async () => {

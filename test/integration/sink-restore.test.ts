@@ -13,7 +13,7 @@ import { dumpDatabase } from '../support/database-dump.js';
 import { liveEventfully } from '../support/eventful-life.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDirectoryStore } from '../support/object-store.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { copyDatabase, createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { createRecordMaker } from '../support/records.js';
 
 const common = createCommon();
@@ -66,6 +66,31 @@ async function lived(seed: number, rounds = 12): Promise<{ store: ObjectStore; o
   await liveEventfully(sink, make, rounds);
   await sink.close();
   return { store, original };
+}
+
+/** A database, the same as it was some commits ago, and a cold tier that has everything. */
+async function setBack(seed: number, pruned = false) {
+  const { store, original } = await lived(seed, 4);
+  if (pruned) {
+    const cold = openCold(store, 'archive');
+    await cold.ready();
+    const { throughMs: ingestionMs, throughPosition: position } = cold.coverage();
+    const { connection } = original;
+    const warm = createPostgresStorage({ name: 'warm', connection, common, recall: recallFrom(cold)! });
+    await warm.prune({ ingestionMs, position }, { dutyCycle: 1 });
+    await warm.close();
+  }
+  const replica = await copyDatabase(original);
+  cleanups.push(() => replica.drop());
+  const { sink } = openSink(original, store);
+  await sink.started();
+  const known = (await sink.queryMessages({ limit: 2 })).items;
+  const make = createRecordMaker(seed + 1000);
+  // late results of what the replica knows already, and new records
+  await sink.insertBatch({ verifierResults: known.map((message) => make.result(message)) });
+  await liveEventfully(sink, make, 3);
+  await sink.close();
+  return { store, original, replica };
 }
 
 /** Restores into a database that nobody else uses. */
@@ -227,6 +252,45 @@ describe('a database rebuilt from the cold tier alone', () => {
   });
 });
 
+describe('a database that lacks the last commits', () => {
+  test.each([3, 1000])('equals the one that had them again, record by record (pages of %i)', async (pageSize) => {
+    const { store, original, replica } = await setBack(14);
+    const before = await dumpDatabase(original);
+    const report = await restoreInto(replica, store, { pageSize });
+    expect(report.fromPosition).toBeGreaterThan(0n);
+    expect(report.throughPosition).toBeGreaterThan(report.fromPosition);
+    expect(await dumpDatabase(replica)).toEqual(before);
+    const again = await restoreInto(replica, store);
+    expect(again.fromPosition).toBe(again.headPosition);
+    expect(await dumpDatabase(replica)).toEqual(before);
+  });
+
+  test('goes on where its restore was stopped, and is written to and followed afterwards', async () => {
+    const { store, original, replica } = await setBack(15);
+    const before = await dumpDatabase(original);
+    await expect(restoreInto(replica, store, stoppedAfter(2))).rejects.toMatchObject({ code: 'ABORTED' });
+    await restoreInto(replica, store, { pageSize: 7 });
+    expect(await dumpDatabase(replica)).toEqual(before);
+    const { sink } = openSink(replica, store);
+    await sink.started();
+    await liveEventfully(sink, createRecordMaker(151), 1);
+    const expected = await everything(sink);
+    await sink.close();
+    expect(await everything(openCold(store, 'sole'))).toEqual(expected);
+  });
+
+  test('takes them also where it was pruned, and answers together with the cold tier as before', async () => {
+    const { store, original, replica } = await setBack(16, true);
+    const truth = openSink(original, store).sink;
+    const expected = await everything(truth);
+    await truth.close();
+    await restoreInto(replica, store);
+    const { sink } = openSink(replica, store);
+    await sink.started();
+    expect(await everything(sink)).toEqual(expected);
+  });
+});
+
 describe('a restore is refused', () => {
   test('when there is nothing to restore from', async () => {
     await expect(restoreInto(await database(), await directory())).rejects.toMatchObject({ code: 'RESTORE_NOTHING' });
@@ -248,10 +312,27 @@ describe('a restore is refused', () => {
   });
 
   test('into a database with records of its own, which stay as they are', async () => {
-    const { store, original } = await lived(6, 3);
+    const [{ store }, { original }] = [await lived(6, 3), await lived(66, 2)];
     const before = await dumpDatabase(original);
-    await expect(restoreInto(original, store)).rejects.toMatchObject({ code: 'RESTORE_TARGET_IN_USE' });
+    await expect(restoreInto(original, store)).rejects.toMatchObject({
+      code: 'DIVERGED',
+      message: expect.stringContaining("drop the database's schema"),
+    });
     expect(await dumpDatabase(original)).toEqual(before);
+  });
+
+  test.each([1, 40])('into a database that wrote %i other commits after it was set back', async (commits) => {
+    const { store, replica } = await setBack(13);
+    const warm = createPostgresStorage({ name: 'warm', connection: replica.connection, common });
+    const make = createRecordMaker(131);
+    for (let commit = 0; commit < commits; commit += 1) await warm.insertBatch({ messages: [make.message()] });
+    await warm.close();
+    const before = await dumpDatabase(replica);
+    await expect(restoreInto(replica, store)).rejects.toMatchObject({
+      code: 'DIVERGED',
+      message: expect.stringContaining('storage restore'),
+    });
+    expect(await dumpDatabase(replica)).toEqual(before);
   });
 
   test('into a database that a worker wrote to after a restore had ended', async () => {
@@ -261,7 +342,7 @@ describe('a restore is refused', () => {
     const warm = createPostgresStorage({ name: 'warm', connection: rebuilt.connection, common });
     await warm.insertBatch({ messages: [createRecordMaker(77).message()] });
     await warm.close();
-    await expect(restoreInto(rebuilt, store)).rejects.toMatchObject({ code: 'RESTORE_TARGET_IN_USE' });
+    await expect(restoreInto(rebuilt, store)).rejects.toMatchObject({ code: 'RESTORE_TARGET_AHEAD' });
   });
 
   test.each([
@@ -277,12 +358,12 @@ describe('a restore is refused', () => {
     expect(await dumpDatabase(rebuilt)).toEqual(before);
   });
 
-  test('from a cold tier that stands below the database', async () => {
+  test('from a cold tier of another history that stands below the database', async () => {
     const { store } = await lived(9, 5);
     const behind = await lived(10, 2);
     const rebuilt = await database();
     await restoreInto(rebuilt, store);
-    await expect(restoreInto(rebuilt, behind.store)).rejects.toMatchObject({ code: 'RESTORE_TARGET_AHEAD' });
+    await expect(restoreInto(rebuilt, behind.store)).rejects.toMatchObject({ code: 'DIVERGED' });
   });
 });
 

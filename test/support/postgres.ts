@@ -39,14 +39,33 @@ export async function createTestDatabase(options: { readonly migrated?: boolean 
   return await createDatabaseOn(inject('postgres'), options);
 }
 
+/** Creates a database that holds what `database`, to which nobody may be connected, holds now: a backup, or a replica. */
+export async function copyDatabase(database: TestDatabase): Promise<TestDatabase> {
+  return await createDatabaseOn(inject('postgres'), { template: database.name });
+}
+
+/** From now on the name of `primary` leads to what `replica` holds, as after a failover; open connections are ended. */
+export async function failOver(primary: TestDatabase, replica: TestDatabase): Promise<void> {
+  const { name } = primary;
+  const lost = `${name}_lost`;
+  await withClient(inject('postgres').socket, async (admin) => {
+    await admin.query(`ALTER DATABASE ${name} ALLOW_CONNECTIONS false`);
+    await admin.query('SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity WHERE datname = $1', [name]);
+    await admin.query(`ALTER DATABASE ${name} RENAME TO ${lost}`);
+    await admin.query(`ALTER DATABASE ${replica.name} RENAME TO ${name}`);
+    await admin.query(`DROP DATABASE ${lost}`);
+  });
+}
+
 /** Creates a database on any server that has the template. */
 export async function createDatabaseOn(
   server: { readonly socket: PostgresConnection; readonly tcp: PostgresConnection },
-  options: { readonly migrated?: boolean } = {},
+  options: { readonly migrated?: boolean; readonly template?: string } = {},
 ): Promise<TestDatabase> {
   const name = `t_${randomBytes(8).toString('hex')}`;
+  const { template: source = TEMPLATE_DATABASE } = options;
   // copying files takes a tenth of what copying blocks through the log does, on a server that syncs nothing
-  const template = options.migrated === false ? '' : ` TEMPLATE ${TEMPLATE_DATABASE} STRATEGY FILE_COPY`;
+  const template = options.migrated === false ? '' : ` TEMPLATE ${source} STRATEGY FILE_COPY`;
   await withClient(server.socket, (admin) => admin.query(`CREATE DATABASE ${name}${template}`));
   const connection = { ...server.socket, database: name };
   const tcp = { ...server.tcp, database: name };

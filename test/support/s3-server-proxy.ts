@@ -24,7 +24,12 @@ export type ProxyAction =
       readonly headers?: Readonly<Record<string, string>>;
       readonly dropHeaders?: readonly string[];
       readonly dropBytes?: number;
-    };
+    }
+  /** Answered with another body. */
+  | { readonly kind: 'rewrite'; readonly body: (body: string) => string };
+
+/** Decides about a request by what it says. */
+export type ProxyRule = (request: Pick<IncomingMessage, 'method' | 'url' | 'headers'>) => ProxyAction;
 
 /** A request that the proxy saw. */
 export interface SeenRequest {
@@ -42,7 +47,7 @@ export interface S3Proxy {
   /** Decides about the next requests in turn; afterwards all pass. */
   next(...actions: readonly ProxyAction[]): void;
   /** Decides about all requests, until `next` has actions or it is called with `pass`. */
-  always(action: ProxyAction): void;
+  always(action: ProxyAction | ProxyRule): void;
   stop(): Promise<void>;
 }
 
@@ -56,7 +61,7 @@ interface Answer {
 export async function startS3Proxy(server: S3TestServer): Promise<S3Proxy> {
   const seen: SeenRequest[] = [];
   const queue: ProxyAction[] = [];
-  let standing: ProxyAction = { kind: 'pass' };
+  let standing: ProxyAction | ProxyRule = { kind: 'pass' };
   const kept = new WeakSet<object>();
   const proxy = createServer((incoming, outgoing) => {
     const entry = { method: incoming.method ?? '', path: incoming.url ?? '', abandoned: false };
@@ -64,7 +69,7 @@ export async function startS3Proxy(server: S3TestServer): Promise<S3Proxy> {
     outgoing.once('close', () => {
       entry.abandoned = !outgoing.writableFinished;
     });
-    const action = queue.shift() ?? standing;
+    const action = queue.shift() ?? (typeof standing === 'function' ? standing(incoming) : standing);
     if (action.kind === 'reset-kept' && kept.has(incoming.socket)) {
       incoming.socket.resetAndDestroy();
       return;
@@ -119,6 +124,16 @@ async function handle(
         if (action.kind === 'cut') outgoing.destroy();
       });
       return;
+    }
+    case 'rewrite': {
+      const answer = await forward(server, incoming, body);
+      const { 'transfer-encoding': _, ...headers } = answer.headers;
+      const changed = Buffer.from(action.body(answer.body.toString()));
+      return reply(outgoing, {
+        ...answer,
+        headers: { ...headers, 'content-length': String(changed.length) },
+        body: changed,
+      });
     }
     case 'change': {
       const answer = await forward(server, incoming, body);

@@ -2,6 +2,7 @@ import type { Logger } from '../../core/logger.js';
 import type { ChangeSet } from '../batch.js';
 import type { Coverage } from '../coverage.js';
 import { fullCoverage } from '../coverage.js';
+import { StorageSetBackError } from '../errors.js';
 import type { AdvanceEvent, AdvanceListener } from '../storage.js';
 import { type ClockRow, coverageOf } from './clock-row.js';
 import type { ClockWatch } from './clock-watch.js';
@@ -10,6 +11,12 @@ import type { ClockWatch } from './clock-watch.js';
 export interface AdvanceHub {
   /** A snapshot showed this clock. */
   seen(clock: ClockRow): void;
+  /**
+   * What anyone here saw before a snapshot was taken must be in it. One that lacks it was taken of a store that was set back:
+   * everybody is told, and goes on from there.
+   * @throws StorageSetBackError
+   */
+  requireSeen(clock: ClockRow, seenPosition: bigint): void;
   /** This instance committed. */
   committed(changes: ChangeSet): void;
   /** Somebody committed up to this position; told on unless it has been told before. */
@@ -19,10 +26,11 @@ export interface AdvanceHub {
 }
 
 /**
+ * @param name the storage's, for errors.
  * @param log hears of listeners that throw: the others, and whoever committed, do not.
  * @param watch is told of the time of every clock that a snapshot showed.
  */
-export function createAdvanceHub(log: Logger, watch?: ClockWatch): AdvanceHub {
+export function createAdvanceHub(log: Logger, name: string, watch?: ClockWatch): AdvanceHub {
   const listeners = new Set<AdvanceListener>();
   let latest: ClockRow | null = null;
   let toldPosition = 0n;
@@ -45,6 +53,16 @@ export function createAdvanceHub(log: Logger, watch?: ClockWatch): AdvanceHub {
           ? { ...newer, floorMs: older.floorMs, floorPosition: older.floorPosition }
           : newer;
       if (newer === clock) watch?.(clock.lastMs);
+    },
+    requireSeen(clock, seenPosition) {
+      const { lastPosition: position, lastMs: ingestionMs } = clock;
+      if (position >= seenPosition) return;
+      latest = clock;
+      toldPosition = position;
+      const error = new StorageSetBackError(name, seenPosition, position);
+      log.error({ storage: name, err: error }, 'storage was set back');
+      tell({ kind: 'set-back', head: { position, ingestionMs } });
+      throw error;
     },
     committed(changes) {
       toldPosition = changes.throughPosition;

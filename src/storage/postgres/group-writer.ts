@@ -6,6 +6,7 @@ import { readLane } from '../payload.js';
 import type { Recalled } from '../recall.js';
 import type { Conflict } from '../records.js';
 import { addRecalled } from './add-recalled.js';
+import type { AdvanceHub } from './advance-hub.js';
 import { type ClockRow, isWhole } from './clock-row.js';
 import type { ClockWriter } from './clock-writer.js';
 import { fromSelector } from './columns.js';
@@ -50,7 +51,7 @@ export interface GroupWriter {
   /**
    * Two round trips: the lock and what is stored; everything to write and COMMIT. Nothing is written when pruned records
    * are needed for it that are not among `recalled`: then it is told which, and must be run again with them.
-   * @throws UnsettledCommit
+   * @throws UnsettledCommit, StorageSetBackError
    */
   run(
     transaction: Transaction,
@@ -67,12 +68,14 @@ export function createGroupWriter({
   reader,
   records,
   clockWriter,
+  hub,
 }: {
   readonly common: Common;
   readonly name: string;
   readonly reader: StateReader;
   readonly records: RecordWriter;
   readonly clockWriter: ClockWriter;
+  readonly hub: Pick<AdvanceHub, 'coverage' | 'requireSeen'>;
 }): GroupWriter {
   /** Lanes that are in the database for certain. */
   const knownLanes = new Set<string>();
@@ -116,6 +119,8 @@ export function createGroupWriter({
     async run(transaction, batches, recalled) {
       const readMs = common.clock.nowMs();
       const { clock, state } = await reader.lockAndRead(transaction, touchedBy(batches));
+      // a position that was given to one commit is not given to another
+      hub.requireSeen(clock, hub.coverage().throughPosition);
       if (!isWhole(clock))
         throw new CoverageGapError({ kind: 'position', afterPosition: clock.lastPosition }, `follower ${name}`);
       addRecalled(state, recalled, clock.floorPosition);

@@ -10,6 +10,7 @@ import { createAdvanceListener } from './advance-listener.js';
 import { createAmendmentReads } from './amendment-reads.js';
 import { createChangeApplier } from './change-applier.js';
 import { createChangeReads } from './change-reads.js';
+import { decodeClock } from './clock-row.js';
 import { createClockWatch } from './clock-watch.js';
 import { createClockWriter } from './clock-writer.js';
 import { createGroupCommit } from './group-commit.js';
@@ -69,8 +70,8 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     ...{ pool, sockets, common, name },
     repeatForMs: settings.connectTimeoutMs || DEFAULT_POOL_SETTINGS.connectTimeoutMs,
   });
-  const hub = createAdvanceHub(common.log, createClockWatch(common, name));
-  const context = { name, hub, read: runner.read };
+  const hub = createAdvanceHub(common.log, name, createClockWatch(common, name));
+  const context = { name, hub, read };
   const lists = createListReads(namespace, context);
   const messages = createMessageReads(namespace, context);
   const changes = createChangeReads(namespace, context, common);
@@ -78,7 +79,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const reader = createStateReader(namespace);
   const records = createRecordWriter(namespace);
   const clockWriter = createClockWriter(namespace, writer);
-  const groupWriter = createGroupWriter({ common, name, reader, records, clockWriter });
+  const groupWriter = createGroupWriter({ common, name, reader, records, clockWriter, hub });
   const groups = createGroupCommit({ common, name, runner, writer: groupWriter, hub, recall: options.recall ?? null });
   const applier = createChangeApplier({ name, runner, reader, records, clockWriter, hub });
   const listener = createAdvanceListener({ common, name, namespace, mark, address: connection, settings, writer, hub });
@@ -86,6 +87,13 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const readClock = () => changes.clock('check health');
   const check = createHealthCheck({ common, name, use: options.use ?? 'write', namespace, runner, readClock });
   let closing: Promise<void> | undefined;
+
+  async function read(...question: Parameters<typeof runner.read>) {
+    const seenPosition = hub.coverage().throughPosition;
+    const rows = await runner.read(...question);
+    hub.requireSeen(decodeClock(rows[0] ?? []), seenPosition);
+    return rows;
+  }
 
   async function open<T>(work: () => Promise<T>): Promise<T> {
     if (closing) throw new ClosedError(`storage ${name}`);

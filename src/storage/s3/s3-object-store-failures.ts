@@ -91,11 +91,31 @@ export function classifyS3Failure(thrown: unknown): S3RequestFailure {
   return new S3RequestFailure(kindOf(name, code, typeof status === 'number' ? status : undefined), facts, thrown);
 }
 
+/** The server is there, but speaks no TLS, or shows a certificate that this process does not trust: https://nodejs.org/api/tls.html */
+const UNTRUSTED: ReadonlySet<string> = new Set([
+  'EPROTO',
+  'ERR_SSL_WRONG_VERSION_NUMBER',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_UNTRUSTED',
+  'CERT_REVOKED',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+]);
+
+/** Not implemented, or not in this version of HTTP: the same request will never be understood. */
+const NEVER: ReadonlySet<number> = new Set([501, 505]);
+
 function kindOf(name: string | undefined, code: string | undefined, status: number | undefined): S3FailureKind {
   const named = name === undefined ? undefined : KIND_OF_NAME.get(name);
   if (named) return named;
-  if (status === undefined) return code === undefined ? 'refused' : 'connection';
+  if (status === undefined) return code === undefined || UNTRUSTED.has(code) ? 'refused' : 'connection';
   if (status < 300) return 'wrong_answer';
+  if (NEVER.has(status)) return 'refused';
   if (status >= 500) return status === 503 ? 'throttled' : 'server_error';
   if (status === 412) return 'precondition';
   if (status === 416) return 'range';

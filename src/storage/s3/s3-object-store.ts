@@ -2,17 +2,17 @@ import { randomUUID } from 'node:crypto';
 import {
   type BucketLocationConstraint,
   CreateBucketCommand,
-  DeleteObjectsCommand,
   GetObjectCommand,
   HeadBucketCommand,
   HeadObjectCommand,
   type HeadObjectCommandOutput,
   ListObjectsV2Command,
   PutObjectCommand,
+  type PutObjectCommandInput,
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { Common } from '../../core/common.js';
-import { checkByteRange, checkListArguments, checkObjectKey, isObjectKey } from './object-key.js';
+import { checkByteRange, checkListArguments, checkObjectKey, compareKeys, isObjectKey } from './object-key.js';
 import {
   type ByteRange,
   type ListedObject,
@@ -22,17 +22,12 @@ import {
   type ObjectPage,
   type ObjectStore,
 } from './object-store.js';
-import {
-  type DeleteFailure,
-  ObjectDeleteError,
-  ObjectNotFoundError,
-  ObjectRangeError,
-  ObjectStoreError,
-  ObjectStoreUnavailableError,
-} from './object-store-errors.js';
+import { ObjectNotFoundError, ObjectRangeError, ObjectStoreUnavailableError } from './object-store-errors.js';
 import { readS3Body } from './s3-object-store-body.js';
+import { checkBucket } from './s3-object-store-check.js';
 import { createS3Client, type S3Endpoint } from './s3-object-store-client.js';
-import { judgeS3Failure, kindOfS3Code, S3RequestFailure, wrongAnswer } from './s3-object-store-failures.js';
+import { S3Deletes } from './s3-object-store-deletes.js';
+import { S3RequestFailure, wrongAnswer } from './s3-object-store-failures.js';
 import { type S3RequestLimits, S3Requests } from './s3-object-store-requests.js';
 
 /** An S3 bucket, or the part of it under a prefix. */
@@ -50,10 +45,10 @@ export interface S3ObjectStore extends ObjectStore {
   /** Creates the bucket unless this account has it already. For tests and local runs: operators create theirs. */
   ensureBucket(): Promise<void>;
   /**
-   * Writes a small object twice and deletes it.
-   * @throws ObjectStoreError when the server overwrites in spite of `If-None-Match: *`: its commits could be lost.
+   * Tries on small objects of its own, which it deletes, all that the cold tier needs of a server: see `checkBucket`.
+   * @throws ObjectStoreError, ObjectDeleteError when the server refuses, or does another thing than was asked for.
    */
-  checkConditionalWrites(): Promise<void>;
+  check(): Promise<void>;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 64;
@@ -77,6 +72,7 @@ class BucketObjectStore implements S3ObjectStore {
   readonly #bucket: string;
   readonly #prefix: string;
   readonly #region: string;
+  readonly #deletes: S3Deletes;
   readonly #maxAttempts: number;
 
   constructor(options: S3ObjectStoreOptions) {
@@ -86,6 +82,10 @@ class BucketObjectStore implements S3ObjectStore {
     this.#bucket = options.bucket;
     this.#prefix = options.prefix === '' ? '' : `${options.prefix}/`;
     this.#region = options.region;
+    const { bucket, common } = options;
+    this.#deletes = new S3Deletes({
+      ...{ client: this.#client, requests: this.#requests, bucket, prefix: this.#prefix, log: common.log },
+    });
     this.#maxAttempts = options.maxAttempts;
   }
 
@@ -106,10 +106,7 @@ class BucketObjectStore implements S3ObjectStore {
     for (let round = 0; round < this.#maxAttempts; round++) {
       let attempts = 0;
       try {
-        await this.#requests.send('put', bytes.byteLength, ({ signal }) => {
-          attempts++;
-          return this.#client.send(new PutObjectCommand(input), { abortSignal: signal });
-        });
+        await this.#send(input, () => attempts++);
         return 'created';
       } catch (failure) {
         if (!isKind(failure, 'precondition')) throw failure;
@@ -121,6 +118,18 @@ class BucketObjectStore implements S3ObjectStore {
     throw new ObjectStoreUnavailableError('an object was created and deleted again during every attempt to write it', {
       details: { key },
     });
+  }
+
+  async #send(input: PutObjectCommandInput & { readonly Body: Uint8Array }, attempted: () => unknown): Promise<void> {
+    await this.#requests.send('put', input.Body.byteLength, ({ signal }) => {
+      attempted();
+      return this.#client.send(new PutObjectCommand(input), { abortSignal: signal });
+    });
+  }
+
+  /** Writes whatever is there: only to find out why the other way is refused. */
+  async #put(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#send({ ...this.#at(key), Body: bytes }, () => undefined);
   }
 
   /** Who wrote the object. `retried` are the bytes of a call that was sent more than once. */
@@ -194,7 +203,9 @@ class BucketObjectStore implements S3ObjectStore {
           throw wrongAnswer('a strange listing');
         return { key: Key.slice(this.#prefix.length), sizeBytes: Size, modifiedMs: wholeSeconds(LastModified) };
       });
+      refuseUnordered(found, options.startAfter);
       const last = found.at(-1)?.key;
+      if (answer.IsTruncated === undefined) throw new S3RequestFailure('refused', { name: 'NotAListing' });
       if (answer.IsTruncated && last === undefined) throw wrongAnswer('a truncated listing of nothing');
       // other programs leave objects that are no keys of ours, such as `folder/`
       return { objects: found.filter(({ key }) => isObjectKey(key)), next: (answer.IsTruncated && last) || null };
@@ -203,37 +214,7 @@ class BucketObjectStore implements S3ObjectStore {
 
   async deleteMany(keys: readonly string[]): Promise<void> {
     for (const key of keys) checkObjectKey(key);
-    const failures: DeleteFailure[] = [];
-    for (let from = 0; from < keys.length; from += MAX_PAGE_OBJECTS)
-      failures.push(...(await this.#deletePage(keys.slice(from, from + MAX_PAGE_OBJECTS))));
-    if (failures.length > 0) throw new ObjectDeleteError(failures);
-  }
-
-  /** Deletes up to 1000 objects, those again that S3 could not delete just then; returns those it refused to delete. */
-  async #deletePage(keys: readonly string[]): Promise<DeleteFailure[]> {
-    const failures: DeleteFailure[] = [];
-    let remaining = keys;
-    await this.#requests.send('delete', 0, async ({ signal }) => {
-      const Objects = remaining.map((key) => ({ Key: this.#prefix + key }));
-      const input = { Bucket: this.#bucket, Delete: { Objects, Quiet: true } };
-      const { Errors = [] } = await this.#client.send(new DeleteObjectsCommand(input), { abortSignal: signal });
-      const again: string[] = [];
-      let reason: S3RequestFailure | undefined;
-      for (const { Key = '', Code = 'Unknown' } of Errors) {
-        const failure = new S3RequestFailure(kindOfS3Code(Code) ?? 'refused', { name: Code });
-        const key = Key.slice(this.#prefix.length);
-        if (failure.kind === 'not_found') continue;
-        if (judgeS3Failure(failure) === 'give-up') {
-          failures.push({ key, reason: Code });
-        } else {
-          again.push(key);
-          reason ??= failure;
-        }
-      }
-      remaining = again;
-      if (reason) throw reason;
-    });
-    return failures;
+    await this.#deletes.deleteAll(keys);
   }
 
   async ensureBucket(): Promise<void> {
@@ -260,18 +241,8 @@ class BucketObjectStore implements S3ObjectStore {
     });
   }
 
-  async checkConditionalWrites(): Promise<void> {
-    const key = `conditional-write-check-${randomUUID()}`;
-    const answers = [];
-    for (const text of ['first', 'second']) answers.push(await this.putIfAbsent(key, Buffer.from(text)));
-    await this.deleteMany([key]);
-    if (answers[0] === 'created' && answers[1] === 'exists') return;
-    throw new ObjectStoreError(
-      'the S3 server does not honour If-None-Match: * when it writes an object; use one that does',
-      {
-        details: { answers },
-      },
-    );
+  async check(): Promise<void> {
+    await checkBucket(this, (key, bytes) => this.#put(key, bytes));
   }
 
   async close(): Promise<void> {
@@ -281,6 +252,16 @@ class BucketObjectStore implements S3ObjectStore {
 
   #at(key: string): { Bucket: string; Key: string } {
     return { Bucket: this.#bucket, Key: this.#prefix + key };
+  }
+}
+
+/** Pages continue after their last key: out of order they would leave objects out. */
+function refuseUnordered(found: readonly ListedObject[], startAfter: string | undefined): void {
+  let before = startAfter || null;
+  for (const { key } of found) {
+    if (before !== null && compareKeys(before, key) >= 0)
+      throw new S3RequestFailure('refused', { name: 'UnorderedListing', before, key });
+    before = key;
   }
 }
 

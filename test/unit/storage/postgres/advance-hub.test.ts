@@ -4,7 +4,7 @@ import type { ChangeSet } from '../../../../src/storage/batch.js';
 import { createAdvanceHub } from '../../../../src/storage/postgres/advance-hub.js';
 
 test('a listener that throws keeps neither the others from hearing nor the committer from going on', () => {
-  const hub = createAdvanceHub(silentLogger);
+  const hub = createAdvanceHub(silentLogger, 'warm');
   const told: string[] = [];
   hub.subscribe(() => {
     throw new Error('listener');
