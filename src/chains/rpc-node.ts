@@ -17,7 +17,10 @@ export interface ChainHeads {
   readonly blocks: readonly (BlockHeader | null)[];
 }
 
-/** A range of logs with its outermost blocks, as one node told in one batch. */
+/**
+ * A range of logs with its outermost blocks, as one node told in one batch. These blocks are linked to those outside of
+ * the range: a hash that is wrong in one answer must not become the cursor.
+ */
 export interface LogRange {
   readonly logs: readonly RawLog[];
   readonly first: BlockHeader;
@@ -81,6 +84,16 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
     }
   }
 
+  /** A block next to a range: one that the node does not have proves nothing. */
+  function neighbour(result: unknown, number: number): BlockHeader | null {
+    return result === undefined || result instanceof RpcRefusedError ? null : headerOf(result, number);
+  }
+
+  function checkLink(parent: BlockHeader | null, child: BlockHeader | null): void {
+    if (parent && child && child.parentHash !== parent.hash)
+      throw invalid(`parentHash of block ${child.number} is not the hash of block ${parent.number}`);
+  }
+
   return {
     index: endpoint.index,
     invalid,
@@ -115,12 +128,17 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
     },
     async logRange(filter) {
       const { from, to } = filter.blocks;
-      const [result, first, last] = await endpoint.request([getLogs(filter), getBlock(from), getBlock(to)], signal);
+      const calls = [getLogs(filter), getBlock(from), getBlock(to), getBlock(to + 1)];
+      if (from > 0) calls.push(getBlock(from - 1));
+      const [result, first, last, after, before] = await endpoint.request(calls, signal);
       const logs = endpoint.parsed(() => parseLogs(resultOrThrow(result), filter));
       const firstBlock = headerOf(first, from);
       const lastBlock = headerOf(last, to);
       if (!firstBlock) throw missing(from);
       if (!lastBlock) throw missing(to);
+      checkLink(neighbour(before, from - 1), firstBlock);
+      checkLink(lastBlock, neighbour(after, to + 1));
+      if (from === to && firstBlock.hash !== lastBlock.hash) throw invalid(`hash of block ${to} is not one`);
       return { logs, first: firstBlock, last: lastBlock };
     },
   };
