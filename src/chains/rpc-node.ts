@@ -49,6 +49,9 @@ export interface RpcNode {
   missing(blockNumber: number): RpcUnavailableError;
 }
 
+/** Chains for tests are moved ahead by years at most. */
+const MAX_AHEAD_MS = 10 * 365 * 24 * 60 * 60 * 1_000;
+
 const getBlock = (block: number | string): JsonRpcCall => ({
   method: 'eth_getBlockByNumber',
   params: [typeof block === 'number' ? toQuantity(block) : block, false],
@@ -65,6 +68,8 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
     const header = endpoint.parsed(() => parseBlockHeader(resultOrThrow(result)));
     if (header && number !== null && header.number !== number)
       throw invalid(`number of block ${number} is ${header.number}`);
+    if (header && header.timestampMs > endpoint.nowMs() + MAX_AHEAD_MS)
+      throw invalid(`timestamp of block ${header.number} is years ahead of the clock here`);
     return header;
   }
 
@@ -90,8 +95,11 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
   }
 
   function checkLink(parent: BlockHeader | null, child: BlockHeader | null): void {
-    if (parent && child && child.parentHash !== parent.hash)
+    if (!parent || !child) return;
+    if (child.parentHash !== parent.hash)
       throw invalid(`parentHash of block ${child.number} is not the hash of block ${parent.number}`);
+    if (child.timestampMs < parent.timestampMs)
+      throw invalid(`timestamp of block ${child.number} is before that of block ${parent.number}`);
   }
 
   return {

@@ -220,6 +220,17 @@ describe('an absurd value of a single field', () => {
     ),
     'the number of every block': blockFault((block) => ({ ...block, number: ABSURD })),
     'the time of a block': blockFault((block) => ({ ...block, timestamp: ABSURD })),
+    'the time of a block, in the next century': blockFault((block) => ({ ...block, timestamp: '0xffffffff' })),
+    'the time of one old block, where logs tell none': async (call, forward) =>
+      await logFault((logs) => logs.map((log) => ({ ...log, blockTimestamp: '0x0' })))(call, () =>
+        blockFault((block) => (block['number'] === '0xc' ? { ...block, timestamp: '0x10000000' } : block))(
+          call,
+          forward,
+        ),
+      ),
+    'the time of one new block, in the last century': blockFault((block) =>
+      block['number'] === '0xd5' ? { ...block, timestamp: '0x10000000' } : block,
+    ),
     'the time of a block, 0': blockFault((block) => ({ ...block, timestamp: '0x0' })),
     'the hash of a block, megabytes': blockFault((block) => ({ ...block, hash: `0x${'ab'.repeat(1e6)}` })),
     'the parent of a block': blockFault((block) => ({ ...block, parentHash: null })),
