@@ -40,7 +40,7 @@ export function createBatchSize({
     },
     refused(calls) {
       if (refusedOnce === null) refusedOnce = calls;
-      else set(Math.min(size, Math.max(1, Math.min(calls, refusedOnce) >>> 1)));
+      else set(Math.min(size, Math.ceil(Math.min(calls, refusedOnce) / 2)));
     },
     answered(calls) {
       if (refusedOnce !== null && calls >= refusedOnce) refusedOnce = null;

@@ -86,6 +86,7 @@ export class ChainViewer {
       // a stored message above the range is looked after as well, where the node can tell
       const highest = Math.min(heads.latest.number, known.messages.highestBlock);
       await this.#syncHeaders(node, headers, heads, Math.max(range.to, highest));
+      await this.#confirmFinal(node, headers, heads, finalized);
       const reading = await known.window.read(node, headers, range.to, signal);
       await this.#checkGone(node, headers, known.messages, reading, range, signal);
       this.#movesInARow = 0;
@@ -128,6 +129,16 @@ export class ChainViewer {
     const known = finalized && headers.at(finalized.number);
     if (known && known.hash !== finalized.hash)
       throw new ChainMovedError(this.#chain.name, `finalized block ${finalized.number} has two hashes`);
+  }
+
+  /** The last block that is final becomes the cursor: a hash that is wrong in one answer contradicts a second. */
+  async #confirmFinal(node: RpcNode, headers: HeaderChain, heads: ChainHeads, finalized: number): Promise<void> {
+    const final = headers.at(finalized);
+    if (!final || headers.tip.number > finalized) return;
+    const numbers = heads.latest.number > finalized ? [finalized, finalized + 1] : [finalized];
+    const [again, child] = await node.headers(numbers);
+    if (again?.hash !== final.hash || (child && child.parentHash !== final.hash))
+      throw new ChainMovedError(this.#chain.name, `finalized block ${finalized} has two hashes`);
   }
 
   async #checkGone(

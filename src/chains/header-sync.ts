@@ -34,7 +34,11 @@ export async function syncHeaders(
   await fetchInto(headers, node, numbers);
   for (const number of numbers) {
     const header = headers.get(number);
-    if (header) chain.append(knownBlock(header, mayHoldMessage));
+    if (!header) continue;
+    const parent = headers.get(number - 1) ?? chain.at(number - 1);
+    if (parent && header.timestampMs < parent.timestampMs)
+      throw node.invalid(`timestamp of block ${number} is before that of block ${number - 1}`);
+    chain.append(knownBlock(header, mayHoldMessage));
   }
 }
 

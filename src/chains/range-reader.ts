@@ -50,7 +50,7 @@ export async function readRange(
   const { from, to } = range;
   const { logs, first, last } = await node.logRange({ ...options.filter, blocks: { from, to } });
   const headers = await neededHeaders(node, range, logs, [first, last]);
-  checkAgreement(node, logs, headers);
+  checkAgreement(node, logs, headers, [first, last]);
   for (const { blockNumber } of logs) {
     const header = headers.get(blockNumber);
     if (header?.logsBloom) options.blooms.noteMessage(options.blooms.mayHoldMessage(header.logsBloom));
@@ -112,8 +112,16 @@ function blocksOfUnsureTime(
   return unsure;
 }
 
-/** Logs and blocks must be of one chain wherever two of them meet. */
-function checkAgreement(node: RpcNode, logs: readonly RawLog[], headers: ReadonlyMap<number, BlockHeader>): void {
+/** Logs and blocks must be of one chain wherever two of them meet, and time must not go back. */
+function checkAgreement(
+  node: RpcNode,
+  logs: readonly RawLog[],
+  headers: ReadonlyMap<number, BlockHeader>,
+  [first, last]: readonly [first: BlockHeader, last: BlockHeader],
+): void {
+  for (const { number, timestampMs } of headers.values())
+    if (timestampMs < first.timestampMs || timestampMs > last.timestampMs)
+      throw node.invalid(`timestamp of finalized block ${number} is not between those of the blocks around it`);
   const hashes = new Map(logs.map((log) => [log.blockNumber, log.blockHash]));
   for (const [number, { hash }] of headers) {
     if ((hashes.get(number) ?? hash) !== hash)

@@ -259,6 +259,7 @@ class FailoverRpcClient implements RpcClient {
           return endpoint.head;
         },
         noteHead: (block) => endpoint.noteHead(block),
+        nowMs: () => endpoint.nowMs(),
         parsed: (parse) => endpoint.parsed(parse),
         request: (calls, each, onRequest) =>
           this.#identity.guard(endpoint, each, () => endpoint.request(calls, each, onRequest)),

@@ -104,6 +104,10 @@ export class RpcEndpoint {
     return this.#failuresInARow;
   }
 
+  nowMs(): number {
+    return this.#options.common.clock.nowMs();
+  }
+
   /** Until when it is passed over, on the monotonic clock. */
   get coolUntilMs(): number {
     return this.#coolUntilMs;

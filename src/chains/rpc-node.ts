@@ -18,7 +18,10 @@ export interface ChainHeads {
   readonly blocks: readonly (BlockHeader | null)[];
 }
 
-/** A range of logs with its outermost blocks, as one node told in one batch. */
+/**
+ * A range of logs with its outermost blocks, as one node told in one batch. These blocks are linked to those outside of
+ * the range: a hash that is wrong in one answer must not become the cursor.
+ */
 export interface LogRange {
   readonly logs: readonly RawLog[];
   readonly first: BlockHeader;
@@ -60,6 +63,9 @@ export interface RpcNode {
   missing(blockNumber: number): RpcUnavailableError;
 }
 
+/** Chains for tests are moved ahead by years at most. */
+const MAX_AHEAD_MS = 10 * 365 * 24 * 60 * 60 * 1_000;
+
 const getBlock = (block: number | string): JsonRpcCall => ({
   method: 'eth_getBlockByNumber',
   params: [typeof block === 'number' ? toQuantity(block) : block, false],
@@ -68,7 +74,7 @@ const getBlockOf = (hash: Hex): JsonRpcCall => ({ method: 'eth_getBlockByHash', 
 const getLogs = (filter: LogFilter): JsonRpcCall => ({ method: 'eth_getLogs', params: [encodeLogFilter(filter)] });
 
 /** What a node asks its questions through. */
-export type NodeEndpoint = Pick<RpcEndpoint, 'index' | 'origin' | 'head' | 'noteHead' | 'parsed' | 'request'>;
+export type NodeEndpoint = Pick<RpcEndpoint, 'index' | 'origin' | 'head' | 'noteHead' | 'nowMs' | 'parsed' | 'request'>;
 
 /** The node behind `endpoint`, asking on behalf of an operation that `signal` ends. */
 export function createRpcNode(endpoint: NodeEndpoint, signal: AbortSignal): RpcNode {
@@ -85,6 +91,8 @@ export function createRpcNode(endpoint: NodeEndpoint, signal: AbortSignal): RpcN
     const header = endpoint.parsed(() => parseBlockHeader(resultOrThrow(result)));
     if (header && number !== null && header.number !== number)
       throw invalid(`number of block ${number} is ${header.number}`);
+    if (header && header.timestampMs > endpoint.nowMs() + MAX_AHEAD_MS)
+      throw invalid(`timestamp of block ${header.number} is years ahead of the clock here`);
     return header;
   }
 
@@ -102,6 +110,19 @@ export function createRpcNode(endpoint: NodeEndpoint, signal: AbortSignal): RpcN
       if (thrown instanceof RpcInvalidAnswerError) return null;
       throw thrown;
     }
+  }
+
+  /** A block next to a range: one that the node does not have proves nothing. */
+  function neighbour(result: unknown, number: number): BlockHeader | null {
+    return result === undefined || result instanceof RpcRefusedError ? null : headerOf(result, number);
+  }
+
+  function checkLink(parent: BlockHeader | null, child: BlockHeader | null): void {
+    if (!parent || !child) return;
+    if (child.parentHash !== parent.hash)
+      throw invalid(`parentHash of block ${child.number} is not the hash of block ${parent.number}`);
+    if (child.timestampMs < parent.timestampMs)
+      throw invalid(`timestamp of block ${child.number} is before that of block ${parent.number}`);
   }
 
   return {
@@ -149,12 +170,17 @@ export function createRpcNode(endpoint: NodeEndpoint, signal: AbortSignal): RpcN
     },
     async logRange(filter) {
       const { from, to } = filter.blocks;
-      const [result, first, last] = await request([getLogs(filter), getBlock(from), getBlock(to)]);
+      const calls = [getLogs(filter), getBlock(from), getBlock(to), getBlock(to + 1)];
+      if (from > 0) calls.push(getBlock(from - 1));
+      const [result, first, last, after, before] = await request(calls);
       const logs = endpoint.parsed(() => parseLogs(resultOrThrow(result), filter));
       const firstBlock = headerOf(first, from);
       const lastBlock = headerOf(last, to);
       if (!firstBlock) throw missing(from);
       if (!lastBlock) throw missing(to);
+      checkLink(neighbour(before, from - 1), firstBlock);
+      checkLink(lastBlock, neighbour(after, to + 1));
+      if (from === to && firstBlock.hash !== lastBlock.hash) throw invalid(`hash of block ${to} is not one`);
       return { logs, first: firstBlock, last: lastBlock };
     },
     async code(address) {

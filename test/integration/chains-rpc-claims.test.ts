@@ -30,6 +30,7 @@ const ABSURD = '0x8000000000000';
 /** Absurd as well, though a chain of milliseconds may get there one day. */
 const FAR_HEAD = '0xe8d4a51000';
 const HEAD = 213;
+const OTHER_HASH = `0x${'34'.repeat(32)}`;
 
 /** Changes fields of blocks, by what was asked for. */
 const blockFault =
@@ -119,6 +120,47 @@ describe('a claim that one node makes once', () => {
     await expectComplete(chain, store, 20 - FINALITY);
   });
 
+  it.each([
+    ['by its tag', 'finalized'],
+    ['by its number', `0x${(21 - FINALITY).toString(16)}`],
+  ])('about the hash of the block that is final next, %s, halts nothing', async (_, name) => {
+    const chain = await chainOf();
+    await fill(chain, 20, 2);
+    const liar = await proxyOf(chain);
+    let lies = 0;
+    liar.onCall = blockFault((block, asked) =>
+      asked === name && block['number'] === `0x${(21 - FINALITY).toString(16)}` && lies++ === 0
+        ? { ...block, hash: OTHER_HASH }
+        : block,
+    );
+    const store = new MemoryChainStore();
+    const running = startAt([liar.url], store, { chain: { confirmations: 'finalized' } });
+    await processed(running, 20 - FINALITY);
+    await chain.mine(1);
+    await processed(running, 21 - FINALITY);
+    await chain.mine(1);
+    await processed(running, 22 - FINALITY);
+    expect(lies).toBeGreaterThan(0);
+    expect(store.content().cursor?.hash).toBe(await chain.hashAt(22 - FINALITY));
+  });
+
+  it('about the hash of the last block of a backfill halts nothing', async () => {
+    const chain = await standingChain;
+    const liar = await proxyOf(chain);
+    let lies = 0;
+    const last = `0x${(HEAD - FINALITY).toString(16)}`;
+    liar.onCall = blockFault((block, asked) =>
+      asked === last && lies++ === 0 ? { ...block, hash: OTHER_HASH } : block,
+    );
+    const store = new MemoryChainStore();
+    const running = startAt([liar.url], store, { chain: { confirmations: 'finalized' } });
+    await processed(running, HEAD - FINALITY);
+    expect(lies).toBeGreaterThan(0);
+    await eventually('it is looked at again', () => liar.count() > 20);
+    expect(running.watcher.status()).toMatchObject({ state: 'following', lastError: null });
+    expect(store.content().cursor?.hash).toBe(await chain.hashAt(HEAD - FINALITY));
+  });
+
   it('about the content of a log is not remembered', async () => {
     const chain = await chainOf();
     await fill(chain, 4, 2);
@@ -178,9 +220,22 @@ describe('an absurd value of a single field', () => {
     ),
     'the number of every block': blockFault((block) => ({ ...block, number: ABSURD })),
     'the time of a block': blockFault((block) => ({ ...block, timestamp: ABSURD })),
+    'the time of a block, in the next century': blockFault((block) => ({ ...block, timestamp: '0xffffffff' })),
+    'the time of one old block, where logs tell none': async (call, forward) =>
+      await logFault((logs) => logs.map((log) => ({ ...log, blockTimestamp: '0x0' })))(call, () =>
+        blockFault((block) => (block['number'] === '0xc' ? { ...block, timestamp: '0x10000000' } : block))(
+          call,
+          forward,
+        ),
+      ),
+    'the time of one new block, in the last century': blockFault((block) =>
+      block['number'] === '0xd5' ? { ...block, timestamp: '0x10000000' } : block,
+    ),
     'the time of a block, 0': blockFault((block) => ({ ...block, timestamp: '0x0' })),
     'the hash of a block, megabytes': blockFault((block) => ({ ...block, hash: `0x${'ab'.repeat(1e6)}` })),
     'the parent of a block': blockFault((block) => ({ ...block, parentHash: null })),
+    'the parent of every block, another': blockFault((block) => ({ ...block, parentHash: OTHER_HASH })),
+    'the hash of every block, another': blockFault((block) => ({ ...block, hash: OTHER_HASH })),
     'the index of a log': logFault((logs) => logs.map((log) => ({ ...log, logIndex: ABSURD }))),
     'the block number of a log': logFault((logs) => logs.map((log) => ({ ...log, blockNumber: ABSURD }))),
     'the transaction of a log': logFault((logs) => logs.map((log) => ({ ...log, transactionHash: '0x' }))),
@@ -202,6 +257,19 @@ describe('an absurd value of a single field', () => {
     const [first, second] = running.watcher.status().rpc;
     expect(first).toMatchObject({ state: 'cooling', lastError: expect.stringContaining('RPC URL 0') });
     expect(second).toMatchObject({ state: 'ready', lastError: null });
+  });
+});
+
+describe('a hash of a tagged block that is none', () => {
+  it.each(['latest', 'safe', 'finalized'])('(%s) stops nothing', async (tag) => {
+    const chain = await standingChain;
+    const liar = await proxyOf(chain);
+    liar.onCall = blockFault((block, asked) => (asked === tag ? { ...block, hash: OTHER_HASH } : block));
+    const store = new MemoryChainStore();
+    const running = startAt([liar.url], store);
+    await processed(running, HEAD);
+    await expectComplete(chain, store, HEAD);
+    expect(running.watcher.status()).toMatchObject({ state: 'following' });
   });
 });
 

@@ -160,7 +160,7 @@ describe('the size of batches', () => {
     expect(size.calls).toBe(50);
     size.answered(3);
     size.refused(5);
-    expect(size.calls).toBe(2);
+    expect(size.calls).toBe(3);
     size.refused(2);
     size.refused(2);
     expect(size.calls).toBe(1);
@@ -169,6 +169,6 @@ describe('the size of batches', () => {
       await clock.advance(5 * 60_000);
       size.answered(size.calls);
     }
-    expect(changes).toEqual([2, 1, 2, 4, 8, 16, 32, 50]);
+    expect(changes).toEqual([3, 1, 2, 4, 8, 16, 32, 50]);
   });
 });
