@@ -4,7 +4,7 @@ import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
 import { ChainIdentity, quantityOf } from './chain-identity.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
 import { RpcEndpoint } from './rpc-endpoint.js';
-import { RpcError, RpcTooManyResultsError, RpcUnavailableError } from './rpc-errors.js';
+import { RpcError, RpcTooManyResultsError, RpcUnavailableError, RpcWrongChainError } from './rpc-errors.js';
 import { createRpcMetrics } from './rpc-metrics.js';
 import { createRpcNode, type RpcNode } from './rpc-node.js';
 
@@ -250,6 +250,7 @@ class FailoverRpcClient implements RpcClient {
   }
 
   async #checkHead(endpoint: RpcEndpoint): Promise<void> {
+    const wasForeign = this.#identity.isForeign(endpoint);
     try {
       const calls = ['eth_chainId', 'eth_blockNumber'].map((method) => ({ method, params: [] }));
       const [chainId, head] = await endpoint.request(calls, this.#closing.signal);
@@ -257,6 +258,8 @@ class FailoverRpcClient implements RpcClient {
       endpoint.noteHead(quantityOf(endpoint, head));
     } catch (thrown) {
       if (thrown instanceof AbortedError) return;
+      // that it still is of another chain is no news
+      if (wasForeign && thrown instanceof RpcWrongChainError) return;
       // a node that cannot even tell its head is not asked first
       if (thrown instanceof RpcError) endpoint.cool(thrown);
       else this.#common.log.error({ err: toError(thrown) }, 'the check of an RPC head failed');
