@@ -6,7 +6,7 @@ import type { RpcEndpoint } from './rpc-endpoint.js';
 import { RpcError, RpcInvalidAnswerError, RpcWrongChainError } from './rpc-errors.js';
 
 /** An endpoint, as far as its chain is concerned. */
-export type IdentifiedEndpoint = Pick<RpcEndpoint, 'origin' | 'connections' | 'request' | 'cool'>;
+export type IdentifiedEndpoint = Pick<RpcEndpoint, 'origin' | 'connections' | 'requestUnguarded' | 'cool'>;
 
 /** What a node said of its chain, and when. */
 interface Proof {
@@ -77,7 +77,7 @@ export class ChainIdentity {
 
   /** Asks the endpoint for its chain. @throws RpcWrongChainError */
   async check(endpoint: IdentifiedEndpoint, signal: AbortSignal): Promise<void> {
-    const [result] = await endpoint.request([{ method: 'eth_chainId', params: [] }], signal);
+    const [result] = await endpoint.requestUnguarded([{ method: 'eth_chainId', params: [] }], signal);
     this.note(endpoint, result);
   }
 

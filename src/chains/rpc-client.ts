@@ -107,6 +107,7 @@ class FailoverRpcClient implements RpcClient {
           cooldownMs: options.cooldownMs ?? 30_000,
           common: options.common,
           metrics,
+          guard: (endpoint, signal, request) => this.#identity.guard(endpoint, signal, request),
         }),
     );
     this.#identity = new ChainIdentity({
@@ -149,7 +150,7 @@ class FailoverRpcClient implements RpcClient {
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[] {
     return this.#ranked()
       .filter((endpoint) => endpoint.index !== node.index && !this.#identity.isForeign(endpoint))
-      .map((endpoint) => this.#node(endpoint, signal));
+      .map((endpoint) => createRpcNode(endpoint, signal));
   }
 
   blame(node: RpcNode, error: RpcError): void {
@@ -214,24 +215,10 @@ class FailoverRpcClient implements RpcClient {
     );
   }
 
-  /** The node behind an endpoint; it answers as long as it is of this chain. */
-  #node(endpoint: RpcEndpoint, signal: AbortSignal): RpcNode {
-    const { index, origin } = endpoint;
-    return createRpcNode(
-      {
-        index,
-        origin,
-        noteHead: (block) => endpoint.noteHead(block),
-        request: (calls, each) => this.#identity.guard(endpoint, each, () => endpoint.request(calls, each)),
-      },
-      signal,
-    );
-  }
-
   /** What an operation finds out about the chain (that it moved, say) counts only if its node is still of that chain. */
   async #conclude<T>(endpoint: RpcEndpoint, operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
-      return await operation(this.#node(endpoint, signal));
+      return await operation(createRpcNode(endpoint, signal));
     } catch (thrown) {
       if (thrown instanceof FinalizedReorgError || thrown instanceof ChainMovedError)
         await this.#identity.check(endpoint, signal);
@@ -253,7 +240,7 @@ class FailoverRpcClient implements RpcClient {
     const wasForeign = this.#identity.isForeign(endpoint);
     try {
       const calls = ['eth_chainId', 'eth_blockNumber'].map((method) => ({ method, params: [] }));
-      const [chainId, head] = await endpoint.request(calls, this.#closing.signal);
+      const [chainId, head] = await endpoint.requestUnguarded(calls, this.#closing.signal);
       this.#identity.note(endpoint, chainId);
       endpoint.noteHead(quantityOf(endpoint, head));
     } catch (thrown) {

@@ -32,10 +32,14 @@ export interface RpcEndpointOptions {
   readonly cooldownMs: number;
   readonly common: Common;
   readonly metrics: RpcMetrics;
+  readonly guard: ChainGuard;
 }
 
 const RATE_LIMITED_PAUSE_MS = 1_000;
 const MAX_RATE_LIMITED_PAUSE_MS = 60_000;
+
+/** Lets a request through to a node of the right chain only, and its answer when the node still is. */
+export type ChainGuard = <T>(endpoint: RpcEndpoint, signal: AbortSignal, request: () => Promise<T>) => Promise<T>;
 
 /**
  * One URL: its connections, its rate limit and its health.
@@ -113,12 +117,17 @@ export class RpcEndpoint {
     this.#rateLimitedInARow = 0;
   }
 
+  /** As `requestUnguarded`, of a node of this chain. @throws RpcWrongChainError, ChainUnknownError */
+  request(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly (unknown | RpcError)[]> {
+    return this.#options.guard(this, signal, () => this.requestUnguarded(calls, signal));
+  }
+
   /**
    * Results of the calls, in their order, as the node gave them; a call that the node refused is an error in its place.
    * Long lists are sent in batches of `maxBatchCalls`, each one request for the rate limit.
    * @throws RpcError when a batch got no usable answer, AbortedError.
    */
-  async request(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly (unknown | RpcError)[]> {
+  async requestUnguarded(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly (unknown | RpcError)[]> {
     const results: (unknown | RpcError)[] = [];
     const { maxBatchCalls } = this.#options;
     for (let start = 0; start < calls.length; ) {

@@ -55,10 +55,7 @@ const getBlock = (block: number | string): JsonRpcCall => ({
 const getLogs = (filter: LogFilter): JsonRpcCall => ({ method: 'eth_getLogs', params: [encodeLogFilter(filter)] });
 
 /** The node behind `endpoint`, asking on behalf of an operation that `signal` ends. */
-export function createRpcNode(
-  endpoint: Pick<RpcEndpoint, 'index' | 'origin' | 'noteHead' | 'request'>,
-  signal: AbortSignal,
-): RpcNode {
+export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNode {
   const invalid = (what: string) => new RpcInvalidAnswerError(endpoint.origin, what);
   const missing = (block: number) =>
     new RpcUnavailableError(endpoint.origin, `block ${block} is not there yet`, { details: { block } });

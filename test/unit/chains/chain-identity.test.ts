@@ -17,7 +17,7 @@ function endpointOf(url: number, chainId: number | null) {
     connections: 1,
     asked: 0,
     cool: () => undefined,
-    async request() {
+    async requestUnguarded() {
       endpoint.asked++;
       if (endpoint.chainId === null) throw new RpcUnavailableError(origin, 'down');
       return [`0x${endpoint.chainId.toString(16)}`];
