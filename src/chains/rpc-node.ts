@@ -1,7 +1,7 @@
 import type { Hex } from '../core/hex.js';
 import { type BlockHeader, parseBlockHeader } from './block-header.js';
 import { type JsonRpcCall, MalformedAnswerError } from './json-rpc-transport.js';
-import { parseHex, toQuantity } from './quantity.js';
+import { parseBytes, toQuantity } from './quantity.js';
 import { encodeLogFilter, type LogFilter, parseLogs, type RawLog } from './raw-log.js';
 import type { RpcEndpoint } from './rpc-endpoint.js';
 import { RpcError, RpcInvalidAnswerError, RpcRefusedError, RpcUnavailableError } from './rpc-errors.js';
@@ -40,8 +40,8 @@ export interface RpcNode {
   logsOfEach(filters: readonly LogFilter[]): Promise<readonly (readonly RawLog[])[]>;
   /** @throws RpcTooManyResultsError when the range is too long */
   logRange(filter: LogFilter & { readonly blocks: { readonly from: number; readonly to: number } }): Promise<LogRange>;
-  /** The code at an address, as of the latest block; `0x` when there is none. */
-  code(address: Hex): Promise<Hex>;
+  /** True when there is a contract at the address, as of the latest block. */
+  hasCode(address: Hex): Promise<boolean>;
   /** The error for an answer of this node that contradicts another. */
   invalid(what: string): RpcInvalidAnswerError;
   /** The error for a block that this node should have and does not. */
@@ -123,9 +123,9 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
       if (!lastBlock) throw missing(to);
       return { logs, first: firstBlock, last: lastBlock };
     },
-    async code(address) {
+    async hasCode(address) {
       const [result] = await endpoint.request([{ method: 'eth_getCode', params: [address, 'latest'] }], signal);
-      return parsed(() => parseHex(resultOrThrow(result), 'code'));
+      return parsed(() => parseBytes(resultOrThrow(result), 'code')).length > 0;
     },
   };
 }
