@@ -4,6 +4,9 @@ import { parseQuantity } from './quantity.js';
 import type { RpcEndpoint } from './rpc-endpoint.js';
 import { RpcError, RpcWrongChainError } from './rpc-errors.js';
 
+/** An endpoint, as far as its chain is concerned. */
+export type IdentifiedEndpoint = Pick<RpcEndpoint, 'origin' | 'connections' | 'requestUnguarded' | 'parsed' | 'cool'>;
+
 /** What a node said of its chain, and when. */
 interface Proof {
   readonly chainId: number;
@@ -17,7 +20,7 @@ export interface ChainIdentityOptions {
   readonly chainName: string;
   /** Null: all endpoints must agree before anything else is asked of one of them. */
   readonly chainId: number | null;
-  readonly endpoints: readonly RpcEndpoint[];
+  readonly endpoints: readonly IdentifiedEndpoint[];
   /** After that long a node is asked for its chain anew. */
   readonly recheckMs: number;
   readonly common: Common;
@@ -28,11 +31,12 @@ export interface ChainIdentityOptions {
  * one alone may be the wrong one, and a block of another chain that became the cursor would spoil the namespace for good.
  *
  * Per endpoint: *unproved* → (it said the id) → *proved* → (a connection was made since, or `recheckMs` passed) → unproved.
- * Invariant: an answer is used only when its node was proved at the start, and on a connection made meanwhile as well.
+ * Invariant: an answer is used only when its node was proved at the start, and again after each connection made meanwhile.
+ * Which of several open connections carries the question is not ours to say: blocks that are linked by hash do the rest.
  */
 export class ChainIdentity {
   readonly #options: ChainIdentityOptions;
-  readonly #proofs = new Map<RpcEndpoint, Proof>();
+  readonly #proofs = new Map<IdentifiedEndpoint, Proof>();
   #chainId: number | null;
 
   constructor(options: ChainIdentityOptions) {
@@ -46,12 +50,12 @@ export class ChainIdentity {
   }
 
   /** What the endpoint last said; null before it said anything. */
-  toldBy(endpoint: RpcEndpoint): number | null {
+  toldBy(endpoint: IdentifiedEndpoint): number | null {
     return this.#proofs.get(endpoint)?.chainId ?? null;
   }
 
   /** True when the endpoint last said that it is of another chain. */
-  isForeign(endpoint: RpcEndpoint): boolean {
+  isForeign(endpoint: IdentifiedEndpoint): boolean {
     const told = this.toldBy(endpoint);
     return told !== null && this.#chainId !== null && told !== this.#chainId;
   }
@@ -60,22 +64,24 @@ export class ChainIdentity {
    * Runs a request to the endpoint when its node is of this chain, and lets the answer through when it still is.
    * @throws RpcWrongChainError, ChainUnknownError when nothing tells which chain this is, and what `request` throws.
    */
-  async guard<T>(endpoint: RpcEndpoint, signal: AbortSignal, request: () => Promise<T>): Promise<T> {
+  async guard<T>(endpoint: IdentifiedEndpoint, signal: AbortSignal, request: () => Promise<T>): Promise<T> {
     if (this.#chainId === null) await this.#agree(signal);
     if (!this.#isProved(endpoint)) await this.check(endpoint, signal);
+    const { connections } = endpoint;
     const answer = await request();
-    if (this.#proofs.get(endpoint)?.connections !== endpoint.connections) await this.check(endpoint, signal);
+    // also when another request has proved the endpoint meanwhile: it may have done so on an older connection
+    if (endpoint.connections !== connections) await this.check(endpoint, signal);
     return answer;
   }
 
   /** Asks the endpoint for its chain. @throws RpcWrongChainError */
-  async check(endpoint: RpcEndpoint, signal: AbortSignal): Promise<void> {
-    const [result] = await endpoint.request([{ method: 'eth_chainId', params: [] }], signal);
+  async check(endpoint: IdentifiedEndpoint, signal: AbortSignal): Promise<void> {
+    const [result] = await endpoint.requestUnguarded([{ method: 'eth_chainId', params: [] }], signal);
     this.note(endpoint, result);
   }
 
   /** Takes the endpoint's answer to `eth_chainId`. @throws RpcWrongChainError, and the answer when it is an error. */
-  note(endpoint: RpcEndpoint, answer: unknown): void {
+  note(endpoint: IdentifiedEndpoint, answer: unknown): void {
     const chainId = quantityOf(endpoint, answer);
     const atMs = this.#options.common.clock.monotonicMs();
     this.#proofs.set(endpoint, { chainId, atMs, connections: endpoint.connections });
@@ -83,7 +89,7 @@ export class ChainIdentity {
       throw new RpcWrongChainError(endpoint.origin, chainId, this.#chainId);
   }
 
-  #isProved(endpoint: RpcEndpoint): boolean {
+  #isProved(endpoint: IdentifiedEndpoint): boolean {
     const proof = this.#proofs.get(endpoint);
     const ageMs = this.#options.common.clock.monotonicMs() - (proof?.atMs ?? 0);
     return (
@@ -118,7 +124,7 @@ export class ChainIdentity {
 }
 
 /** A chain id, from a result or an error in its place. */
-function quantityOf(endpoint: RpcEndpoint, result: unknown): number {
+function quantityOf(endpoint: Pick<RpcEndpoint, 'parsed'>, result: unknown): number {
   if (result instanceof RpcError) throw result;
   return endpoint.parsed(() => parseQuantity(result, 'the chain id'));
 }

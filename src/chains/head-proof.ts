@@ -12,11 +12,7 @@ const LEAP_BLOCKS = 128;
  * the others. Costs one request at the start and after a long pause.
  * @throws RpcError, AbortedError
  */
-export async function noteHead(
-  endpoint: Pick<RpcEndpoint, 'origin' | 'head' | 'noteHead' | 'parsed' | 'request'>,
-  head: unknown,
-  signal: AbortSignal,
-): Promise<void> {
+export async function noteHead(endpoint: RpcEndpoint, head: unknown, signal: AbortSignal): Promise<void> {
   const block = endpoint.parsed(() => parseQuantity(head, 'number of the latest block', MAX_BLOCK));
   const below = block - LEAP_BLOCKS;
   if (below > (endpoint.head ?? 0)) {

@@ -74,10 +74,10 @@ export class OnRampCode {
   /** One node that has the code is enough: another may be behind. */
   async #ask(address: Hex, signal: AbortSignal): Promise<boolean> {
     return await this.#rpc.withNode(async (node) => {
-      if ((await node.code(address)) !== '0x') return true;
+      if (await node.hasCode(address)) return true;
       for (const other of this.#rpc.others(node, signal)) {
         try {
-          if ((await other.code(address)) !== '0x') return true;
+          if (await other.hasCode(address)) return true;
         } catch (thrown) {
           if (!(thrown instanceof RpcError)) throw thrown;
         }

@@ -5,7 +5,13 @@ import { ChainIdentity } from './chain-identity.js';
 import { noteHead } from './head-proof.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
 import { RpcEndpoint } from './rpc-endpoint.js';
-import { RpcError, type RpcErrorKind, RpcTooManyResultsError, RpcUnavailableError } from './rpc-errors.js';
+import {
+  RpcError,
+  type RpcErrorKind,
+  RpcTooManyResultsError,
+  RpcUnavailableError,
+  RpcWrongChainError,
+} from './rpc-errors.js';
 import { createRpcMetrics } from './rpc-metrics.js';
 import { createRpcNode, type RpcNode } from './rpc-node.js';
 
@@ -115,6 +121,7 @@ class FailoverRpcClient implements RpcClient {
           cooldownMs: options.cooldownMs ?? 30_000,
           common: options.common,
           metrics,
+          guard: (endpoint, signal, request) => this.#identity.guard(endpoint, signal, request),
         }),
     );
     this.#identity = new ChainIdentity({
@@ -157,14 +164,14 @@ class FailoverRpcClient implements RpcClient {
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[] {
     return this.#ranked()
       .filter((endpoint) => endpoint.index !== node.index && !this.#identity.isForeign(endpoint))
-      .map((endpoint) => this.#node(endpoint, signal));
+      .map((endpoint) => createRpcNode(endpoint, signal));
   }
 
   reachable(signal: AbortSignal): readonly RpcNode[] {
     this.#checkHeadsWhenDue();
     return this.#ranked()
       .filter((endpoint) => !this.#isAway(endpoint) && !this.#identity.isForeign(endpoint))
-      .map((endpoint) => this.#node(endpoint, signal));
+      .map((endpoint) => createRpcNode(endpoint, signal));
   }
 
   /** A node that is passed over because of what it said can be asked all the same. */
@@ -248,30 +255,10 @@ class FailoverRpcClient implements RpcClient {
     );
   }
 
-  /** The node behind an endpoint; it answers as long as it is of this chain. */
-  #node(endpoint: RpcEndpoint, signal: AbortSignal): RpcNode {
-    const { index, origin } = endpoint;
-    return createRpcNode(
-      {
-        index,
-        origin,
-        get head() {
-          return endpoint.head;
-        },
-        noteHead: (block) => endpoint.noteHead(block),
-        nowMs: () => endpoint.nowMs(),
-        parsed: (parse) => endpoint.parsed(parse),
-        request: (calls, each, onRequest) =>
-          this.#identity.guard(endpoint, each, () => endpoint.request(calls, each, onRequest)),
-      },
-      signal,
-    );
-  }
-
   /** What an operation finds out about the chain (that it moved, say) counts only if its node is still of that chain. */
   async #conclude<T>(endpoint: RpcEndpoint, operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
-      return await operation(this.#node(endpoint, signal));
+      return await operation(createRpcNode(endpoint, signal));
     } catch (thrown) {
       if (thrown instanceof FinalizedReorgError || thrown instanceof ChainMovedError)
         await this.#identity.check(endpoint, signal);
@@ -290,14 +277,17 @@ class FailoverRpcClient implements RpcClient {
   }
 
   async #checkHead(endpoint: RpcEndpoint): Promise<void> {
+    const wasForeign = this.#identity.isForeign(endpoint);
     try {
       const calls = ['eth_chainId', 'eth_blockNumber'].map((method) => ({ method, params: [] }));
-      const [chainId, head] = await endpoint.request(calls, this.#closing.signal);
+      const [chainId, head] = await endpoint.requestUnguarded(calls, this.#closing.signal);
       this.#identity.note(endpoint, chainId);
       if (head instanceof RpcError) throw head;
       await noteHead(endpoint, head, this.#closing.signal);
     } catch (thrown) {
       if (thrown instanceof AbortedError) return;
+      // that it still is of another chain is no news
+      if (wasForeign && thrown instanceof RpcWrongChainError) return;
       // a node that cannot even tell its head is not asked first
       if (thrown instanceof RpcError) endpoint.cool(thrown);
       else this.#common.log.error({ err: toError(thrown) }, 'the check of an RPC head failed');

@@ -33,6 +33,7 @@ export interface RpcEndpointOptions {
   readonly cooldownMs: number;
   readonly common: Common;
   readonly metrics: RpcMetrics;
+  readonly guard: ChainGuard;
 }
 
 const RATE_LIMITED_PAUSE_MS = 1_000;
@@ -43,6 +44,9 @@ interface Asking {
   readonly signal: AbortSignal;
   readonly onRequest: () => void;
 }
+
+/** Lets a request through to a node of the right chain only, and its answer when the node still is. */
+export type ChainGuard = <T>(endpoint: RpcEndpoint, signal: AbortSignal, request: () => Promise<T>) => Promise<T>;
 
 /**
  * One URL: its connections, its rate limit and its health.
@@ -141,12 +145,21 @@ export class RpcEndpoint {
     this.#failuresInARow = 0;
   }
 
+  /** As `requestUnguarded`, of a node of this chain. @throws RpcWrongChainError, ChainUnknownError */
+  request(
+    calls: readonly JsonRpcCall[],
+    signal: AbortSignal,
+    onRequest?: () => void,
+  ): Promise<readonly (unknown | RpcError)[]> {
+    return this.#options.guard(this, signal, () => this.requestUnguarded(calls, signal, onRequest));
+  }
+
   /**
    * Results of the calls, in their order, as the node gave them; a call that the node refused is an error in its place.
    * Long lists are sent in batches, each one request for the rate limit; `onRequest` is called for each.
    * @throws RpcError when a batch got no usable answer, AbortedError.
    */
-  async request(
+  async requestUnguarded(
     calls: readonly JsonRpcCall[],
     signal: AbortSignal,
     onRequest: () => void = () => undefined,
@@ -218,7 +231,6 @@ export class RpcEndpoint {
         case 'invalidAnswer':
         case 'refused':
         case 'unavailable':
-        case 'wrongChain':
           return null;
       }
     }

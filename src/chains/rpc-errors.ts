@@ -8,14 +8,7 @@ export interface RpcOrigin {
 }
 
 /** What can go wrong with an RPC call; a label of metrics. */
-export type RpcErrorKind =
-  | 'timeout'
-  | 'tooManyResults'
-  | 'rateLimited'
-  | 'invalidAnswer'
-  | 'refused'
-  | 'wrongChain'
-  | 'unavailable';
+export type RpcErrorKind = 'timeout' | 'tooManyResults' | 'rateLimited' | 'invalidAnswer' | 'refused' | 'unavailable';
 
 /** Base of all errors of RPC calls. `details` names the chain and the index of the URL, never the URL itself. */
 export class RpcError extends IndexerError {
@@ -85,7 +78,7 @@ export class RpcRefusedError extends RpcError {
 export class RpcWrongChainError extends RpcError {
   constructor(origin: RpcOrigin, chainId: number, expectedChainId: number) {
     super(
-      'wrongChain',
+      'unavailable',
       'RPC_WRONG_CHAIN',
       origin,
       `the node is of chain id ${chainId}, and this chain has ${expectedChainId}, so nothing that it says is used: ` +

@@ -1,4 +1,4 @@
-import { bytesToHex, type Hex } from '../core/hex.js';
+import type { Hex } from '../core/hex.js';
 import { type BlockHeader, parseBlockHeader } from './block-header.js';
 import { noteHead } from './head-proof.js';
 import type { JsonRpcCall } from './json-rpc-transport.js';
@@ -55,8 +55,8 @@ export interface RpcNode {
   logsOfEach(filters: readonly BlockFilter[]): Promise<readonly (readonly RawLog[])[]>;
   /** @throws RpcTooManyResultsError when the range is too long, RpcUnavailableError when the node lacks its blocks */
   logRange(filter: RangeFilter): Promise<LogRange>;
-  /** The code at an address, as of the latest block; `0x` when there is none. */
-  code(address: Hex): Promise<Hex>;
+  /** True when there is a contract at the address, as of the latest block. */
+  hasCode(address: Hex): Promise<boolean>;
   /** The error for an answer of this node that contradicts another. */
   invalid(what: string): RpcInvalidAnswerError;
   /** The error for a block that this node should have and does not. */
@@ -73,11 +73,8 @@ const getBlock = (block: number | string): JsonRpcCall => ({
 const getBlockOf = (hash: Hex): JsonRpcCall => ({ method: 'eth_getBlockByHash', params: [hash, false] });
 const getLogs = (filter: LogFilter): JsonRpcCall => ({ method: 'eth_getLogs', params: [encodeLogFilter(filter)] });
 
-/** What a node asks its questions through. */
-export type NodeEndpoint = Pick<RpcEndpoint, 'index' | 'origin' | 'head' | 'noteHead' | 'nowMs' | 'parsed' | 'request'>;
-
 /** The node behind `endpoint`, asking on behalf of an operation that `signal` ends. */
-export function createRpcNode(endpoint: NodeEndpoint, signal: AbortSignal): RpcNode {
+export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNode {
   let requests = 0;
   const request = (calls: readonly JsonRpcCall[]) =>
     endpoint.request(calls, signal, () => {
@@ -183,9 +180,9 @@ export function createRpcNode(endpoint: NodeEndpoint, signal: AbortSignal): RpcN
       if (from === to && firstBlock.hash !== lastBlock.hash) throw invalid(`hash of block ${to} is not one`);
       return { logs, first: firstBlock, last: lastBlock };
     },
-    async code(address) {
+    async hasCode(address) {
       const [result] = await request([{ method: 'eth_getCode', params: [address, 'latest'] }]);
-      return endpoint.parsed(() => bytesToHex(parseBytes(resultOrThrow(result), 'code')));
+      return endpoint.parsed(() => parseBytes(resultOrThrow(result), 'code')).length > 0;
     },
   };
 }

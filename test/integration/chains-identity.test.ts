@@ -148,11 +148,11 @@ describe('a URL that is led to another chain while it is used', () => {
       });
       await processed(running, head);
       const { cursor } = store.content();
-      proxy.leadTo(wrong.anvil.url, 'cut');
+      proxy.leadTo(wrong.anvil.url);
       const code = () => running.watcher.status().lastError?.code;
       await eventually('it is refused', () => code() === 'RPC_WRONG_CHAIN' || code());
       expect(store.content().cursor).toEqual(cursor);
-      proxy.leadTo(right.anvil.url, 'cut');
+      proxy.leadTo(right.anvil.url);
       await right.block(message(700));
       await processed(running, head + 1);
       await expectComplete(right, store, head + 1);

@@ -177,7 +177,7 @@ export class ScriptedChain {
     return {
       index,
       requests: 0,
-      code: async () => '0x00',
+      hasCode: async () => true,
       missing,
       invalid: (what) => new RpcInvalidAnswerError(origin, what),
       heads: async (numbers) => {

@@ -230,7 +230,7 @@ export class SimulatedChain {
         const final = branch[Math.min(finalized, branch.length - 1)]?.header ?? null;
         return { latest, safe: final, finalized: final, blocks: headers(branch, numbers) };
       },
-      code: async () => '0x00',
+      hasCode: async () => true,
       headers: async (numbers) => headers(view().branch, numbers),
       logs: async (filter) => logs(view().branch, filter),
       logsOfEach: async (filters) => {

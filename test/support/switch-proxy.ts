@@ -3,19 +3,15 @@ import { connect, createServer, type Socket } from 'node:net';
 /** A TCP proxy whose new connections can be led to another server: what a URL does when its owner moves it. */
 export interface SwitchProxy {
   readonly host: string;
-  /** Connections made so far. */
-  connections(): number;
-  /** New connections lead to `url`; those that are open are cut, or stay where they lead. */
-  leadTo(url: string, open: 'cut' | 'stay'): void;
+  /** Cuts what is open; new connections lead to `url`. */
+  leadTo(url: string): void;
   close(): Promise<void>;
 }
 
 export async function startSwitchProxy(url: string): Promise<SwitchProxy> {
   const sockets = new Set<Socket>();
   let target = new URL(url);
-  let connections = 0;
   const listener = createServer((client) => {
-    connections++;
     const upstream = connect({ host: target.hostname, port: Number(target.port) });
     for (const [from, to] of [
       [client, upstream],
@@ -37,10 +33,9 @@ export async function startSwitchProxy(url: string): Promise<SwitchProxy> {
   };
   return {
     host: `127.0.0.1:${typeof address === 'object' && address !== null ? address.port : 0}`,
-    connections: () => connections,
-    leadTo(next, open) {
+    leadTo(next) {
       target = new URL(next);
-      if (open === 'cut') cut();
+      cut();
     },
     async close() {
       const closed = new Promise<void>((resolve) => listener.close(() => resolve()));

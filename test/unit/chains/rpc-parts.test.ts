@@ -8,7 +8,7 @@ import { createBloomTest } from '../../../src/chains/log-bloom.js';
 import { subscribeNewHeads } from '../../../src/chains/new-heads.js';
 import { createRangeSize } from '../../../src/chains/range-size.js';
 
-import { parseLogs } from '../../../src/chains/raw-log.js';
+import { encodeLogFilter, parseLogs } from '../../../src/chains/raw-log.js';
 import { createRpcClient } from '../../../src/chains/rpc-client.js';
 import { classifyFailure } from '../../../src/chains/rpc-error-codes.js';
 import { createCommon } from '../../../src/core/common.js';
@@ -129,6 +129,15 @@ describe('an answer with logs', () => {
       [5, 3],
       [9, 0],
     ]);
+  });
+
+  it('may be of any of several contracts that were asked for, and of no other', () => {
+    const [first, second, other] = ['aa', 'bb', 'cc'].map((byte): Hex => `0x${byte.repeat(20)}`) as [Hex, Hex, Hex];
+    const ofBoth = { ...filter, address: [first, second] };
+    expect(encodeLogFilter(ofBoth)).toMatchObject({ address: [first, second] });
+    const logs = [log({ address: second }), log({ address: first, logIndex: '0x1' })];
+    expect(parseLogs(logs, ofBoth).map(({ address }) => address)).toEqual([second, first]);
+    expect(() => parseLogs([log({ address: other })], ofBoth)).toThrow(MalformedAnswerError);
   });
 
   it.each<[string, unknown]>([
