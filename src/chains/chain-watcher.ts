@@ -8,8 +8,9 @@ import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
 import { createChainMetrics } from './chain-metrics.js';
 import type { ChainStore } from './chain-port.js';
 import type { BackfillProgress, ChainStatus } from './chain-status.js';
-import { ChainViewer, type WindowRange } from './chain-view.js';
-import { HeaderChain } from './header-chain.js';
+import { ChainViewer, type WindowView } from './chain-view.js';
+import { ChainWindow } from './chain-window.js';
+import type { MessageChanges } from './known-messages.js';
 import { createBloomTest } from './log-bloom.js';
 import { MESSAGE_SENT_TOPIC } from './message-sent-event.js';
 import { readRanges } from './range-pipeline.js';
@@ -21,7 +22,7 @@ import { createVanishedCheck, inUnchangedBlocks, type VanishedCheck } from './va
 import type { WatchedChain } from './watched-chain.js';
 import { WatcherJournal } from './watcher-journal.js';
 import { type Step, WatcherPosition } from './watcher-position.js';
-import { WindowReader, type WindowReading } from './window-reader.js';
+import { WindowReader } from './window-reader.js';
 
 /** What a watcher is made of. */
 export interface ChainWatcherOptions {
@@ -33,6 +34,8 @@ export interface ChainWatcherOptions {
   readonly onProgress?: (progress: BackfillProgress) => void;
   /** How often a cursor is stored that has no messages to go with. Default 5 s. */
   readonly cursorEveryMs?: number;
+  /** Blocks above the finalized one that are looked at one by one at once after a start; those below follow. Default 512. */
+  readonly linkBlocks?: number;
 }
 
 /** Watches one chain. */
@@ -62,8 +65,8 @@ const RETRY = { baseMs: 250, maxMs: 15_000 };
  *
  * Each turn asks one node where the chain stands and whether the anchor, the last finalized block that is done with, is
  * still what it was. Far behind: finalized blocks are read in ranges and stored range by range (*backfilling*). Else
- * (*following*) the blocks above the anchor are brought in line with the node, their logs read again, and the difference
- * to what is stored is stored:
+ * (*following*) the blocks above the anchor are brought in line with the node (see `ChainWindow`), the logs of those that
+ * are new or about to be final are read, and the difference to what is stored is stored:
  *
  * 1. found, not stored, or stored from another block: stored with its new place;
  * 2. stored, not found, its block is not on the chain any more: orphaned;
@@ -85,12 +88,12 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #checkVanished: VanishedCheck;
   readonly #size: RangeSize;
   readonly #onProgress: (progress: BackfillProgress) => void;
-  readonly #window: WindowReader;
-  #headers: HeaderChain;
+  readonly #reader: WindowReader;
+  #window: ChainWindow;
   #wake: () => void = () => undefined;
   #woken = false;
 
-  constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000 }: ChainWatcherOptions) {
+  constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000, linkBlocks }: ChainWatcherOptions) {
     const onRampAddress = chain.onRampAddress.toLowerCase() as Hex;
     const filter = { address: onRampAddress, topic0: MESSAGE_SENT_TOPIC };
     const metrics = createChainMetrics(common.metrics);
@@ -112,6 +115,7 @@ class PollingChainWatcher implements ChainWatcher {
       mayHoldMessage,
       checkVanished: this.#checkVanished,
       clock: common.clock,
+      linkBlocks,
     });
     this.#size = createRangeSize({
       maxBlocks: chain.maxBlockRange,
@@ -119,8 +123,8 @@ class PollingChainWatcher implements ChainWatcher {
       onChange: (blocks) => metrics.rangeBlocks.set({ chain: chain.name }, blocks),
     });
     this.#onProgress = onProgress ?? (() => undefined);
-    this.#headers = new HeaderChain(chain.name, { number: chain.startBlock - 1, hash: null });
-    this.#window = new WindowReader({ chain: chain.name, size: this.#size, options: this.#reading });
+    this.#window = new ChainWindow(chain.name, { number: chain.startBlock - 1, hash: null });
+    this.#reader = new WindowReader({ chain: chain.name, size: this.#size, options: this.#reading });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -166,82 +170,128 @@ class PollingChainWatcher implements ChainWatcher {
 
   /** Takes the store's word for where to go on; another watcher of this chain may have moved the cursor as well. */
   async #load(): Promise<void> {
-    const { anchor } = this.#headers;
-    const stored = await this.#position.load(this.#chain.startBlock);
-    if (anchor.hash === null) this.#headers = new HeaderChain(this.#chain.name, stored);
-    else if (stored.number > anchor.number) this.#headers.advance(stored);
-    this.#common.log.info({ chain: this.#chain.name, block: this.#headers.anchor.number + 1 }, 'watching chain');
+    const { anchor: stored, isSetBack, lostFrom } = await this.#position.load(this.#chain.startBlock);
+    const { anchor } = this.#window;
+    if (anchor.hash === null || isSetBack) this.#window = new ChainWindow(this.#chain.name, stored);
+    else if (stored.number > anchor.number) {
+      if (this.#window.holds(stored)) this.#window.advance(stored);
+      else this.#window = new ChainWindow(this.#chain.name, stored);
+    }
+    if (lostFrom !== null) this.#window.rewind(lostFrom - 1);
+    this.#common.log.info({ chain: this.#chain.name, block: this.#window.anchor.number + 1 }, 'watching chain');
   }
 
   /** True when there is more to read at once. */
   async #turn(signal: AbortSignal): Promise<boolean> {
-    const known = { headers: this.#headers, window: this.#window, messages: this.#position.messages };
+    const known = { window: this.#window, reader: this.#reader, messages: this.#position.messages };
     const view = await this.#rpc.withNode((node) => this.#viewer.look(node, known, signal), signal);
     this.#journal.enter(view.kind === 'behind' ? 'backfilling' : 'following');
     switch (view.kind) {
       case 'nothing':
         // a cursor may be waiting
-        await this.#commit({ messages: [], orphanings: [], quarantine: [], finalThrough: this.#headers.anchor }, true);
+        await this.#commit({ messages: [], orphanings: [], quarantine: [], finalThrough: this.#window.anchor }, true);
         return false;
       case 'behind':
         await this.#backfill(view.finalized, view.head, signal);
         return true;
       case 'window':
-        await this.#storeWindow(view.reading, view.range);
-        return false;
+        await this.#storeWindow(view);
+        if (!this.#window.isWhole) await this.#readGap(view, signal);
+        return !view.isLinkedThrough || !this.#window.isWhole;
     }
   }
 
-  async #storeWindow(reading: WindowReading, { from, to, finalized }: WindowRange): Promise<void> {
-    const headers = this.#headers;
+  async #storeWindow({ reading, ranges, to, finalized, isLinkedThrough }: WindowView): Promise<void> {
+    const window = this.#window;
+    const { headers } = window;
     const { droppedCount } = headers;
-    const { messages, gone } = this.#position.messages.compare(reading.messages, { from, to }, (number, hash) =>
-      headers.isOffChain(number, hash),
+    const known = this.#position.messages;
+    const { messages, gone } = known.compare(reading.messages, ranges, headers);
+    const isSettled = isLinkedThrough && window.isWhole;
+    // until all is read that a message may have moved to, it stays
+    const taken = gone.filter(
+      ({ blockNumber, blockHash }) =>
+        headers.isOnChain(blockNumber, blockHash) || isSettled || (isLinkedThrough && headers.isDropped(blockHash)),
     );
-    const final = headers.at(finalized);
+    known.miss(gone.filter((each) => !taken.includes(each)));
+    const missing = isSettled ? known.stillMissing(messages, headers) : [];
+    const clear = isSettled ? finalized : Math.min(finalized, known.missingAbove);
+    const finalThrough = window.finalThrough(clear, Math.max(to, headers.readThrough));
     const step: Step = {
       messages,
-      orphanings: gone.map(({ messageId, blockHash }) => ({ messageId, blockHash })),
-      quarantine: this.#window.newQuarantine(reading.quarantine),
-      finalThrough: final ?? headers.anchor,
+      orphanings: [...taken, ...missing].map(({ messageId, blockHash }) => ({ messageId, blockHash })),
+      quarantine: this.#reader.newQuarantine(reading.quarantine),
+      finalThrough,
     };
     await this.#commit(step, true);
-    this.#window.noteQuarantined(step.quarantine);
-    if (droppedCount > 0) this.#journal.reorg(droppedCount, gone.length);
-    headers.settle();
-    if (final) headers.advance({ number: final.number, hash: final.hash });
-    this.#window.prune(headers);
-    const last = to > finalized ? headers.at(to) : final;
-    if (last) this.#journal.processed(last.number, last.timestampMs);
+    this.#reader.noteQuarantined(step.quarantine);
+    headers.noteRead(to);
+    if (isLinkedThrough) {
+      if (droppedCount > 0) this.#journal.reorg(droppedCount, taken.length);
+      headers.settle();
+    }
+    const last = headers.at(headers.readThrough);
+    if (last && window.isWhole) this.#journal.processed(last.number, last.timestampMs);
+    if (finalThrough.number > window.anchor.number) window.advance(finalThrough);
+    this.#reader.prune(headers);
+  }
+
+  /** Reads some of the blocks between the mark and the linked ones, which are looked after meanwhile. */
+  async #readGap({ finalized, head }: WindowView, signal: AbortSignal): Promise<void> {
+    const from = this.#window.mark.number + 1;
+    const to = Math.min(this.#window.headers.base.number, from + PIPELINE_DEPTH * this.#size.blocks - 1);
+    for await (const range of this.#ranges(from, to, head, signal)) {
+      this.#window.checkFollows(range);
+      const { messages, gone } = await this.#compare(range, signal);
+      const edge = { number: range.to, hash: range.hash };
+      const known = this.#position.messages;
+      known.miss(gone);
+      const isFinal = range.to <= Math.min(finalized, known.missingAbove);
+      const finalThrough = isFinal ? edge : this.#window.anchor;
+      await this.#commit({ messages, orphanings: [], quarantine: range.quarantine, finalThrough }, false);
+      this.#window.addRange(range);
+      if (isFinal) this.#window.advance(edge);
+      this.#journal.processed(range.to, range.timestampMs);
+    }
   }
 
   async #backfill(to: number, head: number, signal: AbortSignal): Promise<void> {
-    const from = this.#headers.anchor.number + 1;
+    // what was read above the anchor is read again: it is final by now
+    this.#window = new ChainWindow(this.#chain.name, this.#window.anchor);
+    const from = this.#window.anchor.number + 1;
     const meter = createBackfillMeter(this.#chain.name, from, to, this.#common.clock);
     this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill begins');
-    const checkSilenceFrom = head - (this.#chain.bloomCheckBlocks ?? DEFAULT_BLOOM_CHECK_BLOCKS);
-    const plan = { ...this.#reading, from, to, checkSilenceFrom, depth: PIPELINE_DEPTH };
-    for await (const range of readRanges({ ...plan, rpc: this.#rpc, size: this.#size }, signal))
-      await this.#storeRange(range, meter, signal);
+    for await (const range of this.#ranges(from, to, head, signal)) await this.#storeRange(range, meter, signal);
     this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill done');
   }
 
   async #storeRange(range: RangeReading, meter: BackfillMeter, signal: AbortSignal): Promise<void> {
-    const { anchor } = this.#headers;
+    const { anchor } = this.#window;
     if (anchor.hash !== null && range.parentHash !== anchor.hash)
       throw new ChainMovedError(this.#chain.name, `block ${range.from} does not follow block ${anchor.number}`);
-    const { messages, gone } = this.#position.messages.compare(range.messages, range);
-    if (gone.length > 0)
-      await this.#rpc.withNode(
-        async (node) => this.#checkVanished(node, await inUnchangedBlocks(node, gone), signal),
-        signal,
-      );
+    const { messages, gone } = await this.#compare(range, signal);
     const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));
     const finalThrough = { number: range.to, hash: range.hash };
     await this.#commit({ messages, orphanings, quarantine: range.quarantine, finalThrough }, false);
-    this.#headers.advance(finalThrough);
+    this.#window.advance(finalThrough);
     this.#journal.processed(range.to, range.timestampMs);
     this.#onProgress(meter.advance(range.to, range.logCount));
+  }
+
+  #ranges(from: number, to: number, head: number, signal: AbortSignal): AsyncGenerator<RangeReading> {
+    const checkSilenceFrom = head - (this.#chain.bloomCheckBlocks ?? DEFAULT_BLOOM_CHECK_BLOCKS);
+    const plan = { ...this.#reading, from, to, checkSilenceFrom, depth: PIPELINE_DEPTH };
+    return readRanges({ ...plan, rpc: this.#rpc, size: this.#size }, signal);
+  }
+
+  async #compare(range: RangeReading, signal: AbortSignal): Promise<MessageChanges> {
+    const changes = this.#position.messages.compare(range.messages, [range]);
+    if (changes.gone.length > 0)
+      await this.#rpc.withNode(
+        async (node) => this.#checkVanished(node, await inUnchangedBlocks(node, changes.gone), signal),
+        signal,
+      );
+    return changes;
   }
 
   async #commit(step: Step, following: boolean): Promise<void> {
