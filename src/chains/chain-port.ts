@@ -37,6 +37,9 @@ export interface ChainProgress {
 /** What the watcher of one chain needs of the store behind it. */
 export interface ChainStore {
   cursor(): Promise<ChainCursor | null>;
+  /** The block at which the chain last halted, and the hash that it was found to have; null when it never did. */
+  lastHalt(): Promise<ChainCursor | null>;
+  noteHalt(halt: ChainCursor): Promise<void>;
   /** Messages of this chain that are stored (orphaned ones left out) from blocks above `afterBlock`. */
   messagesAbove(afterBlock: bigint): Promise<readonly UnfinalizedMessage[]>;
   /** Resolves once everything is durable. */

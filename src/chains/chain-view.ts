@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { Hex } from '../core/hex.js';
 import { ChainMovedError } from './chain-errors.js';
+import type { ChainCursor } from './chain-port.js';
 import type { ChainWindow } from './chain-window.js';
 import { FinalityView, finalityDepth, lastReadableBlock } from './finality-view.js';
 import { FinalizedCheck } from './finalized-check.js';
@@ -75,6 +76,10 @@ export class ChainViewer {
     this.#mayHoldMessage = options.mayHoldMessage;
     this.#checkVanished = options.checkVanished;
     this.#linkBlocks = options.linkBlocks ?? DEFAULT_LINK_BLOCKS;
+  }
+
+  noteLastHalt(halt: ChainCursor | null): void {
+    this.#finalizedCheck.noteLastHalt(halt);
   }
 
   /**

@@ -4,7 +4,7 @@ import { AbortedError, IndexerError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { createCCVAndExecutorHasher } from '../protocol/ccv-and-executor-hash.js';
 import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';
-import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
+import { ChainMovedError, FinalizedDisputedError, FinalizedReorgError } from './chain-errors.js';
 import { createChainMetrics } from './chain-metrics.js';
 import type { ChainStore } from './chain-port.js';
 import type { BackfillProgress, ChainStatus } from './chain-status.js';
@@ -81,6 +81,7 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #chain: WatchedChain;
   readonly #rpc: RpcClient;
   readonly #common: Common;
+  readonly #store: ChainStore;
   readonly #journal: WatcherJournal;
   readonly #position: WatcherPosition;
   readonly #viewer: ChainViewer;
@@ -103,6 +104,7 @@ class PollingChainWatcher implements ChainWatcher {
     this.#chain = chain;
     this.#rpc = rpc;
     this.#common = common;
+    this.#store = store;
     this.#journal = new WatcherJournal(chain, common, metrics);
     this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
     const context = { onRampAddress, selector: chain.selector, hashCCVsAndExecutor: createCCVAndExecutorHasher() };
@@ -161,6 +163,9 @@ class PollingChainWatcher implements ChainWatcher {
         if (signal.aborted) break;
         const error = toError(thrown);
         this.#journal.failed(error);
+        // a person may set the cursor back meanwhile
+        if (error instanceof FinalizedDisputedError) this.#position.doubt();
+        if (error instanceof FinalizedReorgError) await this.#noteHalt(error);
         if (error instanceof FinalizedReorgError || isClosed(error)) throw error;
         await this.#pause(backoffMs(RETRY, failures++, this.#common.random), signal, 'fixed');
       }
@@ -170,6 +175,7 @@ class PollingChainWatcher implements ChainWatcher {
 
   /** Takes the store's word for where to go on; another watcher of this chain may have moved the cursor as well. */
   async #load(): Promise<void> {
+    this.#viewer.noteLastHalt(await this.#store.lastHalt());
     const { anchor: stored, isSetBack, lostFrom } = await this.#position.load(this.#chain.startBlock);
     const { anchor } = this.#window;
     if (anchor.hash === null || isSetBack) this.#window = new ChainWindow(this.#chain.name, stored);
@@ -179,6 +185,15 @@ class PollingChainWatcher implements ChainWatcher {
     }
     if (lostFrom !== null) this.#window.rewind(lostFrom - 1);
     this.#common.log.info({ chain: this.#chain.name, block: this.#window.anchor.number + 1 }, 'watching chain');
+  }
+
+  /** A halt that cannot be noted is one all the same: the next start takes as long to see it as this one did. */
+  async #noteHalt({ blockNumber, actualHash }: FinalizedReorgError): Promise<void> {
+    try {
+      await this.#store.noteHalt({ height: BigInt(blockNumber), hash: actualHash });
+    } catch (thrown) {
+      this.#common.log.warn({ chain: this.#chain.name, err: toError(thrown) }, 'the halt could not be stored');
+    }
   }
 
   /** True when there is more to read at once. */

@@ -52,6 +52,11 @@ export class WatcherPosition {
     return this.#certain;
   }
 
+  /** Somebody may have moved the cursor. */
+  doubt(): void {
+    this.#certain = false;
+  }
+
   /** Reads the store. */
   async load(startBlock: number): Promise<LoadedPosition> {
     const before = this.#cursor;

@@ -1,4 +1,4 @@
-import type { ChainProgress, ChainStore } from '../chains/chain-port.js';
+import type { ChainCursor, ChainProgress, ChainStore } from '../chains/chain-port.js';
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
@@ -36,6 +36,8 @@ export function createChainStore(options: {
 }): ChainStore {
   const { storage, selector, onRampAddress, common } = options;
   const sourceId = chainSourceId(selector, onRampAddress);
+  // outside of `chain:<selector>:…`, whose cursors say what is final
+  const haltId = `halt:${sourceId}`;
   // as it stands in every message that the watcher lets through
   const onRamp = `0x${onRampAddress.slice(2).toLowerCase().padStart(64, '0')}`;
   const timeToIndex = histogram(common.metrics, {
@@ -45,14 +47,12 @@ export function createChainStore(options: {
   });
 
   return {
-    async cursor() {
-      const cursor = await storage.getCursor(sourceId);
-      if (cursor === null) return null;
-      if (cursor.hash === null)
-        throw new IndexerError('CHAIN_CURSOR', `cursor of ${sourceId} has no block hash`, false, {
-          details: { sourceId, height: String(cursor.height) },
-        });
-      return { height: cursor.height, hash: cursor.hash };
+    cursor: () => read(sourceId),
+    lastHalt: () => read(haltId),
+
+    async noteHalt({ height, hash }) {
+      const expectedHeight = (await storage.getCursor(haltId))?.height ?? null;
+      await storage.insertBatch({ cursors: [{ sourceId: haltId, height, hash, expectedHeight, setBack: true }] });
     },
 
     async messagesAbove(afterBlock) {
@@ -70,6 +70,16 @@ export function createChainStore(options: {
       observe(progress, outcome);
     },
   };
+
+  async function read(source: string): Promise<ChainCursor | null> {
+    const cursor = await storage.getCursor(source);
+    if (cursor === null) return null;
+    if (cursor.hash === null)
+      throw new IndexerError('CHAIN_CURSOR', `cursor of ${source} has no block hash`, false, {
+        details: { sourceId: source, height: String(cursor.height) },
+      });
+    return { height: cursor.height, hash: cursor.hash };
+  }
 
   function observe(progress: ChainProgress, outcome: WriteOutcome): void {
     const nowMs = common.clock.nowMs();

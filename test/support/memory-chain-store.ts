@@ -27,6 +27,7 @@ export class MemoryChainStore implements ChainStore {
   readonly #messages = new Map<Hex, Entry>();
   readonly #quarantine = new Map<string, QuarantinedLog>();
   #cursor: ChainCursor | null = null;
+  #halt: ChainCursor | null = null;
   /** Every progress that was stored, in order. */
   readonly commits: ChainProgress[] = [];
   /** Called before each commit; what it throws, the commit throws. `after`: the commit is done nonetheless. */
@@ -34,6 +35,19 @@ export class MemoryChainStore implements ChainStore {
 
   async cursor(): Promise<ChainCursor | null> {
     return this.#cursor;
+  }
+
+  async lastHalt(): Promise<ChainCursor | null> {
+    return this.#halt;
+  }
+
+  async noteHalt(halt: ChainCursor): Promise<void> {
+    this.#halt = halt;
+  }
+
+  /** What `chain resume` does. */
+  setBack(cursor: ChainCursor): void {
+    this.#cursor = cursor;
   }
 
   async messagesAbove(afterBlock: bigint) {
