@@ -7,6 +7,9 @@ import type { FinalizedClaim, FinalizedDispute } from './finalized-dispute.js';
  * stops: what is right to do is for a person to decide.
  */
 export class FinalizedReorgError extends IndexerError {
+  readonly blockNumber: number;
+  /** The hash that the block has now. */
+  readonly actualHash: Hex;
   constructor(facts: {
     readonly chain: string;
     readonly blockNumber: number;
@@ -28,6 +31,8 @@ export class FinalizedReorgError extends IndexerError {
       false,
       { details: { ...facts, actualHash, urls } },
     );
+    this.blockNumber = blockNumber;
+    this.actualHash = actualHash;
   }
 }
 

@@ -49,6 +49,9 @@ export interface ChainStore {
   cursor(): Promise<ChainCursor | null>;
   /** By OnRamp: the last block such that two nodes have answered for it and for all blocks below it; null: none yet. */
   confirmed(): Promise<ReadonlyMap<Hex, ChainCursor | null>>;
+  /** The block at which the chain last halted, and the hash that it was found to have; null when it never did. */
+  lastHalt(): Promise<ChainCursor | null>;
+  noteHalt(halt: ChainCursor): Promise<void>;
   /** Messages of these OnRamps that are stored (orphaned ones left out) from blocks above `afterBlock`, up to `throughBlock`. */
   messagesAbove(afterBlock: bigint, throughBlock?: bigint): Promise<readonly UnfinalizedMessage[]>;
   /** Resolves once everything is durable. */

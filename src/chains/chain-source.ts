@@ -115,6 +115,8 @@ class OnRampsSource implements ChainSource {
     this.#watcher = this.#createWatcher(onRamps, {
       messagesAbove: (after, through) => store.messagesAbove(after, through),
       confirmed: () => store.confirmed(),
+      lastHalt: () => store.lastHalt(),
+      noteHalt: (halt) => store.noteHalt(halt),
       commit: (progress) => store.commit(progress),
       async cursor() {
         try {

@@ -1,11 +1,13 @@
 import type { Clock } from '../core/clock.js';
 import type { Hex } from '../core/hex.js';
 import { ChainMovedError } from './chain-errors.js';
+import type { ChainCursor } from './chain-port.js';
+import type { ChainWindow } from './chain-window.js';
 import { FinalityView, finalityDepth, lastReadableBlock } from './finality-view.js';
 import { FinalizedCheck } from './finalized-check.js';
 import type { HeaderChain } from './header-chain.js';
 import { syncHeaders } from './header-sync.js';
-import type { KnownMessages } from './known-messages.js';
+import type { BlockRange, KnownMessages } from './known-messages.js';
 import type { BloomTest } from './log-bloom.js';
 import type { RpcClient } from './rpc-client.js';
 import type { ChainHeads, RpcNode } from './rpc-node.js';
@@ -18,17 +20,26 @@ import type { WindowReader, WindowReading } from './window-reader.js';
 export type ChainView =
   | { readonly kind: 'behind'; readonly finalized: number; readonly head: number }
   | { readonly kind: 'nothing' }
-  | { readonly kind: 'window'; readonly reading: WindowReading; readonly range: WindowRange };
+  | WindowView;
 
-/** The blocks that were read, and up to where they are final. */
-export interface WindowRange {
-  readonly from: number;
+/** The linked blocks of the window, in line with the node, and what was read of them. */
+export interface WindowView {
+  readonly kind: 'window';
+  readonly reading: WindowReading;
+  /** Blocks that were read: new ones, and those that become final, once more. */
+  readonly ranges: readonly BlockRange[];
+  /** Through here the linked blocks are read now. */
   readonly to: number;
   readonly finalized: number;
+  readonly head: number;
+  /** All blocks are linked that there are to read, and that stored messages are from. */
+  readonly isLinkedThrough: boolean;
 }
 
 /** Further behind than that, finalized blocks are read in ranges without looking at each. */
 const FOLLOW_BLOCKS = 128;
+/** Blocks that one look links at most: some ten requests. */
+const DEFAULT_LINK_BLOCKS = 512;
 const DEFAULT_HALT_AFTER_MS = 900_000;
 /** A chain that moves between two questions that often in a row does not move: its node contradicts itself. */
 const MAX_MOVES_IN_A_ROW = 3;
@@ -41,6 +52,7 @@ export class ChainViewer {
   readonly #journal: WatcherJournal;
   readonly #mayHoldMessage: BloomTest;
   readonly #checkVanished: VanishedCheck;
+  readonly #linkBlocks: number;
   #movesInARow = 0;
 
   constructor(options: {
@@ -50,6 +62,8 @@ export class ChainViewer {
     readonly mayHoldMessage: BloomTest;
     readonly checkVanished: VanishedCheck;
     readonly clock: Clock;
+    /** Blocks that one look links at most. Default 512. */
+    readonly linkBlocks?: number | undefined;
   }) {
     const { chain, rpc, clock } = options;
     this.#chain = chain;
@@ -60,37 +74,49 @@ export class ChainViewer {
     this.#journal = options.journal;
     this.#mayHoldMessage = options.mayHoldMessage;
     this.#checkVanished = options.checkVanished;
+    this.#linkBlocks = options.linkBlocks ?? DEFAULT_LINK_BLOCKS;
+  }
+
+  noteLastHalt(halt: ChainCursor | null): void {
+    this.#finalizedCheck.noteLastHalt(halt);
   }
 
   /**
-   * Asks `node` where the chain stands, and reads the window when it is near. Changes `headers` only.
-   * @throws RpcError, ChainMovedError, FinalizedReorgError
+   * Asks `node` where the chain stands, and reads what is new of the window when it is near. Changes `window` only: which
+   * blocks are linked, not what is read of them.
+   * @throws RpcError, ChainMovedError, FinalizedReorgError, FinalizedDisputedError
    */
   async look(
     node: RpcNode,
-    known: { readonly headers: HeaderChain; readonly window: WindowReader; readonly messages: KnownMessages },
+    known: { readonly window: ChainWindow; readonly reader: WindowReader; readonly messages: KnownMessages },
     signal: AbortSignal,
   ): Promise<ChainView> {
-    const { headers } = known;
-    const { anchor, tip } = headers;
-    const asked = new Set([anchor, tip].filter(({ hash }) => hash !== null).map(({ number }) => number));
+    const { window, messages } = known;
+    const { anchor, headers } = window;
+    const asked = new Set([anchor, headers.tip].filter(({ hash }) => hash !== null).map(({ number }) => number));
     const heads = await node.heads([...asked]);
     if (anchor.hash !== null) await this.#checkAnchor(node, anchor.number, anchor.hash, heads, signal);
     const finalized = await this.#finalized(node, heads, anchor.hash === null ? -1 : anchor.number, signal);
-    if (finalized - anchor.number > FOLLOW_BLOCKS) return { kind: 'behind', finalized, head: heads.latest.number };
+    const head = heads.latest.number;
+    if (finalized - window.readThrough > FOLLOW_BLOCKS) return { kind: 'behind', finalized, head };
 
-    const to = lastReadableBlock(this.#chain.confirmations, heads, finalized);
-    const range: WindowRange = { from: anchor.number + 1, to, finalized };
-    if (range.to < range.from) return { kind: 'nothing' };
+    const target = lastReadableBlock(this.#chain.confirmations, heads, finalized);
+    if (target <= anchor.number) return { kind: 'nothing' };
     try {
-      // a stored message above the range is looked after as well, where the node can tell
-      const highest = Math.min(heads.latest.number, known.messages.highestBlock);
-      await this.#syncHeaders(node, headers, heads, Math.max(range.to, highest));
+      if (window.isInDoubt) await window.settleDoubt(node);
+      window.startNear(target, this.#linkBlocks);
+      // a stored message above the target is looked after as well, where the node can tell
+      const highest = Math.max(target, Math.min(head, messages.highestBlock));
+      await this.#syncHeaders(node, window, heads, highest);
       await this.#confirmFinal(node, headers, heads, finalized);
-      const reading = await known.window.read(node, headers, range.to, signal);
-      await this.#checkGone(node, headers, known.messages, reading, range, signal);
+      const to = Math.min(target, headers.tip.number);
+      if (to < headers.base.number) return { kind: 'nothing' };
+      const ranges = rangesToRead(window, to, finalized);
+      const reading = await known.reader.read(node, headers, ranges, signal);
+      await this.#checkGone(node, headers, messages, reading, ranges, signal);
       this.#movesInARow = 0;
-      return { kind: 'window', range, reading };
+      const isLinkedThrough = headers.tip.number >= highest;
+      return { kind: 'window', reading, ranges, to, finalized, head, isLinkedThrough };
     } catch (thrown) {
       if (!(thrown instanceof ChainMovedError) || ++this.#movesInARow < MAX_MOVES_IN_A_ROW) throw thrown;
       this.#movesInARow = 0;
@@ -122,9 +148,17 @@ export class ChainViewer {
     return finalized;
   }
 
-  async #syncHeaders(node: RpcNode, headers: HeaderChain, heads: ChainHeads, to: number): Promise<void> {
+  async #syncHeaders(node: RpcNode, window: ChainWindow, heads: ChainHeads, highest: number): Promise<void> {
+    const { headers } = window;
     const given = [heads.latest, heads.safe, heads.finalized, ...heads.blocks].filter((block) => block !== null);
-    await syncHeaders(node, headers, to, given, this.#mayHoldMessage);
+    const sync = () => {
+      const to = Math.min(highest, headers.tip.number + this.#linkBlocks);
+      return syncHeaders(node, headers, to, given, this.#mayHoldMessage);
+    };
+    if (!(await sync())) {
+      await window.fallBack(node);
+      if (!(await sync())) throw new ChainMovedError(this.#chain.name, 'it forks ever lower');
+    }
     const { finalized } = heads;
     const known = finalized && headers.at(finalized.number);
     if (known && known.hash !== finalized.hash)
@@ -146,13 +180,22 @@ export class ChainViewer {
     headers: HeaderChain,
     messages: KnownMessages,
     reading: WindowReading,
-    { from, to }: WindowRange,
+    ranges: readonly BlockRange[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { gone } = messages.compare(reading.messages, { from, to }, (number, hash) =>
-      headers.isOffChain(number, hash),
-    );
-    const blockStays = gone.filter(({ blockNumber, blockHash }) => headers.at(blockNumber)?.hash === blockHash);
+    const { gone } = messages.compare(reading.messages, ranges, headers);
+    const blockStays = gone.filter(({ blockNumber, blockHash }) => headers.isOnChain(blockNumber, blockHash));
     await this.#checkVanished(node, blockStays, signal);
   }
+}
+
+/**
+ * Every block is read when it is new, and once more before the cursor passes it: a node may tell of a block before it has
+ * its logs.
+ */
+function rangesToRead({ anchor, headers, isWhole }: ChainWindow, to: number, finalized: number): BlockRange[] {
+  const { base, readThrough } = headers;
+  const again = { from: Math.max(anchor.number, base.number) + 1, to: Math.min(finalized, readThrough, to) };
+  const fresh = { from: readThrough + 1, to };
+  return [...(isWhole ? [again] : []), fresh].filter((range) => range.from <= range.to);
 }

@@ -2,19 +2,22 @@ import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { AbortedError, IndexerError, toError } from '../core/errors.js';
 import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';
-import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
+import { ChainMovedError, FinalizedDisputedError, FinalizedReorgError } from './chain-errors.js';
 import { createChainMetrics } from './chain-metrics.js';
 import type { ChainStore } from './chain-port.js';
 import type { BackfillProgress, ChainStatus } from './chain-status.js';
-import { ChainViewer, type WindowRange } from './chain-view.js';
+import { ChainViewer, type WindowView } from './chain-view.js';
+import { ChainWindow } from './chain-window.js';
 import { CrossCheck } from './cross-check.js';
-import { HeaderChain } from './header-chain.js';
+import type { Anchor } from './header-chain.js';
+import type { MessageChanges } from './known-messages.js';
 import { readRanges } from './range-pipeline.js';
 import type { RangeReaderOptions, RangeReading } from './range-reader.js';
 import { createRangeReading } from './range-reading.js';
 import { createRangeSize, type RangeSize } from './range-size.js';
 import type { RpcClient } from './rpc-client.js';
 import { createVanishedCheck, inUnchangedBlocks, type VanishedCheck } from './vanished-messages.js';
+import { UNKNOWN } from './vouched-blocks.js';
 import { DEFAULT_BLOOM_CHECK_BLOCKS, firstBlockOf, type WatchedChain } from './watched-chain.js';
 import { WatcherJournal } from './watcher-journal.js';
 import { type Step, WatcherPosition } from './watcher-position.js';
@@ -30,6 +33,8 @@ export interface ChainWatcherOptions {
   readonly onProgress?: (progress: BackfillProgress) => void;
   /** How often a cursor is stored that has no messages to go with. Default 5 s. */
   readonly cursorEveryMs?: number;
+  /** Blocks above the finalized one that are looked at one by one at once after a start; those below follow. Default 512. */
+  readonly linkBlocks?: number;
 }
 
 /** Watches one chain. */
@@ -58,8 +63,8 @@ const RETRY = { baseMs: 250, maxMs: 15_000 };
  *
  * Each turn asks one node where the chain stands and whether the anchor, the last finalized block that is done with, is
  * still what it was. Far behind: finalized blocks are read in ranges and stored range by range (*backfilling*). Else
- * (*following*) the blocks above the anchor are brought in line with the node, their logs read again, and the difference
- * to what is stored is stored:
+ * (*following*) the blocks above the anchor are brought in line with the node (see `ChainWindow`), the logs of those that
+ * are new or about to be final are read, and the difference to what is stored is stored:
  *
  * 1. found, not stored, or stored from another block: stored with its new place;
  * 2. stored, not found, its block is not on the chain any more: orphaned;
@@ -74,6 +79,7 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #chain: WatchedChain;
   readonly #rpc: RpcClient;
   readonly #common: Common;
+  readonly #store: ChainStore;
   readonly #journal: WatcherJournal;
   readonly #position: WatcherPosition;
   readonly #viewer: ChainViewer;
@@ -81,13 +87,13 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #checkVanished: VanishedCheck;
   readonly #size: RangeSize;
   readonly #onProgress: (progress: BackfillProgress) => void;
-  readonly #window: WindowReader;
+  readonly #reader: WindowReader;
   readonly #crossCheck: CrossCheck;
-  #headers: HeaderChain;
+  #window: ChainWindow;
   #wake: () => void = () => undefined;
   #woken = false;
 
-  constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000 }: ChainWatcherOptions) {
+  constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000, linkBlocks }: ChainWatcherOptions) {
     const metrics = createChainMetrics(common.metrics);
     const onLiar = (url: number) => this.#crossCheck.foundLying(url);
     this.#reading = createRangeReading({ chain, rpc, common, metrics, onLiar });
@@ -95,6 +101,7 @@ class PollingChainWatcher implements ChainWatcher {
     this.#chain = chain;
     this.#rpc = rpc;
     this.#common = common;
+    this.#store = store;
     this.#journal = new WatcherJournal(chain, common, metrics);
     this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
     this.#checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent });
@@ -105,6 +112,7 @@ class PollingChainWatcher implements ChainWatcher {
       mayHoldMessage: blooms.mayHoldMessage,
       checkVanished: this.#checkVanished,
       clock: common.clock,
+      linkBlocks,
     });
     this.#size = createRangeSize({
       maxBlocks: chain.maxBlockRange,
@@ -112,8 +120,8 @@ class PollingChainWatcher implements ChainWatcher {
       onChange: (blocks) => metrics.rangeBlocks.set({ chain: chain.name }, blocks),
     });
     this.#onProgress = onProgress ?? (() => undefined);
-    this.#headers = new HeaderChain(chain.name, { number: firstBlockOf(chain) - 1, hash: null });
-    this.#window = new WindowReader({ chain: chain.name, size: this.#size, options: this.#reading });
+    this.#window = new ChainWindow(chain.name, { number: firstBlockOf(chain) - 1, hash: null });
+    this.#reader = new WindowReader({ chain: chain.name, size: this.#size, options: this.#reading });
     const checked = { chain, rpc, store, reading: this.#reading, metrics, common, storeEveryMs: cursorEveryMs };
     this.#crossCheck = new CrossCheck(checked);
   }
@@ -157,6 +165,9 @@ class PollingChainWatcher implements ChainWatcher {
         if (signal.aborted) break;
         const error = toError(thrown);
         this.#journal.failed(error);
+        // a person may set the cursor back meanwhile
+        if (error instanceof FinalizedDisputedError) this.#position.doubt();
+        if (error instanceof FinalizedReorgError) await this.#noteHalt(error);
         if (error instanceof FinalizedReorgError || isClosed(error)) throw error;
         await this.#pause(backoffMs(RETRY, failures++, this.#common.random), signal, 'fixed');
       }
@@ -166,88 +177,155 @@ class PollingChainWatcher implements ChainWatcher {
 
   /** Takes the store's word for where to go on; another watcher of this chain may have moved the cursor as well. */
   async #load(): Promise<void> {
-    const { anchor } = this.#headers;
-    const stored = await this.#position.load(firstBlockOf(this.#chain));
-    if (anchor.hash === null) this.#headers = new HeaderChain(this.#chain.name, stored);
-    else if (stored.number > anchor.number) this.#headers.advance(stored);
-    await this.#crossCheck.load(this.#headers.anchor);
-    this.#common.log.info({ chain: this.#chain.name, block: this.#headers.anchor.number + 1 }, 'watching chain');
+    this.#viewer.noteLastHalt(await this.#store.lastHalt());
+    const { anchor: stored, isSetBack, lostFrom } = await this.#position.load(firstBlockOf(this.#chain));
+    const { anchor } = this.#window;
+    if (anchor.hash === null || isSetBack) this.#window = new ChainWindow(this.#chain.name, stored);
+    else if (stored.number > anchor.number) {
+      if (this.#window.holds(stored)) this.#window.advance(stored);
+      else this.#window = new ChainWindow(this.#chain.name, stored);
+    }
+    if (lostFrom !== null) this.#window.rewind(lostFrom - 1);
+    await this.#crossCheck.load(this.#window.anchor, isSetBack);
+    this.#common.log.info({ chain: this.#chain.name, block: this.#window.anchor.number + 1 }, 'watching chain');
+  }
+
+  /** A halt that cannot be noted is one all the same: the next start takes as long to see it as this one did. */
+  async #noteHalt({ blockNumber, actualHash }: FinalizedReorgError): Promise<void> {
+    try {
+      await this.#store.noteHalt({ height: BigInt(blockNumber), hash: actualHash });
+    } catch (thrown) {
+      this.#common.log.warn({ chain: this.#chain.name, err: toError(thrown) }, 'the halt could not be stored');
+    }
   }
 
   /** True when there is more to read at once. */
   async #turn(signal: AbortSignal): Promise<boolean> {
-    const known = { headers: this.#headers, window: this.#window, messages: this.#position.messages };
+    const known = { window: this.#window, reader: this.#reader, messages: this.#position.messages };
     const view = await this.#rpc.withNode((node) => this.#viewer.look(node, known, signal), signal);
     this.#journal.enter(view.kind === 'behind' ? 'backfilling' : 'following');
     switch (view.kind) {
       case 'nothing':
         // a cursor may be waiting
-        await this.#commit({ messages: [], orphanings: [], quarantine: [], finalThrough: this.#headers.anchor }, true);
+        await this.#commit({ messages: [], orphanings: [], quarantine: [], finalThrough: this.#window.anchor }, true);
         return false;
       case 'behind':
         await this.#backfill(view.finalized, view.head, signal);
         return true;
       case 'window':
-        await this.#storeWindow(view.reading, view.range);
-        return false;
+        await this.#storeWindow(view);
+        if (!this.#window.isWhole) await this.#readGap(view, signal);
+        return !view.isLinkedThrough || !this.#window.isWhole;
     }
   }
 
-  async #storeWindow(reading: WindowReading, { from, to, finalized }: WindowRange): Promise<void> {
-    const headers = this.#headers;
+  async #storeWindow({ reading, ranges, to, finalized, isLinkedThrough }: WindowView): Promise<void> {
+    const window = this.#window;
+    const { headers } = window;
     const { droppedCount } = headers;
-    const { messages, gone } = this.#position.messages.compare(reading.messages, { from, to }, (number, hash) =>
-      headers.isOffChain(number, hash),
+    const known = this.#position.messages;
+    const { messages, gone } = known.compare(reading.messages, ranges, headers);
+    const isSettled = isLinkedThrough && window.isWhole;
+    // until all is read that a message may have moved to, it stays
+    const taken = gone.filter(
+      ({ blockNumber, blockHash }) =>
+        headers.isOnChain(blockNumber, blockHash) || isSettled || (isLinkedThrough && headers.isDropped(blockHash)),
     );
-    const final = headers.at(finalized);
+    known.miss(gone.filter((each) => !taken.includes(each)));
+    const missing = isSettled ? known.stillMissing(messages, headers) : [];
+    const clear = isSettled ? finalized : Math.min(finalized, known.missingAbove);
+    const finalThrough = window.finalThrough(clear, Math.max(to, headers.readThrough));
     const step: Step = {
       messages,
-      orphanings: gone.map(({ messageId, blockHash }) => ({ messageId, blockHash })),
-      quarantine: this.#window.newQuarantine(reading.quarantine),
-      finalThrough: final ?? headers.anchor,
+      orphanings: [...taken, ...missing].map(({ messageId, blockHash }) => ({ messageId, blockHash })),
+      quarantine: this.#reader.newQuarantine(reading.quarantine),
+      finalThrough,
     };
     await this.#commit(step, true);
-    this.#window.noteQuarantined(step.quarantine);
-    if (droppedCount > 0) this.#journal.reorg(droppedCount, gone.length);
-    headers.settle();
-    if (final) {
-      const read = { from, to: final.number, hash: final.hash, urls: new Set([reading.url]) };
-      this.#crossCheck.note({ ...read, logs: logsThrough(final.number, reading), followed: true });
-      headers.advance({ number: final.number, hash: final.hash });
+    this.#reader.noteQuarantined(step.quarantine);
+    headers.noteRead(to);
+    if (isLinkedThrough) {
+      if (droppedCount > 0) this.#journal.reorg(droppedCount, taken.length);
+      headers.settle();
     }
-    this.#window.prune(headers);
-    const last = to > finalized ? headers.at(to) : final;
-    if (last) this.#journal.processed(last.number, last.timestampMs);
+    const last = headers.at(headers.readThrough);
+    if (last && window.isWhole) this.#journal.processed(last.number, last.timestampMs);
+    if (finalThrough.number > window.anchor.number) {
+      this.#noteFinal(finalThrough, reading);
+      window.advance(finalThrough);
+    }
+    this.#reader.prune(headers);
+  }
+
+  /** Linked blocks are read by one node when they become final; who read those below them is not known any more. */
+  #noteFinal({ number: to, hash }: Anchor, { url, logs }: WindowReading): void {
+    const { anchor, headers } = this.#window;
+    const from = Math.max(anchor.number, headers.base.number) + 1;
+    const final = new Map([...logs].filter(([, block]) => block >= from && block <= to));
+    if (from <= to) this.#crossCheck.note({ from, to, hash, urls: new Set([url]), logs: final });
+    else this.#crossCheck.note({ ...UNKNOWN, from: anchor.number + 1, to, hash });
+  }
+
+  /** Reads some of the blocks between the mark and the linked ones, which are looked after meanwhile. */
+  async #readGap({ finalized, head }: WindowView, signal: AbortSignal): Promise<void> {
+    const from = this.#window.mark.number + 1;
+    const to = Math.min(this.#window.headers.base.number, from + PIPELINE_DEPTH * this.#size.blocks - 1);
+    for await (const range of this.#ranges(from, to, head, signal)) {
+      this.#window.checkFollows(range);
+      const { messages, gone } = await this.#compare(range, signal);
+      const edge = { number: range.to, hash: range.hash };
+      const known = this.#position.messages;
+      known.miss(gone);
+      const isFinal = range.to <= Math.min(finalized, known.missingAbove);
+      const finalThrough = isFinal ? edge : this.#window.anchor;
+      await this.#commit({ messages, orphanings: [], quarantine: range.quarantine, finalThrough }, false);
+      this.#window.addRange(range);
+      if (isFinal) {
+        this.#crossCheck.note({ ...range, urls: new Set([range.url]) });
+        this.#window.advance(edge);
+      }
+      this.#journal.processed(range.to, range.timestampMs);
+    }
   }
 
   async #backfill(to: number, head: number, signal: AbortSignal): Promise<void> {
-    const from = this.#headers.anchor.number + 1;
+    // what was read above the anchor is read again: it is final by now
+    this.#window = new ChainWindow(this.#chain.name, this.#window.anchor);
+    const from = this.#window.anchor.number + 1;
     const meter = createBackfillMeter(this.#chain.name, from, to, this.#common.clock);
     this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill begins');
-    const checkSilenceFrom = head - (this.#chain.bloomCheckBlocks ?? DEFAULT_BLOOM_CHECK_BLOCKS);
-    const plan = { ...this.#reading, from, to, checkSilenceFrom, depth: PIPELINE_DEPTH };
-    for await (const range of readRanges({ ...plan, rpc: this.#rpc, size: this.#size }, signal))
-      await this.#storeRange(range, meter, signal);
+    for await (const range of this.#ranges(from, to, head, signal)) await this.#storeRange(range, meter, signal);
     this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill done');
   }
 
   async #storeRange(range: RangeReading, meter: BackfillMeter, signal: AbortSignal): Promise<void> {
-    const { anchor } = this.#headers;
+    const { anchor } = this.#window;
     if (anchor.hash !== null && range.parentHash !== anchor.hash)
       throw new ChainMovedError(this.#chain.name, `block ${range.from} does not follow block ${anchor.number}`);
-    const { messages, gone } = this.#position.messages.compare(range.messages, range);
-    if (gone.length > 0)
-      await this.#rpc.withNode(
-        async (node) => this.#checkVanished(node, await inUnchangedBlocks(node, gone), signal),
-        signal,
-      );
+    const { messages, gone } = await this.#compare(range, signal);
     const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));
     const finalThrough = { number: range.to, hash: range.hash };
     await this.#commit({ messages, orphanings, quarantine: range.quarantine, finalThrough }, false);
-    this.#headers.advance(finalThrough);
-    this.#crossCheck.note({ ...range, urls: new Set([range.url]), followed: false });
+    this.#window.advance(finalThrough);
+    this.#crossCheck.note({ ...range, urls: new Set([range.url]) });
     this.#journal.processed(range.to, range.timestampMs);
     this.#onProgress(meter.advance(range.to, range.logs.size));
+  }
+
+  #ranges(from: number, to: number, head: number, signal: AbortSignal): AsyncGenerator<RangeReading> {
+    const checkSilenceFrom = head - (this.#chain.bloomCheckBlocks ?? DEFAULT_BLOOM_CHECK_BLOCKS);
+    const plan = { ...this.#reading, from, to, checkSilenceFrom, depth: PIPELINE_DEPTH };
+    return readRanges({ ...plan, rpc: this.#rpc, size: this.#size }, signal);
+  }
+
+  async #compare(range: RangeReading, signal: AbortSignal): Promise<MessageChanges> {
+    const changes = this.#position.messages.compare(range.messages, [range]);
+    if (changes.gone.length > 0)
+      await this.#rpc.withNode(
+        async (node) => this.#checkVanished(node, await inUnchangedBlocks(node, changes.gone), signal),
+        signal,
+      );
+    return changes;
   }
 
   async #commit(step: Step, following: boolean): Promise<void> {
@@ -274,11 +352,6 @@ class PollingChainWatcher implements ChainWatcher {
       signal.removeEventListener('abort', wake);
     }
   }
-}
-
-/** The logs of a reading in blocks up to `number`, key → block number. */
-function logsThrough(number: number, { logs }: WindowReading): ReadonlyMap<string, number> {
-  return new Map([...logs].filter(([, block]) => block <= number));
 }
 
 function isClosed(error: Error): boolean {

@@ -46,8 +46,7 @@ const TARGET_LOGS = 1_000;
  * commit of the logs that were found: after a restart what is above it is read again. Blocks that a second node cannot
  * answer for, because it was away or does not keep them, are asked about again and again, with growing pauses.
  *
- * Without a second URL, or with `CrossCheck = false`, followed blocks are read once more when they are final, and blocks that
- * a node alone vouched for are read again from others when that node is found lying.
+ * With `CrossCheck = false` blocks that a node alone vouched for are read again from others when that node is found lying.
  */
 export class CrossCheck {
   readonly #options: CrossCheckOptions;
@@ -70,11 +69,15 @@ export class CrossCheck {
     options.metrics.crossChecked.set({ chain: options.chain.name }, this.#isOn ? 1 : 0);
   }
 
-  /** Reads from the store up to where blocks are confirmed. The watcher is done with all blocks through `anchor`. */
-  async load(anchor: Anchor): Promise<void> {
+  /**
+   * Reads from the store up to where blocks are confirmed. The watcher is done with all blocks through `anchor`; `isSetBack`:
+   * it was done with more.
+   */
+  async load(anchor: Anchor, isSetBack: boolean): Promise<void> {
     const { chain, store } = this.#options;
     const confirmed = [...(await store.confirmed()).values()];
-    if (this.#blocks) return;
+    if (this.#blocks && !isSetBack) return;
+    this.#stored = null;
     const first = { number: Math.min(anchor.number, firstBlockOf(chain) - 1), hash: null };
     const watermark = confirmed.map(anchorOf).reduce(lower, anchorOf(confirmed[0] ?? null)) ?? first;
     this.#blocks = new VouchedBlocks({ crossCheck: this.#isOn, maxBlocks: chain.maxBlockRange, watermark });
@@ -82,9 +85,9 @@ export class CrossCheck {
     this.#changed();
   }
 
-  /** The logs of these finalized blocks are stored. `followed`: they were read before they were final. */
-  note({ followed, ...stretch }: Omit<Stretch, 'secondLook'> & { readonly followed: boolean }): void {
-    this.#blocks?.note({ ...stretch, secondLook: followed && !this.#isOn });
+  /** The logs of these finalized blocks are stored. */
+  note(stretch: Stretch): void {
+    this.#blocks?.note(stretch);
     this.#changed();
   }
 
@@ -139,7 +142,7 @@ export class CrossCheck {
     const { clock, random } = this.#options.common;
     const others = nodes.filter(({ index }) => !stretch.urls.has(index));
     // where the hash of the last block is not known the nodes have to agree on it
-    const asked = stretch.hash === null || others.length === 0 ? nodes : others;
+    const asked = stretch.hash === null ? nodes : others;
     const answers = await Promise.all(asked.map((node) => this.#answer(node, stretch, signal)));
     const given = answers.filter((answer) => answer !== null);
     const compared = compareAnswers(stretch, given);

@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { Hex } from '../core/hex.js';
 import { FinalizedDisputedError, FinalizedReorgError } from './chain-errors.js';
+import type { ChainCursor } from './chain-port.js';
 import type { FinalizedClaim } from './finalized-dispute.js';
 import type { RpcClient } from './rpc-client.js';
 import { RpcError } from './rpc-errors.js';
@@ -20,7 +21,8 @@ const REPEATED_WITHIN_MS = 60_000;
  *
  * 1. two nodes or more agree on another hash, and fewer have the old one: it changed;
  * 2. else, some node has the old hash: the node that has not is at fault;
- * 3. else, one node has said so for `haltAfterMs`, and nothing else meanwhile: it changed;
+ * 3. else, one node has said so for `haltAfterMs`, and nothing else meanwhile, or the chain halted for this very hash
+ *    before: it changed;
  * 4. else it is disputed: nothing is read until one of these holds. A good node may only be away for a while.
  */
 export class FinalizedCheck {
@@ -29,6 +31,7 @@ export class FinalizedCheck {
   readonly #clock: Clock;
   readonly #haltAfterMs: number;
   #claims = new Map<number, Claim>();
+  #lastHalt: ChainCursor | null = null;
 
   constructor(options: {
     readonly chain: string;
@@ -40,6 +43,11 @@ export class FinalizedCheck {
     this.#rpc = options.rpc;
     this.#clock = options.clock;
     this.#haltAfterMs = options.haltAfterMs;
+  }
+
+  /** Where the chain halted before this process began, so that a restart halts in the same way. */
+  noteLastHalt(halt: ChainCursor | null): void {
+    this.#lastHalt = halt;
   }
 
   /** A node has the hash that was expected: whoever claims otherwise begins anew. */
@@ -77,7 +85,8 @@ export class FinalizedCheck {
     }
     const [oldest] = claims;
     const waitMs = this.#haltAfterMs - this.#ageMs();
-    if (oldest && waitMs <= 0)
+    const isKnown = Number(this.#lastHalt?.height) === blockNumber && this.#lastHalt?.hash === oldest?.hash;
+    if (oldest && (waitMs <= 0 || isKnown))
       throw new FinalizedReorgError({ ...facts, claims: claims.filter(({ hash }) => hash === oldest.hash) });
     const silentUrls = others.map(({ index }) => index).filter((index) => !heard.has(index));
     const haltsAtMs = Math.round(this.#clock.nowMs() + waitMs);

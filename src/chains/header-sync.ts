@@ -13,6 +13,7 @@ const MAX_NEW_BLOCKS = 1_000_000;
  * on the chain all below it are. Otherwise the fork is looked for downwards, in steps that double, and what is above it
  * is dropped. Known blocks above `to` stay unless a block below them changed: that a node is behind is no evidence.
  * `given` are blocks that the node has told of just now.
+ * @returns false when the chain forked below the base: nothing was changed.
  * @throws ChainMovedError, RpcError
  */
 export async function syncHeaders(
@@ -21,12 +22,17 @@ export async function syncHeaders(
   to: number,
   given: readonly BlockHeader[],
   mayHoldMessage: BloomTest,
-): Promise<void> {
+): Promise<boolean> {
   const headers = new Map(given.map((header) => [header.number, header]));
   const top = Math.min(to, chain.tip.number);
-  if (top > chain.anchor.number) {
+  const known = top < chain.base.number ? null : chain.hashAt(top);
+  if (known !== null) {
     await fetchInto(headers, node, [top]);
-    if (headers.get(top)?.hash !== chain.at(top)?.hash) chain.truncate(await findFork(node, chain, top));
+    if (headers.get(top)?.hash !== known) {
+      const fork = await findFork(node, chain, top);
+      if (fork === null) return false;
+      chain.truncate(fork);
+    }
   }
   if (to - chain.tip.number > MAX_NEW_BLOCKS)
     throw node.invalid(`block ${to} is more than ${MAX_NEW_BLOCKS} blocks above block ${chain.tip.number}`);
@@ -40,6 +46,7 @@ export async function syncHeaders(
       throw node.invalid(`timestamp of block ${number} is before that of block ${number - 1}`);
     chain.append(knownBlock(header, mayHoldMessage));
   }
+  return true;
 }
 
 async function fetchInto(headers: Map<number, BlockHeader>, node: RpcNode, numbers: readonly number[]): Promise<void> {
@@ -51,21 +58,31 @@ async function fetchInto(headers: Map<number, BlockHeader>, node: RpcNode, numbe
   }
 }
 
-/** The highest known block below `above` that is still on the chain; the anchor when none is. */
-async function findFork(node: RpcNode, chain: HeaderChain, above: number): Promise<number> {
+/** The highest known block below `above` that is still on the chain, down to the base; null when none is. */
+async function findFork(node: RpcNode, chain: HeaderChain, above: number): Promise<number | null> {
+  const { base } = chain;
+  // a base of unknown hash is whatever is there
+  const lowest = base.hash === null ? base.number + 1 : base.number;
   let step = FIRST_STEP_BACK;
-  for (let end = above - 1; end > chain.anchor.number; end -= step, step = Math.min(MAX_STEP_BACK, step * 2)) {
-    const numbers = blockNumbers(Math.max(chain.anchor.number + 1, end - step + 1), end);
+  for (let end = above - 1; end >= lowest; end -= step, step = Math.min(MAX_STEP_BACK, step * 2)) {
+    const numbers = blockNumbers(Math.max(lowest, end - step + 1), end);
     const headers = await node.headers(numbers);
-    const common = headers.findLast((header) => header !== null && header.hash === chain.at(header.number)?.hash);
+    const common = headers.findLast((header) => header !== null && header.hash === chain.hashAt(header.number));
     if (common) return common.number;
   }
-  return chain.anchor.number;
+  return base.hash === null ? base.number : null;
 }
 
 function knownBlock(header: BlockHeader, mayHoldMessage: BloomTest): KnownBlock {
   const { number, hash, parentHash, timestampMs, logsBloom } = header;
-  return { number, hash, parentHash, timestampMs, mayHoldMessage: mayHoldMessage(logsBloom) };
+  return {
+    number,
+    hash,
+    parentHash,
+    timestampMs,
+    mayHoldMessage: mayHoldMessage(logsBloom),
+    hasBloom: logsBloom !== null,
+  };
 }
 
 function blockNumbers(from: number, to: number): number[] {

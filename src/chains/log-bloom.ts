@@ -14,7 +14,7 @@ export type BloomWorth = 'unknown' | 'prove' | 'proveNothing';
 /** The blooms of one chain, not relied on any more once they prove nothing. */
 export interface ChainBlooms {
   readonly worth: BloomWorth;
-  /** True when the bloom says that the block may hold a message; never when blooms prove nothing. */
+  /** True when the bloom says that the block may hold a message; never when there is none, or blooms prove nothing. */
   readonly mayHoldMessage: BloomTest;
   /** A message was found in a block; `admitted`: its bloom says that it may hold one. */
   noteMessage(admitted: boolean): void;
@@ -27,7 +27,7 @@ export function createChainBlooms(test: BloomTest, onWorthless: () => void): Cha
     get worth() {
       return worth;
     },
-    mayHoldMessage: (logsBloom) => worth !== 'proveNothing' && test(logsBloom),
+    mayHoldMessage: (logsBloom) => logsBloom !== null && worth !== 'proveNothing' && test(logsBloom),
     noteMessage(admitted) {
       if (worth === 'proveNothing') return;
       worth = admitted ? 'prove' : 'proveNothing';

@@ -55,8 +55,8 @@ export async function catchUpOnRamps(options: CatchUpOptions, signal: AbortSigna
   async function storeRange(range: RangeReading): Promise<void> {
     // they may have been read before, and left out for a while: what has gone meanwhile goes
     const known = new KnownMessages();
-    known.load(await store.messagesAbove(BigInt(range.from - 1), BigInt(range.to)));
-    const { messages, gone } = known.compare(range.messages, range);
+    known.load(await store.messagesAbove(BigInt(range.from - 1), BigInt(range.to)), range.from - 1);
+    const { messages, gone } = known.compare(range.messages, [range]);
     if (gone.length > 0)
       await rpc.withNode(async (node) => checkVanished(node, await inUnchangedBlocks(node, gone), signal), signal);
     const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));

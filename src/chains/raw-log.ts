@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { Hex } from '../core/hex.js';
 import { MalformedAnswerError } from './json-rpc-transport.js';
 import {
@@ -130,10 +129,10 @@ function isCopy(before: RawLog, log: RawLog): boolean {
 }
 
 function sameContent(a: RawLog, b: RawLog): boolean {
-  return a.transactionHash === b.transactionHash && a.topics.join() === b.topics.join() && a.data.equals(b.data);
-}
-
-/** Of all that a log says apart from its place, in few bytes. */
-export function contentDigest({ transactionHash, topics, data }: RawLog): string {
-  return createHash('sha256').update(transactionHash).update(topics.join()).update(data).digest('base64');
+  return (
+    a.address === b.address &&
+    a.transactionHash === b.transactionHash &&
+    a.topics.join() === b.topics.join() &&
+    a.data.equals(b.data)
+  );
 }

@@ -11,8 +11,6 @@ export interface Stretch {
   readonly urls: ReadonlySet<number>;
   /** The logs that are stored from these blocks, key → block number; null where that is not known. */
   readonly logs: ReadonlyMap<string, number> | null;
-  /** True when the blocks are to be read once more even though no second node can be asked. */
-  readonly secondLook: boolean;
 }
 
 interface Entry extends Stretch {
@@ -83,10 +81,7 @@ export class VouchedBlocks {
   /** The lowest blocks about which one of these nodes is to be asked now; null when there are none. */
   next(nowMs: number, reachableUrls: readonly number[]): Stretch | null {
     const entry = this.#entries.find(
-      (each) =>
-        each.notBeforeMs <= nowMs &&
-        this.#isWanted(each) &&
-        (each.secondLook ? reachableUrls.length > 0 : reachableUrls.some((url) => !each.urls.has(url))),
+      (each) => each.notBeforeMs <= nowMs && this.#isWanted(each) && reachableUrls.some((url) => !each.urls.has(url)),
     );
     return entry ? part(entry, entry.from, Math.min(entry.to, entry.from + this.#maxBlocks - 1)) : null;
   }
@@ -98,7 +93,6 @@ export class VouchedBlocks {
       hash,
       urls: new Set([...entry.urls, ...urls]),
       logs: null,
-      secondLook: false,
       failures: 0,
     }));
   }
@@ -130,7 +124,7 @@ export class VouchedBlocks {
 
   #isWanted(entry: Entry): boolean {
     if (this.#isConfirmed(entry)) return false;
-    if (this.#crossCheck || entry.secondLook) return true;
+    if (this.#crossCheck) return true;
     return this.#lying.size > 0 && !this.#isTrusted(entry.urls);
   }
 
@@ -147,7 +141,7 @@ export class VouchedBlocks {
 
   /** Entries whose logs are not remembered may be of any length; others are read again in one go. */
   #mayMerge(a: Entry, b: Entry): boolean {
-    if (!sameUrls(a.urls, b.urls) || a.secondLook !== b.secondLook) return false;
+    if (!sameUrls(a.urls, b.urls)) return false;
     if (a.failures > 0 !== b.failures > 0) return false;
     if (a.logs === null || b.logs === null) return a.logs === b.logs;
     return b.to - a.from < this.#maxBlocks;
@@ -165,7 +159,7 @@ export class VouchedBlocks {
 }
 
 /** Who answered for blocks that were stored before this process began. */
-export const UNKNOWN = { hash: null, urls: new Set<number>(), logs: null, secondLook: false } as const;
+export const UNKNOWN = { hash: null, urls: new Set<number>(), logs: null } as const;
 
 function waiting(stretch: Stretch): Entry {
   return { ...stretch, notBeforeMs: Number.NEGATIVE_INFINITY, failures: 0 };

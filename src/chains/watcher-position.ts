@@ -12,6 +12,16 @@ export interface StepOutcome {
   readonly committed: boolean;
 }
 
+/** What the store says when it is read. */
+export interface LoadedPosition {
+  /** The block to go on from. */
+  readonly anchor: Anchor;
+  /** The cursor stands lower than this watcher saw it: a person set it back. */
+  readonly isSetBack: boolean;
+  /** The lowest block of a message that is not stored although it was taken to be; null when there is none. */
+  readonly lostFrom: number | null;
+}
+
 /**
  * Where the watcher stands in the store: the stored cursor and the messages above it.
  *
@@ -42,13 +52,22 @@ export class WatcherPosition {
     return this.#certain;
   }
 
-  /** Reads the store and resolves to the block to go on from. */
-  async load(startBlock: number): Promise<Anchor> {
-    this.#cursor = await this.#store.cursor();
-    this.messages.load(await this.#store.messagesAbove(this.#cursor?.height ?? -1n));
+  /** Somebody may have moved the cursor. */
+  doubt(): void {
+    this.#certain = false;
+  }
+
+  /** Reads the store. */
+  async load(startBlock: number): Promise<LoadedPosition> {
+    const before = this.#cursor;
+    const cursor = await this.#store.cursor();
+    const height = cursor?.height ?? -1n;
+    const lostFrom = this.messages.load(await this.#store.messagesAbove(height), Number(height));
+    this.#cursor = cursor;
     this.#certain = true;
-    if (!this.#cursor) return { number: startBlock - 1, hash: null };
-    return { number: Number(this.#cursor.height), hash: this.#cursor.hash };
+    const isSetBack = before !== null && height < before.height;
+    if (!cursor) return { anchor: { number: startBlock - 1, hash: null }, isSetBack, lostFrom };
+    return { anchor: { number: Number(cursor.height), hash: cursor.hash }, isSetBack, lostFrom };
   }
 
   /** Stores a step, when there is anything to store. Throws what the store throws; nothing is stored then. */

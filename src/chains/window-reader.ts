@@ -1,17 +1,17 @@
-import type { Hex } from '../core/hex.js';
 import { ChainMovedError } from './chain-errors.js';
 import type { QuarantinedLog } from './chain-port.js';
 import type { HeaderChain } from './header-chain.js';
-import { type ChainMessage, type LogReading, readMessageSentLog } from './message-sent-log.js';
+import type { BlockRange } from './known-messages.js';
+import { type ChainMessage, readMessageSentLog } from './message-sent-log.js';
 import { logKey } from './quarantine.js';
 import { isTooMuch } from './range-pipeline.js';
 import type { RangeReaderOptions } from './range-reader.js';
 import type { RangeSize } from './range-size.js';
-import { contentDigest, type RawLog } from './raw-log.js';
+import type { RawLog } from './raw-log.js';
 import { RpcError } from './rpc-errors.js';
 import type { RpcNode } from './rpc-node.js';
 
-/** All that the window holds now. */
+/** What blocks of the window hold. */
 export interface WindowReading {
   readonly messages: readonly ChainMessage[];
   readonly quarantine: readonly QuarantinedLog[];
@@ -22,16 +22,13 @@ export interface WindowReading {
 }
 
 /**
- * Reads the logs of the known blocks anew at each call, and holds them against those blocks: a log of another block
- * means that the chain moved, a block whose bloom holds more than was returned is asked about elsewhere. Remembers how a
- * log of a block was read and which silent blocks were asked about, for as long as the block is in the window.
+ * Reads the logs of known blocks and holds them against those blocks: a log of another block means that the chain moved, a
+ * block whose bloom holds more than was returned is asked about elsewhere.
  */
 export class WindowReader {
   readonly #chain: string;
   readonly #options: RangeReaderOptions;
   readonly #size: RangeSize;
-  #readings = new Map<string, { readonly digest: string; readonly reading: LogReading }>();
-  #silent = new Set<Hex>();
   #quarantined = new Set<string>();
 
   constructor({
@@ -49,15 +46,23 @@ export class WindowReader {
   }
 
   /** @throws ChainMovedError, RpcError */
-  async read(node: RpcNode, headers: HeaderChain, to: number, signal: AbortSignal): Promise<WindowReading> {
-    const logs = await this.#logs(node, headers.anchor.number + 1, to);
-    for (const { blockNumber, blockHash } of logs)
-      if (headers.at(blockNumber)?.hash !== blockHash)
-        throw new ChainMovedError(this.#chain, `a log is of another block ${blockNumber}`);
-    const found = await this.#askSilent(node, headers, to, logs, signal);
-    const all = [...logs, ...found];
-    for (const { blockNumber } of logs)
-      this.#options.blooms.noteMessage(headers.at(blockNumber)?.mayHoldMessage ?? false);
+  async read(
+    node: RpcNode,
+    headers: HeaderChain,
+    ranges: readonly BlockRange[],
+    signal: AbortSignal,
+  ): Promise<WindowReading> {
+    const all: RawLog[] = [];
+    for (const range of ranges) {
+      const logs = await this.#logs(node, range.from, range.to);
+      for (const { blockNumber, blockHash } of logs) {
+        const block = headers.at(blockNumber);
+        if (block?.hash !== blockHash)
+          throw new ChainMovedError(this.#chain, `a log is of another block ${blockNumber}`);
+        if (block.hasBloom) this.#options.blooms.noteMessage(block.mayHoldMessage);
+      }
+      all.push(...logs, ...(await this.#askSilent(node, headers, range, logs, signal)));
+    }
     const keys = new Map(all.map((log) => [logKey(log), log.blockNumber]));
     return { ...this.#interpret(all, headers), logs: keys, url: node.index };
   }
@@ -74,11 +79,10 @@ export class WindowReader {
 
   /** Forgets what is no longer in the window. */
   prune(headers: HeaderChain): void {
-    const hashes = new Set<string>(headers.through(headers.tip.number).map(({ hash }) => hash));
-    const inWindow = (key: string) => hashes.has(key.slice(0, key.indexOf(':')));
-    this.#silent = new Set([...this.#silent].filter((hash) => hashes.has(hash)));
-    this.#quarantined = new Set([...this.#quarantined].filter(inWindow));
-    this.#readings = new Map([...this.#readings].filter(([key]) => inWindow(key)));
+    if (this.#quarantined.size === 0) return;
+    const { base, tip } = headers;
+    const hashes = new Set<string>(headers.between(base.number + 1, tip.number).map(({ hash }) => hash));
+    this.#quarantined = new Set([...this.#quarantined].filter((key) => hashes.has(key.slice(0, key.indexOf(':')))));
   }
 
   async #logs(node: RpcNode, from: number, to: number): Promise<RawLog[]> {
@@ -100,28 +104,24 @@ export class WindowReader {
     return logs;
   }
 
-  async #askSilent(
+  #askSilent(
     node: RpcNode,
     headers: HeaderChain,
-    to: number,
+    { from, to }: BlockRange,
     logs: readonly RawLog[],
     signal: AbortSignal,
   ): Promise<readonly RawLog[]> {
     const loud = new Set(logs.map(({ blockHash }) => blockHash));
-    const suspects = headers
-      .through(to)
-      .filter(({ hash, mayHoldMessage }) => mayHoldMessage && !loud.has(hash) && !this.#silent.has(hash));
-    const found = await this.#options.askSilent(node, suspects, signal);
-    const answered = new Set(found.map(({ blockHash }) => blockHash));
-    for (const { hash } of suspects) if (!answered.has(hash)) this.#silent.add(hash);
-    return found;
+    const suspects = headers.between(from, to).filter(({ hash, mayHoldMessage }) => mayHoldMessage && !loud.has(hash));
+    return this.#options.askSilent(node, suspects, signal);
   }
 
   #interpret(logs: readonly RawLog[], headers: HeaderChain): Pick<WindowReading, 'messages' | 'quarantine'> {
     const messages: ChainMessage[] = [];
     const quarantine: QuarantinedLog[] = [];
     for (const log of logs) {
-      const reading = this.#reading(log, headers.at(log.blockNumber)?.timestampMs ?? 0);
+      const timestampMs = headers.at(log.blockNumber)?.timestampMs ?? 0;
+      const reading = readMessageSentLog(log, timestampMs, this.#options.context);
       if (reading.kind === 'message') messages.push(reading.message);
       else quarantine.push(reading.entry);
     }
@@ -129,16 +129,5 @@ export class WindowReader {
       (a, b) => Number(a.origin.blockNumber - b.origin.blockNumber) || a.origin.logIndex - b.origin.logIndex,
     );
     return { messages, quarantine };
-  }
-
-  #reading(log: RawLog, timestampMs: number): LogReading {
-    const key = logKey(log);
-    const known = this.#readings.get(key);
-    // a node may have told of another log at this place, once
-    const digest = contentDigest(log);
-    if (known?.digest === digest) return known.reading;
-    const reading = readMessageSentLog(log, timestampMs, this.#options.context);
-    this.#readings.set(key, { digest, reading });
-    return reading;
   }
 }

@@ -44,6 +44,8 @@ export function createChainStore(options: {
   const sourceIds = onRampAddresses.map((address) => chainSourceId(selector, address));
   // as they stand in every message that the watcher lets through
   const onRamps = new Set(onRampAddresses.map((address) => `0x${address.slice(2).toLowerCase().padStart(64, '0')}`));
+  // outside of `chain:<selector>:…`, whose cursors say what is final
+  const haltId = `halt:chain:${selector}`;
   const timeToIndex = histogram(common.metrics, {
     name: 'indexer_time_to_index_seconds',
     help: 'Time from the timestamp of a message’s block to the message being stored',
@@ -51,6 +53,13 @@ export function createChainStore(options: {
   });
 
   return {
+    lastHalt: () => readCursor(haltId),
+
+    async noteHalt({ height, hash }) {
+      const expectedHeight = (await storage.getCursor(haltId))?.height ?? null;
+      await storage.insertBatch({ cursors: [{ sourceId: haltId, height, hash, expectedHeight, setBack: true }] });
+    },
+
     async cursor() {
       const [first = null, ...others] = await Promise.all(sourceIds.map(readCursor));
       const isApart = others.some((other) => other?.height !== first?.height || other?.hash !== first?.hash);

@@ -35,10 +35,13 @@ describe('a node that limits ranges', () => {
     expect(running.watcher.status().rpc[0]?.state).toBe('ready');
     proxy.onCall = null;
     const logs = proxy.count('eth_getLogs');
-    await eventually('many successes', () => proxy.count('eth_getLogs') > logs + 64);
+    await eventually('many successes', async () => {
+      await chain.mine(1);
+      return proxy.count('eth_getLogs') > logs + 64;
+    });
     const { length } = proxy.requests;
     await chain.mine(1_000);
-    await processed(running, head + 1_000);
+    await processed(running, await chain.head());
     const spans = proxy.requests
       .slice(length)
       .flat()

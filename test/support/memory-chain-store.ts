@@ -30,6 +30,7 @@ export class MemoryChainStore implements ChainStore {
   readonly #quarantine = new Map<string, QuarantinedLog>();
   #cursor: ChainCursor | null = null;
   #confirmed: ChainCursor | null = null;
+  #halt: ChainCursor | null = null;
   /** Every progress that was stored, in order. */
   readonly commits: ChainProgress[] = [];
   /** Called before each commit; what it throws, the commit throws. `after`: the commit is done nonetheless. */
@@ -41,6 +42,19 @@ export class MemoryChainStore implements ChainStore {
 
   async confirmed(): Promise<ReadonlyMap<Hex, ChainCursor | null>> {
     return new Map([[ON_RAMP, this.#confirmed]]);
+  }
+
+  async lastHalt(): Promise<ChainCursor | null> {
+    return this.#halt;
+  }
+
+  async noteHalt(halt: ChainCursor): Promise<void> {
+    this.#halt = halt;
+  }
+
+  /** What `chain resume` does. */
+  setBack(cursor: ChainCursor): void {
+    this.#cursor = cursor;
   }
 
   async messagesAbove(afterBlock: bigint) {

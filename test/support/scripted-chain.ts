@@ -29,11 +29,15 @@ export interface ScriptedNode {
   isUp: boolean;
   finalized: Tag;
   safe: Tag;
+  /** It has blocks, and not yet their logs. */
+  withoutLogs: boolean;
   /** A branch of its own; null: it has the chain. */
   branch: readonly Block[] | null;
   /** Requests, and what they were for: blocks whose headers, and ranges whose logs were asked for. */
   readonly asked: { requests: number; headers: number; logs: (readonly [from: number, to: number])[] };
 }
+
+type MessageLog = EmittedLog & { readonly messageId: Hex };
 
 let serial = 1;
 let messageCount = 0;
@@ -49,6 +53,7 @@ export class ScriptedChain {
       isUp: true,
       finalized: { depth: 64 },
       safe: { depth: 32 },
+      withoutLogs: false,
       branch: null,
       asked: { requests: 0, headers: 0, logs: [] },
     }));
@@ -72,7 +77,7 @@ export class ScriptedChain {
   }
 
   /** A block with a message, new or given. Returns the message. */
-  message(log = makeMessageLog(SOURCE, ++messageCount)): EmittedLog & { readonly messageId: Hex } {
+  message(log: MessageLog = makeMessageLog(SOURCE, ++messageCount)): MessageLog {
     this.#append([log]);
     return log;
   }
@@ -169,9 +174,10 @@ export class ScriptedChain {
       if ('hash' in blocks) {
         const block = branch.find(({ header }) => header.hash === blocks.hash);
         if (!block) throw new RpcUnavailableError(origin, 'unknown block');
-        return block.logs;
+        return node.withoutLogs ? [] : block.logs;
       }
       node.asked.logs.push([blocks.from, blocks.to]);
+      if (node.withoutLogs) return [];
       return branch.slice(blocks.from, blocks.to + 1).flatMap((block) => block.logs);
     };
     return {

@@ -41,6 +41,8 @@ async function simulate(seed: number) {
   const clock = hastyClock();
   const confirmations: Confirmations = (['latest', 2, 'safe', 'finalized'] as const)[seed % 4] ?? 'latest';
   const cursorEveryMs = random() < 0.5 ? 0 : 5_000;
+  // most windows are wider than what is linked at once
+  const linkBlocks = random() < 0.3 ? 512 : 1 + Math.floor(random() * 8);
 
   async function live(until: (watcher: ReturnType<typeof createChainWatcher>) => boolean) {
     const watcher = createChainWatcher({
@@ -56,6 +58,7 @@ async function simulate(seed: number) {
       store,
       common: createCommon({ clock, random }),
       cursorEveryMs,
+      linkBlocks,
     });
     const controller = new AbortController();
     let failure: unknown = null;

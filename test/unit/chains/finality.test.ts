@@ -152,8 +152,8 @@ describe('a finalized block with another hash', () => {
     await stop();
   });
 
-  it('by the word of one node for long enough halts the chain, and says what was seen', async () => {
-    const { nodes, good, bad, poll, ended, clock, metric } = await forked(1);
+  it('by the word of one node for long enough halts the chain, and says what was seen, at once after a restart', async () => {
+    const { chain, nodes, good, bad, store, poll, ended, clock, metric } = await forked(1);
     nodes[0]!.branch = bad;
     const sinceMs = clock.nowMs() + 1_000;
     await poll(890);
@@ -173,6 +173,40 @@ describe('a finalized block with another hash', () => {
     expect((ended() as Error).message).toContain(`RPC URL 0 since ${new Date(sinceMs).toISOString()}`);
     expect((ended() as Error).message).toContain('ccv-indexer chain resume a --from');
     expect(await metric('indexer_source_halted_bool')).toBe(1);
+    const again = await watchScripted(chain, { store, clock });
+    expect(again.ended()).toMatchObject({ code: 'FINALIZED_REORG', details: { blockNumber: 36, urls: [0] } });
+    // the right node is back: the chain goes on where it stood
+    nodes[0]!.branch = good;
+    const { watcher, ended: endedThen, stop } = await watchScripted(chain, { store, clock });
+    expect(endedThen()).toBeNull();
+    expect(watcher.status()).toMatchObject({ state: 'following', lastError: null });
+    await stop();
+  });
+
+  it('is read again from where a person sets the cursor back, also by a watcher that runs (promises 1, 9)', async () => {
+    const chain = new ScriptedChain();
+    chain.nodes[0]!.finalized = { depth: 5 };
+    for (let block = 0; block < 30; block++) chain.message();
+    const { watcher, store, poll, ended, stop } = await watchScripted(chain, { chain: { confirmations: 'latest' } });
+    expect(store.content().cursor?.height).toBe(25n);
+    chain.fork(15);
+    const kept = chain.message();
+    for (let block = 0; block < 20; block++) chain.message();
+    await poll(20);
+    expect(watcher.status().dispute).not.toBeNull();
+    store.setBack({ height: 10n, hash: chain.hashAt(10) });
+    await poll(20);
+    expect(watcher.status().dispute).toBeNull();
+    expect(store.content().live).toEqual(chain.live());
+    expect(store.get(kept.messageId)?.orphaned).toBe(false);
+    // set back under a watcher that is well
+    store.setBack({ height: 3n, hash: chain.hashAt(3) });
+    chain.mine(2);
+    await poll(3);
+    expect(ended()).toBeNull();
+    expect(store.content().cursor?.height).toBe(BigInt(chain.head - 5));
+    expect(store.content().live).toEqual(chain.live());
+    await stop();
   });
 
   it('by the word of two nodes halts it at once, also after a restart', async () => {

@@ -11,7 +11,6 @@ const read = (from: number, to: number, urls: readonly number[], logs: readonly 
   hash: hash(to),
   urls: new Set(urls),
   logs: logs && new Map(logs.map((block) => [`log of ${block}`, block])),
-  secondLook: false,
 });
 const blocksFrom = (number: number, crossCheck = true) =>
   new VouchedBlocks({ crossCheck, maxBlocks: MAX_BLOCKS, watermark: { number, hash: null } });
