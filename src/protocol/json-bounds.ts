@@ -58,7 +58,7 @@ export function checkJsonBounds(text: string): void {
   }
 }
 
-/** The sign is counted for none of the digits; the fraction's and the exponent's digits are counted with the rest. */
+/** The digits of the fraction and of the exponent count as well. */
 function endOfNumber(text: string, from: number): number {
   let digits = 0;
   for (let at = from; ; at++) {
