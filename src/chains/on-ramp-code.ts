@@ -1,5 +1,5 @@
 import type { Common } from '../core/common.js';
-import { AbortedError, toError } from '../core/errors.js';
+import { AbortedError, IndexerError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { RpcClient } from './rpc-client.js';
 import { RpcError } from './rpc-errors.js';
@@ -64,7 +64,7 @@ export class OnRampCode {
       if (has && had === false) log.info(named, 'there is a contract at the OnRamp address now');
     } catch (thrown) {
       if (thrown instanceof AbortedError) return;
-      log.debug(
+      log[thrown instanceof IndexerError ? 'debug' : 'error'](
         { ...named, err: toError(thrown) },
         'no RPC node tells whether there is a contract at the OnRamp address',
       );

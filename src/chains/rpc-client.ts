@@ -1,6 +1,6 @@
 import type { Common } from '../core/common.js';
-import { AbortedError, InvalidArgumentError, toError } from '../core/errors.js';
-import { ChainMovedError, FinalizedReorgError } from './chain-errors.js';
+import { AbortedError, IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
+import { ChainUnknownError } from './chain-errors.js';
 import { ChainIdentity } from './chain-identity.js';
 import { noteHead } from './head-proof.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
@@ -260,8 +260,7 @@ class FailoverRpcClient implements RpcClient {
     try {
       return await operation(createRpcNode(endpoint, signal));
     } catch (thrown) {
-      if (thrown instanceof FinalizedReorgError || thrown instanceof ChainMovedError)
-        await this.#identity.check(endpoint, signal);
+      if (isConclusion(thrown)) await this.#identity.check(endpoint, signal);
       throw thrown;
     }
   }
@@ -293,4 +292,10 @@ class FailoverRpcClient implements RpcClient {
       else this.#common.log.error({ err: toError(thrown) }, 'the check of an RPC head failed');
     }
   }
+}
+
+/** True for what an operation says of the chain, and not of the way to it. */
+function isConclusion(error: unknown): boolean {
+  const isOfTheWay = [RpcError, AbortedError, ChainUnknownError].some((kind) => error instanceof kind);
+  return error instanceof IndexerError && !isOfTheWay;
 }

@@ -56,7 +56,7 @@ const both = (startBlock = 0): WatchedOnRamp[] => [
 /** A process that reads these OnRamps into `storage`. */
 function start(
   storage: Storage,
-  url: string,
+  url: string | readonly string[],
   onRamps: readonly WatchedOnRamp[],
   options: Partial<ChainSourceOptions> & {
     readonly confirmations?: 'latest' | 'finalized';
@@ -64,7 +64,7 @@ function start(
   } = {},
 ) {
   const common = options.common ?? createCommon();
-  const rpc = createRpcClient({ chainName: 'a', urls: [url], common, chainId: 1337, timeoutMs: 2_000 });
+  const rpc = createRpcClient({ chainName: 'a', urls: [url].flat(), common, chainId: 1337, timeoutMs: 2_000 });
   const { confirmations = 'latest', maxBlockRange = 2_000, ...others } = options;
   const source = createChainSource({
     chain: {
@@ -292,7 +292,7 @@ describe('an OnRamp that is added later (promise 1)', () => {
         : await forward();
     await chain.reorg(FINALITY + 3, [{ log: of(A, 9), offset: 0 }]);
     await chain.mine(1);
-    expect(await start(storage, proxy.url, both()).ended).toBeInstanceOf(FinalizedReorgError);
+    expect(await start(storage, [proxy.url, chain.anvil.url], both()).ended).toBeInstanceOf(FinalizedReorgError);
   });
 });
 
