@@ -70,7 +70,8 @@ const RETRY = { baseMs: 250, maxMs: 15_000 };
  * 2. stored, not found, its block is not on the chain any more: orphaned;
  * 3. stored, not found, though its block is still there: asked about again, elsewhere if possible; the turn fails if it
  *    turns up, else the message goes;
- * 4. stored from a block above the head, and nothing below it changed: left as it is.
+ * 4. stored from a block above the head, and nothing below it changed: left as it is;
+ * 5. stored, not found, and not all is read that it may have moved to: it stays until then, and the cursor below it.
  *
  * The anchor then moves up to the finalized block, which never moves down: a node that says so is behind. A turn that
  * fails stores nothing, and the next one starts over.

@@ -72,7 +72,7 @@ async function watcherOf({ adminUrl }: RunningService): Promise<Watcher> {
 
 async function storedCursor(): Promise<{ height: number; hash: Hex }> {
   const { rows } = await database.sql(
-    `SELECT height::int AS height, '0x' || encode(hash, 'hex') AS hash FROM ${NAMESPACE}.source_cursors`,
+    `SELECT height::int AS height, '0x' || encode(hash, 'hex') AS hash FROM ${NAMESPACE}.source_cursors WHERE source_id LIKE 'chain:%'`,
   );
   return rows[0] as { height: number; hash: Hex };
 }

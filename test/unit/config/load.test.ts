@@ -109,6 +109,10 @@ ReadCondition = { Type = "time_range", StartUnix = 1704067200, EndUnix = 1706745
     ['[Scheduler]\nBaseDelay = 100\nMaxDelay = 10', 'Scheduler.MaxDelay'],
     ['[Admin]\nListenPort = 8100', 'Admin.ListenPort'],
     ['[API]\nMaxAnswerBytes = 8388608', 'API.AnswerPartBytes'],
+    [
+      `[[Chain]]\nName = "a"\nSelector = "1"\nRpcUrls = ["http://a"]\nOnRamp = "0x${'11'.repeat(20)}"\nConfirmations = 20\nMinFinalityDepth = 12`,
+      'Chain[0].MinFinalityDepth',
+    ],
     ['[[Verifier]]\nType = "rest"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].BaseURL'],
     ['[[Verifier]]\nType = "aggregator"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].Type'],
     [
