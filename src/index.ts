@@ -93,6 +93,7 @@ export {
   MessageNotFoundError,
   PositionGapError,
   StorageFailureError,
+  StorageSetBackError,
   StorageUnavailableError,
 } from './storage/errors.js';
 export type { Held, HeldMessage, HeldResults } from './storage/held.js';

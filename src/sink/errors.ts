@@ -48,8 +48,9 @@ export class SinkWriteError extends IndexerError {
 
 /**
  * A durable backend that should follow holds commits that the leader does not have: the two were configured the wrong
- * way round, or swapped before the new one had caught up, or the leader was lost, or was set back by a failover, beside a cold tier.
- * Writing on would give the same positions to different records, so the Sink refuses writes until the leader holds them.
+ * way round, or swapped before the new one had caught up, or the leader was lost, or set back by a failover, beside a cold
+ * tier. Writing on would give the same positions to different records, so the Sink refuses writes until the leader holds
+ * them, and reads of what it may lack.
  */
 export class FollowerAheadError extends IndexerError {
   /** The follower's position. */

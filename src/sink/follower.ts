@@ -48,6 +48,7 @@ export class Follower {
   /** Nothing but people can mend it; what is read from now on proves nothing. */
   #diverged: DivergedError | null = null;
   #ahead: FollowerAheadError | null = null;
+  /** The read of the leader that says whether it has caught up with what is ahead of it. */
   #aheadUntilRead = 0;
   /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
   #readsWanted = 0;
@@ -99,7 +100,7 @@ export class Follower {
   get ahead(): FollowerAheadError | null {
     return this.#ahead;
   }
-  /** Nothing but people can mend it. */
+  /** Another history than the leader's: nothing but people can mend it. */
   get diverged(): DivergedError | null {
     return this.#diverged;
   }
@@ -312,7 +313,7 @@ export class Follower {
     if (failure.of === 'follower') this.#queue.clear();
     if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#isAhead(failure.error);
     // a database that was set back: where it stands now is found out anew
-    if (failure.of === 'follower' && failure.error instanceof PositionGapError) this.progress.displaced();
+    if (failure.error instanceof PositionGapError && this.#storage.durable) this.progress.displaced();
     if (failure.error instanceof DivergedError && !isWindowed(this.#storage)) {
       this.#diverged = failure.error;
       this.#ahead = null;

@@ -48,6 +48,12 @@ describe('after a failover to a replica that lacks the last commits', () => {
     });
     expect(await results(lost.messageId)).toMatchObject({ status: 200 });
 
+    const both = await startServiceProcess('start', tiers.file);
+    expect(await get(`${both.apiUrl}/v1/messages`)).toMatchObject({ status: 503 });
+    const { text: status } = await get(`${both.adminUrl}/status`);
+    expect(status).toContain('FOLLOWER_AHEAD');
+    expect(await both.cli.stop()).toEqual({ code: 0, signal: null });
+
     const restored = await runCli(['storage', 'restore', '--force', '-c', tiers.file]);
     expect(restored.code, restored.stderr).toBe(0);
     expect(restored.stdout).toMatch(/warm took \d+ records from cold/);

@@ -7,9 +7,11 @@ import { runCli, startCli } from '../support/e2e-cli.js';
 import { lived } from '../support/e2e-cold-namespace.js';
 import { commandFixture } from '../support/e2e-fixture.js';
 import { writeConfig } from '../support/e2e-service.js';
+import { bucketTable } from '../support/e2e-tiers.js';
 import { createTestS3Store } from '../support/object-store.js';
 import { newBucketName } from '../support/s3-server.js';
 import { s3ServerFixture } from '../support/s3-server-fixture.js';
+import { startS3Proxy } from '../support/s3-server-proxy.js';
 
 // a test runs up to six processes
 vi.setConfig({ testTimeout: 120_000 });
@@ -56,6 +58,30 @@ describe('on a real S3 server', () => {
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(`at ${s3.server.endpoint} ${message}`);
     expect((await tiers.run('status', '--backend', 'cold')).stdout).toContain(message);
+  });
+});
+
+describe('before a real S3 server that will not do', () => {
+  const s3 = s3ServerFixture();
+
+  it.each(['start', 'api'])('%s ends at once, names the setting, and leaves nothing in the bucket', async (role) => {
+    const bucket = newBucketName();
+    const store = await createTestS3Store(s3.server, { bucket });
+    if (role === 'api') await store.putIfAbsent('object', Buffer.from('x'));
+    const proxy = await startS3Proxy(s3.server);
+    const body = '<Error><Code>NotImplemented</Code></Error>';
+    proxy.always(({ headers }) =>
+      Object.keys(headers).some((name) => /^x-amz-(sdk-)?checksum/.test(name))
+        ? { kind: 'answer', status: 501, body }
+        : { kind: 'pass' },
+    );
+    const tiers = tiersOf('unwilling', { s3: { ...bucketTable(s3.server, bucket), Endpoint: proxy.endpoint } });
+    const { code, stderr } = await runCli([role, '--migrate', '-c', tiers.file]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('(NotImplemented): set ChecksumMode = "when_required"');
+    expect((await store.list('')).objects.map(({ key }) => key)).toEqual(role === 'api' ? ['object'] : []);
+    await proxy.stop();
+    await store.close();
   });
 });
 

@@ -265,6 +265,20 @@ describe('a database that lacks the last commits', () => {
     expect(await dumpDatabase(replica)).toEqual(before);
   });
 
+  test('is compared record by record where no commit of it is known', async () => {
+    const { store, original, replica } = await setBack(17);
+    const before = await dumpDatabase(original);
+    await replica.sql('DELETE FROM ccv.commits');
+    const report = await restoreInto(replica, store);
+    expect(report.fromPosition).toBeGreaterThan(0n);
+    expect(await dumpDatabase(replica)).toEqual(before);
+    const changed = await copyDatabase(replica);
+    cleanups.push(() => changed.drop());
+    await changed.sql(`DELETE FROM ccv.commits; UPDATE ccv.verifier_results SET verifier_name = 'another'
+      WHERE position = (SELECT min(position) FROM ccv.verifier_results)`);
+    await expect(restoreInto(changed, store)).rejects.toMatchObject({ code: 'DIVERGED' });
+  });
+
   test('goes on where its restore was stopped, and is written to and followed afterwards', async () => {
     const { store, original, replica } = await setBack(15);
     const before = await dumpDatabase(original);
