@@ -3,6 +3,8 @@ import type { Coverage } from '../storage/coverage.js';
 import { CoverageGapError } from '../storage/errors.js';
 import { type ResolvedListQuery, type ResolvedRange, resolveListQuery, resolveRange } from '../storage/list-query.js';
 import { compareOrderKeys, encodeCursor, type OrderKey } from '../storage/order.js';
+import { withContents } from '../storage/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
 import type { AsOf, Count, CountQuery, ListQuery, Page, Storage } from '../storage/storage.js';
 import type { ListKind } from './list-kind.js';
 import type { ListSource } from './page-reader.js';
@@ -19,9 +21,7 @@ const MAX_ATTEMPTS = 5;
  * - messages that changed where they are: the leader has them, because all that changed after Q is above its floor.
  * So: what moved is left out, and every place after it counts that much less; what changed is replaced.
  */
-export class AmendedLists<T extends { readonly position: bigint; readonly ingestionMs: number }>
-  implements ListSource<T>
-{
+export class AmendedLists<T extends StoredMessage | StoredVerifierResult> implements ListSource<T> {
   readonly #kind: ListKind<T>;
   readonly #lagging: Storage;
   readonly #leader: Storage;
@@ -111,7 +111,10 @@ export class AmendedLists<T extends { readonly position: bigint; readonly ingest
     if (changed.asOf.movePosition !== asOf.movePosition && (await hasMoreGone())) return null;
     const byIdentity = new Map(changed.records.map((record) => [this.#kind.identityOf(record), record]));
     return {
-      records: records.map((record) => byIdentity.get(this.#kind.identityOf(record)) ?? record),
+      records: records.map((record) => {
+        const state = byIdentity.get(this.#kind.identityOf(record));
+        return state === undefined || record.outline ? (state ?? record) : withContents(state, record);
+      }),
       asOf: changed.asOf,
     };
   }

@@ -1,6 +1,7 @@
 import type { Move } from '../storage/amendments.js';
 import { CoverageGapError } from '../storage/errors.js';
 import { messageOrderKey, type OrderKey } from '../storage/order.js';
+import { outlineOfMessage, outlineOfResult } from '../storage/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
 import type { AsOf, Count, CountQuery, ListQuery, Page, Storage } from '../storage/storage.js';
 
@@ -13,7 +14,8 @@ export interface ListKind<T> {
   count(storage: Storage, query: CountQuery): Promise<Count>;
   keyOf(record: T): OrderKey;
   identityOf(record: T): string;
-  /** The present state of those of `records` that changed after a position; asked only where `changesInPlace`. */
+  outlineOf(record: T): T;
+  /** The present state, as outlines, of those of `records` that changed after a position; only where `changesInPlace`. */
   changedAfter(
     leader: Storage,
     position: bigint,
@@ -28,6 +30,7 @@ export const verifierResults: ListKind<StoredVerifierResult> = {
   count: (storage, query) => storage.countCCVData(query),
   keyOf: (record) => record,
   identityOf: (record) => `${record.messageId} ${record.verifierSourceAddress} ${record.verifierDestAddress}`,
+  outlineOf: outlineOfResult,
   changedAfter: async (_leader, position) => {
     throw new CoverageGapError({ kind: 'position', afterPosition: position }, 'sink');
   },
@@ -40,6 +43,7 @@ export const messages: ListKind<StoredMessage> = {
   count: (storage, query) => storage.countMessages(query),
   keyOf: messageOrderKey,
   identityOf: (record) => record.messageId,
+  outlineOf: outlineOfMessage,
   changedAfter: async (leader, afterPosition, records) => {
     if (!leader.changedMessages)
       throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${leader.name}`);

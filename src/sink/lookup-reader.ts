@@ -6,8 +6,9 @@ import { checkId } from '../storage/check-batch.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../storage/errors.js';
 import { type Held, unite } from '../storage/held.js';
 import { compareOrderKeys } from '../storage/order.js';
+import { partOfResults } from '../storage/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
-import type { Storage } from '../storage/storage.js';
+import type { ResultsPart, Storage } from '../storage/storage.js';
 import { type Backend, isLagging, isReadable, mayLookUp } from './backend.js';
 import { codeOf } from './errors.js';
 import { messages, verifierResults } from './list-kind.js';
@@ -53,8 +54,8 @@ export class LookupReader {
     this.#catchUpWaitMs = parts.catchUpWaitMs;
   }
 
-  ccvData(messageId: Hex): Promise<readonly StoredVerifierResult[]> {
-    return this.#first(messageId, RESULTS);
+  ccvData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
+    return this.#first(messageId, part === undefined ? RESULTS : lookupOf(part));
   }
 
   message(messageId: Hex): Promise<StoredMessage> {
@@ -211,6 +212,19 @@ const RESULTS: Lookup<readonly StoredVerifierResult[], StoredVerifierResult> = {
     for (const { position } of results) floor.reached(position);
   },
 };
+
+/** Each holder tells the wanted part of what it holds; the latest states may be outlines in any place. */
+function lookupOf(part: ResultsPart): Lookup<readonly StoredVerifierResult[], StoredVerifierResult> {
+  return {
+    ...RESULTS,
+    ask: (storage, messageId) => storage.getCCVData(messageId, part),
+    holder(storage) {
+      const held = storage.heldCCVData?.bind(storage);
+      return held ? (messageId) => held(messageId, part) : null;
+    },
+    answerOf: (messageId, results) => partOfResults(RESULTS.answerOf(messageId, results), part),
+  };
+}
 
 const MESSAGE: Lookup<StoredMessage, StoredMessage> = {
   ask: (storage, messageId) => storage.getMessage(messageId),

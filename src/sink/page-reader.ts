@@ -96,6 +96,7 @@ async function readSlice<T>(
   want: { readonly limit: number; readonly offset: number },
 ): Promise<SliceRead<T>> {
   const range = rangeOf(slice, query);
+  const bound = query.maxBytes === Number.POSITIVE_INFINITY ? {} : { maxBytes: query.maxBytes };
   const asOfs: AsOf[] = [];
   let items: readonly T[] = [];
   // only the first slice begins where the cursor points
@@ -103,7 +104,7 @@ async function readSlice<T>(
   let offset = want.offset;
   do {
     const from = cursor === null ? { offset } : { cursor };
-    const page = await source.query({ ...range, limit: want.limit - items.length, ...from });
+    const page = await source.query({ ...range, ...bound, limit: want.limit - items.length, ...from });
     items = items.length === 0 ? page.items : items.concat(page.items);
     asOfs.push(page.asOf);
     cursor = page.nextCursor;

@@ -1,6 +1,8 @@
 import type { Common } from '../core/common.js';
 import { CoverageGapError } from '../storage/errors.js';
 import { type ResolvedRange, resolveListQuery, resolveRange } from '../storage/list-query.js';
+import { boundedBy } from '../storage/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
 import type { Count, CountQuery, ListQuery, Page, Storage } from '../storage/storage.js';
 import { AmendedLists } from './amended-lists.js';
 import type { Backend, Candidate, Tier } from './backend.js';
@@ -40,10 +42,7 @@ export class RangeReader {
     this.#planner = new SlicePlanner(parts);
   }
 
-  async page<T extends { readonly position: bigint; readonly ingestionMs: number }>(
-    kind: ListKind<T>,
-    query: ListQuery,
-  ): Promise<Page<T>> {
+  async page<T extends StoredMessage | StoredVerifierResult>(kind: ListKind<T>, query: ListQuery): Promise<Page<T>> {
     const resolved = resolveListQuery(query);
     const { value, parts } = await this.#answer(
       { ...resolved, startMs: startOf(resolved) },
@@ -51,13 +50,11 @@ export class RangeReader {
       (walk) => readPage(resolved, kind.keyOf, kind.identityOf, (slice) => this.#listOf(kind, slice), walk),
     );
     this.#floor.showed(value.items);
-    return { ...value, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
+    const items = boundedBy(value.items, resolved.maxBytes, kind.outlineOf);
+    return { ...value, items, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
   }
 
-  async count<T extends { readonly position: bigint; readonly ingestionMs: number }>(
-    kind: ListKind<T>,
-    query: CountQuery,
-  ): Promise<Count> {
+  async count<T extends StoredMessage | StoredVerifierResult>(kind: ListKind<T>, query: CountQuery): Promise<Count> {
     const resolved = resolveRange(query);
     const { value, parts } = await this.#answer({ ...resolved, startMs: startOf(resolved) }, false, (walk) =>
       readCount(resolved, (slice) => this.#listOf(kind, slice), walk),
@@ -77,7 +74,7 @@ export class RangeReader {
     return this.#planner.candidates(this.#need(Number.POSITIVE_INFINITY, false, 0n));
   }
 
-  #listOf<T extends { readonly position: bigint; readonly ingestionMs: number }>(
+  #listOf<T extends StoredMessage | StoredVerifierResult>(
     kind: ListKind<T>,
     { candidate: { backend, amended, coverage } }: Slice,
   ): ListSource<T> {

@@ -13,6 +13,7 @@ import {
   type Health,
   isPrunable,
   type ListQuery,
+  type ResultsPart,
   type Storage,
 } from '../storage/storage.js';
 import type { Backend } from './backend.js';
@@ -121,8 +122,8 @@ class CompositeSink implements Sink {
     this.#pruner.start();
   }
 
-  getCCVData(messageId: Hex) {
-    return this.#closing ? Promise.reject(new ClosedError('sink')) : this.#lookups.ccvData(messageId);
+  getCCVData(messageId: Hex, part?: ResultsPart) {
+    return this.#closing ? Promise.reject(new ClosedError('sink')) : this.#lookups.ccvData(messageId, part);
   }
   async queryCCVData(query: ListQuery) {
     this.#checkOpen();

@@ -20,7 +20,7 @@ export interface Moves {
   readonly asOf: AsOf;
 }
 
-/** The present state of those messages that changed after the position asked about; orphaned ones are among them. */
+/** The present state, as outlines, of those messages that changed after the position asked about, also of orphaned ones. */
 export interface ChangedMessages {
   readonly messages: readonly StoredMessage[];
   readonly asOf: AsOf;

@@ -23,6 +23,8 @@ export interface ResolvedListQuery extends ResolvedRange {
   readonly offset: number;
   /** Answer only what comes after this. */
   readonly after: OrderKey | null;
+  /** `Infinity`: every record is whole. */
+  readonly maxBytes: number;
 }
 
 /** @throws InvalidArgumentError naming the field, what it holds and what to pass instead. */
@@ -47,6 +49,7 @@ export function resolveListQuery(query: ListQuery): ResolvedListQuery {
     limit: query.limit === undefined ? DEFAULT_LIMIT : atLeast('limit', query.limit, 1),
     offset: query.offset === undefined ? 0 : atLeast('offset', query.offset, 0),
     after: query.cursor === undefined ? null : decodeCursor(query.cursor),
+    maxBytes: query.maxBytes === undefined ? Number.POSITIVE_INFINITY : atLeast('maxBytes', query.maxBytes, 1),
   };
 }
 

@@ -14,6 +14,7 @@ import {
   type CountQuery,
   isWindowed,
   type ListQuery,
+  type ResultsPart,
   type Storage,
   type WindowedStorage,
 } from './storage.js';
@@ -111,7 +112,7 @@ function count(results: readonly string[], wanted: string): number {
 class MeteredStorage implements Storage {
   readonly name: string;
   readonly durable: boolean;
-  readonly heldCCVData?: (messageId: Hex) => Promise<HeldResults>;
+  readonly heldCCVData?: (messageId: Hex, part?: ResultsPart) => Promise<HeldResults>;
   readonly heldMessage?: (messageId: Hex) => Promise<HeldMessage>;
   readonly movesAfter?: (query: MovesQuery) => Promise<Moves>;
   readonly changedMessages?: (query: ChangedMessagesQuery) => Promise<ChangedMessages>;
@@ -131,17 +132,18 @@ class MeteredStorage implements Storage {
     this.#finishLookup = this.#meters.finisher('getCCVData');
     // what the storage cannot do, this cannot either
     const { heldCCVData, heldMessage, movesAfter, changedMessages } = storage;
-    if (heldCCVData) this.heldCCVData = (id) => this.timed('heldCCVData', () => heldCCVData.call(storage, id));
+    if (heldCCVData)
+      this.heldCCVData = (id, part) => this.timed('heldCCVData', () => heldCCVData.call(storage, id, part));
     if (heldMessage) this.heldMessage = (id) => this.timed('heldMessage', () => heldMessage.call(storage, id));
     if (movesAfter) this.movesAfter = (query) => this.timed('movesAfter', () => movesAfter.call(storage, query));
     if (changedMessages)
       this.changedMessages = (query) => this.timed('changedMessages', () => changedMessages.call(storage, query));
   }
 
-  async getCCVData(messageId: Hex) {
+  async getCCVData(messageId: Hex, part?: ResultsPart) {
     const startedMs = this.#common.clock.monotonicMs();
     try {
-      const results = await this.#storage.getCCVData(messageId);
+      const results = await this.#storage.getCCVData(messageId, part);
       this.#finishLookup(startedMs);
       return results;
     } catch (error) {

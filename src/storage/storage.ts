@@ -30,7 +30,17 @@ export interface ListQuery {
   readonly offset?: number;
   /** `nextCursor` of the page before; the same filters and range must be asked again. */
   readonly cursor?: string;
+  /**
+   * Once the records before it hold so many bytes, a record is an outline (see `Stamp.outline`): the page is as long as
+   * without it, and of one state. Default: no limit.
+   */
+  readonly maxBytes?: number;
 }
+
+/** What of a message's verifier results is wanted: outlines beyond some bytes, as in `ListQuery`, or one of them. */
+export type ResultsPart =
+  | { readonly maxBytes: number }
+  | { readonly verifierSourceAddress: Hex; readonly verifierDestAddress: Hex };
 
 /** The range and filters of a count. */
 export type CountQuery = Pick<ListQuery, 'startMs' | 'endMs' | 'sourceChainSelectors' | 'destChainSelectors'>;
@@ -91,7 +101,7 @@ export interface Storage {
    * All verifier results of one message, ordered by (verifierSourceAddress, verifierDestAddress); also of an orphaned one.
    * @throws CCVDataNotFoundError when there is none.
    */
-  getCCVData(messageId: Hex): Promise<readonly StoredVerifierResult[]>;
+  getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]>;
   /** Verifier results by ingestion time; an empty range is an empty page. */
   queryCCVData(query: ListQuery): Promise<Page<StoredVerifierResult>>;
   countCCVData(query: CountQuery): Promise<Count>;
@@ -159,7 +169,7 @@ export interface Storage {
    * What is held about an id, complete or not; see `Held`. A storage that lags by minutes, or is pruned, says with
    * this what others need to complete it. Orders like `getCCVData`.
    */
-  heldCCVData?(messageId: Hex): Promise<HeldResults>;
+  heldCCVData?(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
   heldMessage?(messageId: Hex): Promise<HeldMessage>;
   /**
    * What changed in the lists since an earlier position, for those who read from a storage that still stands there.

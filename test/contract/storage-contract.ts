@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe } from 'vitest';
+import { boundCases } from './cases/bounds.js';
 import { changeCases } from './cases/changes.js';
 import { concurrencyCases } from './cases/concurrency.js';
 import { inputCases } from './cases/input.js';
@@ -30,6 +31,7 @@ export function storageContract(name: string, open: () => Promise<ContractSubjec
     describe('writes', () => writeCases(use));
     describe('input', () => inputCases(use));
     describe('lists', () => listCases(use));
+    describe('bounds', () => boundCases(use));
     describe('messages', () => messageCases(use));
     describe('reorgs', () => reorgCases(use));
     describe('sources', () => sourceCases(use));

@@ -5,6 +5,7 @@ import type { Coverage } from '../coverage.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../errors.js';
 import { checkLimit, checkPosition, type ResolvedListQuery, resolveListQuery } from '../list-query.js';
 import { encodeCursor, messageOrderKey, type OrderKey } from '../order.js';
+import { boundedBy, outlineOfMessage, outlineOfResult, partOfResults } from '../outlines.js';
 import type {
   SourceCursor,
   StoredConflict,
@@ -12,7 +13,7 @@ import type {
   StoredQuarantineEntry,
   StoredVerifierResult,
 } from '../records.js';
-import type { Boundary, Count, CountQuery, ListQuery, Page } from '../storage.js';
+import type { Boundary, Count, CountQuery, ListQuery, Page, ResultsPart } from '../storage.js';
 import type { MemoryState } from './memory-state.js';
 
 const DEFAULT_CHANGES = 1000;
@@ -27,10 +28,11 @@ export abstract class MemoryReader {
     this.#state = state;
   }
 
-  async getCCVData(messageId: Hex): Promise<readonly StoredVerifierResult[]> {
+  async getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
     const entry = this.#lookUp(messageId);
-    if (!entry || entry.results.length === 0) throw new CCVDataNotFoundError(messageId);
-    return entry.results;
+    const results = entry && partOfResults(entry.results, part);
+    if (!results || results.length === 0) throw new CCVDataNotFoundError(messageId);
+    return results;
   }
 
   async getMessage(messageId: Hex): Promise<StoredMessage> {
@@ -42,13 +44,13 @@ export abstract class MemoryReader {
   async queryCCVData(query: ListQuery): Promise<Page<StoredVerifierResult>> {
     const resolved = this.#resolve(query);
     const { items, more } = this.#state.store.results.page(resolved);
-    return this.#page(items, more, (result) => result);
+    return this.#page(boundedBy(items, resolved.maxBytes, outlineOfResult), more, (result) => result);
   }
 
   async queryMessages(query: ListQuery): Promise<Page<StoredMessage>> {
     const resolved = this.#resolve(query);
     const { items, more } = this.#state.store.messages.page(resolved);
-    return this.#page(items, more, messageOrderKey);
+    return this.#page(boundedBy(items, resolved.maxBytes, outlineOfMessage), more, messageOrderKey);
   }
 
   async countCCVData(query: CountQuery): Promise<Count> {

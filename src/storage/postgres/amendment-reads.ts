@@ -36,7 +36,7 @@ export function createAmendmentReads(namespace: Namespace, { read, hub, name }: 
   );
   const messages = statement(
     'changed_messages',
-    `SELECT ${CLOCK_COLUMNS}, ${MESSAGE_COLUMNS}
+    `SELECT ${CLOCK_COLUMNS}, ${MESSAGE_COLUMNS.replace('b.body', 'NULL::bytea')}
      FROM ${CLOCK} LEFT JOIN (
        @messages m JOIN @message_bodies b ON b.message_id = m.message_id
      ) ON m.message_id = ANY ($2::bytea[]) AND m.position > $1::bigint`,

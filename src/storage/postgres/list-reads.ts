@@ -34,7 +34,7 @@ export function createListReads(namespace: Namespace, { read, hub, name }: ReadC
   ): Promise<Page<T>> {
     const resolved = resolveListQuery(query);
     const { startMs, endMs, limit } = resolved;
-    const shape = { ...filtersOf(resolved), after: resolved.after !== null };
+    const shape = { ...filtersOf(resolved), after: resolved.after !== null, bounded: isBounded(resolved) };
     const rows = await read(`query ${list}`, {
       statement: statements.page(list, shape),
       values: pageParameters(list, resolved),
@@ -80,7 +80,12 @@ function pageParameters(list: ListName, query: ResolvedListQuery): Call['values'
           toBuffer(after.messageId),
           ...(list === 'results' ? [toBuffer(after.verifierSourceAddress), toBuffer(after.verifierDestAddress)] : []),
         ];
-  return [...rangeParameters(query), limit + 1, offset, ...filterParameters(query), ...key];
+  const bound = isBounded(query) ? [query.maxBytes] : [];
+  return [...rangeParameters(query), limit + 1, offset, ...filterParameters(query), ...key, ...bound];
+}
+
+function isBounded({ maxBytes }: ResolvedListQuery): boolean {
+  return maxBytes !== Number.POSITIVE_INFINITY;
 }
 
 function rangeParameters({ startMs, endMs }: ResolvedRange): (number | bigint)[] {

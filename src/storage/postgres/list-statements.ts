@@ -1,6 +1,6 @@
 import { CLOCK, CLOCK_COLUMNS } from './clock-row.js';
 import type { Namespace } from './namespace.js';
-import { MESSAGE_COLUMNS, RESULT_COLUMNS } from './record-rows.js';
+import { boundedColumns, MESSAGE_COLUMNS, RESULT_COLUMNS } from './record-rows.js';
 import { type Statement, statementsOf } from './statement.js';
 
 /** Which of the optional parts a list query has. Each combination is a statement of its own, with a plan of its own. */
@@ -8,7 +8,10 @@ export interface ListShape {
   readonly sources: boolean;
   readonly dests: boolean;
   readonly after: boolean;
+  readonly bounded: boolean;
 }
+
+type CountShape = Omit<ListShape, 'after' | 'bounded'>;
 
 /** What is different between the two lists. */
 interface ListKind {
@@ -40,7 +43,7 @@ export type ListName = 'results' | 'messages';
 /** The statements of the two lists. Parameters: `listParameters`. */
 export interface ListStatements {
   page(list: ListName, shape: ListShape): Statement;
-  count(list: ListName, shape: Omit<ListShape, 'after'>): Statement;
+  count(list: ListName, shape: CountShape): Statement;
 }
 
 /**
@@ -49,7 +52,7 @@ export interface ListStatements {
  * combination of filters reads an index in order, and never more than lanes × (offset + limit) entries of it.
  *
  * $1 first and $2 last ingestion time, $3 limit, $4 offset, then source chains, then destination chains, then the fields of the order
- * key to continue after. A count has no limit and offset.
+ * key to continue after, then how many bytes of contents are wanted. A count has no limit and offset.
  */
 export function createListStatements(namespace: Namespace): ListStatements {
   const statement = statementsOf(namespace);
@@ -62,7 +65,9 @@ export function createListStatements(namespace: Namespace): ListStatements {
   return {
     page: (list, shape) => cached(`page_${list}${suffix(shape)}`, () => pageText(kindOf(list), shape)),
     count: (list, shape) =>
-      cached(`count_${list}${suffix({ ...shape, after: false })}`, () => countText(kindOf(list), shape)),
+      cached(`count_${list}${suffix({ ...shape, after: false, bounded: false })}`, () =>
+        countText(kindOf(list), shape),
+      ),
   };
 }
 
@@ -70,15 +75,18 @@ function kindOf(list: ListName): ListKind {
   return list === 'results' ? RESULTS : MESSAGES;
 }
 
-function suffix({ sources, dests, after }: ListShape): string {
-  return `${sources ? '_s' : ''}${dests ? '_d' : ''}${after ? '_after' : ''}`;
+function suffix({ sources, dests, after, bounded }: ListShape): string {
+  return `${sources ? '_s' : ''}${dests ? '_d' : ''}${after ? '_after' : ''}${bounded ? '_bounded' : ''}`;
 }
 
 function pageText(kind: ListKind, shape: ListShape): string {
-  const { alias, table, columns } = kind;
+  const { alias, table } = kind;
   const order = (of: string) => kind.order.map((column) => `${of}.${column}`).join(', ');
   const keys = shape.sources || shape.dests ? lanePageText(kind, shape) : timePageText(kind, shape);
   const same = kind.order.slice(1).map((column) => `${alias}.${column} = p.${column}`);
+  const columns = shape.bounded
+    ? boundedColumns(kind.columns, { order: order('p'), maxBytes: `$${boundParameter(kind, shape)}::bigint` })
+    : kind.columns;
   return `SELECT ${CLOCK_COLUMNS}, ${columns}
     FROM ${CLOCK}
     LEFT JOIN (
@@ -87,6 +95,11 @@ function pageText(kind: ListKind, shape: ListShape): string {
       JOIN @message_bodies b ON b.message_id = p.message_id
     ) ON true
     ORDER BY ${order('p')}`;
+}
+
+/** The last one. */
+function boundParameter({ order }: ListKind, { sources, dests, after }: ListShape): number {
+  return 5 + Number(sources) + Number(dests) + (after ? order.length : 0);
 }
 
 function timePageText(kind: ListKind, shape: ListShape): string {
@@ -108,7 +121,7 @@ function lanePageText(kind: ListKind, shape: ListShape): string {
     ORDER BY ${order('k')} LIMIT $3::bigint OFFSET $4::bigint`;
 }
 
-function countText(kind: ListKind, shape: Omit<ListShape, 'after'>): string {
+function countText(kind: ListKind, shape: CountShape): string {
   const range = rangeText(kind, null);
   if (!shape.sources && !shape.dests)
     return `SELECT ${CLOCK_COLUMNS}, (SELECT count(*) FROM ${kind.table} t WHERE ${range}) FROM ${CLOCK}`;
@@ -121,7 +134,7 @@ function countText(kind: ListKind, shape: Omit<ListShape, 'after'>): string {
     ) FROM ${CLOCK}`;
 }
 
-function lanesText(shape: Omit<ListShape, 'after'>, first: number): string {
+function lanesText(shape: CountShape, first: number): string {
   const source = shape.sources ? [`l.source_chain = ANY ($${first}::bigint[])`] : [];
   const dest = shape.dests ? [`l.dest_chain = ANY ($${first + Number(shape.sources)}::bigint[])`] : [];
   return [...source, ...dest].join(' AND ');

@@ -5,7 +5,7 @@ import type { HeldMessage, HeldResults } from '../held.js';
 import { resolveListQuery } from '../list-query.js';
 import { encodeCursor, messageOrderKey } from '../order.js';
 import type { StoredMessage, StoredVerifierResult } from '../records.js';
-import type { Page } from '../storage.js';
+import type { Page, ResultsPart } from '../storage.js';
 import {
   asOf,
   CLOCK,
@@ -20,14 +20,14 @@ import { fromSelector, toBoolean, toBytes } from './columns.js';
 import { unpackBody } from './message-body.js';
 import type { Namespace } from './namespace.js';
 import type { ReadContext } from './read-context.js';
-import { decodeMessage, decodeResult, MESSAGE_COLUMNS, RESULT_COLUMNS } from './record-rows.js';
+import { boundedColumns, decodeMessage, decodeResult, MESSAGE_COLUMNS, RESULT_COLUMNS } from './record-rows.js';
 import { type Row, statementsOf } from './statement.js';
 
 /** Reads by message id, and of messages by what is still to be done about them. */
 export interface MessageReads {
-  getCCVData(messageId: Hex): Promise<readonly StoredVerifierResult[]>;
+  getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]>;
   getMessage(messageId: Hex): Promise<StoredMessage>;
-  heldCCVData(messageId: Hex): Promise<HeldResults>;
+  heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
   heldMessage(messageId: Hex): Promise<HeldMessage>;
   unfinished(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
   aboveBlock(sourceChainSelector: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]>;
@@ -35,23 +35,26 @@ export interface MessageReads {
 
 const IS_PRUNED = CLOCK_WIDTH;
 const RECORD = CLOCK_WIDTH + 1;
+const FIRST_BODY = 'CASE WHEN row_number() OVER (ORDER BY r.verifier_source, r.verifier_dest) = 1 THEN b.body END';
 const IS_ID_PRUNED = 'EXISTS (SELECT FROM @pruned_ids p WHERE p.message_id = $1::bytea)';
 
 export function createMessageReads(namespace: Namespace, { read, hub, name }: ReadContext): MessageReads {
   const sql = createStatements(namespace);
 
   /** The rows of an id, and whether others of it are pruned. */
-  async function rowsOf(label: string, statement: keyof typeof sql, messageId: Hex) {
+  async function rowsOf(label: string, statement: keyof typeof sql, messageId: Hex, part?: ResultsPart) {
     checkId(messageId, 'messageId');
-    const rows = await read(label, { statement: sql[statement], values: [Buffer.from(hexToBytes(messageId))] });
+    const values = [toBuffer(messageId), ...partValues(part)];
+    const rows = await read(label, { statement: sql[statement], values });
     const clock = decodeClock(rows[0] ?? []);
     hub.seen(clock);
     return { rows: rows.filter((row) => row[RECORD] !== null), clock, isPruned: toBoolean(rows[0]?.[IS_PRUNED]) };
   }
 
   /** Reads an id's rows and checks that the store is complete for it. */
-  async function byId(label: string, statement: keyof typeof sql, messageId: Hex): Promise<readonly Row[]> {
-    const { rows, clock, isPruned } = await rowsOf(label, statement, messageId);
+  async function byId(...asked: Parameters<typeof rowsOf>): Promise<readonly Row[]> {
+    const [, , messageId] = asked;
+    const { rows, clock, isPruned } = await rowsOf(...asked);
     checkMessageId(clock, messageId, isPruned, name);
     return rows;
   }
@@ -63,8 +66,8 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
   }
 
   return {
-    async getCCVData(messageId) {
-      const rows = await byId('get ccv data', 'results', messageId);
+    async getCCVData(messageId, part) {
+      const rows = await byId('get ccv data', resultsStatement(part), messageId, part);
       if (rows.length === 0) throw new CCVDataNotFoundError(messageId);
       return decodeResults(rows);
     },
@@ -73,8 +76,9 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
       if (!row) throw new MessageNotFoundError(messageId);
       return decodeMessage(row, RECORD);
     },
-    async heldCCVData(messageId) {
-      const { rows, clock, isPruned } = await rowsOf('get held ccv data', 'results', messageId);
+    async heldCCVData(messageId, part) {
+      const label = 'get held ccv data';
+      const { rows, clock, isPruned } = await rowsOf(label, resultsStatement(part), messageId, part);
       return { value: decodeResults(rows), ...rangeOf(clock, isPruned) };
     },
     async heldMessage(messageId) {
@@ -109,6 +113,22 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
   };
 }
 
+function resultsStatement(part: ResultsPart | undefined) {
+  if (part === undefined) return 'results';
+  return 'maxBytes' in part ? 'boundedResults' : 'oneResult';
+}
+
+function partValues(part: ResultsPart | undefined) {
+  if (part === undefined) return [];
+  return 'maxBytes' in part
+    ? [part.maxBytes]
+    : [toBuffer(part.verifierSourceAddress), toBuffer(part.verifierDestAddress)];
+}
+
+function toBuffer(hex: Hex): Buffer {
+  return Buffer.from(hexToBytes(hex));
+}
+
 /** The rows of one id, which have one body. */
 function decodeResults(rows: readonly Row[]): readonly StoredVerifierResult[] {
   const [first] = rows;
@@ -127,6 +147,26 @@ function createStatements(namespace: Namespace) {
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @verifier_results r ON r.message_id = b.message_id
        ORDER BY r.verifier_source, r.verifier_dest`,
+    ),
+    // the body, which is the same in every row, is told by the first alone
+    boundedResults: statement(
+      'get_bounded_results',
+      `SELECT ${CLOCK_COLUMNS}, ${IS_ID_PRUNED}, ${boundedColumns(RESULT_COLUMNS.replace('b.body', FIRST_BODY), {
+        order: 'r.verifier_source, r.verifier_dest',
+        maxBytes: '$2::bigint',
+      })}
+       FROM ${CLOCK}
+       LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
+       LEFT JOIN @verifier_results r ON r.message_id = b.message_id
+       ORDER BY r.verifier_source, r.verifier_dest`,
+    ),
+    oneResult: statement(
+      'get_one_result',
+      `SELECT ${CLOCK_COLUMNS}, ${IS_ID_PRUNED}, ${RESULT_COLUMNS}
+       FROM ${CLOCK}
+       LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
+       LEFT JOIN @verifier_results r
+         ON r.message_id = b.message_id AND r.verifier_source = $2::bytea AND r.verifier_dest = $3::bytea`,
     ),
     message: statement(
       'get_message',

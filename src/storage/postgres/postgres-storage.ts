@@ -129,7 +129,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     name,
     durable: true,
     namespace: namespace.name,
-    getCCVData: (messageId) => open(() => messages.getCCVData(messageId)),
+    getCCVData: (messageId, part) => open(() => messages.getCCVData(messageId, part)),
     queryCCVData: (query) => open(() => lists.results(query)),
     countCCVData: (query) => open(() => lists.count('results', query)),
     getMessage: (messageId) => open(() => messages.getMessage(messageId)),
@@ -151,7 +151,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
       if (!closing) listener.start();
       return hub.subscribe(subscriber);
     },
-    heldCCVData: (messageId) => open(() => messages.heldCCVData(messageId)),
+    heldCCVData: (messageId, part) => open(() => messages.heldCCVData(messageId, part)),
     heldMessage: (messageId) => open(() => messages.heldMessage(messageId)),
     movesAfter: (query) => open(() => amendments.movesAfter(query)),
     changedMessages: (query) => open(() => amendments.changedMessages(query)),

@@ -1,3 +1,4 @@
+import { outlineOfMessage, outlineOfResult } from '../outlines.js';
 import type {
   Conflict,
   MessageOrigin,
@@ -27,6 +28,19 @@ export const MESSAGE_COLUMNS = `m.message_id, m.ingestion_ms, m.position, m.stat
 export const RESULT_COLUMNS = `r.message_id, r.ingestion_ms, r.position, r.verifier_source, r.verifier_dest, r.ccv_data,
   r.attestation_ms, r.verifier_name, r.orphaned, b.first_ms, b.body`;
 
+/**
+ * The columns of `columns` that can be large, only while the rows before hold less than `maxBytes`: beyond, a row is decoded
+ * as an outline. `order`: that of the rows.
+ */
+export function boundedColumns(columns: string, { order, maxBytes }: { order: string; maxBytes: string }): string {
+  const large = columns.match(LARGE_COLUMNS) ?? [];
+  const size = large.map((column) => `octet_length(${column})`).join(' + ');
+  const before = `coalesce(sum(${size}) OVER (ORDER BY ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)`;
+  return columns.replace(LARGE_COLUMNS, (column) => `CASE WHEN ${before} < ${maxBytes} THEN ${column} END`);
+}
+
+const LARGE_COLUMNS = /\b(?:r\.ccv_data|b\.body)\b/g;
+
 /** Columns of `source_cursors s`, as `decodeCursorRow` takes them. */
 export const CURSOR_COLUMNS = 's.source_id, s.height, s.hash, s.position';
 
@@ -40,10 +54,8 @@ export const CONFLICT_COLUMNS = `k.record, k.message_id, k.verifier_source, k.ve
 
 /** The fields of a row from `at` on as a message. */
 export function decodeMessage(row: Row, at: number): StoredMessage {
-  const body = unpackBody(toBytes(row[at + 11]));
-  return {
+  const state = {
     messageId: toHex(row[at]),
-    ...body,
     origin: decodeOrigin(row, at + 5),
     status: decodeStatus(toNumber(row[at + 3])),
     ingestionMs: toNumber(row[at + 1]),
@@ -51,6 +63,8 @@ export function decodeMessage(row: Row, at: number): StoredMessage {
     firstMs: toNumber(row[at + 10]),
     orphaned: toBoolean(row[at + 4]),
   };
+  const body = row[at + 11];
+  return body == null ? outlineOfMessage(state) : { ...state, ...unpackBody(toBytes(body)) };
 }
 
 /** The fields from `at` on: block number, block hash, block timestamp, transaction hash, log index. */
@@ -73,12 +87,10 @@ export function decodeStatus(code: number): MessageStatus {
 
 /** The fields of a row from `at` on as a verifier result. `body`: the id's, when the caller has unpacked it already. */
 export function decodeResult(row: Row, at: number, body?: MessageBody): StoredVerifierResult {
-  return {
+  const state = {
     messageId: toHex(row[at]),
     verifierSourceAddress: toHex(row[at + 3]),
     verifierDestAddress: toHex(row[at + 4]),
-    ...(body ?? unpackBody(toBytes(row[at + 10]))),
-    ccvData: toBytes(row[at + 5]),
     attestationMs: toNumber(row[at + 6]),
     verifierName: toText(row[at + 7]),
     ingestionMs: toNumber(row[at + 1]),
@@ -86,6 +98,9 @@ export function decodeResult(row: Row, at: number, body?: MessageBody): StoredVe
     firstMs: toNumber(row[at + 9]),
     orphaned: toBoolean(row[at + 8]),
   };
+  const ccvData = row[at + 5];
+  if (ccvData == null) return outlineOfResult(state);
+  return { ...state, ...(body ?? unpackBody(toBytes(row[at + 10]))), ccvData: toBytes(ccvData) };
 }
 
 export function decodeCursorRow(row: Row, at: number): StoredSourceCursor {

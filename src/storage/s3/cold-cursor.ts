@@ -26,13 +26,22 @@ export interface CursorOptions<T, K extends RowKey> {
   readonly after: OrderKey | null;
   /** Most rows of what is read will be in the answer: read records at once, not keys first. */
   readonly dense: boolean;
+  /** What is still to be read of contents: nothing more than keys once it is spent. Shared by the files of one read. */
+  readonly budget: ByteBudget;
+}
+
+/** Bytes of contents that a read may still take; `Infinity` without a limit. */
+export interface ByteBudget {
+  leftBytes: number;
 }
 
 /** Goes through the listed rows of one file in their order, some row groups at a time. */
 export class FileCursor<T, K extends RowKey> {
   readonly #options: CursorOptions<T, K>;
   readonly #file: ColdFile;
-  #groups: { readonly group: number; readonly rows: number; readonly minMs: number }[] | null = null;
+  #groups:
+    | { readonly group: number; readonly rows: number; readonly minMs: number; readonly sizeBytes: number }[]
+    | null = null;
   #rows: FoundRow<T, K>[] = [];
   #next = 0;
 
@@ -61,24 +70,31 @@ export class FileCursor<T, K extends RowKey> {
   async load(wanted: number): Promise<void> {
     const { reader, list } = this.#options;
     this.#groups ??= await this.#findGroups();
+    const { dense, budget } = this.#options;
+    const readsRecords = dense && budget.leftBytes > 0;
     const taken: number[] = [];
+    let bytes = 0;
     for (let rows = 0; rows < wanted && taken.length < MAX_GROUPS_AT_ONCE; ) {
+      if (readsRecords && bytes >= budget.leftBytes) break;
       const group = this.#groups.shift();
       if (!group) break;
       taken.push(group.group);
       rows += group.rows;
+      bytes += group.sizeBytes;
     }
     if (taken.length === 0) return;
     const rows = this.#rows.slice(this.#next);
-    if (this.#options.dense) {
+    if (readsRecords) {
       const groups = await reader.records(list, this.#file, taken);
-      for (const [place, records] of groups.entries())
+      for (const [place, records] of groups.entries()) {
+        for (const record of records) budget.leftBytes -= list.rows.sizeOf(record);
         this.#keep(
           rows,
           taken[place] ?? 0,
           records.map((record) => list.rows.keyOf(record)),
           records,
         );
+      }
     } else {
       const groups = await reader.keys(list, this.#file, taken);
       for (const [place, keys] of groups.entries()) this.#keep(rows, taken[place] ?? 0, keys, null);
@@ -95,6 +111,7 @@ export class FileCursor<T, K extends RowKey> {
       group,
       minMs,
       rows: footer.groupRows(group),
+      sizeBytes: footer.groupRange(group).endExclusive - footer.groupRange(group).start,
     }));
   }
 

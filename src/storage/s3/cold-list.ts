@@ -1,5 +1,7 @@
 import type { ResolvedListQuery, ResolvedRange } from '../list-query.js';
 import { compareOrderKeys } from '../order.js';
+import { boundedBy, contentBytes } from '../outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../records.js';
 import { type CursorOptions, FileCursor, type FoundRow } from './cold-cursor.js';
 import type { ColdFile } from './cold-layout.js';
 import { mapInParallel } from './cold-parallel.js';
@@ -22,17 +24,41 @@ export class ColdLists {
   }
 
   /** One page, and whether more comes after it. */
-  async page<T, K extends RowKey>(
+  async page<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
     list: ListTable<T, K>,
     view: ColdView,
     query: ResolvedListQuery,
   ): Promise<{ readonly items: readonly T[]; readonly more: boolean }> {
     const filtered = query.sourceChainSelectors !== null || query.destChainSelectors !== null;
     const dense = !filtered && query.offset <= query.limit;
-    const options = { list, view, reader: this.#reader, range: query, after: query.after, dense };
+    const budget = { leftBytes: query.maxBytes };
+    const options = { list, view, reader: this.#reader, range: query, after: query.after, dense, budget };
     const found = await this.#rows(options, query.offset, query.limit + 1);
     const rows = found.slice(0, query.limit);
-    return { items: await this.recordsOf(list, rows), more: found.length > query.limit };
+    return { items: await this.recordsWithin(list, rows, query.maxBytes), more: found.length > query.limit };
+  }
+
+  /** The same as `recordsOf`, but outlines once the records before hold `maxBytes`. */
+  async recordsWithin<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
+    list: ListTable<T, K>,
+    rows: readonly FoundRow<T, K>[],
+    maxBytes: number,
+  ): Promise<readonly T[]> {
+    if (maxBytes === Number.POSITIVE_INFINITY) return await this.recordsOf(list, rows);
+    const items: T[] = [];
+    for (let at = 0, bytes = 0; at < rows.length && bytes < maxBytes; ) {
+      const first = rows[at];
+      // as far as one row group reaches: what it holds is bounded
+      const end = rows.findIndex((row, index) => index > at && (row.file !== first?.file || row.group !== first.group));
+      const next = rows.slice(at, end < 0 ? rows.length : end);
+      const records = boundedBy(await this.recordsOf(list, next), maxBytes - bytes, (record) =>
+        list.outlineOf(list.rows.keyOf(record)),
+      );
+      for (const record of records) bytes += contentBytes(record);
+      items.push(...records);
+      at += next.length;
+    }
+    return [...items, ...rows.slice(items.length).map(({ key }) => list.outlineOf(key))];
   }
 
   /** How many rows lists show in a range. */

@@ -1,3 +1,4 @@
+import { outlineOfMessage, outlineOfResult } from '../outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../records.js';
 import type { AsOf } from '../storage.js';
 import { type ColdFile, readFileEntry, type TableName } from './cold-layout.js';
@@ -39,12 +40,24 @@ export interface ColdView extends ColdHead {
 export interface ListTable<T, K extends RowKey> {
   readonly table: TableName;
   readonly rows: RowKind<T, K>;
+  /** What is known of a record by its key alone. */
+  outlineOf(key: K): T;
 }
 
-export const MESSAGE_TABLE: ListTable<StoredMessage, MessageRowKey> = { table: 'messages', rows: MESSAGE_ROWS };
+export const MESSAGE_TABLE: ListTable<StoredMessage, MessageRowKey> = {
+  table: 'messages',
+  rows: MESSAGE_ROWS,
+  outlineOf: ({ messageId, ingestionMs, position, firstMs, orphaned, status }) =>
+    outlineOfMessage({ messageId, ingestionMs, position, firstMs, orphaned, status, origin: null }),
+};
 export const RESULT_TABLE: ListTable<StoredVerifierResult, RowKey> = {
   table: 'verifier_results',
   rows: VERIFIER_RESULT_ROWS,
+  outlineOf: ({ messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs, orphaned }) =>
+    outlineOfResult({
+      ...{ messageId, verifierSourceAddress, verifierDestAddress },
+      ...{ ingestionMs, position, firstMs, orphaned },
+    }),
 };
 
 /** Applications under which a table's log says how far it has come. The first is the one others are told of. */

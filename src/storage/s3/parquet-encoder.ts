@@ -12,13 +12,20 @@ export interface RowGroupLimits {
   /** Compressed bytes that only a row group of one row exceeds. */
   readonly capBytes: number;
   readonly maxRows: number;
+  /** Bytes before compression beyond which no row is added: a row group is read as a whole. */
+  readonly maxRawBytes?: number;
 }
 
 /**
  * Small enough that the two row groups which a message's results may lie in, and a page of the index, stay below 256 KiB;
  * large enough that what a row group adds to the file (about 2.5 KB) is 2 to 3 percent of it.
  */
-export const ROW_GROUP_LIMITS: RowGroupLimits = { targetBytes: 88 * 1024, capBytes: 112 * 1024, maxRows: 4096 };
+export const ROW_GROUP_LIMITS: RowGroupLimits = {
+  targetBytes: 88 * 1024,
+  capBytes: 112 * 1024,
+  maxRows: 4096,
+  maxRawBytes: 2 << 20,
+};
 
 /** Where a row group lies in its file. */
 export interface EncodedGroup {
@@ -106,8 +113,9 @@ class Encoder implements ParquetEncoder {
   }
 
   add(values: readonly ColumnValue[], rowBytes: number): void {
-    const { targetBytes, maxRows } = this.#limits;
-    if (this.#pendingRows > 0 && (this.#pendingBytes + rowBytes) * this.#ratio > targetBytes) this.#flush();
+    const { targetBytes, maxRows, maxRawBytes = Number.POSITIVE_INFINITY } = this.#limits;
+    const rawBytes = this.#pendingBytes + rowBytes;
+    if (this.#pendingRows > 0 && (rawBytes * this.#ratio > targetBytes || rawBytes > maxRawBytes)) this.#flush();
     for (let index = 0; index < values.length; index++) this.#pending[index]?.push(values[index] ?? null);
     this.#pendingRows += 1;
     this.#pendingBytes += rowBytes;

@@ -76,7 +76,7 @@ export async function openParts(options: {
   // before anything is made that has to be closed
   const view = await catalog.refresh();
   const lists = new ColdLists(reader);
-  const lookup = new ColdLookup(reader);
+  const lookup = new ColdLookup(reader, lists);
   const ledger = new ColdLedger(reader);
   const files = new ColdFileStore({ store, keyOf });
   const flush = new ColdFlush({ name, files, zstd, common, catalog, reader, takeoverMs: settings.takeoverMs });

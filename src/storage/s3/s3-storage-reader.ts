@@ -14,7 +14,7 @@ import type {
   StoredQuarantineEntry,
   StoredVerifierResult,
 } from '../records.js';
-import type { Boundary, Count, CountQuery, ListQuery, Page } from '../storage.js';
+import type { Boundary, Count, CountQuery, ListQuery, Page, ResultsPart } from '../storage.js';
 import type { RowKey } from './cold-rows-kind.js';
 import { asOf, type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './cold-view.js';
 import { ObjectNotFoundError } from './object-store-errors.js';
@@ -51,11 +51,11 @@ export abstract class S3StorageReader {
   protected abstract get isClosed(): boolean;
   protected abstract nowMs(): number;
 
-  async getCCVData(messageId: Hex): Promise<readonly StoredVerifierResult[]> {
+  async getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
     checkId(messageId, 'messageId');
     const results = await this.#read('look up results', async ({ parts, view }) => {
       this.#standing.requireId(view, messageId);
-      return await parts.lookup.results(view, messageId);
+      return await parts.lookup.results(view, messageId, part);
     });
     if (results.length === 0) throw new CCVDataNotFoundError(messageId);
     return results;
@@ -72,10 +72,10 @@ export abstract class S3StorageReader {
   }
 
   /** What is committed about an id: see `Storage.heldCCVData`. */
-  async heldCCVData(messageId: Hex): Promise<HeldResults> {
+  async heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults> {
     checkId(messageId, 'messageId');
     return await this.#read('look up results', async ({ parts, newest }) => ({
-      value: await parts.lookup.results(newest, messageId),
+      value: await parts.lookup.results(newest, messageId, part),
       ...heldThrough(newest),
     }));
   }
@@ -186,7 +186,7 @@ export abstract class S3StorageReader {
     }
   }
 
-  async #list<T, K extends RowKey>(
+  async #list<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
     list: ListTable<T, K>,
     query: ListQuery,
     keyOf: (item: T) => OrderKey,

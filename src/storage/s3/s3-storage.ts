@@ -7,7 +7,7 @@ import { checkBatch } from '../check-batch.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../errors.js';
 import type { HeldMessage, HeldResults } from '../held.js';
 import type { VerifierResult } from '../records.js';
-import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
+import type { AdvanceEvent, AdvanceListener, Health, ResultsPart } from '../storage.js';
 import { ArchiveWriteError } from './cold-errors.js';
 import type { ColdMaintenance, MaintenanceOptions } from './cold-maintenance.js';
 import type { ColdMaintenanceLoop } from './cold-maintenance-loop.js';
@@ -24,7 +24,7 @@ export type { S3StorageOptions };
 
 /** The storage over an object store: everything for good, in Delta tables that other engines read. See `S3StorageRole`. */
 export interface S3Storage extends BufferedStorage {
-  heldCCVData(messageId: Hex): Promise<HeldResults>;
+  heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
   heldMessage(messageId: Hex): Promise<HeldMessage>;
   /** Looks after its files; by itself it does so too, see `compactIntervalMs` and `vacuumIntervalMs`. */
   readonly maintenance: ColdMaintenance;

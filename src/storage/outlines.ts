@@ -1,0 +1,68 @@
+import type { StoredMessage, StoredVerifierResult } from './records.js';
+import type { ResultsPart } from './storage.js';
+
+const NO_BYTES = new Uint8Array(0);
+const NO_CONTENTS = { encodedMessage: NO_BYTES, messageCCVAddresses: [], messageExecutorAddress: '0x' } as const;
+
+/** All that counts of a message without its contents. */
+export function outlineOfMessage(message: Omit<StoredMessage, keyof typeof NO_CONTENTS>): StoredMessage {
+  return { ...message, ...NO_CONTENTS, outline: true };
+}
+
+/** All that counts of a verifier result without its contents. */
+export function outlineOfResult(
+  result: Omit<StoredVerifierResult, keyof typeof NO_CONTENTS | 'ccvData' | 'attestationMs' | 'verifierName'>,
+): StoredVerifierResult {
+  return { ...result, ...NO_CONTENTS, ccvData: NO_BYTES, attestationMs: 0, verifierName: '', outline: true };
+}
+
+/** Bytes of what can be large in a record. */
+export function contentBytes(record: StoredMessage | StoredVerifierResult): number {
+  return record.encodedMessage.length + ('ccvData' in record ? record.ccvData.length : 0);
+}
+
+/** The records with outlines in place of those before which there are `maxBytes` already; the same list without any. */
+export function boundedBy<T extends StoredMessage | StoredVerifierResult>(
+  records: readonly T[],
+  maxBytes: number,
+  outlineOf: (record: T) => T,
+): readonly T[] {
+  let bytes = 0;
+  const first = records.findIndex((record) => {
+    if (bytes >= maxBytes) return true;
+    bytes += contentBytes(record);
+    return false;
+  });
+  return first < 0 ? records : [...records.slice(0, first), ...records.slice(first).map(outlineOf)];
+}
+
+/** `part` of all results of a message. */
+export function partOfResults(
+  results: readonly StoredVerifierResult[],
+  part: ResultsPart | undefined,
+): readonly StoredVerifierResult[] {
+  if (part === undefined) return results;
+  if ('maxBytes' in part) return boundedBy(results, part.maxBytes, outlineOfResult);
+  return results.filter((result) => isWanted(result, part));
+}
+
+/** Whether `part` names the result, or does not name any. */
+export function isWanted(
+  result: Pick<StoredVerifierResult, 'verifierSourceAddress' | 'verifierDestAddress'>,
+  part: ResultsPart | undefined,
+): boolean {
+  return (
+    part === undefined ||
+    'maxBytes' in part ||
+    (result.verifierSourceAddress === part.verifierSourceAddress &&
+      result.verifierDestAddress === part.verifierDestAddress)
+  );
+}
+
+/** The record that `outline` is of: `whole` is the same record in another state. */
+export function withContents<T extends StoredMessage | StoredVerifierResult>(outline: T, whole: T): T {
+  const { ingestionMs, position, firstMs, orphaned } = outline;
+  const stamp = { ingestionMs, position, firstMs, orphaned };
+  if (!('status' in outline) || !('status' in whole)) return { ...whole, ...stamp };
+  return { ...whole, ...stamp, status: outline.status, origin: outline.origin ?? whole.origin };
+}
