@@ -1,31 +1,46 @@
 import { Readable } from 'node:stream';
 import type { Hex } from '../core/hex.js';
+import { contentBytes, withContents } from '../storage/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
 import type { BodyMemory } from './body-memory.js';
-import type { Fragments } from './fragment-cache.js';
+import type { Fragment, Fragments } from './fragment-cache.js';
+import type { RecordContents } from './record-contents.js';
 
-/** A body ready to send: bytes of known length, or, for a very large one, a stream of them. */
+/** A body ready to send: bytes of known length, or, for a large one, a stream of them. */
 export type Body = Buffer | Readable;
 
 /** What bodies are made with. */
 export interface Renderer {
   readonly fragments: Fragments;
   readonly memory: BodyMemory;
+  /** Where the contents of outlines are read. */
+  readonly contents: RecordContents;
 }
 
-/** A piece of a body: ASCII text, or bytes. */
-type Piece = string | Buffer;
+type StoredRecord = StoredMessage | StoredVerifierResult;
 
-/**
- * A body above this goes out piece by piece as the client takes it, so that a thousand records of a megabyte are never in
- * memory at once. A record that cannot be rendered then breaks the connection off: the client sees a broken body, not a
- * shorter one.
- */
+/** A piece of a body: ASCII text, or a record. */
+type Piece = string | RecordPiece;
+
+interface RecordPiece {
+  readonly record: StoredRecord;
+  /** With its key in front. */
+  readonly keyed: boolean;
+}
+
+/** A body that is longer than this, or has outlines in it, goes out piece by piece as the client takes it. */
 const STREAM_ABOVE_BYTES = 8 * 1024 * 1024;
+/** What goes out at once, or one record when that is larger. */
+const CHUNK_BYTES = 64 * 1024;
+/** What a record takes as JSON besides its bytes, about. */
+const RECORD_BYTES = 2_048;
 
 /** `GET /v1/verifierresults`: results grouped by message id, a message where its first result stands in the list. */
-export function verifierResultsBody(records: readonly StoredVerifierResult[], renderer: Renderer): Body {
-  return toBody(verifierResultsPieces(records, renderer.fragments), renderer.memory);
+export function verifierResultsBody(
+  records: readonly StoredVerifierResult[],
+  renderer: Renderer,
+): Body | Promise<Readable> {
+  return toBody(records, verifierResultsPieces(records), renderer);
 }
 
 /** `GET /v1/verifierresults/{messageID}`. */
@@ -33,51 +48,59 @@ export function verifierResultsByIdBody(
   messageId: Hex,
   records: readonly StoredVerifierResult[],
   renderer: Renderer,
-): Body {
-  return toBody(byIdPieces(messageId, records, renderer.fragments), renderer.memory);
+): Body | Promise<Readable> {
+  return toBody(records, byIdPieces(messageId, records), renderer);
 }
 
 /** `GET /v1/messages`: messages by id, in list order. */
-export function messagesBody(records: readonly StoredMessage[], renderer: Renderer): Body {
-  return toBody(messagesPieces(records, renderer.fragments), renderer.memory);
+export function messagesBody(records: readonly StoredMessage[], renderer: Renderer): Body | Promise<Readable> {
+  return toBody(records, messagesPieces(records), renderer);
 }
 
-function* verifierResultsPieces(
-  records: readonly StoredVerifierResult[],
-  fragments: Fragments,
-): Generator<Piece, void, void> {
+/** About how many bytes the body takes in memory while it is sent. `partBytes`: see `Streaming`. */
+export function bodyBytes(records: readonly StoredRecord[], partBytes: number): number {
+  return isStreamed(records) ? 2 * partBytes + RECORD_BYTES * records.length : renderedBytes(records);
+}
+
+function renderedBytes(records: readonly StoredRecord[]): number {
+  let bytes = 0;
+  for (const record of records) bytes += 2 * contentBytes(record) + RECORD_BYTES;
+  return bytes;
+}
+
+function isStreamed(records: readonly StoredRecord[]): boolean {
+  return records.at(-1)?.outline === true || renderedBytes(records) > STREAM_ABOVE_BYTES;
+}
+
+function* verifierResultsPieces(records: readonly StoredVerifierResult[]): Generator<Piece, void, void> {
   let open = '{"success":true,"verifierResults":{';
   for (const [first, ...others] of groupByMessage(records)) {
     yield open;
-    yield fragments.verifierResult(first).keyed;
+    yield { record: first, keyed: true };
     for (const record of others) {
       yield ',';
-      yield fragments.verifierResult(record).json;
+      yield { record, keyed: false };
     }
     open = '],';
   }
   yield open === '],' ? ']}}' : '{"success":true,"verifierResults":{}}';
 }
 
-function* byIdPieces(
-  messageId: Hex,
-  records: readonly StoredVerifierResult[],
-  fragments: Fragments,
-): Generator<Piece, void, void> {
+function* byIdPieces(messageId: Hex, records: readonly StoredVerifierResult[]): Generator<Piece, void, void> {
   let open = '{"success":true,"results":[';
   for (const record of records) {
     yield open;
-    yield fragments.verifierResult(record).json;
+    yield { record, keyed: false };
     open = ',';
   }
   yield `${records.length === 0 ? open : ''}],"messageID":"${messageId}"}`;
 }
 
-function* messagesPieces(records: readonly StoredMessage[], fragments: Fragments): Generator<Piece, void, void> {
+function* messagesPieces(records: readonly StoredMessage[]): Generator<Piece, void, void> {
   let open = '{"success":true,"messages":{';
   for (const record of records) {
     yield open;
-    yield fragments.message(record).keyed;
+    yield { record, keyed: true };
     open = ',';
   }
   yield records.length === 0 ? '{"success":true,"messages":{}}' : '}}';
@@ -96,23 +119,66 @@ function groupByMessage(records: readonly StoredVerifierResult[]): Iterable<Grou
   return groups.values();
 }
 
-function toBody(source: Generator<Piece, void, void>, memory: BodyMemory): Body {
-  const pieces: Piece[] = [];
+function toBody(
+  records: readonly StoredRecord[],
+  source: Iterable<Piece>,
+  renderer: Renderer,
+): Body | Promise<Readable> {
+  if (isStreamed(records)) return toStream(chunks(source, renderer));
+  const pieces: (string | Buffer)[] = [];
   let sizeBytes = 0;
-  for (let next = source.next(); !next.done; next = source.next()) {
-    pieces.push(next.value);
-    sizeBytes += next.value.length;
-    if (sizeBytes > STREAM_ABOVE_BYTES) return Readable.from(chunks(pieces, sizeBytes, source), { objectMode: false });
+  for (const piece of source) {
+    const rendered = typeof piece === 'string' ? piece : bytesOf(piece, piece.record, renderer.fragments);
+    pieces.push(rendered);
+    sizeBytes += rendered.length;
   }
-  return join(pieces, memory.take(sizeBytes));
+  return join(pieces, renderer.memory.take(sizeBytes));
 }
 
-function* chunks(first: readonly Piece[], sizeBytes: number, rest: Iterable<Piece>): Generator<Buffer, void, void> {
-  yield join(first, Buffer.allocUnsafe(sizeBytes));
-  for (const piece of rest) yield typeof piece === 'string' ? Buffer.from(piece, 'latin1') : piece;
+/**
+ * The contents of a record are read when the client has taken those before, so that a thousand records of a megabyte are
+ * never in memory at once. A failure before the first chunk is an error answer. A later one breaks the connection off: the
+ * client sees a broken body, not a shorter one.
+ */
+async function toStream(source: AsyncGenerator<Buffer, void, void>): Promise<Readable> {
+  const first = await source.next();
+  async function* all() {
+    if (!first.done) yield first.value;
+    yield* source;
+  }
+  return Readable.from(all(), { objectMode: false, highWaterMark: CHUNK_BYTES });
 }
 
-function join(pieces: readonly Piece[], body: Buffer): Buffer {
+async function* chunks(source: Iterable<Piece>, { fragments, contents }: Renderer): AsyncGenerator<Buffer, void, void> {
+  let pieces: (string | Buffer)[] = [];
+  let sizeBytes = 0;
+  for (const piece of source) {
+    const rendered =
+      typeof piece === 'string' ? piece : bytesOf(piece, await wholeOf(piece.record, contents), fragments);
+    pieces.push(rendered);
+    sizeBytes += rendered.length;
+    if (sizeBytes < CHUNK_BYTES) continue;
+    yield join(pieces, Buffer.allocUnsafe(sizeBytes));
+    pieces = [];
+    sizeBytes = 0;
+  }
+  yield join(pieces, Buffer.allocUnsafe(sizeBytes));
+}
+
+/** A record as the list showed it: what may have changed since is taken from the outline. */
+async function wholeOf(record: StoredRecord, contents: RecordContents): Promise<StoredRecord> {
+  if (!record.outline) return record;
+  return 'ccvData' in record
+    ? withContents(record, await contents.verifierResult(record))
+    : withContents(record, await contents.message(record));
+}
+
+function bytesOf({ keyed }: RecordPiece, record: StoredRecord, fragments: Fragments): Buffer {
+  const fragment: Fragment = 'ccvData' in record ? fragments.verifierResult(record) : fragments.message(record);
+  return keyed ? fragment.keyed : fragment.json;
+}
+
+function join(pieces: readonly (string | Buffer)[], body: Buffer): Buffer {
   let at = 0;
   for (const piece of pieces) {
     if (typeof piece !== 'string') {

@@ -1,9 +1,25 @@
+import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '../core/clock.js';
 import type { Common } from '../core/common.js';
+import { counter } from '../core/metrics.js';
 import type { ListQuery, Storage } from '../storage/storage.js';
-import { type Body, messagesBody, type Renderer, verifierResultsBody, verifierResultsByIdBody } from './answers.js';
-import { type ApiSettings, DEFAULT_FRAGMENT_CACHE_BYTES, resolveHttpSettings } from './api-settings.js';
+import { type AnswerBudget, createAnswerBudget } from './answer-budget.js';
+import {
+  type Body,
+  bodyBytes,
+  messagesBody,
+  type Renderer,
+  verifierResultsBody,
+  verifierResultsByIdBody,
+} from './answers.js';
+import {
+  type ApiSettings,
+  DEFAULT_ANSWER_PART_BYTES,
+  DEFAULT_FRAGMENT_CACHE_BYTES,
+  DEFAULT_MAX_ANSWER_BYTES,
+  resolveHttpSettings,
+} from './api-settings.js';
 import { type BodyMemory, createBodyMemory } from './body-memory.js';
 import { createFragments } from './fragment-cache.js';
 import { HttpError } from './http-error.js';
@@ -12,13 +28,15 @@ import { type ListRequest, parseListRequest, type QueryString } from './list-par
 import { parseMessageId } from './message-id.js';
 import { createOpenApiDocument } from './openapi.js';
 import { addRateLimit } from './rate-limit.js';
+import { createRecordContents } from './record-contents.js';
 import { isKnownPath, ROUTES, type RouteDefinition } from './route-definitions.js';
 import { checkTrustedProxies } from './trusted-proxies.js';
+import { createTurns } from './turns.js';
 
 /** What the query API is made of. */
 export interface ApiServerOptions {
   /** Usually the Sink. It is not closed with the server: close it after. */
-  readonly storage: Pick<Storage, 'getCCVData' | 'queryCCVData' | 'queryMessages' | 'health'>;
+  readonly storage: Pick<Storage, 'getCCVData' | 'getMessage' | 'queryCCVData' | 'queryMessages' | 'health'>;
   readonly common: Common;
   readonly settings: ApiSettings;
   /** Version in the OpenAPI document. */
@@ -27,7 +45,8 @@ export interface ApiServerOptions {
 
 /**
  * The query API that existing clients speak (wire facts, section 7). Answers come whole from `storage` or as an error: what
- * it cannot answer is a 503, never a shorter list.
+ * it cannot answer is a 503, never a shorter list. Large ones are sent in parts, each read when the client has taken the one
+ * before, and are of one state all the same: the first read says what they consist of, and contents never change.
  * @throws InvalidArgumentError naming the setting that cannot work.
  */
 export function createApiServer({ storage, common, settings, version = '0.0.0' }: ApiServerOptions): HttpServer {
@@ -45,10 +64,13 @@ export function createApiServer({ storage, common, settings, version = '0.0.0' }
   if (rateLimit?.enabled) addRateLimit(server.app, rateLimit);
   const fragments = createFragments({ maxBytes: settings.fragmentCacheBytes ?? DEFAULT_FRAGMENT_CACHE_BYTES });
   const memory = createBodyMemory({ maxIdleBytes: IDLE_BODY_BYTES });
-  const handlers = createHandlers(storage, common, { fragments, memory }, version);
+  const renderer = { fragments, memory, contents: createRecordContents(storage) };
+  const budget = createAnswerBudget(settings.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES, common.metrics);
+  const partBytes = settings.answerPartBytes ?? DEFAULT_ANSWER_PART_BYTES;
+  const handlers = createHandlers({ storage, common, renderer, partBytes, version });
   // in a scope of its own, which loads after the rate limit
   server.app.register(async (scope) => {
-    for (const route of ROUTES) addRoute(scope, route, handlers[route.id], memory);
+    for (const route of ROUTES) addRoute(scope, route, handlers[route.id], { memory, budget, common });
   });
   return server;
 }
@@ -59,15 +81,46 @@ const READY_LIMIT_MS = 3_000;
 /** Memory of sent pages that is kept for the next ones: some thirty of the usual half megabyte. */
 const IDLE_BODY_BYTES = 32 * 1024 * 1024;
 
-type Handler = (request: FastifyRequest) => Promise<Body | null>;
+/** Lists read at once, each at most a part; others wait for their turn, holding nothing. */
+const MOST_LIST_READS = 32;
 
-function addRoute(scope: FastifyInstance, route: RouteDefinition, handle: Handler, memory: BodyMemory): void {
+/** Answers below this are not worth counting. */
+const SMALL_BYTES = 64 * 1024;
+
+/** Takes memory for an answer until it is sent, or its client is gone. */
+type Hold = (sizeBytes: number) => void;
+type Handler = (request: FastifyRequest, hold: Hold) => Promise<Body | null>;
+
+interface RouteParts {
+  readonly memory: BodyMemory;
+  readonly budget: AnswerBudget;
+  readonly common: Common;
+}
+
+function addRoute(scope: FastifyInstance, route: RouteDefinition, handle: Handler, parts: RouteParts): void {
+  const { memory, budget, common } = parts;
   const options = route.exempt ? { config: { rateLimit: false as const } } : {};
+  const broken = counter(common.metrics, {
+    name: 'indexer_http_answers_broken_total',
+    help: 'Answers that failed on their way: their connections were broken off, so that no client takes them for whole.',
+  });
+  const onBroken = (requestId: string) => (err: Error) => {
+    broken.inc();
+    common.log.warn({ err, requestId, route: route.path }, 'answer broken off');
+  };
   scope.get(route.path, options, async (request: FastifyRequest, reply: FastifyReply) => {
-    const body = await handle(request);
+    const body = await handle(request, (sizeBytes) => {
+      if (sizeBytes < SMALL_BYTES) return;
+      const release = budget.take(sizeBytes);
+      if (reply.raw.closed) release();
+      else reply.raw.once('close', release);
+    });
     if (body === null) return reply.send();
     if (Buffer.isBuffer(body)) giveBackOnceSent(body, request, reply, memory);
-    return reply.header('content-type', 'application/json').send(body);
+    else if (request.method === 'HEAD') body.destroy();
+    else body.once('error', onBroken(request.id));
+    const isUnsent = !Buffer.isBuffer(body) && request.method === 'HEAD';
+    return reply.header('content-type', 'application/json').send(isUnsent ? Readable.from([]) : body);
   });
 }
 
@@ -79,32 +132,45 @@ function giveBackOnceSent(body: Buffer, request: FastifyRequest, reply: FastifyR
   });
 }
 
-function createHandlers(
-  storage: ApiServerOptions['storage'],
-  common: Common,
-  renderer: Renderer,
-  version: string,
-): Readonly<Record<RouteDefinition['id'], Handler>> {
+function createHandlers({
+  storage,
+  common,
+  renderer,
+  partBytes,
+  version,
+}: Pick<ApiServerOptions, 'storage' | 'common'> & {
+  readonly renderer: Renderer;
+  readonly partBytes: number;
+  readonly version: string;
+}): Readonly<Record<RouteDefinition['id'], Handler>> {
   const openapi = Buffer.from(JSON.stringify(createOpenApiDocument(version)));
+  const turns = createTurns(MOST_LIST_READS);
+  const part = { maxBytes: partBytes };
   return {
     health: async () => null,
     async ready() {
       if (!(await isHealthy(storage, common.clock))) throw new HttpError(503, 'storage cannot answer now');
       return null;
     },
-    async verifierResults(request) {
+    async verifierResults(request, hold) {
       const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
-      const { items } = await storage.queryCCVData(query);
-      return verifierResultsBody(isNothing ? [] : items, renderer);
+      const { items } = await turns.run(() => storage.queryCCVData({ ...query, ...part }));
+      const shown = isNothing ? [] : items;
+      hold(bodyBytes(shown, partBytes));
+      return await verifierResultsBody(shown, renderer);
     },
-    async verifierResultsById(request) {
+    async verifierResultsById(request, hold) {
       const messageId = parseMessageId((request.params as { readonly messageID: string }).messageID);
-      return verifierResultsByIdBody(messageId, await storage.getCCVData(messageId), renderer);
+      const results = await storage.getCCVData(messageId, part);
+      hold(bodyBytes(results, partBytes));
+      return await verifierResultsByIdBody(messageId, results, renderer);
     },
-    async messages(request) {
+    async messages(request, hold) {
       const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
-      const { items } = await storage.queryMessages(query);
-      return messagesBody(isNothing ? [] : items, renderer);
+      const { items } = await turns.run(() => storage.queryMessages({ ...query, ...part }));
+      const shown = isNothing ? [] : items;
+      hold(bodyBytes(shown, partBytes));
+      return await messagesBody(shown, renderer);
     },
     openapi: async () => openapi,
   };

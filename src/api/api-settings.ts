@@ -40,6 +40,13 @@ export interface ApiSettings extends HttpSettings {
   readonly corsAllowOrigin?: string | null;
   /** Bytes of rendered records kept for the next request. Default 64 MiB; 0 keeps none. */
   readonly fragmentCacheBytes?: number;
+  /** Memory that the answers under way may take together; what would need more is a 503. Default 128 MiB. */
+  readonly maxAnswerBytes?: number;
+  /**
+   * Bytes of records that an answer reads at once. What a larger one consists of is known at once, its records are read as
+   * its client takes them. Default 2 MiB.
+   */
+  readonly answerPartBytes?: number;
 }
 
 /** Settings of the admin port. */
@@ -50,6 +57,12 @@ export const DEFAULT_REQUESTS_PER_SECOND = 50;
 
 /** Bytes of rendered records that are kept when nothing else is said. */
 export const DEFAULT_FRAGMENT_CACHE_BYTES = 64 * 1024 * 1024;
+
+/** Memory of all answers under way when nothing else is said. */
+export const DEFAULT_MAX_ANSWER_BYTES = 128 * 1024 * 1024;
+
+/** Bytes of records read at once when nothing else is said: more than a thousand of the usual size. */
+export const DEFAULT_ANSWER_PART_BYTES = 2 * 1024 * 1024;
 
 /** `HttpSettings` with every default filled in. */
 export type ResolvedHttpSettings = Required<HttpSettings>;

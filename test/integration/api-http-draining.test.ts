@@ -47,24 +47,28 @@ describe('an HTTP server of the query API that drains', () => {
     await closing;
   });
 
-  it('lets a client that reads slowly have its whole answer', async () => {
-    const big = maker.message({ dataBytes: 60_000 });
-    for (let ccv = 0; ccv < 30; ccv += 1)
-      await fixture.storage.insertBatch({ verifierResults: [maker.result(big, ccv, { ccvDataBytes: 60_000 })] });
-    const api = await start();
-    const socket = connect(api.port, '127.0.0.1');
-    socket.write(`GET /v1/verifierresults/${big.messageId} HTTP/1.1\r\nhost: x\r\n\r\n`);
-    // the first bytes are here, the rest waits for us to read
-    await once(socket, 'readable');
-    const closing = api.close();
-    const received = await buffer(socket);
-    const text = received.toString('latin1');
-    const [head = ''] = text.split('\r\n\r\n', 1);
-    const length = Number(/content-length: (\d+)/.exec(head)?.[1]);
-    expect(length).toBeGreaterThan(7_000_000);
-    expect(received.length - head.length - 4).toBe(length);
-    await closing;
-  });
+  it.each(['of known length', 'read in parts'])(
+    'lets a client that reads slowly have its whole answer: %s',
+    async (kind) => {
+      const inParts = kind === 'read in parts';
+      const big = maker.message({ dataBytes: 60_000 });
+      for (let ccv = 0; ccv < 30; ccv += 1)
+        await fixture.storage.insertBatch({ verifierResults: [maker.result(big, ccv, { ccvDataBytes: 60_000 })] });
+      const api = await start(inParts ? {} : { answerPartBytes: 8_000_000 });
+      const socket = connect(api.port, '127.0.0.1');
+      socket.write(`GET /v1/verifierresults/${big.messageId} HTTP/1.1\r\nhost: x\r\n\r\n`);
+      // the first bytes are here, the rest waits for us to read
+      await once(socket, 'readable');
+      const closing = api.close();
+      const received = await buffer(socket);
+      const text = received.toString('latin1');
+      const [head = ''] = text.split('\r\n\r\n', 1);
+      await closing;
+      expect(received.length).toBeGreaterThan(7_000_000);
+      if (inParts) expect(text.endsWith('\r\n0\r\n\r\n')).toBe(true);
+      else expect(received.length - head.length - 4).toBe(Number(/content-length: (\d+)/.exec(head)?.[1]));
+    },
+  );
 
   it('cuts what does not finish within the limit', async () => {
     const asked = gate();

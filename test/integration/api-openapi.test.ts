@@ -93,6 +93,7 @@ describe('the OpenAPI document', () => {
     const gap = new CoverageGapError({ kind: 'time', startMs: 0, endMs: 1 }, 'sink');
     broken = await startApi({
       getCCVData: fail(gap),
+      getMessage: fail(gap),
       queryCCVData: fail(gap),
       queryMessages: fail(new Error('broken')),
       health: async () => ({ healthy: false, reason: null }),

@@ -41,6 +41,7 @@ export function apiFixture(results: () => readonly VerifierResult[]): ApiFixture
     async start(settings = {}, faults = {}, overrides = {}) {
       const faulty = {
         getCCVData: faults.getCCVData ?? storage.getCCVData.bind(storage),
+        getMessage: faults.getMessage ?? storage.getMessage.bind(storage),
         queryCCVData: faults.queryCCVData ?? storage.queryCCVData.bind(storage),
         queryMessages: faults.queryMessages ?? storage.queryMessages.bind(storage),
         health: faults.health ?? storage.health.bind(storage),

@@ -25,7 +25,7 @@ export interface RunningApi {
 }
 
 export async function startApi(
-  storage: Pick<Storage, 'getCCVData' | 'queryCCVData' | 'queryMessages' | 'health'>,
+  storage: Pick<Storage, 'getCCVData' | 'getMessage' | 'queryCCVData' | 'queryMessages' | 'health'>,
   settings: Partial<ApiSettings> = {},
   overrides: Partial<Common> = {},
 ): Promise<RunningApi> {

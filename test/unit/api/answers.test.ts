@@ -11,6 +11,10 @@ import { createRecordMaker } from '../../support/records.js';
 const renderer = {
   fragments: createFragments({ maxBytes: 1024 * 1024 }),
   memory: createBodyMemory({ maxIdleBytes: 0 }),
+  contents: {
+    message: () => Promise.reject(new Error('no outline was given')),
+    verifierResult: () => Promise.reject(new Error('no outline was given')),
+  },
 };
 const maker = createRecordMaker(11);
 let position = 0n;
@@ -20,8 +24,10 @@ function store(result: VerifierResult): StoredVerifierResult {
   return { ...result, ingestionMs: 1_760_000_000_000 + Number(position), position, firstMs: 0, orphaned: false };
 }
 
-const textOf = async (body: Body): Promise<string> =>
-  (Buffer.isBuffer(body) ? body : await buffer(body)).toString('utf8');
+const textOf = async (made: Body | Promise<Body>): Promise<string> => {
+  const body = await made;
+  return (Buffer.isBuffer(body) ? body : await buffer(body)).toString('utf8');
+};
 
 describe('answers', () => {
   it('are constant when there is nothing', async () => {
@@ -71,7 +77,7 @@ describe('answers', () => {
 
   it('of many megabytes are streamed, with the same bytes', async () => {
     const records = maker.results(12, { ccvDataBytes: 1024 * 1024 }).map(store);
-    const body = verifierResultsBody(records, renderer);
+    const body = await verifierResultsBody(records, renderer);
     expect(body).toBeInstanceOf(Readable);
     const expected = records.map((record) => `"${record.messageId}":[${verifierResultJson(record)}]`).join(',');
     expect((await textOf(body)) === `{"success":true,"verifierResults":{${expected}}}`).toBe(true);

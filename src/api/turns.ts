@@ -1,0 +1,23 @@
+/** Lets so many pieces of work run at a time, the others wait in order. */
+export interface Turns {
+  run<T>(work: () => Promise<T>): Promise<T>;
+}
+
+export function createTurns(most: number): Turns {
+  let running = 0;
+  const waiting: (() => void)[] = [];
+  return {
+    async run(work) {
+      // whoever ends hands the turn over, so that nobody can take it in between
+      if (running < most) running += 1;
+      else await new Promise<void>((resolve) => waiting.push(resolve));
+      try {
+        return await work();
+      } finally {
+        const next = waiting.shift();
+        if (next) next();
+        else running -= 1;
+      }
+    },
+  };
+}
