@@ -64,6 +64,7 @@ function openReader(section: VerifierSection, common: Common): VerifierReader {
     batchSize: section.BatchSize,
     maxBatchWaitMs: section.MaxBatchWaitTime,
     maxResponseBytes: section.MaxResponseBytes,
+    maxCCVDataBytes: section.MaxCCVDataBytes,
     common,
   });
 }

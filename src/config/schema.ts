@@ -55,6 +55,9 @@ const verifier = z.strictObject({
   BatchSize: whole(1, 'the number of message ids').default(100),
   MaxBatchWaitTime: milliseconds(0).default(500),
   MaxResponseBytes: maxResponseBytes.default(4 * 1024 * 1024),
+  MaxCCVDataBytes: whole(1_024, 'the size in bytes')
+    .max(16 * 1024 * 1024, { error: 'write at most 16777216 (16 MiB)' })
+    .default(128 * 1024),
   ...credentials,
 });
 

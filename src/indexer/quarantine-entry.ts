@@ -19,7 +19,8 @@ export function quarantineEntry(rejected: VerifierResultRejectedError): Quaranti
     key: `${subject}:${rejected.reason}`,
     reason: rejected.reason,
     detail: rejected.detail.slice(0, MAX_DETAIL_CHARS).replace(UNSTORABLE, '\ufffd'),
-    raw: rejected.raw.subarray(0, MAX_RAW_BYTES),
+    // memory of its own: a part would keep the whole alive
+    raw: rejected.raw.length > MAX_RAW_BYTES ? Uint8Array.from(rejected.raw.subarray(0, MAX_RAW_BYTES)) : rejected.raw,
     messageId: rejected.messageId,
   };
 }

@@ -16,7 +16,12 @@ export interface CheckContext {
   /** The reader's issuer addresses, each through `canonicalAddress`. */
   readonly issuers: ReadonlySet<Hex>;
   readonly nowMs: number;
+  /** Default 128 KiB: what a transaction that executes a message can carry on most chains. */
+  readonly maxCCVDataBytes?: number;
 }
+
+/** See `CheckContext.maxCCVDataBytes`. */
+export const DEFAULT_MAX_CCV_DATA_BYTES = 128 * 1024;
 
 /** A claim that holds, as it is stored; one that only announces its message; or why it does not hold. */
 export type CheckedClaim =
@@ -39,6 +44,11 @@ export function checkVerifierResult(claim: Claim, context: CheckContext): Checke
     messageId: claim.messageId,
     detail,
   });
+
+  // before all else: whatever else is wrong with it, its bytes are not kept
+  const maxBytes = context.maxCCVDataBytes ?? DEFAULT_MAX_CCV_DATA_BYTES;
+  if (claim.ccvData.length > maxBytes)
+    return reject('ccv_data_size', `ccv_data has ${claim.ccvData.length} bytes: expected at most ${maxBytes}`);
 
   const addresses = committedAddresses(claim);
   if (addresses.kind === 'mismatch')

@@ -53,6 +53,7 @@ export class VerifierUnavailableError extends IndexerError {
  * - `ccv_and_executor_hash`: the addresses are not those that the message commits to
  * - `source_not_in_message`: the verifier is none of the message's CCVs
  * - `source_not_of_reader`: the reader is not configured to speak for that verifier
+ * - `ccv_data_size`: its `ccv_data` is larger than the reader takes
  * - `timestamp`: no whole unix milliseconds, or more than a day ahead of our clock
  */
 export type RejectReason =
@@ -63,6 +64,7 @@ export type RejectReason =
   | 'ccv_and_executor_hash'
   | 'source_not_in_message'
   | 'source_not_of_reader'
+  | 'ccv_data_size'
   | 'timestamp';
 
 /** A verifier result failed a check; `raw` are its bytes as they came, for the quarantine. */

@@ -29,6 +29,8 @@ export interface RestReaderOptions {
   readonly maxBatchWaitMs: number;
   /** Longer answers are cut off, and asked for again in halves. */
   readonly maxResponseBytes: number;
+  /** Results with more `ccv_data` are rejected. Default 128 KiB. */
+  readonly maxCCVDataBytes?: number;
   /** Default 4. */
   readonly maxConcurrentRequests?: number;
   /** Default 50. */
@@ -188,7 +190,7 @@ class RestReader implements VerifierReader {
   }
 
   async #attempt(messageIds: readonly Hex[], signal: AbortSignal): Promise<RestAnswer> {
-    const { name, common, requestTimeoutMs, maxResponseBytes } = this.#options;
+    const { name, common, requestTimeoutMs, maxResponseBytes, maxCCVDataBytes } = this.#options;
     const { clock } = common;
     await this.#limiter.take(signal);
     const startMs = clock.monotonicMs();
@@ -205,7 +207,12 @@ class RestReader implements VerifierReader {
         },
         signal,
       );
-      const context = { verifierName: name, issuers: this.#issuers, nowMs: clock.nowMs() };
+      const context = {
+        verifierName: name,
+        issuers: this.#issuers,
+        nowMs: clock.nowMs(),
+        ...(maxCCVDataBytes && { maxCCVDataBytes }),
+      };
       return readRestAnswer(body ?? '{"results":[]}', messageIds, context);
     } catch (thrown) {
       outcome = thrown instanceof VerifierUnavailableError ? thrown.kind : 'aborted';

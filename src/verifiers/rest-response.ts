@@ -23,6 +23,9 @@ export interface RestAnswer {
  */
 const MAX_SPARE_RESULTS = 100;
 
+/** Of what is refused for its size no more than this is kept. */
+const MAX_OVERSIZED_CHARS = 4_096;
+
 /**
  * Reads and checks the body of a 200 (wire facts, section 6). Results are matched by the id recomputed from their
  * message, in whatever order they come; a bad one spoils no other.
@@ -48,7 +51,8 @@ export function readRestAnswer(body: string, asked: readonly Hex[], context: Che
     const reject = (rejection: Omit<Rejection, 'kind'>) => {
       const { reason, messageId, detail } = rejection;
       elements ??= rawElements(body, 'results');
-      const raw = Buffer.from(elements[index] ?? 'null');
+      const text = elements[index] ?? 'null';
+      const raw = Buffer.from(reason === 'ccv_data_size' ? text.slice(0, MAX_OVERSIZED_CHARS) : text);
       return new VerifierResultRejectedError({ verifier: context.verifierName, reason, messageId, detail, raw });
     };
     const read = claimFromJson(value);

@@ -127,6 +127,19 @@ describe('a verifier result', () => {
     });
   });
 
+  it('with more ccv_data than the reader takes is rejected, whatever else is wrong with it (promise 10)', () => {
+    const { result, issuers } = sample();
+    const json = (bytes: number) => resultJson(result, { ccv_data: `"0x${'e9'.repeat(bytes)}"` });
+    expect(check(json(131_072), issuers)).toMatchObject({ kind: 'verification' });
+    expect(check(json(131_073), issuers)).toMatchObject({
+      kind: 'rejected',
+      reason: 'ccv_data_size',
+      messageId: result.messageId,
+      detail: 'ccv_data has 131073 bytes: expected at most 131072',
+    });
+    expect(check(json(131_073), [])).toMatchObject({ reason: 'ccv_data_size' });
+  });
+
   it.each([1.5, -1, NOW_MS + 25 * 3_600_000, 1e18])('with the time %s is rejected', (timestamp) => {
     const { result, issuers } = sample();
     const json = resultJson(result, { metadata: metadata(result, { timestamp }) });

@@ -28,6 +28,16 @@ describe('a hostile answer', () => {
     expect(answer.strays.map(({ raw }) => Buffer.from(raw).toString())).toEqual(junk);
   });
 
+  it('with too much ccv_data is quarantined without most of its bytes (promise 10)', () => {
+    const large = resultJson({ ...result, ccvData: make.bytes(40_000) });
+    const body = `{"results":[${large}]}`;
+    const outcome = readRestAnswer(body, [id], { ...context, maxCCVDataBytes: 20_000 }).outcomes.get(id);
+    const error = outcome?.ok === false ? (outcome.error as VerifierResultRejectedError) : null;
+    expect(error).toMatchObject({ reason: 'ccv_data_size', messageId: id });
+    expect(Buffer.from(error!.raw).toString()).toBe(large.slice(0, 4_096));
+    expect(readRestAnswer(body, [id], context).outcomes.get(id)?.ok).toBe(true);
+  });
+
   it('whose errors are no texts is read all the same', () => {
     const deep = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
     const body = `{"results":[${resultJson(result)}],"errors":[{"toString":1,"valueOf":1},${deep},null,"plain"]}`;
