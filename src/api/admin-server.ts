@@ -60,6 +60,7 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
   const server = createHttpShell({
     common,
     name: 'admin port',
+    id: 'admin',
     settings: resolveHttpSettings(settings),
     metered: false,
     isKnownPath: (path) => PATHS.includes(path) || MESSAGE_PATH.test(path),

@@ -54,6 +54,7 @@ export function createApiServer({ storage, common, settings, version = '0.0.0' }
   const server = createHttpShell({
     common,
     name: 'query API',
+    id: 'api',
     settings: resolveHttpSettings(settings),
     trustedProxies: settings.trustedProxies ?? [],
     corsAllowOrigin: settings.corsAllowOrigin ?? null,

@@ -16,6 +16,14 @@ export interface HttpSettings {
   readonly requestTimeoutMs?: number;
   /** Time an unused keep-alive connection stays open. Default 65 000, above the usual 60 s of load balancers. */
   readonly keepAliveTimeoutMs?: number;
+  /** Time a new connection has for its first byte. Default 10 000. */
+  readonly firstByteTimeoutMs?: number;
+  /** Time a client has to take any of what is ready for it, after which its connection is cut. Default 20 000. */
+  readonly readTimeoutMs?: number;
+  /** Open connections, see `watchConnections`. Default 1000, at most the server's share of the process's descriptors. */
+  readonly maxConnections?: number;
+  /** Open connections of one client address (an IPv6 client is its /64; trusted proxies are exempt). Default 256. */
+  readonly maxConnectionsPerAddress?: number;
   /** Time `close` gives requests under way before their connections are cut. Default 10 000. */
   readonly drainLimitMs?: number;
 }
@@ -75,6 +83,10 @@ export function resolveHttpSettings(settings: HttpSettings): ResolvedHttpSetting
     maxHeaderBytes: 16_384,
     requestTimeoutMs: 10_000,
     keepAliveTimeoutMs: 65_000,
+    firstByteTimeoutMs: 10_000,
+    readTimeoutMs: 20_000,
+    maxConnections: 1_000,
+    maxConnectionsPerAddress: 256,
     drainLimitMs: 10_000,
     ...settings,
   };
@@ -93,5 +105,9 @@ const NUMBERS = [
   'maxHeaderBytes',
   'requestTimeoutMs',
   'keepAliveTimeoutMs',
+  'firstByteTimeoutMs',
+  'readTimeoutMs',
+  'maxConnections',
+  'maxConnectionsPerAddress',
   'drainLimitMs',
 ] as const;

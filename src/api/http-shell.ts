@@ -1,13 +1,16 @@
-import { STATUS_CODES } from 'node:http';
+import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
 import type { Common } from '../core/common.js';
+import { maxDescriptors } from '../core/descriptors.js';
 import { IndexerError, toError } from '../core/errors.js';
 import type { ResolvedHttpSettings } from './api-settings.js';
-import { type Connections, watchConnections } from './connections.js';
+import { createConnectionMetrics } from './connection-metrics.js';
+import { type ConnectionLimits, type Connections, watchConnections } from './connections.js';
 import { errorAnswer, errorBody, HttpError } from './http-error.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { createRequestIds, REQUEST_ID_HEADER } from './request-id.js';
+import { createProxyTest } from './trusted-proxies.js';
 
 /** The server could not start to listen: the port is taken, or the address is not this machine's. */
 export class ListenError extends IndexerError {
@@ -39,6 +42,8 @@ export interface HttpShellOptions {
   readonly common: Common;
   /** For logs and errors, for example `query API`. */
   readonly name: string;
+  /** For metrics. */
+  readonly id: 'api' | 'admin';
   readonly settings: ResolvedHttpSettings;
   readonly trustedProxies?: readonly string[];
   readonly corsAllowOrigin?: string | null;
@@ -55,7 +60,12 @@ export interface HttpShellOptions {
 export function createHttpShell(options: HttpShellOptions): HttpServer {
   const { common, name, settings } = options;
   const app = createFastify(options);
-  addRequestHook(app, options, watchConnections(app.server));
+  const metrics = createConnectionMetrics(common.metrics, options.id);
+  addRequestHook(
+    app,
+    options,
+    watchConnections(app.server, connectionLimits(options), { clock: common.clock, metrics }),
+  );
   app.setErrorHandler((error, request, reply) => sendError(common, request, reply, error));
   app.setNotFoundHandler((request, reply) => sendError(common, request, reply, new HttpError(404, 'not found')));
   let closing: Promise<void> | undefined;
@@ -95,6 +105,20 @@ export function createHttpShell(options: HttpShellOptions): HttpServer {
   };
 }
 
+/** Of the files and sockets that the process may have open: storages, nodes and verifiers need the rest. */
+const DESCRIPTOR_SHARE = { api: 0.4, admin: 0.1 } as const;
+
+function connectionLimits({ common, name, id, settings, trustedProxies = [] }: HttpShellOptions): ConnectionLimits {
+  const descriptors = maxDescriptors();
+  const maxConnections = Math.max(1, Math.min(settings.maxConnections, Math.floor(descriptors * DESCRIPTOR_SHARE[id])));
+  if (maxConnections < settings.maxConnections)
+    common.log.warn(
+      { server: name, descriptors, maxConnections, configured: settings.maxConnections },
+      'fewer connections than configured: the process may open too few files',
+    );
+  return { ...settings, maxConnections, isProxy: createProxyTest(trustedProxies) };
+}
+
 function createFastify({ common, settings, trustedProxies }: HttpShellOptions): FastifyInstance {
   const app = fastify({
     logger: false,
@@ -106,7 +130,13 @@ function createFastify({ common, settings, trustedProxies }: HttpShellOptions): 
     forceCloseConnections: false,
     keepAliveTimeout: settings.keepAliveTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
-    http: { maxHeaderSize: settings.maxHeaderBytes, headersTimeout: settings.requestTimeoutMs },
+    http: {
+      maxHeaderSize: settings.maxHeaderBytes,
+      headersTimeout: settings.requestTimeoutMs,
+      connectionsCheckingInterval: Math.max(1, Math.floor(settings.requestTimeoutMs / REQUEST_LOOKS)),
+      // a missing one is told with the error body, by the hook
+      requireHostHeader: false,
+    },
     // a longer parameter is told apart by its own check, which can say what is wrong with it
     routerOptions: { maxParamLength: settings.maxUrlBytes },
     frameworkErrors: (error, request, reply) =>
@@ -115,6 +145,11 @@ function createFastify({ common, settings, trustedProxies }: HttpShellOptions): 
   });
   // Node drops what is above its own limit without a word, a late Host header among it: the bytes limit it, the hook counts
   app.server.maxHeadersCount = 0;
+  // without this Node answers with an empty body
+  app.server.on('checkExpectation', (_request, response: ServerResponse) => {
+    const body = errorBody({ status: 417, message: 'expectation failed: only 100-continue' });
+    response.writeHead(417, { 'content-type': 'application/json', connection: 'close' }).end(body);
+  });
   return app;
 }
 
@@ -142,9 +177,22 @@ function refuse(
   if (request.raw.rawHeaders.length > settings.maxHeaders * 2) return new HttpError(431, 'too many headers');
   const url = request.raw.url ?? '';
   if (url.length > settings.maxUrlBytes) return new HttpError(414, `URL longer than ${settings.maxUrlBytes} bytes`);
+  const hosts = countHosts(request.raw.rawHeaders);
+  if (hosts !== 1 && (hosts > 1 || request.raw.httpVersion === '1.1'))
+    return new HttpError(400, `a request has one Host header, this one ${hosts}`);
   if (!request.is404) return null;
   const [path = ''] = url.split('?', 1);
   return isKnownPath(path) ? new HttpError(405, 'method not allowed: use GET') : new HttpError(404, 'not found');
+}
+
+/** Node keeps the first of several. */
+function countHosts(rawHeaders: readonly string[]): number {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index];
+    if (name?.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts;
 }
 
 /** Counts, times and (at debug level) logs a request when its connection is done with it, also when the client went away. */
@@ -211,7 +259,12 @@ function answerClientError(error: Error & { code?: string }, socket: Socket): vo
     `HTTP/1.1 ${status} ${reason}\r\ncontent-type: application/json\r\ncontent-length: ${Buffer.byteLength(body)}\r\n` +
       `connection: close\r\n\r\n${body}`,
   );
+  // a client that never closes its side must not keep the connection
+  socket.destroySoon();
 }
+
+/** Late requests are looked for so often in the time that they have. */
+const REQUEST_LOOKS = 4;
 
 const CLIENT_ERROR_STATUS: Readonly<Record<string, number>> = {
   HPE_HEADER_OVERFLOW: 431,

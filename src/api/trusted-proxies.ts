@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { BlockList, isIP, isIPv6 } from 'node:net';
 import { InvalidArgumentError } from '../core/errors.js';
 
 /**
@@ -16,4 +16,18 @@ export function checkTrustedProxies(entries: readonly string[]): void {
         `trustedProxies[${index}] is ${JSON.stringify(entry)}: write an address or a CIDR range, for example 10.0.0.0/8`,
       );
   });
+}
+
+/** Tells the addresses of trusted proxies. `entries` must have been checked. */
+export function createProxyTest(entries: readonly string[]): (address: string) => boolean {
+  if (entries.length === 0) return () => false;
+  const proxies = new BlockList();
+  for (const entry of entries) {
+    const [address = '', bits] = entry.split('/');
+    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+    if (bits === undefined) proxies.addAddress(address, family);
+    else proxies.addSubnet(address, Number(bits), family);
+  }
+  // an IPv4 address that came over an IPv6 socket is told for what it is
+  return (address) => proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }

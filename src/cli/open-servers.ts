@@ -1,5 +1,6 @@
 import { createAdminServer } from '../api/admin-server.js';
 import { createApiServer } from '../api/api-server.js';
+import type { HttpSettings } from '../api/api-settings.js';
 import type { HttpServer } from '../api/http-shell.js';
 import type { Config } from '../config/schema.js';
 import type { Common } from '../core/common.js';
@@ -19,14 +20,15 @@ export interface OpenServersOptions {
 
 /** Starts the query API. @returns where it listens. */
 export async function openApi({ config, common, sink, shutdown }: OpenServersOptions): Promise<string> {
-  const { ListenAddress, ListenPort, TrustedProxies, RateLimit } = config.API;
+  const { TrustedProxies, RateLimit, MaxAnswerBytes, AnswerPartBytes } = config.API;
   const server = createApiServer({
     storage: sink,
     common,
     version: packageVersion(),
     settings: {
-      host: ListenAddress,
-      port: ListenPort,
+      ...httpSettings(config.API),
+      maxAnswerBytes: MaxAnswerBytes,
+      answerPartBytes: AnswerPartBytes,
       trustedProxies: TrustedProxies,
       rateLimit: { enabled: RateLimit.Enabled, requestsPerSecond: RateLimit.RequestsPerSecond },
     },
@@ -39,11 +41,22 @@ export async function openAdmin({ config, common, sink, shutdown, status }: Open
   const server = createAdminServer({
     storage: sink,
     common,
-    settings: { host: config.Admin.ListenAddress, port: config.Admin.ListenPort },
+    settings: httpSettings(config.Admin),
     status,
     explain: (_kind, query) => sink.explain(query),
   });
   return await listen(server, 'admin port', common, shutdown);
+}
+
+function httpSettings(section: Config['Admin']): HttpSettings {
+  return {
+    host: section.ListenAddress,
+    port: section.ListenPort,
+    maxConnections: section.MaxConnections,
+    maxConnectionsPerAddress: section.MaxConnectionsPerAddress,
+    firstByteTimeoutMs: section.FirstByteTimeout,
+    readTimeoutMs: section.ReadTimeout,
+  };
 }
 
 async function listen(server: HttpServer, name: string, common: Common, shutdown: Shutdown): Promise<string> {

@@ -75,6 +75,14 @@ const pool = z.strictObject({
   HydrationBatchSize: whole(1, 'the number of messages').default(1_000),
 });
 
+/** Of a server, with the most connections it has by default. */
+const connections = (most: number, mostPerAddress: number) => ({
+  MaxConnections: whole(1, 'the number of connections').default(most),
+  MaxConnectionsPerAddress: whole(1, 'the number of connections').default(mostPerAddress),
+  FirstByteTimeout: milliseconds(100).default(10_000),
+  ReadTimeout: milliseconds(100).default(20_000),
+});
+
 const api = z.strictObject({
   ListenAddress: text('0.0.0.0').default('0.0.0.0'),
   ListenPort: port.default(8_100),
@@ -86,11 +94,15 @@ const api = z.strictObject({
       RequestsPerSecond: whole(1, 'the number of requests').default(50),
     })
     .prefault({}),
+  MaxAnswerBytes: whole(1_048_576, 'the size in bytes').default(128 * 1024 * 1024),
+  AnswerPartBytes: whole(65_536, 'the size in bytes').default(2 * 1024 * 1024),
+  ...connections(1_000, 256),
 });
 
 const admin = z.strictObject({
   ListenAddress: text('127.0.0.1').default('127.0.0.1'),
   ListenPort: port.default(8_101),
+  ...connections(64, 64),
 });
 
 const log = z.strictObject({

@@ -39,11 +39,21 @@ process.once('exit', () => {
 /** The built program where it is not older than its source (it starts twice as fast), else the source. */
 const PROGRAM = builtMs() > newestMs(join(ROOT, 'src')) ? ['dist/cli/main.js'] : ['--import', 'tsx', 'src/cli/main.ts'];
 
-/** Starts `ccv-indexer` in a process group of its own, as a shell does. */
-export function startCli(args: readonly string[], environment: Readonly<Record<string, string>> = {}): CliProcess {
+/**
+ * Starts `ccv-indexer` in a process group of its own, as a shell does. `maxDescriptors`: files and sockets that it may have
+ * open.
+ */
+export function startCli(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  maxDescriptors: number | 'unlimited' = 'unlimited',
+): CliProcess {
+  const command = [process.execPath, ...PROGRAM, ...args];
+  const limited = maxDescriptors === 'unlimited' ? [] : ['sh', '-c', `ulimit -n ${maxDescriptors} && exec "$0" "$@"`];
+  const [program = '', ...rest] = [...limited, ...command];
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
-    process.execPath,
-    [...PROGRAM, ...args],
+    program,
+    rest,
     // without what vitest sets, and without what the machine's owner may have set for an indexer
     { cwd: ROOT, env: { ...plainEnvironment(), ...environment }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
   );

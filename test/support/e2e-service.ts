@@ -65,7 +65,11 @@ export async function startServiceProcess(
   configFile: string,
   ...options: readonly string[]
 ): Promise<RunningService> {
-  const cli = startCli([role, '--config', configFile, ...options]);
+  return await serviceOf(startCli([role, '--config', configFile, ...options]));
+}
+
+/** Resolves when the process says that it has started. */
+export async function serviceOf(cli: CliProcess): Promise<RunningService> {
   const [line] = await cli.printed(/^\{.*"msg":"started".*\}$/m);
   const { api, admin } = JSON.parse(line) as { api: string | null; admin: string };
   return { cli, apiUrl: api ?? '', adminUrl: admin };
