@@ -15,21 +15,47 @@ export async function describeMessage(
 ): Promise<string> {
   const [message, results] = await Promise.all([
     storage.getMessage(messageId).catch(onlyWhenMissing(null)),
-    storage.getCCVData(messageId).catch(onlyWhenMissing([])),
+    storage.getCCVData(messageId, { maxBytes: MAX_SHOWN_BYTES }).catch(onlyWhenMissing([])),
   ]);
   const encoded = message?.encodedMessage ?? results[0]?.encodedMessage;
   if (!encoded) throw new MessageNotFoundError(messageId);
   const facts = stringifyExactJson({
     messageId,
     stored: message === null ? null : messageFacts(message),
-    verifierResults: results.map(resultFacts),
+    verifierResults: await resultsFacts(storage, results),
   });
   return `${facts.slice(0, -1)},"message":${messageJson(encoded)}}`;
 }
 
-/** A quarantine entry with its bytes as hex. */
-export function quarantineFacts(entry: StoredQuarantineEntry): Record<string, unknown> {
-  return { ...entry, raw: bytesToHex(entry.raw) };
+/** Entries read at once: each may have a megabyte. */
+const ENTRIES_AT_ONCE = 8;
+/** A page with bytes ends with the entry that reaches so many. */
+const MAX_SHOWN_BYTES = 4 * 1024 * 1024;
+
+/** Quarantine entries with the number of their bytes, or with the bytes as hex: then fewer than the limit, if they are many. */
+export async function describeQuarantine(
+  storage: Pick<Storage, 'queryQuarantine'>,
+  page: { readonly afterPosition: bigint; readonly limit: number },
+  showsBytes: boolean,
+): Promise<Record<string, unknown>[]> {
+  const shown: Record<string, unknown>[] = [];
+  let { afterPosition } = page;
+  for (let bytes = 0; shown.length < page.limit && bytes < MAX_SHOWN_BYTES; ) {
+    const limit = Math.min(ENTRIES_AT_ONCE, page.limit - shown.length);
+    const entries = await storage.queryQuarantine({ afterPosition, limit });
+    for (const entry of entries) {
+      if (bytes >= MAX_SHOWN_BYTES) break;
+      shown.push(quarantineFacts(entry, showsBytes));
+      bytes += showsBytes ? entry.raw.length : 0;
+    }
+    if (entries.length < limit) break;
+    afterPosition = entries.at(-1)?.position ?? afterPosition;
+  }
+  return shown;
+}
+
+function quarantineFacts({ raw, ...facts }: StoredQuarantineEntry, showsBytes: boolean): Record<string, unknown> {
+  return { ...facts, rawBytes: raw.length, ...(showsBytes && { raw: bytesToHex(raw) }) };
 }
 
 function messageFacts(message: StoredMessage): Record<string, unknown> {
@@ -46,6 +72,16 @@ function messageFacts(message: StoredMessage): Record<string, unknown> {
     messageExecutorAddress,
     encodedMessage: bytesToHex(message.encodedMessage),
   };
+}
+
+/** Large ones are read one after the other. */
+async function resultsFacts(storage: Pick<Storage, 'getCCVData'>, results: readonly StoredVerifierResult[]) {
+  const facts: Record<string, unknown>[] = [];
+  for (const result of results) {
+    const [whole = result] = result.outline ? await storage.getCCVData(result.messageId, result) : [];
+    facts.push(resultFacts(whole));
+  }
+  return facts;
 }
 
 function resultFacts(result: StoredVerifierResult): Record<string, unknown> {

@@ -5,7 +5,7 @@ import { InvalidArgumentError } from '../core/errors.js';
 import { stringifyExactJson } from '../protocol/exact-json.js';
 import type { ListQuery, Storage } from '../storage/storage.js';
 import { renderPage } from './admin-page.js';
-import { describeMessage, quarantineFacts } from './admin-records.js';
+import { describeMessage, describeQuarantine } from './admin-records.js';
 import { type AdminSettings, resolveHttpSettings } from './api-settings.js';
 import { createHttpShell, type HttpServer } from './http-shell.js';
 import { parseListRequest, type QueryParameter, type QueryString, read } from './list-parameters.js';
@@ -40,20 +40,33 @@ const KIND: QueryParameter<ExplainKind> = {
   shown: 'input',
 };
 
+/** Databases count no further. */
+const MAX_POSITION = 2n ** 63n - 1n;
+
 const AFTER: QueryParameter<bigint> = {
   name: 'after',
   description: 'Position of the last entry of the page before.',
   schema: z
     .string()
     .regex(/^\d{1,19}$/, { error: 'must be a position', abort: true })
-    .transform(BigInt),
+    .transform(BigInt)
+    .refine((position) => position <= MAX_POSITION, { error: `must be a position, at most ${MAX_POSITION}` }),
+  kind: 'single',
+  shown: 'input',
+};
+
+const BYTES: QueryParameter<boolean> = {
+  name: 'bytes',
+  description: 'Whether quarantined bytes are shown, not only their number.',
+  schema: z.enum(['true', 'false'], { error: 'must be true or false' }).transform((text) => text === 'true'),
   kind: 'single',
   shown: 'input',
 };
 
 /**
  * The admin port: `/metrics` (Prometheus), `/status` (JSON, or a page for browsers), `/explain?kind=…` with the parameters of
- * the list, `/messages/:id`, `/quarantine` and `/conflicts` (pages by `after` and `limit`), `/health`.
+ * the list, `/messages/:id`, `/quarantine` (with `bytes=true` what was quarantined) and `/conflicts` (pages by `after` and
+ * `limit`), `/health`.
  */
 export function createAdminServer(options: AdminServerOptions): HttpServer {
   const { storage, common, settings, status, explain } = options;
@@ -85,8 +98,10 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
     return sendJson(reply, await describeMessage(storage, messageId));
   });
   app.get('/quarantine', async (request, reply) => {
-    const entries = await storage.queryQuarantine(pageOf(request));
-    return sendEither(request, reply, 'Quarantine', { quarantine: entries.map(quarantineFacts) });
+    const showsBytes = read(BYTES, request.query as QueryString) ?? false;
+    return sendEither(request, reply, 'Quarantine', {
+      quarantine: await describeQuarantine(storage, pageOf(request), showsBytes),
+    });
   });
   app.get('/conflicts', async (request, reply) =>
     sendEither(request, reply, 'Conflicts', { conflicts: await storage.queryConflicts(pageOf(request)) }),

@@ -17,11 +17,7 @@ const UNIX_MS = /^-?\d{1,19}$/;
 const WHOLE = /^\d{1,19}$/;
 
 const SELECTORS_ERROR = 'must be chain selectors (0 to 18446744073709551615) separated by commas';
-const selector = z
-  .string()
-  .regex(/^\d{1,20}$/, { error: SELECTORS_ERROR, abort: true })
-  .refine((digits) => BigInt(digits) <= MAX_SELECTOR, { error: SELECTORS_ERROR })
-  .transform(BigInt);
+const selector = z.string().regex(digitsUpTo(MAX_SELECTOR), { error: SELECTORS_ERROR, abort: true }).transform(BigInt);
 const selectors = z.array(selector).max(MAX_SELECTORS, { error: `must be at most ${MAX_SELECTORS} chain selectors` });
 
 /** RFC 3339 or unix milliseconds; a start between two milliseconds is the later one, an end the earlier one. */
@@ -35,6 +31,19 @@ const time = (rounding: 'up' | 'down') =>
     return Math.max(-MAX_TIME_MS, Math.min(MAX_TIME_MS, ms));
   });
 const TIME_ERROR = 'must be RFC 3339 (2026-01-02T03:04:05Z) or unix milliseconds';
+
+/**
+ * Matches whole numbers from 0 to `max`, with as many zeros in front as `max` has room for: a pattern, so that the
+ * description says what is accepted.
+ */
+function digitsUpTo(max: bigint): RegExp {
+  const digits = String(max);
+  const below = [...digits].flatMap((digit, index) => {
+    const rest = digits.length - index - 1;
+    return digit === '0' ? [] : [`${digits.slice(0, index)}[0-${Number(digit) - 1}]\\d{${rest}}`];
+  });
+  return new RegExp(`^(?:\\d{1,${digits.length - 1}}|${below.join('|')}|${digits})$`);
+}
 
 const whole = (max: number) => {
   const error = `must be a whole number from 0 to ${max}`;
@@ -77,14 +86,15 @@ export const LIST_PARAMETERS = {
   }),
   start: parameter({
     name: 'start',
-    description: 'First ingestion time, inclusive: RFC 3339 or unix milliseconds. Default 0.',
+    description: 'First ingestion time, inclusive: RFC 3339 or unix milliseconds. Absent or empty: 0.',
     schema: time('up'),
     kind: 'single',
     shown: 'input',
   }),
   end: parameter({
     name: 'end',
-    description: 'Last ingestion time, inclusive: RFC 3339 or unix milliseconds. Default: everything stored until now.',
+    description:
+      'Last ingestion time, inclusive: RFC 3339 or unix milliseconds. Absent or empty: everything stored until now.',
     schema: time('down'),
     kind: 'single',
     shown: 'input',

@@ -66,13 +66,20 @@ function operation(route: RouteDefinition, named: Named): Json {
     responses: {
       200: { description: 'OK', ...(route.answer && { content: content(route.answer, named) }) },
       ...Object.fromEntries(
-        route.errors.map((status) => [
+        errorsOf(route).map((status) => [
           status,
           { description: STATUS_CODES[status], content: content(errorAnswerSchema, named) },
         ]),
       ),
     },
   };
+}
+
+/** What any request can be refused for, before its route is looked at. */
+const COMMON_ERRORS = [400, 405, 408, 414, 417, 431];
+
+function errorsOf({ errors }: RouteDefinition): readonly number[] {
+  return [...new Set([...COMMON_ERRORS, ...errors])].sort((a, b) => a - b);
 }
 
 function queryParameter(definition: QueryParameter<unknown>): Json {
@@ -82,11 +89,18 @@ function queryParameter(definition: QueryParameter<unknown>): Json {
     required: false,
     description: definition.description,
     ...(definition.kind === 'list' && { style: 'form', explode: false }),
-    schema: {
+    // an empty value is read as an absent one
+    allowEmptyValue: true,
+    schema: orEmpty(definition, {
       ...withoutHead(z.toJSONSchema(definition.schema, { io: definition.shown, unrepresentable: 'any' })),
       ...(definition.default !== undefined && { default: definition.default }),
-    },
+    }),
   };
+}
+
+/** Text may be empty; an empty list has no items, and a number has no other form. */
+function orEmpty({ kind, shown }: QueryParameter<unknown>, schema: Json): Json {
+  return kind === 'single' && shown === 'input' ? { anyOf: [schema, { const: '' }] } : schema;
 }
 
 function content(schema: z.ZodType, { names }: Named): Json {

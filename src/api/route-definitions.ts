@@ -17,7 +17,7 @@ export interface RouteDefinition {
   readonly queryParameters: readonly QueryParameter<unknown>[];
   /** Body of a 200; null: none. */
   readonly answer: z.ZodType | null;
-  /** Statuses beside 200, all with the error body. */
+  /** Statuses beside 200 and what any request can be refused for, all with the error body. */
   readonly errors: readonly number[];
   /** Never rate limited. */
   readonly exempt: boolean;

@@ -7,6 +7,7 @@ import type { Sink } from '../sink/sink.js';
 import { openIndexer } from './open-indexer.js';
 import { openAdmin, openApi } from './open-servers.js';
 import { type OpenedStorage, openStorage } from './open-storage.js';
+import { addProcessMetrics } from './process-metrics.js';
 import { type Role, storageUse } from './role.js';
 import { createStatusReport } from './status-report.js';
 
@@ -43,6 +44,7 @@ export interface Service {
  */
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, role, common, shutdown } = options;
+  addProcessMetrics(common);
   const storage = await openStorage(config, common, storageUse(role));
   shutdown.add('storage', () => storage.close());
   const { sink, cold } = storage;

@@ -110,14 +110,33 @@ describe('the admin port', () => {
   it('pages through quarantine and conflicts by position', async () => {
     const page = async (path: string) =>
       (await get(path)).json() as Record<string, { position: number; raw: string }[]>;
-    const { quarantine: first } = await page('/quarantine?limit=2');
+    const { quarantine: first } = await page('/quarantine?limit=2&bytes=true');
     expect(first?.map((entry) => entry.raw)).toEqual(['0x01', '0x02']);
-    const { quarantine: second } = await page(`/quarantine?limit=2&after=${first?.[1]?.position}`);
+    const { quarantine: second } = await page(`/quarantine?limit=2&bytes=true&after=${first?.[1]?.position}`);
     expect(second?.map((entry) => entry.raw)).toEqual(['0x03']);
     const { conflicts } = await page('/conflicts');
     expect(conflicts).toMatchObject([{ record: 'verifierResult', messageId: message.messageId }]);
     expect((await get('/quarantine', { accept: 'text/html' })).text).toContain('&lt;b&gt;end&lt;/b&gt;');
     expect((await get('/conflicts?after=x')).status).toBe(400);
+  });
+
+  it('shows quarantined bytes only when it is asked for them, and then not too many at once', async () => {
+    const { quarantine } = (await get('/quarantine')).json() as { quarantine: Record<string, unknown>[] };
+    expect(quarantine).toHaveLength(3);
+    for (const entry of quarantine) expect([entry['rawBytes'], 'raw' in entry]).toEqual([1, false]);
+    const large = Array.from({ length: 12 }, (_, key) => ({ key: `large:${key}`, raw: maker.bytes(1_000_000) }));
+    const entry = { sourceId: 'chain:2', reason: 'decode', detail: '', messageId: null };
+    await storage.insertBatch({ quarantine: large.map((each) => ({ ...entry, ...each })) });
+    const count = async (path: string) => ((await get(path)).json() as { quarantine: unknown[] }).quarantine.length;
+    expect(await count('/quarantine')).toBe(15);
+    expect(await count('/quarantine?bytes=true')).toBe(8);
+    expect((await get('/quarantine?bytes=1')).status).toBe(400);
+  });
+
+  it.each(['/quarantine', '/conflicts'])('refuses positions of %s that no database counts to', async (path) => {
+    expect((await get(`${path}?after=9223372036854775807`)).status).toBe(200);
+    for (const after of ['9223372036854775808', '9999999999999999999', '18446744073709551616'])
+      expect((await get(`${path}?after=${after}`)).status).toBe(400);
   });
 
   it('says that it runs, and answers errors like the query API', async () => {

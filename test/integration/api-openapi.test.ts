@@ -184,7 +184,21 @@ describe('the OpenAPI document', () => {
     }
   });
 
-  it('describes the parameters as they are read', () => {
+  it('describes what any request can be refused for', async () => {
+    for (const [path, { get }] of Object.entries(document.paths))
+      for (const status of [400, 405, 408, 414, 417, 431])
+        expect(get.responses[status]?.content?.['application/json'], `${path} ${status}`).toBeDefined();
+    const refused = [
+      await api.get('/v1/messages', {}, 'POST'),
+      await api.get(`/v1/messages?start=${'9'.repeat(9_000)}`),
+      await api.get('/v1/messages', Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`x-${i}`, 'y']))),
+      await api.get('/v1/messages', { expect: 'tea' }),
+    ];
+    expect(refused.map(({ status }) => status)).toEqual([405, 414, 431, 417]);
+    for (const answer of refused) expect(problems('/v1/messages', answer), `${answer.status}`).toBeNull();
+  });
+
+  it('describes the parameters as they are read', async () => {
     const parameters = Object.fromEntries(
       (document.paths['/v1/messages']?.get.parameters ?? []).map((parameter) => [parameter.name, parameter]),
     );
@@ -197,10 +211,25 @@ describe('the OpenAPI document', () => {
       explode: false,
       schema: { type: 'array', maxItems: 100, items: { type: 'string' } },
     });
+    const areSelectors = ajv.compile(parameters['sourceChainSelectors']!.schema);
+    for (const [text, valid] of [
+      ['0', true],
+      ['18446744073709551615', true],
+      ['09999999999999999999', true],
+      ['17999999999999999999', true],
+      ['18446744073709551616', false],
+      ['18446744073709552000', false],
+      ['20000000000000000000', false],
+      ['100000000000000000000', false],
+    ] as const) {
+      expect(areSelectors([text]), text).toBe(valid);
+      expect((await api.get(`/v1/messages?sourceChainSelectors=${text}`)).status, text).toBe(valid ? 200 : 400);
+    }
     const isTime = ajv.compile(parameters['start']!.schema);
     for (const [text, valid] of [
       ['1767323045678', true],
       ['2026-01-02T03:04:05+02:00', true],
+      ['', true],
       ['now', false],
     ] as const)
       expect(isTime(text)).toBe(valid);
