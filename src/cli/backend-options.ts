@@ -28,6 +28,7 @@ export function memoryOptions(name: string, section: MemorySection | undefined, 
     common,
     ttlMs: settings.TTL,
     maxSize: settings.MaxSize,
+    maxBytes: settings.MaxBytes,
     cleanupIntervalMs: settings.CleanupInterval,
     maxStalenessMs: settings.MaxStaleness,
   };

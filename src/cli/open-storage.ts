@@ -65,10 +65,16 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
   // what was pruned is read back from where it is for good
   const archive = cold.find(({ role }) => role === 'archive');
   const recall = archive ? recallFrom(archive.storage) : null;
+  const sections = backendSections(config).filter((section) => isOpened(section, use));
+  const isKeptElsewhere = sections.some(({ Type }) => Type !== 'memory');
   const open = (section: NamedSection): Storage => {
     switch (section.Type) {
       case 'memory':
-        return createMemoryStorage(memoryOptions(section.Name, section.Memory, common));
+        return createMemoryStorage({
+          ...memoryOptions(section.Name, section.Memory, common),
+          // what nobody else holds is not forgotten
+          ...(isKeptElsewhere ? {} : { maxBytes: 0 }),
+        });
       case 'postgres': {
         const options = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
         return createPostgresStorage({ ...options, recall });
@@ -83,18 +89,16 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
   return createSink({
     common,
     ...(pruneIntervalMs === undefined ? {} : { pruneIntervalMs }),
-    backends: backendSections(config)
-      .filter((section) => isOpened(section, use))
-      .map(
-        (section): SinkBackend => ({
-          storage: open(section),
-          condition: toCondition(section.ReadCondition),
-          // who only reads does not prune
-          retentionMs: use === 'write' ? (section.Postgres?.Retention ?? 0) : 0,
-          ...(section.Type === 's3' ? { tier: 'cold' as const } : {}),
-          ...(section.Required === undefined ? {} : { required: section.Required }),
-        }),
-      ),
+    backends: sections.map(
+      (section): SinkBackend => ({
+        storage: open(section),
+        condition: toCondition(section.ReadCondition),
+        // who only reads does not prune
+        retentionMs: use === 'write' ? (section.Postgres?.Retention ?? 0) : 0,
+        ...(section.Type === 's3' ? { tier: 'cold' as const } : {}),
+        ...(section.Required === undefined ? {} : { required: section.Required }),
+      }),
+    ),
   });
 }
 

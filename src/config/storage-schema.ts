@@ -8,6 +8,7 @@ const BACKEND_TYPES = ['memory', 'postgres', 's3'] as const;
 const memory = z.strictObject({
   TTL: secondsAsMs().default(0),
   MaxSize: whole(0, 'the number of records').default(0),
+  MaxBytes: whole(0, 'the size in bytes').default(256 * 1024 * 1024),
   CleanupInterval: secondsAsMs(0.001).default(60_000),
   /** Milliseconds; how old a confirmation from the system of record may be before reads go there. */
   MaxStaleness: whole(50, 'the duration in milliseconds').default(1_000),

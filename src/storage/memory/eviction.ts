@@ -12,6 +12,8 @@ export interface Window {
   readonly ttlMs: number;
   /** Most records of all kinds; 0 = no limit. */
   readonly maxSize: number;
+  /** Most bytes of all records, about; 0 = no limit. */
+  readonly maxBytes: number;
 }
 
 /** What an eviction works on. */
@@ -27,7 +29,7 @@ export interface EvictionScope {
 }
 
 /**
- * One step of eviction: the oldest commits that are past the time to live, then the oldest above the size, all kinds
+ * One step of eviction: the oldest commits that are past the time to live, then the oldest above the size or the bytes, all kinds
  * of record at once, quarantined input and conflicts too. Coverage moves before anything is forgotten, and whole commits go, so that coverage is exact.
  * @returns true when another step is due.
  */
@@ -39,14 +41,21 @@ export function evictStep(scope: EvictionScope): boolean {
   const stepMs = due <= STEP_RECORDS ? timeOfNth(store, due, dueMs) : timeOfNth(store, STEP_RECORDS, dueMs);
   standing.forget(stepMs, store.lastPositionThrough(stepMs));
   scope.evicted(store.evictThrough(stepMs, scope.gone));
-  return store.countThrough(dueMs) > 0;
+  return store.countThrough(dueThrough(scope)) > 0;
 }
 
 /** Everything with an ingestion time at or below this has to go. */
 function dueThrough({ store, standing, clock, window }: EvictionScope): number {
   const expiredMs = window.ttlMs === 0 ? -1 : clock.nowMs() - window.ttlMs - 1;
-  const excess = window.maxSize === 0 ? 0 : store.size - window.maxSize;
+  const tooMany = window.maxSize === 0 ? 0 : store.size - window.maxSize;
+  const excess = Math.max(tooMany, tooLarge(store, window.maxBytes));
   return excess <= 0 ? expiredMs : Math.max(expiredMs, timeOfNth(store, excess, standing.headMs));
+}
+
+/** As many of the oldest as take what is too much, were all of one size; more steps follow where they are smaller. */
+function tooLarge({ size, estimatedBytes }: RecordStore, maxBytes: number): number {
+  if (maxBytes === 0 || estimatedBytes <= maxBytes) return 0;
+  return Math.ceil((size * (estimatedBytes - maxBytes)) / estimatedBytes);
 }
 
 /** The ingestion time of the n-th oldest record (from 1), which is at or below `mostMs`. */

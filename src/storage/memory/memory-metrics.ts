@@ -1,9 +1,6 @@
 import { counter, gauge, type Registry } from '../../core/metrics.js';
 import type { Evicted, RecordStore } from './record-store.js';
 
-/** Objects, texts and index places of one record beside its payload, as measured with 64-bit pointers. */
-const RECORD_OVERHEAD_BYTES = 900;
-
 /** Puts what a memory storage holds into gauges. */
 export interface MemoryMetrics {
   /** After anything changed. */
@@ -44,7 +41,7 @@ export function createMemoryMetrics(registry: Registry, backend: string): Memory
     update(store, nowMs) {
       children.messages.set(store.messages.size);
       children.results.set(store.results.size);
-      children.bytes.set(store.payloadBytes + store.size * RECORD_OVERHEAD_BYTES);
+      children.bytes.set(store.estimatedBytes);
       children.age.set(Math.max(0, nowMs - (store.oldestMs() ?? nowMs)) / 1000);
     },
     evicted({ messages, verifierResults }) {

@@ -12,6 +12,8 @@ export interface MemoryStorageOptions {
   readonly ttlMs?: number;
   /** Most records (messages, verifier results, quarantined input and conflicts together); the oldest above it are evicted. Default 0: no limit. */
   readonly maxSize?: number;
+  /** Most bytes of all records together, about (see `RecordStore.estimatedBytes`); the oldest above it are evicted. Default 0: no limit. */
+  readonly maxBytes?: number;
   /** How often eviction runs. Default one minute. */
   readonly cleanupIntervalMs?: number;
   /** A follower answers for the present while it was confirmed to be current this long ago at most. Default 1 s. */
@@ -20,7 +22,9 @@ export interface MemoryStorageOptions {
 }
 
 /** The options with every default filled in. */
-export type MemorySettings = Readonly<Record<'ttlMs' | 'maxSize' | 'cleanupIntervalMs' | 'maxStalenessMs', number>>;
+export type MemorySettings = Readonly<
+  Record<'ttlMs' | 'maxSize' | 'maxBytes' | 'cleanupIntervalMs' | 'maxStalenessMs', number>
+>;
 
 /** @throws InvalidArgumentError naming the option and what to pass instead. */
 export function resolveMemoryOptions(options: MemoryStorageOptions): MemorySettings {
@@ -31,6 +35,7 @@ export function resolveMemoryOptions(options: MemoryStorageOptions): MemorySetti
   return {
     ttlMs: limit('ttlMs', options.ttlMs ?? 0, 0),
     maxSize: limit('maxSize', options.maxSize ?? 0, 0),
+    maxBytes: limit('maxBytes', options.maxBytes ?? 0, 0),
     cleanupIntervalMs: limit('cleanupIntervalMs', options.cleanupIntervalMs ?? DEFAULT_CLEANUP_INTERVAL_MS, 1),
     maxStalenessMs: limit('maxStalenessMs', options.maxStalenessMs ?? DEFAULT_MAX_STALENESS_MS, 0),
   };

@@ -51,7 +51,7 @@ class InMemoryStorage extends MemoryReader implements WindowedStorage {
     this.#settings = settings;
     this.#common = common;
     this.#metrics = createMemoryMetrics(common.metrics, state.name);
-    const evicts = settings.ttlMs > 0 || settings.maxSize > 0;
+    const evicts = settings.ttlMs > 0 || settings.maxSize > 0 || settings.maxBytes > 0;
     this.#cancelTimer = evicts ? common.clock.every(settings.cleanupIntervalMs, () => this.#evict()) : () => undefined;
   }
 
@@ -140,8 +140,9 @@ class InMemoryStorage extends MemoryReader implements WindowedStorage {
     const { standing, boundaries, store } = this.#state;
     if (standing.isWhole) boundaries.add({ position: standing.throughPosition, ingestionMs: standing.headMs });
     this.#metrics.update(store, this.#common.clock.nowMs());
-    const { maxSize } = this.#settings;
-    if (maxSize > 0 && store.size > maxSize + Math.max(MIN_OVERSHOOT, maxSize / 4)) this.#evictSoon();
+    const { maxSize, maxBytes } = this.#settings;
+    const isTooMany = maxSize > 0 && store.size > maxSize + Math.max(MIN_OVERSHOOT, maxSize / 4);
+    if (isTooMany || (maxBytes > 0 && store.estimatedBytes > maxBytes)) this.#evictSoon();
   }
 
   #tell(event: AdvanceEvent): void {

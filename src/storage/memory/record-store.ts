@@ -35,6 +35,9 @@ export interface Evicted {
 
 type AnyRecord = Change['record'];
 
+/** Objects, texts and index places of one record beside its payload, as measured with 64-bit pointers. */
+const RECORD_OVERHEAD_BYTES = 900;
+
 /** All records and indexes of a memory storage. Every change goes through a `put`, which keeps all indexes in step. */
 export class RecordStore {
   readonly interner = new Interner();
@@ -58,6 +61,11 @@ export class RecordStore {
   /** Bytes of encoded messages, proofs and quarantined input, each counted once. */
   get payloadBytes(): number {
     return this.#payloadBytes;
+  }
+
+  /** What all that is held takes, about. */
+  get estimatedBytes(): number {
+    return this.#payloadBytes + this.size * RECORD_OVERHEAD_BYTES;
   }
 
   oldestMs(): number | undefined {

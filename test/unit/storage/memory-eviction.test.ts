@@ -19,7 +19,7 @@ describe('eviction', () => {
     expect(clock.pending).toBe(0);
   });
 
-  const open = (options: { ttlMs?: number; maxSize?: number }) => {
+  const open = (options: { ttlMs?: number; maxSize?: number; maxBytes?: number }) => {
     const common = createCommon({ clock });
     storage = createMemoryStorage({ name: 'hot', cleanupIntervalMs: CLEANUP_MS, ...options, common });
     return common;
@@ -78,6 +78,23 @@ describe('eviction', () => {
     await clock.advance(CLEANUP_MS);
     expect(storage.coverage().afterMs).toBe(stored[1]!.ms);
     expect(await sizes(stored[1]!.ms + 1)).toEqual([2, 2]);
+  });
+
+  test('by bytes: the oldest go as soon as it is too much, whatever their size, and coverage says so', async () => {
+    open({ maxBytes: 100_000 });
+    const small = [await store(), await store(), await store()];
+    const large: number[] = [];
+    for (let count = 0; count < 6; count += 1) {
+      await clock.advance(100);
+      const message = make.message({ dataBytes: 20_000 });
+      large.push((await storage.insertBatch({ messages: [message] })).committed!.ingestionMs);
+      await clock.advance(0);
+    }
+    const { afterMs } = storage.coverage();
+    expect(afterMs).toBeGreaterThan(small.at(-1)!.ms);
+    expect(large.filter((ms) => ms > afterMs)).toHaveLength(4);
+    expect((await storage.queryMessages({ startMs: afterMs + 1 })).items).toHaveLength(4);
+    await expect(storage.queryMessages({})).rejects.toMatchObject({ code: 'COVERAGE_GAP' });
   });
 
   test('by age first, then by size among what is left', async () => {
