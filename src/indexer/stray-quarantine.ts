@@ -9,6 +9,8 @@ import type { WriteQueue } from './write-queue.js';
 
 /** A hostile verifier must not fill the quarantine: what it sends beyond this is counted only. */
 const MAX_A_MINUTE = 60;
+/** Bytes that wait to be stored, of all verifiers: while the storage is away they must not gather. */
+const MAX_WAITING_BYTES = 8 * 1024 * 1024;
 const MINUTE_MS = 60_000;
 const REMEMBERED = 10_000;
 
@@ -25,6 +27,8 @@ export function quarantineStrays(options: {
   const { registry, writes, metrics, common } = options;
   const seen = new LRUCache<string, true>({ max: REMEMBERED });
 
+  let waitingBytes = 0;
+
   const endings = registry.readers.map((reader) => {
     let minuteEndsMs = 0;
     let left = 0;
@@ -37,16 +41,22 @@ export function quarantineStrays(options: {
         minuteEndsMs = nowMs + MINUTE_MS;
         left = MAX_A_MINUTE;
       }
-      if (left === 0) {
+      if (left === 0 || waitingBytes + entry.raw.length > MAX_WAITING_BYTES) {
         metrics.straysDropped.inc({ verifier: reader.name });
         return;
       }
       left--;
       seen.set(identity, true);
-      writes.write({ quarantine: [entry] }).catch((thrown: unknown) => {
-        seen.delete(identity);
-        common.log.warn({ err: toError(thrown), verifier: reader.name }, 'a stray result could not be quarantined');
-      });
+      waitingBytes += entry.raw.length;
+      writes
+        .write({ quarantine: [entry] })
+        .catch((thrown: unknown) => {
+          seen.delete(identity);
+          common.log.warn({ err: toError(thrown), verifier: reader.name }, 'a stray result could not be quarantined');
+        })
+        .finally(() => {
+          waitingBytes -= entry.raw.length;
+        });
     });
   });
   return () => {

@@ -66,3 +66,12 @@ export function withContents<T extends StoredMessage | StoredVerifierResult>(out
   if (!('status' in outline) || !('status' in whole)) return { ...whole, ...stamp };
   return { ...whole, ...stamp, status: outline.status, origin: outline.origin ?? whole.origin };
 }
+
+/** A page of bookkeeping ends with the record that reaches so many bytes: nobody is told how long it has to be. */
+export const MAX_PAGE_BYTES = 8 << 20;
+
+/** The records in front of the first outline: at least one, because the first is never an outline. */
+export function wholeOnes<T extends StoredMessage | StoredVerifierResult>(records: readonly T[]): readonly T[] {
+  const first = records.findIndex(({ outline }) => outline);
+  return first < 0 ? records : records.slice(0, first);
+}

@@ -113,7 +113,8 @@ export interface Storage {
 
   /**
    * Messages that are neither orphaned nor `success`, ordered by (ingestionMs, messageId), after a cursor from the page
-   * before (absent: from the start). Needs a backend that is complete from the beginning.
+   * before (absent: from the start). At most `limit`, fewer when they are large, but at least one when there is one. Needs
+   * a backend that is complete from the beginning.
    */
   queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
   /**

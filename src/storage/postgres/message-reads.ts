@@ -4,6 +4,7 @@ import { CCVDataNotFoundError, MessageNotFoundError } from '../errors.js';
 import type { HeldMessage, HeldResults } from '../held.js';
 import { resolveListQuery } from '../list-query.js';
 import { encodeCursor, messageOrderKey } from '../order.js';
+import { MAX_PAGE_BYTES, wholeOnes } from '../outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../records.js';
 import type { Page, ResultsPart } from '../storage.js';
 import {
@@ -95,9 +96,9 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
       hub.seen(clock);
       checkWhole(clock, name);
       const found = rows.filter((row) => row[CLOCK_WIDTH] !== null);
-      const items = found.slice(0, limit).map((row) => decodeMessage(row, CLOCK_WIDTH));
+      const items = wholeOnes(found.slice(0, limit).map((row) => decodeMessage(row, CLOCK_WIDTH)));
       const last = items.at(-1);
-      const nextCursor = found.length > limit && last ? encodeCursor(messageOrderKey(last)) : null;
+      const nextCursor = found.length > items.length && last ? encodeCursor(messageOrderKey(last)) : null;
       return { items, nextCursor, asOf: asOf(clock) };
     },
     async aboveBlock(sourceChainSelector, afterBlock) {
@@ -177,7 +178,10 @@ function createStatements(namespace: Namespace) {
     ),
     unfinished: statement(
       'unfinished',
-      `SELECT ${CLOCK_COLUMNS}, ${MESSAGE_COLUMNS}
+      `SELECT ${CLOCK_COLUMNS}, ${boundedColumns(MESSAGE_COLUMNS, {
+        order: 'm.ingestion_ms, m.message_id',
+        maxBytes: String(MAX_PAGE_BYTES),
+      })}
        FROM ${CLOCK}
        LEFT JOIN (
          (SELECT t.* FROM @messages t

@@ -1,5 +1,6 @@
 import type { ResolvedListQuery } from '../list-query.js';
 import { compareOrderKeys } from '../order.js';
+import { MAX_PAGE_BYTES, wholeOnes } from '../outlines.js';
 import type { StoredMessage } from '../records.js';
 import type { FoundRow } from './cold-cursor.js';
 import type { ColdFile } from './cold-layout.js';
@@ -37,8 +38,8 @@ export class ColdScans {
       (key) => key.status !== 'success' && (after === null || compareOrderKeys(key, after) > 0),
     );
     found.sort((a, b) => compareOrderKeys(a.key, b.key));
-    const items = await this.#lists.recordsOf(MESSAGE_TABLE, found.slice(0, limit));
-    return { items, more: found.length > limit };
+    const items = wholeOnes(await this.#lists.recordsWithin(MESSAGE_TABLE, found.slice(0, limit), MAX_PAGE_BYTES));
+    return { items, more: found.length > items.length };
   }
 
   /** Messages of a source chain in blocks above one, by block and log index. */

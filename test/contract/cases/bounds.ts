@@ -90,4 +90,27 @@ export function boundCases(use: Use): void {
       CCVDataNotFoundError,
     );
   });
+
+  test('unfinished messages come in pages that end early when they are large, and join up to the whole', async () => {
+    const { storage } = use();
+    const make = createRecordMaker(24);
+    const ids: string[] = [];
+    for (let commit = 0; commit < 3; commit += 1) {
+      const messages = Array.from({ length: 45 }, () => make.message({ dataBytes: 64_000 }));
+      ids.push(...messages.map(({ messageId }) => messageId).sort());
+      await storage.insertBatch({ messages });
+    }
+    const found: string[] = [];
+    let cursor: string | null = null;
+    do {
+      const page: Awaited<ReturnType<typeof storage.queryUnfinishedMessages>> = await storage.queryUnfinishedMessages({
+        limit: 1_000,
+        ...(cursor === null ? {} : { cursor }),
+      });
+      expect(page.items.every(({ outline, encodedMessage }) => !outline && encodedMessage.length > 64_000)).toBe(true);
+      found.push(...page.items.map(({ messageId }) => messageId));
+      cursor = page.nextCursor;
+    } while (cursor !== null);
+    expect(found).toEqual(ids);
+  });
 }

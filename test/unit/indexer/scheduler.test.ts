@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { VerifierUnavailableError } from '../../../src/verifiers/errors.js';
+import { StorageUnavailableError } from '../../../src/storage/errors.js';
+import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/errors.js';
 import {
   A,
   B,
@@ -176,6 +177,22 @@ describe('a verifier in trouble', () => {
     await clock.settle();
     expect(await storage.queryQuarantine({ afterPosition: 0n, limit: 1_000 })).toHaveLength(60);
     expect(await metric('indexer_verifier_strays_dropped_total')).toEqual([{ value: 40, labels: { verifier: 'a' } }]);
+  });
+});
+
+describe('a verifier that sends large strays while the storage is away', () => {
+  it('does not fill the memory: what is beyond eight megabytes is counted only', async () => {
+    const storage = memory();
+    storage.insertBatch = () => Promise.reject(new StorageUnavailableError('hot', 'insert batch'));
+    const a = reader('a', A);
+    const { metric } = schedule(storage, [a]);
+    await clock.settle();
+    for (let i = 0; i < 20; i++) {
+      const { verifier, reason, messageId, detail } = rejected(make.hex(32));
+      const raw = new Uint8Array(1 << 20);
+      a.stray(new VerifierResultRejectedError({ verifier, reason, messageId, detail, raw }));
+    }
+    expect(await metric('indexer_verifier_strays_dropped_total')).toEqual([{ value: 12, labels: { verifier: 'a' } }]);
   });
 });
 
