@@ -191,6 +191,7 @@ export {
   type PrunableStorage,
   type PruneOptions,
   type PruneOutcome,
+  type ResultsPart,
   type Storage,
   type WindowedStorage,
 } from './storage/storage.js';

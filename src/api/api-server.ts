@@ -31,7 +31,6 @@ import { addRateLimit } from './rate-limit.js';
 import { createRecordContents } from './record-contents.js';
 import { isKnownPath, ROUTES, type RouteDefinition } from './route-definitions.js';
 import { checkTrustedProxies } from './trusted-proxies.js';
-import { createTurns } from './turns.js';
 
 /** What the query API is made of. */
 export interface ApiServerOptions {
@@ -81,9 +80,6 @@ const READY_LIMIT_MS = 3_000;
 
 /** Memory of sent pages that is kept for the next ones: some thirty of the usual half megabyte. */
 const IDLE_BODY_BYTES = 32 * 1024 * 1024;
-
-/** Lists read at once, each at most a part; others wait for their turn, holding nothing. */
-const MOST_LIST_READS = 32;
 
 /** Answers below this are not worth counting. */
 const SMALL_BYTES = 64 * 1024;
@@ -145,7 +141,6 @@ function createHandlers({
   readonly version: string;
 }): Readonly<Record<RouteDefinition['id'], Handler>> {
   const openapi = Buffer.from(JSON.stringify(createOpenApiDocument(version)));
-  const turns = createTurns(MOST_LIST_READS);
   const part = { maxBytes: partBytes };
   return {
     health: async () => null,
@@ -155,7 +150,7 @@ function createHandlers({
     },
     async verifierResults(request, hold) {
       const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
-      const { items } = await turns.run(() => storage.queryCCVData({ ...query, ...part }));
+      const { items } = await storage.queryCCVData({ ...query, ...part });
       const shown = isNothing ? [] : items;
       hold(bodyBytes(shown, partBytes));
       return await verifierResultsBody(shown, renderer);
@@ -168,7 +163,7 @@ function createHandlers({
     },
     async messages(request, hold) {
       const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
-      const { items } = await turns.run(() => storage.queryMessages({ ...query, ...part }));
+      const { items } = await storage.queryMessages({ ...query, ...part });
       const shown = isNothing ? [] : items;
       hold(bodyBytes(shown, partBytes));
       return await messagesBody(shown, renderer);

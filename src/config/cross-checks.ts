@@ -65,7 +65,17 @@ function scheduling({ Scheduler }: Config): ConfigProblem[] {
   return [{ path: 'Scheduler.MaxDelay', message: `must be at least BaseDelay (${Scheduler.BaseDelay} ms)` }];
 }
 
+/** Parts that an answer under way counts for, and answers that there must be room for. */
+const LEAST_PARTS = 8;
+
 function servers({ API, Admin }: Config): ConfigProblem[] {
-  if (API.ListenPort === 0 || API.ListenPort !== Admin.ListenPort) return [];
-  return [{ path: 'Admin.ListenPort', message: `must differ from API.ListenPort (${API.ListenPort})` }];
+  const problems: ConfigProblem[] = [];
+  if (API.ListenPort !== 0 && API.ListenPort === Admin.ListenPort)
+    problems.push({ path: 'Admin.ListenPort', message: `must differ from API.ListenPort (${API.ListenPort})` });
+  if (API.AnswerPartBytes * LEAST_PARTS > API.MaxAnswerBytes)
+    problems.push({
+      path: 'API.AnswerPartBytes',
+      message: `write at most ${Math.floor(API.MaxAnswerBytes / LEAST_PARTS)}, an eighth of MaxAnswerBytes: a few large answers would leave no room for others`,
+    });
+  return problems;
 }

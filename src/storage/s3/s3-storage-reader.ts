@@ -1,5 +1,6 @@
 import { ClosedError, IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
+import { createTurns } from '../../core/turns.js';
 import type { ChangeSet } from '../batch.js';
 import { checkId } from '../check-batch.js';
 import type { Coverage } from '../coverage.js';
@@ -22,6 +23,9 @@ import type { S3StorageParts } from './s3-storage-parts.js';
 import type { S3Standing } from './s3-storage-standing.js';
 
 const DEFAULT_CHANGES = 1000;
+/** Reads of lists and of ids at a time: each takes some megabytes. Others wait in order, holding nothing. */
+const LISTS_AT_ONCE = 32;
+const LOOKUPS_AT_ONCE = 64;
 
 /** A state to read from. */
 export interface Opened {
@@ -36,6 +40,8 @@ export interface Opened {
 export abstract class S3StorageReader {
   readonly name: string;
   readonly #standing: S3Standing;
+  readonly #lists = createTurns(LISTS_AT_ONCE);
+  readonly #lookups = createTurns(LOOKUPS_AT_ONCE);
 
   constructor(name: string, standing: S3Standing) {
     this.name = name;
@@ -53,7 +59,7 @@ export abstract class S3StorageReader {
 
   async getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
     checkId(messageId, 'messageId');
-    const results = await this.#read('look up results', async ({ parts, view }) => {
+    const results = await this.#lookUp('look up results', async ({ parts, view }) => {
       this.#standing.requireId(view, messageId);
       return await parts.lookup.results(view, messageId, part);
     });
@@ -63,7 +69,7 @@ export abstract class S3StorageReader {
 
   async getMessage(messageId: Hex): Promise<StoredMessage> {
     checkId(messageId, 'messageId');
-    const message = await this.#read('look up a message', async ({ parts, view }) => {
+    const message = await this.#lookUp('look up a message', async ({ parts, view }) => {
       this.#standing.requireId(view, messageId);
       return await parts.lookup.message(view, messageId);
     });
@@ -74,7 +80,7 @@ export abstract class S3StorageReader {
   /** What is committed about an id: see `Storage.heldCCVData`. */
   async heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults> {
     checkId(messageId, 'messageId');
-    return await this.#read('look up results', async ({ parts, newest }) => ({
+    return await this.#lookUp('look up results', async ({ parts, newest }) => ({
       value: await parts.lookup.results(newest, messageId, part),
       ...heldThrough(newest),
     }));
@@ -82,7 +88,7 @@ export abstract class S3StorageReader {
 
   async heldMessage(messageId: Hex): Promise<HeldMessage> {
     checkId(messageId, 'messageId');
-    return await this.#read('look up a message', async ({ parts, newest }) => ({
+    return await this.#lookUp('look up a message', async ({ parts, newest }) => ({
       value: await parts.lookup.message(newest, messageId),
       ...heldThrough(newest),
     }));
@@ -193,11 +199,13 @@ export abstract class S3StorageReader {
   ): Promise<Page<T>> {
     const resolved = resolveListQuery(query);
     const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
-    return await this.#read('list records', async ({ parts, view }) => {
-      this.#standing.requireRange(view, startMs, resolved.endMs);
-      const { items, more } = await parts.lists.page(list, view, resolved);
-      return pageOf(view, items, more, keyOf);
-    });
+    return await this.#lists.run(() =>
+      this.#read('list records', async ({ parts, view }) => {
+        this.#standing.requireRange(view, startMs, resolved.endMs);
+        const { items, more } = await parts.lists.page(list, view, resolved);
+        return pageOf(view, items, more, keyOf);
+      }),
+    );
   }
 
   async #count<T, K extends RowKey>(list: ListTable<T, K>, query: CountQuery): Promise<Count> {
@@ -213,6 +221,10 @@ export abstract class S3StorageReader {
       this.#standing.requirePresent(view);
       return await parts.ledger.cursors(view);
     });
+  }
+
+  async #lookUp<T>(operation: string, ask: (opened: Opened) => Promise<T>): Promise<T> {
+    return await this.#lookups.run(() => this.#read(operation, ask));
   }
 
   /** A file that is gone was compacted away since the view was read: a newer one knows what stands for it. */

@@ -104,6 +104,7 @@ ReadCondition = { Type = "time_range", StartUnix = 1704067200, EndUnix = 1706745
   it.each([
     ['[Scheduler]\nBaseDelay = 100\nMaxDelay = 10', 'Scheduler.MaxDelay'],
     ['[Admin]\nListenPort = 8100', 'Admin.ListenPort'],
+    ['[API]\nMaxAnswerBytes = 8388608', 'API.AnswerPartBytes'],
     ['[[Verifier]]\nType = "rest"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].BaseURL'],
     ['[[Verifier]]\nType = "aggregator"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].Type'],
     [

@@ -8,7 +8,7 @@ export function createTurns(most: number): Turns {
   const waiting: (() => void)[] = [];
   return {
     async run(work) {
-      // whoever ends hands the turn over, so that nobody can take it in between
+      // a turn that ends is handed over: it cannot be taken in between
       if (running < most) running += 1;
       else await new Promise<void>((resolve) => waiting.push(resolve));
       try {
