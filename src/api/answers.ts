@@ -69,7 +69,7 @@ function renderedBytes(records: readonly StoredRecord[]): number {
 }
 
 function isStreamed(records: readonly StoredRecord[]): boolean {
-  return records.at(-1)?.outline === true || renderedBytes(records) > STREAM_ABOVE_BYTES;
+  return records.some(({ outline }) => outline) || renderedBytes(records) > STREAM_ABOVE_BYTES;
 }
 
 function* verifierResultsPieces(records: readonly StoredVerifierResult[]): Generator<Piece, void, void> {

@@ -1,10 +1,16 @@
 import { counter, gauge, type Registry } from '../core/metrics.js';
 
 /**
- * Why a server closed a connection: no byte came in time · the client did not read its answer · another took the place of
+ * Why a server closed a connection: no byte came in time · a request was not whole in time · the client did not read its answer · another took the place of
  * one that was unused · there were too many, of one address or of all, and every one at work.
  */
-export type ClosedBecause = 'no_first_byte' | 'not_reading' | 'replaced' | 'limit_of_address' | 'limit';
+export type ClosedBecause =
+  | 'no_first_byte'
+  | 'late_request'
+  | 'not_reading'
+  | 'replaced'
+  | 'limit_of_address'
+  | 'limit';
 
 /** What a server tells about its connections. */
 export interface ConnectionMetrics {

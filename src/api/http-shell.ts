@@ -5,7 +5,7 @@ import type { Common } from '../core/common.js';
 import { maxDescriptors } from '../core/descriptors.js';
 import { IndexerError, toError } from '../core/errors.js';
 import type { ResolvedHttpSettings } from './api-settings.js';
-import { createConnectionMetrics } from './connection-metrics.js';
+import { type ConnectionMetrics, createConnectionMetrics } from './connection-metrics.js';
 import { type ConnectionLimits, type Connections, watchConnections } from './connections.js';
 import { errorAnswer, errorBody, HttpError } from './http-error.js';
 import { createHttpMetrics } from './http-metrics.js';
@@ -59,8 +59,8 @@ export interface HttpShellOptions {
  */
 export function createHttpShell(options: HttpShellOptions): HttpServer {
   const { common, name, settings } = options;
-  const app = createFastify(options);
   const metrics = createConnectionMetrics(common.metrics, options.id);
+  const app = createFastify(options, metrics);
   addRequestHook(
     app,
     options,
@@ -119,7 +119,10 @@ function connectionLimits({ common, name, id, settings, trustedProxies = [] }: H
   return { ...settings, maxConnections, isProxy: createProxyTest(trustedProxies) };
 }
 
-function createFastify({ common, settings, trustedProxies }: HttpShellOptions): FastifyInstance {
+function createFastify(
+  { common, settings, trustedProxies }: HttpShellOptions,
+  metrics: ConnectionMetrics,
+): FastifyInstance {
   const app = fastify({
     logger: false,
     genReqId: createRequestIds(common.random),
@@ -141,7 +144,7 @@ function createFastify({ common, settings, trustedProxies }: HttpShellOptions): 
     routerOptions: { maxParamLength: settings.maxUrlBytes },
     frameworkErrors: (error, request, reply) =>
       sendError(common, request, reply, new HttpError(error.statusCode ?? 400, 'malformed URL')),
-    clientErrorHandler: (error, socket) => answerClientError(error, socket),
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, metrics),
   });
   // Node drops what is above its own limit without a word, a late Host header among it: the bytes limit it, the hook counts
   app.server.maxHeadersCount = 0;
@@ -247,11 +250,13 @@ function fromFramework(thrown: unknown): unknown {
 }
 
 /** What the HTTP parser refused never becomes a request: the answer is written to the bare socket. */
-function answerClientError(error: Error & { code?: string }, socket: Socket): void {
+function answerClientError(error: Error & { code?: string }, socket: Socket, metrics: ConnectionMetrics): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
     return;
   }
+  if (error.code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    metrics.closed(socket.bytesRead === 0 ? 'no_first_byte' : 'late_request');
   const status = CLIENT_ERROR_STATUS[error.code ?? ''] ?? 400;
   const reason = STATUS_CODES[status] ?? 'Bad Request';
   const body = errorBody({ status, message: reason.toLowerCase() });

@@ -21,7 +21,7 @@ export function contentBytes(record: StoredMessage | StoredVerifierResult): numb
   return record.encodedMessage.length + ('ccvData' in record ? record.ccvData.length : 0);
 }
 
-/** The records with outlines in place of those before which there are `maxBytes` already; the same list without any. */
+/** The records with outlines from where there are `maxBytes` already, or there is an outline; the same list without any. */
 export function boundedBy<T extends StoredMessage | StoredVerifierResult>(
   records: readonly T[],
   maxBytes: number,
@@ -29,7 +29,7 @@ export function boundedBy<T extends StoredMessage | StoredVerifierResult>(
 ): readonly T[] {
   let bytes = 0;
   const first = records.findIndex((record) => {
-    if (bytes >= maxBytes) return true;
+    if (bytes >= maxBytes || record.outline) return true;
     bytes += contentBytes(record);
     return false;
   });

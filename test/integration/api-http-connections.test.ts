@@ -73,6 +73,7 @@ describe('a connection on which no byte comes', () => {
     await once(socket, 'end');
     expect(text).toMatch(/^HTTP\/1\.1 408 .*\{"success":false,"status":408,"message":"request timeout"\}$/s);
     await eventually('the server has closed', async () => (await connections(api)) === 0);
+    expect(await closed(api, 'late_request')).toBe(1);
   });
 });
 

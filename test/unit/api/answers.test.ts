@@ -5,6 +5,7 @@ import { type Body, messagesBody, verifierResultsBody, verifierResultsByIdBody }
 import { createBodyMemory } from '../../../src/api/body-memory.js';
 import { createFragments } from '../../../src/api/fragment-cache.js';
 import { messageEntryJson, verifierResultJson } from '../../../src/api/record-json.js';
+import { outlineOfResult } from '../../../src/storage/outlines.js';
 import type { StoredMessage, StoredVerifierResult, VerifierResult } from '../../../src/storage/records.js';
 import { createRecordMaker } from '../../support/records.js';
 
@@ -73,6 +74,16 @@ describe('answers', () => {
     const record = store(maker.result(maker.message(), 0, { verifierName: 'комитет 委員会' }));
     const text = await textOf(verifierResultsBody([record], renderer));
     expect(JSON.parse(text).verifierResults[record.messageId][0].metadata.verifierName).toBe('комитет 委員会');
+  });
+
+  it('have the contents of outlines in any place, read when their turn comes', async () => {
+    const records = maker.results(3).map(store);
+    const contents = { ...renderer.contents, verifierResult: async () => records[1]! };
+    const outlined = [records[0]!, outlineOfResult(records[1]!), records[2]!];
+    expect(await textOf(verifierResultsBody(outlined, { ...renderer, contents }))).toBe(
+      await textOf(verifierResultsBody(records, renderer)),
+    );
+    await expect(textOf(verifierResultsBody(outlined, renderer))).rejects.toThrow('no outline was given');
   });
 
   it('of many megabytes are streamed, with the same bytes', async () => {

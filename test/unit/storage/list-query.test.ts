@@ -11,6 +11,7 @@ test('an empty query asks for the first hundred of everything', () => {
     limit: 100,
     offset: 0,
     after: null,
+    maxBytes: Number.POSITIVE_INFINITY,
   });
 });
 
