@@ -28,6 +28,8 @@ export interface AdminServerOptions {
   readonly settings: AdminSettings;
   /** Sources, cursors, lag, tiers with coverage, counts, version: shown as it comes. Bigints keep their digits. */
   readonly status: () => Promise<unknown>;
+  /** Why the process cannot do its work as configured, for `/ready`; null when it can. Default: it always can. */
+  readonly problem?: () => string | null;
   /** The plan of a list query, usually the Sink's `explain`. */
   readonly explain: (kind: ExplainKind, query: ListQuery) => unknown;
 }
@@ -72,7 +74,7 @@ const BYTES: QueryParameter<boolean> = {
  * `limit`), `/health`, `/ready`.
  */
 export function createAdminServer(options: AdminServerOptions): HttpServer {
-  const { storage, common, settings, status, explain } = options;
+  const { storage, common, settings, status, explain, problem = () => null } = options;
   const server = createHttpShell({
     common,
     name: 'admin port',
@@ -94,6 +96,8 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
   app.get('/ready', async (_request, reply) => {
     const { healthy, reason } = await readiness(storage, common.clock);
     if (!healthy) throw new HttpError(503, `storage cannot do its work now: ${reason}`);
+    const why = problem();
+    if (why !== null) throw new HttpError(503, why);
     return reply.send();
   });
   app.get('/metrics', async (_request, reply) =>

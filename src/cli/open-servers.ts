@@ -40,12 +40,20 @@ export async function openApi({ config, common, sink, shutdown, problem }: OpenS
 }
 
 /** Starts the admin port. @returns where it listens. */
-export async function openAdmin({ config, common, sink, shutdown, status }: OpenServersOptions): Promise<string> {
+export async function openAdmin({
+  config,
+  common,
+  sink,
+  shutdown,
+  status,
+  problem,
+}: OpenServersOptions): Promise<string> {
   const server = createAdminServer({
     storage: sink,
     common,
     settings: httpSettings(config.Admin),
     status,
+    problem,
     explain: (_kind, query) => sink.explain(query),
   });
   return await listen(server, 'admin port', common, shutdown);

@@ -157,6 +157,7 @@ describe('a node that does not know the finalized tag', () => {
       '--migrate',
     );
     await eventually('it is told', async () => (await fetch(`${service.apiUrl}/ready`)).status === 503);
+    expect((await fetch(`${service.adminUrl}/ready`)).status).toBe(503);
     const { message: why } = (await (await fetch(`${service.apiUrl}/ready`)).json()) as { message: string };
     expect(why).toMatch(/^chain local: no RPC URL tells a finalized block.*Set Confirmations to/);
     expect((await watcherOf(service)).problem).toMatch(/Set Confirmations to/);
