@@ -1,6 +1,7 @@
+import { type Alarm, createAlarm } from '../core/alarm.js';
 import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
-import { AbortedError, IndexerError, toError } from '../core/errors.js';
+import { IndexerError, toError } from '../core/errors.js';
 import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';
 import { ChainMovedError, FinalizedDisputedError, FinalizedReorgError } from './chain-errors.js';
 import { createChainMetrics } from './chain-metrics.js';
@@ -81,6 +82,10 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #rpc: RpcClient;
   readonly #common: Common;
   readonly #store: ChainStore;
+  /** Rung by new blocks. */
+  readonly #alarm: Alarm;
+  /** Never rung: what failed is not tried again because there is a new block. */
+  readonly #retry: Alarm;
   readonly #journal: WatcherJournal;
   readonly #position: WatcherPosition;
   readonly #viewer: ChainViewer;
@@ -91,8 +96,6 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #reader: WindowReader;
   readonly #crossCheck: CrossCheck;
   #window: ChainWindow;
-  #wake: () => void = () => undefined;
-  #woken = false;
 
   constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000, linkBlocks }: ChainWatcherOptions) {
     const metrics = createChainMetrics(common.metrics);
@@ -102,6 +105,8 @@ class PollingChainWatcher implements ChainWatcher {
     this.#chain = chain;
     this.#rpc = rpc;
     this.#common = common;
+    this.#alarm = createAlarm(common.clock);
+    this.#retry = createAlarm(common.clock);
     this.#store = store;
     this.#journal = new WatcherJournal(chain, common, metrics);
     this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
@@ -128,10 +133,7 @@ class PollingChainWatcher implements ChainWatcher {
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const unsubscribe = this.#rpc.onNewHead(() => {
-      this.#woken = true;
-      this.#wake();
-    });
+    const unsubscribe = this.#rpc.onNewHead(() => this.#alarm.wake());
     const ending = new AbortController();
     const crossChecking = this.#crossCheck.run(AbortSignal.any([signal, ending.signal]));
     try {
@@ -161,7 +163,7 @@ class PollingChainWatcher implements ChainWatcher {
         const behind = await this.#turn(signal);
         failures = 0;
         this.#journal.succeeded();
-        if (!behind) await this.#pause(this.#chain.pollIntervalMs, signal, 'wakeable');
+        if (!behind) await this.#alarm.pause(this.#chain.pollIntervalMs, signal);
       } catch (thrown) {
         if (signal.aborted) break;
         const error = toError(thrown);
@@ -170,7 +172,7 @@ class PollingChainWatcher implements ChainWatcher {
         if (error instanceof FinalizedDisputedError) this.#position.doubt();
         if (error instanceof FinalizedReorgError) await this.#noteHalt(error);
         if (error instanceof FinalizedReorgError || isClosed(error)) throw error;
-        await this.#pause(backoffMs(RETRY, failures++, this.#common.random), signal, 'fixed');
+        await this.#retry.pause(backoffMs(RETRY, failures++, this.#common.random), signal);
       }
     }
     this.#journal.enter('stopped');
@@ -334,24 +336,6 @@ class PollingChainWatcher implements ChainWatcher {
     if (committed) this.#journal.committed(step, following);
     const { cursor } = this.#position;
     if (cursor) this.#journal.finalized(Number(cursor.height));
-  }
-
-  /** Waits; a wakeable pause ends as soon as a new block is announced. */
-  async #pause(durationMs: number, signal: AbortSignal, kind: 'wakeable' | 'fixed'): Promise<void> {
-    const waking = new AbortController();
-    const wake = () => waking.abort();
-    signal.addEventListener('abort', wake, { once: true });
-    if (kind === 'wakeable') this.#wake = wake;
-    if (signal.aborted || (kind === 'wakeable' && this.#woken)) wake();
-    try {
-      await this.#common.clock.sleep(durationMs, waking.signal);
-    } catch (thrown) {
-      if (!(thrown instanceof AbortedError)) throw thrown;
-    } finally {
-      this.#woken = false;
-      this.#wake = () => undefined;
-      signal.removeEventListener('abort', wake);
-    }
   }
 }
 
