@@ -4,7 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Hex } from '../../src/core/hex.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { seededRandom } from '../../src/core/random.js';
-import { startEmbeddedPostgres } from '../../src/devnet/embedded-postgres.js';
+import { connectionUri, startEmbeddedPostgres } from '../../src/devnet/embedded-postgres.js';
 import { encodeMessage } from '../../src/protocol/message-codec.js';
 import { startAnvilChain } from '../../test/support/anvil-chain.js';
 import { endAllCli, startCli } from '../../test/support/e2e-cli.js';
@@ -62,10 +62,9 @@ const say = (text: string) => process.stdout.write(`${text}\n`);
 say(`making ${FIRST_MESSAGES} messages of ${MESSAGE_BYTES} bytes …`);
 while (sent < FIRST_MESSAGES) await sendBlock(A_BLOCK);
 
-const { host, port, user, password, database } = postgres.connection;
 const table = hotAndWarm({
   namespace: 'chaos',
-  uri: `postgresql://${user}:${encodeURIComponent(password)}@${host}:${port}/${database}`,
+  uri: connectionUri(postgres.connection),
   chains: [
     {
       ...{ Name: 'local', Selector: SOURCE.sourceSelector.toString(), ChainID: 1337, OnRamp: ON_RAMP },

@@ -312,7 +312,7 @@ class PollingChainWatcher implements ChainWatcher {
     this.#window.advance(finalThrough);
     this.#crossCheck.note({ ...range, urls: new Set([range.url]) });
     this.#journal.processed(range.to, range.timestampMs);
-    this.#onProgress(meter.advance(range.to, range.logs.size));
+    this.#onProgress(meter.advance(range.to, range.logCount));
   }
 
   #ranges(from: number, to: number, head: number, signal: AbortSignal): AsyncGenerator<RangeReading> {

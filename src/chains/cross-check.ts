@@ -159,7 +159,7 @@ export class CrossCheck {
   async #answer(node: RpcNode, stretch: Stretch, signal: AbortSignal): Promise<NodeAnswer | null> {
     const { chain, rpc, reading, metrics } = this.#options;
     try {
-      const options = { ...reading, stored: stretch.logs ?? undefined };
+      const options = stretch.logs ? { ...reading, stored: stretch.logs } : reading;
       return await readAnswer(node, stretch, this.#sizeOf(node), options, signal);
     } catch (thrown) {
       if (!(thrown instanceof RpcError)) throw thrown;

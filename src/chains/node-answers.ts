@@ -14,7 +14,7 @@ export interface NodeAnswer {
   readonly url: number;
   /** Hash of the last block. */
   readonly hash: Hex;
-  /** All logs, key → block number. */
+  /** The logs that are messages, key → block number. */
   readonly logs: ReadonlyMap<string, number>;
   /** Those of them that are not stored yet. */
   readonly messages: readonly ChainMessage[];
@@ -56,7 +56,7 @@ export async function readAnswer(
       const reading = await readRange(node, { from, to, checkSilence: false }, options, signal);
       if (hash !== null && hash !== reading.parentHash)
         throw node.invalid(`finalized block ${from} does not follow block ${from - 1}`);
-      size.grow(to - from + 1, reading.logs.size);
+      size.grow(to - from + 1, reading.logCount);
       readings.push(reading);
       hash = reading.hash;
       from = to + 1;

@@ -59,7 +59,7 @@ async function readOrSplit(
   try {
     const range = { from, to, checkSilence: to >= options.checkSilenceFrom };
     const reading = await options.rpc.withNode((node) => readRange(node, range, options, signal), signal);
-    options.size.grow(blocks, reading.logs.size);
+    options.size.grow(blocks, reading.logCount);
     return [reading];
   } catch (thrown) {
     if (!(thrown instanceof RpcError)) throw thrown;

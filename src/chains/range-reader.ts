@@ -1,27 +1,22 @@
 import type { Hex } from '../core/hex.js';
 import type { BlockHeader } from './block-header.js';
-import type { QuarantinedLog } from './chain-port.js';
 import type { ChainBlooms } from './log-bloom.js';
-import { type ChainMessage, type LogContext, readMessageSentLog } from './message-sent-log.js';
-import { logKey } from './quarantine.js';
+import type { LogContext } from './message-sent-log.js';
 import { comparePlaces, type LogFilter, type RawLog } from './raw-log.js';
+import { type LogReadings, readLogs } from './read-logs.js';
 import type { RpcNode } from './rpc-node.js';
 import type { SilenceCheck } from './silent-blocks.js';
 
 /** A range of finalized blocks, read and checked. */
-export interface RangeReading {
+export interface RangeReading extends LogReadings {
   readonly from: number;
   readonly to: number;
   /** Hash of the block before `from`. */
   readonly parentHash: Hex;
   readonly hash: Hex;
   readonly timestampMs: number;
-  /** All logs, key → block number. */
-  readonly logs: ReadonlyMap<string, number>;
   /** Index of the URL. */
   readonly url: number;
-  readonly messages: readonly ChainMessage[];
-  readonly quarantine: readonly QuarantinedLog[];
 }
 
 /** What it takes to read the messages of some OnRamps. */
@@ -30,8 +25,8 @@ export interface RangeReaderOptions {
   readonly context: LogContext;
   readonly blooms: ChainBlooms;
   readonly askSilent: SilenceCheck;
-  /** Keys of logs that are stored already: they are not among the messages and the quarantine of a reading. */
-  readonly stored?: ReadonlyMap<string, number> | undefined;
+  /** Keys of messages that are stored already; see `readLogs`. */
+  readonly stored?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -58,22 +53,14 @@ export async function readRange(
   const found = range.checkSilence ? await askSilentBlocks(node, logs, headers, options, signal) : [];
   const all = found.length === 0 ? logs : [...logs, ...found].sort(comparePlaces);
 
-  const messages: ChainMessage[] = [];
-  const quarantine: QuarantinedLog[] = [];
-  const keys = new Map<string, number>();
-  for (const log of all) {
-    const key = logKey(log);
-    keys.set(key, log.blockNumber);
-    if (options.stored?.has(key)) continue;
-    const timestampMs = headers.get(log.blockNumber)?.timestampMs ?? log.blockTimestampMs;
-    if (timestampMs === null) throw node.missing(log.blockNumber);
-    const reading = readMessageSentLog(log, timestampMs, options.context);
-    if (reading.kind === 'message') messages.push(reading.message);
-    else quarantine.push(reading.entry);
-  }
+  const timeOf = ({ blockNumber, blockTimestampMs }: RawLog): number => {
+    const timestampMs = headers.get(blockNumber)?.timestampMs ?? blockTimestampMs;
+    if (timestampMs === null) throw node.missing(blockNumber);
+    return timestampMs;
+  };
   const { hash, timestampMs } = last;
-  const { parentHash } = first;
-  return { from, to, parentHash, hash, timestampMs, logs: keys, url: node.index, messages, quarantine };
+  const place = { from, to, parentHash: first.parentHash, hash, timestampMs, url: node.index };
+  return { ...place, ...readLogs(all, timeOf, options.context, options.stored) };
 }
 
 async function neededHeaders(

@@ -9,7 +9,7 @@ export interface Stretch {
   readonly hash: Hex | null;
   /** Indexes of the URLs that were read; empty where that is not known. */
   readonly urls: ReadonlySet<number>;
-  /** The logs that are stored from these blocks, key → block number; null where that is not known. */
+  /** The messages that are stored from these blocks, key → block number; null where that is not known. */
   readonly logs: ReadonlyMap<string, number> | null;
 }
 

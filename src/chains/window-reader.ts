@@ -2,21 +2,16 @@ import { ChainMovedError } from './chain-errors.js';
 import type { QuarantinedLog } from './chain-port.js';
 import type { HeaderChain } from './header-chain.js';
 import type { BlockRange } from './known-messages.js';
-import { type ChainMessage, readMessageSentLog } from './message-sent-log.js';
-import { logKey } from './quarantine.js';
 import { isTooMuch } from './range-pipeline.js';
 import type { RangeReaderOptions } from './range-reader.js';
 import type { RangeSize } from './range-size.js';
-import type { RawLog } from './raw-log.js';
+import { comparePlaces, type RawLog } from './raw-log.js';
+import { type LogReadings, readLogs } from './read-logs.js';
 import { RpcError } from './rpc-errors.js';
 import type { RpcNode } from './rpc-node.js';
 
 /** What blocks of the window hold. */
-export interface WindowReading {
-  readonly messages: readonly ChainMessage[];
-  readonly quarantine: readonly QuarantinedLog[];
-  /** All logs, key → block number. */
-  readonly logs: ReadonlyMap<string, number>;
+export interface WindowReading extends LogReadings {
   /** Index of the URL. */
   readonly url: number;
 }
@@ -63,8 +58,9 @@ export class WindowReader {
       }
       all.push(...logs, ...(await this.#askSilent(node, headers, range, logs, signal)));
     }
-    const keys = new Map(all.map((log) => [logKey(log), log.blockNumber]));
-    return { ...this.#interpret(all, headers), logs: keys, url: node.index };
+    all.sort(comparePlaces);
+    const timeOf = ({ blockNumber }: RawLog) => headers.at(blockNumber)?.timestampMs ?? 0;
+    return { ...readLogs(all, timeOf, this.#options.context), url: node.index };
   }
 
   /** What of `entries` has not been stored yet. */
@@ -114,20 +110,5 @@ export class WindowReader {
     const loud = new Set(logs.map(({ blockHash }) => blockHash));
     const suspects = headers.between(from, to).filter(({ hash, mayHoldMessage }) => mayHoldMessage && !loud.has(hash));
     return this.#options.askSilent(node, suspects, signal);
-  }
-
-  #interpret(logs: readonly RawLog[], headers: HeaderChain): Pick<WindowReading, 'messages' | 'quarantine'> {
-    const messages: ChainMessage[] = [];
-    const quarantine: QuarantinedLog[] = [];
-    for (const log of logs) {
-      const timestampMs = headers.at(log.blockNumber)?.timestampMs ?? 0;
-      const reading = readMessageSentLog(log, timestampMs, this.#options.context);
-      if (reading.kind === 'message') messages.push(reading.message);
-      else quarantine.push(reading.entry);
-    }
-    messages.sort(
-      (a, b) => Number(a.origin.blockNumber - b.origin.blockNumber) || a.origin.logIndex - b.origin.logIndex,
-    );
-    return { messages, quarantine };
   }
 }

@@ -67,6 +67,18 @@ describe('promise 11: a message that one URL tells is found', () => {
     expect(await running.metric('indexer_source_missing_logs_total', { url: '0' })).toBe(4);
   });
 
+  it('when the preferred node garbles the log that the other tells', async () => {
+    const { chain, head } = await oldMessages();
+    const [liar, honest] = [await proxyOf(chain), await proxyOf(chain)];
+    liar.onCall = fault({ logs: (logs) => logs.map((log) => ({ ...log, data: '0x1234' })) });
+    const store = new MemoryChainStore();
+    const running = startAt([liar.url, honest.url], store, { chain: OLD });
+    await confirmedThrough(running, head - FINALITY);
+    await expectComplete(chain, store, head);
+    expect(store.content().quarantine).toHaveLength(4);
+    expect(running.watcher.status().crossCheck.lyingUrls).toContain(0);
+  });
+
   it('when two of three nodes have no logs of old blocks', async () => {
     const { chain, head } = await oldMessages();
     const [first, second, honest] = [await proxyOf(chain), await proxyOf(chain), await proxyOf(chain)];

@@ -171,6 +171,8 @@ describe('a claim that one node makes once', () => {
     await processed(running, 4);
     expect(running.watcher.status()).toMatchObject({ messages: 0, quarantined: 2 });
     liar.onCall = null;
+    // blocks are read once more when they become final
+    await chain.mine(FINALITY);
     await eventually('the messages are found', () => running.watcher.status().messages === 2);
     await expectComplete(chain, store, 4);
   });
