@@ -104,7 +104,7 @@ describe('a node that refuses batches', () => {
   });
 
   it('by never answering them gets smaller ones after it has answered a single call', async () => {
-    const { node, ask } = await setUp({ timeoutMs: 50 });
+    const { node, ask } = await setUp({ timeoutMs: 1_000 });
     takesAtMost(node, 2, () => undefined);
     for (let attempt = 0; attempt < 2; attempt++) await expect(ask(5)).rejects.toMatchObject({ code: 'RPC_TIMEOUT' });
     expect(await ask(5)).toMatchObject(hashes(5));
