@@ -87,7 +87,8 @@ export class CrossCheck {
 
   /** The logs of these finalized blocks are stored. */
   note(stretch: Stretch): void {
-    this.#blocks?.note(stretch);
+    // one node alone is never asked again
+    this.#blocks?.note(this.#options.rpc.urlCount > 1 ? stretch : { ...stretch, logs: null });
     this.#changed();
   }
 

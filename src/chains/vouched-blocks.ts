@@ -19,8 +19,13 @@ interface Entry extends Stretch {
   readonly failures: number;
 }
 
-/** Most logs that are remembered; about 150 bytes each. Stretches beyond are read as if nothing were stored from them. */
+/**
+ * What may be remembered, in logs of about 150 bytes. Stretches beyond are read as if nothing were stored from them, and
+ * become one: each look goes through all that there are.
+ */
 const MAX_LOGS = 100_000;
+/** What a stretch takes beside its logs. */
+const STRETCH_LOGS = 50;
 
 /**
  * Up to where finalized blocks are confirmed, and who vouches for those above that.
@@ -73,7 +78,7 @@ export class VouchedBlocks {
     const next = this.last + 1;
     if (stretch.to < next) return;
     if (stretch.from > next) this.#append(waiting({ ...UNKNOWN, from: next, to: stretch.from - 1 }));
-    const remembered = this.#entries.reduce((sum, { logs }) => sum + (logs?.size ?? 0), 0);
+    const remembered = this.#entries.reduce((sum, { logs }) => sum + (logs ? logs.size + STRETCH_LOGS : 0), 0);
     const logs = remembered + (stretch.logs?.size ?? 0) > MAX_LOGS ? null : stretch.logs;
     this.#append(waiting(part({ ...stretch, logs }, Math.max(stretch.from, next), stretch.to)));
   }

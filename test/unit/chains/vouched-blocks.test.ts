@@ -58,6 +58,19 @@ describe('vouched blocks', () => {
     expect(blocks.next(0, [0, 1])).toMatchObject({ from: 1, to: 3 });
   });
 
+  it('are remembered one by one up to a bound, and then as one: the second node may be away for days', () => {
+    const blocks = blocksFrom(-1);
+    for (let at = 0; at < 4_000; at++) blocks.note(read(at * MAX_BLOCKS, (at + 1) * MAX_BLOCKS - 1, [0]));
+    expect(blocks.unconfirmedBlocks).toBe(4_000 * MAX_BLOCKS);
+    let remembered = 0;
+    for (let next = blocks.next(0, [1]); next?.logs; next = blocks.next(0, [1])) {
+      blocks.vouched(next, [1], hash(next.to));
+      remembered++;
+    }
+    expect(remembered).toBeLessThanOrEqual(2_100);
+    expect(blocks.next(0, [1])).toMatchObject({ from: remembered * MAX_BLOCKS, urls: new Set([0]), logs: null });
+  });
+
   it('agree with one entry for each block, whatever happens in whatever order', () => {
     const urlSet = fc.uniqueArray(fc.nat(2), { maxLength: 3 });
     const step = fc.oneof(
