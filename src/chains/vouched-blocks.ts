@@ -83,12 +83,15 @@ export class VouchedBlocks {
     this.#append(waiting(part({ ...stretch, logs }, Math.max(stretch.from, next), stretch.to)));
   }
 
-  /** The lowest blocks about which one of these nodes is to be asked now; null when there are none. */
+  /** Blocks about which one of these nodes is to be asked now, the lowest unless that failed; null when there are none. */
   next(nowMs: number, reachableUrls: readonly number[]): Stretch | null {
     const entry = this.#entries.find(
       (each) => each.notBeforeMs <= nowMs && this.#isWanted(each) && reachableUrls.some((url) => !each.urls.has(url)),
     );
-    return entry ? part(entry, entry.from, Math.min(entry.to, entry.from + this.#maxBlocks - 1)) : null;
+    if (!entry) return null;
+    // the lowest may be for ever beyond what a node keeps: every other question after that is about the highest
+    const from = entry.failures % 2 === 0 ? entry.from : Math.max(entry.from, entry.to - this.#maxBlocks + 1);
+    return part(entry, from, Math.min(entry.to, from + this.#maxBlocks - 1));
   }
 
   /** These nodes answered for the blocks of `stretch`, which end with `hash`; all their logs are stored. */
@@ -155,8 +158,9 @@ export class VouchedBlocks {
   #replace({ from, to }: Stretch, change: (entry: Entry) => Entry): void {
     const at = this.#entries.findIndex((entry) => entry.from <= from && from <= entry.to);
     const entry = this.#entries[at];
-    if (!entry || entry.from !== from || to > entry.to) return;
+    if (!entry || to > entry.to) return;
     const rest = this.#entries.splice(at).slice(1);
+    if (entry.from < from) this.#append({ ...entry, ...part(entry, entry.from, from - 1) });
     this.#append(change({ ...entry, ...part(entry, from, to) }));
     if (to < entry.to) this.#append({ ...entry, ...part(entry, to + 1, entry.to) });
     for (const each of rest) this.#append(each);
