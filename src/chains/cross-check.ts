@@ -35,6 +35,8 @@ const RETRY = { baseMs: 250, maxMs: 15_000 };
 /** How often it is looked whether a node that was away can be asked. */
 const IDLE_MS = 1_000;
 const TARGET_LOGS = 1_000;
+/** For how long a node is believed to be on the chain that is stored. */
+const PROOF_MS = 10_000;
 
 /**
  * Has finalized blocks that one node has answered for confirmed by the others: their logs are read from every other node
@@ -54,6 +56,8 @@ export class CrossCheck {
   readonly #alarm: Alarm;
   readonly #warn: RareWarning;
   readonly #sizes = new Map<number, RangeSize>();
+  /** Through which block each node was on the chain that is stored, and when. */
+  readonly #proofs = new Map<number, { readonly number: number; readonly atMs: number }>();
   #blocks: VouchedBlocks | null = null;
   /** As stored, by OnRamp; null while that is not certain. */
   #stored: ReadonlyMap<Hex, ChainCursor | null> | null = null;
@@ -161,6 +165,7 @@ export class CrossCheck {
     const { chain, rpc, reading, metrics } = this.#options;
     try {
       const options = { ...reading, stored: stretch.logs ?? undefined };
+      if (stretch.hash === null) await this.#checkChain(node, stretch.to);
       return await readAnswer(node, stretch, this.#sizeOf(node), options, signal);
     } catch (thrown) {
       if (!(thrown instanceof RpcError)) throw thrown;
@@ -172,6 +177,19 @@ export class CrossCheck {
       this.#requests += node.requests;
       metrics.crossCheckRequests.inc({ chain: chain.name }, node.requests);
     }
+  }
+
+  /** Where the last hash of a stretch is not known, a node on a fork of finalized blocks shows by a later one. */
+  async #checkChain(node: RpcNode, block: number): Promise<void> {
+    const known = this.#blocks?.knownFrom(block);
+    const atMs = this.#options.common.clock.monotonicMs();
+    const proof = this.#proofs.get(node.index);
+    if (!known || (proof && proof.number >= known.number && atMs - proof.atMs < PROOF_MS)) return;
+    const [header] = await node.headers([known.number]);
+    if (!header) throw node.missing(known.number);
+    if (header.hash !== known.hash)
+      throw node.invalid(`finalized block ${known.number} is ${header.hash}, and ${known.hash} is stored`);
+    this.#proofs.set(node.index, { number: known.number, atMs });
   }
 
   #sizeOf({ index }: RpcNode): RangeSize {

@@ -63,6 +63,12 @@ export class VouchedBlocks {
     return this.#entries.at(-1)?.to ?? this.#watermark.number;
   }
 
+  /** The lowest block of known hash that is not below `number`; null when there is none. */
+  knownFrom(number: number): Anchor | null {
+    const entry = this.#entries.find(({ to, hash }) => to >= number && hash !== null);
+    return entry ? { number: entry.to, hash: entry.hash } : null;
+  }
+
   /** How many blocks are not confirmed. */
   get unconfirmedBlocks(): number {
     return this.#entries.reduce((sum, entry) => sum + (this.#isConfirmed(entry) ? 0 : entry.to - entry.from + 1), 0);
