@@ -153,7 +153,8 @@ export class CrossCheck {
     const compared = compareAnswers(stretch, given);
     for (const { url, logs } of compared.leftOut) this.#report(url, logs);
     if (compared.elsewhere.length > 0) this.#reportHashes(stretch, given);
-    this.#foundLogs += compared.messages.length + compared.quarantine.length;
+    const leftOut = new Set(compared.leftOut.flatMap(({ logs }) => logs));
+    this.#foundLogs += [...leftOut].filter((key) => !stretch.logs?.has(key)).length;
     await this.#store(compared.messages, compared.quarantine);
     if (compared.hash !== null) this.#blocks?.vouched(stretch, compared.urls, compared.hash);
     this.#blocks?.defer(stretch, clock.monotonicMs(), (failures) => backoffMs(REFUSED, failures, random));

@@ -33,3 +33,11 @@ it('promise 9: a node on a fork of stored blocks is not believed about blocks be
   expect(store.content()).toEqual(before);
   await restarted.stop();
 });
+
+it('promise 11: logs that were stored before a restart are not counted as found', async () => {
+  const { chain, store } = await storedByOneNode();
+  const restarted = await watchScripted(chain, { ...options, store });
+  await restarted.poll(20);
+  expect(restarted.watcher.status().crossCheck).toMatchObject({ unconfirmedBlocks: 0, foundLogs: 0, lyingUrls: [] });
+  await restarted.stop();
+});
