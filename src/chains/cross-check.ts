@@ -15,7 +15,7 @@ import type { RpcClient } from './rpc-client.js';
 import { RpcError, RpcInvalidAnswerError, RpcRateLimitedError, RpcTimeoutError } from './rpc-errors.js';
 import type { RpcNode } from './rpc-node.js';
 import { type Stretch, UNKNOWN, VouchedBlocks } from './vouched-blocks.js';
-import { firstBlockOf, type WatchedChain } from './watched-chain.js';
+import type { WatchedChain } from './watched-chain.js';
 
 /** What a cross-check is made of. */
 export interface CrossCheckOptions {
@@ -79,11 +79,19 @@ export class CrossCheck {
    */
   async load(anchor: Anchor, isSetBack: boolean): Promise<void> {
     const { chain, store } = this.#options;
-    const confirmed = [...(await store.confirmed()).values()];
+    const confirmed = await store.confirmed();
     if (this.#blocks && !isSetBack) return;
     this.#stored = null;
-    const first = { number: Math.min(anchor.number, firstBlockOf(chain) - 1), hash: null };
-    const watermark = confirmed.map(anchorOf).reduce(lower, anchorOf(confirmed[0] ?? null)) ?? first;
+    // for all OnRamps only as far as for the one that is least far
+    const [watermark] = chain.onRamps
+      .map(({ address, startBlock }) => {
+        const cursor = confirmed.get(address);
+        return cursor
+          ? { number: Number(cursor.height), hash: cursor.hash }
+          : { number: Math.min(anchor.number, startBlock - 1), hash: null };
+      })
+      .sort((a, b) => a.number - b.number);
+    if (!watermark) return;
     this.#blocks = new VouchedBlocks({ crossCheck: this.#isOn, maxBlocks: chain.maxBlockRange, watermark });
     this.#blocks.note({ from: watermark.number + 1, to: anchor.number, ...UNKNOWN, hash: anchor.hash });
     this.#changed();
@@ -251,13 +259,4 @@ function movesTo(to: ChainCursor, stored: ReadonlyMap<Hex, ChainCursor | null>) 
   return [...stored]
     .map(([onRampAddress, cursor]) => ({ ...to, onRampAddress, expectedHeight: cursor?.height ?? null }))
     .filter(({ expectedHeight }) => expectedHeight === null || expectedHeight < to.height);
-}
-
-function anchorOf(cursor: ChainCursor | null): Anchor | null {
-  return cursor && { number: Number(cursor.height), hash: cursor.hash };
-}
-
-/** Blocks are confirmed for all OnRamps only as far as for the one that is least far. */
-function lower(a: Anchor | null, b: Anchor | null): Anchor | null {
-  return a && b && (a.number < b.number ? a : b);
 }
