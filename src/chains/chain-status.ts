@@ -57,7 +57,7 @@ export interface CrossCheckStatus {
   readonly unconfirmedBlocks: number;
   /** Requests sent to confirm blocks, since the process began. */
   readonly requests: number;
-  /** Logs that some URL left out and another told, since the process began. */
+  /** Logs that only the second URL told, since the process began. */
   readonly foundLogs: number;
   /** Indexes of the URLs that left out logs, since the process began. */
   readonly lyingUrls: readonly number[];

@@ -15,7 +15,7 @@ import type { RpcClient } from './rpc-client.js';
 import { RpcError, RpcInvalidAnswerError, RpcRateLimitedError, RpcTimeoutError } from './rpc-errors.js';
 import type { RpcNode } from './rpc-node.js';
 import { type Stretch, UNKNOWN, VouchedBlocks } from './vouched-blocks.js';
-import { firstBlockOf, type WatchedChain } from './watched-chain.js';
+import type { WatchedChain } from './watched-chain.js';
 
 /** What a cross-check is made of. */
 export interface CrossCheckOptions {
@@ -35,6 +35,8 @@ const RETRY = { baseMs: 250, maxMs: 15_000 };
 /** How often it is looked whether a node that was away can be asked. */
 const IDLE_MS = 1_000;
 const TARGET_LOGS = 1_000;
+/** For how long a node is believed to be on the chain that is stored. */
+const PROOF_MS = 10_000;
 
 /**
  * Has finalized blocks that one node has answered for confirmed by the others: their logs are read from every other node
@@ -54,6 +56,8 @@ export class CrossCheck {
   readonly #alarm: Alarm;
   readonly #warn: RareWarning;
   readonly #sizes = new Map<number, RangeSize>();
+  /** Through which block each node was on the chain that is stored, and when. */
+  readonly #proofs = new Map<number, { readonly number: number; readonly atMs: number }>();
   #blocks: VouchedBlocks | null = null;
   /** As stored, by OnRamp; null while that is not certain. */
   #stored: ReadonlyMap<Hex, ChainCursor | null> | null = null;
@@ -75,11 +79,19 @@ export class CrossCheck {
    */
   async load(anchor: Anchor, isSetBack: boolean): Promise<void> {
     const { chain, store } = this.#options;
-    const confirmed = [...(await store.confirmed()).values()];
+    const confirmed = await store.confirmed();
     if (this.#blocks && !isSetBack) return;
     this.#stored = null;
-    const first = { number: Math.min(anchor.number, firstBlockOf(chain) - 1), hash: null };
-    const watermark = confirmed.map(anchorOf).reduce(lower, anchorOf(confirmed[0] ?? null)) ?? first;
+    // for all OnRamps only as far as for the one that is least far
+    const [watermark] = chain.onRamps
+      .map(({ address, startBlock }) => {
+        const cursor = confirmed.get(address);
+        return cursor
+          ? { number: Number(cursor.height), hash: cursor.hash }
+          : { number: Math.min(anchor.number, startBlock - 1), hash: null };
+      })
+      .sort((a, b) => a.number - b.number);
+    if (!watermark) return;
     this.#blocks = new VouchedBlocks({ crossCheck: this.#isOn, maxBlocks: chain.maxBlockRange, watermark });
     this.#blocks.note({ from: watermark.number + 1, to: anchor.number, ...UNKNOWN, hash: anchor.hash });
     this.#changed();
@@ -87,7 +99,8 @@ export class CrossCheck {
 
   /** The logs of these finalized blocks are stored. */
   note(stretch: Stretch): void {
-    this.#blocks?.note(stretch);
+    // one node alone is never asked again
+    this.#blocks?.note(this.#options.rpc.urlCount > 1 ? stretch : { ...stretch, logs: null });
     this.#changed();
   }
 
@@ -148,7 +161,8 @@ export class CrossCheck {
     const compared = compareAnswers(stretch, given);
     for (const { url, logs } of compared.leftOut) this.#report(url, logs);
     if (compared.elsewhere.length > 0) this.#reportHashes(stretch, given);
-    this.#foundLogs += new Set(compared.leftOut.flatMap(({ logs }) => logs)).size;
+    const leftOut = new Set(compared.leftOut.flatMap(({ logs }) => logs));
+    this.#foundLogs += [...leftOut].filter((key) => !stretch.logs?.has(key)).length;
     await this.#store(compared.messages, compared.quarantine);
     if (compared.hash !== null) this.#blocks?.vouched(stretch, compared.urls, compared.hash);
     this.#blocks?.defer(stretch, clock.monotonicMs(), (failures) => backoffMs(REFUSED, failures, random));
@@ -160,6 +174,7 @@ export class CrossCheck {
     const { chain, rpc, reading, metrics } = this.#options;
     try {
       const options = stretch.logs ? { ...reading, stored: stretch.logs } : reading;
+      if (stretch.hash === null) await this.#checkChain(node, stretch.to);
       return await readAnswer(node, stretch, this.#sizeOf(node), options, signal);
     } catch (thrown) {
       if (!(thrown instanceof RpcError)) throw thrown;
@@ -171,6 +186,19 @@ export class CrossCheck {
       this.#requests += node.requests;
       metrics.crossCheckRequests.inc({ chain: chain.name }, node.requests);
     }
+  }
+
+  /** Where the last hash of a stretch is not known, a node on a fork of finalized blocks shows by a later one. */
+  async #checkChain(node: RpcNode, block: number): Promise<void> {
+    const known = this.#blocks?.knownFrom(block);
+    const atMs = this.#options.common.clock.monotonicMs();
+    const proof = this.#proofs.get(node.index);
+    if (!known || (proof && proof.number >= known.number && atMs - proof.atMs < PROOF_MS)) return;
+    const [header] = await node.headers([known.number]);
+    if (!header) throw node.missing(known.number);
+    if (header.hash !== known.hash)
+      throw node.invalid(`finalized block ${known.number} is ${header.hash}, and ${known.hash} is stored`);
+    this.#proofs.set(node.index, { number: known.number, atMs });
   }
 
   #sizeOf({ index }: RpcNode): RangeSize {
@@ -231,13 +259,4 @@ function movesTo(to: ChainCursor, stored: ReadonlyMap<Hex, ChainCursor | null>) 
   return [...stored]
     .map(([onRampAddress, cursor]) => ({ ...to, onRampAddress, expectedHeight: cursor?.height ?? null }))
     .filter(({ expectedHeight }) => expectedHeight === null || expectedHeight < to.height);
-}
-
-function anchorOf(cursor: ChainCursor | null): Anchor | null {
-  return cursor && { number: Number(cursor.height), hash: cursor.hash };
-}
-
-/** Blocks are confirmed for all OnRamps only as far as for the one that is least far. */
-function lower(a: Anchor | null, b: Anchor | null): Anchor | null {
-  return a && b && (a.number < b.number ? a : b);
 }

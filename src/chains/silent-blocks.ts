@@ -60,7 +60,8 @@ export function createSilenceCheck({
         silent = silent.filter(({ hash }) => !loud.has(hash));
       } catch (thrown) {
         if (!(thrown instanceof RpcError)) throw thrown;
-        rpc.blame(thrown);
+        // one that lacks the block is a little behind, and good for older ones
+        if (thrown.kind !== 'unavailable' && thrown.kind !== 'refused') rpc.blame(thrown);
         log.debug({ chain, url: other.index, err: thrown }, 'no second opinion from this RPC node');
       }
     }

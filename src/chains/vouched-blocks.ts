@@ -19,8 +19,13 @@ interface Entry extends Stretch {
   readonly failures: number;
 }
 
-/** Most logs that are remembered; about 150 bytes each. Stretches beyond are read as if nothing were stored from them. */
+/**
+ * What may be remembered, in logs of about 150 bytes. Stretches beyond are read as if nothing were stored from them, and
+ * become one: each look goes through all that there are.
+ */
 const MAX_LOGS = 100_000;
+/** What a stretch takes beside its logs. */
+const STRETCH_LOGS = 50;
 
 /**
  * Up to where finalized blocks are confirmed, and who vouches for those above that.
@@ -58,6 +63,12 @@ export class VouchedBlocks {
     return this.#entries.at(-1)?.to ?? this.#watermark.number;
   }
 
+  /** The lowest block of known hash that is not below `number`; null when there is none. */
+  knownFrom(number: number): Anchor | null {
+    const entry = this.#entries.find(({ to, hash }) => to >= number && hash !== null);
+    return entry ? { number: entry.to, hash: entry.hash } : null;
+  }
+
   /** How many blocks are not confirmed. */
   get unconfirmedBlocks(): number {
     return this.#entries.reduce((sum, entry) => sum + (this.#isConfirmed(entry) ? 0 : entry.to - entry.from + 1), 0);
@@ -73,17 +84,20 @@ export class VouchedBlocks {
     const next = this.last + 1;
     if (stretch.to < next) return;
     if (stretch.from > next) this.#append(waiting({ ...UNKNOWN, from: next, to: stretch.from - 1 }));
-    const remembered = this.#entries.reduce((sum, { logs }) => sum + (logs?.size ?? 0), 0);
+    const remembered = this.#entries.reduce((sum, { logs }) => sum + (logs ? logs.size + STRETCH_LOGS : 0), 0);
     const logs = remembered + (stretch.logs?.size ?? 0) > MAX_LOGS ? null : stretch.logs;
     this.#append(waiting(part({ ...stretch, logs }, Math.max(stretch.from, next), stretch.to)));
   }
 
-  /** The lowest blocks about which one of these nodes is to be asked now; null when there are none. */
+  /** Blocks about which one of these nodes is to be asked now, the lowest unless that failed; null when there are none. */
   next(nowMs: number, reachableUrls: readonly number[]): Stretch | null {
     const entry = this.#entries.find(
       (each) => each.notBeforeMs <= nowMs && this.#isWanted(each) && reachableUrls.some((url) => !each.urls.has(url)),
     );
-    return entry ? part(entry, entry.from, Math.min(entry.to, entry.from + this.#maxBlocks - 1)) : null;
+    if (!entry) return null;
+    // the lowest may be for ever beyond what a node keeps: every other question after that is about the highest
+    const from = entry.failures % 2 === 0 ? entry.from : Math.max(entry.from, entry.to - this.#maxBlocks + 1);
+    return part(entry, from, Math.min(entry.to, from + this.#maxBlocks - 1));
   }
 
   /** These nodes answered for the blocks of `stretch`, which end with `hash`; all their logs are stored. */
@@ -150,8 +164,9 @@ export class VouchedBlocks {
   #replace({ from, to }: Stretch, change: (entry: Entry) => Entry): void {
     const at = this.#entries.findIndex((entry) => entry.from <= from && from <= entry.to);
     const entry = this.#entries[at];
-    if (!entry || entry.from !== from || to > entry.to) return;
+    if (!entry || to > entry.to) return;
     const rest = this.#entries.splice(at).slice(1);
+    if (entry.from < from) this.#append({ ...entry, ...part(entry, entry.from, from - 1) });
     this.#append(change({ ...entry, ...part(entry, from, to) }));
     if (to < entry.to) this.#append({ ...entry, ...part(entry, to + 1, entry.to) });
     for (const each of rest) this.#append(each);

@@ -50,12 +50,40 @@ describe('vouched blocks', () => {
     expect(blocks.watermark.number).toBe(0);
   });
 
+  it('are asked about again once a node was away for them, also above those that it does not keep', () => {
+    const blocks = blocksFrom(0);
+    const pauseMs = () => 100;
+    blocks.note({ from: 1, to: 80, ...UNKNOWN, urls: new Set([0]), hash: hash(80) });
+    // away: none of them is answered for
+    for (let next = blocks.next(0, [1]); next; next = blocks.next(0, [1])) blocks.defer(next, 0, pauseMs);
+    // back: it keeps those from 33 on
+    for (let nowMs = 100; nowMs <= 1_000; nowMs += 100)
+      for (let next = blocks.next(nowMs, [1]); next; next = blocks.next(nowMs, [1])) {
+        if (next.from > 32) blocks.vouched(next, [1], hash(next.to));
+        blocks.defer(next, nowMs, pauseMs);
+      }
+    expect(blocks.unconfirmedBlocks).toBe(32);
+  });
+
   it('are of unknown origin where nothing was noted: two nodes are asked about them', () => {
     const blocks = blocksFrom(0);
     blocks.note({ from: 1, to: 3, ...UNKNOWN, hash: hash(3) });
     blocks.vouched(blocks.next(0, [0]) as Stretch, [0], hash(3));
     expect(blocks.next(0, [0])).toBeNull();
     expect(blocks.next(0, [0, 1])).toMatchObject({ from: 1, to: 3 });
+  });
+
+  it('are remembered one by one up to a bound, and then as one: the second node may be away for days', () => {
+    const blocks = blocksFrom(-1);
+    for (let at = 0; at < 4_000; at++) blocks.note(read(at * MAX_BLOCKS, (at + 1) * MAX_BLOCKS - 1, [0]));
+    expect(blocks.unconfirmedBlocks).toBe(4_000 * MAX_BLOCKS);
+    let remembered = 0;
+    for (let next = blocks.next(0, [1]); next?.logs; next = blocks.next(0, [1])) {
+      blocks.vouched(next, [1], hash(next.to));
+      remembered++;
+    }
+    expect(remembered).toBeLessThanOrEqual(2_100);
+    expect(blocks.next(0, [1])).toMatchObject({ from: remembered * MAX_BLOCKS, urls: new Set([0]), logs: null });
   });
 
   it('agree with one entry for each block, whatever happens in whatever order', () => {
