@@ -36,13 +36,19 @@ interface Connection {
   owed: number;
   /** A request was answered on it. */
   isUsed: boolean;
-  /** Bytes taken by the network when that was last another number, and when that was. */
+  /** How far sending was when that was last another number, and when that was. */
   sentBytes: number;
   sentMs: number;
 }
 
 /** A look for those that do nothing is taken so often in the shortest of their times. */
 const LOOKS = 4;
+
+/** Of the write under way. Node tells only whole writes, and one may be of megabytes, which a slow client takes in minutes. */
+function unsentBytes(socket: Socket): number {
+  const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
+  return handle?.writeQueueSize ?? 0;
+}
 
 /**
  * Watches the connections of `server`. Replaces its `closeIdleConnections`, which `server.close()` calls: connections that
@@ -128,7 +134,7 @@ export function watchConnections(
   function look(): void {
     const nowMs = clock.monotonicMs();
     for (const [socket, connection] of open) {
-      const sentBytes = socket.bytesWritten - socket.writableLength;
+      const sentBytes = socket.bytesWritten - socket.writableLength - unsentBytes(socket);
       if (socket.writableLength === 0 || sentBytes !== connection.sentBytes) {
         connection.sentBytes = sentBytes;
         connection.sentMs = nowMs;

@@ -1,20 +1,14 @@
+import { toError } from '../core/errors.js';
+import { parsePostgresUri } from '../core/postgres-uri.js';
 import { didYouMean } from './fields.js';
 
 const SCHEME = /^postgres(?:ql)?:\/\//i;
-const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full', 'no-verify'];
+const SSL_MODES = ['disable', 'require', 'verify-ca', 'verify-full'];
 const EXAMPLE = 'postgresql://user:password@host:5432/database';
 /** Parameters that the driver, or the server through it, knows. */
 const PARAMETERS = [
   ...['sslmode', 'ssl', 'sslcert', 'sslkey', 'sslrootcert', 'sslnegotiation', 'uselibpqcompat', 'host', 'port', 'user'],
-  ...[
-    'password',
-    'database',
-    'application_name',
-    'fallback_application_name',
-    'client_encoding',
-    'encoding',
-    'options',
-  ],
+  ...['password', 'application_name', 'fallback_application_name', 'client_encoding', 'encoding', 'options'],
   ...['connect_timeout', 'keepalives', 'statement_timeout', 'lock_timeout', 'query_timeout', 'sslpassword'],
 ];
 
@@ -41,14 +35,25 @@ export function postgresUriFaults(uri: string): string[] {
     ];
   const { address, path, query } = partsOf(uri);
   const mode = query.get('sslmode');
-  return [
+  const faults = [
     ...addressFaults(address, query),
-    ...(databaseOf(path, query) === '' ? [`names no database: write it behind the host, for example ${EXAMPLE}`] : []),
+    ...(databaseOf(path) === '' ? [`names no database: write it behind the host, for example ${EXAMPLE}`] : []),
     ...(/^\/.*\//.test(path) ? ['has a / in the name of the database: write it as %2F, or remove it'] : []),
-    ...(mode === null || SSL_MODES.includes(mode)
+    ...(mode === null || [...SSL_MODES, 'allow', 'prefer', 'no-verify'].includes(mode)
       ? []
       : [`sslmode is ${JSON.stringify(mode)}: write one of ${SSL_MODES.join(', ')}${didYouMean(mode, SSL_MODES)}`]),
   ];
+  return faults.length > 0 ? faults : driverFaults(uri);
+}
+
+/** What the driver, and what is asked of TLS, would refuse at start. */
+function driverFaults(uri: string): string[] {
+  try {
+    parsePostgresUri(uri);
+    return [];
+  } catch (thrown) {
+    return [toError(thrown).message];
+  }
 }
 
 /** What works, but is surely not meant. Only for a URI without faults. */
@@ -70,7 +75,7 @@ export function databaseId(uri: string): string {
   const [, host = '', port = ''] = /^(\[[^\]]*\]|[^:]*)(?::(.*))?$/.exec(address) ?? [];
   const server = (query.get('host') ?? (host || 'localhost')).toLowerCase();
   const isHere = ['localhost', '127.0.0.1', '[::1]', '::1'].includes(server);
-  return `${isHere ? 'localhost' : server}:${query.get('port') ?? (port || '5432')}/${databaseOf(path, query)}`;
+  return `${isHere ? 'localhost' : server}:${query.get('port') ?? (port || '5432')}/${databaseOf(path)}`;
 }
 
 /** The character that ends the host before its time, when there is an @ behind it or nothing may be. */
@@ -108,6 +113,6 @@ function addressFaults(address: string, query: URLSearchParams): string[] {
   return isPort ? [] : ['has a port that is none: write a number from 1 to 65535 behind the host'];
 }
 
-function databaseOf(path: string, query: URLSearchParams): string {
-  return path.replace(/^\//, '') || query.get('database') || '';
+function databaseOf(path: string): string {
+  return path.replace(/^\//, '');
 }

@@ -24,7 +24,8 @@ export function outsideText(text: string, maxChars = MAX_CHARS): string {
  * a bracket or a tag.
  */
 export function firstOutsideLine(text: string, maxChars = MAX_CHARS): string {
-  const start = text.trimStart().slice(0, MAX_PAGE);
+  // masked before anything is cut off or taken out: half a secret would not be recognised
+  const start = secrets.text(text.slice(0, MAX_LOOKED_AT)).trimStart().slice(0, MAX_PAGE);
   if (/^[{[]/.test(start)) return outsideText(start, maxChars);
   if (start.startsWith('<')) return outsideText(start.replace(TAGS, ' '), maxChars);
   const [line = ''] = start.split(/[\r\n\u2028\u2029]/, 1);

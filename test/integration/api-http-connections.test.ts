@@ -94,6 +94,28 @@ it('a client that does not read is cut after its time, and its memory is free ag
   expect((await api.get('/v1/messages?limit=1')).status).toBe(200);
 });
 
+it('a client that reads slowly is no such client: it gets the whole of a large answer', async () => {
+  const messages = Array.from({ length: 60 }, () => maker.message({ dataBytes: 60_000 }));
+  await fixture.storage.insertBatch({ messages });
+  const clock = createManualClock();
+  const api = await start({ readTimeoutMs: 20_000, answerPartBytes: 8 * 1024 * 1024 }, {}, { clock });
+  const whole = (await api.get('/v1/messages?limit=1000')).text.length;
+  const socket = connect(api.port, '127.0.0.1');
+  sockets.add(socket);
+  socket.write('GET /v1/messages?limit=1000 HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n');
+  let read = 0;
+  for await (const chunk of socket) {
+    const steps = Math.floor((read + chunk.length) / 512_000) - Math.floor(read / 512_000);
+    read += chunk.length;
+    for (let step = 0; step < steps; step += 1) {
+      await new Promise((resolve) => setImmediate(resolve));
+      await clock.advance(5_000);
+    }
+  }
+  expect(read).toBeGreaterThan(whole);
+  expect(await closed(api, 'not_reading')).toBe(0);
+}, 20_000);
+
 describe('at a limit of connections', () => {
   it('unused ones give way, so that hoarding keeps nobody out', async () => {
     const api = await start({ maxConnectionsPerAddress: 4 });

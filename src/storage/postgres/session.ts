@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { secrets } from '../../core/masker.js';
+import { parsePostgresUri } from '../../core/postgres-uri.js';
 import { secretsOfUrl } from '../../core/url-secrets.js';
-import { parseAddress } from './address.js';
 import type { PoolSettings, PostgresAddress } from './pool-settings.js';
 
 /** How much longer than the server's own limit we wait for it to say something, before the connection counts as dead. */
@@ -66,7 +66,7 @@ export interface SessionWords {
 
 /** The limits of a session: what the URI says (in the driver's words, milliseconds) comes before the settings. */
 export function limitsOf(address: PostgresAddress, settings: SessionLimits): SessionLimits {
-  const { statement_timeout, lock_timeout, idle_in_transaction_session_timeout } = parseAddress(address);
+  const { statement_timeout, lock_timeout, idle_in_transaction_session_timeout } = driverConfig(address);
   const msOf = (given: unknown, settingMs: number) => {
     const ms = Number.parseInt(String(given), 10);
     return Number.isNaN(ms) ? settingMs : ms;
@@ -76,6 +76,10 @@ export function limitsOf(address: PostgresAddress, settings: SessionLimits): Ses
     lockTimeoutMs: msOf(lock_timeout, settings.lockTimeoutMs),
     idleInTxSessionTimeoutMs: msOf(idle_in_transaction_session_timeout, settings.idleInTxSessionTimeoutMs),
   };
+}
+
+function driverConfig(address: PostgresAddress): pg.ClientConfig {
+  return 'connectionString' in address ? parsePostgresUri(address.connectionString) : address;
 }
 
 /** From now on no text that leaves the process shows the password. */
@@ -90,7 +94,7 @@ export function clientConfig(
   settings: Pick<PoolSettings, 'connectTimeoutMs' | 'statementTimeoutMs'>,
 ): pg.ClientConfig {
   hideAddress(address);
-  const parsed = parseAddress(address);
+  const parsed = driverConfig(address);
   return {
     application_name: 'ccv-indexer',
     ...parsed,

@@ -145,8 +145,22 @@ describe('refused, with what was found and what to write instead', () => {
     [
       'a mistyped sslmode',
       uri(`${URI}?sslmode=requir`),
-      `${PG}sslmode is "requir": write one of disable, allow, prefer, require, verify-ca, verify-full, no-verify; did you mean "require"? (found "postgresql://ccv:***@db.acme.io:5432/ccv?sslmode=requir")`,
+      `${PG}sslmode is "requir": write one of disable, require, verify-ca, verify-full; did you mean "require"? (found "postgresql://ccv:***@db.acme.io:5432/ccv?sslmode=requir")`,
     ],
+    ['a sslmode that start refuses', uri(`${URI}?sslmode=prefer`), `${PG}sslmode=prefer leaves it to the server`],
+    ['an authority that is not named', uri(`${URI}?sslmode=verify-ca`), `${PG}sslmode=verify-ca needs`],
+    [
+      'a certificate that is not there',
+      uri(`${URI}?sslmode=verify-full&sslrootcert=/nowhere/ca.pem`),
+      `${PG}the URI of Postgres cannot be used: ENOENT`,
+    ],
+    ['a character that is none', uri('postgresql://ccv:p%E9ssword@db/ccv'), `${PG}the URI of Postgres cannot be used`],
+    [
+      'a login without a host',
+      uri('postgresql://ccv:a-long-pass@:5432/ccv'),
+      `${PG}the URI of Postgres cannot be used`,
+    ],
+    ['a database as a parameter', uri('postgresql://ccv:a-long-pass@db/?database=ccv'), `${PG}names no database`],
     ['no database', uri('postgresql://ccv:a-long-pass@db'), `${PG}names no database: write it behind the host`],
     ['no database behind a slash', uri('postgresql://ccv:a-long-pass@db/?sslmode=require'), `${PG}names no database`],
     ['a port that is none', uri('postgresql://ccv:a-long-pass@db:54321x/ccv'), `${PG}has a port that is none`],

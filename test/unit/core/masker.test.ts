@@ -150,5 +150,6 @@ describe('a text from outside', () => {
   it('is masked before it is cut: half a secret would not be recognised', () => {
     secrets.add(anywhere('a-secret-at-the-edge'));
     expect(outsideText(`${'x'.repeat(190)} a-secret-at-the-edge`)).toBe(`${'x'.repeat(190)} ***`);
+    expect(firstOutsideLine(`<p>${' '.repeat(4_083)}a-secret-at-the-edge`)).toBe('***');
   });
 });

@@ -1,19 +1,16 @@
 import type pg from 'pg';
 import { parse, toClientConfig } from 'pg-connection-string';
-import { InvalidArgumentError, toError } from '../../core/errors.js';
-import type { PostgresAddress } from './pool-settings.js';
+import { InvalidArgumentError, toError } from './errors.js';
 
 /** The values of `sslmode` that say whether the connection is encrypted; `no-verify` is the driver's word for `require`. */
 const SSL_MODES: readonly string[] = ['disable', 'require', 'no-verify', 'verify-ca', 'verify-full'];
 
 /**
- * An address in the driver's words. `sslmode` means what it means to libpq: `require` encrypts and believes any server (with
+ * A connection URI in the driver's words, with the certificates that it names. `sslmode` means what it means to libpq: `require` encrypts and believes any server (with
  * `sslrootcert` it is `verify-ca`), `verify-ca` asks for a certificate of that authority, `verify-full` for the host's name too.
  * @throws InvalidArgumentError naming the parameter, never the URI: it may hold a password.
  */
-export function parseAddress(address: PostgresAddress): pg.ClientConfig {
-  if (!('connectionString' in address)) return address;
-  const uri = address.connectionString;
+export function parsePostgresUri(uri: string): pg.ClientConfig {
   const at = uri.indexOf('?');
   const query = new URLSearchParams(at < 0 ? '' : uri.slice(at + 1));
   checkTls(query);
