@@ -59,17 +59,18 @@ export function messagesBody(records: readonly StoredMessage[], renderer: Render
 
 /** About how many bytes the body takes in memory while it is sent. `partBytes`: see `Streaming`. */
 export function bodyBytes(records: readonly StoredRecord[], partBytes: number): number {
-  return isStreamed(records) ? 2 * partBytes + RECORD_BYTES * records.length : renderedBytes(records);
+  const bytes = renderedBytes(records);
+  return bytes > STREAM_ABOVE_BYTES ? 2 * partBytes + RECORD_BYTES * records.length : bytes;
 }
 
+/** `Infinity`: an outline is among them. */
 function renderedBytes(records: readonly StoredRecord[]): number {
   let bytes = 0;
-  for (const record of records) bytes += 2 * contentBytes(record) + RECORD_BYTES;
+  for (const record of records) {
+    if (record.outline) return Number.POSITIVE_INFINITY;
+    bytes += 2 * contentBytes(record) + RECORD_BYTES;
+  }
   return bytes;
-}
-
-function isStreamed(records: readonly StoredRecord[]): boolean {
-  return records.some(({ outline }) => outline) || renderedBytes(records) > STREAM_ABOVE_BYTES;
 }
 
 function* verifierResultsPieces(records: readonly StoredVerifierResult[]): Generator<Piece, void, void> {
@@ -124,7 +125,7 @@ function toBody(
   source: Iterable<Piece>,
   renderer: Renderer,
 ): Body | Promise<Readable> {
-  if (isStreamed(records)) return toStream(chunks(source, renderer));
+  if (renderedBytes(records) > STREAM_ABOVE_BYTES) return toStream(chunks(source, renderer));
   const pieces: (string | Buffer)[] = [];
   let sizeBytes = 0;
   for (const piece of source) {

@@ -38,6 +38,9 @@ export class LookupReader {
   readonly #metrics: SinkMetrics;
   readonly #maxStalenessMs: number;
   readonly #catchUpWaitMs: number;
+  /** Whoever asks for many ids asks for the same part of each. */
+  #lastPart: ResultsPart | null = null;
+  #lastLookup = RESULTS;
 
   constructor(parts: {
     readonly backends: readonly Backend[];
@@ -58,7 +61,9 @@ export class LookupReader {
   }
 
   ccvData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
-    return this.#first(messageId, part === undefined ? RESULTS : lookupOf(part));
+    if (part === undefined) return this.#first(messageId, RESULTS);
+    if (part !== this.#lastPart) [this.#lastPart, this.#lastLookup] = [part, lookupOf(part)];
+    return this.#first(messageId, this.#lastLookup);
   }
 
   message(messageId: Hex): Promise<StoredMessage> {

@@ -50,7 +50,8 @@ export class RangeReader {
       (walk) => readPage(resolved, kind.keyOf, kind.identityOf, (slice) => this.#listOf(kind, slice), walk),
     );
     this.#floor.showed(value.items);
-    const items = boundedBy(value.items, resolved.maxBytes, kind.outlineOf);
+    // one part is bounded by whoever answered it
+    const items = parts.length > 1 ? boundedBy(value.items, resolved.maxBytes, kind.outlineOf) : value.items;
     return { ...value, items, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
   }
 

@@ -18,7 +18,8 @@ export function outlineOfResult(
 
 /** Bytes of what can be large in a record. */
 export function contentBytes(record: StoredMessage | StoredVerifierResult): number {
-  return record.encodedMessage.length + ('ccvData' in record ? record.ccvData.length : 0);
+  const { encodedMessage, ccvData }: { encodedMessage: Uint8Array; ccvData?: Uint8Array } = record;
+  return encodedMessage.length + (ccvData?.length ?? 0);
 }
 
 /** The records with outlines from where there are `maxBytes` already, or there is an outline; the same list without any. */
@@ -27,13 +28,16 @@ export function boundedBy<T extends StoredMessage | StoredVerifierResult>(
   maxBytes: number,
   outlineOf: (record: T) => T,
 ): readonly T[] {
+  if (maxBytes === Number.POSITIVE_INFINITY) return records;
   let bytes = 0;
-  const first = records.findIndex((record) => {
-    if (bytes >= maxBytes || record.outline) return true;
+  let first = 0;
+  for (const record of records) {
+    if (bytes >= maxBytes || record.outline)
+      return [...records.slice(0, first), ...records.slice(first).map(outlineOf)];
     bytes += contentBytes(record);
-    return false;
-  });
-  return first < 0 ? records : [...records.slice(0, first), ...records.slice(first).map(outlineOf)];
+    first += 1;
+  }
+  return records;
 }
 
 /** `part` of all results of a message. */

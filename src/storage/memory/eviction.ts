@@ -6,6 +6,9 @@ import type { Standing } from './standing.js';
 /** Records that one step forgets at most, a commit's records counting as one: about a millisecond of work. */
 const STEP_RECORDS = 1000;
 
+/** Above every ingestion time. */
+const LATEST_MS = Number.MAX_SAFE_INTEGER - 1;
+
 /** What a memory may hold. */
 export interface Window {
   /** Records older than this go; 0 = no limit. */
@@ -49,7 +52,9 @@ function dueThrough({ store, standing, clock, window }: EvictionScope): number {
   const expiredMs = window.ttlMs === 0 ? -1 : clock.nowMs() - window.ttlMs - 1;
   const tooMany = window.maxSize === 0 ? 0 : store.size - window.maxSize;
   const excess = Math.max(tooMany, tooLarge(store, window.maxBytes));
-  return excess <= 0 ? expiredMs : Math.max(expiredMs, timeOfNth(store, excess, standing.headMs));
+  // a follower in the middle of catching up holds commits above the last head that it knows
+  const newestMs = standing.isWhole ? standing.headMs : LATEST_MS;
+  return excess <= 0 ? expiredMs : Math.max(expiredMs, timeOfNth(store, excess, newestMs));
 }
 
 /** As many of the oldest as take what is too much, were all of one size; more steps follow where they are smaller. */

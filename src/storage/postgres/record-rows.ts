@@ -39,6 +39,12 @@ export function boundedColumns(columns: string, { order, maxBytes }: { order: st
   return columns.replace(LARGE_COLUMNS, (column) => `CASE WHEN ${before} < ${maxBytes} THEN ${column} END`);
 }
 
+const NO_BODY: MessageBody = {
+  encodedMessage: new Uint8Array(0),
+  messageCCVAddresses: [],
+  messageExecutorAddress: '0x',
+};
+
 const LARGE_COLUMNS = /\b(?:r\.ccv_data|b\.body)\b/g;
 
 /** Columns of `source_cursors s`, as `decodeCursorRow` takes them. */
@@ -54,8 +60,14 @@ export const CONFLICT_COLUMNS = `k.record, k.message_id, k.verifier_source, k.ve
 
 /** The fields of a row from `at` on as a message. */
 export function decodeMessage(row: Row, at: number): StoredMessage {
-  const state = {
+  const body = row[at + 11];
+  const { encodedMessage, messageCCVAddresses, messageExecutorAddress } =
+    body == null ? NO_BODY : unpackBody(toBytes(body));
+  const message = {
     messageId: toHex(row[at]),
+    encodedMessage,
+    messageCCVAddresses,
+    messageExecutorAddress,
     origin: decodeOrigin(row, at + 5),
     status: decodeStatus(toNumber(row[at + 3])),
     ingestionMs: toNumber(row[at + 1]),
@@ -63,8 +75,7 @@ export function decodeMessage(row: Row, at: number): StoredMessage {
     firstMs: toNumber(row[at + 10]),
     orphaned: toBoolean(row[at + 4]),
   };
-  const body = row[at + 11];
-  return body == null ? outlineOfMessage(state) : { ...state, ...unpackBody(toBytes(body)) };
+  return body == null ? outlineOfMessage(message) : message;
 }
 
 /** The fields from `at` on: block number, block hash, block timestamp, transaction hash, log index. */
@@ -87,10 +98,18 @@ export function decodeStatus(code: number): MessageStatus {
 
 /** The fields of a row from `at` on as a verifier result. `body`: the id's, when the caller has unpacked it already. */
 export function decodeResult(row: Row, at: number, body?: MessageBody): StoredVerifierResult {
-  const state = {
+  const ccvData = row[at + 5];
+  const { encodedMessage, messageCCVAddresses, messageExecutorAddress } =
+    ccvData == null ? NO_BODY : (body ?? unpackBody(toBytes(row[at + 10])));
+  // every field in one literal: what reads a record put together from parts takes five times as long
+  const result = {
     messageId: toHex(row[at]),
     verifierSourceAddress: toHex(row[at + 3]),
     verifierDestAddress: toHex(row[at + 4]),
+    encodedMessage,
+    messageCCVAddresses,
+    messageExecutorAddress,
+    ccvData: ccvData == null ? NO_BODY.encodedMessage : toBytes(ccvData),
     attestationMs: toNumber(row[at + 6]),
     verifierName: toText(row[at + 7]),
     ingestionMs: toNumber(row[at + 1]),
@@ -98,9 +117,7 @@ export function decodeResult(row: Row, at: number, body?: MessageBody): StoredVe
     firstMs: toNumber(row[at + 9]),
     orphaned: toBoolean(row[at + 8]),
   };
-  const ccvData = row[at + 5];
-  if (ccvData == null) return outlineOfResult(state);
-  return { ...state, ...(body ?? unpackBody(toBytes(row[at + 10]))), ccvData: toBytes(ccvData) };
+  return ccvData == null ? outlineOfResult(result) : result;
 }
 
 export function decodeCursorRow(row: Row, at: number): StoredSourceCursor {

@@ -97,6 +97,36 @@ describe('eviction', () => {
     await expect(storage.queryMessages({})).rejects.toMatchObject({ code: 'COVERAGE_GAP' });
   });
 
+  test('by bytes, also while it catches up with a leader, in one step for what one set brings', async () => {
+    let steps = 0;
+    const after: ManualClock['after'] = (ms, fire) => {
+      steps += 1;
+      return clock.after(ms, fire);
+    };
+    const common = createCommon({ clock: { ...clock, after } });
+    storage = createMemoryStorage({ name: 'hot', maxBytes: 100_000, common });
+    const leader = createMemoryStorage({ name: 'leader', common: createCommon({ clock }) });
+    for (let count = 0; count < 60; count += 1)
+      await leader.insertBatch({ messages: [make.message({ dataBytes: 10_000 })] });
+    storage.rebase({ position: 0n, ingestionMs: -1 });
+    let mostBytes = 0;
+    for (let at = 0n; at < 60n; ) {
+      const set = await leader.changesAfter(at, 10);
+      await storage.apply(set);
+      await clock.advance(0);
+      const told = /estimated_bytes\{backend="hot"\} (\d+)/.exec(await common.metrics.metrics())?.[1];
+      mostBytes = Math.max(mostBytes, Number(told));
+      at = set.throughPosition;
+    }
+    expect(mostBytes).toBeLessThanOrEqual(100_000);
+    expect(steps).toBe(6);
+    const { afterMs } = storage.coverage();
+    const shown = await storage.queryMessages({ startMs: afterMs + 1 });
+    expect(shown.items).toEqual((await leader.queryMessages({ startMs: afterMs + 1 })).items);
+    expect(shown.items.length).toBeGreaterThan(5);
+    await leader.close();
+  });
+
   test('by age first, then by size among what is left', async () => {
     open({ ttlMs: 5000, maxSize: 2 });
     await store();
