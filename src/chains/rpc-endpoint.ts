@@ -197,8 +197,9 @@ export class RpcEndpoint {
    * fault, and the next ones are smaller.
    */
   async #answers(batch: readonly JsonRpcCall[], asking: Asking): Promise<readonly JsonRpcAnswer[]> {
-    const doubtedCalls = this.#doubtedCalls;
-    this.#doubtedCalls = null;
+    // a question for the chain id, say, shows nothing about batches
+    const doubtedCalls = batch.length > 1 ? this.#doubtedCalls : null;
+    if (doubtedCalls !== null) this.#doubtedCalls = null;
     const together = doubtedCalls === null ? await this.#together(batch, asking) : null;
     if (together !== null && !this.#mayBeRefused(together)) return await this.#whole(together, batch, asking);
     const alone = await this.#send(batch.slice(0, 1), asking);
