@@ -197,17 +197,36 @@ export class RpcEndpoint {
    * fault, and the next ones are smaller.
    */
   async #answers(batch: readonly JsonRpcCall[], asking: Asking): Promise<readonly JsonRpcAnswer[]> {
-    const doubtedCalls = this.#doubtedCalls;
-    this.#doubtedCalls = null;
+    // a question for the chain id, say, shows nothing about batches
+    const doubtedCalls = batch.length > 1 ? this.#doubtedCalls : null;
+    if (doubtedCalls !== null) this.#doubtedCalls = null;
     const together = doubtedCalls === null ? await this.#together(batch, asking) : null;
-    if (together !== null && !this.#mayBeRefused(together)) {
-      this.#batch.answered(batch.length);
-      return together;
-    }
+    if (together !== null && !this.#mayBeRefused(together)) return await this.#whole(together, batch, asking);
     const alone = await this.#send(batch.slice(0, 1), asking);
     if (together !== null && !alone[0]?.ok) return together;
     this.#batch.refused(doubtedCalls ?? batch.length);
     return alone;
+  }
+
+  /** The answers to a batch, or to the first of its calls, where a node takes no more than these of it. */
+  async #whole(
+    answers: readonly JsonRpcAnswer[],
+    batch: readonly JsonRpcCall[],
+    asking: Asking,
+  ): Promise<readonly JsonRpcAnswer[]> {
+    const failures = answers.map((answer) => (answer.ok ? null : answer.failure.code));
+    const code = failures.at(-1) ?? null;
+    const cut = failures.findLastIndex((each) => each !== code) + 1;
+    if (failures.some((each) => each !== null && isRateLimit(each))) {
+      if (batch.length > 1 && this.#rateLimitedInARow > 0) this.#doubtedCalls = batch.length;
+    } else if (code === null || batch.length - cut < 2) this.#batch.answered(batch.length);
+    else {
+      const alone = await this.#send(batch.slice(cut, cut + 1), asking);
+      if (!alone[0]?.ok) return answers;
+      this.#batch.refused(batch.length);
+      return [...answers.slice(0, cut), ...alone];
+    }
+    return answers;
   }
 
   /** Null when the batch as a whole may have been refused. */

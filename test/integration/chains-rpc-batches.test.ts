@@ -45,6 +45,12 @@ const error = { code: -32600, message: 'no batches' };
 const each = (calls: readonly ProxiedCall[], answer: object) =>
   calls.map(({ id }) => ({ jsonrpc: '2.0', id, ...answer }));
 
+/** Answers so many calls, and the others with `error`. */
+const answersFirst = (most: number, error: object) =>
+  json((calls) =>
+    calls.map((call, at) => ({ jsonrpc: '2.0', id: call.id, ...(at < most ? fakeAnswer(call, HEAD) : { error }) })),
+  );
+
 const REFUSALS: Readonly<Record<string, Refusal>> = {
   'one error': json(() => ({ jsonrpc: '2.0', id: null, error })),
   'an array of one error': json(() => [{ jsonrpc: '2.0', id: null, error }]),
@@ -92,6 +98,27 @@ describe('a node that refuses batches', () => {
     const { length } = node.requests;
     expect(await ask(20)).toMatchObject(hashes(20));
     expect(sizes(node, length)).toEqual([5, 5, 5, 5]);
+  });
+
+  it('beyond its first calls, with an error for each of the others, gets batches that it takes', async () => {
+    const { node, ask } = await setUp({ maxBatchCalls: 20 });
+    takesAtMost(node, 5, answersFirst(5, error));
+    expect(await ask(60)).toMatchObject(hashes(60));
+    const { length } = node.requests;
+    expect(await ask(20)).toMatchObject(hashes(20));
+    expect(sizes(node, length)).toEqual([5, 5, 5, 5]);
+  });
+
+  it('beyond its first calls, whose others it says to be too many at a time, gets batches that it takes', async () => {
+    const clock = createManualClock();
+    const { node, ask } = await setUp({ maxBatchCalls: 20 }, createCommon({ clock }));
+    takesAtMost(node, 5, answersFirst(5, { code: 429, message: 'compute units' }));
+    const asked = async () => {
+      await clock.advance(60_000);
+      return await ask(20).catch(() => null);
+    };
+    for (let attempt = 0; attempt < 20 && (await asked()) === null; ) attempt++;
+    expect(await asked()).toMatchObject(hashes(20));
   });
 
   it('is asked for one call at a time when the configuration says so', async () => {
