@@ -6,6 +6,7 @@ import { withFound } from './found.js';
 import { type AddedEntry, environmentTable, overlayTable, type TomlTable } from './overlay.js';
 import { placeholders } from './placeholders.js';
 import { ConfigError, type ConfigProblem, toProblems } from './problems.js';
+import { proxyProblems } from './proxy-problems.js';
 import { readTable } from './read-table.js';
 import { type Config, configSchema } from './schema.js';
 import { fileWarnings } from './secret-warnings.js';
@@ -47,6 +48,8 @@ export function checkConfig(sources: ConfigSources): CheckedConfig {
   if (environment.problems.length > 0) throw new ConfigError('the environment', environment.problems);
   try {
     const config = parseConfig(table, sources.file);
+    const unreachable = proxyProblems(config, sources.environment ?? {});
+    if (unreachable.length > 0) throw new ConfigError('the environment', unreachable);
     const files = [{ file: sources.file, table: base }];
     if (sources.secretsFile) files.push({ file: sources.secretsFile, table: over });
     const warnings = [...configWarnings(config, table), ...fileWarnings(files)];

@@ -2,6 +2,7 @@ import type { Agent as HttpAgent } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici';
+import { InvalidArgumentError } from './errors.js';
 import { parseIpRange } from './ip-ranges.js';
 
 /** Hosts that are asked directly where NO_PROXY says nothing: a proxy elsewhere means another machine by these names. */
@@ -16,6 +17,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
  *
  * `NO_PROXY` is a list of host names (with their subdomains), addresses and CIDR ranges, each with a port or without; `*` is
  * everything. While it is not set, this machine is asked directly.
+ * @throws InvalidArgumentError when the proxy is none that makes tunnels (CONNECT).
  */
 export function outboundProxy(url: string, environment: Environment = process.env): string | null {
   const { protocol, hostname, port } = new URL(url);
@@ -30,7 +32,12 @@ export function outboundProxy(url: string, environment: Environment = process.en
     .replace(/\.$/, '');
   const target = { host, port: port || (isEncrypted ? '443' : '80') };
   if (exceptions.split(/[\s,]+/).some((exception) => matches(exception.toLowerCase(), target))) return null;
-  return /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+  const uri = /^[a-z][a-z0-9+.-]*:\/\//i.test(proxy) ? proxy : `http://${proxy}`;
+  if (URL.canParse(uri) && /^https?:/i.test(uri)) return uri;
+  const names = `${isEncrypted ? 'HTTPS_PROXY' : 'HTTP_PROXY'} or ALL_PROXY`;
+  throw new InvalidArgumentError(
+    `${host} is reached through the proxy of the environment, which has no URL of http:// or https://: correct ${names}, or list the host in NO_PROXY`,
+  );
 }
 
 function matches(exception: string, target: { readonly host: string; readonly port: string }): boolean {

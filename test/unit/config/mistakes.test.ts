@@ -68,6 +68,15 @@ test('a configuration without mistakes has neither problems nor warnings', () =>
   expect(check(toml())).toEqual({ problems: [], warnings: [] });
 });
 
+test('a proxy of the environment that start cannot use is refused for each URL behind it', () => {
+  const { problems } = check(toml(rpc('http://127.0.0.1:8545')), undefined, {
+    ALL_PROXY: 'socks5h://u:a-long-pass@p:1080',
+  });
+  expect(problems).toEqual([
+    expect.stringMatching(/^Verifier\[0\]\.BaseURL: committee\.acme\.io is reached.*NO_PROXY$/),
+  ]);
+});
+
 const uri = (text: string) => ({ Storage: warm(text) });
 const endpoint = (text: string, more: TomlTable = {}) => ({ Storage: bucket({ Endpoint: text, ...more }) });
 const rpc = (...urls: string[]) => ({ Chain: [chain({ RpcUrls: urls })] });

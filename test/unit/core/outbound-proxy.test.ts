@@ -45,3 +45,13 @@ test.each([
 ])('NO_PROXY=%s: %s is asked directly: %s', (exceptions, url, isDirect) => {
   expect(outboundProxy(url, { ...BOTH, NO_PROXY: exceptions })).toBe(isDirect ? null : 'http://secure:1');
 });
+
+test.each(['socks5h://p:1080', 'socks5://p:1080', 'a word', 'http://'])(
+  'a proxy %s is refused by its variable',
+  (proxy) => {
+    expect(() => outboundProxy('https://a.io', { ALL_PROXY: proxy })).toThrow(
+      /^a\.io is reached.*HTTPS_PROXY or ALL_PROXY/,
+    );
+    expect(outboundProxy('https://a.io', { ALL_PROXY: proxy, NO_PROXY: 'a.io' })).toBeNull();
+  },
+);
