@@ -10,6 +10,8 @@ import { isWindowed, type Storage } from '../storage/storage.js';
 export class FollowerProgress {
   #isPlaced = false;
   #closedMs = -1;
+  /** Where it stood when it lacked nothing. */
+  #closedPosition = 0n;
   /** On the monotonic clock: a wall clock that is set back must not make old news young. */
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
   readonly #clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
@@ -61,9 +63,16 @@ export class FollowerProgress {
     if (set.throughPosition > this.#heldPosition) this.#heldPosition = set.throughPosition;
     if (set.throughPosition < set.headPosition) return false;
     if (set.headMs > this.#closedMs) this.#closedMs = set.headMs;
+    this.#closedPosition = set.throughPosition;
     const readAgeMs = Math.max(0, this.#clock.nowMs() - set.readMs);
     this.#confirmedAtMs = Math.max(this.#confirmedAtMs, this.#clock.monotonicMs() - readAgeMs);
     return true;
+  }
+
+  /** False: the leader now has another commit where the follower stands, or none. What is not known is taken for the same. */
+  isSameHistory({ follows }: ChangeSet): boolean {
+    if (follows === undefined || this.#closedMs < 0 || follows.position !== this.#closedPosition) return true;
+    return follows.ingestionMs === this.#closedMs;
   }
 
   /** The follower stands at `position` and has taken nothing above it. */

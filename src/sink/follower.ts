@@ -205,9 +205,9 @@ export class Follower {
     }
     this.#queue.add(set);
     if (this.#isRunning) return;
-    const next = this.#state === 'current' ? this.#queue.takeNext(this.throughPosition) : null;
+    const next = this.#state === 'current' ? this.#takeNext() : null;
     if (next) this.#takeNow(next);
-    else if (!this.#queue.isEmpty) this.requestRead();
+    else if (!this.#queue.isEmpty || this.#readsDone < this.#readsWanted) this.requestRead();
   }
 
   /** An in-process backend has the changes when this returns: the writer's promise then resolves after it. */
@@ -256,10 +256,18 @@ export class Follower {
 
   async #drainQueue(): Promise<void> {
     while (!this.#isClosed()) {
-      const next = this.#queue.takeNext(this.throughPosition);
+      const next = this.#takeNext();
       if (next === null) return;
       await this.#apply(next);
     }
+  }
+
+  /** A commit on top of another history than the one that is held is read, which finds that out. */
+  #takeNext(): ChangeSet | null {
+    const next = this.#queue.takeNext(this.throughPosition);
+    if (next === null || this.progress.isSameHistory(next)) return next;
+    this.#readsWanted += 1;
+    return null;
   }
 
   async #readToHead(): Promise<void> {

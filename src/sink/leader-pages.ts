@@ -116,10 +116,26 @@ export class LeaderPages {
     const throughPosition = followedTo(this.#follower, this.#progress);
     const set = await this.#readAfter(throughPosition);
     if (set === null) return await this.next();
+    if (!this.#progress.isSameHistory(set)) {
+      await this.#placeAnew(throughPosition);
+      return await this.next();
+    }
     this.#progress.know(set.headPosition);
     if (set.throughPosition <= throughPosition && set.headPosition > throughPosition)
       throw new BlamedError({ of: 'leader', error: new StorageFailureError(this.#leader.name, 'list its changes') });
     return set;
+  }
+
+  /** The leader was set back, and has gone on from there to where the follower stands: that is of another history. */
+  async #placeAnew(throughPosition: bigint): Promise<void> {
+    this.#progress.displaced();
+    if (isBuffered(this.#follower) && this.#follower.hasUnflushed()) throw this.#diverged(throughPosition);
+    if (!isWindowed(this.#follower))
+      await continuesHistory(this.#follower, this.#leader, this.#follower).catch((thrown: unknown) => {
+        if (thrown instanceof DivergedError) throw thrown;
+        return blame('leader')(thrown);
+      });
+    await this.place();
   }
 
   /** Starts a windowed follower anew when all that it holds lies before its window. True when it did. */

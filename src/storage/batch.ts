@@ -104,6 +104,11 @@ export interface ChangeSet {
    * as points that others can start from, and up to which it can be pruned.
    */
   readonly boundaries?: readonly { readonly position: bigint; readonly ingestionMs: number }[];
+  /**
+   * The commit that ended at a position which the set continues, as that snapshot has it; `ingestionMs` null: none did. Whoever
+   * holds another commit there follows a history that is no more. Absent: not known.
+   */
+  readonly follows?: { readonly position: bigint; readonly ingestionMs: number | null };
   /** Wall-clock time (unix ms) of whoever read the set, taken before the snapshot: nothing older is missing. */
   readonly readMs: number;
   readonly changes: readonly Change[];

@@ -11,6 +11,8 @@ export interface BufferedStorage extends Storage {
   refresh(): Promise<void>;
   /** Every change up to this position was applied; at or above `coverage().throughPosition`. */
   appliedPosition(): bigint;
+  /** Whether some of what was applied would be lost with the process. */
+  hasUnflushed(): boolean;
   /** Makes everything applied so far durable and answered for. */
   flush(): Promise<void>;
 }

@@ -272,6 +272,9 @@ class MeteredBufferedStorage extends MeteredStorage implements BufferedStorage {
   appliedPosition() {
     return this.#buffered.appliedPosition();
   }
+  hasUnflushed() {
+    return this.#buffered.hasUnflushed();
+  }
   flush() {
     return this.timed('flush', () => this.#buffered.flush());
   }

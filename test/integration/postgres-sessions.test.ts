@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
+import { silentLogger } from '../../src/core/logger.js';
 import { migrate } from '../../src/storage/postgres/migrations.js';
+import { createPool } from '../../src/storage/postgres/pool.js';
+import { DEFAULT_POOL_SETTINGS } from '../../src/storage/postgres/pool-settings.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
+import { createSockets } from '../../src/storage/postgres/sockets.js';
 import { createManualClock, type ManualClock } from '../support/manual-clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.js';
@@ -108,6 +112,21 @@ test('a server that gives no more connections answers over those it gave', async
   expect(new Set(counts.map(({ count }) => count))).toEqual(new Set([0]));
   await storage.close();
   await database.sql(`DROP OWNED BY ${role}; DROP ROLE ${role}`);
+});
+
+test('whoever waits in vain for a connection while all are in use is told once, and none is taken to be refused', async () => {
+  const warned: unknown[] = [];
+  const log = { ...silentLogger, warn: (...given: unknown[]) => warned.push(given) } as typeof silentLogger;
+  const common = createCommon({ log });
+  const settings = { ...DEFAULT_POOL_SETTINGS, maxOpenConnections: 1, connectTimeoutMs: 200 };
+  const sockets = createSockets(common.clock);
+  const pool = createPool({ address: database.connection, settings, common, name: 'warm', mark: '', sockets });
+  const session = await pool.acquire();
+  await expect(pool.acquire()).rejects.toThrow();
+  expect(warned).toEqual([]);
+  pool.release(session, true);
+  pool.release(await pool.acquire(), true);
+  await sockets.close(() => pool.end());
 });
 
 describe('a writer is not healthy', () => {

@@ -265,4 +265,24 @@ describe('a database that is set back under running processes', () => {
       return page?.items.length === 1 && (await sink.status()).every(({ lastError }) => lastError === null);
     });
   });
+
+  test('promises 7 and 9: is noticed also when others have written more than was lost before it is seen again', async () => {
+    const { api, worker, primary, replica, make, lost } = await running();
+    const other = createPostgresStorage({ name: 'other', connection: replica.connection, common });
+    const written = [make.message(), make.message(), make.message(), make.message()];
+    for (const message of written) await other.insertBatch({ messages: [message] });
+    await other.close();
+    await failOver(primary, replica);
+    await eventually('memory holds the history that is left', async () => {
+      const page = await api.sink.queryMessages({}).catch(() => null);
+      const ids = page?.items.map(({ messageId }) => messageId) ?? [];
+      return !ids.includes(lost.messageId) && written.every(({ messageId }) => ids.includes(messageId));
+    });
+    await eventually(
+      'the worker has noticed',
+      async () => (await worker.sink.status())[2]?.lastError?.code === 'DIVERGED',
+    );
+    const late = { messages: [make.message()] };
+    await expect(worker.sink.insertBatch(late)).rejects.toMatchObject({ code: 'DIVERGED' });
+  });
 });

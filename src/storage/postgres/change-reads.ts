@@ -54,9 +54,10 @@ export function createChangeReads(
 
   async function one(label: string, statement: Statement, values: readonly (bigint | number | string)[]) {
     const rows = await read(label, { statement, values });
-    const clock = decodeClock(rows[0] ?? []);
+    const [first = []] = rows;
+    const clock = decodeClock(first);
     hub.seen(clock);
-    return { clock, rows: rows.filter((row) => row[CLOCK_WIDTH] !== null) };
+    return { clock, first, rows: rows.filter((row) => row[CLOCK_WIDTH] !== null) };
   }
 
   async function byPosition<T>(
@@ -76,14 +77,18 @@ export function createChangeReads(
       checkPositionArgument('afterPosition', afterPosition);
       checkLimit(limit);
       const readMs = time.nowMs();
-      const { clock, rows } = await one('read changes', sql.changes, [afterPosition, limit]);
+      const { clock, rows, first } = await one('read changes', sql.changes, [afterPosition, limit]);
       checkPosition(clock, afterPosition, name);
       const changes = rows.map(decodeChange);
       const last = changes.at(-1);
       const isFull = changes.length === limit || toNumber(rows.at(-1)?.[RUNNING_BYTES] ?? '0') >= MAX_SET_BYTES;
       const isCut = isFull && last !== undefined;
+      const endedMs = first[ENDED_MS];
       return {
         afterPosition,
+        ...(afterPosition > 0n && {
+          follows: { position: afterPosition, ingestionMs: endedMs == null ? null : toNumber(endedMs) },
+        }),
         throughPosition: isCut ? last.position : clock.lastPosition,
         headPosition: clock.lastPosition,
         headMs: clock.lastMs,
@@ -155,6 +160,8 @@ const KINDS: readonly ChangeKind[] = [
 const WIDTH = Math.max(...KINDS.map(({ columns }) => columns.split(',').length));
 /** Behind the clock, the kind, the position, the fields and the size: the sizes of the set so far, this change included. */
 const RUNNING_BYTES = CLOCK_WIDTH + 2 + WIDTH + 1;
+/** The time of the commit that ended where the set begins, in every row. */
+const ENDED_MS = RUNNING_BYTES + 1;
 
 function decodeChange(row: Row): Change {
   const kind = KINDS[toNumber(row[CLOCK_WIDTH])]?.kind;
@@ -189,7 +196,8 @@ function changesText(): string {
         ${CHANGE_BYTES} + ${sizeBytes} AS size_bytes FROM ${from}
       WHERE ${position} > $1::bigint ORDER BY ${position} LIMIT $2::bigint)`;
   });
-  return `SELECT ${CLOCK_COLUMNS}, p.* FROM ${CLOCK} LEFT JOIN (
+  return `SELECT ${CLOCK_COLUMNS}, p.*, (SELECT k.ingestion_ms FROM @commits k WHERE k.through_position = $1::bigint)
+    FROM ${CLOCK} LEFT JOIN (
       SELECT * FROM (
         SELECT u.*, sum(u.size_bytes) OVER (ORDER BY u.position ROWS UNBOUNDED PRECEDING) AS running_bytes FROM (
           SELECT * FROM (${parts.join('\n UNION ALL ')}) a ORDER BY a.position LIMIT $2::bigint

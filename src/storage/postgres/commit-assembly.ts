@@ -75,6 +75,7 @@ export function assembleCommit(changed: Changed, state: WriteState, clock: Clock
 export function changeSetOf(commit: Commit, before: ClockRow, readMs: number): ChangeSet {
   return {
     afterPosition: before.lastPosition,
+    follows: { position: before.lastPosition, ingestionMs: before.lastMs },
     throughPosition: commit.throughPosition,
     headPosition: commit.throughPosition,
     headMs: commit.ingestionMs,

@@ -88,10 +88,12 @@ export function createPool({
 
   /** When no more can be had (a limit of the server, the account or a pooler), those there are must do for a while. */
   async function connect(): Promise<pg.PoolClient> {
+    const most = pool.options.max;
     try {
       return await pool.connect();
     } catch (thrown) {
-      if (open.size === 0) throw thrown;
+      // where all are open none was refused: it waited for one in vain
+      if (open.size === 0 || open.size >= most) throw thrown;
       if (restoreMax === null) log.warn({ err: thrown, storage: name, open: open.size }, NO_MORE);
       restoreMax?.();
       pool.options.max = open.size;

@@ -76,6 +76,10 @@ export class ColdFollower {
     return this.#buffer.position;
   }
 
+  get hasUnflushed(): boolean {
+    return this.#buffer.records > 0;
+  }
+
   /** The namespace stands at `view`, `isOwn`: by this instance; called whenever it is known to have moved. */
   stands(view: ColdView, isOwn = false): void {
     if (view.position > this.#seenPosition) {

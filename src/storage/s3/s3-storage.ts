@@ -140,6 +140,10 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     return this.#parts?.follower.position ?? 0n;
   }
 
+  hasUnflushed(): boolean {
+    return this.#parts?.follower.hasUnflushed ?? false;
+  }
+
   async flush(): Promise<void> {
     this.requireOpen();
     await this.guard('flush', async () => await (await this.#open()).follower.flush());
