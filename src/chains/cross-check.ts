@@ -78,7 +78,7 @@ export class CrossCheck {
    * it was done with more.
    */
   async load(anchor: Anchor, isSetBack: boolean): Promise<void> {
-    const { chain, store } = this.#options;
+    const { chain, rpc, store } = this.#options;
     const confirmed = await store.confirmed();
     if (this.#blocks && !isSetBack) return;
     this.#stored = null;
@@ -92,7 +92,12 @@ export class CrossCheck {
       })
       .sort((a, b) => a.number - b.number);
     if (!watermark) return;
-    this.#blocks = new VouchedBlocks({ crossCheck: this.#isOn, maxBlocks: chain.maxBlockRange, watermark });
+    this.#blocks = new VouchedBlocks({
+      crossCheck: this.#isOn,
+      urlCount: rpc.urlCount,
+      maxBlocks: chain.maxBlockRange,
+      watermark,
+    });
     this.#blocks.note({ from: watermark.number + 1, to: anchor.number, ...UNKNOWN, hash: anchor.hash });
     this.#changed();
   }

@@ -30,20 +30,28 @@ const STRETCH_LOGS = 50;
 /**
  * Up to where finalized blocks are confirmed, and who vouches for those above that.
  *
- * Blocks are *confirmed* when two nodes have answered for them, at least one of which was never found lying. Every block
+ * Blocks are *confirmed* when two nodes have answered for them, at least one of which was never found lying, or when all
+ * have: there is nobody left to ask. Every block
  * from the stored watermark to the last one noted is in exactly one entry; the entries are ascending and without gaps. A
  * node that is found lying takes what only lying nodes vouched for out of the confirmed again.
  */
 export class VouchedBlocks {
   readonly #crossCheck: boolean;
+  readonly #urlCount: number;
   readonly #maxBlocks: number;
   readonly #lying = new Set<number>();
   #watermark: Anchor;
   #entries: Entry[] = [];
 
-  /** `crossCheck`: two nodes are wanted. `maxBlocks`: most blocks in a stretch of `next`. */
-  constructor(options: { readonly crossCheck: boolean; readonly maxBlocks: number; readonly watermark: Anchor }) {
+  /** `crossCheck`: two of the `urlCount` nodes are wanted. `maxBlocks`: most blocks in a stretch of `next`. */
+  constructor(options: {
+    readonly crossCheck: boolean;
+    readonly urlCount: number;
+    readonly maxBlocks: number;
+    readonly watermark: Anchor;
+  }) {
     this.#crossCheck = options.crossCheck;
+    this.#urlCount = options.urlCount;
     this.#maxBlocks = options.maxBlocks;
     this.#watermark = options.watermark;
   }
@@ -128,7 +136,7 @@ export class VouchedBlocks {
   }
 
   #isConfirmed({ urls }: Stretch): boolean {
-    return urls.size >= 2 && this.#isTrusted(urls);
+    return urls.size >= 2 && (urls.size === this.#urlCount || this.#isTrusted(urls));
   }
 
   #isTrusted(urls: ReadonlySet<number>): boolean {

@@ -171,11 +171,7 @@ describe('a claim that one node makes once', () => {
     await processed(running, 4);
     expect(running.watcher.status()).toMatchObject({ messages: 0, quarantined: 2 });
     liar.onCall = null;
-<<<<<<< HEAD
-    // blocks are read once more when they become final
-=======
     // a block is read when it is new, and once more before the cursor passes it
->>>>>>> r-chains/r-chains
     await chain.mine(FINALITY);
     await eventually('the messages are found', () => running.watcher.status().messages === 2);
     await expectComplete(chain, store, 4);
