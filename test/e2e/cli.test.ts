@@ -117,9 +117,9 @@ describe('config check', () => {
     const file = config('unknown_chain', (table) => {
       table['Chain'] = [{ Name: 'a', Selector: '4242', RpcUrls: ['http://node'], OnRamp: `0x${'a1'.repeat(20)}` }];
     });
-    const { code, stderr } = await runCli(['config', 'check', '-c', file]);
+    const { code, stdout } = await runCli(['config', 'check', '-c', file]);
     expect(code).toBe(0);
-    expect(stderr).toMatch(/^warning: Chain\[0\]\.ChainID: write the chain id/);
+    expect(stdout).toMatch(/^warning: Chain\[0\]\.ChainID: write the chain id/m);
   });
 
   it('ends with code 1 and names every problem at once, with its path', async () => {
