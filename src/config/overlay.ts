@@ -1,3 +1,4 @@
+import { SECRET_KEY } from './config-secrets.js';
 import { type ConfigProblem, formatPath } from './problems.js';
 
 /** A parsed TOML value. */
@@ -79,7 +80,8 @@ export function environmentTable(environment: Readonly<Record<string, string | u
       problems.push({ path: name, message: 'write the path as names joined by two underscores' });
       continue;
     }
-    if (!setAt(table, path, scalar(value)))
+    // a secret of digits alone is still text
+    if (!setAt(table, path, SECRET_KEY.test(path.at(-1) ?? '') ? value : scalar(value)))
       problems.push({ path: name, message: `collides with another variable at ${formatPath(path)}` });
   }
   return { table, problems };

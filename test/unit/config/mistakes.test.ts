@@ -77,6 +77,12 @@ test('a proxy of the environment that start cannot use is refused for each URL b
   ]);
 });
 
+test('a secret of digits alone can be given by the environment', () => {
+  const keys = { AccessKeyID: 'AKIAABCDEFGH', SecretAccessKey: 'to be replaced' };
+  const environment = { CCV_INDEXER__Storage__Sink__Storages__cold__S3__SecretAccessKey: '12345678901234' };
+  expect(check(toml({ Storage: bucket(keys) }), undefined, environment).problems).toEqual([]);
+});
+
 const uri = (text: string) => ({ Storage: warm(text) });
 const endpoint = (text: string, more: TomlTable = {}) => ({ Storage: bucket({ Endpoint: text, ...more }) });
 const rpc = (...urls: string[]) => ({ Chain: [chain({ RpcUrls: urls })] });
