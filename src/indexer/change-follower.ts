@@ -29,6 +29,8 @@ export class ChangeFollower {
   readonly #options: ChangeFollowerOptions;
   /** Every change up to here has been told; null before the start. */
   #position: bigint | null = null;
+  /** The last commit that was told whole; null before one. */
+  #head: { readonly position: bigint; readonly ingestionMs: number } | null = null;
   /** The highest position that anyone spoke of. */
   #target = 0n;
   /** The storage stands below what was told. */
@@ -84,8 +86,8 @@ export class ChangeFollower {
       this.#position >= this.#target &&
       event.changes.afterPosition <= this.#position
     ) {
-      this.#position = throughPosition;
-      this.#options.onChanges(event.changes, true);
+      if (!this.#isSameHistory(event.changes)) this.#wake?.();
+      else this.#tell(event.changes, true);
       return;
     }
     if (throughPosition > this.#target) this.#target = throughPosition;
@@ -95,6 +97,22 @@ export class ChangeFollower {
   async #rebase(): Promise<void> {
     const { asOf } = await this.#options.storage.queryUnfinishedMessages({ limit: 1 });
     this.#position = asOf.position;
+    this.#head = null;
+  }
+
+  #tell(changes: ChangeSet, isOwn: boolean): void {
+    const { throughPosition: position, headPosition, headMs: ingestionMs } = changes;
+    this.#position = position;
+    if (position === headPosition) this.#head = { position, ingestionMs };
+    this.#options.onChanges(changes, isOwn);
+  }
+
+  /** False when the storage was set back, and has gone on since, to where this stands. */
+  #isSameHistory({ follows }: ChangeSet): boolean {
+    const head = this.#head;
+    if (head === null || follows?.position !== head.position || follows.ingestionMs === head.ingestionMs) return true;
+    this.#isSetBack = true;
+    return false;
   }
 
   /** What the storage has lost is told again when it is found again. */
@@ -121,8 +139,8 @@ export class ChangeFollower {
           continue;
         }
         idle = 0;
-        this.#position = changes.throughPosition;
-        this.#options.onChanges(changes, false);
+        if (!this.#isSameHistory(changes)) return;
+        this.#tell(changes, false);
       } catch (thrown) {
         if (!(thrown instanceof CoverageGapError)) throw thrown;
         common.log.warn({ err: thrown }, 'changes were missed: looking at all unfinished messages again');
