@@ -8,7 +8,7 @@ describe('memory, Postgres and the cold tier answer as one flat list would', () 
   afterAll(() => console.log(`seed ${SEED}: ${tally.report()}`));
 
   test('in many short runs', { timeout: 1_200_000 }, async () => {
-    await simulate({ name: 'three', shape: 'three', runs: 400, commands: 40, lanes: 4 }, tally);
+    await simulate({ name: 'three', shape: 'three', runs: 240, commands: 40, lanes: 4 }, tally);
   });
 
   test('in some long runs', { timeout: 600_000 }, async () => {
