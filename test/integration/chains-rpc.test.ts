@@ -15,7 +15,7 @@ function rangeOf(call: ProxiedCall): { from: number; to: number } | null {
 }
 
 describe('a node that limits ranges', () => {
-  it.each([-32602, -32005])('by code %i gets smaller ones, then larger ones again', async (code) => {
+  it.each([-32602, -32005, -32000, -32614])('by code %i gets smaller ones, then larger ones again', async (code) => {
     const chain = await chainOf();
     const head = await fill(chain, 300);
     const proxy = await proxyOf(chain);
