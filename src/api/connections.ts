@@ -55,7 +55,7 @@ function unsentBytes(socket: Socket): number {
  * owe nothing are closed then, the others when they have answered everything they read.
  *
  * At a limit a new connection takes the place of one that owes nothing: the one that was opened first of those on which
- * nothing was asked yet, else the one that has been unused for longest. So whoever hoards connections keeps nobody out.
+ * nothing was asked yet, else the one that has been unused for longest. So a client that hoards connections keeps no other out.
  * Where all are at work, the new one is closed.
  */
 export function watchConnections(
