@@ -27,7 +27,56 @@ export { bytesToHex, type Hex, hexToBytes, isHex } from './core/hex.js';
 export { createLogger, type Logger, type LoggerOptions, silentLogger } from './core/logger.js';
 export { Registry } from './core/metrics.js';
 export { type Random, seededRandom, systemRandom } from './core/random.js';
-
+export type {
+  Change,
+  ChangeSet,
+  CursorMove,
+  Orphaning,
+  StatusChange,
+  WriteBatch,
+  WriteOutcome,
+} from './model/batch.js';
+export { type Coverage, covers } from './model/coverage.js';
+export type { Held, HeldMessage, HeldResults } from './model/held.js';
+export {
+  alwaysRead,
+  type Interval,
+  neverRead,
+  olderRead,
+  type ReadCondition,
+  recentRead,
+  timeRangeRead,
+} from './model/read-conditions.js';
+export { type Recall, type Recalled, recallFrom } from './model/recall.js';
+export type {
+  Conflict,
+  MessageOrigin,
+  MessageStatus,
+  NewMessage,
+  QuarantineEntry,
+  SourceCursor,
+  Stamp,
+  StoredConflict,
+  StoredMessage,
+  StoredQuarantineEntry,
+  StoredSourceCursor,
+  StoredVerifierResult,
+  VerifierResult,
+} from './model/records.js';
+export {
+  CCVDataNotFoundError,
+  ConflictingCCVDataError,
+  CoverageGapError,
+  CursorConflictError,
+  DivergedError,
+  DuplicateCCVDataError,
+  type Gap,
+  MessageNotFoundError,
+  PositionGapError,
+  StorageFailureError,
+  StorageSetBackError,
+  StorageUnavailableError,
+} from './model/storage-errors.js';
 export { CCVAndExecutorHashError, computeCCVAndExecutorHash } from './protocol/ccv-and-executor-hash.js';
 export { DISCOVERY_ONLY_TAG, isDiscoveryOnly } from './protocol/discovery-only.js';
 export { JsonSyntaxError, parseExactJson, stringifyExactJson } from './protocol/exact-json.js';
@@ -70,33 +119,7 @@ export type { FollowerState } from './sink/follower-options.js';
 export { createSimpleSink, createSink, type Sink } from './sink/sink.js';
 export type { PartialFailure, SinkBackend, SinkOptions } from './sink/sink-options.js';
 export type { BackendStatus } from './sink/sink-status.js';
-
-export type {
-  Change,
-  ChangeSet,
-  CursorMove,
-  Orphaning,
-  StatusChange,
-  WriteBatch,
-  WriteOutcome,
-} from './storage/batch.js';
 export { type BufferedStorage, isBuffered } from './storage/buffered-storage.js';
-export { type Coverage, covers } from './storage/coverage.js';
-export {
-  CCVDataNotFoundError,
-  ConflictingCCVDataError,
-  CoverageGapError,
-  CursorConflictError,
-  DivergedError,
-  DuplicateCCVDataError,
-  type Gap,
-  MessageNotFoundError,
-  PositionGapError,
-  StorageFailureError,
-  StorageSetBackError,
-  StorageUnavailableError,
-} from './storage/errors.js';
-export type { Held, HeldMessage, HeldResults } from './storage/held.js';
 export { FollowerWriteError, PrimaryFollowError } from './storage/memory/errors.js';
 export {
   createMemoryStorage,
@@ -122,31 +145,6 @@ export {
   type PostgresStorage,
   type PostgresStorageOptions,
 } from './storage/postgres/postgres-storage.js';
-export {
-  alwaysRead,
-  type Interval,
-  neverRead,
-  olderRead,
-  type ReadCondition,
-  recentRead,
-  timeRangeRead,
-} from './storage/read-conditions.js';
-export { type Recall, type Recalled, recallFrom } from './storage/recall.js';
-export type {
-  Conflict,
-  MessageOrigin,
-  MessageStatus,
-  NewMessage,
-  QuarantineEntry,
-  SourceCursor,
-  Stamp,
-  StoredConflict,
-  StoredMessage,
-  StoredQuarantineEntry,
-  StoredSourceCursor,
-  StoredVerifierResult,
-  VerifierResult,
-} from './storage/records.js';
 export { ArchiveWriteError } from './storage/s3/cold-errors.js';
 export type {
   ColdDescription,

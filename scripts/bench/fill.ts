@@ -1,5 +1,5 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
-import type { ChangeSet } from '../../src/storage/batch.js';
+import type { ChangeSet } from '../../src/model/batch.js';
 import { startProgress } from './progress.js';
 import { createRecordStream, type PayloadKind } from './record-stream.js';
 import type { Sample } from './sample.js';

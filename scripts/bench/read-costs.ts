@@ -2,7 +2,7 @@ import { performance } from 'node:perf_hooks';
 import type { Hex } from '../../src/core/hex.js';
 import { bytesToHex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
-import { CCVDataNotFoundError } from '../../src/storage/errors.js';
+import { CCVDataNotFoundError } from '../../src/model/storage-errors.js';
 import type { CountingObjectStore } from '../../src/storage/s3/request-counting.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { median } from './measure.js';

@@ -1,5 +1,5 @@
 import type { Hex } from '../../src/core/hex.js';
-import type { VerifierResult } from '../../src/storage/records.js';
+import type { VerifierResult } from '../../src/model/records.js';
 import { createRecordMaker } from '../../test/support/records.js';
 
 /** Of a record: message and proof together. */

@@ -1,6 +1,6 @@
 import type { Hex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
-import type { ChangeSet } from '../../src/storage/batch.js';
+import type { ChangeSet } from '../../src/model/batch.js';
 
 /** A record to ask for. */
 export interface Asked {

@@ -1,5 +1,5 @@
+import type { VerifierResult } from '../../src/model/records.js';
 import type { Sink } from '../../src/sink/sink.js';
-import type { VerifierResult } from '../../src/storage/records.js';
 import { type Lab, openLab, openTiers } from './lab.js';
 import { compareInTurn, perSecond, type Row } from './measure.js';
 import { createResultMaker, PAYLOAD_BYTES } from './records.js';

@@ -1,8 +1,8 @@
 import { bytesToHex, type Hex } from '../core/hex.js';
+import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../model/records.js';
+import { CCVDataNotFoundError, MessageNotFoundError } from '../model/storage-errors.js';
 import { stringifyExactJson } from '../protocol/exact-json.js';
 import { messageJson } from '../protocol/message-json.js';
-import { CCVDataNotFoundError, MessageNotFoundError } from '../storage/errors.js';
-import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../storage/records.js';
 import type { Storage } from '../storage/storage.js';
 
 /**

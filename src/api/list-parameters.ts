@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { InvalidArgumentError } from '../core/errors.js';
+import { DEFAULT_LIMIT } from '../model/list-query.js';
 import { parseRfc3339 } from '../protocol/rfc3339.js';
-import { DEFAULT_LIMIT } from '../storage/list-query.js';
 
 /** Most records in one answer; more is a 400. */
 export const MAX_LIMIT = 1_000;

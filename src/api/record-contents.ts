@@ -1,5 +1,5 @@
-import { CCVDataNotFoundError } from '../storage/errors.js';
-import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
+import type { StoredMessage, StoredVerifierResult } from '../model/records.js';
+import { CCVDataNotFoundError } from '../model/storage-errors.js';
 import type { Storage } from '../storage/storage.js';
 
 /** Reads by identity what an outline stands for, also of a record that has left the lists since. */

@@ -8,8 +8,6 @@ import {
 } from '../config/storage-schema.js';
 import type { Common } from '../core/common.js';
 import { assertNever } from '../core/errors.js';
-import type { MemoryStorageOptions } from '../storage/memory/memory-storage.js';
-import type { PostgresStorageOptions } from '../storage/postgres/postgres-storage.js';
 import {
   alwaysRead,
   neverRead,
@@ -17,7 +15,9 @@ import {
   type ReadCondition,
   recentRead,
   timeRangeRead,
-} from '../storage/read-conditions.js';
+} from '../model/read-conditions.js';
+import type { MemoryStorageOptions } from '../storage/memory/memory-storage.js';
+import type { PostgresStorageOptions } from '../storage/postgres/postgres-storage.js';
 import type { S3StorageOptions } from '../storage/s3/s3-storage.js';
 
 /** The settings of a memory backend in the words of the storage package. */

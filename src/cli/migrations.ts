@@ -2,7 +2,7 @@ import type { Config } from '../config/schema.js';
 import type { Common } from '../core/common.js';
 import { createCommon } from '../core/common.js';
 import { IndexerError, toError } from '../core/errors.js';
-import { StorageUnavailableError } from '../storage/errors.js';
+import { StorageUnavailableError } from '../model/storage-errors.js';
 import { describeWait, type MigrationWait } from '../storage/postgres/migration-run.js';
 import {
   type MigrationOptions,

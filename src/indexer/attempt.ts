@@ -1,8 +1,8 @@
 import type { Clock } from '../core/clock.js';
 import { AbortedError, IndexerError, toError } from '../core/errors.js';
+import type { QuarantineEntry } from '../model/records.js';
+import { CCVDataNotFoundError } from '../model/storage-errors.js';
 import type { VerifierResult } from '../protocol/records.js';
-import { CCVDataNotFoundError } from '../storage/errors.js';
-import type { QuarantineEntry } from '../storage/records.js';
 import type { Storage } from '../storage/storage.js';
 import { canonicalAddress } from '../verifiers/address.js';
 import { VerifierResultRejectedError } from '../verifiers/errors.js';

@@ -4,8 +4,8 @@ import { RpcError } from '../chains/rpc-errors.js';
 import type { ChainHeads, RpcNode } from '../chains/rpc-node.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { CursorMove } from '../storage/batch.js';
-import type { SourceCursor } from '../storage/records.js';
+import type { CursorMove } from '../model/batch.js';
+import type { SourceCursor } from '../model/records.js';
 import type { Storage } from '../storage/storage.js';
 
 /** A chain that cannot be set back as asked: the message says why and what to do instead. */

@@ -4,8 +4,8 @@ import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { histogram } from '../core/metrics.js';
+import type { WriteBatch, WriteOutcome } from '../model/batch.js';
 import { decodeMessage } from '../protocol/message-codec.js';
-import type { WriteBatch, WriteOutcome } from '../storage/batch.js';
 import type { Storage } from '../storage/storage.js';
 
 const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600];

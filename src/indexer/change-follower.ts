@@ -1,8 +1,8 @@
 import { type Backoff, backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
-import type { ChangeSet } from '../storage/batch.js';
-import { CoverageGapError } from '../storage/errors.js';
+import type { ChangeSet } from '../model/batch.js';
+import { CoverageGapError } from '../model/storage-errors.js';
 import type { AdvanceEvent, Storage } from '../storage/storage.js';
 
 /** What a follower tells. */

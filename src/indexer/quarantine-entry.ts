@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { QuarantineEntry } from '../storage/records.js';
+import type { QuarantineEntry } from '../model/records.js';
 import type { VerifierResultRejectedError } from '../verifiers/errors.js';
 
 /** Longer evidence is cut: a hostile verifier must not fill the quarantine with a few answers. */

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Clock } from '../core/clock.js';
 import type { Hex } from '../core/hex.js';
-import type { ChangeSet } from '../storage/batch.js';
-import type { StoredMessage } from '../storage/records.js';
+import type { ChangeSet } from '../model/batch.js';
+import type { StoredMessage } from '../model/records.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { TaskBoard } from './task-board.js';
 import type { UnknownCCVs } from './unknown-ccvs.js';

@@ -1,6 +1,6 @@
 import { AbortedError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { StoredMessage } from '../storage/records.js';
+import type { StoredMessage } from '../model/records.js';
 import { canonicalAddress } from '../verifiers/address.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { ListNode } from './intrusive-list.js';

@@ -1,9 +1,9 @@
 import { type Backoff, backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { AbortedError, ClosedError, IndexerError, toError } from '../core/errors.js';
+import type { StatusChange, WriteBatch } from '../model/batch.js';
+import type { QuarantineEntry } from '../model/records.js';
 import type { VerifierResult } from '../protocol/records.js';
-import type { StatusChange, WriteBatch } from '../storage/batch.js';
-import type { QuarantineEntry } from '../storage/records.js';
 import type { Storage } from '../storage/storage.js';
 
 /** What one task wants stored, in one transaction. */

@@ -1,10 +1,10 @@
-import type { Move } from '../storage/amendments.js';
-import type { Coverage } from '../storage/coverage.js';
-import { CoverageGapError } from '../storage/errors.js';
-import { type ResolvedListQuery, type ResolvedRange, resolveListQuery, resolveRange } from '../storage/list-query.js';
-import { compareOrderKeys, encodeCursor, type OrderKey } from '../storage/order.js';
-import { withContents } from '../storage/outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
+import type { Move } from '../model/amendments.js';
+import type { Coverage } from '../model/coverage.js';
+import { type ResolvedListQuery, type ResolvedRange, resolveListQuery, resolveRange } from '../model/list-query.js';
+import { compareOrderKeys, encodeCursor, type OrderKey } from '../model/order.js';
+import { withContents } from '../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../model/records.js';
+import { CoverageGapError } from '../model/storage-errors.js';
 import type { AsOf, Count, CountQuery, ListQuery, Page, Storage } from '../storage/storage.js';
 import type { ListKind } from './list-kind.js';
 import type { ListSource } from './page-reader.js';

@@ -1,11 +1,11 @@
-import type { Coverage } from '../storage/coverage.js';
+import type { Coverage } from '../model/coverage.js';
 import {
   admitsLookups,
   admittedInterval,
   type Interval,
   intersect,
   type ReadCondition,
-} from '../storage/read-conditions.js';
+} from '../model/read-conditions.js';
 import type { Storage } from '../storage/storage.js';
 import type { Follower } from './follower.js';
 import { holdsLost, type LostCommits } from './lost-commits.js';

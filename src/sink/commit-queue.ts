@@ -1,4 +1,4 @@
-import type { Change, ChangeSet } from '../storage/batch.js';
+import type { Change, ChangeSet } from '../model/batch.js';
 
 /**
  * Commits that a follower could not take at once, in position order. Bounded by the number of changes in it and their

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Change, type ChangeSet, changedRecord } from '../storage/batch.js';
+import { type Change, type ChangeSet, changedRecord } from '../model/batch.js';
+import { CoverageGapError } from '../model/storage-errors.js';
 import { isBuffered } from '../storage/buffered-storage.js';
-import { CoverageGapError } from '../storage/errors.js';
 import type { Boundary, Storage } from '../storage/storage.js';
 import { divergedError } from './divergence.js';
 

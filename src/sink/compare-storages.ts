@@ -1,4 +1,4 @@
-import type { SourceCursor } from '../storage/records.js';
+import type { SourceCursor } from '../model/records.js';
 import type { Storage } from '../storage/storage.js';
 
 const PAGE_SIZE = 1_000;

@@ -1,6 +1,6 @@
-import type { Change, ChangeSet } from '../storage/batch.js';
+import type { Change, ChangeSet } from '../model/batch.js';
+import { CoverageGapError, DivergedError } from '../model/storage-errors.js';
 import { isBuffered } from '../storage/buffered-storage.js';
-import { CoverageGapError, DivergedError } from '../storage/errors.js';
 import type { Boundary, Storage } from '../storage/storage.js';
 import { blame } from './blame.js';
 

@@ -1,5 +1,5 @@
-import type { Coverage } from '../storage/coverage.js';
-import { describeCondition, type Interval } from '../storage/read-conditions.js';
+import type { Coverage } from '../model/coverage.js';
+import { describeCondition, type Interval } from '../model/read-conditions.js';
 import type { Candidate } from './backend.js';
 import type { PlannedSlice } from './query-plan.js';
 

@@ -1,7 +1,7 @@
 import type { Common } from '../core/common.js';
 import { createRareWarning } from '../core/rare-warning.js';
+import { admitsLookups } from '../model/read-conditions.js';
 import { isBuffered } from '../storage/buffered-storage.js';
-import { admitsLookups } from '../storage/read-conditions.js';
 import type { Storage } from '../storage/storage.js';
 import { Follower } from './follower.js';
 import type { ChangesAfter } from './leader-pages.js';

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.js';
-import type { ChangeSet } from '../storage/batch.js';
+import type { ChangeSet } from '../model/batch.js';
 import { isBuffered } from '../storage/buffered-storage.js';
 import { isWindowed, type Storage } from '../storage/storage.js';
 

@@ -1,7 +1,7 @@
 import type { Common } from '../core/common.js';
 import { assertNever, ClosedError, toError } from '../core/errors.js';
-import type { ChangeSet } from '../storage/batch.js';
-import { DivergedError, PositionGapError } from '../storage/errors.js';
+import type { ChangeSet } from '../model/batch.js';
+import { DivergedError, PositionGapError } from '../model/storage-errors.js';
 import { type AdvanceEvent, isWindowed, type Storage } from '../storage/storage.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';

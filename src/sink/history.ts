@@ -1,6 +1,6 @@
-import { type ChangeSet, changedRecord } from '../storage/batch.js';
+import { type ChangeSet, changedRecord } from '../model/batch.js';
+import { CoverageGapError } from '../model/storage-errors.js';
 import { isBuffered } from '../storage/buffered-storage.js';
-import { CoverageGapError } from '../storage/errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
 

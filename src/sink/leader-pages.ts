@@ -1,6 +1,6 @@
-import type { ChangeSet } from '../storage/batch.js';
+import type { ChangeSet } from '../model/batch.js';
+import { CoverageGapError, DivergedError, StorageFailureError } from '../model/storage-errors.js';
 import { isBuffered } from '../storage/buffered-storage.js';
-import { CoverageGapError, DivergedError, StorageFailureError } from '../storage/errors.js';
 import { type Boundary, isWindowed, type Storage } from '../storage/storage.js';
 import { BlamedError, blame } from './blame.js';
 import { continuesHistory, headOf } from './common-history.js';

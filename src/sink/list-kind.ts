@@ -1,8 +1,8 @@
-import type { Move } from '../storage/amendments.js';
-import { CoverageGapError } from '../storage/errors.js';
-import { messageOrderKey, type OrderKey } from '../storage/order.js';
-import { outlineOfMessage, outlineOfResult } from '../storage/outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
+import type { Move } from '../model/amendments.js';
+import { messageOrderKey, type OrderKey } from '../model/order.js';
+import { outlineOfMessage, outlineOfResult } from '../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../model/records.js';
+import { CoverageGapError } from '../model/storage-errors.js';
 import type { AsOf, Count, CountQuery, ListQuery, Page, Storage } from '../storage/storage.js';
 
 /** The two kinds of record that are listed, under one face. */

@@ -1,4 +1,4 @@
-import { CoverageGapError, type Gap } from '../storage/errors.js';
+import { CoverageGapError, type Gap } from '../model/storage-errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { FollowerAheadError } from './errors.js';
 import type { Follower } from './follower.js';

@@ -1,5 +1,5 @@
-import type { ResolvedListQuery, ResolvedRange } from '../storage/list-query.js';
-import { encodeCursor, type OrderKey } from '../storage/order.js';
+import type { ResolvedListQuery, ResolvedRange } from '../model/list-query.js';
+import { encodeCursor, type OrderKey } from '../model/order.js';
 import type { AsOf, Count, CountQuery, ListQuery, Page } from '../storage/storage.js';
 import { type Part, withoutSuperseded } from './merge.js';
 import type { Slice } from './slice-walk.js';

@@ -1,4 +1,4 @@
-import type { Interval } from '../storage/read-conditions.js';
+import type { Interval } from '../model/read-conditions.js';
 
 /** A part of a range and who answers for it. */
 export interface PlannedSlice<C> {

@@ -1,8 +1,8 @@
 import type { Common } from '../core/common.js';
-import { CoverageGapError } from '../storage/errors.js';
-import { type ResolvedRange, resolveListQuery, resolveRange } from '../storage/list-query.js';
-import { boundedBy } from '../storage/outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../storage/records.js';
+import { type ResolvedRange, resolveListQuery, resolveRange } from '../model/list-query.js';
+import { boundedBy } from '../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../model/records.js';
+import { CoverageGapError } from '../model/storage-errors.js';
 import type { Count, CountQuery, ListQuery, Page, Storage } from '../storage/storage.js';
 import { AmendedLists } from './amended-lists.js';
 import type { Backend, Candidate, Tier } from './backend.js';

@@ -1,9 +1,9 @@
 import type { Common } from '../core/common.js';
 import { AbortedError, IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { Change, ChangeSet } from '../storage/batch.js';
-import { CoverageGapError } from '../storage/errors.js';
-import { recallFrom } from '../storage/recall.js';
+import type { Change, ChangeSet } from '../model/batch.js';
+import { recallFrom } from '../model/recall.js';
+import { CoverageGapError } from '../model/storage-errors.js';
 import type { Storage } from '../storage/storage.js';
 import { failureOf } from './blame.js';
 import { continuesHistory } from './common-history.js';

@@ -1,4 +1,4 @@
-import type { Coverage } from '../storage/coverage.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Candidate } from './backend.js';
 
 /**

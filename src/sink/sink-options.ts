@@ -1,7 +1,7 @@
 import type { Backoff } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
-import { alwaysRead, type ReadCondition } from '../storage/read-conditions.js';
+import { alwaysRead, type ReadCondition } from '../model/read-conditions.js';
 import { isPrunable, type Storage } from '../storage/storage.js';
 import type { Tier } from './backend.js';
 

@@ -1,6 +1,6 @@
 import { messagesOf, toError } from '../core/errors.js';
 import { outsideText } from '../core/outside-text.js';
-import { describeCondition } from '../storage/read-conditions.js';
+import { describeCondition } from '../model/read-conditions.js';
 import type { Health, Storage } from '../storage/storage.js';
 import { type Backend, isReadable, type Tier } from './backend.js';
 import { codeOf } from './errors.js';

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { IndexerError, toError } from '../core/errors.js';
-import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
-import { StorageFailureError, StorageUnavailableError } from '../storage/errors.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
+import { StorageFailureError, StorageUnavailableError } from '../model/storage-errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
 import { type BackendFailure, SinkWriteError } from './errors.js';

@@ -1,11 +1,11 @@
 import { type Common, createCommon } from '../core/common.js';
 import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { ChangeSet, WriteBatch, WriteOutcome } from '../storage/batch.js';
-import type { Coverage } from '../storage/coverage.js';
-import { ConflictingCCVDataError, DuplicateCCVDataError, type Gap } from '../storage/errors.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
+import type { Coverage } from '../model/coverage.js';
+import type { VerifierResult } from '../model/records.js';
+import { ConflictingCCVDataError, DuplicateCCVDataError, type Gap } from '../model/storage-errors.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
-import type { VerifierResult } from '../storage/records.js';
 import {
   type AdvanceEvent,
   type AdvanceListener,

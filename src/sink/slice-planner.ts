@@ -1,5 +1,5 @@
 import type { Common } from '../core/common.js';
-import type { Coverage } from '../storage/coverage.js';
+import type { Coverage } from '../model/coverage.js';
 import type { Storage } from '../storage/storage.js';
 import { type Backend, type Candidate, candidateOf } from './backend.js';
 import { type Explanation, explainSlices, plainMs } from './explain.js';

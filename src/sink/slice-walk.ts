@@ -1,6 +1,6 @@
 import { InvalidArgumentError, toError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import { CoverageGapError } from '../storage/errors.js';
+import { CoverageGapError } from '../model/storage-errors.js';
 import type { Backend, Candidate } from './backend.js';
 import { codeOf } from './errors.js';
 import { whyNot } from './explain.js';

@@ -2,12 +2,12 @@ import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { counter, histogram } from '../core/metrics.js';
-import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from './amendments.js';
-import type { ChangeSet, WriteBatch, WriteOutcome } from './batch.js';
+import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from '../model/amendments.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
+import type { Coverage } from '../model/coverage.js';
+import type { HeldMessage, HeldResults } from '../model/held.js';
+import type { VerifierResult } from '../model/records.js';
 import { type BufferedStorage, isBuffered, standsAt } from './buffered-storage.js';
-import type { Coverage } from './coverage.js';
-import type { HeldMessage, HeldResults } from './held.js';
-import type { VerifierResult } from './records.js';
 import {
   type AdvanceListener,
   type Boundary,

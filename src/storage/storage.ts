@@ -1,8 +1,8 @@
 import type { Hex } from '../core/hex.js';
-import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from './amendments.js';
-import type { ChangeSet, WriteBatch, WriteOutcome } from './batch.js';
-import type { AsOf, Coverage } from './coverage.js';
-import type { HeldMessage, HeldResults } from './held.js';
+import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from '../model/amendments.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
+import type { AsOf, Coverage } from '../model/coverage.js';
+import type { HeldMessage, HeldResults } from '../model/held.js';
 import type {
   SourceCursor,
   StoredConflict,
@@ -10,7 +10,7 @@ import type {
   StoredQuarantineEntry,
   StoredVerifierResult,
   VerifierResult,
-} from './records.js';
+} from '../model/records.js';
 
 export type { AsOf };
 

@@ -1,7 +1,7 @@
+import { neverRead } from '../../src/model/read-conditions.js';
 import { createSimpleSink, createSink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { neverRead } from '../../src/storage/read-conditions.js';
 import { createFaultyStorage } from '../support/faulty-storage.js';
 import { createTestDatabase } from '../support/postgres.js';
 import { storageContract } from './storage-contract.js';

@@ -1,5 +1,5 @@
 import type { Hex } from '../../src/core/hex.js';
-import { readLane } from '../../src/storage/payload.js';
+import { readLane } from '../../src/model/payload.js';
 import type { Count, CountQuery, ListQuery, Page, Storage } from '../../src/storage/storage.js';
 
 /** A fresh, empty storage under test. */

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { type Clock, systemClock } from '../../src/core/clock.js';
 import { IndexerError } from '../../src/core/errors.js';
 import { createLogger } from '../../src/core/logger.js';
-import { CoverageGapError, StorageUnavailableError } from '../../src/storage/errors.js';
+import { CoverageGapError, StorageUnavailableError } from '../../src/model/storage-errors.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { apiFixture } from '../support/api-fixture.js';
 import { createRecordMaker } from '../support/records.js';

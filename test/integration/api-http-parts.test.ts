@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { StorageUnavailableError } from '../../src/storage/errors.js';
+import { StorageUnavailableError } from '../../src/model/storage-errors.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { gate } from '../support/api.js';
 import { apiFixture } from '../support/api-fixture.js';

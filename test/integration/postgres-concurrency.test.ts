@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
-import type { ChangeSet } from '../../src/storage/batch.js';
+import type { ChangeSet } from '../../src/model/batch.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import type { AdvanceEvent } from '../../src/storage/storage.js';
 import { eventually } from '../support/eventually.js';

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { StorageUnavailableError } from '../../src/storage/errors.js';
+import { StorageUnavailableError } from '../../src/model/storage-errors.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import type { AdvanceEvent } from '../../src/storage/storage.js';
 import { plain } from '../contract/subject.js';

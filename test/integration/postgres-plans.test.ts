@@ -2,7 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { encodeCursor } from '../../src/storage/order.js';
+import { encodeCursor } from '../../src/model/order.js';
 import { createAdvanceHub } from '../../src/storage/postgres/advance-hub.js';
 import { createChangeReads } from '../../src/storage/postgres/change-reads.js';
 import { createListReads } from '../../src/storage/postgres/list-reads.js';

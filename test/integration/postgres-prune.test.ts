@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { seededRandom } from '../../src/core/random.js';
-import type { WriteBatch } from '../../src/storage/batch.js';
+import type { WriteBatch } from '../../src/model/batch.js';
+import type { Recall } from '../../src/model/recall.js';
+import type { NewMessage, VerifierResult } from '../../src/model/records.js';
+import { StorageUnavailableError } from '../../src/model/storage-errors.js';
 import { standsAt } from '../../src/storage/buffered-storage.js';
-import { StorageUnavailableError } from '../../src/storage/errors.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import type { Recall } from '../../src/storage/recall.js';
-import type { NewMessage, VerifierResult } from '../../src/storage/records.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { everything, plain } from '../contract/subject.js';
 import { createLaggingStorage, type LaggingStorage } from '../support/lagging-storage.js';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Hex } from '../../src/core/hex.js';
+import type { Recalled } from '../../src/model/recall.js';
+import type { NewMessage } from '../../src/model/records.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import type { Recalled } from '../../src/storage/recall.js';
-import type { NewMessage } from '../../src/storage/records.js';
 import { isPrunable, type PrunableStorage } from '../../src/storage/storage.js';
 import { gate } from '../support/api.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';

@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { Registry } from '../../src/core/metrics.js';
+import { recallFrom } from '../../src/model/recall.js';
 import { createSink } from '../../src/sink/sink.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { recallFrom } from '../../src/storage/recall.js';
 import { ColdCatalog } from '../../src/storage/s3/cold-catalog.js';
 import { ColdReader } from '../../src/storage/s3/cold-reader.js';
 import { createDeltaLog } from '../../src/storage/s3/delta-log.js';

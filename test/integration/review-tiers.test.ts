@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { IndexerError } from '../../src/core/errors.js';
+import { neverRead } from '../../src/model/read-conditions.js';
+import { recallFrom } from '../../src/model/recall.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import type { SinkOptions } from '../../src/sink/sink-options.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { neverRead } from '../../src/storage/read-conditions.js';
-import { recallFrom } from '../../src/storage/recall.js';
 import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
 import type { S3StorageOptions } from '../../src/storage/s3/s3-storage-options.js';
 import type { Storage } from '../../src/storage/storage.js';

@@ -1,7 +1,7 @@
 import type { Clock } from '../../src/core/clock.js';
+import type { NewMessage } from '../../src/model/records.js';
 import type { BufferedStorage } from '../../src/storage/buffered-storage.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import type { NewMessage } from '../../src/storage/records.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
 import { createS3Storage } from '../../src/storage/s3/s3-storage.js';

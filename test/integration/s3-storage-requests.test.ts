@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { NewMessage } from '../../src/model/records.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import type { NewMessage } from '../../src/storage/records.js';
 import { type CountingObjectStore, createCountingObjectStore } from '../../src/storage/s3/request-counting.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
 import { plain } from '../contract/subject.js';

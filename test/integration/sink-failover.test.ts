@@ -1,12 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
+import { recallFrom } from '../../src/model/recall.js';
+import type { StoredVerifierResult } from '../../src/model/records.js';
 import { restore } from '../../src/sink/restore.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { recallFrom } from '../../src/storage/recall.js';
-import type { StoredVerifierResult } from '../../src/storage/records.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
 import { dumpDatabase } from '../support/database-dump.js';

@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { createLogger, type Logger } from '../../src/core/logger.js';
+import { neverRead, olderRead, recentRead } from '../../src/model/read-conditions.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import type { PartialFailure, SinkOptions } from '../../src/sink/sink-options.js';
 import { createMemoryStorage, type MemoryStorageOptions } from '../../src/storage/memory/memory-storage.js';
-import { neverRead, olderRead, recentRead } from '../../src/storage/read-conditions.js';
 import { createFaultyStorage } from '../support/faulty-storage.js';
 import { createManualClock, type ManualClock } from '../support/manual-clock.js';
 import { createRecordMaker } from '../support/records.js';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
+import { alwaysRead, neverRead } from '../../src/model/read-conditions.js';
 import { createSink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import { alwaysRead, neverRead } from '../../src/storage/read-conditions.js';
 import { createFaultyStorage } from '../support/faulty-storage.js';
 import { createLaggingStorage } from '../support/lagging-storage.js';
 import { createRecordMaker } from '../support/records.js';

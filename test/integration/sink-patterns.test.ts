@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
+import { alwaysRead, neverRead, olderRead, recentRead, timeRangeRead } from '../../src/model/read-conditions.js';
 import { createSimpleSink, createSink, type Sink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { alwaysRead, neverRead, olderRead, recentRead, timeRangeRead } from '../../src/storage/read-conditions.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { everything, plain } from '../contract/subject.js';
 import { eventually } from '../support/eventually.js';

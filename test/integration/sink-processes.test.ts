@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
+import { neverRead, recentRead } from '../../src/model/read-conditions.js';
 import { createSink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { neverRead, recentRead } from '../../src/storage/read-conditions.js';
 import { everything, plain } from '../contract/subject.js';
 import { eventually } from '../support/eventually.js';
 import { createFaultyStorage } from '../support/faulty-storage.js';

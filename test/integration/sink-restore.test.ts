@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
+import { recallFrom } from '../../src/model/recall.js';
 import { compareStorages } from '../../src/sink/compare-storages.js';
 import { type RestoreOptions, type RestoreReport, restore } from '../../src/sink/restore.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import { inspectPostgres } from '../../src/storage/postgres/inspection.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { recallFrom } from '../../src/storage/recall.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
 import { everything } from '../contract/subject.js';

@@ -1,12 +1,12 @@
 import { expect } from 'vitest';
 import type { Hex } from '../../src/core/hex.js';
-import { type Change, changedRecord } from '../../src/storage/batch.js';
+import { type Change, changedRecord } from '../../src/model/batch.js';
 import {
   CCVDataNotFoundError,
   CoverageGapError,
   MessageNotFoundError,
   StorageUnavailableError,
-} from '../../src/storage/errors.js';
+} from '../../src/model/storage-errors.js';
 import type { ListQuery, Storage } from '../../src/storage/storage.js';
 import { SELECTORS } from '../support/records.js';
 import {

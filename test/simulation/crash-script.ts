@@ -1,8 +1,8 @@
 import { createCommon } from '../../src/core/common.js';
 import { seededRandom } from '../../src/core/random.js';
 import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
-import type { WriteBatch } from '../../src/storage/batch.js';
-import type { NewMessage, VerifierResult } from '../../src/storage/records.js';
+import type { WriteBatch } from '../../src/model/batch.js';
+import type { NewMessage, VerifierResult } from '../../src/model/records.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { eventually } from '../support/eventually.js';
 import type { ManualClock } from '../support/manual-clock.js';

@@ -1,13 +1,7 @@
 import type { Hex } from '../../src/core/hex.js';
-import {
-  compareOrderKeys,
-  decodeCursor,
-  encodeCursor,
-  messageOrderKey,
-  type OrderKey,
-} from '../../src/storage/order.js';
-import { readLane } from '../../src/storage/payload.js';
-import type { StoredMessage, StoredVerifierResult } from '../../src/storage/records.js';
+import { compareOrderKeys, decodeCursor, encodeCursor, messageOrderKey, type OrderKey } from '../../src/model/order.js';
+import { readLane } from '../../src/model/payload.js';
+import type { StoredMessage, StoredVerifierResult } from '../../src/model/records.js';
 import type { ListQuery } from '../../src/storage/storage.js';
 import { type FlatState, lastingTextOf } from './flat-state.js';
 

@@ -1,7 +1,6 @@
 import type { Hex } from '../../src/core/hex.js';
-import type { WriteBatch, WriteOutcome } from '../../src/storage/batch.js';
-import { CursorConflictError } from '../../src/storage/errors.js';
-import { messagePayloadHash, verifierResultPayloadHash } from '../../src/storage/payload.js';
+import type { WriteBatch, WriteOutcome } from '../../src/model/batch.js';
+import { messagePayloadHash, verifierResultPayloadHash } from '../../src/model/payload.js';
 import type {
   Conflict,
   MessageOrigin,
@@ -9,7 +8,8 @@ import type {
   StoredMessage,
   StoredVerifierResult,
   VerifierResult,
-} from '../../src/storage/records.js';
+} from '../../src/model/records.js';
+import { CursorConflictError } from '../../src/model/storage-errors.js';
 import { bodyOf, conflictKey, type FlatState, resultKey, textOf } from './flat-state.js';
 
 /**

@@ -8,7 +8,7 @@ import type {
   StoredSourceCursor,
   StoredVerifierResult,
   VerifierResult,
-} from '../../src/storage/records.js';
+} from '../../src/model/records.js';
 
 /** The part of a message that it shares with its verifier results. */
 export type Body = Omit<NewMessage, 'origin'>;

@@ -1,4 +1,4 @@
-import type { Gap } from '../../src/storage/errors.js';
+import type { Gap } from '../../src/model/storage-errors.js';
 import type { TiersProcess } from './tiers-process.js';
 import type { World } from './world.js';
 

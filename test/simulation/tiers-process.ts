@@ -1,10 +1,10 @@
 import type { Common } from '../../src/core/common.js';
 import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
+import { recallFrom } from '../../src/model/recall.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import type { SinkBackend } from '../../src/sink/sink-options.js';
 import { createMemoryStorage, type MemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { recallFrom } from '../../src/storage/recall.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
 import type { S3StorageRole } from '../../src/storage/s3/s3-storage-options.js';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Hex } from '../../src/core/hex.js';
-import type { WriteBatch, WriteOutcome } from '../../src/storage/batch.js';
-import type { NewMessage, VerifierResult } from '../../src/storage/records.js';
+import type { WriteBatch, WriteOutcome } from '../../src/model/batch.js';
+import type { NewMessage, VerifierResult } from '../../src/model/records.js';
 import type { ManualClock } from '../support/manual-clock.js';
 import { createRecordMaker, type RecordMaker } from '../support/records.js';
 import { drive } from './drive.js';

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { WriteBatch } from '../../src/storage/batch.js';
-import type { NewMessage } from '../../src/storage/records.js';
+import type { WriteBatch } from '../../src/model/batch.js';
+import type { NewMessage } from '../../src/model/records.js';
 import { SELECTORS } from '../support/records.js';
 import { CHAIN_SOURCE } from './ask.js';
 import { commitFlat } from './flat-commit.js';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach } from 'vitest';
 import type { ApiSettings } from '../../src/api/api-settings.js';
 import type { Common } from '../../src/core/common.js';
+import type { VerifierResult } from '../../src/model/records.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import type { VerifierResult } from '../../src/storage/records.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { gate, type RunningApi, startApi } from './api.js';
 

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Hex } from '../../src/core/hex.js';
-import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../src/storage/records.js';
+import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../src/model/records.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { ObjectNotFoundError } from '../../src/storage/s3/object-store-errors.js';
 import type { DuckDBRow, TestDuckDB } from './duckdb.js';

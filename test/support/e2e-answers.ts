@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { messageEntryJson, verifierResultJson } from '../../src/api/record-json.js';
 import type { Hex } from '../../src/core/hex.js';
-import type { StoredMessage, StoredVerifierResult } from '../../src/storage/records.js';
+import type { StoredMessage, StoredVerifierResult } from '../../src/model/records.js';
 import type { History } from './e2e-history.js';
 import { body, get } from './e2e-http.js';
 

@@ -1,5 +1,5 @@
 import { bytesToHex, type Hex } from '../../src/core/hex.js';
-import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../src/storage/records.js';
+import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../src/model/records.js';
 import type { TestDatabase } from './postgres.js';
 
 /** The last state of every record that a namespace ever had, in list order, orphaned ones too. */

@@ -1,4 +1,4 @@
-import type { NewMessage } from '../../src/storage/records.js';
+import type { NewMessage } from '../../src/model/records.js';
 import type { Storage } from '../../src/storage/storage.js';
 import type { RecordMaker } from './records.js';
 

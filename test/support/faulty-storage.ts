@@ -1,4 +1,4 @@
-import { StorageUnavailableError } from '../../src/storage/errors.js';
+import { StorageUnavailableError } from '../../src/model/storage-errors.js';
 import type { Storage } from '../../src/storage/storage.js';
 
 /** Methods of a storage that can be made to fail. */

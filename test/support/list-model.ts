@@ -1,6 +1,6 @@
 import type { Hex } from '../../src/core/hex.js';
-import type { WriteBatch, WriteOutcome } from '../../src/storage/batch.js';
-import { readLane } from '../../src/storage/payload.js';
+import type { WriteBatch, WriteOutcome } from '../../src/model/batch.js';
+import { readLane } from '../../src/model/payload.js';
 import type { ListQuery } from '../../src/storage/storage.js';
 
 const RANK = ['processing', 'timeout', 'success'];

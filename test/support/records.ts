@@ -1,11 +1,11 @@
 import type { Hex } from '../../src/core/hex.js';
 import { bytesToHex } from '../../src/core/hex.js';
 import { type Random, seededRandom } from '../../src/core/random.js';
+import type { MessageOrigin, NewMessage, VerifierResult } from '../../src/model/records.js';
 import { computeCCVAndExecutorHash } from '../../src/protocol/ccv-and-executor-hash.js';
 import { computeMessageId } from '../../src/protocol/keccak.js';
 import type { Lane, Message } from '../../src/protocol/message.js';
 import { encodeMessage } from '../../src/protocol/message-codec.js';
-import type { MessageOrigin, NewMessage, VerifierResult } from '../../src/storage/records.js';
 
 /** Real chain selectors; the last two lie above 2^63. */
 export const SELECTORS = {

@@ -1,8 +1,8 @@
 import { expect } from 'vitest';
 import { type Random, seededRandom } from '../../src/core/random.js';
+import type { WriteBatch } from '../../src/model/batch.js';
+import type { NewMessage, VerifierResult } from '../../src/model/records.js';
 import type { Sink } from '../../src/sink/sink.js';
-import type { WriteBatch } from '../../src/storage/batch.js';
-import type { NewMessage, VerifierResult } from '../../src/storage/records.js';
 import type { ListQuery, Storage } from '../../src/storage/storage.js';
 import type { FaultyStorage, Operation } from './faulty-storage.js';
 import { ListModel, placeOf } from './list-model.js';

@@ -1,9 +1,9 @@
 import { type Common, createCommon } from '../../src/core/common.js';
+import type { ReadCondition } from '../../src/model/read-conditions.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import type { SinkOptions } from '../../src/sink/sink-options.js';
 import { createMemoryStorage, type MemoryStorageOptions } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import type { ReadCondition } from '../../src/storage/read-conditions.js';
 import { createFaultyStorage, type FaultyStorage } from './faulty-storage.js';
 import { createTestDatabase, type TestDatabase } from './postgres.js';
 

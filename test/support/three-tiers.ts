@@ -1,9 +1,9 @@
 import { type Common, createCommon } from '../../src/core/common.js';
+import { recallFrom } from '../../src/model/recall.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import type { SinkBackend } from '../../src/sink/sink-options.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { recallFrom } from '../../src/storage/recall.js';
 import type { ObjectStore } from '../../src/storage/s3/object-store.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
 import type { S3StorageOptions } from '../../src/storage/s3/s3-storage-options.js';

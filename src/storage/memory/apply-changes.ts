@@ -1,6 +1,6 @@
 import { assertNever } from '../../core/errors.js';
-import type { Change } from '../batch.js';
-import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../records.js';
+import type { Change } from '../../model/batch.js';
+import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../../model/records.js';
 import {
   adoptBytes,
   type Body,

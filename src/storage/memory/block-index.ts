@@ -1,4 +1,4 @@
-import type { StoredMessage } from '../records.js';
+import type { StoredMessage } from '../../model/records.js';
 import { SortedList } from './sorted-list.js';
 
 interface BlockKey {

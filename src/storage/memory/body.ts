@@ -1,7 +1,7 @@
 import type { Hex } from '../../core/hex.js';
+import { readLane } from '../../model/payload.js';
+import type { NewMessage, StoredMessage, StoredVerifierResult, VerifierResult } from '../../model/records.js';
 import type { Lane } from '../../protocol/message.js';
-import { readLane } from '../payload.js';
-import type { NewMessage, StoredMessage, StoredVerifierResult, VerifierResult } from '../records.js';
 import type { Interner } from './interner.js';
 
 /** What a message and all its verifier results have in common, held once. */

@@ -1,4 +1,4 @@
-import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { copyQuarantine } from './apply-changes.js';
 import type { CommitPlan } from './plan-commit.js';
 import type { RecordStore } from './record-store.js';

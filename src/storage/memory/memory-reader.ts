@@ -1,18 +1,18 @@
 import type { Hex } from '../../core/hex.js';
-import type { ChangeSet } from '../batch.js';
-import { checkId } from '../check-batch.js';
-import type { Coverage } from '../coverage.js';
-import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../errors.js';
-import { checkLimit, checkPosition, type ResolvedListQuery, resolveListQuery } from '../list-query.js';
-import { encodeCursor, messageOrderKey, type OrderKey } from '../order.js';
-import { boundedBy, outlineOfMessage, outlineOfResult, partOfResults } from '../outlines.js';
+import type { ChangeSet } from '../../model/batch.js';
+import { checkId } from '../../model/check-batch.js';
+import type { Coverage } from '../../model/coverage.js';
+import { checkLimit, checkPosition, type ResolvedListQuery, resolveListQuery } from '../../model/list-query.js';
+import { encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
+import { boundedBy, outlineOfMessage, outlineOfResult, partOfResults } from '../../model/outlines.js';
 import type {
   SourceCursor,
   StoredConflict,
   StoredMessage,
   StoredQuarantineEntry,
   StoredVerifierResult,
-} from '../records.js';
+} from '../../model/records.js';
+import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
 import type { Boundary, Count, CountQuery, ListQuery, Page, ResultsPart } from '../storage.js';
 import type { MemoryState } from './memory-state.js';
 

@@ -1,5 +1,5 @@
 import { ClosedError } from '../../core/errors.js';
-import type { ChangeSet } from '../batch.js';
+import type { ChangeSet } from '../../model/batch.js';
 import type { AsOf } from '../storage.js';
 import { BoundaryLog } from './boundary-log.js';
 import { EvictedIds } from './evicted-ids.js';

@@ -1,4 +1,4 @@
-import { compareOrderKeys, type OrderKey } from '../order.js';
+import { compareOrderKeys, type OrderKey } from '../../model/order.js';
 import type { SortedList } from './sorted-list.js';
 
 /** The items of a list from index `from` to before index `to`. */

@@ -1,7 +1,6 @@
 import type { Hex } from '../../core/hex.js';
-import type { Orphaning, StatusChange, WriteBatch, WriteOutcome } from '../batch.js';
-import { CursorConflictError } from '../errors.js';
-import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
+import type { Orphaning, StatusChange, WriteBatch, WriteOutcome } from '../../model/batch.js';
+import { messagePayloadHash, verifierResultPayloadHash } from '../../model/payload.js';
 import type {
   Conflict,
   MessageOrigin,
@@ -12,7 +11,8 @@ import type {
   StoredMessage,
   StoredVerifierResult,
   VerifierResult,
-} from '../records.js';
+} from '../../model/records.js';
+import { CursorConflictError } from '../../model/storage-errors.js';
 import {
   type Body,
   copyBody,

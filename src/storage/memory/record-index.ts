@@ -1,7 +1,7 @@
+import type { ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
+import { compareOrderKeys, messageOrderKey, type OrderKey } from '../../model/order.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import type { Lane } from '../../protocol/message.js';
-import type { ResolvedListQuery, ResolvedRange } from '../list-query.js';
-import { compareOrderKeys, messageOrderKey, type OrderKey } from '../order.js';
-import type { StoredMessage, StoredVerifierResult } from '../records.js';
 import { mergeSpans, type Span } from './merge.js';
 import { SortedList } from './sorted-list.js';
 

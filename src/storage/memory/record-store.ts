@@ -1,6 +1,6 @@
 import type { Hex } from '../../core/hex.js';
-import type { Change } from '../batch.js';
-import { messageOrderKey, type OrderKey } from '../order.js';
+import type { Change } from '../../model/batch.js';
+import { messageOrderKey, type OrderKey } from '../../model/order.js';
 import type {
   Conflict,
   QuarantineEntry,
@@ -9,7 +9,7 @@ import type {
   StoredQuarantineEntry,
   StoredSourceCursor,
   StoredVerifierResult,
-} from '../records.js';
+} from '../../model/records.js';
 import { BlockIndex } from './block-index.js';
 import { type Body, findResult, withResult } from './body.js';
 import { Interner } from './interner.js';

@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/clock.js';
 import type { Hex } from '../../core/hex.js';
-import type { ChangeSet } from '../batch.js';
-import { type Coverage, covers } from '../coverage.js';
-import { CoverageGapError, PositionGapError } from '../errors.js';
+import type { ChangeSet } from '../../model/batch.js';
+import { type Coverage, covers } from '../../model/coverage.js';
+import { CoverageGapError, PositionGapError } from '../../model/storage-errors.js';
 import type { Boundary } from '../storage.js';
 import { FollowerWriteError, PrimaryFollowError } from './errors.js';
 

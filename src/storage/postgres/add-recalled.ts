@@ -1,5 +1,5 @@
 import type { Hex } from '../../core/hex.js';
-import type { Recalled } from '../recall.js';
+import type { Recalled } from '../../model/recall.js';
 import { resultKey } from './prepared-batch.js';
 import type { WriteState } from './write-state.js';
 

@@ -1,8 +1,8 @@
 import type { Logger } from '../../core/logger.js';
-import type { ChangeSet } from '../batch.js';
-import type { Coverage } from '../coverage.js';
-import { fullCoverage } from '../coverage.js';
-import { StorageSetBackError } from '../errors.js';
+import type { ChangeSet } from '../../model/batch.js';
+import type { Coverage } from '../../model/coverage.js';
+import { fullCoverage } from '../../model/coverage.js';
+import { StorageSetBackError } from '../../model/storage-errors.js';
 import type { AdvanceEvent, AdvanceListener } from '../storage.js';
 import { type ClockRow, coverageOf } from './clock-row.js';
 import type { ClockWatch } from './clock-watch.js';

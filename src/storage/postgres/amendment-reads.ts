@@ -4,8 +4,8 @@ import {
   MAX_MOVES,
   type Moves,
   type MovesQuery,
-} from '../amendments.js';
-import { CoverageGapError } from '../errors.js';
+} from '../../model/amendments.js';
+import { CoverageGapError } from '../../model/storage-errors.js';
 import { hexArray } from './binary-arrays.js';
 import { asOf, CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, type ClockRow, checkPosition, decodeClock } from './clock-row.js';
 import { toBigint, toHex, toNumber, toSelector } from './columns.js';

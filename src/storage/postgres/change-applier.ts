@@ -1,6 +1,6 @@
-import type { Change, ChangeSet } from '../batch.js';
-import { DivergedError, PositionGapError } from '../errors.js';
-import { readLane } from '../payload.js';
+import type { Change, ChangeSet } from '../../model/batch.js';
+import { readLane } from '../../model/payload.js';
+import { DivergedError, PositionGapError } from '../../model/storage-errors.js';
 import type { AdvanceHub } from './advance-hub.js';
 import { type ClockRow, isWhole } from './clock-row.js';
 import type { ClockWriter } from './clock-writer.js';

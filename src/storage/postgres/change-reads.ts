@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
-import type { Change, ChangeSet } from '../batch.js';
-import { checkLimit, checkPosition as checkPositionArgument } from '../list-query.js';
-import type { SourceCursor, StoredConflict, StoredQuarantineEntry } from '../records.js';
+import type { Change, ChangeSet } from '../../model/batch.js';
+import { checkLimit, checkPosition as checkPositionArgument } from '../../model/list-query.js';
+import type { SourceCursor, StoredConflict, StoredQuarantineEntry } from '../../model/records.js';
 import type { Boundary } from '../storage.js';
 import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, type ClockRow, checkPosition, decodeClock } from './clock-row.js';
 import { toBigint, toNumber } from './columns.js';

@@ -1,5 +1,5 @@
-import { type Coverage, fullCoverage } from '../coverage.js';
-import { CoverageGapError, type Gap } from '../errors.js';
+import { type Coverage, fullCoverage } from '../../model/coverage.js';
+import { CoverageGapError, type Gap } from '../../model/storage-errors.js';
 import type { AsOf } from '../storage.js';
 import { toBigint, toNumber } from './columns.js';
 import type { Row } from './statement.js';

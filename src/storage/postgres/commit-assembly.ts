@@ -1,6 +1,6 @@
 import type { Hex } from '../../core/hex.js';
-import type { Change, ChangeSet } from '../batch.js';
-import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import type { Change, ChangeSet } from '../../model/batch.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import type { ClockRow } from './clock-row.js';
 import type { BodyRow, MoveRow } from './record-values.js';
 import type { Changed } from './write-plan.js';

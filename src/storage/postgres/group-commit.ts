@@ -4,9 +4,9 @@ import { ClosedError } from '../../core/errors.js';
 import { nextTurn } from '../../core/event-loop.js';
 import type { Hex } from '../../core/hex.js';
 import { counter, histogram } from '../../core/metrics.js';
-import type { WriteOutcome } from '../batch.js';
-import { StorageFailureError, StorageUnavailableError } from '../errors.js';
-import type { Recall, Recalled } from '../recall.js';
+import type { WriteOutcome } from '../../model/batch.js';
+import type { Recall, Recalled } from '../../model/recall.js';
+import { StorageFailureError, StorageUnavailableError } from '../../model/storage-errors.js';
 import type { AdvanceHub } from './advance-hub.js';
 import {
   type BatchVerdict,

@@ -1,10 +1,10 @@
 import type { Common } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
-import type { ChangeSet, WriteOutcome } from '../batch.js';
-import { CoverageGapError } from '../errors.js';
-import { readLane } from '../payload.js';
-import type { Recalled } from '../recall.js';
-import type { Conflict } from '../records.js';
+import type { ChangeSet, WriteOutcome } from '../../model/batch.js';
+import { readLane } from '../../model/payload.js';
+import type { Recalled } from '../../model/recall.js';
+import type { Conflict } from '../../model/records.js';
+import { CoverageGapError } from '../../model/storage-errors.js';
 import { addRecalled } from './add-recalled.js';
 import type { AdvanceHub } from './advance-hub.js';
 import { type ClockRow, isWhole } from './clock-row.js';

@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { IndexerError, messagesOf, toError } from '../../core/errors.js';
 import { outsideText } from '../../core/outside-text.js';
-import { StorageFailureError, StorageUnavailableError } from '../errors.js';
+import { StorageFailureError, StorageUnavailableError } from '../../model/storage-errors.js';
 import type { Health } from '../storage.js';
 import { RecallError } from './group-commit.js';
 import type { Namespace } from './namespace.js';

@@ -1,7 +1,7 @@
 import { hexToBytes } from '../../core/hex.js';
-import { type ResolvedListQuery, type ResolvedRange, resolveListQuery, resolveRange } from '../list-query.js';
-import { encodeCursor, messageOrderKey, type OrderKey } from '../order.js';
-import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import { type ResolvedListQuery, type ResolvedRange, resolveListQuery, resolveRange } from '../../model/list-query.js';
+import { encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import type { Count, CountQuery, ListQuery, Page } from '../storage.js';
 import { bigintArray } from './binary-arrays.js';
 import { asOf, CLOCK_WIDTH, checkTimes, decodeClock } from './clock-row.js';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { bytesToHex, type Hex } from '../../core/hex.js';
-import type { NewMessage } from '../records.js';
+import type { NewMessage } from '../../model/records.js';
 
 /** What a message and its verifier results have in common. */
 export type MessageBody = Pick<NewMessage, 'encodedMessage' | 'messageCCVAddresses' | 'messageExecutorAddress'>;

@@ -1,11 +1,11 @@
 import { type Hex, hexToBytes } from '../../core/hex.js';
-import { checkId } from '../check-batch.js';
-import { CCVDataNotFoundError, MessageNotFoundError } from '../errors.js';
-import type { HeldMessage, HeldResults } from '../held.js';
-import { resolveListQuery } from '../list-query.js';
-import { encodeCursor, messageOrderKey } from '../order.js';
-import { MAX_PAGE_BYTES, wholeOnes } from '../outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import { checkId } from '../../model/check-batch.js';
+import type { HeldMessage, HeldResults } from '../../model/held.js';
+import { resolveListQuery } from '../../model/list-query.js';
+import { encodeCursor, messageOrderKey } from '../../model/order.js';
+import { MAX_PAGE_BYTES, wholeOnes } from '../../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
+import { CCVDataNotFoundError, MessageNotFoundError } from '../../model/storage-errors.js';
 import type { Page, ResultsPart } from '../storage.js';
 import {
   asOf,

@@ -1,9 +1,9 @@
 import { type Common, createCommon } from '../../core/common.js';
 import { ClosedError, InvalidArgumentError } from '../../core/errors.js';
-import type { WriteBatch } from '../batch.js';
-import { ConflictingCCVDataError, DuplicateCCVDataError } from '../errors.js';
-import type { Recall } from '../recall.js';
-import type { VerifierResult } from '../records.js';
+import type { WriteBatch } from '../../model/batch.js';
+import type { Recall } from '../../model/recall.js';
+import type { VerifierResult } from '../../model/records.js';
+import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/storage-errors.js';
 import type { Health, PrunableStorage } from '../storage.js';
 import { createAdvanceHub } from './advance-hub.js';
 import { createAdvanceListener } from './advance-listener.js';

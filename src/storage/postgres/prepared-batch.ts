@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import type { Hex } from '../../core/hex.js';
-import type { WriteBatch } from '../batch.js';
-import { checkBatch } from '../check-batch.js';
-import type { MessageOrigin, QuarantineEntry, VerifierResult } from '../records.js';
+import type { WriteBatch } from '../../model/batch.js';
+import { checkBatch } from '../../model/check-batch.js';
+import type { MessageOrigin, QuarantineEntry, VerifierResult } from '../../model/records.js';
 import { bodySizeBytes, hashBody, type MessageBody } from './message-body.js';
 
 /** A body to store. */

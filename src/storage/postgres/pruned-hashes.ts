@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Hex } from '../../core/hex.js';
-import type { MessageOrigin } from '../records.js';
+import type { MessageOrigin } from '../../model/records.js';
 
 /** Bytes of a hash that tells one payload or origin from another. */
 const HASH_BYTES = 16;

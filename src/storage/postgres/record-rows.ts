@@ -1,4 +1,4 @@
-import { outlineOfMessage, outlineOfResult } from '../outlines.js';
+import { outlineOfMessage, outlineOfResult } from '../../model/outlines.js';
 import type {
   Conflict,
   MessageOrigin,
@@ -8,7 +8,7 @@ import type {
   StoredQuarantineEntry,
   StoredSourceCursor,
   StoredVerifierResult,
-} from '../records.js';
+} from '../../model/records.js';
 import { toBigint, toBoolean, toBytes, toHex, toHexOrNull, toNumber, toText } from './columns.js';
 import { type MessageBody, unpackBody } from './message-body.js';
 import type { Row } from './statement.js';

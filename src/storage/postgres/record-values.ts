@@ -1,12 +1,12 @@
 import type { Hex } from '../../core/hex.js';
-import { readLane } from '../payload.js';
+import { readLane } from '../../model/payload.js';
 import type {
   StoredConflict,
   StoredMessage,
   StoredQuarantineEntry,
   StoredSourceCursor,
   StoredVerifierResult,
-} from '../records.js';
+} from '../../model/records.js';
 import {
   bigintArray,
   booleanArray,

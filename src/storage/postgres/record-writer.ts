@@ -1,12 +1,12 @@
 import { assertNever } from '../../core/errors.js';
-import type { Change } from '../batch.js';
+import type { Change } from '../../model/batch.js';
 import type {
   StoredConflict,
   StoredMessage,
   StoredQuarantineEntry,
   StoredSourceCursor,
   StoredVerifierResult,
-} from '../records.js';
+} from '../../model/records.js';
 import { bigintArray } from './binary-arrays.js';
 import { bodySizeBytes } from './message-body.js';
 import type { Namespace } from './namespace.js';

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { IndexerError, toError } from '../../core/errors.js';
-import { StorageFailureError, StorageUnavailableError } from '../errors.js';
+import { StorageFailureError, StorageUnavailableError } from '../../model/storage-errors.js';
 
 /**
  * What a failed piece of database work means.

@@ -1,4 +1,4 @@
-import type { MessageOrigin } from '../records.js';
+import type { MessageOrigin } from '../../model/records.js';
 import { ccvHash, originHash } from './pruned-hashes.js';
 import type { MessageState, ResultState } from './write-state.js';
 

@@ -1,6 +1,6 @@
 import { IndexerError } from '../../core/errors.js';
 import { nextTurn } from '../../core/event-loop.js';
-import { StorageUnavailableError } from '../errors.js';
+import { StorageUnavailableError } from '../../model/storage-errors.js';
 import type { Session } from './pool.js';
 import { RAW_TYPES } from './session.js';
 import { classifyFailure, failureCode } from './sql-errors.js';

@@ -1,6 +1,6 @@
 import type { Hex } from '../../core/hex.js';
-import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
-import type { Conflict } from '../records.js';
+import { messagePayloadHash, verifierResultPayloadHash } from '../../model/payload.js';
+import type { Conflict } from '../../model/records.js';
 import { identityOf, type PreparedMessage, type PreparedResult } from './prepared-batch.js';
 import { contentOf, type WriteState } from './write-state.js';
 

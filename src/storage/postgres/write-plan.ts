@@ -1,7 +1,7 @@
 import type { Hex } from '../../core/hex.js';
-import type { CursorMove, Orphaning, StatusChange, WriteOutcome } from '../batch.js';
-import { CursorConflictError } from '../errors.js';
-import type { Conflict, MessageStatus, QuarantineEntry } from '../records.js';
+import type { CursorMove, Orphaning, StatusChange, WriteOutcome } from '../../model/batch.js';
+import type { Conflict, MessageStatus, QuarantineEntry } from '../../model/records.js';
+import { CursorConflictError } from '../../model/storage-errors.js';
 import type { NewBody, PreparedBatch, PreparedMessage, PreparedQuarantine, PreparedResult } from './prepared-batch.js';
 import { isStoredOrigin, isStoredPayload } from './stored-equality.js';
 import { conflictIdentity, describeConflict, receivedId } from './write-conflicts.js';

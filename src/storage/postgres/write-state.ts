@@ -1,5 +1,5 @@
 import type { Hex } from '../../core/hex.js';
-import type { MessageOrigin, MessageStatus, SourceCursor, VerifierResult } from '../records.js';
+import type { MessageOrigin, MessageStatus, SourceCursor, VerifierResult } from '../../model/records.js';
 import type { MessageBody } from './message-body.js';
 import type { PreparedBatch } from './prepared-batch.js';
 

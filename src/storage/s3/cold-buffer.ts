@@ -1,7 +1,7 @@
 import { assertNever } from '../../core/errors.js';
-import type { Change, ChangeSet } from '../batch.js';
-import { PositionGapError } from '../errors.js';
-import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import type { Change, ChangeSet } from '../../model/batch.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
+import { PositionGapError } from '../../model/storage-errors.js';
 import { sizeOfChange } from './cold-change-size.js';
 import { rowIdentity } from './cold-rows-kind.js';
 import { LEDGER_ROWS, type LedgerChange } from './cold-rows-ledger.js';

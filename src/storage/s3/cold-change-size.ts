@@ -1,5 +1,5 @@
 import { assertNever } from '../../core/errors.js';
-import type { Change } from '../batch.js';
+import type { Change } from '../../model/batch.js';
 import { LEDGER_ROWS } from './cold-rows-ledger.js';
 import { MESSAGE_ROWS } from './cold-rows-messages.js';
 import { VERIFIER_RESULT_ROWS } from './cold-rows-verifier-results.js';

@@ -1,5 +1,5 @@
-import type { Change, ChangeSet } from '../batch.js';
-import { CoverageGapError } from '../errors.js';
+import type { Change, ChangeSet } from '../../model/batch.js';
+import { CoverageGapError } from '../../model/storage-errors.js';
 import type { Boundary } from '../storage.js';
 import { sizeOfChange } from './cold-change-size.js';
 import { type ColdFile, type FlushEnd, flushEnds, type TableName } from './cold-layout.js';

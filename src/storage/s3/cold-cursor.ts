@@ -1,5 +1,5 @@
-import type { ResolvedRange } from '../list-query.js';
-import { compareOrderKeys, type OrderKey } from '../order.js';
+import type { ResolvedRange } from '../../model/list-query.js';
+import { compareOrderKeys, type OrderKey } from '../../model/order.js';
 import type { ColdFile } from './cold-layout.js';
 import { admitsRow, groupsIn } from './cold-range.js';
 import type { ColdReader } from './cold-reader.js';

@@ -1,8 +1,8 @@
 import { type Backoff, backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
 import { ClosedError, IndexerError, toError } from '../../core/errors.js';
-import type { ChangeSet } from '../batch.js';
-import { DivergedError } from '../errors.js';
+import type { ChangeSet } from '../../model/batch.js';
+import { DivergedError } from '../../model/storage-errors.js';
 import { ChangeBuffer } from './cold-buffer.js';
 import type { ColdLookup } from './cold-lookup.js';
 import type { ColdView } from './cold-view.js';

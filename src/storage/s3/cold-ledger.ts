@@ -1,4 +1,4 @@
-import type { StoredConflict, StoredQuarantineEntry, StoredSourceCursor } from '../records.js';
+import type { StoredConflict, StoredQuarantineEntry, StoredSourceCursor } from '../../model/records.js';
 import type { ColdFile } from './cold-layout.js';
 import { mapInParallel } from './cold-parallel.js';
 import type { ColdReader } from './cold-reader.js';

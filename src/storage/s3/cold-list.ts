@@ -1,7 +1,7 @@
-import type { ResolvedListQuery, ResolvedRange } from '../list-query.js';
-import { compareOrderKeys } from '../order.js';
-import { boundedBy, contentBytes } from '../outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import type { ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
+import { compareOrderKeys } from '../../model/order.js';
+import { boundedBy, contentBytes } from '../../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { type CursorOptions, FileCursor, type FoundRow } from './cold-cursor.js';
 import type { ColdFile } from './cold-layout.js';
 import { mapInParallel } from './cold-parallel.js';

@@ -1,6 +1,6 @@
 import type { Hex } from '../../core/hex.js';
-import { isWanted, partOfResults } from '../outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import { isWanted, partOfResults } from '../../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import type { ResultsPart } from '../storage.js';
 import type { FoundRow } from './cold-cursor.js';
 import type { ColdFile } from './cold-layout.js';

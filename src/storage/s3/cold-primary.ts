@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { ClosedError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
-import type { ChangeSet, WriteBatch, WriteOutcome } from '../batch.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from '../../model/batch.js';
 import { applyChange } from '../memory/apply-changes.js';
 import { commitPlan } from '../memory/commit-plan.js';
 import { planCommit } from '../memory/plan-commit.js';

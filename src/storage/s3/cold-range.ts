@@ -1,4 +1,4 @@
-import type { ResolvedRange } from '../list-query.js';
+import type { ResolvedRange } from '../../model/list-query.js';
 import type { ColdFile } from './cold-layout.js';
 import type { RowKey } from './cold-rows-kind.js';
 import type { ParquetFooter } from './parquet-footer.js';

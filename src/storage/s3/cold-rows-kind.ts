@@ -1,7 +1,7 @@
 import type { Hex } from '../../core/hex.js';
+import type { OrderKey } from '../../model/order.js';
+import type { MessageStatus } from '../../model/records.js';
 import type { Lane } from '../../protocol/message.js';
-import type { OrderKey } from '../order.js';
-import type { MessageStatus } from '../records.js';
 import type { ColumnSpec, ColumnValue } from './parquet-columns.js';
 import type { RowGroupData } from './parquet-reader.js';
 

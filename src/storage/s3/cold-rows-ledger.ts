@@ -1,5 +1,5 @@
 import { assertNever } from '../../core/errors.js';
-import type { Change } from '../batch.js';
+import type { Change } from '../../model/batch.js';
 import { cellsOf } from './cold-rows-cells.js';
 import type { RowKind } from './cold-rows-kind.js';
 import { type ColumnValue, column } from './parquet-columns.js';

@@ -1,6 +1,6 @@
-import { compareOrderKeys } from '../order.js';
-import { readLane } from '../payload.js';
-import type { MessageOrigin, MessageStatus, StoredMessage } from '../records.js';
+import { compareOrderKeys } from '../../model/order.js';
+import { readLane } from '../../model/payload.js';
+import type { MessageOrigin, MessageStatus, StoredMessage } from '../../model/records.js';
 import { type Cell, type Cells, cellsOf, joinHexList } from './cold-rows-cells.js';
 import { laneName, type MessageRowKey, type RowKind } from './cold-rows-kind.js';
 import { column } from './parquet-columns.js';

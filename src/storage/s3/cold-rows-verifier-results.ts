@@ -1,6 +1,6 @@
-import { compareOrderKeys } from '../order.js';
-import { readLane } from '../payload.js';
-import type { StoredVerifierResult } from '../records.js';
+import { compareOrderKeys } from '../../model/order.js';
+import { readLane } from '../../model/payload.js';
+import type { StoredVerifierResult } from '../../model/records.js';
 import { cellsOf, joinHexList } from './cold-rows-cells.js';
 import { laneName, type RowKey, type RowKind } from './cold-rows-kind.js';
 import { column } from './parquet-columns.js';

@@ -1,7 +1,7 @@
-import type { ResolvedListQuery } from '../list-query.js';
-import { compareOrderKeys } from '../order.js';
-import { MAX_PAGE_BYTES, wholeOnes } from '../outlines.js';
-import type { StoredMessage } from '../records.js';
+import type { ResolvedListQuery } from '../../model/list-query.js';
+import { compareOrderKeys } from '../../model/order.js';
+import { MAX_PAGE_BYTES, wholeOnes } from '../../model/outlines.js';
+import type { StoredMessage } from '../../model/records.js';
 import type { FoundRow } from './cold-cursor.js';
 import type { ColdFile } from './cold-layout.js';
 import type { ColdLists } from './cold-list.js';

@@ -1,5 +1,5 @@
-import { outlineOfMessage, outlineOfResult } from '../outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../records.js';
+import { outlineOfMessage, outlineOfResult } from '../../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import type { AsOf } from '../storage.js';
 import { type ColdFile, readFileEntry, type TableName } from './cold-layout.js';
 import { Overlay } from './cold-overlay.js';

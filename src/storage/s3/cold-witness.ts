@@ -1,4 +1,4 @@
-import { DivergedError } from '../errors.js';
+import { DivergedError } from '../../model/storage-errors.js';
 import type { ChangeBuffer, RecordChange } from './cold-buffer.js';
 import type { ColdLookup } from './cold-lookup.js';
 import { rowIdentity } from './cold-rows-kind.js';

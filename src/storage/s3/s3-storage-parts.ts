@@ -1,5 +1,5 @@
 import type { Common } from '../../core/common.js';
-import type { ChangeSet } from '../batch.js';
+import type { ChangeSet } from '../../model/batch.js';
 import { ColdCatalog } from './cold-catalog.js';
 import { ColdChanges } from './cold-changes.js';
 import { ColdCompaction } from './cold-compaction.js';

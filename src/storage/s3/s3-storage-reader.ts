@@ -1,20 +1,25 @@
 import { ClosedError, IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import { createTurns } from '../../core/turns.js';
-import type { ChangeSet } from '../batch.js';
-import { checkId } from '../check-batch.js';
-import type { Coverage } from '../coverage.js';
-import { CCVDataNotFoundError, MessageNotFoundError, StorageFailureError, StorageUnavailableError } from '../errors.js';
-import type { HeldMessage, HeldResults } from '../held.js';
-import { checkLimit, checkPosition, resolveListQuery, resolveRange } from '../list-query.js';
-import { encodeCursor, messageOrderKey, type OrderKey } from '../order.js';
+import type { ChangeSet } from '../../model/batch.js';
+import { checkId } from '../../model/check-batch.js';
+import type { Coverage } from '../../model/coverage.js';
+import type { HeldMessage, HeldResults } from '../../model/held.js';
+import { checkLimit, checkPosition, resolveListQuery, resolveRange } from '../../model/list-query.js';
+import { encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
 import type {
   SourceCursor,
   StoredConflict,
   StoredMessage,
   StoredQuarantineEntry,
   StoredVerifierResult,
-} from '../records.js';
+} from '../../model/records.js';
+import {
+  CCVDataNotFoundError,
+  MessageNotFoundError,
+  StorageFailureError,
+  StorageUnavailableError,
+} from '../../model/storage-errors.js';
 import type { Boundary, Count, CountQuery, ListQuery, Page, ResultsPart } from '../storage.js';
 import type { RowKey } from './cold-rows-kind.js';
 import { asOf, type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './cold-view.js';

@@ -1,6 +1,6 @@
 import type { Hex } from '../../core/hex.js';
-import { type Coverage, covers } from '../coverage.js';
-import { CoverageGapError } from '../errors.js';
+import { type Coverage, covers } from '../../model/coverage.js';
+import { CoverageGapError } from '../../model/storage-errors.js';
 import { type ColdView, isWhole } from './cold-view.js';
 import type { S3StorageRole } from './s3-storage-options.js';
 

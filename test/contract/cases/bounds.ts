@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { CCVDataNotFoundError } from '../../../src/storage/errors.js';
-import { withContents } from '../../../src/storage/outlines.js';
+import { withContents } from '../../../src/model/outlines.js';
+import { CCVDataNotFoundError } from '../../../src/model/storage-errors.js';
 import { createRecordMaker } from '../../support/records.js';
 import { plain, type Use } from '../subject.js';
 

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { Change, ChangeSet } from '../../../src/storage/batch.js';
+import type { Change, ChangeSet } from '../../../src/model/batch.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import type { AdvanceEvent, Storage } from '../../../src/storage/storage.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';

@@ -1,6 +1,6 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { StoredVerifierResult } from '../../../src/storage/records.js';
+import type { StoredVerifierResult } from '../../../src/model/records.js';
 import { createRecordMaker } from '../../support/records.js';
 import { plain, type Use } from '../subject.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
-import type { WriteBatch } from '../../../src/storage/batch.js';
+import type { WriteBatch } from '../../../src/model/batch.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { fieldsOf, plain, type Use } from '../subject.js';

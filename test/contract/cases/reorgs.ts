@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { NewMessage } from '../../../src/storage/records.js';
+import type { NewMessage } from '../../../src/model/records.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { place, type Use } from '../subject.js';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { messagePayloadHash, verifierResultPayloadHash } from '../../../src/storage/payload.js';
+import { messagePayloadHash, verifierResultPayloadHash } from '../../../src/model/payload.js';
 import { createRecordMaker } from '../../support/records.js';
 import { fieldsOf, plain, type Use } from '../subject.js';
 

@@ -5,8 +5,8 @@ import { type Body, messagesBody, verifierResultsBody, verifierResultsByIdBody }
 import { createBodyMemory } from '../../../src/api/body-memory.js';
 import { createFragments } from '../../../src/api/fragment-cache.js';
 import { messageEntryJson, verifierResultJson } from '../../../src/api/record-json.js';
-import { outlineOfResult } from '../../../src/storage/outlines.js';
-import type { StoredMessage, StoredVerifierResult, VerifierResult } from '../../../src/storage/records.js';
+import { outlineOfResult } from '../../../src/model/outlines.js';
+import type { StoredMessage, StoredVerifierResult, VerifierResult } from '../../../src/model/records.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const renderer = {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createFragments } from '../../../src/api/fragment-cache.js';
 import { messageEntryJson, verifierResultJson } from '../../../src/api/record-json.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../src/storage/records.js';
+import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const maker = createRecordMaker(12);

@@ -7,7 +7,7 @@ import {
   MessageNotFoundError,
   StorageFailureError,
   StorageUnavailableError,
-} from '../../../src/storage/errors.js';
+} from '../../../src/model/storage-errors.js';
 
 const ID = `0x${'11'.repeat(32)}` as const;
 const SECRET = new Error('connect ECONNREFUSED db-1.internal:5432 password=hunter2');

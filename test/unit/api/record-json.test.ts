@@ -2,10 +2,10 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { messageEntryJson, verifierResultJson } from '../../../src/api/record-json.js';
 import { type Hex, hexToBytes } from '../../../src/core/hex.js';
+import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';
 import type { Message } from '../../../src/protocol/message.js';
 import { encodeMessage } from '../../../src/protocol/message-codec.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../src/storage/records.js';
 
 const lane = JSON.parse(readFileSync(new URL('../../fixtures/lane.json', import.meta.url), 'utf8'));
 const withToken = lane.messages.find((message: { label: string }) => message.label === 'token+data').event;

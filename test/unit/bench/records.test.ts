@@ -2,10 +2,10 @@ import { expect, it } from 'vitest';
 import { createRecordStream, type PayloadKind, randomBytesOf } from '../../../scripts/bench/record-stream.js';
 import { PAYLOAD_BYTES } from '../../../scripts/bench/records.js';
 import { createSample } from '../../../scripts/bench/sample.js';
+import type { ChangeSet } from '../../../src/model/batch.js';
+import type { StoredVerifierResult } from '../../../src/model/records.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';
 import { decodeMessage } from '../../../src/protocol/message-codec.js';
-import type { ChangeSet } from '../../../src/storage/batch.js';
-import type { StoredVerifierResult } from '../../../src/storage/records.js';
 
 const LANES = 4;
 const KINDS: readonly PayloadKind[] = ['abi', 'random'];

@@ -4,7 +4,7 @@ import type { ChainProgress } from '../../../src/chains/chain-port.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { createChainStore } from '../../../src/indexer/chain-store.js';
-import { CursorConflictError } from '../../../src/storage/errors.js';
+import { CursorConflictError } from '../../../src/model/storage-errors.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';

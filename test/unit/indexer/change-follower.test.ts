@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { ChangeFollower } from '../../../src/indexer/change-follower.js';
-import type { ChangeSet } from '../../../src/storage/batch.js';
+import type { ChangeSet } from '../../../src/model/batch.js';
 import type { AdvanceListener, Storage } from '../../../src/storage/storage.js';
 import { createManualClock } from '../../support/manual-clock.js';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
+import { StorageFailureError, StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import type { NewMessage, VerifierResult } from '../../../src/protocol/records.js';
-import { StorageFailureError, StorageUnavailableError } from '../../../src/storage/errors.js';
 import type { AdvanceListener, Storage } from '../../../src/storage/storage.js';
 import { A, B, HOUR_MS, insert, schedulerFixture, status } from '../../support/scheduler-fixture.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StorageUnavailableError } from '../../../src/storage/errors.js';
+import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/errors.js';
 import {
   A,

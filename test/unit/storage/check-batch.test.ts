@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { WriteBatch } from '../../../src/storage/batch.js';
-import { checkBatch } from '../../../src/storage/check-batch.js';
+import type { WriteBatch } from '../../../src/model/batch.js';
+import { checkBatch } from '../../../src/model/check-batch.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const make = createRecordMaker(61);

@@ -1,8 +1,8 @@
 import type { Hex } from '../../../src/core/hex.js';
+import type { WriteBatch } from '../../../src/model/batch.js';
+import { readLane } from '../../../src/model/payload.js';
+import type { MessageOrigin, MessageStatus, NewMessage } from '../../../src/model/records.js';
 import type { Lane } from '../../../src/protocol/message.js';
-import type { WriteBatch } from '../../../src/storage/batch.js';
-import { readLane } from '../../../src/storage/payload.js';
-import type { MessageOrigin, MessageStatus, NewMessage } from '../../../src/storage/records.js';
 import type { ListQuery } from '../../../src/storage/storage.js';
 
 /** A record with its stamp, flat. */

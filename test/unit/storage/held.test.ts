@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { unite } from '../../../src/storage/held.js';
+import { unite } from '../../../src/model/held.js';
 
 interface Row {
   readonly id: string;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { covers, fullCoverage } from '../../../src/storage/coverage.js';
-import { resolveListQuery } from '../../../src/storage/list-query.js';
+import { covers, fullCoverage } from '../../../src/model/coverage.js';
+import { resolveListQuery } from '../../../src/model/list-query.js';
 
 test('an empty query asks for the first hundred of everything', () => {
   expect(resolveListQuery({})).toEqual({

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
-import type { ChangeSet } from '../../../src/storage/batch.js';
+import type { ChangeSet } from '../../../src/model/batch.js';
 import { createMemoryStorage, type MemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker } from '../../support/records.js';

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
-import type { WriteBatch } from '../../../src/storage/batch.js';
+import type { WriteBatch } from '../../../src/model/batch.js';
+import type { MessageStatus, NewMessage } from '../../../src/model/records.js';
 import { createMemoryStorage, type MemoryStorage } from '../../../src/storage/memory/memory-storage.js';
-import type { MessageStatus, NewMessage } from '../../../src/storage/records.js';
 import type { ListQuery } from '../../../src/storage/storage.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker, type RecordMaker, SELECTORS } from '../../support/records.js';

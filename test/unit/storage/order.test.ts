@@ -7,7 +7,7 @@ import {
   encodeCursor,
   messageOrderKey,
   type OrderKey,
-} from '../../../src/storage/order.js';
+} from '../../../src/model/order.js';
 
 const bytes = fc.uint8Array({ maxLength: 5 });
 const keyBytes = fc.record({ ms: fc.nat(3), id: bytes, source: bytes, dest: bytes });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { boundedBy, outlineOfMessage } from '../../../src/storage/outlines.js';
-import type { StoredMessage } from '../../../src/storage/records.js';
+import { boundedBy, outlineOfMessage } from '../../../src/model/outlines.js';
+import type { StoredMessage } from '../../../src/model/records.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const make = createRecordMaker(1);

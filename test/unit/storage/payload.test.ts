@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { messagePayloadHash, readLane, verifierResultPayloadHash } from '../../../src/storage/payload.js';
+import { messagePayloadHash, readLane, verifierResultPayloadHash } from '../../../src/model/payload.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 
 const make = createRecordMaker(60);

@@ -10,7 +10,7 @@ import {
   type ReadCondition,
   recentRead,
   timeRangeRead,
-} from '../../../src/storage/read-conditions.js';
+} from '../../../src/model/read-conditions.js';
 
 const NOW = 1_000_000;
 const OPEN = Number.POSITIVE_INFINITY;

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { bytesToHex, type Hex } from '../../../../src/core/hex.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../../src/storage/records.js';
+import type { StoredMessage, StoredVerifierResult } from '../../../../src/model/records.js';
 import type { RowKind } from '../../../../src/storage/s3/cold-rows-kind.js';
 import type { LedgerChange } from '../../../../src/storage/s3/cold-rows-ledger.js';
 

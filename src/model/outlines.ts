@@ -1,5 +1,5 @@
+import type { ResultsPart } from '../storage/storage.js';
 import type { StoredMessage, StoredVerifierResult } from './records.js';
-import type { ResultsPart } from './storage.js';
 
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTENTS = { encodedMessage: NO_BYTES, messageCCVAddresses: [], messageExecutorAddress: '0x' } as const;

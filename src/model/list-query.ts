@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../core/errors.js';
+import type { CountQuery, ListQuery } from '../storage/storage.js';
 import { decodeCursor, type OrderKey } from './order.js';
-import type { CountQuery, ListQuery } from './storage.js';
 
 /** Records in an answer when no limit is given. */
 export const DEFAULT_LIMIT = 100;

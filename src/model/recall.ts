@@ -1,7 +1,7 @@
 import type { Hex } from '../core/hex.js';
-import { isBuffered } from './buffered-storage.js';
+import { isBuffered } from '../storage/buffered-storage.js';
+import type { Storage } from '../storage/storage.js';
 import type { HeldMessage, HeldResults } from './held.js';
-import type { Storage } from './storage.js';
 
 /** Everything that a colder tier holds about an id. */
 export interface Recalled {

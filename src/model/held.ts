@@ -1,5 +1,5 @@
-import { CCVDataNotFoundError, MessageNotFoundError } from './errors.js';
 import type { StoredMessage, StoredVerifierResult } from './records.js';
+import { CCVDataNotFoundError, MessageNotFoundError } from './storage-errors.js';
 
 /**
  * What a storage holds about a message id although it may not be all there is. Everything about the id that changed
