@@ -120,6 +120,46 @@ export { createSimpleSink, createSink, type Sink } from './sink/sink.js';
 export type { PartialFailure, SinkBackend, SinkOptions } from './sink/sink-options.js';
 export type { BackendStatus } from './sink/sink-status.js';
 export { type BufferedStorage, isBuffered } from './storage/buffered-storage.js';
+export { createS3Storage, type S3Storage } from './storage/cold/cold-storage.js';
+export type {
+  ColdDescription,
+  ColdMaintenance,
+  ColdTableDescription,
+  CompactionReport,
+  MaintenanceOptions,
+  MaintenanceProgress,
+  TableCompaction,
+  VacuumReport,
+  VerifyProblem,
+  VerifyReport,
+} from './storage/cold/maintenance/maintenance.js';
+export { ArchiveWriteError } from './storage/cold/namespace/errors.js';
+export type { S3StorageOptions, S3StorageRole } from './storage/cold/namespace/options.js';
+export {
+  createDirectoryObjectStore,
+  type DirectoryObjectStoreOptions,
+} from './storage/cold/object-store/directory/directory-store.js';
+export {
+  type DeleteFailure,
+  ObjectDeleteError,
+  ObjectNotFoundError,
+  ObjectRangeError,
+  ObjectStoreError,
+  ObjectStoreUnavailableError,
+} from './storage/cold/object-store/errors.js';
+export type {
+  ByteRange,
+  ListedObject,
+  ListOptions,
+  ObjectHead,
+  ObjectPage,
+  ObjectStore,
+} from './storage/cold/object-store/object-store.js';
+export {
+  createS3ObjectStore,
+  type S3ObjectStore,
+  type S3ObjectStoreOptions,
+} from './storage/cold/object-store/s3/s3-store.js';
 export { FollowerWriteError, PrimaryFollowError } from './storage/memory/errors.js';
 export {
   createMemoryStorage,
@@ -145,39 +185,6 @@ export {
   type PostgresStorage,
   type PostgresStorageOptions,
 } from './storage/postgres/postgres-storage.js';
-export { ArchiveWriteError } from './storage/s3/cold-errors.js';
-export type {
-  ColdDescription,
-  ColdMaintenance,
-  ColdTableDescription,
-  CompactionReport,
-  MaintenanceOptions,
-  MaintenanceProgress,
-  TableCompaction,
-  VacuumReport,
-  VerifyProblem,
-  VerifyReport,
-} from './storage/s3/cold-maintenance.js';
-export { createDirectoryObjectStore, type DirectoryObjectStoreOptions } from './storage/s3/directory-object-store.js';
-export type {
-  ByteRange,
-  ListedObject,
-  ListOptions,
-  ObjectHead,
-  ObjectPage,
-  ObjectStore,
-} from './storage/s3/object-store.js';
-export {
-  type DeleteFailure,
-  ObjectDeleteError,
-  ObjectNotFoundError,
-  ObjectRangeError,
-  ObjectStoreError,
-  ObjectStoreUnavailableError,
-} from './storage/s3/object-store-errors.js';
-export { createS3ObjectStore, type S3ObjectStore, type S3ObjectStoreOptions } from './storage/s3/s3-object-store.js';
-export { createS3Storage, type S3Storage } from './storage/s3/s3-storage.js';
-export type { S3StorageOptions, S3StorageRole } from './storage/s3/s3-storage-options.js';
 export {
   type AdvanceEvent,
   type AdvanceListener,

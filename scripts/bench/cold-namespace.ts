@@ -1,6 +1,6 @@
 import { createCommon } from '../../src/core/common.js';
-import type { ListedObject, ObjectStore } from '../../src/storage/s3/object-store.js';
-import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
+import { createS3Storage, type S3Storage } from '../../src/storage/cold/cold-storage.js';
+import type { ListedObject, ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { fill } from './fill.js';
 import type { PayloadKind } from './record-stream.js';
 import { PAYLOAD_BYTES } from './records.js';

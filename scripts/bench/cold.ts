@@ -1,6 +1,6 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import type { ChangeSet } from '../../src/model/batch.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { allObjects, fillCold, openArchive, openReader, partOf, sizeOf } from './cold-namespace.js';
 import { measureCompaction } from './compaction.js';
 import { compareInTurn, perSecond, type Row } from './measure.js';

@@ -1,5 +1,5 @@
-import type { ColdMaintenance, MaintenanceProgress } from '../../src/storage/s3/cold-maintenance.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import type { ColdMaintenance, MaintenanceProgress } from '../../src/storage/cold/maintenance/maintenance.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { allObjects, fillCold, openArchive, partOf } from './cold-namespace.js';
 import { compareInTurn, perSecond, type Row } from './measure.js';
 import { deleteAll, type ObjectPlace } from './object-places.js';

@@ -3,8 +3,8 @@ import type { Hex } from '../../src/core/hex.js';
 import { bytesToHex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
 import { CCVDataNotFoundError } from '../../src/model/storage-errors.js';
-import type { CountingObjectStore } from '../../src/storage/s3/request-counting.js';
 import type { Storage } from '../../src/storage/storage.js';
+import type { CountingObjectStore } from '../../test/support/request-counting.js';
 import { median } from './measure.js';
 import type { Asked, Sample } from './sample.js';
 

@@ -16,9 +16,9 @@ import {
   recentRead,
   timeRangeRead,
 } from '../model/read-conditions.js';
+import type { S3StorageOptions } from '../storage/cold/cold-storage.js';
 import type { MemoryStorageOptions } from '../storage/memory/memory-storage.js';
 import type { PostgresStorageOptions } from '../storage/postgres/postgres-storage.js';
-import type { S3StorageOptions } from '../storage/s3/s3-storage.js';
 
 /** The settings of a memory backend in the words of the storage package. */
 export function memoryOptions(name: string, section: MemorySection | undefined, common: Common): MemoryStorageOptions {

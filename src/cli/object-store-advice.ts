@@ -1,6 +1,10 @@
 import { IndexerError, toError } from '../core/errors.js';
-import { ObjectDeleteError, ObjectStoreError, ObjectStoreUnavailableError } from '../storage/s3/object-store-errors.js';
-import type { BucketFault } from '../storage/s3/s3-object-store-check.js';
+import {
+  ObjectDeleteError,
+  ObjectStoreError,
+  ObjectStoreUnavailableError,
+} from '../storage/cold/object-store/errors.js';
+import type { BucketFault } from '../storage/cold/object-store/s3/bucket-check.js';
 
 /** Another setting with which a bucket works. */
 export interface Alternative {

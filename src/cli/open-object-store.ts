@@ -3,10 +3,10 @@ import { resolve } from 'node:path';
 import type { S3Section } from '../config/s3-schema.js';
 import type { Common } from '../core/common.js';
 import { IndexerError, InvalidArgumentError } from '../core/errors.js';
-import { createDirectoryObjectStore } from '../storage/s3/directory-object-store.js';
-import type { ObjectStore } from '../storage/s3/object-store.js';
-import { ObjectNotFoundError, ObjectStoreUnavailableError } from '../storage/s3/object-store-errors.js';
-import { createS3ObjectStore, type S3ObjectStore } from '../storage/s3/s3-object-store.js';
+import { createDirectoryObjectStore } from '../storage/cold/object-store/directory/directory-store.js';
+import { ObjectNotFoundError, ObjectStoreUnavailableError } from '../storage/cold/object-store/errors.js';
+import type { ObjectStore } from '../storage/cold/object-store/object-store.js';
+import { createS3ObjectStore, type S3ObjectStore } from '../storage/cold/object-store/s3/s3-store.js';
 import { type Alternative, refusal } from './object-store-advice.js';
 
 /** An object store of the configuration. Whoever opened it closes it, after everything that works on it. */

@@ -5,9 +5,9 @@ import { assertNever, IndexerError, InvalidArgumentError, toError } from '../cor
 import { recallFrom } from '../model/recall.js';
 import { createSink, type Sink } from '../sink/sink.js';
 import type { SinkBackend } from '../sink/sink-options.js';
+import { createS3Storage, type S3Storage } from '../storage/cold/cold-storage.js';
 import { createMemoryStorage } from '../storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../storage/postgres/postgres-storage.js';
-import { createS3Storage, type S3Storage } from '../storage/s3/s3-storage.js';
 import type { Storage } from '../storage/storage.js';
 import { coldSettings, memoryOptions, postgresOptions, toCondition } from './backend-options.js';
 import { backendSections, isOpened, type NamedSection, type StorageUse } from './backend-sections.js';

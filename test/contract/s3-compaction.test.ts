@@ -1,4 +1,4 @@
-import type { S3Storage } from '../../src/storage/s3/s3-storage.js';
+import type { S3Storage } from '../../src/storage/cold/cold-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { createTestDirectoryStore } from '../support/object-store.js';
 import { openMaintained } from '../support/s3-maintenance.js';

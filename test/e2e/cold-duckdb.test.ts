@@ -6,13 +6,13 @@ import { bytesToHex } from '../../src/core/hex.js';
 import { createJsonRpc } from '../../src/devnet/json-rpc.js';
 import { parseExactJson } from '../../src/protocol/exact-json.js';
 import { messageJson } from '../../src/protocol/message-json.js';
-import { TABLE_NAMES, type TableName } from '../../src/storage/s3/cold-layout.js';
-import { createDeltaLog } from '../../src/storage/s3/delta-log.js';
-import { checkpointName, commitName } from '../../src/storage/s3/delta-paths.js';
-import { createDirectoryObjectStore } from '../../src/storage/s3/directory-object-store.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import { loadZstd } from '../../src/storage/s3/parquet-zstd.js';
-import type { S3ObjectStore } from '../../src/storage/s3/s3-object-store.js';
+import { createDeltaLog } from '../../src/storage/cold/delta/log.js';
+import { checkpointName, commitName } from '../../src/storage/cold/delta/paths.js';
+import { TABLE_NAMES, type TableName } from '../../src/storage/cold/namespace/data-file.js';
+import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
+import type { S3ObjectStore } from '../../src/storage/cold/object-store/s3/s3-store.js';
+import { loadZstd } from '../../src/storage/cold/parquet/zstd.js';
 import { type DuckDBRow, openDuckDB, type TestDuckDB } from '../support/duckdb.js';
 import {
   coldHistory,

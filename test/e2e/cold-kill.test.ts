@@ -5,7 +5,7 @@ import type { TomlTable } from 'smol-toml';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type Random, seededRandom } from '../../src/core/random.js';
 import { connectionUri } from '../../src/devnet/embedded-postgres.js';
-import type { S3ObjectStore } from '../../src/storage/s3/s3-object-store.js';
+import type { S3ObjectStore } from '../../src/storage/cold/object-store/s3/s3-store.js';
 import { openDuckDB, type TestDuckDB } from '../support/duckdb.js';
 import { coldHistory, copyNamespace } from '../support/duckdb-cold.js';
 import { expectWholeTruth } from '../support/e2e-answers.js';

@@ -3,8 +3,8 @@ import { allObjects, fillCold, openReader, sizeOf } from '../../scripts/bench/co
 import { deleteAll } from '../../scripts/bench/object-places.js';
 import { isWithin, measureReadCosts } from '../../scripts/bench/read-costs.js';
 import { createSample } from '../../scripts/bench/sample.js';
-import { createCountingObjectStore } from '../../src/storage/s3/request-counting.js';
 import { createTestDirectoryStore } from '../support/object-store.js';
+import { createCountingObjectStore } from '../support/request-counting.js';
 
 const RECORDS = 4_000;
 

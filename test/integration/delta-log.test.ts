@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { InvalidArgumentError } from '../../src/core/errors.js';
-import { removeOf } from '../../src/storage/s3/delta-actions.js';
-import { DeltaConflictError } from '../../src/storage/s3/delta-errors.js';
-import { MIN_LOG_RETENTION_MS } from '../../src/storage/s3/delta-log.js';
-import { checkpointName, commitName, dataFilePath, pathToUri } from '../../src/storage/s3/delta-paths.js';
+import { removeOf } from '../../src/storage/cold/delta/actions.js';
+import { DeltaConflictError } from '../../src/storage/cold/delta/errors.js';
+import { MIN_LOG_RETENTION_MS } from '../../src/storage/cold/delta/log.js';
+import { checkpointName, commitName, dataFilePath, pathToUri } from '../../src/storage/cold/delta/paths.js';
 import { APP, add, COLUMNS, contents, deltaFixture, INFO, txn } from '../support/delta-fixture.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createFaultyObjectStore } from '../support/object-store-faults.js';

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { type OpenedObjectStore, openObjectStore } from '../../src/cli/open-object-store.js';
 import { s3 as s3Section } from '../../src/config/s3-schema.js';
 import { createCommon } from '../../src/core/common.js';
-import type { S3ObjectStore } from '../../src/storage/s3/s3-object-store.js';
+import type { S3ObjectStore } from '../../src/storage/cold/object-store/s3/s3-store.js';
 import { s3StoreOn } from '../support/object-store.js';
 import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
 import { type ProxyAction, type ProxyRule, type S3Proxy, startS3Proxy } from '../support/s3-server-proxy.js';

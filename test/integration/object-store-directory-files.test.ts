@@ -3,9 +3,9 @@ import { type FileHandle, mkdir, open, readdir, stat, utimes, writeFile } from '
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
-import { createDirectoryObjectStore } from '../../src/storage/s3/directory-object-store.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import { ObjectStoreError } from '../../src/storage/s3/object-store-errors.js';
+import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
+import { ObjectStoreError } from '../../src/storage/cold/object-store/errors.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
 
 const HOUR_MS = 3_600_000;

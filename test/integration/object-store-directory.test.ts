@@ -1,5 +1,5 @@
 import { createCommon } from '../../src/core/common.js';
-import { createDirectoryObjectStore } from '../../src/storage/s3/directory-object-store.js';
+import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
 import { describeObjectStore } from '../contract/object-store-contract.js';
 import { createTestDirectoryStore } from '../support/object-store.js';
 

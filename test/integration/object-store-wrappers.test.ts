@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
-import { createDirectoryObjectStore } from '../../src/storage/s3/directory-object-store.js';
-import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
-import { createCountingObjectStore } from '../../src/storage/s3/request-counting.js';
+import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
+import { ObjectStoreUnavailableError } from '../../src/storage/cold/object-store/errors.js';
 import { describeObjectStore } from '../contract/object-store-contract.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
 import { createFaultyObjectStore } from '../support/object-store-faults.js';
+import { createCountingObjectStore } from '../support/request-counting.js';
 
 describeObjectStore('directory, counted, with faults that never come', async () => {
   const { store, directory, remove } = await createTestDirectoryStore();

@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Hex } from '../../src/core/hex.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import { createCountingObjectStore } from '../../src/storage/s3/request-counting.js';
 import { plain } from '../contract/subject.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
 import { createRecordMaker } from '../support/records.js';
+import { createCountingObjectStore } from '../support/request-counting.js';
 import { openMaintained } from '../support/s3-maintenance.js';
 import { follow } from './s3-storage-life.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import type { S3Storage } from '../../src/storage/s3/s3-storage.js';
+import type { S3Storage } from '../../src/storage/cold/cold-storage.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { byCursor, byOffset, listsOf, plain } from '../contract/subject.js';
 import { createManualClock } from '../support/manual-clock.js';

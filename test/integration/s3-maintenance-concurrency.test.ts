@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
 import { createFaultyObjectStore } from '../support/object-store-faults.js';
 import {

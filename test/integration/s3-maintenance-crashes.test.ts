@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
+import { ObjectStoreUnavailableError } from '../../src/storage/cold/object-store/errors.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import type { TestDirectoryStore } from '../support/object-store.js';
 import { createFaultyObjectStore, type FaultyOperation } from '../support/object-store-faults.js';
 import {

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { Registry } from '../../src/core/metrics.js';
-import type { S3StorageOptions } from '../../src/storage/s3/s3-storage.js';
+import type { S3StorageOptions } from '../../src/storage/cold/cold-storage.js';
 import { eventually } from '../support/eventually.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ClosedError } from '../../src/core/errors.js';
-import { ObjectStoreError, ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
+import { ObjectStoreError, ObjectStoreUnavailableError } from '../../src/storage/cold/object-store/errors.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
 import { createFaultyObjectStore } from '../support/object-store-faults.js';
 import { allOf, committed, createLife, follow, openArchive } from './s3-storage-life.js';

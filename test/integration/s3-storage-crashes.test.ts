@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { createS3Storage } from '../../src/storage/cold/cold-storage.js';
+import { ObjectStoreUnavailableError } from '../../src/storage/cold/object-store/errors.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
-import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';

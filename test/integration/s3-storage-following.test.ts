@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
-import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
+import { createS3Storage } from '../../src/storage/cold/cold-storage.js';
+import { ObjectStoreUnavailableError } from '../../src/storage/cold/object-store/errors.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { byCursor, expectedOf, listsOf, place, plain } from '../contract/subject.js';
 import { eventually } from '../support/eventually.js';

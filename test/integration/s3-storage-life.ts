@@ -1,10 +1,10 @@
 import type { Clock } from '../../src/core/clock.js';
 import type { NewMessage } from '../../src/model/records.js';
 import type { BufferedStorage } from '../../src/storage/buffered-storage.js';
+import { createS3Storage } from '../../src/storage/cold/cold-storage.js';
+import { ObjectStoreUnavailableError } from '../../src/storage/cold/object-store/errors.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
-import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { everything, plain } from '../contract/subject.js';
 import { createRecordMaker } from '../support/records.js';

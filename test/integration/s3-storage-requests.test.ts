@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { NewMessage } from '../../src/model/records.js';
+import { createS3Storage, type S3Storage } from '../../src/storage/cold/cold-storage.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import { type CountingObjectStore, createCountingObjectStore } from '../../src/storage/s3/request-counting.js';
-import { createS3Storage, type S3Storage } from '../../src/storage/s3/s3-storage.js';
 import { plain } from '../contract/subject.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../support/object-store.js';
 import { createRecordMaker } from '../support/records.js';
+import { type CountingObjectStore, createCountingObjectStore } from '../support/request-counting.js';
 import { follow, NAMESPACE, openArchive } from './s3-storage-life.js';
 
 const MAX_REQUESTS = 3;

@@ -3,7 +3,7 @@ import { seededRandom } from '../../src/core/random.js';
 import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
 import type { WriteBatch } from '../../src/model/batch.js';
 import type { NewMessage, VerifierResult } from '../../src/model/records.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { eventually } from '../support/eventually.js';
 import type { ManualClock } from '../support/manual-clock.js';
 import { createRecordMaker } from '../support/records.js';

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
 import type { Sink } from '../../src/sink/sink.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import { createS3Storage } from '../../src/storage/s3/s3-storage.js';
+import { createS3Storage } from '../../src/storage/cold/cold-storage.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { allOf } from '../integration/s3-storage-life.js';
 import { textOf } from './flat-state.js';
 import { NAMESPACE } from './tiers-process.js';

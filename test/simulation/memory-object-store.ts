@@ -1,6 +1,12 @@
 import type { Clock } from '../../src/core/clock.js';
 import { ClosedError } from '../../src/core/errors.js';
-import { checkByteRange, checkListArguments, checkObjectKey, compareKeys } from '../../src/storage/s3/object-key.js';
+import { ObjectNotFoundError, ObjectRangeError } from '../../src/storage/cold/object-store/errors.js';
+import {
+  checkByteRange,
+  checkListArguments,
+  checkObjectKey,
+  compareKeys,
+} from '../../src/storage/cold/object-store/object-key.js';
 import {
   type ByteRange,
   type ListedObject,
@@ -9,8 +15,7 @@ import {
   type ObjectHead,
   type ObjectPage,
   type ObjectStore,
-} from '../../src/storage/s3/object-store.js';
-import { ObjectNotFoundError, ObjectRangeError } from '../../src/storage/s3/object-store-errors.js';
+} from '../../src/storage/cold/object-store/object-store.js';
 
 interface StoredObject {
   readonly bytes: Uint8Array;

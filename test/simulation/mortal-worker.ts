@@ -4,7 +4,7 @@
  */
 import { createCommon } from '../../src/core/common.js';
 import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
-import { createDirectoryObjectStore } from '../../src/storage/s3/directory-object-store.js';
+import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createScript, runScript, scriptPlace } from './crash-script.js';
 import { drive } from './drive.js';

@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/core/clock.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import { ObjectStoreUnavailableError } from '../../src/storage/s3/object-store-errors.js';
+import { ObjectStoreUnavailableError } from '../../src/storage/cold/object-store/errors.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import type { Busy } from './busy.js';
 
 /** `reads`: whatever only looks fails; `all`: everything; `silent`: everything, after a request's time limit. */

@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { createCommon } from '../../src/core/common.js';
 import { Registry } from '../../src/core/metrics.js';
 import { seededRandom } from '../../src/core/random.js';
-import { createDirectoryObjectStore } from '../../src/storage/s3/directory-object-store.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { createManualClock, type ManualClock } from '../support/manual-clock.js';
 import { createTestDirectoryStore } from '../support/object-store.js';
 import {

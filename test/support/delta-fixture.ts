@@ -1,13 +1,13 @@
 import { afterAll, beforeAll } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
-import { VERIFIER_RESULT_ROWS } from '../../src/storage/s3/cold-rows-verifier-results.js';
-import type { Action, AddFile } from '../../src/storage/s3/delta-actions.js';
-import { createDeltaLog, type DeltaLog, type DeltaLogOptions } from '../../src/storage/s3/delta-log.js';
-import { dataFilePath, pathToUri } from '../../src/storage/s3/delta-paths.js';
-import type { DeltaSnapshot } from '../../src/storage/s3/delta-snapshot.js';
-import { stringifyStats } from '../../src/storage/s3/delta-stats.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import { loadZstd } from '../../src/storage/s3/parquet-zstd.js';
+import type { Action, AddFile } from '../../src/storage/cold/delta/actions.js';
+import { createDeltaLog, type DeltaLog, type DeltaLogOptions } from '../../src/storage/cold/delta/log.js';
+import { dataFilePath, pathToUri } from '../../src/storage/cold/delta/paths.js';
+import type { DeltaSnapshot } from '../../src/storage/cold/delta/snapshot.js';
+import { stringifyStats } from '../../src/storage/cold/delta/stats.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
+import { loadZstd } from '../../src/storage/cold/parquet/zstd.js';
+import { VERIFIER_RESULT_ROWS } from '../../src/storage/cold/rows/verifier-results.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from './object-store.js';
 
 export const COLUMNS = VERIFIER_RESULT_ROWS.columns;

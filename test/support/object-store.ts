@@ -2,13 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createCommon } from '../../src/core/common.js';
-import { createDirectoryObjectStore } from '../../src/storage/s3/directory-object-store.js';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
+import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import {
   createS3ObjectStore,
   type S3ObjectStore,
   type S3ObjectStoreOptions,
-} from '../../src/storage/s3/s3-object-store.js';
+} from '../../src/storage/cold/object-store/s3/s3-store.js';
 import { newBucketName, type S3TestServer } from './s3-server.js';
 
 /** An S3 store on `server`; `options` replace what they name. The bucket is a new name and does not exist yet. */

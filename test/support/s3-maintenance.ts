@@ -1,6 +1,6 @@
 import { cp } from 'node:fs/promises';
-import type { ObjectStore } from '../../src/storage/s3/object-store.js';
-import { createS3Storage, type S3Storage, type S3StorageOptions } from '../../src/storage/s3/s3-storage.js';
+import { createS3Storage, type S3Storage, type S3StorageOptions } from '../../src/storage/cold/cold-storage.js';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from './object-store.js';
 
 /** A storage over `store` that flushes, compacts and vacuums only when told to. */

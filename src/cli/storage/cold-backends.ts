@@ -2,7 +2,7 @@ import type { S3Section } from '../../config/s3-schema.js';
 import type { Config } from '../../config/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
-import { createS3Storage, type S3Storage } from '../../storage/s3/s3-storage.js';
+import { createS3Storage, type S3Storage } from '../../storage/cold/cold-storage.js';
 import { coldSettings } from '../backend-options.js';
 import { backendSections, type NamedSection } from '../backend-sections.js';
 import { openObjectStore } from '../open-object-store.js';

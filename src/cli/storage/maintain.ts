@@ -2,7 +2,7 @@ import { leastGraceMs } from '../../config/s3-checks.js';
 import type { Config } from '../../config/schema.js';
 import { longestStatementMs } from '../../config/storage-checks.js';
 import { IndexerError } from '../../core/errors.js';
-import type { CompactionReport, VacuumReport, VerifyReport } from '../../storage/s3/cold-maintenance.js';
+import type { CompactionReport, VacuumReport, VerifyReport } from '../../storage/cold/maintenance/maintenance.js';
 import { formatBytes, formatCount, formatDuration } from '../amounts.js';
 import { backendSections } from '../backend-sections.js';
 import { textTable } from '../text-table.js';

@@ -1,5 +1,5 @@
+import type { ColdDescription } from '../../storage/cold/maintenance/maintenance.js';
 import type { PostgresDescription } from '../../storage/postgres/inspection.js';
-import type { ColdDescription } from '../../storage/s3/cold-maintenance.js';
 import { formatBytes, formatCount, formatDuration, formatMs } from '../amounts.js';
 import { textTable } from '../text-table.js';
 import type { Lag, TierStatus } from './tier-status.js';

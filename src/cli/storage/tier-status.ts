@@ -1,5 +1,5 @@
+import type { ColdDescription } from '../../storage/cold/maintenance/maintenance.js';
 import type { PostgresDescription } from '../../storage/postgres/inspection.js';
-import type { ColdDescription } from '../../storage/s3/cold-maintenance.js';
 
 /** Why a backend could not be looked at. */
 export interface Unreachable {

@@ -7,7 +7,7 @@ import { formatGrowth, formatReads } from '../../../scripts/bench/read-table.js'
 import { joinReports } from '../../../scripts/bench/report.js';
 import { parseSizes } from '../../../scripts/bench/sizes.js';
 import { milliseconds } from '../../../scripts/bench/table.js';
-import { dataFilePath, indexFilePath } from '../../../src/storage/s3/delta-paths.js';
+import { dataFilePath, indexFilePath } from '../../../src/storage/cold/delta/paths.js';
 
 const READ: ReadCost = {
   ...{ store: 'directory', records: 10_000, question: 'by id', asked: 26 },

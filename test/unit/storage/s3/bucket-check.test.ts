@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import type { ObjectStore } from '../../../../src/storage/s3/object-store.js';
-import { checkBucket } from '../../../../src/storage/s3/s3-object-store-check.js';
+import type { ObjectStore } from '../../../../src/storage/cold/object-store/object-store.js';
+import { checkBucket } from '../../../../src/storage/cold/object-store/s3/bucket-check.js';
 import { createMemoryObjectStore, MemoryBucket } from '../../../simulation/memory-object-store.js';
 import { createManualClock } from '../../../support/manual-clock.js';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { ChangeBuffer } from '../../../../src/storage/cold/write/change-buffer.js';
 import { createMemoryStorage } from '../../../../src/storage/memory/memory-storage.js';
-import { ChangeBuffer } from '../../../../src/storage/s3/cold-buffer.js';
 import { createRecordMaker } from '../../../support/records.js';
 
 const make = createRecordMaker(3);

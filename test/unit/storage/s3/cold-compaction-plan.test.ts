@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { type PlanOptions, planCompaction } from '../../../../src/storage/s3/cold-compaction-plan.js';
-import type { ColdFile } from '../../../../src/storage/s3/cold-layout.js';
-import { stampOf } from '../../../../src/storage/s3/cold-output.js';
-import { Overlay } from '../../../../src/storage/s3/cold-overlay.js';
-import type { TableView } from '../../../../src/storage/s3/cold-view.js';
+import { type PlanOptions, planCompaction } from '../../../../src/storage/cold/maintenance/compaction-plan.js';
+import { stampOf } from '../../../../src/storage/cold/maintenance/output-files.js';
+import type { ColdFile } from '../../../../src/storage/cold/namespace/data-file.js';
+import { Overlay } from '../../../../src/storage/cold/namespace/overlay.js';
+import type { TableView } from '../../../../src/storage/cold/namespace/view.js';
 
 const MIB = 1 << 20;
 const DAY_MS = 86_400_000;

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Hex } from '../../../../src/core/hex.js';
-import { Overlay } from '../../../../src/storage/s3/cold-overlay.js';
-import type { RowKey } from '../../../../src/storage/s3/cold-rows-kind.js';
+import { Overlay } from '../../../../src/storage/cold/namespace/overlay.js';
+import type { RowKey } from '../../../../src/storage/cold/rows/row-kind.js';
 
 const key = (messageId: Hex, position: bigint, ingestionMs = 10, firstMs = ingestionMs): RowKey => ({
   messageId,

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { bytesToHex, type Hex } from '../../../../src/core/hex.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../../src/model/records.js';
-import type { RowKind } from '../../../../src/storage/s3/cold-rows-kind.js';
-import type { LedgerChange } from '../../../../src/storage/s3/cold-rows-ledger.js';
+import type { LedgerChange } from '../../../../src/storage/cold/rows/ledger.js';
+import type { RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
 
 const MAX_INT64 = 2n ** 63n - 1n;
 

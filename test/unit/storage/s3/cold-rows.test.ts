@@ -1,12 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InvalidArgumentError } from '../../../../src/core/errors.js';
-import { dayOf, type RowKind, rowIdentity } from '../../../../src/storage/s3/cold-rows-kind.js';
-import { cursorIdentity, LEDGER_ROWS } from '../../../../src/storage/s3/cold-rows-ledger.js';
-import { MESSAGE_ROWS } from '../../../../src/storage/s3/cold-rows-messages.js';
-import { VERIFIER_RESULT_ROWS } from '../../../../src/storage/s3/cold-rows-verifier-results.js';
-import { ROW_GROUP_LIMITS } from '../../../../src/storage/s3/parquet-encoder.js';
-import { readRowGroups } from '../../../../src/storage/s3/parquet-reader.js';
+import { ROW_GROUP_LIMITS } from '../../../../src/storage/cold/parquet/file-writer.js';
+import { readRowGroups } from '../../../../src/storage/cold/parquet/row-group-reader.js';
+import { cursorIdentity, LEDGER_ROWS } from '../../../../src/storage/cold/rows/ledger.js';
+import { MESSAGE_ROWS } from '../../../../src/storage/cold/rows/messages.js';
+import { dayOf, type RowKind, rowIdentity } from '../../../../src/storage/cold/rows/row-kind.js';
+import { VERIFIER_RESULT_ROWS } from '../../../../src/storage/cold/rows/verifier-results.js';
 import { createRecordMaker } from '../../../support/records.js';
 import { inOrder, ledgerChanges, storedMessages, storedVerifierResults } from './cold-row-arbitraries.js';
 import { allGroups, comparable, encodeFile, footerOf, rangesOf, readFile, zstd } from './file-reading.js';

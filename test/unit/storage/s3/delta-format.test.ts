@@ -1,11 +1,10 @@
 import { crc32 } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { MESSAGE_ROWS } from '../../../../src/storage/s3/cold-rows-messages.js';
-import { type Action, type AddFile, removeOf } from '../../../../src/storage/s3/delta-actions.js';
-import { decodeCheckpoint, encodeCheckpoint } from '../../../../src/storage/s3/delta-checkpoint.js';
-import { DeltaFormatError, DeltaUnsupportedError } from '../../../../src/storage/s3/delta-errors.js';
-import { decodeCommit, encodeCommit } from '../../../../src/storage/s3/delta-json.js';
+import { type Action, type AddFile, removeOf } from '../../../../src/storage/cold/delta/actions.js';
+import { decodeCheckpoint, encodeCheckpoint } from '../../../../src/storage/cold/delta/checkpoint.js';
+import { decodeCommit, encodeCommit } from '../../../../src/storage/cold/delta/commit-json.js';
+import { DeltaFormatError, DeltaUnsupportedError } from '../../../../src/storage/cold/delta/errors.js';
 import {
   checkpointName,
   commitName,
@@ -14,10 +13,11 @@ import {
   parseLogName,
   pathToUri,
   uriToPath,
-} from '../../../../src/storage/s3/delta-paths.js';
-import { tableSchemaString } from '../../../../src/storage/s3/delta-schema.js';
-import { checkWritable, PROTOCOL, SnapshotBuilder } from '../../../../src/storage/s3/delta-snapshot.js';
-import { parseStats, stringifyStats } from '../../../../src/storage/s3/delta-stats.js';
+} from '../../../../src/storage/cold/delta/paths.js';
+import { tableSchemaString } from '../../../../src/storage/cold/delta/schema.js';
+import { checkWritable, PROTOCOL, SnapshotBuilder } from '../../../../src/storage/cold/delta/snapshot.js';
+import { parseStats, stringifyStats } from '../../../../src/storage/cold/delta/stats.js';
+import { MESSAGE_ROWS } from '../../../../src/storage/cold/rows/messages.js';
 import { zstd } from './file-reading.js';
 
 const MAX_INT64 = 2n ** 63n - 1n;

@@ -1,11 +1,11 @@
 import { bytesToHex } from '../../../../src/core/hex.js';
-import { createFileEncoder, type EncodedFile } from '../../../../src/storage/s3/cold-rows-file.js';
-import type { RowKind } from '../../../../src/storage/s3/cold-rows-kind.js';
-import type { ByteRange } from '../../../../src/storage/s3/object-store.js';
-import type { RowGroupLimits } from '../../../../src/storage/s3/parquet-encoder.js';
-import { type ParquetFooter, readFooter } from '../../../../src/storage/s3/parquet-footer.js';
-import { readRowGroups } from '../../../../src/storage/s3/parquet-reader.js';
-import { loadZstd } from '../../../../src/storage/s3/parquet-zstd.js';
+import type { ByteRange } from '../../../../src/storage/cold/object-store/object-store.js';
+import type { RowGroupLimits } from '../../../../src/storage/cold/parquet/file-writer.js';
+import { type ParquetFooter, readFooter } from '../../../../src/storage/cold/parquet/footer.js';
+import { readRowGroups } from '../../../../src/storage/cold/parquet/row-group-reader.js';
+import { loadZstd } from '../../../../src/storage/cold/parquet/zstd.js';
+import { createFileEncoder, type EncodedFile } from '../../../../src/storage/cold/rows/data-file-encoder.js';
+import type { RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
 
 export const zstd = await loadZstd();
 

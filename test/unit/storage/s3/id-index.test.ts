@@ -4,11 +4,11 @@ import { describe, expect, it } from 'vitest';
 import { InvalidArgumentError } from '../../../../src/core/errors.js';
 import { bytesToHex, type Hex } from '../../../../src/core/hex.js';
 import { seededRandom } from '../../../../src/core/random.js';
-import { findRowGroups, parseIdIndexHead } from '../../../../src/storage/s3/id-index.js';
-import { createIdIndexBuilder } from '../../../../src/storage/s3/id-index-builder.js';
-import { IdIndexFormatError } from '../../../../src/storage/s3/id-index-errors.js';
-import { filterSlots } from '../../../../src/storage/s3/id-index-filter.js';
-import { hashId } from '../../../../src/storage/s3/id-index-hash.js';
+import { createIdIndexBuilder } from '../../../../src/storage/cold/id-index/builder.js';
+import { IdIndexFormatError } from '../../../../src/storage/cold/id-index/errors.js';
+import { hashId } from '../../../../src/storage/cold/id-index/hash.js';
+import { findRowGroups, parseIdIndexHead } from '../../../../src/storage/cold/id-index/index-head.js';
+import { filterSlots } from '../../../../src/storage/cold/id-index/xor-filter.js';
 import { rangesOf } from './file-reading.js';
 
 interface Entry {

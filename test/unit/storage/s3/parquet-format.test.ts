@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { parquetMetadata, type SchemaElement } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import type { RowKind } from '../../../../src/storage/s3/cold-rows-kind.js';
-import { MESSAGE_ROWS } from '../../../../src/storage/s3/cold-rows-messages.js';
-import { column } from '../../../../src/storage/s3/parquet-columns.js';
-import { ParquetFormatError } from '../../../../src/storage/s3/parquet-errors.js';
-import { footerLength, parseFooter, readFooter } from '../../../../src/storage/s3/parquet-footer.js';
-import { mergeRanges, readRowGroups } from '../../../../src/storage/s3/parquet-reader.js';
+import { column } from '../../../../src/storage/cold/parquet/columns.js';
+import { ParquetFormatError } from '../../../../src/storage/cold/parquet/errors.js';
+import { footerLength, parseFooter, readFooter } from '../../../../src/storage/cold/parquet/footer.js';
+import { mergeRanges, readRowGroups } from '../../../../src/storage/cold/parquet/row-group-reader.js';
+import { MESSAGE_ROWS } from '../../../../src/storage/cold/rows/messages.js';
+import type { RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
 import { inOrder, storedMessages } from './cold-row-arbitraries.js';
 import { allGroups, comparable, encodeFile, footerOf, rangesOf, zstd } from './file-reading.js';
 

@@ -1,0 +1,275 @@
+import { ClosedError, IndexerError } from '../../core/errors.js';
+import type { Hex } from '../../core/hex.js';
+import { createTurns } from '../../core/turns.js';
+import type { ChangeSet } from '../../model/batch.js';
+import { checkId } from '../../model/check-batch.js';
+import type { Coverage } from '../../model/coverage.js';
+import type { HeldMessage, HeldResults } from '../../model/held.js';
+import { checkLimit, checkPosition, resolveListQuery, resolveRange } from '../../model/list-query.js';
+import { encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
+import type {
+  SourceCursor,
+  StoredConflict,
+  StoredMessage,
+  StoredQuarantineEntry,
+  StoredVerifierResult,
+} from '../../model/records.js';
+import {
+  CCVDataNotFoundError,
+  MessageNotFoundError,
+  StorageFailureError,
+  StorageUnavailableError,
+} from '../../model/storage-errors.js';
+import type { Boundary, Count, CountQuery, ListQuery, Page, ResultsPart } from '../storage.js';
+import type { S3Standing } from './namespace/coverage.js';
+import { asOf, type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './namespace/view.js';
+import { ObjectNotFoundError } from './object-store/errors.js';
+import type { S3StorageParts } from './parts.js';
+import type { RowKey } from './rows/row-kind.js';
+
+const DEFAULT_CHANGES = 1000;
+/** Reads of lists and of ids at a time: each takes some megabytes. Others wait in order, holding nothing. */
+const LISTS_AT_ONCE = 32;
+const LOOKUPS_AT_ONCE = 64;
+
+/** A state to read from. */
+export interface Opened {
+  readonly parts: S3StorageParts;
+  /** What lists and changes are answered from: whole, if that can be. */
+  readonly view: ColdView;
+  /** The newest there is. What is held of an id needs no more: it says up to where. */
+  readonly newest: ColdView;
+}
+
+/** The questions that a cold storage answers, each from one view of its namespace. */
+export abstract class S3StorageReader {
+  readonly name: string;
+  readonly #standing: S3Standing;
+  readonly #lists = createTurns(LISTS_AT_ONCE);
+  readonly #lookups = createTurns(LOOKUPS_AT_ONCE);
+
+  constructor(name: string, standing: S3Standing) {
+    this.name = name;
+    this.#standing = standing;
+  }
+
+  /** The newest state, as old as the settings allow; `fresh`: as new as it gets. */
+  protected abstract current(fresh: boolean): Promise<Opened>;
+  /** The same once a file of the last one was found to be gone: as new as it gets, and nothing older from then on. */
+  protected abstract renewed(): Promise<Opened>;
+  /** The state that `current` gave last, if any. */
+  protected abstract get known(): ColdView | null;
+  protected abstract get isClosed(): boolean;
+  protected abstract nowMs(): number;
+
+  async getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
+    checkId(messageId, 'messageId');
+    const results = await this.#lookUp('look up results', async ({ parts, view }) => {
+      this.#standing.requireId(view, messageId);
+      return await parts.lookup.results(view, messageId, part);
+    });
+    if (results.length === 0) throw new CCVDataNotFoundError(messageId);
+    return results;
+  }
+
+  async getMessage(messageId: Hex): Promise<StoredMessage> {
+    checkId(messageId, 'messageId');
+    const message = await this.#lookUp('look up a message', async ({ parts, view }) => {
+      this.#standing.requireId(view, messageId);
+      return await parts.lookup.message(view, messageId);
+    });
+    if (message === null) throw new MessageNotFoundError(messageId);
+    return message;
+  }
+
+  /** What is committed about an id: see `Storage.heldCCVData`. */
+  async heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults> {
+    checkId(messageId, 'messageId');
+    return await this.#lookUp('look up results', async ({ parts, newest }) => ({
+      value: await parts.lookup.results(newest, messageId, part),
+      ...heldThrough(newest),
+    }));
+  }
+
+  async heldMessage(messageId: Hex): Promise<HeldMessage> {
+    checkId(messageId, 'messageId');
+    return await this.#lookUp('look up a message', async ({ parts, newest }) => ({
+      value: await parts.lookup.message(newest, messageId),
+      ...heldThrough(newest),
+    }));
+  }
+
+  async queryCCVData(query: ListQuery): Promise<Page<StoredVerifierResult>> {
+    return await this.#list(RESULT_TABLE, query, (result) => result);
+  }
+
+  async queryMessages(query: ListQuery): Promise<Page<StoredMessage>> {
+    return await this.#list(MESSAGE_TABLE, query, messageOrderKey);
+  }
+
+  async countCCVData(query: CountQuery): Promise<Count> {
+    return await this.#count(RESULT_TABLE, query);
+  }
+
+  async countMessages(query: CountQuery): Promise<Count> {
+    return await this.#count(MESSAGE_TABLE, query);
+  }
+
+  async queryUnfinishedMessages(query: {
+    readonly limit: number;
+    readonly cursor?: string;
+  }): Promise<Page<StoredMessage>> {
+    const resolved = resolveListQuery(query);
+    return await this.#read('list unfinished messages', async ({ parts, view }) => {
+      this.#standing.requirePresent(view);
+      const { items, more } = await parts.scans.unfinished(view, resolved);
+      return pageOf(view, items, more, messageOrderKey);
+    });
+  }
+
+  async messagesAboveBlock(
+    sourceChainSelector: bigint,
+    afterBlock: bigint,
+    throughBlock?: bigint,
+  ): Promise<readonly StoredMessage[]> {
+    return await this.#read('list messages by block', async ({ parts, view }) => {
+      this.#standing.requirePresent(view);
+      const above = await parts.scans.aboveBlock(view, sourceChainSelector, afterBlock);
+      return throughBlock === undefined
+        ? above
+        : above.filter(({ origin }) => origin && origin.blockNumber <= throughBlock);
+    });
+  }
+
+  async getCursor(sourceId: string): Promise<SourceCursor | null> {
+    return (await this.#cursors()).get(sourceId) ?? null;
+  }
+
+  async listCursors(): Promise<readonly SourceCursor[]> {
+    return [...(await this.#cursors()).values()].sort((a, b) => (a.sourceId < b.sourceId ? -1 : 1));
+  }
+
+  async queryQuarantine(query: {
+    readonly afterPosition: bigint;
+    readonly limit: number;
+  }): Promise<readonly StoredQuarantineEntry[]> {
+    checkPage(query);
+    return await this.#read('list quarantined input', async ({ parts, view }) => {
+      this.#standing.requirePresent(view);
+      return await parts.ledger.quarantine(view, query.afterPosition, query.limit);
+    });
+  }
+
+  async queryConflicts(query: {
+    readonly afterPosition: bigint;
+    readonly limit: number;
+  }): Promise<readonly StoredConflict[]> {
+    checkPage(query);
+    return await this.#read('list conflicts', async ({ parts, view }) => {
+      this.#standing.requirePresent(view);
+      return await parts.ledger.conflicts(view, query.afterPosition, query.limit);
+    });
+  }
+
+  async changesAfter(afterPosition: bigint, limit = DEFAULT_CHANGES): Promise<ChangeSet> {
+    checkPage({ afterPosition, limit });
+    const readMs = this.nowMs();
+    return await this.#read('list changes', ({ parts, view }) =>
+      parts.changes.after(view, afterPosition, limit, readMs),
+    );
+  }
+
+  async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }): Promise<Boundary> {
+    return await this.#read('find a boundary', async ({ parts, view }) => parts.changes.boundaryAt(view, at));
+  }
+
+  coverage(): Coverage {
+    return this.#standing.coverage(this.known);
+  }
+
+  protected requireOpen(): void {
+    if (this.isClosed) throw new ClosedError(`storage ${this.name}`);
+  }
+
+  /** Runs `work`; what the object store and the formats throw becomes an error of this storage. */
+  protected async guard<T>(operation: string, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      if (!(cause instanceof IndexerError) || !isOwn(cause)) throw cause;
+      const options = { cause, details: { code: cause.code } };
+      throw cause.retryable
+        ? new StorageUnavailableError(this.name, operation, options)
+        : new StorageFailureError(this.name, operation, options);
+    }
+  }
+
+  async #list<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
+    list: ListTable<T, K>,
+    query: ListQuery,
+    keyOf: (item: T) => OrderKey,
+  ): Promise<Page<T>> {
+    const resolved = resolveListQuery(query);
+    const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
+    return await this.#lists.run(() =>
+      this.#read('list records', async ({ parts, view }) => {
+        this.#standing.requireRange(view, startMs, resolved.endMs);
+        const { items, more } = await parts.lists.page(list, view, resolved);
+        return pageOf(view, items, more, keyOf);
+      }),
+    );
+  }
+
+  async #count<T, K extends RowKey>(list: ListTable<T, K>, query: CountQuery): Promise<Count> {
+    const range = resolveRange(query);
+    return await this.#read('count records', async ({ parts, view }) => {
+      this.#standing.requireRange(view, range.startMs, range.endMs);
+      return { count: await parts.lists.count(list, view, range), asOf: asOf(view) };
+    });
+  }
+
+  async #cursors(): Promise<ReadonlyMap<string, SourceCursor>> {
+    return await this.#read('read cursors', async ({ parts, view }) => {
+      this.#standing.requirePresent(view);
+      return await parts.ledger.cursors(view);
+    });
+  }
+
+  async #lookUp<T>(operation: string, ask: (opened: Opened) => Promise<T>): Promise<T> {
+    return await this.#lookups.run(() => this.#read(operation, ask));
+  }
+
+  /** A file that is gone was compacted away since the view was read: a newer one knows what stands for it. */
+  async #read<T>(operation: string, ask: (opened: Opened) => Promise<T>): Promise<T> {
+    this.requireOpen();
+    return await this.guard(operation, async () => {
+      try {
+        return await ask(await this.current(false));
+      } catch (thrown) {
+        if (!(thrown instanceof ObjectNotFoundError)) throw thrown;
+        return await ask(await this.renewed());
+      }
+    });
+  }
+}
+
+function heldThrough({ position }: ColdView) {
+  return { afterPosition: 0n, throughPosition: position };
+}
+
+const OWN_CODES = /^(OBJECT_|DELTA_|PARQUET_|ID_INDEX_|COLD_)/;
+
+/** Errors of the layers below, which callers of a storage know nothing of. */
+function isOwn({ code }: IndexerError): boolean {
+  return OWN_CODES.test(code);
+}
+
+function checkPage({ afterPosition, limit }: { readonly afterPosition: bigint; readonly limit: number }): void {
+  checkPosition('afterPosition', afterPosition);
+  checkLimit(limit);
+}
+
+function pageOf<T>(view: ColdView, items: readonly T[], more: boolean, keyOf: (item: T) => OrderKey): Page<T> {
+  const last = items.at(-1);
+  return { items, nextCursor: more && last !== undefined ? encodeCursor(keyOf(last)) : null, asOf: asOf(view) };
+}

@@ -1,0 +1,304 @@
+import { type Common, createCommon } from '../../core/common.js';
+import { ClosedError, messagesOf, toError } from '../../core/errors.js';
+import type { Hex } from '../../core/hex.js';
+import { outsideText } from '../../core/outside-text.js';
+import type { ChangeSet, WriteBatch, WriteOutcome } from '../../model/batch.js';
+import { checkBatch } from '../../model/check-batch.js';
+import type { HeldMessage, HeldResults } from '../../model/held.js';
+import type { VerifierResult } from '../../model/records.js';
+import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/storage-errors.js';
+import type { BufferedStorage } from '../buffered-storage.js';
+import type { AdvanceEvent, AdvanceListener, Health, ResultsPart } from '../storage.js';
+import { type Opened, S3StorageReader } from './cold-storage-reader.js';
+import type { ColdMaintenanceLoop } from './maintenance/loop.js';
+import type { ColdMaintenance, MaintenanceOptions } from './maintenance/maintenance.js';
+import { S3Standing } from './namespace/coverage.js';
+import { ArchiveWriteError } from './namespace/errors.js';
+import { LastWholeView } from './namespace/last-whole-view.js';
+import { resolveS3Options, type S3StorageOptions, type S3StorageSettings } from './namespace/options.js';
+import type { ColdView } from './namespace/view.js';
+import type { ObjectStore } from './object-store/object-store.js';
+import { openParts, openVerify, type S3StorageParts } from './parts.js';
+import { createS3StorageMetrics, type S3StorageMetrics } from './write/metrics.js';
+
+export type { S3StorageOptions };
+
+/** The storage over an object store: everything for good, in Delta tables that other engines read. See `S3StorageRole`. */
+export interface S3Storage extends BufferedStorage {
+  heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
+  heldMessage(messageId: Hex): Promise<HeldMessage>;
+  /** Looks after its files; by itself it does so too, see `compactIntervalMs` and `vacuumIntervalMs`. */
+  readonly maintenance: ColdMaintenance;
+}
+
+/** How often a reader that knows of more than it answers for looks whether others have flushed that. */
+const LOOK_EVERY_MS = 30_000;
+
+/**
+ * Creates a cold storage. Nothing is read before the first question or write; the object store stays the caller's.
+ * @throws InvalidArgumentError
+ */
+export function createS3Storage(options: S3StorageOptions): S3Storage {
+  return new ColdStorage(options, resolveS3Options(options), createCommon(options.common));
+}
+
+class ColdStorage extends S3StorageReader implements S3Storage {
+  readonly durable = true;
+  readonly maintenance: ColdMaintenance = {
+    describe: () =>
+      this.#maintain('describe', undefined, async () => await (await this.#open()).maintenance.describe()),
+    compact: (options) =>
+      this.#maintain(
+        'compact',
+        options,
+        async (signal) => await (await this.#open()).maintenance.compact({ ...options, signal }),
+      ),
+    vacuum: (options) =>
+      this.#maintain(
+        'vacuum',
+        options,
+        async (signal) => await (await this.#open()).maintenance.vacuum({ ...options, signal }),
+      ),
+    // one that is damaged cannot be opened
+    verify: (options) =>
+      this.#maintain('verify', options, async (signal) => {
+        const verify = await openVerify(this.#store, this.#settings.namespace, this.#common);
+        return await verify.run({ ...options, signal });
+      }),
+  };
+  readonly #store: ObjectStore;
+  readonly #settings: S3StorageSettings;
+  readonly #common: Common;
+  readonly #metrics: S3StorageMetrics;
+  readonly #listeners = new Set<AdvanceListener>();
+  #opening: Promise<S3StorageParts> | null = null;
+  #parts: S3StorageParts | null = null;
+  #closing: Promise<void> | null = null;
+  /** On the monotonic clock. */
+  #refreshedAtMs = Number.NEGATIVE_INFINITY;
+  #cancelLook: () => void = () => undefined;
+  /** It writes by itself, and so knows all there is. */
+  #writes = false;
+  #toldPosition = 0n;
+  readonly #whole: LastWholeView;
+  /** Runs once this process writes: readers, however many, leave it to those who do. */
+  #loop: ColdMaintenanceLoop | null = null;
+  readonly #ending = new AbortController();
+  readonly #maintaining = new Set<Promise<unknown>>();
+
+  constructor(options: S3StorageOptions, settings: S3StorageSettings, common: Common) {
+    super(options.name, new S3Standing(options.name, settings.role));
+    this.#store = options.store;
+    this.#settings = settings;
+    this.#common = common;
+    this.#whole = new LastWholeView(settings.role);
+    this.#metrics = createS3StorageMetrics(common, options.name);
+  }
+
+  async insertCCVData(result: VerifierResult): Promise<void> {
+    const { verifierResults } = await this.insertBatch({ verifierResults: [result] });
+    const { messageId, verifierSourceAddress, verifierDestAddress } = result;
+    if (verifierResults[0] === 'duplicate')
+      throw new DuplicateCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
+    if (verifierResults[0] === 'conflict')
+      throw new ConflictingCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
+  }
+
+  async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
+    this.requireOpen();
+    checkBatch(batch);
+    if (this.#settings.role !== 'sole') throw new ArchiveWriteError(this.name);
+    return await this.guard('store a batch', async () => {
+      const { primary } = this.#parts ?? (await this.#open());
+      this.#writes = true;
+      this.#startLoop();
+      return await primary.write(batch);
+    });
+  }
+
+  async apply(set: ChangeSet): Promise<void> {
+    this.requireOpen();
+    await this.guard('apply changes', async () => {
+      // without a pause once it is open: whoever applies in this turn sees where it stands then
+      const { follower } = this.#parts ?? (await this.#open());
+      this.#startLoop();
+      await follower.apply(set);
+    });
+  }
+
+  async ready(): Promise<void> {
+    this.requireOpen();
+    await this.guard('open', () => this.#open());
+  }
+
+  async refresh(): Promise<void> {
+    this.requireOpen();
+    await this.guard('look where it stands', () => this.current(true));
+  }
+
+  appliedPosition(): bigint {
+    return this.#parts?.follower.position ?? 0n;
+  }
+
+  hasUnflushed(): boolean {
+    return this.#parts?.follower.hasUnflushed ?? false;
+  }
+
+  async flush(): Promise<void> {
+    this.requireOpen();
+    await this.guard('flush', async () => await (await this.#open()).follower.flush());
+  }
+
+  subscribe(listener: AdvanceListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async health(): Promise<Health> {
+    if (this.isClosed) return { healthy: false, reason: 'closed' };
+    try {
+      await this.#store.list(`${this.#settings.namespace}/`, { limit: 1 });
+      return { healthy: true, reason: null };
+    } catch (thrown) {
+      return { healthy: false, reason: outsideText(messagesOf(toError(thrown)).join(': ')) };
+    }
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  protected async current(fresh: boolean): Promise<Opened> {
+    const opened = this.#parts === null;
+    const parts = await this.#open();
+    const ageMs = this.#common.clock.monotonicMs() - this.#refreshedAtMs;
+    const isOld = !this.#writes && ageMs >= this.#settings.refreshIntervalMs;
+    const { catalog } = parts;
+    if (fresh || catalog.isLost || (isOld && !opened)) {
+      const startedMs = this.#common.clock.monotonicMs();
+      const view = await (fresh ? catalog.confirm() : catalog.refresh());
+      this.#refreshedAtMs = startedMs;
+      parts.follower.stands(view);
+      this.#advanced(view);
+    }
+    this.#metrics.cached(parts.reader.cachedBytes);
+    const newest = catalog.view;
+    return { parts, newest, view: this.#whole.insteadOf(newest) };
+  }
+
+  protected async renewed(): Promise<Opened> {
+    this.#whole.forget();
+    return await this.current(true);
+  }
+
+  protected get known(): ColdView | null {
+    const catalog = this.#parts?.catalog;
+    return catalog && !catalog.isLost ? this.#whole.insteadOf(catalog.view) : null;
+  }
+
+  protected get isClosed(): boolean {
+    return this.#closing !== null;
+  }
+
+  protected nowMs(): number {
+    return this.#common.clock.nowMs();
+  }
+
+  /** One that failed is tried again by the next call. */
+  #open(): Promise<S3StorageParts> {
+    this.#opening ??= this.#openOnce().catch((thrown: unknown) => {
+      this.#opening = null;
+      throw thrown;
+    });
+    return this.#opening;
+  }
+
+  async #openOnce(): Promise<S3StorageParts> {
+    const startedMs = this.#common.clock.monotonicMs();
+    const parts = await openParts({
+      name: this.name,
+      store: this.#store,
+      settings: this.#settings,
+      common: this.#common,
+      metrics: this.#metrics,
+      events: { committed: (changes) => this.#committed(changes), advanced: (view) => this.#advanced(view) },
+    });
+    this.#refreshedAtMs = startedMs;
+    this.#whole.see(parts.catalog.view);
+    this.#toldPosition = parts.catalog.view.position;
+    if (this.isClosed) {
+      await parts.follower.close();
+      throw new ClosedError(`storage ${this.name}`);
+    }
+    this.#parts = parts;
+    if (this.#settings.role === 'reader')
+      this.#cancelLook = this.#common.clock.every(LOOK_EVERY_MS, () => this.#lookIfBehind(parts));
+    return parts;
+  }
+
+  /** One that is asked nothing would not learn that others went on. */
+  #lookIfBehind({ follower, catalog }: S3StorageParts): void {
+    if (this.isClosed || follower.position <= catalog.view.position) return;
+    this.#maintain('look where it stands', undefined, () => this.current(true)).catch((thrown: unknown) =>
+      this.#common.log.debug({ err: toError(thrown), storage: this.name }, 'the cold tier could not be looked at'),
+    );
+  }
+
+  #startLoop(): void {
+    if (!this.isClosed) this.#loop ??= this.#parts?.maintain() ?? null;
+  }
+
+  /** What is under way when the storage is closed is aborted, and awaited. */
+  async #maintain<T>(
+    operation: string,
+    options: MaintenanceOptions | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    this.requireOpen();
+    const signals = [this.#ending.signal, ...(options?.signal ? [options.signal] : [])];
+    const working = this.guard(operation, () => work(AbortSignal.any(signals)));
+    this.#maintaining.add(working);
+    try {
+      return await working;
+    } finally {
+      this.#maintaining.delete(working);
+    }
+  }
+
+  async #close(): Promise<void> {
+    const parts = this.#parts;
+    this.#ending.abort();
+    this.#cancelLook();
+    try {
+      await this.#loop?.close();
+      await Promise.allSettled(this.#maintaining);
+      await parts?.primary.close();
+      await this.guard('flush', async () => await parts?.follower.close());
+    } finally {
+      this.#listeners.clear();
+    }
+  }
+
+  #committed(changes: ChangeSet): void {
+    this.#toldPosition = changes.throughPosition;
+    this.#tell({ kind: 'committed', changes });
+  }
+
+  #advanced(view: ColdView): void {
+    this.#whole.see(view);
+    const { position } = view;
+    if (position <= this.#toldPosition) return;
+    this.#toldPosition = position;
+    this.#tell({ kind: 'advanced', throughPosition: position });
+  }
+
+  #tell(event: AdvanceEvent): void {
+    for (const listener of this.#listeners)
+      try {
+        listener(event);
+      } catch (thrown) {
+        this.#common.log.error({ err: toError(thrown), storage: this.name }, 'storage listener failed');
+      }
+  }
+}

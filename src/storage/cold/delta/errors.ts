@@ -1,0 +1,43 @@
+import { IndexerError, type IndexerErrorOptions } from '../../../core/errors.js';
+
+/**
+ * Someone else committed the version first. Nothing of the losing commit is in the table: refresh the snapshot, see what
+ * of the work is still to do, and commit again.
+ */
+export class DeltaConflictError extends IndexerError {
+  /** The version that the other writer won. */
+  readonly version: number;
+  constructor(table: string, version: number) {
+    super('DELTA_CONFLICT', `version ${version} of table ${table} was committed by another writer`, true, {
+      details: { table, version },
+    });
+    this.version = version;
+  }
+}
+
+/** A table's log is not what the protocol asks for: damaged, incomplete, or written wrongly. */
+export class DeltaFormatError extends IndexerError {
+  constructor(problem: string, options?: IndexerErrorOptions) {
+    super('DELTA_FORMAT', `not a readable Delta log: ${problem}`, false, options);
+  }
+}
+
+/**
+ * A table that was read before is not there any more, or ends before where it was read to, or lacks what was there:
+ * its bucket was emptied or set back. Nothing may be committed on top of what is not there, and nobody may rely on it.
+ */
+export class DeltaLostError extends IndexerError {
+  constructor(table: string, version: number, found: number) {
+    const now = found < 0 ? 'is gone' : found < version ? `ends with version ${found}` : 'lacks versions below that';
+    super('DELTA_LOST', `table ${table} was read up to version ${version} and now ${now}`, false, {
+      details: { table, version, found },
+    });
+  }
+}
+
+/** The table uses a feature of the protocol that this version does not know; nothing was read or written. */
+export class DeltaUnsupportedError extends IndexerError {
+  constructor(what: string, options?: IndexerErrorOptions) {
+    super('DELTA_UNSUPPORTED', `the Delta table cannot be used: ${what}`, false, options);
+  }
+}

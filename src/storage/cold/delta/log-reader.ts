@@ -1,0 +1,231 @@
+import type { Common } from '../../../core/common.js';
+import { ObjectNotFoundError } from '../object-store/errors.js';
+import type { ObjectStore } from '../object-store/object-store.js';
+import type { Zstd } from '../parquet/zstd.js';
+import type { Action } from './actions.js';
+import { decodeCheckpoint } from './checkpoint.js';
+import { decodeCommit, Fields } from './commit-json.js';
+import { DeltaFormatError, DeltaLostError } from './errors.js';
+import { checkpointName, commitName, LAST_CHECKPOINT, LOG_FOLDER, parseLogName, versionName } from './paths.js';
+import { type DeltaSnapshot, SnapshotBuilder } from './snapshot.js';
+
+/** What a log is read with. */
+export interface LogReaderOptions {
+  readonly store: ObjectStore;
+  /** Key of the table's root, without a slash at the end. */
+  readonly root: string;
+  readonly zstd: Zstd;
+  readonly common: Common;
+}
+
+/** Requests under way at once. */
+const PARALLEL_READS = 16;
+/** The log can be cleaned up while it is read: what was listed is gone, and a newer checkpoint stands for it. */
+const READ_TRIES = 3;
+/**
+ * A snapshot this old is not brought up to date commit by commit: the commits after it may be gone. Log entries are kept
+ * for far longer (`MIN_LOG_RETENTION_MS`).
+ */
+const RELIST_AFTER_MS = 60 * 60 * 1000;
+
+/** What a listing of the log shows. */
+export interface LogListing {
+  /** Versions, ascending. */
+  readonly commits: readonly { readonly version: number; readonly modifiedMs: number }[];
+  readonly checkpoints: readonly { readonly version: number; readonly modifiedMs: number }[];
+}
+
+/** Reads the log of one table. */
+export class LogReader {
+  readonly #options: LogReaderOptions;
+
+  constructor(options: LogReaderOptions) {
+    this.#options = options;
+  }
+
+  /** Key of a name within the log. */
+  key(name: string): string {
+    return `${this.#options.root}/${LOG_FOLDER}/${name}`;
+  }
+
+  /** The table as it is now, or null when there is none. */
+  async read(): Promise<DeltaSnapshot | null> {
+    for (let attempt = 1; ; attempt++) {
+      const lowest = attempt === 1 ? await this.lastCheckpoint() : -1;
+      try {
+        const snapshot = await this.#readFrom(lowest);
+        if (snapshot || lowest < 0) return snapshot;
+      } catch (thrown) {
+        const moved = thrown instanceof ObjectNotFoundError || thrown instanceof DeltaFormatError;
+        if (!moved || attempt >= READ_TRIES) throw thrown;
+        this.#options.common.log.warn({ err: thrown, table: this.#options.root }, 'Delta log is read again');
+      }
+    }
+  }
+
+  /** See `DeltaLog.refresh`. */
+  async refresh(snapshot: DeltaSnapshot, confirm = false): Promise<DeltaSnapshot> {
+    const nowMs = this.#options.common.clock.nowMs();
+    const isOld = nowMs - snapshot.readMs > RELIST_AFTER_MS;
+    if (isOld) return await this.#readAgain(snapshot);
+    // a log that was emptied or set back looks like one in which nothing is new
+    if (confirm && !(await this.#isThere(snapshot))) throw await this.#lost(snapshot);
+    let version = snapshot.version;
+    let builder: SnapshotBuilder | undefined;
+    for (let window = 1; ; window = Math.min(window * 2, PARALLEL_READS)) {
+      const next = Array.from({ length: window }, (_, index) => this.readCommit(version + 1 + index));
+      const commits = await Promise.all(next);
+      const end = commits.indexOf(null);
+      for (const actions of end < 0 ? commits : commits.slice(0, end)) {
+        builder = (builder ?? new SnapshotBuilder(snapshot)).apply(actions ?? []);
+        version += 1;
+      }
+      if (end >= 0) break;
+    }
+    const { checkpointVersion } = snapshot;
+    if (builder) return builder.build({ version, checkpointVersion, readMs: nowMs });
+    return { ...snapshot, readMs: nowMs, seenVersion: confirm ? version : snapshot.seenVersion };
+  }
+
+  /** @throws DeltaLostError when the table ends before the snapshot. */
+  async #readAgain(snapshot: DeltaSnapshot): Promise<DeltaSnapshot> {
+    const found = await this.read();
+    if (found === null || found.version < snapshot.version) throw await this.#lost(snapshot);
+    return found;
+  }
+
+  async #lost({ version }: DeltaSnapshot): Promise<DeltaLostError> {
+    const { commits } = await this.list(0);
+    return new DeltaLostError(this.#options.root, version, commits.at(-1)?.version ?? -1);
+  }
+
+  /**
+   * The last commit alone says nothing about those below it when this process has put it there: on top of a log that was
+   * emptied it would be the only one.
+   */
+  async #isThere({ version, seenVersion }: DeltaSnapshot): Promise<boolean> {
+    if (seenVersion === version) return await this.#hasCommit(version);
+    const { commits } = await this.list(seenVersion);
+    const found = new Set(commits.map((commit) => commit.version));
+    for (let each = seenVersion; each <= version; each += 1) if (!found.has(each)) return false;
+    return true;
+  }
+
+  async #hasCommit(version: number): Promise<boolean> {
+    try {
+      await this.#options.store.head(this.key(commitName(version)));
+      return true;
+    } catch (thrown) {
+      if (thrown instanceof ObjectNotFoundError) return false;
+      throw thrown;
+    }
+  }
+
+  /** The actions of a commit; null when there is no such version. */
+  async readCommit(version: number): Promise<Action[] | null> {
+    const name = commitName(version);
+    try {
+      return decodeCommit(await this.#options.store.get(this.key(name)), name);
+    } catch (thrown) {
+      if (thrown instanceof ObjectNotFoundError) return null;
+      throw thrown;
+    }
+  }
+
+  /** The actions of a checkpoint. @throws ObjectNotFoundError, DeltaFormatError, DeltaUnsupportedError */
+  async readCheckpoint(version: number): Promise<Action[]> {
+    const name = checkpointName(version);
+    return await decodeCheckpoint(await this.#options.store.get(this.key(name)), name, this.#options.zstd);
+  }
+
+  /** The version that `_last_checkpoint` names; -1 when it is missing or makes no sense. */
+  async lastCheckpoint(): Promise<number> {
+    try {
+      return await this.readPointer();
+    } catch (thrown) {
+      if (!(thrown instanceof DeltaFormatError)) throw thrown;
+      this.#options.common.log.warn(
+        { err: thrown, table: this.#options.root },
+        'Delta checkpoint pointer is unreadable',
+      );
+      return -1;
+    }
+  }
+
+  /** The same; -1 only when there is none. @throws DeltaFormatError */
+  async readPointer(): Promise<number> {
+    try {
+      const bytes = await this.#options.store.get(this.key(LAST_CHECKPOINT));
+      return new Fields(JSON.parse(Buffer.from(bytes).toString('utf8')), LAST_CHECKPOINT).integer('version');
+    } catch (thrown) {
+      if (thrown instanceof ObjectNotFoundError) return -1;
+      if (thrown instanceof SyntaxError)
+        throw new DeltaFormatError(`${LAST_CHECKPOINT} is not JSON`, { cause: thrown });
+      throw thrown;
+    }
+  }
+
+  /** Commits and classic checkpoints from a version on. */
+  async list(fromVersion: number): Promise<LogListing> {
+    const commits: { version: number; modifiedMs: number }[] = [];
+    const checkpoints: { version: number; modifiedMs: number }[] = [];
+    // no table comes to 10^19 versions: what does not begin with 0 is something else
+    const prefix = this.key('0');
+    let startAfter: string | null = this.key(versionName(Math.max(0, fromVersion)));
+    while (startAfter !== null) {
+      const page = await this.#options.store.list(prefix, { startAfter });
+      for (const { key, modifiedMs } of page.objects) {
+        const entry = parseLogName(key.slice(this.key('').length));
+        if (entry) (entry.kind === 'commit' ? commits : checkpoints).push({ version: entry.version, modifiedMs });
+      }
+      startAfter = page.next;
+    }
+    return { commits, checkpoints };
+  }
+
+  /** Null when nothing is there: no table, or (from a version above 0) a pointer to what is no longer there. */
+  async #readFrom(lowest: number): Promise<DeltaSnapshot | null> {
+    const readMs = this.#options.common.clock.nowMs();
+    const { commits, checkpoints } = await this.list(lowest);
+    const version = Math.max(commits.at(-1)?.version ?? -1, checkpoints.at(-1)?.version ?? -1);
+    if (version < 0) return null;
+    const versions = new Set(commits.map((commit) => commit.version));
+    const { start, builder } = await this.startFrom(checkpoints.map((checkpoint) => checkpoint.version).reverse());
+    if (start < 0 && lowest >= 0) return null;
+    const wanted = Array.from({ length: version - start }, (_, index) => start + 1 + index);
+    for (const next of wanted) if (!versions.has(next)) throw new DeltaFormatError(`commit ${next} is missing`);
+    const read = await inParallel(wanted, (next) => this.readCommit(next));
+    for (const [place, actions] of read.entries()) {
+      // a table without one of its commits is another table
+      if (actions === null) throw new DeltaFormatError(`commit ${wanted[place]} was listed and is gone`);
+      builder.apply(actions);
+    }
+    return builder.build({ version, checkpointVersion: start, readMs });
+  }
+
+  /**
+   * The first of some checkpoints that can be read, -1 without one: a damaged one costs reading more commits, not the
+   * table.
+   */
+  async startFrom(checkpoints: readonly number[]): Promise<{ start: number; builder: SnapshotBuilder }> {
+    for (const version of checkpoints) {
+      try {
+        return { start: version, builder: new SnapshotBuilder().apply(await this.readCheckpoint(version)) };
+      } catch (thrown) {
+        if (!(thrown instanceof DeltaFormatError)) throw thrown;
+        this.#options.common.log.error(
+          { err: thrown, table: this.#options.root, version },
+          'Delta checkpoint is unreadable',
+        );
+      }
+    }
+    return { start: -1, builder: new SnapshotBuilder() };
+  }
+}
+
+async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  for (let start = 0; start < items.length; start += PARALLEL_READS)
+    results.push(...(await Promise.all(items.slice(start, start + PARALLEL_READS).map(work))));
+  return results;
+}

@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import { InvalidArgumentError } from '../../../core/errors.js';
+import { counter } from '../../../core/metrics.js';
+import { ObjectStoreUnavailableError } from '../object-store/errors.js';
+import type { ColumnSpec } from '../parquet/columns.js';
+import type { Action, CommitInfo } from './actions.js';
+import { encodeCheckpoint } from './checkpoint.js';
+import { encodeCommit } from './commit-json.js';
+import { DeltaConflictError, DeltaFormatError } from './errors.js';
+import { LogReader, type LogReaderOptions } from './log-reader.js';
+import { checkpointName, commitName, LAST_CHECKPOINT } from './paths.js';
+import { DAY_COLUMN, tableSchemaString } from './schema.js';
+import { checkWritable, type DeltaSnapshot, PROTOCOL, SnapshotBuilder } from './snapshot.js';
+
+/** Where a table is and how its log is kept. */
+export interface DeltaLogOptions extends LogReaderOptions {
+  /** Name of the table for metrics, from a closed set. */
+  readonly table: string;
+  /** A checkpoint is written with every version that this divides. Default 100. */
+  readonly checkpointEvery?: number;
+  /** How long nobody deletes a removed file: readers of older snapshots may hold it. Default 7 days, Delta's own. */
+  readonly tombstoneRetentionMs?: number;
+  /** Makes GUIDs; for tests. */
+  readonly createId?: () => string;
+}
+
+/**
+ * One Delta table over an object store (delta-io/delta, PROTOCOL.md). Safe for any number of readers and writers, which
+ * share nothing but the store: a version exists as soon as its commit does, and only one writer can create that.
+ *
+ * Every method throws what the store throws, and DeltaFormatError or DeltaUnsupportedError for a log that it cannot read.
+ */
+export interface DeltaLog {
+  /** Key of an object below the table's root. */
+  key(path: string): string;
+  /** The table as it is now, or null when there is none. */
+  read(): Promise<DeltaSnapshot | null>;
+  /** The table as it is now; creates it, with these columns and the partition column `day`, when there is none. */
+  open(columns: readonly ColumnSpec[]): Promise<DeltaSnapshot>;
+  /**
+   * The table as it is now, from a snapshot of it: one request when nothing is new. `confirm`: with another one, whether
+   * what was found before, and what was committed on top of it, is still there.
+   * @throws DeltaLostError when it is seen not to be.
+   */
+  refresh(snapshot: DeltaSnapshot, confirm?: boolean): Promise<DeltaSnapshot>;
+  /**
+   * Adds the next version, all of it or nothing, and a checkpoint when one is due (whose failure is only logged).
+   * After an ObjectStoreUnavailableError the commit may exist, or come to exist later: refresh, look for its `txn`, and
+   * commit again on top of that. Two commits on one snapshot can never both succeed.
+   * @throws DeltaConflictError when another writer was first; nothing was committed.
+   * @throws InvalidArgumentError for actions that contradict each other or the snapshot.
+   */
+  commit(snapshot: DeltaSnapshot, actions: readonly Action[], info: CommitInfo): Promise<DeltaSnapshot>;
+  /** Writes the checkpoint of a snapshot, unless it exists, and points to it. */
+  checkpoint(snapshot: DeltaSnapshot): Promise<void>;
+  /**
+   * Deletes the log entries that a readable checkpoint older than `retentionMs` stands for. Returns how many. Readers that look at
+   * the table once an hour never miss them.
+   * @throws InvalidArgumentError when `retentionMs` is below MIN_LOG_RETENTION_MS.
+   */
+  expire(retentionMs: number): Promise<number>;
+}
+
+const DEFAULT_CHECKPOINT_EVERY = 100;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const HOUR_MS = 60 * 60 * 1000;
+/** Delta's own default. */
+export const DEFAULT_TOMBSTONE_RETENTION_MS = 7 * DAY_MS;
+/** Far above what a reader may sleep between two looks at the log. */
+export const MIN_LOG_RETENTION_MS = DAY_MS;
+
+export function createDeltaLog(options: DeltaLogOptions): DeltaLog {
+  return new Log(options);
+}
+
+type CommitResult = 'committed' | 'conflict' | 'failed';
+
+class Log implements DeltaLog {
+  readonly #options: DeltaLogOptions;
+  readonly #reader: LogReader;
+  readonly #checkpointEvery: number;
+  readonly #tombstoneRetentionMs: number;
+  readonly #createId: () => string;
+  readonly #commits;
+  /** The last checkpoint failed: the next commit tries again. */
+  #checkpointDue = false;
+
+  constructor(options: DeltaLogOptions) {
+    this.#options = options;
+    this.#reader = new LogReader(options);
+    this.#checkpointEvery = options.checkpointEvery ?? DEFAULT_CHECKPOINT_EVERY;
+    this.#tombstoneRetentionMs = options.tombstoneRetentionMs ?? DEFAULT_TOMBSTONE_RETENTION_MS;
+    this.#createId = options.createId ?? randomUUID;
+    this.#commits = counter<'table' | 'result'>(options.common.metrics, {
+      name: 'indexer_delta_commits_total',
+      help: 'Attempts to add a version to a Delta table, by outcome.',
+      labelNames: ['table', 'result'],
+    });
+  }
+
+  key(path: string): string {
+    return `${this.#options.root}/${path}`;
+  }
+
+  read(): Promise<DeltaSnapshot | null> {
+    return this.#reader.read();
+  }
+
+  refresh(snapshot: DeltaSnapshot, confirm = false): Promise<DeltaSnapshot> {
+    return this.#reader.refresh(snapshot, confirm);
+  }
+
+  async open(columns: readonly ColumnSpec[]): Promise<DeltaSnapshot> {
+    const existing = await this.#reader.read();
+    if (existing) return existing;
+    const nowMs = this.#options.common.clock.nowMs();
+    const actions: Action[] = [
+      { protocol: PROTOCOL },
+      {
+        metaData: {
+          id: this.#createId(),
+          name: this.#options.table,
+          description: null,
+          schemaString: tableSchemaString(columns),
+          partitionColumns: [DAY_COLUMN],
+          configuration: {
+            'delta.checkpointInterval': String(this.#checkpointEvery),
+            'delta.deletedFileRetentionDuration': `interval ${Math.ceil(this.#tombstoneRetentionMs / HOUR_MS)} hours`,
+          },
+          createdTime: nowMs,
+        },
+      },
+    ];
+    try {
+      await this.#put(0, actions, { operation: 'CREATE TABLE' });
+    } catch (thrown) {
+      if (!(thrown instanceof DeltaConflictError)) throw thrown;
+      return (await this.#reader.read()) ?? lost(this.#options.root);
+    }
+    return new SnapshotBuilder().apply(actions).build({ version: 0, checkpointVersion: -1, readMs: nowMs });
+  }
+
+  async commit(snapshot: DeltaSnapshot, actions: readonly Action[], info: CommitInfo): Promise<DeltaSnapshot> {
+    checkWritable(snapshot);
+    checkActions(snapshot, actions);
+    const version = snapshot.version + 1;
+    await this.#put(version, actions, info);
+    const { checkpointVersion, seenVersion } = snapshot;
+    const readMs = this.#options.common.clock.nowMs();
+    const at = { version, checkpointVersion, seenVersion, readMs };
+    const next = new SnapshotBuilder(snapshot).apply(actions).build(at);
+    if (version % this.#checkpointEvery !== 0 && !this.#checkpointDue) return next;
+    return { ...next, checkpointVersion: (await this.#tryCheckpoint(next)) ? version : checkpointVersion };
+  }
+
+  async checkpoint(snapshot: DeltaSnapshot): Promise<void> {
+    const { store, zstd, common } = this.#options;
+    const expiredBeforeMs = common.clock.nowMs() - this.#tombstoneRetentionMs;
+    const { bytes, actions, addFiles } = encodeCheckpoint(snapshot, expiredBeforeMs, zstd);
+    // the one of another writer says the same
+    await store.putIfAbsent(this.#reader.key(checkpointName(snapshot.version)), bytes);
+    const pointer = { version: snapshot.version, size: actions, sizeInBytes: bytes.length, numOfAddFiles: addFiles };
+    if ((await this.#reader.lastCheckpoint()) >= snapshot.version) return;
+    // objects are never overwritten; readers that find none in between list the log
+    const key = this.#reader.key(LAST_CHECKPOINT);
+    await store.deleteMany([key]);
+    await store.putIfAbsent(key, Buffer.from(JSON.stringify(pointer), 'utf8'));
+  }
+
+  async expire(retentionMs: number): Promise<number> {
+    if (!(retentionMs >= MIN_LOG_RETENTION_MS))
+      throw new InvalidArgumentError(`log entries are kept for at least ${MIN_LOG_RETENTION_MS} ms`);
+    const cutoffMs = this.#options.common.clock.nowMs() - retentionMs;
+    const { commits, checkpoints } = await this.#reader.list(0);
+    const cutoff = commits.filter(({ modifiedMs }) => modifiedMs <= cutoffMs).at(-1)?.version ?? -1;
+    const namesBelow = (kept: number) => [
+      ...commits.filter(({ version }) => version < kept).map(({ version }) => commitName(version)),
+      ...checkpoints.filter(({ version }) => version < kept).map(({ version }) => checkpointName(version)),
+    ];
+    const candidates = checkpoints.map(({ version }) => version).filter((version) => version <= cutoff);
+    if (namesBelow(candidates.at(-1) ?? -1).length === 0) return 0;
+    // PROTOCOL.md, "Metadata Cleanup": its commit stays too. From then on it is all there is: it must be readable
+    const { start: kept } = await this.#reader.startFrom(candidates.reverse());
+    const names = namesBelow(kept);
+    if (names.length > 0) await this.#options.store.deleteMany(names.map((name) => this.#reader.key(name)));
+    return names.length;
+  }
+
+  /** Creates a commit. Resolves only when it is ours. */
+  async #put(version: number, actions: readonly Action[], info: CommitInfo): Promise<void> {
+    const { store, common, root } = this.#options;
+    const stamp = { txnId: this.#createId(), timestamp: common.clock.nowMs() };
+    const bytes = encodeCommit(actions, info, stamp);
+    const key = this.#reader.key(commitName(version));
+    try {
+      if ((await store.putIfAbsent(key, bytes)) === 'created') return this.#count('committed');
+    } catch (thrown) {
+      if (!(thrown instanceof ObjectStoreUnavailableError)) {
+        this.#count('failed');
+        throw thrown;
+      }
+      await this.#settle(key, bytes, version, thrown);
+      return;
+    }
+    // a put that the store retried by itself meets its own first try
+    if (await this.#isOurs(key, bytes)) return this.#count('committed');
+    this.#count('conflict');
+    throw new DeltaConflictError(root, version);
+  }
+
+  /** The store did not answer: the commit exists or not. Rethrows `thrown` when that cannot be told. */
+  async #settle(key: string, bytes: Uint8Array, version: number, thrown: ObjectStoreUnavailableError): Promise<void> {
+    const ours = await this.#isOurs(key, bytes).catch(() => {
+      this.#count('failed');
+      throw thrown;
+    });
+    this.#count(ours ? 'committed' : 'conflict');
+    if (!ours) throw new DeltaConflictError(this.#options.root, version);
+  }
+
+  /** @throws ObjectNotFoundError when there is no such commit. */
+  async #isOurs(key: string, bytes: Uint8Array): Promise<boolean> {
+    return Buffer.from(await this.#options.store.get(key)).equals(bytes);
+  }
+
+  async #tryCheckpoint(snapshot: DeltaSnapshot): Promise<boolean> {
+    try {
+      await this.checkpoint(snapshot);
+      this.#checkpointDue = false;
+      return true;
+    } catch (thrown) {
+      this.#checkpointDue = true;
+      const { common, root } = this.#options;
+      common.log.warn({ err: thrown, table: root, version: snapshot.version }, 'Delta checkpoint was not written');
+      return false;
+    }
+  }
+
+  #count(result: CommitResult): void {
+    this.#commits.inc({ table: this.#options.table, result });
+  }
+}
+
+function lost(root: string): never {
+  throw new DeltaFormatError(`table ${root} was created and is gone`);
+}
+
+/** PROTOCOL.md, "Requirements for Writers", "Delta Log Entries": no two actions of a commit reconcile with each other. */
+function checkActions(snapshot: DeltaSnapshot, actions: readonly Action[]): void {
+  const seen = new Set<string>();
+  for (const action of actions) {
+    const name = actionName(action);
+    if (seen.has(name)) throw new InvalidArgumentError(`a commit says twice: ${name}`);
+    seen.add(name);
+    if ('remove' in action && !snapshot.files.has(action.remove.path))
+      throw new InvalidArgumentError(`a commit removes ${action.remove.path}, which is not in the table`);
+    if ('add' in action && snapshot.files.has(action.add.path))
+      throw new InvalidArgumentError(`a commit adds ${action.add.path}, which is in the table`);
+  }
+}
+
+function actionName(action: Action): string {
+  if ('add' in action) return `file ${action.add.path}`;
+  if ('remove' in action) return `file ${action.remove.path}`;
+  if ('txn' in action) return `txn ${action.txn.appId}`;
+  return 'protocol' in action ? 'protocol' : 'metaData';
+}

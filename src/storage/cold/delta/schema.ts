@@ -1,0 +1,23 @@
+import type { ColumnSpec, ColumnType } from '../parquet/columns.js';
+
+/** The partition column of every table of ours: the day of ingestion, UTC. */
+export const DAY_COLUMN = 'day';
+
+const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
+  string: 'string',
+  int64: 'long',
+  boolean: 'boolean',
+  binary: 'binary',
+};
+
+/**
+ * `metaData.schemaString` of a table with these columns, and the partition column `day` (a date) after them, which is not in
+ * the files (PROTOCOL.md, "Schema Serialization Format").
+ */
+export function tableSchemaString(columns: readonly ColumnSpec[]): string {
+  const fields = [
+    ...columns.map(({ name, type, nullable }) => ({ name, type: TYPE_NAMES[type], nullable, metadata: {} })),
+    { name: DAY_COLUMN, type: 'date', nullable: true, metadata: {} },
+  ];
+  return JSON.stringify({ type: 'struct', fields });
+}

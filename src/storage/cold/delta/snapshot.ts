@@ -1,0 +1,93 @@
+import type { Action, AddFile, Protocol, RemoveFile, TableMetadata, Transaction } from './actions.js';
+import { DeltaFormatError, DeltaUnsupportedError } from './errors.js';
+
+/** A table as of one version. Immutable: a later version is another snapshot. */
+export interface DeltaSnapshot {
+  readonly version: number;
+  readonly protocol: Protocol;
+  readonly metadata: TableMetadata;
+  /** The files of the table, by `path` as the log has it. */
+  readonly files: ReadonlyMap<string, AddFile>;
+  /** Files that are no longer of the table, and may still be read by those who hold an older snapshot. */
+  readonly tombstones: ReadonlyMap<string, RemoveFile>;
+  /** By `appId`. */
+  readonly transactions: ReadonlyMap<string, Transaction>;
+  /** The newest checkpoint known; -1 without one. */
+  readonly checkpointVersion: number;
+  /** When the log was last read or listed, unix ms. */
+  readonly readMs: number;
+  /** The newest version that was found in the store; those above it this process has committed since. */
+  readonly seenVersion: number;
+}
+
+/** The protocol that our tables ask for: the oldest one that every engine reads. */
+export const PROTOCOL: Protocol = { minReaderVersion: 1, minWriterVersion: 2 };
+
+/** What a snapshot is built from; the maps are the builder's own. */
+interface Draft {
+  protocol: Protocol | null;
+  metadata: TableMetadata | null;
+  readonly files: Map<string, AddFile>;
+  readonly tombstones: Map<string, RemoveFile>;
+  readonly transactions: Map<string, Transaction>;
+}
+
+/** Replays commits in version order (PROTOCOL.md, "Action Reconciliation"). */
+export class SnapshotBuilder {
+  readonly #draft: Draft;
+
+  /** Starts from a snapshot, or from nothing. */
+  constructor(base?: DeltaSnapshot) {
+    this.#draft = {
+      protocol: base?.protocol ?? null,
+      metadata: base?.metadata ?? null,
+      files: new Map(base?.files),
+      tombstones: new Map(base?.tombstones),
+      transactions: new Map(base?.transactions),
+    };
+  }
+
+  /** @throws DeltaUnsupportedError for a protocol that we cannot read. */
+  apply(actions: readonly Action[]): this {
+    const { files, tombstones, transactions } = this.#draft;
+    // one commit may remove a path and add it again with other statistics: then it is there
+    for (const action of actions)
+      if ('remove' in action) {
+        files.delete(action.remove.path);
+        tombstones.set(action.remove.path, action.remove);
+      }
+    for (const action of actions) {
+      if ('add' in action) {
+        files.set(action.add.path, action.add);
+        tombstones.delete(action.add.path);
+      } else if ('txn' in action) transactions.set(action.txn.appId, action.txn);
+      else if ('metaData' in action) this.#draft.metadata = action.metaData;
+      else if ('protocol' in action) this.#draft.protocol = readable(action.protocol);
+    }
+    return this;
+  }
+
+  /**
+   * `seenVersion`: `version` unless given.
+   * @throws DeltaFormatError when no commit said what the table is.
+   */
+  build(
+    at: Pick<DeltaSnapshot, 'version' | 'checkpointVersion' | 'readMs'> & Partial<Pick<DeltaSnapshot, 'seenVersion'>>,
+  ): DeltaSnapshot {
+    const { protocol, metadata, files, tombstones, transactions } = this.#draft;
+    if (!protocol || !metadata) throw new DeltaFormatError('no commit has a protocol and metadata');
+    return { seenVersion: at.version, ...at, protocol, metadata, files, tombstones, transactions };
+  }
+}
+
+function readable(protocol: Protocol): Protocol {
+  if (protocol.minReaderVersion > PROTOCOL.minReaderVersion)
+    throw new DeltaUnsupportedError(`it needs a reader of version ${protocol.minReaderVersion}`);
+  return protocol;
+}
+
+/** @throws DeltaUnsupportedError when the table asks of a writer what we do not know. */
+export function checkWritable({ protocol }: DeltaSnapshot): void {
+  if (protocol.minWriterVersion > PROTOCOL.minWriterVersion)
+    throw new DeltaUnsupportedError(`it needs a writer of version ${protocol.minWriterVersion}`);
+}

@@ -1,0 +1,113 @@
+import type { ColdFile, TableName } from '../namespace/data-file.js';
+import type { ObjectStore } from '../object-store/object-store.js';
+import { ParquetFormatError } from '../parquet/errors.js';
+import { type ParquetFooter, readFooter } from '../parquet/footer.js';
+import { PARQUET_MAGIC } from '../parquet/footer-writer.js';
+import { readRowGroups } from '../parquet/row-group-reader.js';
+import type { Zstd } from '../parquet/zstd.js';
+import type { RowKind } from '../rows/row-kind.js';
+
+/** Row groups are fetched together up to so many bytes: a request each would cost more than the bytes. */
+const FETCH_BYTES = 1024 * 1024;
+/** A row group at least. */
+const LEAST_FETCH_BYTES = 128 * 1024;
+/** Of all files that are read at once. */
+const ALL_FETCH_BYTES = 64 * 1024 * 1024;
+
+/** What a file is read through with. */
+export interface ScanParts {
+  readonly store: ObjectStore;
+  readonly zstd: Zstd;
+  readonly keyOf: (table: TableName, path: string) => string;
+}
+
+/** The rows of one row group. */
+export interface ScannedGroup<T, K> {
+  readonly group: number;
+  readonly records: readonly T[];
+  /** The keys as their own columns have them, which are those of the records unless the file is wrong. */
+  keys(): readonly K[];
+}
+
+/**
+ * Reads a whole file once, row group by row group, past the caches: what is read once must not displace what is asked
+ * often. Holds one megabyte of the file (less when many are read at once) and one decoded row group, and fetches the next
+ * megabyte while that one is used.
+ */
+export class FileScan<T, K> {
+  readonly #parts: ScanParts;
+  readonly #rows: RowKind<T, K>;
+  readonly #key: string;
+  readonly #file: ColdFile;
+  readonly #fetchBytes: number;
+  #footer: ParquetFooter | null = null;
+  #next = 0;
+  #fetched: Promise<Window> | null = null;
+
+  /** `together`: how many files are read at once. */
+  constructor(parts: ScanParts, table: TableName, rows: RowKind<T, K>, file: ColdFile, together = 1) {
+    this.#fetchBytes = Math.max(LEAST_FETCH_BYTES, Math.min(FETCH_BYTES, ALL_FETCH_BYTES / 2 / together));
+    this.#parts = parts;
+    this.#rows = rows;
+    this.#file = file;
+    this.#key = parts.keyOf(table, file.path);
+  }
+
+  /** The file's own footer. @throws ParquetFormatError, and what the object store throws. */
+  async footer(): Promise<ParquetFooter> {
+    this.#footer ??= await readFooter(this.#file, (range) => this.#parts.store.get(this.#key, range));
+    return this.#footer;
+  }
+
+  /**
+   * The next row group; null after the last.
+   * @throws ParquetFormatError for a damaged one, after which the next call goes on; what the object store throws.
+   */
+  async next(): Promise<ScannedGroup<T, K> | null> {
+    const footer = await this.footer();
+    const group = this.#next;
+    if (group >= footer.groups) return null;
+    this.#fetched ??= this.#fetch(footer, group);
+    const window = await this.#fetched;
+    this.#next = group + 1;
+    if (this.#next >= window.endGroup) {
+      this.#fetched = this.#next < footer.groups ? this.#fetch(footer, this.#next) : null;
+      // whoever asks next is told of a failure
+      this.#fetched?.catch(() => undefined);
+    }
+    const [data] = await readRowGroups(
+      footer,
+      { groups: [group], columns: this.#rows.columns },
+      {
+        fetch: async ({ start, endExclusive }) =>
+          window.bytes.subarray(start - window.start, endExclusive - window.start),
+        zstd: this.#parts.zstd,
+      },
+    );
+    if (!data) return null;
+    const all = <V>(read: (row: number) => V) => Array.from({ length: data.rows }, (_, row) => read(row));
+    return { group, records: all(this.#rows.records(data)), keys: () => all(this.#rows.keys(data)) };
+  }
+
+  async #fetch(footer: ParquetFooter, first: number): Promise<Window> {
+    const isFirst = first === 0;
+    let { start, endExclusive } = footer.groupRange(first);
+    let endGroup = first + 1;
+    for (; endGroup < footer.groups; endGroup += 1) {
+      const range = footer.groupRange(endGroup);
+      if (range.start < start || range.endExclusive - start > this.#fetchBytes) break;
+      endExclusive = Math.max(endExclusive, range.endExclusive);
+    }
+    if (isFirst) start = 0;
+    const bytes = await this.#parts.store.get(this.#key, { start, endExclusive });
+    if (isFirst && Buffer.from(bytes.buffer, bytes.byteOffset).readUInt32LE() !== PARQUET_MAGIC)
+      throw new ParquetFormatError('it does not begin as one');
+    return { start, endGroup, bytes };
+  }
+}
+
+interface Window {
+  readonly start: number;
+  readonly endGroup: number;
+  readonly bytes: Uint8Array;
+}

@@ -1,0 +1,135 @@
+import type { TableName } from '../namespace/data-file.js';
+
+/** How far a call has come. `total`: null while it is not known. Steps follow each other and each counts anew. */
+export interface MaintenanceProgress {
+  readonly step: string;
+  readonly done: number;
+  readonly total: number | null;
+  readonly unit: 'files' | 'bytes' | 'rows';
+}
+
+/** What every call takes. */
+export interface MaintenanceOptions {
+  /** Ends the call between two steps with an AbortedError. What was committed or deleted before stays so. */
+  readonly signal?: AbortSignal;
+  /** Called often; must not throw and must return quickly. */
+  readonly onProgress?: (progress: MaintenanceProgress) => void;
+}
+
+/** What one table holds, from its log alone. */
+export interface ColdTableDescription {
+  readonly table: TableName;
+  /** Version of its Delta log; -1 when nobody has written to it. */
+  readonly version: number;
+  /** Data files. */
+  readonly files: number;
+  readonly bytes: number;
+  /** Bytes of the sidecar indexes. */
+  readonly indexBytes: number;
+  /** Rows in the files, superseded ones too. */
+  readonly rows: number;
+  readonly overlayFiles: number;
+  /** Rows that may supersede others. About as many rows of other files are superseded. */
+  readonly overlayRows: number;
+  /** Files that a compaction may merge with others: below half of `compactBytes`, and of few rows. */
+  readonly smallFiles: number;
+  /** Ingestion times of its rows, unix ms; -1 without rows. */
+  readonly minMs: number;
+  readonly maxMs: number;
+  /** What a compaction would rewrite now, by the policy and not `full`. */
+  readonly toCompact: { readonly files: number; readonly bytes: number };
+}
+
+/** Where a namespace stands and what it is made of. */
+export interface ColdDescription {
+  /** Every change up to this position is committed. */
+  readonly position: bigint;
+  /** The highest position that was known of when it was written to; above `position` while a backlog is flushed in parts. */
+  readonly headPosition: bigint;
+  /** Ingestion time of the last commit in it, unix ms; -1 = none. */
+  readonly headMs: number;
+  /** Files of flushes that are under way, or were never committed. */
+  readonly tornFiles: number;
+  readonly tables: readonly ColdTableDescription[];
+  /** Objects that no reader of the present state needs, whatever their age: deleted by a vacuum after its grace. */
+  readonly waitingForVacuum: { readonly files: number; readonly bytes: number };
+}
+
+/** What a compaction did to one table. Files and bytes are of the whole table, without indexes. */
+export interface TableCompaction {
+  readonly table: TableName;
+  readonly filesBefore: number;
+  readonly filesAfter: number;
+  readonly bytesBefore: number;
+  readonly bytesAfter: number;
+  /** Superseded rows that are not in the new files. */
+  readonly rowsDropped: number;
+  /** Files that were replaced, and their rows and bytes. */
+  readonly filesRewritten: number;
+  readonly rowsRewritten: number;
+  readonly bytesRewritten: number;
+}
+
+export interface CompactionReport {
+  readonly tables: readonly TableCompaction[];
+}
+
+/** What a vacuum deleted, or (`dryRun`) would delete. */
+export interface VacuumReport {
+  /** Data files and indexes that the log says were removed. */
+  readonly removedFiles: number;
+  readonly removedBytes: number;
+  /** Objects that the log never named, or does not remember. */
+  readonly orphans: number;
+  readonly orphanBytes: number;
+  /** Log entries that a checkpoint stands for. Not counted by a dry run. */
+  readonly logEntries: number;
+  readonly dryRun: boolean;
+}
+
+/** One thing that is not as it must be. */
+export interface VerifyProblem {
+  readonly table: TableName;
+  /** The object, relative to the table's root; empty for the table as a whole. */
+  readonly path: string;
+  /** What was expected and what was found. */
+  readonly what: string;
+  /** What to do about it. */
+  readonly advice: string;
+}
+
+export interface VerifyReport {
+  /** True without problems. */
+  readonly ok: boolean;
+  readonly files: number;
+  readonly rows: number;
+  /** Bytes of data files and indexes read. */
+  readonly bytes: number;
+  /** Rows of which it was not looked whether another one has the same identity: beyond some 33 million a table. */
+  readonly uncomparedRows: number;
+  readonly problems: readonly VerifyProblem[];
+}
+
+/**
+ * Looking after the files of a cold storage. Safe at any time, from any number of processes, beside flushes and readers.
+ * Every call opens the storage if need be, and throws StorageUnavailableError (nothing is lost: call again),
+ * StorageFailureError, AbortedError or ClosedError.
+ */
+export interface ColdMaintenance {
+  /** What there is. Reads the logs and lists the objects, no data file. */
+  describe(): Promise<ColdDescription>;
+  /**
+   * Merges small files and folds superseding rows into what they supersede; see `cold-compaction-plan.ts` for which.
+   * `full`: everything that could be fewer files or fewer rows, whatever it costs. Answers stay the same throughout.
+   */
+  compact(options?: MaintenanceOptions & { readonly full?: boolean }): Promise<CompactionReport>;
+  /**
+   * Deletes what nothing needs any more: what the log removed more than `graceMs` ago (default: the storage's), objects
+   * older than that which the log does not name, and old log entries. No reader may take longer than the grace.
+   */
+  vacuum(
+    options?: MaintenanceOptions & { readonly dryRun?: boolean; readonly graceMs?: number },
+  ): Promise<VacuumReport>;
+  /** Reads everything back and checks it: logs, files, indexes, statistics, order, positions. Reports every problem. */
+  verify(options?: MaintenanceOptions): Promise<VerifyReport>;
+}

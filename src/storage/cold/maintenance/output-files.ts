@@ -1,0 +1,95 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type ColdFile,
+  describeFile,
+  type FlushEnd,
+  type FlushStamp,
+  flushEnds,
+  type TableName,
+} from '../namespace/data-file.js';
+import type { ColdFileStore } from '../namespace/file-store.js';
+import type { Zstd } from '../parquet/zstd.js';
+import { createFileEncoder, type FileEncoder } from '../rows/data-file-encoder.js';
+import type { RowKind } from '../rows/row-kind.js';
+
+/** Points to start from that a compacted file keeps of the flushes in it. */
+const MAX_BOUNDARIES = 48;
+
+/** What compacted files are made with. */
+export interface OutputOptions<T, K> {
+  readonly table: TableName;
+  readonly rows: RowKind<T, K>;
+  readonly day: string;
+  readonly overlay: boolean;
+  /** Into how many files they go, and what all of them have at most. */
+  readonly most: { readonly files: number; readonly bytes: number; readonly rows: number };
+  readonly stamp: FlushStamp;
+  readonly zstd: Zstd;
+  readonly files: ColdFileStore;
+}
+
+/** Writes rows that come in order into files of about the same size. Holds one of them in memory. */
+export class OutputFiles<T, K extends { readonly position: bigint }> {
+  readonly #options: OutputOptions<T, K>;
+  readonly #made: ColdFile[] = [];
+  #encoder: FileEncoder<T> | null = null;
+  #last: K | null = null;
+
+  constructor(options: OutputOptions<T, K>) {
+    this.#options = options;
+  }
+
+  /** What was stored, or is about to be. */
+  get made(): readonly ColdFile[] {
+    return this.#made;
+  }
+
+  async add(record: T, key: K): Promise<void> {
+    const { rows, zstd, most } = this.#options;
+    const encoder = this.#encoder;
+    // the last one takes what is left, so that none comes out small
+    const isFull =
+      encoder !== null &&
+      this.#made.length < most.files - 1 &&
+      (encoder.sizeBytes() * most.files >= most.bytes || encoder.rows * most.files >= most.rows);
+    // states of one record stay together
+    if (isFull && this.#last !== null && rows.compare(this.#last, key) !== 0) await this.end();
+    this.#encoder ??= createFileEncoder({ kind: rows, zstd });
+    this.#encoder.add(record);
+    this.#last = key;
+  }
+
+  /** Stores what is open. */
+  async end(): Promise<void> {
+    if (this.#encoder === null) return;
+    const encoder = this.#encoder;
+    this.#encoder = null;
+    const { table, day, overlay, stamp, files } = this.#options;
+    const encoded = await encoder.finishInTurns();
+    // once is enough: all of them are committed together
+    const own = this.#made.length === 0 ? stamp : { ...stamp, boundaries: [] };
+    const file = describeFile(encoded, { id: randomUUID(), day, overlay, isCompacted: true }, own);
+    this.#made.push(file);
+    await files.put(table, file, encoded);
+  }
+}
+
+/** What files that take the place of others say of the flushes that wrote those. */
+export function stampOf(inputs: readonly ColdFile[], writtenMs: number): FlushStamp {
+  let flushThrough = 0n;
+  const byPosition = new Map<bigint, FlushEnd>();
+  for (const file of inputs) {
+    if (file.flushThrough > flushThrough) flushThrough = file.flushThrough;
+    for (const end of flushEnds(file)) byPosition.set(end.position, end);
+  }
+  const last = byPosition.get(flushThrough);
+  byPosition.delete(flushThrough);
+  const ends = [...byPosition.values()].sort((a, b) => (a.position < b.position ? -1 : 1));
+  return { flushThrough, boundaryMs: last?.ms ?? null, writtenMs, boundaries: thinned(ends) };
+}
+
+/** Evenly, the last one kept. */
+function thinned(ends: readonly FlushEnd[]): FlushEnd[] {
+  const step = Math.ceil(ends.length / MAX_BOUNDARIES);
+  return ends.filter((_, place) => (ends.length - 1 - place) % Math.max(1, step) === 0);
+}

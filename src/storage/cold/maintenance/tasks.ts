@@ -1,0 +1,148 @@
+import type { Common } from '../../../core/common.js';
+import { AbortedError } from '../../../core/errors.js';
+import type { ColdCatalog } from '../namespace/catalog.js';
+import { TABLE_NAMES, type TableName } from '../namespace/data-file.js';
+import type { ColdView } from '../namespace/view.js';
+import type { ColdCompaction, GroupResult } from './compaction.js';
+import { planCompaction } from './compaction-plan.js';
+import { describeView } from './describe.js';
+import type {
+  ColdDescription,
+  ColdMaintenance,
+  CompactionReport,
+  MaintenanceOptions,
+  TableCompaction,
+  VacuumReport,
+} from './maintenance.js';
+import type { ColdMaintenanceMetrics } from './metrics.js';
+import type { ColdVacuum } from './vacuum.js';
+
+/** Plans of one compaction: a second one when another writer took files of the first, and so on. */
+const MAX_ROUNDS = 8;
+
+/** What a table's compaction has done so far. */
+interface Tally {
+  rowsDropped: number;
+  filesRewritten: number;
+  rowsRewritten: number;
+  bytesRewritten: number;
+}
+
+/** What needs a storage that can be opened. */
+export type OpenMaintenance = Omit<ColdMaintenance, 'verify'>;
+
+/** The maintenance of one open storage. Compactions and vacuums of one process wait for each other. */
+export class ColdMaintenanceTasks implements OpenMaintenance {
+  readonly #catalog: ColdCatalog;
+  readonly #compaction: ColdCompaction;
+  readonly #vacuum: ColdVacuum;
+  readonly #common: Common;
+  readonly #metrics: ColdMaintenanceMetrics;
+  readonly #settings: { readonly compactBytes: number; readonly graceMs: number };
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(parts: {
+    readonly catalog: ColdCatalog;
+    readonly compaction: ColdCompaction;
+    readonly vacuum: ColdVacuum;
+    readonly common: Common;
+    readonly metrics: ColdMaintenanceMetrics;
+    readonly settings: { readonly compactBytes: number; readonly graceMs: number };
+  }) {
+    this.#catalog = parts.catalog;
+    this.#compaction = parts.compaction;
+    this.#vacuum = parts.vacuum;
+    this.#common = parts.common;
+    this.#metrics = parts.metrics;
+    this.#settings = parts.settings;
+  }
+
+  async describe(): Promise<ColdDescription> {
+    const garbage = await this.#vacuum.run({ dryRun: true, graceMs: 0 });
+    return describeView(this.#catalog.view, garbage, this.#settings.compactBytes);
+  }
+
+  async compact(options: MaintenanceOptions & { readonly full?: boolean } = {}): Promise<CompactionReport> {
+    return await this.#oneAtATime(async () => {
+      const startedMs = this.#common.clock.monotonicMs();
+      const before = await this.#catalog.refresh();
+      const tallies = new Map<TableName, Tally>();
+      for (const table of TABLE_NAMES) tallies.set(table, await this.#compactTable(table, options));
+      const tables = TABLE_NAMES.map((table) => reportOf(table, before, this.#catalog.view, tallies.get(table)));
+      this.#metrics.compacted({ tables }, startedMs);
+      return { tables };
+    });
+  }
+
+  async vacuum(
+    options: MaintenanceOptions & { readonly dryRun?: boolean; readonly graceMs?: number } = {},
+  ): Promise<VacuumReport> {
+    const { dryRun = false, graceMs = this.#settings.graceMs, ...rest } = options;
+    return await this.#oneAtATime(async () => {
+      const report = await this.#vacuum.run({ ...rest, dryRun, graceMs });
+      this.#metrics.vacuumed(report);
+      return report;
+    });
+  }
+
+  /** Every file is rewritten once at most: what this call made is left to the next. */
+  async #compactTable(table: TableName, options: MaintenanceOptions & { readonly full?: boolean }): Promise<Tally> {
+    const { compactBytes } = this.#settings;
+    const full = options.full ?? false;
+    const tally: Tally = { rowsDropped: 0, filesRewritten: 0, rowsRewritten: 0, bytesRewritten: 0 };
+    const made = new Set<string>();
+    let rowsDone = 0;
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
+      const view = await this.#catalog.refresh();
+      const groups = planCompaction(view.tables[table], { compactBytes, full, without: made });
+      const inputs = groups.flatMap(({ base, overlays }) => [...base, ...overlays]);
+      const total = inputs.reduce((rows, file) => rows + file.rows, rowsDone);
+      let isLost = false;
+      for (const group of groups) {
+        if (options.signal?.aborted) throw new AbortedError('compaction', { cause: options.signal.reason });
+        const result = await this.#compaction.run(await this.#catalog.refresh(), table, group, {
+          full,
+          ...(options.signal && { signal: options.signal }),
+          onRows: (rows) => {
+            rowsDone += rows;
+            options.onProgress?.({ step: `compact ${table}`, done: rowsDone, total, unit: 'rows' });
+          },
+        });
+        if (result === null) isLost = true;
+        else {
+          add(tally, result);
+          for (const { uri } of result.added) made.add(uri);
+        }
+      }
+      if (!isLost) break;
+    }
+    return tally;
+  }
+
+  #oneAtATime<T>(work: () => Promise<T>): Promise<T> {
+    const working = this.#last.then(work);
+    this.#last = working.catch(() => undefined);
+    return working;
+  }
+}
+
+function add(tally: Tally, { removed, rowsDropped }: GroupResult): void {
+  tally.rowsDropped += rowsDropped;
+  tally.filesRewritten += removed.length;
+  for (const { rows, sizeBytes } of removed) {
+    tally.rowsRewritten += rows;
+    tally.bytesRewritten += sizeBytes;
+  }
+}
+
+function reportOf(table: TableName, before: ColdView, after: ColdView, tally: Tally | undefined): TableCompaction {
+  const bytes = ({ tables }: ColdView) => tables[table].files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  return {
+    table,
+    filesBefore: before.tables[table].files.length,
+    filesAfter: after.tables[table].files.length,
+    bytesBefore: bytes(before),
+    bytesAfter: bytes(after),
+    ...(tally ?? { rowsDropped: 0, filesRewritten: 0, rowsRewritten: 0, bytesRewritten: 0 }),
+  };
+}

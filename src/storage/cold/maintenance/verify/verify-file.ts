@@ -1,0 +1,187 @@
+import { nextTurn } from '../../../../core/event-loop.js';
+import type { Hex } from '../../../../core/hex.js';
+import { stringifyStats } from '../../delta/stats.js';
+import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../../id-index/index-head.js';
+import { type ColdFile, dayOfFile, type TableName } from '../../namespace/data-file.js';
+import type { ParquetFooter } from '../../parquet/footer.js';
+import { SummaryCollector } from '../../rows/file-summary.js';
+import { dayOf, type RowKind } from '../../rows/row-kind.js';
+import { FileScan, type ScanParts } from '../file-scan.js';
+import { messageOf, type TellProblem } from './verify-log.js';
+
+const REWRITE = 'restore the object from a copy of the bucket, or delete the namespace and let it be followed anew';
+const BUG = 'answers may be wrong: report it, and let the namespace be followed anew';
+/** Index lookups without a pause. */
+const STEP_LOOKUPS = 2000;
+
+/** What all files of a table are checked by. */
+export interface FileChecks<T, K> {
+  readonly table: TableName;
+  readonly rows: RowKind<T, K>;
+  /** The ingestion time of a row; null when its table is not partitioned by it. */
+  readonly msOf: (key: K) => number | null;
+  /** Told of every row. */
+  readonly onRow: (key: K) => void;
+}
+
+/** What was read of a file. */
+export interface CheckedFile {
+  readonly rows: number;
+  readonly bytes: number;
+}
+
+/** Reads one file and its index back and compares everything that the log says of them with what they hold. */
+export async function verifyFile<T, K extends { readonly position: bigint }>(
+  parts: ScanParts,
+  checks: FileChecks<T, K>,
+  file: ColdFile,
+  tell: TellProblem,
+): Promise<CheckedFile> {
+  let bytes = 0;
+  const ids: { id: Hex; group: number }[] = [];
+  let footer: ParquetFooter | null = null;
+  let rows = 0;
+  try {
+    const { sizeBytes } = await parts.store.head(parts.keyOf(checks.table, file.path));
+    if (sizeBytes !== file.sizeBytes)
+      tell(file.path, `it has ${sizeBytes} bytes, and ${file.sizeBytes} by the log`, REWRITE);
+    bytes += sizeBytes;
+    const scan = new FileScan(parts, checks.table, checks.rows, file);
+    footer = await scan.footer();
+    rows = await verifyRows(scan, footer, checks, file, ids, tell);
+  } catch (thrown) {
+    tell(file.path, messageOf(thrown), REWRITE);
+  }
+  if (ids.length > 0 && file.index === null) tell(file.path, 'it has ids and no index', BUG);
+  if (file.index) bytes += await verifyIndex(parts, checks, file, { ids, footer }, tell);
+  return { rows, bytes };
+}
+
+async function verifyRows<T, K extends { readonly position: bigint }>(
+  scan: FileScan<T, K>,
+  footer: ParquetFooter,
+  { rows: kind, msOf, onRow }: FileChecks<T, K>,
+  file: ColdFile,
+  ids: { id: Hex; group: number }[],
+  tell: TellProblem,
+): Promise<number> {
+  const collector = new SummaryCollector(kind);
+  const problems = new Map<string, number>();
+  const count = (what: string) => problems.set(what, (problems.get(what) ?? 0) + 1);
+  const day = dayOfFile(file);
+  let last: K | undefined;
+  let isWhole = true;
+  let rows = 0;
+  for (let at = 0; at < footer.groups; at += 1) {
+    await nextTurn();
+    const scanned = await scan.next().catch((thrown: unknown) => {
+      tell(file.path, `row group ${at}: ${messageOf(thrown)}`, REWRITE);
+      return null;
+    });
+    if (!scanned) {
+      isWhole = false;
+      continue;
+    }
+    const keys = scanned.keys();
+    for (const [row, record] of scanned.records.entries()) {
+      const key = kind.keyOf(record);
+      if (!isSameKey(key, keys[row])) count('rows whose own columns and content disagree');
+      if (last !== undefined && kind.compare(last, key) > 0) count('rows out of order');
+      const ms = msOf(key);
+      if (ms !== null && dayOf(ms) !== day) count(`rows of another day than ${day}`);
+      collector.add(key, kind.encode(record, key));
+      const id = kind.indexedId(key);
+      if (id !== null && !(ids.at(-1)?.id === id && ids.at(-1)?.group === scanned.group))
+        ids.push({ id, group: scanned.group });
+      onRow(key);
+      last = key;
+      rows += 1;
+    }
+  }
+  for (const [what, number] of problems) tell(file.path, `${number} ${what}`, BUG);
+  if (isWhole) verifyFigures(collector, file, rows, tell);
+  return rows;
+}
+
+function verifyFigures(
+  collector: Pick<SummaryCollector<unknown, { readonly position: bigint }>, 'stats' | 'summary'>,
+  file: ColdFile,
+  rows: number,
+  tell: TellProblem,
+): void {
+  if (rows !== file.rows) tell(file.path, `it has ${rows} rows, and ${file.rows} by the log`, BUG);
+  if (stringifyStats(collector.stats()) !== stringifyStats(file.stats))
+    tell(file.path, 'its statistics in the log are not those of its rows', BUG);
+  const { minPosition, maxPosition, listedByLane } = collector.summary();
+  if (minPosition !== file.minPosition || maxPosition !== file.maxPosition)
+    tell(
+      file.path,
+      `its positions are ${minPosition} to ${maxPosition}, and ${file.minPosition} to ${file.maxPosition} by the log`,
+      BUG,
+    );
+  if (maxPosition > file.flushThrough)
+    tell(file.path, `it has position ${maxPosition}, and its flush ended at ${file.flushThrough}`, BUG);
+  const lanes = (of: ReadonlyMap<string, number>) => JSON.stringify([...of].sort());
+  if (lanes(listedByLane) !== lanes(file.listedByLane))
+    tell(file.path, 'its counts by lane in the log are not those of its rows', BUG);
+}
+
+async function verifyIndex<T, K>(
+  { store, keyOf }: ScanParts,
+  { table, rows }: FileChecks<T, K>,
+  file: ColdFile,
+  { ids, footer }: { readonly ids: readonly { id: Hex; group: number }[]; readonly footer: ParquetFooter | null },
+  tell: TellProblem,
+): Promise<number> {
+  const { path, sizeBytes, headBytes } = file.index ?? { path: '', sizeBytes: 0, headBytes: 0 };
+  try {
+    const bytes = await store.get(keyOf(table, path));
+    if (bytes.length !== sizeBytes) tell(path, `it has ${bytes.length} bytes, and ${sizeBytes} by the log`, REWRITE);
+    const head = parseIdIndexHead(bytes.subarray(0, headBytes));
+    const places = head.footer(rows.columns);
+    if (places && footer && !isSamePlaces(places, footer)) tell(path, 'its row groups are not those of its file', BUG);
+    const missing = await countMissing(bytes, head, ids);
+    if (missing > 0) tell(path, `${missing} ids of its file are not found by it`, BUG);
+    return bytes.length;
+  } catch (thrown) {
+    tell(path, messageOf(thrown), REWRITE);
+    return 0;
+  }
+}
+
+async function countMissing(bytes: Uint8Array, head: IdIndexHead, ids: readonly { id: Hex; group: number }[]) {
+  let missing = 0;
+  for (const [place, { id, group }] of ids.entries()) {
+    const found = await findRowGroups(head, id, async ({ start, endExclusive }) => bytes.subarray(start, endExclusive));
+    if (!found.includes(group)) missing += 1;
+    if (place % STEP_LOOKUPS === STEP_LOOKUPS - 1) await nextTurn();
+  }
+  return missing;
+}
+
+function isSamePlaces(a: ParquetFooter, b: ParquetFooter): boolean {
+  if (a.groups !== b.groups || a.columns.length !== b.columns.length) return false;
+  const bounded = ['ingestion_ms', 'position'].map((name) => b.columnIndex(name));
+  for (let group = 0; group < a.groups; group += 1) {
+    if (a.groupRows(group) !== b.groupRows(group)) return false;
+    for (let column = 0; column < a.columns.length; column += 1) {
+      const [one, other] = [a.chunkRange(group, column), b.chunkRange(group, column)];
+      if (one.start !== other.start || one.endExclusive !== other.endExclusive) return false;
+      if (a.chunkChecksum(group, column) !== b.chunkChecksum(group, column)) return false;
+      if (a.chunkCodec(group, column) !== b.chunkCodec(group, column)) return false;
+    }
+    for (const column of bounded) {
+      const [one, other] = [a.chunkBounds(group, column), b.chunkBounds(group, column)];
+      if (other && (!one || Buffer.compare(one.min, other.min) !== 0 || Buffer.compare(one.max, other.max) !== 0))
+        return false;
+    }
+  }
+  return true;
+}
+
+/** Keys are flat. */
+function isSameKey(a: object, b: object | undefined): boolean {
+  if (b === undefined) return false;
+  const fields = b as Readonly<Record<string, unknown>>;
+  return Object.entries(a).every(([name, value]) => fields[name] === value);
+}

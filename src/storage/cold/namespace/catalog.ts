@@ -1,0 +1,270 @@
+import type { Common } from '../../../core/common.js';
+import { type Action, removeOf } from '../delta/actions.js';
+import { DeltaConflictError, DeltaFormatError, DeltaLostError } from '../delta/errors.js';
+import type { DeltaLog } from '../delta/log.js';
+import type { DeltaSnapshot } from '../delta/snapshot.js';
+import type { RowKey } from '../rows/row-kind.js';
+import { TABLE_COLUMNS } from '../rows/table-columns.js';
+import { type ColdFile, TABLE_NAMES, type TableName } from './data-file.js';
+import type { ColdReader } from './file-reader.js';
+import { nextView } from './next-view.js';
+import { allOf } from './parallel.js';
+import { commitBesideCompactions } from './rebased-commit.js';
+import { mismatchesOf } from './table-mismatch.js';
+import { type ColdHead, type ColdView, emptyView, headOf, headTransactions, newestOf, splitFiles } from './view.js';
+
+/** A flush whose files are stored and checked, ready to become part of the namespace. */
+export interface PreparedFlush {
+  readonly head: ColdHead;
+  readonly files: Readonly<Record<TableName, readonly ColdFile[]>>;
+  /** Keys of the rows of its overlay files, so that nobody has to read them again. */
+  readonly overlayKeys: ReadonlyMap<string, readonly RowKey[]>;
+}
+
+/** What a compaction puts in the place of what. */
+export interface Replacement {
+  readonly table: TableName;
+  readonly removed: readonly ColdFile[];
+  readonly added: readonly ColdFile[];
+}
+
+const FENCE_APP = 'ccv-indexer:fence';
+const VACUUM_APP = 'ccv-indexer:vacuum';
+const NOTHING_FOUND = { messages: null, verifier_results: null, ledger: null } as const;
+
+/**
+ * What the namespace is: three Delta tables that move as one.
+ *
+ * A flush commits to `messages`, then to `verifier_results`, then to `ledger`, with or without rows. The ledger decides:
+ * files of a flush beyond the position that it names are not part of the namespace (torn). So
+ *
+ *     files stored and read back → prepared (two commits) → committed (the ledger's commit)
+ *                                     └ lost: whoever flushes next fences the ledger, then removes the torn files
+ *
+ * Every flush commits to every table on top of what its writer has seen, and so does a fence. Of two writers that prepare
+ * at the same time one meets the other's commit, starts anew, and sees what it did. A writer whose files were removed
+ * cannot commit the ledger any more, because the fence took its version. Readers read the ledger first: what it names is then in the
+ * other tables.
+ *
+ * Compactions commit to one table each, at any time: they take committed files only and change no answer, so a flush goes
+ * on top of them instead of starting anew (`commitBesideCompactions`). A vacuum that is about to delete objects which no
+ * log names commits to the tables first: whoever stored them, and was not seen for so long, cannot commit them any more.
+ */
+export class ColdCatalog {
+  readonly #logs: Readonly<Record<TableName, DeltaLog>>;
+  readonly #reader: ColdReader;
+  readonly #common: Common;
+  #view: ColdView = emptyView();
+  #refreshing: Promise<ColdView> | null = null;
+  #confirming: Promise<ColdView> | null = null;
+  #isLost = false;
+
+  constructor(parts: {
+    readonly logs: Readonly<Record<TableName, DeltaLog>>;
+    readonly reader: ColdReader;
+    readonly common: Common;
+  }) {
+    this.#logs = parts.logs;
+    this.#reader = parts.reader;
+    this.#common = parts.common;
+  }
+
+  /** The newest state known. */
+  get view(): ColdView {
+    return this.#view;
+  }
+
+  /** What was read is not in the store any more: nobody may rely on the view until it was confirmed again. */
+  get isLost(): boolean {
+    return this.#isLost;
+  }
+
+  /** Reads what is new in the logs: three requests when nothing is. Calls at the same time share them. */
+  refresh(): Promise<ColdView> {
+    if (this.#isLost) return this.confirm();
+    this.#refreshing ??= this.#look(false).finally(() => {
+      this.#refreshing = null;
+    });
+    return this.#refreshing;
+  }
+
+  /** The same, and looks whether what was read before is still there. @throws DeltaLostError */
+  confirm(): Promise<ColdView> {
+    this.#confirming ??= this.#look(true).finally(() => {
+      this.#confirming = null;
+    });
+    return this.#confirming;
+  }
+
+  async #look(confirm: boolean): Promise<ColdView> {
+    try {
+      const view = await this.#refresh(this.#view.snapshots, confirm);
+      if (confirm) this.#isLost = false;
+      return view;
+    } catch (thrown) {
+      if (thrown instanceof DeltaLostError) this.#isLost = true;
+      throw thrown;
+    }
+  }
+
+  /**
+   * Makes a flush part of the namespace, on top of `base`; torn files of others vanish.
+   * @throws DeltaConflictError when someone else committed since; nothing of the flush will ever be seen. Refresh first.
+   */
+  async commit(base: ColdView, flush: PreparedFlush, operation: string): Promise<ColdView> {
+    const nowMs = this.#common.clock.nowMs();
+    const opened = await this.#open(base);
+    if (base.torn.length > 0) opened.ledger = await this.#fence(opened.ledger, nowMs);
+    const actionsOf = (table: TableName): Action[] => [
+      ...base.torn.filter((torn) => torn.table === table).map(({ file }) => removeOf(file.add, nowMs, true)),
+      ...flush.files[table].map(({ add }) => ({ add })),
+      ...headTransactions(flush.head, nowMs),
+    ];
+    const commit = (table: TableName) =>
+      commitBesideCompactions(this.#logs[table], opened[table], actionsOf(table), { operation });
+    // one after the other: whoever wins the first wins all, unless it is taken for dead
+    const messages = await commit('messages');
+    const results = await commit('verifier_results');
+    const ledger = await commit('ledger');
+    return await this.#adopt({ messages, verifier_results: results, ledger }, flush.overlayKeys, nowMs);
+  }
+
+  /**
+   * Puts files in the place of others, which must all be in `base`. False when someone else removed one of them, or a
+   * vacuum may have taken what was stored: nothing was committed.
+   */
+  async replace(base: ColdView, { table, removed, added }: Replacement): Promise<boolean> {
+    const actions: Action[] = [
+      ...removed.map(({ add }) => removeOf(add, this.#common.clock.nowMs(), false)),
+      ...added.map(({ add }) => ({ add })),
+    ];
+    const first = base.snapshots[table];
+    for (let snapshot = first; snapshot; snapshot = await this.#logs[table].refresh(snapshot)) {
+      const { files, transactions } = snapshot;
+      if (transactions.get(VACUUM_APP)?.version !== first?.transactions.get(VACUUM_APP)?.version) return false;
+      if (!removed.every(({ uri }) => files.has(uri)) || added.some(({ uri }) => files.has(uri))) return false;
+      try {
+        const committed = await this.#logs[table].commit(snapshot, actions, { operation: 'OPTIMIZE' });
+        await this.#adoptCommit(first, table, committed);
+        return true;
+      } catch (thrown) {
+        if (!(thrown instanceof DeltaConflictError)) throw thrown;
+      }
+    }
+    return false;
+  }
+
+  /**
+   * From here on nobody can commit to these tables what was stored before: every writer begins anew. Returns the state
+   * after that, which says what must be kept.
+   */
+  async fenceWriters(tables: readonly TableName[]): Promise<ColdView> {
+    const found: Record<TableName, DeltaSnapshot | null> = { ...this.#view.snapshots };
+    for (const table of tables)
+      for (let snapshot = this.#view.snapshots[table]; snapshot; snapshot = await this.#logs[table].refresh(snapshot)) {
+        const txn = {
+          appId: VACUUM_APP,
+          version: BigInt(snapshot.version + 1),
+          lastUpdated: this.#common.clock.nowMs(),
+        };
+        try {
+          found[table] = await this.#logs[table].commit(snapshot, [{ txn }], { operation: 'VACUUM START' });
+          break;
+        } catch (thrown) {
+          if (!(thrown instanceof DeltaConflictError)) throw thrown;
+        }
+      }
+    return await this.#refresh(found, false);
+  }
+
+  /**
+   * Takes over a commit to one table. When others were there first, what they merged may hold rows of flushes that the
+   * ledger does not name as it is known here: then all tables are read again, the ledger before.
+   */
+  async #adoptCommit(base: DeltaSnapshot | null, table: TableName, committed: DeltaSnapshot): Promise<void> {
+    const found = { ...NOTHING_FOUND, [table]: committed };
+    if (committed.version === (base?.version ?? -1) + 1) await this.#adopt(found, new Map(), -1);
+    else await this.#refresh(newestOf(found, this.#view.snapshots), false);
+  }
+
+  /** Deletes log entries of a table that a checkpoint older than `retentionMs` stands for; see `DeltaLog.expire`. */
+  async expire(table: TableName, retentionMs: number): Promise<number> {
+    return await this.#logs[table].expire(retentionMs);
+  }
+
+  async #open(base: ColdView): Promise<Record<TableName, DeltaSnapshot>> {
+    const open = async (table: TableName) => {
+      const known = base.snapshots[table];
+      if (known) return known;
+      const opened = await this.#logs[table].open(TABLE_COLUMNS[table]);
+      // someone else has created it since, and written to it: `base` knows nothing of that
+      if (opened.version > 0) throw new DeltaConflictError(table, opened.version);
+      return opened;
+    };
+    const [messages, results, ledger] = await allOf([open('messages'), open('verifier_results'), open('ledger')]);
+    return { messages, verifier_results: results, ledger };
+  }
+
+  /** From here on nobody who prepared a flush before can commit it. */
+  async #fence(ledger: DeltaSnapshot, nowMs: number): Promise<DeltaSnapshot> {
+    const version = BigInt(ledger.version + 1);
+    const txn = { appId: FENCE_APP, version, lastUpdated: nowMs };
+    return await commitBesideCompactions(this.#logs.ledger, ledger, [{ txn }], { operation: 'FENCE' });
+  }
+
+  async #refresh(snapshots: ColdView['snapshots'], confirm: boolean): Promise<ColdView> {
+    const readMs = this.#common.clock.nowMs();
+    let ledger = await this.#newest('ledger', snapshots.ledger, confirm);
+    let { messages, verifier_results: results } = snapshots;
+    for (let isFirst = true; ; isFirst = false) {
+      [messages, results] = await allOf([
+        this.#newest('messages', messages, confirm && isFirst),
+        this.#newest('verifier_results', results, confirm && isFirst),
+      ]);
+      const found = { messages, verifier_results: results, ledger };
+      const torn = tornIn(found);
+      const [mismatch] = mismatchesOf(found, (table) => torn[table]);
+      const isPlain = !mismatch && TABLE_NAMES.every((table) => torn[table].length === 0);
+      if (isPlain) return await this.#adopt(found, new Map(), readMs);
+      const again = await this.#newest('ledger', ledger);
+      const stands = again?.version === ledger?.version;
+      ledger = again;
+      if (!stands || (mismatch && isFirst)) continue;
+      // what was set back would have others take for torn what was committed
+      if (mismatch) throw new DeltaFormatError(`${mismatch.table}: ${mismatch.what}`);
+      return await this.#adopt(found, new Map(), readMs);
+    }
+  }
+
+  async #newest(table: TableName, known: DeltaSnapshot | null, confirm = false): Promise<DeltaSnapshot | null> {
+    return known ? await this.#logs[table].refresh(known, confirm) : await this.#logs[table].read();
+  }
+
+  /**
+   * Takes over what was found, of each table the newest: calls overlap (a flush, a compaction, reads). What was found must
+   * go together, as what a refresh reads does: a merged file counts as one of the newest flush in it, so that beside a
+   * ledger of before that flush its older rows would be missing.
+   */
+  async #adopt(
+    found: ColdView['snapshots'],
+    keys: ReadonlyMap<string, readonly RowKey[]>,
+    readMs: number,
+  ): Promise<ColdView> {
+    for (;;) {
+      const before = this.#view;
+      const snapshots = newestOf(found, before.snapshots);
+      const view = await nextView(before, { snapshots, keys, readMs: Math.max(readMs, before.readMs) }, this.#reader);
+      // another call may have come further while keys were read
+      if (this.#view !== before) continue;
+      this.#view = view;
+      return view;
+    }
+  }
+}
+
+/** The files of each table beyond where the ledger stands. */
+function tornIn(found: ColdView['snapshots']): Readonly<Record<TableName, readonly ColdFile[]>> {
+  const { position } = headOf(found.ledger);
+  const of = (table: TableName) => splitFiles(found[table], position).torn;
+  return { messages: of('messages'), verifier_results: of('verifier_results'), ledger: of('ledger') };
+}

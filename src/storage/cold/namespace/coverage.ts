@@ -1,0 +1,55 @@
+import type { Hex } from '../../../core/hex.js';
+import { type Coverage, covers } from '../../../model/coverage.js';
+import { CoverageGapError } from '../../../model/storage-errors.js';
+import type { S3StorageRole } from './options.js';
+import { type ColdView, isWhole } from './view.js';
+
+/** What a view is complete for, and the refusal of everything else. */
+export class S3Standing {
+  readonly #name: string;
+  readonly #role: S3StorageRole;
+
+  constructor(name: string, role: S3StorageRole) {
+    this.#name = name;
+    this.#role = role;
+  }
+
+  /** `view` is null before anything was read. */
+  coverage(view: ColdView | null): Coverage {
+    if (view === null || !isWhole(view))
+      return {
+        afterMs: Number.POSITIVE_INFINITY,
+        throughMs: -1,
+        // whoever asks for all changes makes it look
+        afterPosition: view === null ? 0n : view.position + 1n,
+        throughPosition: view?.position ?? 0n,
+        movePosition: view?.movePosition ?? 0n,
+      };
+    return {
+      afterMs: -1,
+      throughMs: this.#role === 'sole' ? Number.POSITIVE_INFINITY : view.headMs,
+      afterPosition: 0n,
+      throughPosition: view.position,
+      movePosition: view.movePosition,
+    };
+  }
+
+  /** @throws CoverageGapError naming the part of the range that is not covered. */
+  requireRange(view: ColdView, startMs: number, endMs: number): void {
+    const coverage = this.coverage(view);
+    if (startMs > endMs || covers(coverage, startMs, endMs)) return;
+    const uncoveredMs = isWhole(view) ? Math.max(startMs, coverage.throughMs + 1) : startMs;
+    throw new CoverageGapError({ kind: 'time', startMs: uncoveredMs, endMs }, `storage ${this.#name}`);
+  }
+
+  /** What is asked is about the present. @throws CoverageGapError unless nobody knows more than this storage. */
+  requirePresent(view: ColdView): void {
+    this.requireRange(view, 0, Number.POSITIVE_INFINITY);
+  }
+
+  /** @throws CoverageGapError unless all there is about an id must be in the view. */
+  requireId(view: ColdView, messageId: Hex): void {
+    if (this.#role === 'sole' && isWhole(view)) return;
+    throw new CoverageGapError({ kind: 'messageId', messageId }, `storage ${this.#name}`);
+  }
+}

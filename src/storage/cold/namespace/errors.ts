@@ -1,0 +1,27 @@
+import { IndexerError, type IndexerErrorOptions } from '../../../core/errors.js';
+
+/** What was read back is not what was written. Nothing of it was committed. */
+export class ColdReadBackError extends IndexerError {
+  constructor(key: string, options: IndexerErrorOptions = {}) {
+    super('COLD_READ_BACK', `object ${key} does not hold what was written to it`, true, {
+      ...options,
+      details: { ...options.details, key },
+    });
+  }
+}
+
+/** Another writer is in the middle of a flush. It either ends it soon or is taken for dead. */
+export class ColdBusyError extends IndexerError {
+  constructor(backend: string, waitMs: number) {
+    super('COLD_BUSY', `another writer of storage ${backend} is flushing`, true, { details: { backend, waitMs } });
+  }
+}
+
+/** A storage in role `archive` only follows: it cannot commit by itself. */
+export class ArchiveWriteError extends IndexerError {
+  constructor(backend: string) {
+    super('ARCHIVE_WRITE', `storage ${backend} is an archive and takes changes of another storage only`, false, {
+      details: { backend },
+    });
+  }
+}

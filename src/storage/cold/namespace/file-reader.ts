@@ -1,0 +1,222 @@
+import { LRUCache } from 'lru-cache';
+import type { Hex } from '../../../core/hex.js';
+import { IdIndexFormatError } from '../id-index/errors.js';
+import { hashId, type IdHash } from '../id-index/hash.js';
+import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../id-index/index-head.js';
+import type { ByteRange, ObjectStore } from '../object-store/object-store.js';
+import { type ParquetFooter, readFooter } from '../parquet/footer.js';
+import { type RowGroupData, readRowGroups } from '../parquet/row-group-reader.js';
+import type { Zstd } from '../parquet/zstd.js';
+import type { RowKind } from '../rows/row-kind.js';
+import { TABLE_COLUMNS } from '../rows/table-columns.js';
+import type { ColdFile, TableName } from './data-file.js';
+
+/** An index up to this size is read and kept whole: then a lookup costs the row group alone. */
+const WHOLE_INDEX_BYTES = 512 * 1024;
+/** What a key takes in memory, about. */
+const KEY_BYTES = 400;
+/** Key columns of neighbouring row groups, with what lies between them: one request instead of many. */
+const KEYS_MAX_GAP_BYTES = 128 * 1024;
+/** One entry never takes more than this part of its cache. */
+const MAX_ENTRY_SHARE = 4;
+/** The part of the memory that rows may take. What leads to them has the rest: a scan must not displace it. */
+const ROWS_SHARE = 4;
+
+/** How a table's rows are read. */
+export interface TableRows<T, K> {
+  readonly table: TableName;
+  readonly rows: RowKind<T, K>;
+}
+
+/** The keys or records of a row group, in file order. */
+type Decoded = readonly unknown[];
+type Cached = ParquetFooter | IdIndexHead | Uint8Array | Decoded;
+
+/**
+ * Reads data files and their indexes. Everything about a file is immutable, so all of it can be cached, bounded by bytes:
+ * footers and indexes in one cache, decoded row groups in a smaller one. Reads of the same thing at the same time are one
+ * request.
+ */
+export class ColdReader {
+  readonly #store: ObjectStore;
+  readonly #zstd: Zstd;
+  readonly #keyOf: (table: TableName, path: string) => string;
+  readonly #places: LRUCache<string, Cached>;
+  readonly #rows: LRUCache<string, Cached>;
+  readonly #underWay = new Map<string, Promise<Cached>>();
+
+  constructor(parts: {
+    readonly store: ObjectStore;
+    readonly zstd: Zstd;
+    readonly keyOf: (table: TableName, path: string) => string;
+    readonly cacheBytes: number;
+  }) {
+    this.#store = parts.store;
+    this.#zstd = parts.zstd;
+    this.#keyOf = parts.keyOf;
+    const rowsBytes = Math.floor(parts.cacheBytes / ROWS_SHARE);
+    this.#rows = createCache(rowsBytes);
+    this.#places = createCache(parts.cacheBytes - rowsBytes);
+  }
+
+  /** Bytes in the cache, about. */
+  get cachedBytes(): number {
+    return this.#places.calculatedSize + this.#rows.calculatedSize;
+  }
+
+  /** Where a file's row groups lie: what its index says, else its own footer, which is much larger. */
+  async footer(table: TableName, file: ColdFile): Promise<ParquetFooter> {
+    const known = file.index && (await this.#head(table, file)).footer(TABLE_COLUMNS[table]);
+    if (known && known.rows !== file.rows) throw new IdIndexFormatError('it is the index of another file');
+    if (known) return known;
+    return await this.#once(
+      this.#places,
+      `footer ${table}/${file.uri}`,
+      () => readFooter(file, this.#fetcher(table, file.path)),
+      (footer) => footer.memoryBytes,
+    );
+  }
+
+  /** The keys of row groups, by row group. */
+  async keys<T, K>({ table, rows }: TableRows<T, K>, file: ColdFile, groups: readonly number[]): Promise<K[][]> {
+    return await this.#groups<K>('keys', table, file, groups, async (missing) => {
+      const known = missing.map((group) => this.#rows.get(`rows ${table}/${file.uri} ${group}`) as T[] | undefined);
+      if (known.every((records) => records !== undefined))
+        return known.map((records) => (records ?? []).map((record) => rows.keyOf(record)));
+      const data = await this.#read(table, file, {
+        groups: missing,
+        columns: rows.keyColumns,
+        maxGapBytes: KEYS_MAX_GAP_BYTES,
+      });
+      return data.map((group) => decodeAll(group, rows.keys(group)));
+    });
+  }
+
+  /** The records of row groups, by row group. Whoever gets them must not change them. */
+  async records<T, K>({ table, rows }: TableRows<T, K>, file: ColdFile, groups: readonly number[]): Promise<T[][]> {
+    return await this.#groups<T>(
+      'rows',
+      table,
+      file,
+      groups,
+      async (missing) => {
+        const data = await this.#read(table, file, { groups: missing, columns: rows.columns });
+        return data.map((group) => decodeAll(group, rows.records(group)));
+      },
+      (record) => rows.sizeOf(record) + KEY_BYTES,
+    );
+  }
+
+  /** Says of ids, by their hash, whether the file may have rows with them: false is certain. */
+  async filter(table: TableName, file: ColdFile): Promise<(hash: IdHash) => boolean> {
+    if (file.index === null) return () => false;
+    const head = await this.#head(table, file);
+    return (hash) => head.mayContain(hash);
+  }
+
+  /** The row groups of a file that may hold an id. */
+  async groupsOf(table: TableName, file: ColdFile, id: Hex): Promise<readonly number[]> {
+    const { index } = file;
+    if (index === null) return [];
+    const head = await this.#head(table, file);
+    if (!head.mayContain(hashId(id))) return [];
+    return await findRowGroups(head, id, async (range) =>
+      index.sizeBytes <= WHOLE_INDEX_BYTES
+        ? (await this.#indexBytes(table, file, 0, index.sizeBytes)).subarray(range.start, range.endExclusive)
+        : await this.#indexBytes(table, file, range.start, range.endExclusive),
+    );
+  }
+
+  async #head(table: TableName, file: ColdFile): Promise<IdIndexHead> {
+    const { index } = file;
+    return await this.#once(
+      this.#places,
+      `head ${table}/${file.uri}`,
+      async () => {
+        const size = index?.sizeBytes ?? 0;
+        const end = size <= WHOLE_INDEX_BYTES ? size : (index?.headBytes ?? 0);
+        return parseIdIndexHead(await this.#indexBytes(table, file, 0, end));
+      },
+      (head) => head.memoryBytes,
+    );
+  }
+
+  /** Heads of large indexes are kept parsed only. */
+  async #indexBytes(table: TableName, file: ColdFile, start: number, endExclusive: number): Promise<Uint8Array> {
+    const path = file.index?.path ?? '';
+    const fetch = () => this.#store.get(this.#keyOf(table, path), { start, endExclusive });
+    return await this.#once(
+      this.#places,
+      `index ${table}/${path} ${start}-${endExclusive}`,
+      fetch,
+      (bytes) => bytes.length + 200,
+    );
+  }
+
+  async #groups<V>(
+    what: string,
+    table: TableName,
+    file: ColdFile,
+    groups: readonly number[],
+    load: (missing: readonly number[]) => Promise<V[][]>,
+    sizeOf: (value: V) => number = () => KEY_BYTES,
+  ): Promise<V[][]> {
+    const name = (group: number) => `${what} ${table}/${file.uri} ${group}`;
+    const missing = groups.filter((group) => !this.#rows.has(name(group)) && !this.#underWay.has(name(group)));
+    const loading = missing.length > 0 ? load(missing) : null;
+    const found = groups.map((group) => {
+      const place = missing.indexOf(group);
+      return this.#once(
+        this.#rows,
+        name(group),
+        async () => (place < 0 || !loading ? ((await load([group]))[0] ?? []) : ((await loading)[place] ?? [])),
+        (values) => values.reduce((sum, value) => sum + sizeOf(value), 200),
+      );
+    });
+    return await Promise.all(found);
+  }
+
+  async #read(
+    table: TableName,
+    file: ColdFile,
+    request: Parameters<typeof readRowGroups>[1],
+  ): Promise<readonly RowGroupData[]> {
+    const footer = await this.footer(table, file);
+    return await readRowGroups(footer, request, { fetch: this.#fetcher(table, file.path), zstd: this.#zstd });
+  }
+
+  #fetcher(table: TableName, path: string): (range: ByteRange) => Promise<Uint8Array> {
+    const key = this.#keyOf(table, path);
+    return (range) => this.#store.get(key, range);
+  }
+
+  async #once<V extends Cached>(
+    cache: LRUCache<string, Cached>,
+    name: string,
+    load: () => Promise<V>,
+    sizeOf: (value: V) => number,
+  ): Promise<V> {
+    const cached = cache.get(name);
+    if (cached !== undefined) return cached as V;
+    const running = this.#underWay.get(name);
+    if (running) return (await running) as V;
+    const loading = load();
+    this.#underWay.set(name, loading);
+    try {
+      const value = await loading;
+      cache.set(name, value, { size: Math.max(1, Math.ceil(sizeOf(value))) });
+      return value;
+    } finally {
+      this.#underWay.delete(name);
+    }
+  }
+}
+
+/** What is too large for it is not kept. */
+function createCache(maxSize: number): LRUCache<string, Cached> {
+  return new LRUCache({ maxSize, maxEntrySize: Math.max(1, Math.floor(maxSize / MAX_ENTRY_SHARE)) });
+}
+
+function decodeAll<V>({ rows }: RowGroupData, decode: (row: number) => V): V[] {
+  return Array.from({ length: rows }, (_, row) => decode(row));
+}

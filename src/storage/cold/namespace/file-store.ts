@@ -1,0 +1,50 @@
+import { nextTurn } from '../../../core/event-loop.js';
+import type { ObjectStore } from '../object-store/object-store.js';
+import type { EncodedFile } from '../rows/data-file-encoder.js';
+import type { ColdFile, TableName } from './data-file.js';
+import { ColdReadBackError } from './errors.js';
+
+/** How much is read back at once: another copy of a whole file would double what a large one takes. */
+const READ_BACK_BYTES = 4 * 1024 * 1024;
+
+/** Stores data files with their indexes. What it has stored was read back and is what was written. */
+export class ColdFileStore {
+  readonly #store: ObjectStore;
+  readonly #keyOf: (table: TableName, path: string) => string;
+
+  constructor(parts: {
+    readonly store: ObjectStore;
+    readonly keyOf: (table: TableName, path: string) => string;
+  }) {
+    this.#store = parts.store;
+    this.#keyOf = parts.keyOf;
+  }
+
+  /** @throws ColdReadBackError, and what the object store throws. */
+  async put(table: TableName, file: ColdFile, { bytes, index }: EncodedFile): Promise<void> {
+    await Promise.all([
+      this.#putChecked(this.#keyOf(table, file.path), bytes),
+      index && file.index ? this.#putChecked(this.#keyOf(table, file.index.path), index.bytes) : null,
+    ]);
+  }
+
+  async #putChecked(key: string, bytes: Uint8Array): Promise<void> {
+    await this.#store.putIfAbsent(key, bytes);
+    if (bytes.length <= READ_BACK_BYTES) {
+      if (!isSame(await this.#store.get(key), bytes)) throw new ColdReadBackError(key);
+      return;
+    }
+    // what follows cannot see what an object has beyond
+    if ((await this.#store.head(key)).sizeBytes !== bytes.length) throw new ColdReadBackError(key);
+    for (let start = 0; start < bytes.length; start += READ_BACK_BYTES) {
+      const endExclusive = Math.min(bytes.length, start + READ_BACK_BYTES);
+      const stored = await this.#store.get(key, { start, endExclusive });
+      if (!isSame(stored, bytes.subarray(start, endExclusive))) throw new ColdReadBackError(key);
+      await nextTurn();
+    }
+  }
+}
+
+function isSame(a: Uint8Array, b: Uint8Array): boolean {
+  return Buffer.compare(a, b) === 0;
+}

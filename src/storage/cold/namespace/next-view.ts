@@ -1,0 +1,84 @@
+import type { RowKey } from '../rows/row-kind.js';
+import { type ColdFile, TABLE_NAMES, type TableName } from './data-file.js';
+import type { ColdReader } from './file-reader.js';
+import { Overlay } from './overlay.js';
+import { allOf } from './parallel.js';
+import { type ColdView, headOf, MESSAGE_TABLE, RESULT_TABLE, splitFiles, type TableView } from './view.js';
+
+/** What a namespace was found to be. */
+export interface FoundState {
+  readonly snapshots: ColdView['snapshots'];
+  /** Keys of the rows of overlay files, where they are known: the others are read. */
+  readonly keys: ReadonlyMap<string, readonly RowKey[]>;
+  /** See `ColdView`. */
+  readonly readMs: number;
+}
+
+type List = typeof MESSAGE_TABLE | typeof RESULT_TABLE;
+
+/** A table that was never compacted has thousands of overlay files. */
+const FILES_AT_ONCE = 16;
+const GROUPS_AT_ONCE = 16;
+
+/** The view of what was found, made from the view before it: what is known of files that are still there is taken along. */
+export async function nextView(before: ColdView, found: FoundState, reader: ColdReader): Promise<ColdView> {
+  const { snapshots, keys, readMs } = found;
+  const isAsBefore = (table: TableName) => snapshots[table]?.version === before.snapshots[table]?.version;
+  if (TABLE_NAMES.every(isAsBefore)) return { ...before, snapshots, readMs };
+  const head = headOf(snapshots.ledger);
+  const splitOf = (table: TableName) => splitFiles(snapshots[table], head.position);
+  const split = {
+    messages: splitOf('messages'),
+    verifier_results: splitOf('verifier_results'),
+    ledger: splitOf('ledger'),
+  };
+  const tableOf = async (list: List): Promise<TableView> => {
+    const files = split[list.table].committed;
+    return { table: list.table, files, overlay: await overlayOf(list, files, before, keys, reader) };
+  };
+  const [messages, results] = await allOf([tableOf(MESSAGE_TABLE), tableOf(RESULT_TABLE)]);
+  return {
+    ...head,
+    snapshots,
+    tables: { messages, verifier_results: results, ledger: { ...before.tables.ledger, files: split.ledger.committed } },
+    torn: TABLE_NAMES.flatMap((table) => split[table].torn.map((file) => ({ table, file }))),
+    readMs,
+  };
+}
+
+async function overlayOf(
+  list: List,
+  files: readonly ColdFile[],
+  view: ColdView,
+  keys: FoundState['keys'],
+  reader: ColdReader,
+): Promise<Overlay> {
+  const overlayFiles = files.filter((file) => file.overlay);
+  const present = new Set(overlayFiles.map(({ uri }) => uri));
+  const before = view.tables[list.table].overlay;
+  // what was compacted away supersedes nothing any more; a view that still has it keeps the overlay it has
+  const overlay = [...before.files].every((uri) => present.has(uri)) ? before : new Overlay();
+  const missing = overlayFiles.filter(({ uri }) => !overlay.hasFile(uri));
+  for (let from = 0; from < missing.length; from += FILES_AT_ONCE)
+    await allOf(
+      missing
+        .slice(from, from + FILES_AT_ONCE)
+        .map(async (file) => overlay.addFile(file.uri, keys.get(file.uri) ?? (await readKeys(list, file, reader)))),
+    );
+  return overlay;
+}
+
+async function readKeys(list: List, file: ColdFile, reader: ColdReader): Promise<readonly RowKey[]> {
+  const { groups } = await reader.footer(list.table, file);
+  const keys: RowKey[] = [];
+  // some at a time: all row groups of a large file at once would hold up everything else
+  for (let from = 0; from < groups; from += GROUPS_AT_ONCE) {
+    const some = Array.from({ length: Math.min(GROUPS_AT_ONCE, groups - from) }, (_, index) => from + index);
+    const read =
+      list.table === 'messages'
+        ? await reader.keys(MESSAGE_TABLE, file, some)
+        : await reader.keys(RESULT_TABLE, file, some);
+    for (const inGroup of read) keys.push(...inGroup);
+  }
+  return keys;
+}

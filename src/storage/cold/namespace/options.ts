@@ -1,0 +1,87 @@
+import type { Common } from '../../../core/common.js';
+import { InvalidArgumentError } from '../../../core/errors.js';
+import type { ObjectStore } from '../object-store/object-store.js';
+
+/**
+ * `archive`: follows another storage. What is applied is buffered and flushed in large files; the coverage ends with the
+ * last flush. Any number of archives may write one namespace.
+ * `reader`: an archive that others write. It keeps nothing of what is applied, and moves on as it sees them do.
+ * `sole`: nobody knows more than this namespace. Every write is committed before it is acknowledged, the coverage is open-ended.
+ * One process writes; others with this role see its commits after `refreshIntervalMs` at the latest.
+ */
+export type S3StorageRole = 'archive' | 'reader' | 'sole';
+
+/** How a cold storage is set up. Times in milliseconds. */
+export interface S3StorageOptions {
+  /** For logs, metrics and errors. */
+  readonly name: string;
+  /** Where everything lies. Closed by whoever opened it, not by the storage. */
+  readonly store: ObjectStore;
+  /** Its folder in the store: the tables are below it. */
+  readonly namespace: string;
+  readonly role: S3StorageRole;
+  /** A flush begins when the buffered records have so many bytes before compression. Default 16 MiB. */
+  readonly flushBytes?: number;
+  /** And when the last one is this long ago. Default 5 minutes. */
+  readonly flushIntervalMs?: number;
+  /** Most memory for footers, indexes and decoded row groups. Default 64 MiB. */
+  readonly cacheBytes?: number;
+  /** For how long the logs are taken to be unchanged by others. Default 1 s. */
+  readonly refreshIntervalMs?: number;
+  /** A flush of another writer that is older than this and not committed is taken for dead. Default 30 s; `sole`: 0. */
+  readonly takeoverMs?: number;
+  /** Small files are merged so often, by a process that writes. 0 = never. Default 10 minutes. */
+  readonly compactIntervalMs?: number;
+  /** Compaction makes files up to about this size, and takes twice that of memory. Default 128 MiB. */
+  readonly compactBytes?: number;
+  /** Files that were removed, or belong to nothing, are kept for so long: no reader or writer may take longer. Default 1 h. */
+  readonly graceMs?: number;
+  /** And are deleted so often after that, by a process that writes. 0 = never. Default 1 h. */
+  readonly vacuumIntervalMs?: number;
+  readonly common?: Partial<Common>;
+}
+
+/** The options with every default filled in. */
+export type S3StorageSettings = Readonly<
+  Record<
+    | 'flushBytes'
+    | 'flushIntervalMs'
+    | 'cacheBytes'
+    | 'refreshIntervalMs'
+    | 'takeoverMs'
+    | 'compactIntervalMs'
+    | 'compactBytes'
+    | 'graceMs'
+    | 'vacuumIntervalMs',
+    number
+  >
+> & { readonly namespace: string; readonly role: S3StorageRole };
+
+const MIB = 1024 * 1024;
+const MINUTE_MS = 60_000;
+const NAMESPACE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+/** @throws InvalidArgumentError naming the option and what to pass instead. */
+export function resolveS3Options(options: S3StorageOptions): S3StorageSettings {
+  const atLeast = (name: string, value: number, least: number) => {
+    if (Number.isFinite(value) && value >= least) return value;
+    throw new InvalidArgumentError(`${name} of storage ${options.name} is ${value}: pass at least ${least}`);
+  };
+  if (!NAMESPACE.test(options.namespace))
+    throw new InvalidArgumentError(
+      `namespace of storage ${options.name} is "${options.namespace}": use a-z, 0-9, _ and -, at most 63`,
+    );
+  return {
+    namespace: options.namespace,
+    role: options.role,
+    flushBytes: atLeast('flushBytes', options.flushBytes ?? 16 * MIB, 1),
+    flushIntervalMs: atLeast('flushIntervalMs', options.flushIntervalMs ?? 300_000, 1),
+    cacheBytes: atLeast('cacheBytes', options.cacheBytes ?? 64 * MIB, MIB),
+    refreshIntervalMs: atLeast('refreshIntervalMs', options.refreshIntervalMs ?? 1000, 0),
+    takeoverMs: atLeast('takeoverMs', options.takeoverMs ?? (options.role === 'sole' ? 0 : 30_000), 0),
+    compactIntervalMs: atLeast('compactIntervalMs', options.compactIntervalMs ?? 10 * MINUTE_MS, 0),
+    compactBytes: atLeast('compactBytes', options.compactBytes ?? 128 * MIB, 1),
+    graceMs: atLeast('graceMs', options.graceMs ?? 60 * MINUTE_MS, 0),
+    vacuumIntervalMs: atLeast('vacuumIntervalMs', options.vacuumIntervalMs ?? 60 * MINUTE_MS, 0),
+  };
+}

@@ -1,0 +1,220 @@
+import type { Change, ChangeSet } from '../../../model/batch.js';
+import { CoverageGapError } from '../../../model/storage-errors.js';
+import type { Boundary } from '../../storage.js';
+import { type ColdFile, type FlushEnd, flushEnds, type TableName } from '../namespace/data-file.js';
+import type { ColdReader, TableRows } from '../namespace/file-reader.js';
+import { mapInParallel } from '../namespace/parallel.js';
+import { type ColdView, isWhole, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/view.js';
+import { sizeOfChange } from '../rows/change-size.js';
+import type { LedgerRowKey } from '../rows/ledger.js';
+import type { RowKey } from '../rows/row-kind.js';
+import { type ColdLedger, LEDGER_TABLE } from './ledger-reads.js';
+import { type Place, PositionSweep } from './position-sweep.js';
+
+const PARALLEL_FILES = 4;
+const BEGINNING: Boundary = { position: 0n, ingestionMs: -1 };
+
+/** A set ends with the change that reaches this many bytes, as in Postgres: what is read at once must fit into memory. */
+const MAX_SET_BYTES = 32 << 20;
+/** What a change weighs besides its contents. */
+const CHANGE_BYTES = 256;
+/** Rows are read together up to about so many compressed bytes, before their real size is known. */
+const READ_BYTES = 4 << 20;
+
+/** What another storage can follow by: changes in position order, and points to start from. */
+export class ColdChanges {
+  readonly #name: string;
+  readonly #reader: ColdReader;
+  readonly #ledger: ColdLedger;
+  /** Where whoever reads page by page has come to. */
+  #sweep: { readonly sweep: PositionSweep; readonly throughPosition: bigint } | null = null;
+
+  constructor(parts: { readonly name: string; readonly reader: ColdReader; readonly ledger: ColdLedger }) {
+    this.#name = parts.name;
+    this.#reader = parts.reader;
+    this.#ledger = parts.ledger;
+  }
+
+  /** @throws CoverageGapError beyond the view, and while the view is not whole. */
+  async after(view: ColdView, afterPosition: bigint, limit: number, readMs: number): Promise<ChangeSet> {
+    if (!isWhole(view) || afterPosition > view.position)
+      throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${this.#name}`);
+    const page = await this.#page(view, afterPosition, limit);
+    const throughPosition = page.throughPosition ?? view.position;
+    return {
+      afterPosition,
+      throughPosition,
+      headPosition: view.position,
+      headMs: view.headMs,
+      headMovePosition: view.movePosition,
+      readMs,
+      boundaries: boundariesIn(view, afterPosition, throughPosition),
+      changes: page.changes,
+    };
+  }
+
+  /**
+   * The ends of flushes are boundaries, of which every file names one.
+   * @throws CoverageGapError while the view is not whole.
+   */
+  boundaryAt(view: ColdView, at: { readonly ms: number } | { readonly position: bigint }): Boundary {
+    if (!isWhole(view)) {
+      const gap =
+        'ms' in at
+          ? ({ kind: 'time', startMs: at.ms, endMs: at.ms } as const)
+          : ({ kind: 'position', afterPosition: at.position } as const);
+      throw new CoverageGapError(gap, `storage ${this.#name}`);
+    }
+    let highest = BEGINNING;
+    const offer = (position: bigint, ingestionMs: number) => {
+      const isBelow = 'ms' in at ? ingestionMs <= at.ms : position <= at.position;
+      if (isBelow && position > highest.position) highest = { position, ingestionMs };
+    };
+    offer(view.position, view.headMs);
+    for (const { position, ms } of allFlushEnds(view)) offer(position, ms);
+    return highest;
+  }
+
+  /** The changes after a position, and where they end when there may be more; at least one, if there is one. */
+  async #page(
+    view: ColdView,
+    afterPosition: bigint,
+    limit: number,
+  ): Promise<{ readonly changes: readonly Change[]; readonly throughPosition: bigint | null }> {
+    const sweep = await this.#sweepFrom(view, afterPosition);
+    const changes: Change[] = [];
+    let isFull = false;
+    for (let bytes = 0; !isFull; ) {
+      const places = await sweep.next(limit - changes.length);
+      if (places.length === 0) break;
+      const read = await this.#changes(withinBytes(places, READ_BYTES));
+      let taken = 0;
+      for (; taken < read.length && !isFull; taken += 1) {
+        const change = read[taken] as Change;
+        changes.push(change);
+        bytes += CHANGE_BYTES + sizeOfChange(change);
+        isFull = bytes >= MAX_SET_BYTES || changes.length === limit;
+      }
+      sweep.take(taken);
+    }
+    const last = changes.at(-1);
+    if (!isFull || !last) return { changes, throughPosition: null };
+    this.#sweep = { sweep, throughPosition: last.position };
+    return { changes, throughPosition: last.position };
+  }
+
+  async #sweepFrom(view: ColdView, afterPosition: bigint): Promise<PositionSweep> {
+    const known = this.#sweep;
+    // two calls must not take from one sweep
+    this.#sweep = null;
+    if (known?.throughPosition === afterPosition && known.sweep.view.tables === view.tables) return known.sweep;
+    const holds = await this.#ledger.holdTest(view);
+    return new PositionSweep({
+      view,
+      afterPosition,
+      reader: this.#reader,
+      readPlaces: (table, file, groups) => this.#placesIn(view, holds, table, file, groups),
+    });
+  }
+
+  async #placesIn(
+    view: ColdView,
+    holds: Awaited<ReturnType<ColdLedger['holdTest']>>,
+    table: TableName,
+    file: ColdFile,
+    groups: readonly number[],
+  ): Promise<readonly Place[]> {
+    switch (table) {
+      case 'messages':
+        return await this.#listed(MESSAGE_TABLE, view, file, groups);
+      case 'verifier_results':
+        return await this.#listed(RESULT_TABLE, view, file, groups);
+      case 'ledger':
+        return await this.#held<unknown, LedgerRowKey>(
+          LEDGER_TABLE as TableRows<unknown, LedgerRowKey>,
+          file,
+          groups,
+          (key) => holds(key.kind, key.identity, key.position),
+        );
+    }
+  }
+
+  async #listed<T, K extends RowKey>(
+    list: ListTable<T, K>,
+    view: ColdView,
+    file: ColdFile,
+    groups: readonly number[],
+  ): Promise<Place[]> {
+    const { overlay } = view.tables[list.table];
+    return await this.#held(list, file, groups, (key) => !overlay.supersedes(key, view.position));
+  }
+
+  async #held<T, K extends { readonly position: bigint }>(
+    rows: TableRows<T, K>,
+    file: ColdFile,
+    groups: readonly number[],
+    holds: (key: K) => boolean,
+  ): Promise<Place[]> {
+    const keys = await this.#reader.keys(rows, file, groups);
+    return keys.flatMap((inGroup, index) =>
+      inGroup.flatMap((key, row) =>
+        holds(key) ? [{ table: rows.table, file, position: key.position, group: groups[index] ?? 0, row }] : [],
+      ),
+    );
+  }
+
+  async #changes(places: readonly Place[]): Promise<Change[]> {
+    const wanted = new Map<string, { source: Pick<Place, 'table' | 'file'>; groups: Set<number> }>();
+    for (const { table, file, group } of places) {
+      const entry = wanted.get(file.uri) ?? { source: { table, file }, groups: new Set<number>() };
+      entry.groups.add(group);
+      wanted.set(file.uri, entry);
+    }
+    const read = new Map<string, readonly Change[]>();
+    await mapInParallel([...wanted.values()], PARALLEL_FILES, async ({ source, groups }) => {
+      const inOrder = [...groups].sort((a, b) => a - b);
+      const changes = await this.#read(source, inOrder);
+      for (const [place, group] of inOrder.entries()) read.set(`${source.file.uri} ${group}`, changes[place] ?? []);
+    });
+    return places.map(({ file, group, row }) => read.get(`${file.uri} ${group}`)?.[row] as Change);
+  }
+
+  async #read(
+    { table, file }: Pick<Place, 'table' | 'file'>,
+    groups: readonly number[],
+  ): Promise<readonly (readonly Change[])[]> {
+    switch (table) {
+      case 'messages':
+        return (await this.#reader.records(MESSAGE_TABLE, file, groups)).map((records) =>
+          records.map((record) => ({ kind: 'message', position: record.position, record })),
+        );
+      case 'verifier_results':
+        return (await this.#reader.records(RESULT_TABLE, file, groups)).map((records) =>
+          records.map((record) => ({ kind: 'verifierResult', position: record.position, record })),
+        );
+      case 'ledger':
+        return await this.#reader.records(LEDGER_TABLE, file, groups);
+    }
+  }
+}
+
+/** The first of some rows, at least one, by the average size of a row in their files. */
+function withinBytes(places: readonly Place[], mostBytes: number): readonly Place[] {
+  let bytes = 0;
+  const end = places.findIndex(({ file }) => {
+    bytes += file.sizeBytes / file.rows;
+    return bytes > mostBytes;
+  });
+  return end < 0 ? places : places.slice(0, Math.max(1, end));
+}
+
+function* allFlushEnds({ tables }: ColdView): Generator<FlushEnd> {
+  for (const { files } of Object.values(tables)) for (const file of files) yield* flushEnds(file);
+}
+
+function boundariesIn(view: ColdView, afterPosition: bigint, throughPosition: bigint): readonly Boundary[] {
+  const found = new Map<bigint, Boundary>();
+  for (const { position, ms } of allFlushEnds(view))
+    if (position > afterPosition && position <= throughPosition) found.set(position, { position, ingestionMs: ms });
+  return [...found.values()].sort((a, b) => (a.position < b.position ? -1 : 1));
+}

@@ -1,0 +1,126 @@
+import type { StoredConflict, StoredQuarantineEntry, StoredSourceCursor } from '../../../model/records.js';
+import type { ColdFile } from '../namespace/data-file.js';
+import type { ColdReader } from '../namespace/file-reader.js';
+import { mapInParallel } from '../namespace/parallel.js';
+import type { ColdView } from '../namespace/view.js';
+import { LEDGER_ROWS, type LedgerChange } from '../rows/ledger.js';
+
+const PARALLEL_FILES = 8;
+
+/** The ledger's table, and how its rows are read. */
+export const LEDGER_TABLE = { table: 'ledger', rows: LEDGER_ROWS } as const;
+
+interface Place {
+  readonly position: bigint;
+  readonly file: ColdFile;
+  readonly group: number;
+  readonly row: number;
+}
+
+/**
+ * What of the ledger is kept in memory: the cursors, and where everything else lies. About 400 bytes for each source,
+ * quarantined input and conflict that is stored, and nothing for rows that are superseded: their identity is there once.
+ */
+class LedgerState {
+  readonly files = new Set<string>();
+  readonly cursors = new Map<string, StoredSourceCursor>();
+  /** By kind and identity. */
+  readonly latest = new Map<string, Place>();
+
+  add(change: LedgerChange, place: Place): void {
+    const name = nameOf(change.kind, LEDGER_ROWS.keyOf(change).identity);
+    const known = this.latest.get(name);
+    if (known && known.position >= place.position) return;
+    this.latest.set(name, place);
+    if (change.kind === 'cursor') this.cursors.set(change.record.sourceId, change.record);
+  }
+}
+
+/** Cursors, quarantined input and conflicts. Files of the ledger are few and small: each is read once. */
+export class ColdLedger {
+  readonly #reader: ColdReader;
+  #state = new LedgerState();
+  #reading: Promise<unknown> = Promise.resolve();
+
+  constructor(reader: ColdReader) {
+    this.#reader = reader;
+  }
+
+  async cursors(view: ColdView): Promise<ReadonlyMap<string, StoredSourceCursor>> {
+    return (await this.#upTo(view)).cursors;
+  }
+
+  /** Says of ledger rows whether they hold: no row of a higher position has their identity. */
+  async holdTest(view: ColdView): Promise<(kind: LedgerChange['kind'], identity: string, position: bigint) => boolean> {
+    const { latest } = await this.#upTo(view);
+    return (kind, identity, position) => latest.get(nameOf(kind, identity))?.position === position;
+  }
+
+  /** Says whether a record of that identity is stored. */
+  async knownTest(view: ColdView): Promise<(kind: LedgerChange['kind'], identity: string) => boolean> {
+    const { latest } = await this.#upTo(view);
+    return (kind, identity) => latest.has(nameOf(kind, identity));
+  }
+
+  async quarantine(view: ColdView, afterPosition: bigint, limit: number): Promise<readonly StoredQuarantineEntry[]> {
+    const found = await this.#after(view, 'quarantine', afterPosition, limit);
+    return found.flatMap((change) => (change.kind === 'quarantine' ? [change.record] : []));
+  }
+
+  async conflicts(view: ColdView, afterPosition: bigint, limit: number): Promise<readonly StoredConflict[]> {
+    const found = await this.#after(view, 'conflict', afterPosition, limit);
+    return found.flatMap((change) => (change.kind === 'conflict' ? [change.record] : []));
+  }
+
+  async #after(
+    view: ColdView,
+    kind: LedgerChange['kind'],
+    afterPosition: bigint,
+    limit: number,
+  ): Promise<readonly LedgerChange[]> {
+    const places: Place[] = [];
+    for (const [name, place] of (await this.#upTo(view)).latest)
+      if (name.startsWith(`${kind} `) && place.position > afterPosition) places.push(place);
+    places.sort((a, b) => (a.position < b.position ? -1 : 1));
+    return await mapInParallel(places.slice(0, limit), PARALLEL_FILES, async ({ file, group, row }) => {
+      const [records] = await this.#reader.records(LEDGER_TABLE, file, [group]);
+      return records?.[row] as LedgerChange;
+    });
+  }
+
+  /** The state with all files of a view in it; one call at a time reads. */
+  async #upTo(view: ColdView): Promise<LedgerState> {
+    const ready = this.#reading.then(() => this.#read(view));
+    this.#reading = ready.catch(() => undefined);
+    return await ready;
+  }
+
+  async #read(view: ColdView): Promise<LedgerState> {
+    const { files } = view.tables.ledger;
+    const present = new Set(files.map(({ uri }) => uri));
+    const extends_ = [...this.#state.files].every((uri) => present.has(uri));
+    // an older view than the one that was read last is answered with what is known since
+    if (!extends_ && files.every(({ uri }) => this.#state.files.has(uri))) return this.#state;
+    const state = extends_ ? this.#state : new LedgerState();
+    await mapInParallel(
+      files.filter(({ uri }) => !state.files.has(uri)),
+      PARALLEL_FILES,
+      async (file) => {
+        const { groups } = await this.#reader.footer('ledger', file);
+        // one at a time: all of a compacted file would be as large in memory as its quarantined input is
+        for (let group = 0; group < groups; group += 1) {
+          const [records] = await this.#reader.records(LEDGER_TABLE, file, [group]);
+          for (const [row, change] of (records ?? []).entries())
+            state.add(change, { position: change.position, file, group, row });
+        }
+        state.files.add(file.uri);
+      },
+    );
+    this.#state = state;
+    return state;
+  }
+}
+
+function nameOf(kind: LedgerChange['kind'], identity: string): string {
+  return `${kind} ${identity}`;
+}

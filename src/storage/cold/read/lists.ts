@@ -1,0 +1,162 @@
+import type { ResolvedListQuery, ResolvedRange } from '../../../model/list-query.js';
+import { compareOrderKeys } from '../../../model/order.js';
+import { boundedBy, contentBytes } from '../../../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
+import type { ColdFile } from '../namespace/data-file.js';
+import type { ColdReader } from '../namespace/file-reader.js';
+import { mapInParallel } from '../namespace/parallel.js';
+import type { ColdView, ListTable } from '../namespace/view.js';
+import type { RowKey } from '../rows/row-kind.js';
+import { type CursorOptions, FileCursor, type FoundRow } from './file-cursor.js';
+import { admitsRow, filesIn, groupsIn, listedRows } from './range-pruning.js';
+
+const PARALLEL_FILES = 8;
+
+/**
+ * Lists and counts over the files of a view. Files are passed over by their statistics, then row groups by theirs; rows of
+ * overlapping files are merged in the one order, and superseded ones dropped on the way.
+ */
+export class ColdLists {
+  readonly #reader: ColdReader;
+
+  constructor(reader: ColdReader) {
+    this.#reader = reader;
+  }
+
+  /** One page, and whether more comes after it. */
+  async page<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
+    list: ListTable<T, K>,
+    view: ColdView,
+    query: ResolvedListQuery,
+  ): Promise<{ readonly items: readonly T[]; readonly more: boolean }> {
+    const filtered = query.sourceChainSelectors !== null || query.destChainSelectors !== null;
+    const dense = !filtered && query.offset <= query.limit;
+    const budget = { leftBytes: query.maxBytes };
+    const options = { list, view, reader: this.#reader, range: query, after: query.after, dense, budget };
+    const found = await this.#rows(options, query.offset, query.limit + 1);
+    const rows = found.slice(0, query.limit);
+    return { items: await this.recordsWithin(list, rows, query.maxBytes), more: found.length > query.limit };
+  }
+
+  /** The same as `recordsOf`, but outlines once the records before hold `maxBytes`. */
+  async recordsWithin<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
+    list: ListTable<T, K>,
+    rows: readonly FoundRow<T, K>[],
+    maxBytes: number,
+  ): Promise<readonly T[]> {
+    if (maxBytes === Number.POSITIVE_INFINITY) return await this.recordsOf(list, rows);
+    const items: T[] = [];
+    for (let at = 0, bytes = 0; at < rows.length && bytes < maxBytes; ) {
+      const first = rows[at];
+      // as far as one row group reaches: what it holds is bounded
+      const end = rows.findIndex((row, index) => index > at && (row.file !== first?.file || row.group !== first.group));
+      const next = rows.slice(at, end < 0 ? rows.length : end);
+      const records = boundedBy(await this.recordsOf(list, next), maxBytes - bytes, (record) =>
+        list.outlineOf(list.rows.keyOf(record)),
+      );
+      for (const record of records) bytes += contentBytes(record);
+      items.push(...records);
+      at += next.length;
+    }
+    return [...items, ...rows.slice(items.length).map(({ key }) => list.outlineOf(key))];
+  }
+
+  /** How many rows lists show in a range. */
+  async count<T, K extends RowKey>(list: ListTable<T, K>, view: ColdView, range: ResolvedRange): Promise<number> {
+    const files = filesIn(range, view.tables[list.table].files);
+    const counts = await mapInParallel(files, PARALLEL_FILES, async (file) =>
+      isWholeIn(list, view, range, file) ? listedRows(range, file) : await this.#countRows(list, view, range, file),
+    );
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** The records of rows, in the order of the rows. */
+  async recordsOf<T, K>(
+    list: Pick<ListTable<T, RowKey & K>, 'table' | 'rows'>,
+    rows: readonly FoundRow<T, K>[],
+  ): Promise<T[]> {
+    const wanted = new Map<ColdFile, Set<number>>();
+    for (const { file, group, record } of rows)
+      if (record === null) wanted.set(file, (wanted.get(file) ?? new Set()).add(group));
+    const read = new Map<string, T[]>();
+    await mapInParallel([...wanted], PARALLEL_FILES, async ([file, groups]) => {
+      const inOrder = [...groups].sort((a, b) => a - b);
+      const records = await this.#reader.records(list, file, inOrder);
+      for (const [place, group] of inOrder.entries()) read.set(`${file.uri} ${group}`, records[place] ?? []);
+    });
+    return rows.map(({ file, group, row, record }) => record ?? (read.get(`${file.uri} ${group}`)?.[row] as T));
+  }
+
+  /** The rows of a list from `offset` on, at most `wanted`. */
+  async #rows<T, K extends RowKey>(
+    options: CursorOptions<T, K>,
+    offset: number,
+    wanted: number,
+  ): Promise<FoundRow<T, K>[]> {
+    const { list, view, range, after } = options;
+    const startMs = Math.max(range.startMs, after?.ingestionMs ?? 0);
+    const waiting = filesIn({ ...range, startMs }, view.tables[list.table].files).sort((a, b) => a.minMs - b.minMs);
+    const found: FoundRow<T, K>[] = [];
+    let open: FileCursor<T, K>[] = [];
+    let toSkip = offset;
+    while (found.length < wanted) {
+      const best = lowestHead(open);
+      const ms = best?.head?.key.ingestionMs ?? Math.min(...open.map(({ boundMs }) => boundMs));
+      const [first, second] = waiting;
+      if (first && first.minMs <= ms) {
+        waiting.shift();
+        const alone = first.maxMs < Math.min(ms, second?.minMs ?? Number.POSITIVE_INFINITY);
+        const listed = toSkip > 0 && alone && after === null ? listedRows(range, first) : Number.POSITIVE_INFINITY;
+        if (listed <= toSkip && isWholeIn(list, view, range, first)) toSkip -= listed;
+        else open.push(new FileCursor(first, options));
+        continue;
+      }
+      // a row that is not loaded yet could come before the best one
+      const late = open.filter(({ head, boundMs }) => head === undefined && boundMs <= ms);
+      const later = late.filter(({ boundMs }) => Number.isFinite(boundMs));
+      if (later.length > 0) {
+        await Promise.all(later.map((cursor) => cursor.load(toSkip + wanted - found.length)));
+        open = open.filter(({ head, boundMs }) => head !== undefined || Number.isFinite(boundMs));
+        continue;
+      }
+      const row = best?.head;
+      if (!best || !row) break;
+      best.advance();
+      if (toSkip > 0) toSkip -= 1;
+      else found.push(row);
+    }
+    return found;
+  }
+
+  async #countRows<T, K extends RowKey>(
+    list: ListTable<T, K>,
+    view: ColdView,
+    range: ResolvedRange,
+    file: ColdFile,
+  ): Promise<number> {
+    const { overlay } = view.tables[list.table];
+    const footer = await this.#reader.footer(list.table, file);
+    const groups = groupsIn(footer, range.startMs, range.endMs).map(({ group }) => group);
+    let count = 0;
+    for (const keys of await this.#reader.keys(list, file, groups))
+      for (const key of keys) if (admitsRow(range, key) && !overlay.supersedes(key, view.position)) count += 1;
+    return count;
+  }
+}
+
+/** True when statistics count exactly: all of the file is in the range, and none of it is superseded. */
+function isWholeIn<T, K extends RowKey>(
+  { table }: ListTable<T, K>,
+  view: ColdView,
+  range: ResolvedRange,
+  { minMs, maxMs }: ColdFile,
+): boolean {
+  return minMs >= range.startMs && maxMs <= range.endMs && !view.tables[table].overlay.touches(minMs, maxMs);
+}
+
+function lowestHead<T, K extends RowKey>(cursors: readonly FileCursor<T, K>[]): FileCursor<T, K> | undefined {
+  let lowest: FileCursor<T, K> | undefined;
+  for (const cursor of cursors)
+    if (cursor.head && (!lowest?.head || compareOrderKeys(cursor.head.key, lowest.head.key) < 0)) lowest = cursor;
+  return lowest;
+}

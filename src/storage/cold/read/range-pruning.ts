@@ -1,0 +1,61 @@
+import type { ResolvedRange } from '../../../model/list-query.js';
+import type { ColdFile } from '../namespace/data-file.js';
+import type { ParquetFooter } from '../parquet/footer.js';
+import type { RowKey } from '../rows/row-kind.js';
+
+/** Whether a lane passes the filters of a range. */
+export function admitsLane(
+  { sourceChainSelectors: sources, destChainSelectors: dests }: ResolvedRange,
+  source: bigint,
+  dest: bigint,
+): boolean {
+  return (sources === null || sources.includes(source)) && (dests === null || dests.includes(dest));
+}
+
+/** Rows of a file that lists show and the filters admit, superseded ones too, whatever their time. */
+export function listedRows(range: ResolvedRange, { listedByLane }: ColdFile): number {
+  let listed = 0;
+  for (const [lane, count] of listedByLane) {
+    const [source = '', dest = ''] = lane.split('-');
+    if (admitsLane(range, BigInt(source), BigInt(dest))) listed += count;
+  }
+  return listed;
+}
+
+/** The files that may have rows of a range. */
+export function filesIn(range: ResolvedRange, files: readonly ColdFile[]): ColdFile[] {
+  return files.filter(
+    (file) => file.minMs <= range.endMs && file.maxMs >= range.startMs && listedRows(range, file) > 0,
+  );
+}
+
+/** Whether a row is in a range, its filters and the lists at all. */
+export function admitsRow(range: ResolvedRange, key: RowKey): boolean {
+  return (
+    !key.orphaned &&
+    key.ingestionMs >= range.startMs &&
+    key.ingestionMs <= range.endMs &&
+    admitsLane(range, key.sourceChainSelector, key.destChainSelector)
+  );
+}
+
+/** The row groups that may have rows with an ingestion time in a range, and what time each begins with, ascending. */
+export function groupsIn(
+  footer: ParquetFooter,
+  startMs: number,
+  endMs: number,
+): { readonly group: number; readonly minMs: number; readonly maxMs: number }[] {
+  const column = footer.columnIndex('ingestion_ms');
+  return Array.from({ length: footer.groups }, (_, group) => {
+    const bounds = column < 0 ? null : footer.chunkBounds(group, column);
+    return {
+      group,
+      minMs: bounds ? int64(bounds.min) : 0,
+      maxMs: bounds ? int64(bounds.max) : Number.POSITIVE_INFINITY,
+    };
+  }).filter(({ minMs, maxMs }) => minMs <= endMs && maxMs >= startMs);
+}
+
+function int64(bytes: Uint8Array): number {
+  return Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigInt64(0, true));
+}

@@ -1,0 +1,129 @@
+import type { Hex } from '../../../core/hex.js';
+import type { ColumnValue } from '../parquet/columns.js';
+import { ParquetFormatError } from '../parquet/errors.js';
+import type { RowGroupData } from '../parquet/row-group-reader.js';
+
+/** Reads a cell of one column. */
+export type Cell<T> = (row: number) => T;
+
+/**
+ * Readers of the cells of a row group, by column name. Each throws ParquetFormatError for a value that its type cannot be.
+ * Bytes are copies of their own.
+ */
+export interface Cells {
+  text(name: string): Cell<string>;
+  textOrNull(name: string): Cell<string | null>;
+  hex(name: string): Cell<Hex>;
+  hexOrNull(name: string): Cell<Hex | null>;
+  /** Hex strings that were joined by commas. */
+  hexList(name: string): Cell<readonly Hex[]>;
+  bigint(name: string): Cell<bigint>;
+  bigintOrNull(name: string): Cell<bigint | null>;
+  number(name: string): Cell<number>;
+  numberOrNull(name: string): Cell<number | null>;
+  /** An unsigned number that was written as decimal digits. */
+  decimal(name: string): Cell<bigint>;
+  boolean(name: string): Cell<boolean>;
+  bytes(name: string): Cell<Uint8Array>;
+  bytesOrNull(name: string): Cell<Uint8Array | null>;
+}
+
+export function cellsOf(data: RowGroupData): Cells {
+  return {
+    text: (name) => required(name, textCells(data, name)),
+    textOrNull: (name) => textCells(data, name),
+    hex: (name) => required(name, hexCells(data, name)),
+    hexOrNull: (name) => hexCells(data, name),
+    hexList: (name) => memoized(required(name, textCells(data, name)), splitHexList),
+    bigint: (name) => required(name, bigintCells(data, name)),
+    bigintOrNull: (name) => bigintCells(data, name),
+    number: (name) => required(name, numberCells(data, name)),
+    numberOrNull: (name) => numberCells(data, name),
+    decimal: (name) => memoized(required(name, textCells(data, name)), toDecimal),
+    boolean: (name) => required(name, booleanCells(data, name)),
+    bytes: (name) => required(name, byteCells(data, name)),
+    bytesOrNull: (name) => byteCells(data, name),
+  };
+}
+
+/** The text that `hexList` reads: no hex string is empty text, so an empty list and a list of `0x` differ. */
+export function joinHexList(list: readonly Hex[]): string {
+  return list.join(',');
+}
+
+/** Frozen, because records share it. */
+function splitHexList(joined: string): readonly Hex[] {
+  return Object.freeze(joined === '' ? [] : (joined.split(',') as Hex[]));
+}
+
+function toDecimal(digits: string): bigint {
+  if (!/^\d+$/.test(digits)) throw new ParquetFormatError('a number is not written in digits');
+  return BigInt(digits);
+}
+
+function textCells(data: RowGroupData, name: string): Cell<string | null> {
+  return typed(data, name, (value): value is string => typeof value === 'string');
+}
+
+function hexCells(data: RowGroupData, name: string): Cell<Hex | null> {
+  return typed(data, name, (value): value is Hex => typeof value === 'string' && value.startsWith('0x'));
+}
+
+function bigintCells(data: RowGroupData, name: string): Cell<bigint | null> {
+  return typed(data, name, (value): value is bigint => typeof value === 'bigint');
+}
+
+function booleanCells(data: RowGroupData, name: string): Cell<boolean | null> {
+  return typed(data, name, (value): value is boolean => typeof value === 'boolean');
+}
+
+function numberCells(data: RowGroupData, name: string): Cell<number | null> {
+  const cells = bigintCells(data, name);
+  return (row) => {
+    const value = cells(row);
+    if (value === null) return null;
+    const number = Number(value);
+    if (!Number.isSafeInteger(number)) throw new ParquetFormatError(`${name} holds ${value}`);
+    return number;
+  };
+}
+
+function byteCells(data: RowGroupData, name: string): Cell<Uint8Array | null> {
+  const cells = typed(data, name, (value): value is Uint8Array => value instanceof Uint8Array);
+  return (row) => cells(row)?.slice() ?? null;
+}
+
+function typed<T extends ColumnValue>(
+  data: RowGroupData,
+  name: string,
+  is: (value: ColumnValue) => value is T,
+): Cell<T | null> {
+  const values = data.values(name);
+  return (row) => {
+    const value = values[row] ?? null;
+    if (value === null || is(value)) return value;
+    throw new ParquetFormatError(`${name} holds a ${typeof value} that does not belong there`);
+  };
+}
+
+function required<T>(name: string, cells: Cell<T | null>): Cell<T> {
+  return (row) => {
+    const value = cells(row);
+    if (value === null) throw new ParquetFormatError(`${name} is null`);
+    return value;
+  };
+}
+
+/** Neighbouring rows mostly hold the same text: what was made of the last one is used again. */
+function memoized<T>(cells: Cell<string>, make: (text: string) => T): Cell<T> {
+  let lastText: string | undefined;
+  let last: T | undefined;
+  return (row) => {
+    const text = cells(row);
+    if (last === undefined || text !== lastText) {
+      last = make(text);
+      lastText = text;
+    }
+    return last;
+  };
+}

@@ -1,0 +1,81 @@
+import type { FileStats, StatValue } from '../delta/stats.js';
+import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
+import type { RowKind } from './row-kind.js';
+
+/** Our own figures of a file, beyond the statistics that every engine knows. */
+export interface FileSummary {
+  readonly minPosition: bigint;
+  readonly maxPosition: bigint;
+  /** Rows that lists show (not orphaned), by `laneName`. Rows that other files supersede are still counted. */
+  readonly listedByLane: ReadonlyMap<string, number>;
+}
+
+/** Adds up the rows of one file. */
+export class SummaryCollector<T, K extends { readonly position: bigint }> {
+  readonly #kind: RowKind<T, K>;
+  readonly #columns: ColumnRange[];
+  readonly #listed = new Map<string, number>();
+  #rows = 0;
+  #minPosition: bigint | undefined;
+  #maxPosition = 0n;
+
+  constructor(kind: RowKind<T, K>) {
+    this.#kind = kind;
+    this.#columns = kind.columns.map((spec) => new ColumnRange(spec));
+  }
+
+  add(key: K, values: readonly ColumnValue[]): void {
+    this.#rows += 1;
+    for (let index = 0; index < values.length; index++) this.#columns[index]?.add(values[index] ?? null);
+    const { position } = key;
+    if (this.#minPosition === undefined || position < this.#minPosition) this.#minPosition = position;
+    if (position > this.#maxPosition) this.#maxPosition = position;
+    const lane = this.#kind.listedLane(key);
+    if (lane !== null) this.#listed.set(lane, (this.#listed.get(lane) ?? 0) + 1);
+  }
+
+  stats(): FileStats {
+    const bounded = this.#columns.flatMap(({ name, range }) => (range ? [{ name, ...range }] : []));
+    return {
+      numRecords: this.#rows,
+      minValues: Object.fromEntries(bounded.map(({ name, min }) => [name, min])),
+      maxValues: Object.fromEntries(bounded.map(({ name, max }) => [name, max])),
+      nullCount: Object.fromEntries(this.#columns.map(({ name, nulls }) => [name, nulls])),
+    };
+  }
+
+  summary(): FileSummary {
+    return {
+      minPosition: this.#minPosition ?? 0n,
+      maxPosition: this.#maxPosition,
+      listedByLane: new Map([...this.#listed].sort(([a], [b]) => (a < b ? -1 : 1))),
+    };
+  }
+}
+
+/** The bounds and nulls of one column. */
+class ColumnRange {
+  readonly name: string;
+  nulls = 0;
+  readonly #bounded: boolean;
+  #min: string | bigint | undefined;
+  #max: string | bigint | undefined;
+
+  constructor({ name, type, statistics }: ColumnSpec) {
+    this.name = name;
+    // booleans and bytes have no bounds in Delta's statistics
+    this.#bounded = statistics && (type === 'string' || type === 'int64');
+  }
+
+  add(value: ColumnValue): void {
+    if (value === null) this.nulls += 1;
+    else if (this.#bounded && (typeof value === 'string' || typeof value === 'bigint')) {
+      if (this.#min === undefined || value < this.#min) this.#min = value;
+      if (this.#max === undefined || value > this.#max) this.#max = value;
+    }
+  }
+
+  get range(): { readonly min: StatValue; readonly max: StatValue } | null {
+    return this.#min === undefined || this.#max === undefined ? null : { min: this.#min, max: this.#max };
+  }
+}

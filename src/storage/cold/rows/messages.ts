@@ -1,0 +1,162 @@
+import { compareOrderKeys } from '../../../model/order.js';
+import { readLane } from '../../../model/payload.js';
+import type { MessageOrigin, MessageStatus, StoredMessage } from '../../../model/records.js';
+import { column } from '../parquet/columns.js';
+import { ParquetFormatError } from '../parquet/errors.js';
+import type { RowGroupData } from '../parquet/row-group-reader.js';
+import { type Cell, type Cells, cellsOf, joinHexList } from './cells.js';
+import { laneName, type MessageRowKey, type RowKind } from './row-kind.js';
+
+const KEY_COLUMNS = [
+  column('ingestion_ms', 'int64', { statistics: true, deltas: true }),
+  column('message_id', 'string', { statistics: true, distinct: true }),
+  column('source_chain_selector', 'string', { statistics: true }),
+  column('dest_chain_selector', 'string', { statistics: true }),
+  column('position', 'int64', { statistics: true, deltas: true }),
+  column('first_ms', 'int64', { statistics: true, deltas: true }),
+  column('orphaned', 'boolean', { statistics: true }),
+  column('status', 'string', { statistics: true }),
+  column('block_number', 'int64', { statistics: true, deltas: true, nullable: true }),
+  column('log_index', 'int64', { deltas: true, nullable: true }),
+];
+
+const COLUMNS = [
+  ...KEY_COLUMNS,
+  column('block_hash', 'string', { nullable: true }),
+  column('block_timestamp_ms', 'int64', { deltas: true, nullable: true }),
+  column('transaction_hash', 'string', { nullable: true }),
+  column('message_executor_address', 'string'),
+  column('message_ccv_addresses', 'string'),
+  column('encoded_message', 'binary', { distinct: true }),
+];
+
+const STATUSES: ReadonlySet<string> = new Set<MessageStatus>(['processing', 'timeout', 'success']);
+
+/** Messages, ordered as lists are. A message that was not read from the chain has no block, log or transaction. */
+export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
+  table: 'messages',
+  columns: COLUMNS,
+  keyColumns: KEY_COLUMNS,
+
+  encode(record, key) {
+    const { origin } = record;
+    return [
+      BigInt(record.ingestionMs),
+      record.messageId,
+      String(key.sourceChainSelector),
+      String(key.destChainSelector),
+      record.position,
+      BigInt(record.firstMs),
+      record.orphaned,
+      record.status,
+      origin?.blockNumber ?? null,
+      origin && BigInt(origin.logIndex),
+      origin?.blockHash ?? null,
+      origin && BigInt(origin.blockTimestampMs),
+      origin?.transactionHash ?? null,
+      record.messageExecutorAddress,
+      joinHexList(record.messageCCVAddresses),
+      record.encodedMessage,
+    ];
+  },
+
+  sizeOf: (record) =>
+    record.encodedMessage.length +
+    record.messageId.length +
+    (record.origin ? record.origin.blockHash.length + record.origin.transactionHash.length : 0) +
+    32,
+
+  records(data) {
+    const cells = cellsOf(data);
+    const key = keys(data);
+    const origin = origins(cells);
+    const messageExecutorAddress = cells.hex('message_executor_address');
+    const messageCCVAddresses = cells.hexList('message_ccv_addresses');
+    const encodedMessage = cells.bytes('encoded_message');
+    return (row) => {
+      const { messageId, ingestionMs, position, firstMs, orphaned, status } = key(row);
+      return {
+        messageId,
+        encodedMessage: encodedMessage(row),
+        messageCCVAddresses: messageCCVAddresses(row),
+        messageExecutorAddress: messageExecutorAddress(row),
+        origin: origin(row),
+        status,
+        ingestionMs,
+        position,
+        firstMs,
+        orphaned,
+      };
+    };
+  },
+
+  keys,
+  keyOf: (record) => ({
+    ingestionMs: record.ingestionMs,
+    messageId: record.messageId,
+    verifierSourceAddress: '0x',
+    verifierDestAddress: '0x',
+    position: record.position,
+    firstMs: record.firstMs,
+    orphaned: record.orphaned,
+    status: record.status,
+    blockNumber: record.origin?.blockNumber ?? null,
+    logIndex: record.origin?.logIndex ?? null,
+    ...readLane(record.encodedMessage),
+  }),
+  compare: compareOrderKeys,
+  indexedId: (key) => key.messageId,
+  listedLane: (key) => (key.orphaned ? null : laneName(key)),
+};
+
+function keys(data: RowGroupData): (row: number) => MessageRowKey {
+  const cells = cellsOf(data);
+  const messageId = cells.hex('message_id');
+  const sourceChainSelector = cells.decimal('source_chain_selector');
+  const destChainSelector = cells.decimal('dest_chain_selector');
+  const ingestionMs = cells.number('ingestion_ms');
+  const position = cells.bigint('position');
+  const firstMs = cells.number('first_ms');
+  const orphaned = cells.boolean('orphaned');
+  const status = cells.text('status');
+  const blockNumber = cells.bigintOrNull('block_number');
+  const logIndex = cells.numberOrNull('log_index');
+  return (row) => ({
+    ingestionMs: ingestionMs(row),
+    messageId: messageId(row),
+    verifierSourceAddress: '0x',
+    verifierDestAddress: '0x',
+    sourceChainSelector: sourceChainSelector(row),
+    destChainSelector: destChainSelector(row),
+    position: position(row),
+    firstMs: firstMs(row),
+    orphaned: orphaned(row),
+    status: toStatus(status(row)),
+    blockNumber: blockNumber(row),
+    logIndex: logIndex(row),
+  });
+}
+
+function origins(cells: Cells): Cell<MessageOrigin | null> {
+  const hasOrigin = cells.bigintOrNull('block_number');
+  const blockNumber = cells.bigint('block_number');
+  const logIndex = cells.number('log_index');
+  const blockHash = cells.hex('block_hash');
+  const blockTimestampMs = cells.number('block_timestamp_ms');
+  const transactionHash = cells.hex('transaction_hash');
+  return (row) =>
+    hasOrigin(row) === null
+      ? null
+      : {
+          blockNumber: blockNumber(row),
+          blockHash: blockHash(row),
+          blockTimestampMs: blockTimestampMs(row),
+          transactionHash: transactionHash(row),
+          logIndex: logIndex(row),
+        };
+}
+
+function toStatus(text: string): MessageStatus {
+  if (STATUSES.has(text)) return text as MessageStatus;
+  throw new ParquetFormatError(`a message has the unknown status ${text}`);
+}

@@ -1,0 +1,66 @@
+import type { Hex } from '../../../core/hex.js';
+import type { OrderKey } from '../../../model/order.js';
+import type { MessageStatus } from '../../../model/records.js';
+import type { Lane } from '../../../protocol/message.js';
+import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
+import type { RowGroupData } from '../parquet/row-group-reader.js';
+
+/** What a row is found, ordered, filtered and superseded by. */
+export interface RowKey extends OrderKey {
+  readonly position: bigint;
+  readonly firstMs: number;
+  readonly orphaned: boolean;
+  readonly sourceChainSelector: bigint;
+  readonly destChainSelector: bigint;
+}
+
+/** What messages are found by beyond that. */
+export interface MessageRowKey extends RowKey {
+  readonly status: MessageStatus;
+  /** Null when the message was not read from the chain. */
+  readonly blockNumber: bigint | null;
+  readonly logIndex: number | null;
+}
+
+/** How records of one kind become rows of Parquet and come back, value by value. */
+export interface RowKind<T, K> {
+  /** Folder of its table. */
+  readonly table: string;
+  /** Columns in file order; those that keys are read from come first. */
+  readonly columns: readonly ColumnSpec[];
+  /** The columns that `keys` needs. */
+  readonly keyColumns: readonly ColumnSpec[];
+  /** The cells of a record whose key is `key`, in the order of `columns`. */
+  encode(record: T, key: K): ColumnValue[];
+  /** About how many bytes a record takes before compression. */
+  sizeOf(record: T): number;
+  /** Reads records from columns of a row group (all of them). They share no memory with it. */
+  records(data: RowGroupData): (row: number) => T;
+  /** Reads keys from the key columns of a row group. */
+  keys(data: RowGroupData): (row: number) => K;
+  keyOf(record: T): K;
+  /** The one order of the rows of a file: below, at or above 0. */
+  compare(a: K, b: K): number;
+  /** The id that an index finds rows by; null for kinds and rows without one. */
+  indexedId(key: K): Hex | null;
+  /** `laneName` of a row that lists show; null for orphaned rows and for kinds without lists. */
+  listedLane(key: K): string | null;
+}
+
+/** What tells a row from rows of other records; of rows with one identity the highest position holds. */
+export function rowIdentity(key: OrderKey): string {
+  return `${key.messageId}${key.verifierSourceAddress}${key.verifierDestAddress}`;
+}
+
+/** A lane as file statistics name it: `<source selector>-<dest selector>`. */
+export function laneName({ sourceChainSelector, destChainSelector }: Lane): string {
+  return `${sourceChainSelector}-${destChainSelector}`;
+}
+
+/** The day of an ingestion time, UTC, as a partition is named: `2026-11-20`. */
+export function dayOf(ingestionMs: number): string {
+  return new Date(Math.min(Math.max(ingestionMs, 0), LAST_NAMEABLE_MS)).toISOString().slice(0, 10);
+}
+
+/** Years have four digits. */
+const LAST_NAMEABLE_MS = Date.UTC(9999, 11, 31);

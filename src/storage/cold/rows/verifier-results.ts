@@ -1,0 +1,132 @@
+import { compareOrderKeys } from '../../../model/order.js';
+import { readLane } from '../../../model/payload.js';
+import type { StoredVerifierResult } from '../../../model/records.js';
+import { column } from '../parquet/columns.js';
+import { cellsOf, joinHexList } from './cells.js';
+import { laneName, type RowKey, type RowKind } from './row-kind.js';
+
+const KEY_COLUMNS = [
+  column('ingestion_ms', 'int64', { statistics: true, deltas: true }),
+  column('message_id', 'string', { statistics: true, distinct: true }),
+  column('verifier_source_address', 'string'),
+  column('verifier_dest_address', 'string'),
+  column('source_chain_selector', 'string', { statistics: true }),
+  column('dest_chain_selector', 'string', { statistics: true }),
+  column('position', 'int64', { statistics: true, deltas: true }),
+  column('first_ms', 'int64', { statistics: true, deltas: true }),
+  column('orphaned', 'boolean', { statistics: true }),
+];
+
+const COLUMNS = [
+  ...KEY_COLUMNS,
+  column('attestation_ms', 'int64', { deltas: true }),
+  column('verifier_name', 'string'),
+  column('message_executor_address', 'string'),
+  column('message_ccv_addresses', 'string'),
+  column('encoded_message', 'binary', { distinct: true }),
+  column('ccv_data', 'binary', { distinct: true }),
+];
+
+/** Verifier results, ordered as lists are. */
+export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
+  table: 'verifier_results',
+  columns: COLUMNS,
+  keyColumns: KEY_COLUMNS,
+
+  encode(record, key) {
+    return [
+      BigInt(record.ingestionMs),
+      record.messageId,
+      record.verifierSourceAddress,
+      record.verifierDestAddress,
+      String(key.sourceChainSelector),
+      String(key.destChainSelector),
+      record.position,
+      BigInt(record.firstMs),
+      record.orphaned,
+      BigInt(record.attestationMs),
+      record.verifierName,
+      record.messageExecutorAddress,
+      joinHexList(record.messageCCVAddresses),
+      record.encodedMessage,
+      record.ccvData,
+    ];
+  },
+
+  sizeOf: (record) =>
+    record.encodedMessage.length +
+    record.ccvData.length +
+    record.messageId.length +
+    record.verifierSourceAddress.length +
+    record.verifierDestAddress.length +
+    32,
+
+  records(data) {
+    const cells = cellsOf(data);
+    const key = keys(data);
+    const attestationMs = cells.number('attestation_ms');
+    const verifierName = cells.text('verifier_name');
+    const messageExecutorAddress = cells.hex('message_executor_address');
+    const messageCCVAddresses = cells.hexList('message_ccv_addresses');
+    const encodedMessage = cells.bytes('encoded_message');
+    const ccvData = cells.bytes('ccv_data');
+    return (row) => {
+      const { messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs, orphaned } =
+        key(row);
+      return {
+        messageId,
+        verifierSourceAddress,
+        verifierDestAddress,
+        encodedMessage: encodedMessage(row),
+        messageCCVAddresses: messageCCVAddresses(row),
+        messageExecutorAddress: messageExecutorAddress(row),
+        ccvData: ccvData(row),
+        attestationMs: attestationMs(row),
+        verifierName: verifierName(row),
+        ingestionMs,
+        position,
+        firstMs,
+        orphaned,
+      };
+    };
+  },
+
+  keys,
+  keyOf: ({ encodedMessage, ...record }) => ({
+    messageId: record.messageId,
+    verifierSourceAddress: record.verifierSourceAddress,
+    verifierDestAddress: record.verifierDestAddress,
+    ingestionMs: record.ingestionMs,
+    position: record.position,
+    firstMs: record.firstMs,
+    orphaned: record.orphaned,
+    ...readLane(encodedMessage),
+  }),
+  compare: compareOrderKeys,
+  indexedId: (key) => key.messageId,
+  listedLane: (key) => (key.orphaned ? null : laneName(key)),
+};
+
+function keys(data: Parameters<RowKind<unknown, RowKey>['keys']>[0]): (row: number) => RowKey {
+  const cells = cellsOf(data);
+  const messageId = cells.hex('message_id');
+  const verifierSourceAddress = cells.hex('verifier_source_address');
+  const verifierDestAddress = cells.hex('verifier_dest_address');
+  const sourceChainSelector = cells.decimal('source_chain_selector');
+  const destChainSelector = cells.decimal('dest_chain_selector');
+  const ingestionMs = cells.number('ingestion_ms');
+  const position = cells.bigint('position');
+  const firstMs = cells.number('first_ms');
+  const orphaned = cells.boolean('orphaned');
+  return (row) => ({
+    ingestionMs: ingestionMs(row),
+    messageId: messageId(row),
+    verifierSourceAddress: verifierSourceAddress(row),
+    verifierDestAddress: verifierDestAddress(row),
+    sourceChainSelector: sourceChainSelector(row),
+    destChainSelector: destChainSelector(row),
+    position: position(row),
+    firstMs: firstMs(row),
+    orphaned: orphaned(row),
+  });
+}

@@ -1,0 +1,207 @@
+import { type Backoff, backoffMs } from '../../../core/backoff.js';
+import type { Common } from '../../../core/common.js';
+import { ClosedError, IndexerError, toError } from '../../../core/errors.js';
+import type { ChangeSet } from '../../../model/batch.js';
+import { DivergedError } from '../../../model/storage-errors.js';
+import type { S3StorageSettings } from '../namespace/options.js';
+import type { ColdView } from '../namespace/view.js';
+import type { ColdLookup } from '../read/lookup.js';
+import { ChangeBuffer } from './change-buffer.js';
+import type { ColdWriter } from './committer.js';
+import { checkWitness, type Witness, witnessOf } from './history-witness.js';
+import type { S3StorageMetrics } from './metrics.js';
+
+/** While more is known to come, a flush would leave the tier without a whole state: it is put off until this many times the size. */
+const PARTIAL_FACTOR = 4;
+const RETRY: Backoff = { baseMs: 500, maxMs: 30_000 };
+
+/** Why a flush begins. */
+type Reason = 'asked' | 'full' | 'interval';
+
+/**
+ * Takes what another storage committed, and flushes it
+ *
+ *     apply → buffered ── size, interval, flush(), close ──→ committed
+ *                ↑                     └─ failed: kept, tried again after a while
+ *                └── a restart begins again at what is committed
+ *
+ * The buffer is bounded: when flushes fail for long, `apply` fails with them. Where another writer has committed another
+ * history nothing is flushed and nothing taken any more.
+ */
+export class ColdFollower {
+  readonly #name: string;
+  readonly #lookup: ColdLookup;
+  readonly #common: Common;
+  readonly #settings: S3StorageSettings;
+  readonly #writer: ColdWriter;
+  readonly #metrics: S3StorageMetrics;
+  readonly #buffer: ChangeBuffer;
+  readonly #advanced: (view: ColdView) => void;
+  readonly #cancelTimer: () => void;
+  #cancelRetry: (() => void) | null = null;
+  #failures = 0;
+  #flushing: Promise<void> | null = null;
+  #lastCommitMs: number;
+  #seenPosition = 0n;
+  /** To be looked for before anything is committed on top of what others have. */
+  #witness: Witness | null = null;
+  #diverged: DivergedError | null = null;
+
+  constructor(parts: {
+    readonly name: string;
+    readonly common: Common;
+    readonly settings: S3StorageSettings;
+    readonly writer: ColdWriter;
+    readonly lookup: ColdLookup;
+    readonly metrics: S3StorageMetrics;
+    readonly advanced: (view: ColdView) => void;
+  }) {
+    this.#name = parts.name;
+    this.#lookup = parts.lookup;
+    this.#common = parts.common;
+    this.#settings = parts.settings;
+    this.#writer = parts.writer;
+    this.#metrics = parts.metrics;
+    this.#advanced = parts.advanced;
+    this.#buffer = new ChangeBuffer(parts.name);
+    this.#lastCommitMs = parts.common.clock.monotonicMs();
+    this.#cancelTimer =
+      parts.settings.role === 'archive'
+        ? parts.common.clock.every(Math.max(1, Math.floor(parts.settings.flushIntervalMs / 4)), () => this.#onTimer())
+        : () => undefined;
+  }
+
+  /** Every change up to this position was applied. */
+  get position(): bigint {
+    return this.#buffer.position;
+  }
+
+  get hasUnflushed(): boolean {
+    return this.#buffer.records > 0;
+  }
+
+  /** The namespace stands at `view`, `isOwn`: by this instance; called whenever it is known to have moved. */
+  stands(view: ColdView, isOwn = false): void {
+    if (view.position > this.#seenPosition) {
+      if (!isOwn) this.#witness = witnessOf(this.#buffer, view) ?? this.#witness;
+      this.#seenPosition = view.position;
+      this.#lastCommitMs = this.#common.clock.monotonicMs();
+    }
+    this.#buffer.committed(view);
+    this.#metrics.stands(view);
+    this.#metrics.buffered(this.#buffer);
+  }
+
+  /** @throws PositionGapError, DivergedError, and what a flush throws when the buffer is full or everything is flushed at once. */
+  async apply(set: ChangeSet): Promise<void> {
+    if (this.#diverged) throw this.#diverged;
+    // nothing is taken while what is there cannot be flushed
+    if (this.#isFull) await this.flush();
+    this.#buffer.add(set);
+    // a reader has to know only that nothing is missing
+    if (this.#settings.role === 'reader') this.#buffer.clear();
+    this.#metrics.buffered(this.#buffer);
+    if (this.#settings.role === 'sole') await this.flush();
+    else if (this.#isFull) await this.flush();
+    else if (this.#buffer.sizeBytes >= this.#settings.flushBytes && this.#isWhole) this.#flushSoon('full');
+  }
+
+  /** Resolves when everything applied before is committed; for a reader others do that in their time. */
+  async flush(): Promise<void> {
+    if (this.#settings.role === 'reader') return;
+    const position = this.#buffer.position;
+    // one that began before may have left out what came since
+    while (this.#flushing) await this.#flushing.catch(() => undefined);
+    if (this.#seenPosition >= position) return;
+    await this.#flushNow('asked');
+  }
+
+  /**
+   * Flushes what is whole; what is not is left to whoever is followed, and so is everything when the store is away: a
+   * restart begins again at what is committed.
+   */
+  async close(): Promise<void> {
+    this.#cancelTimer();
+    this.#cancelRetry?.();
+    try {
+      if (this.#isWhole) await this.flush();
+    } catch (thrown) {
+      if (this.#settings.role !== 'archive' || !isAway(thrown)) throw thrown;
+      const { namespace } = this.#settings;
+      this.#common.log.warn({ err: thrown, storage: namespace }, 'closed without a last flush: it can be made up for');
+    } finally {
+      await this.#flushing?.catch(() => undefined);
+      this.#buffer.clear();
+    }
+  }
+
+  get #isFull(): boolean {
+    return this.#buffer.sizeBytes >= this.#settings.flushBytes * PARTIAL_FACTOR;
+  }
+
+  get #isWhole(): boolean {
+    return this.#buffer.position >= this.#buffer.headPosition;
+  }
+
+  #onTimer(): void {
+    const ageMs = this.#common.clock.monotonicMs() - this.#lastCommitMs;
+    if (ageMs >= this.#settings.flushIntervalMs && this.#buffer.position > this.#seenPosition && this.#isWhole)
+      this.#flushSoon('interval');
+  }
+
+  #flushSoon(why: Reason): void {
+    if (this.#flushing || this.#cancelRetry) return;
+    this.#flushNow(why).catch((thrown: unknown) => {
+      this.#common.log.warn({ err: toError(thrown), storage: this.#settings.namespace }, 'cold flush failed');
+      const delayMs = backoffMs(RETRY, this.#failures, this.#common.random);
+      this.#failures += 1;
+      this.#cancelRetry = this.#common.clock.after(delayMs, () => {
+        this.#cancelRetry = null;
+        this.#flushSoon(why);
+      });
+    });
+  }
+
+  #flushNow(why: Reason): Promise<void> {
+    this.#flushing ??= this.#run(why).finally(() => {
+      this.#flushing = null;
+    });
+    return this.#flushing;
+  }
+
+  async #run(why: Reason): Promise<void> {
+    // archives are many: each begins with what the others committed
+    if (this.#settings.role === 'archive') this.#writer.distrust();
+    const result = await this.#writer.write(async (base) => {
+      const wasOvertaken = base.position > this.#seenPosition;
+      this.stands(base);
+      this.#advanced(base);
+      await this.#checkHistory(base);
+      // another archive has just flushed: what came since can wait for its turn
+      if (why !== 'asked' && wasOvertaken && this.#buffer.sizeBytes < this.#settings.flushBytes / 2) return null;
+      return this.#buffer;
+    });
+    this.#failures = 0;
+    if (!result) return;
+    this.stands(result.view, true);
+    this.#advanced(result.view);
+  }
+
+  async #checkHistory(base: ColdView): Promise<void> {
+    if (this.#diverged) throw this.#diverged;
+    const witness = this.#witness;
+    if (witness === null || this.#settings.role !== 'archive') return;
+    try {
+      await checkWitness(this.#name, this.#lookup, base, witness);
+      if (this.#witness === witness) this.#witness = null;
+    } catch (thrown) {
+      if (thrown instanceof DivergedError) this.#diverged = thrown;
+      throw thrown;
+    }
+  }
+}
+
+/** It cannot be reached, or whoever opened it did not want to wait for it any longer. */
+function isAway(thrown: unknown): thrown is IndexerError {
+  return thrown instanceof ClosedError || (thrown instanceof IndexerError && thrown.retryable);
+}

@@ -1,0 +1,136 @@
+import { assertNever } from '../../../core/errors.js';
+import type { Change, ChangeSet } from '../../../model/batch.js';
+import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
+import { PositionGapError } from '../../../model/storage-errors.js';
+import type { ColdHead } from '../namespace/view.js';
+import { sizeOfChange } from '../rows/change-size.js';
+import { LEDGER_ROWS, type LedgerChange } from '../rows/ledger.js';
+import { rowIdentity } from '../rows/row-kind.js';
+
+/** What a flush writes: of each record the last state that was applied, in no order. */
+export interface FlushContent {
+  readonly head: ColdHead;
+  /** False while more is known to come. */
+  readonly whole: boolean;
+  readonly messages: readonly StoredMessage[];
+  readonly results: readonly StoredVerifierResult[];
+  readonly ledger: readonly LedgerChange[];
+}
+
+/** The change of a message or of a result. */
+export type RecordChange = Extract<Change, { readonly kind: 'message' | 'verifierResult' }>;
+
+interface Held {
+  readonly change: Change;
+  readonly sizeBytes: number;
+}
+
+/** Changes that were applied and are not committed yet; of a record that changed twice only the last state. */
+export class ChangeBuffer {
+  readonly #name: string;
+  readonly #held = new Map<string, Held>();
+  #head: ColdHead = { position: 0n, headMs: -1, headPosition: 0n, movePosition: 0n };
+  #sizeBytes = 0;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  /** Every change up to this position was applied. */
+  get position(): bigint {
+    return this.#head.position;
+  }
+
+  /** Bytes of the records, before compression. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  get records(): number {
+    return this.#held.size;
+  }
+
+  /** The highest position that whoever is followed is known to have. */
+  get headPosition(): bigint {
+    return this.#head.headPosition;
+  }
+
+  /** The namespace stands here: what is at or below is not to be written any more. */
+  committed(head: ColdHead): void {
+    for (const [identity, { change, sizeBytes }] of this.#held)
+      if (change.position <= head.position) {
+        this.#held.delete(identity);
+        this.#sizeBytes -= sizeBytes;
+      }
+    if (head.position >= this.#head.position)
+      this.#head = { ...head, headPosition: max(head.headPosition, this.#head.headPosition) };
+  }
+
+  /** The last change at or below a position that is still held, of a message or a result; null without one. */
+  lastRecordAt(position: bigint): RecordChange | null {
+    let last: RecordChange | null = null;
+    for (const { change } of this.#held.values())
+      if (change.kind === 'message' || change.kind === 'verifierResult')
+        if (change.position <= position && change.position > (last?.position ?? 0n)) last = change;
+    return last;
+  }
+
+  /** Takes a set; changes that were taken before are passed over. @throws PositionGapError */
+  add(set: ChangeSet): void {
+    const { position } = this.#head;
+    if (set.afterPosition > position) throw new PositionGapError(this.#name, position, set.afterPosition);
+    if (set.throughPosition <= position) return;
+    for (const change of set.changes) if (change.position > position) this.#put(change);
+    const headPosition = max(this.#head.headPosition, set.headPosition);
+    const isHead = set.throughPosition === set.headPosition;
+    this.#head = {
+      position: set.throughPosition,
+      headMs: isHead ? Math.max(this.#head.headMs, set.headMs) : this.#head.headMs,
+      headPosition,
+      movePosition: max(this.#head.movePosition, set.headMovePosition),
+    };
+  }
+
+  content(): FlushContent {
+    const messages: StoredMessage[] = [];
+    const results: StoredVerifierResult[] = [];
+    const ledger: LedgerChange[] = [];
+    for (const { change } of this.#held.values())
+      if (change.kind === 'message') messages.push(change.record);
+      else if (change.kind === 'verifierResult') results.push(change.record);
+      else ledger.push(change);
+    return { head: this.#head, whole: this.#head.position >= this.#head.headPosition, messages, results, ledger };
+  }
+
+  clear(): void {
+    this.#held.clear();
+    this.#sizeBytes = 0;
+  }
+
+  #put(change: Change): void {
+    const identity = identityOf(change);
+    this.#sizeBytes -= this.#held.get(identity)?.sizeBytes ?? 0;
+    const sizeBytes = sizeOfChange(change);
+    this.#held.set(identity, { change, sizeBytes });
+    this.#sizeBytes += sizeBytes;
+  }
+}
+
+function identityOf(change: Change): string {
+  switch (change.kind) {
+    case 'message':
+      return `m${change.record.messageId}`;
+    case 'verifierResult':
+      return `r${rowIdentity(change.record)}`;
+    case 'cursor':
+    case 'quarantine':
+    case 'conflict':
+      return `${change.kind}${LEDGER_ROWS.keyOf(change).identity}`;
+    default:
+      return assertNever(change, 'kind of change');
+  }
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}

@@ -1,0 +1,45 @@
+import { DivergedError } from '../../../model/storage-errors.js';
+import { type ColdHead, type ColdView, isWhole } from '../namespace/view.js';
+import type { ColdLookup } from '../read/lookup.js';
+import { rowIdentity } from '../rows/row-kind.js';
+import type { ChangeBuffer, RecordChange } from './change-buffer.js';
+
+/**
+ * Something that an archive had buffered when another writer committed those positions. When both follow one history it is
+ * in the namespace: at its position, or above `newerThan` if it has changed again.
+ */
+export interface Witness {
+  readonly change: RecordChange;
+  readonly newerThan: bigint;
+}
+
+/** What `buffer` can tell about a namespace that another writer brought to `head`; null: nothing. */
+export function witnessOf(buffer: ChangeBuffer, head: ColdHead): Witness | null {
+  // a part of the changes lacks what had changed again beyond it
+  const change = isWhole(head) ? buffer.lastRecordAt(head.position) : null;
+  if (change === null) return null;
+  const { position, headPosition } = buffer;
+  // all that was there beyond the head was applied: the record did not change again up to there
+  const isExact = position >= headPosition && position >= head.position;
+  return { change, newerThan: isExact ? head.position : change.position };
+}
+
+/**
+ * Two indexers with a database each that were given one namespace by mistake would write their histories into each other.
+ * @throws DivergedError when the namespace does not hold what the witness says.
+ */
+export async function checkWitness(
+  name: string,
+  lookup: ColdLookup,
+  view: ColdView,
+  { change, newerThan }: Witness,
+): Promise<void> {
+  const { position, record } = change;
+  const held =
+    change.kind === 'message'
+      ? await lookup.message(view, record.messageId)
+      : (await lookup.results(view, record.messageId)).find((each) => rowIdentity(each) === rowIdentity(change.record));
+  const isSame = held?.position === position && held.ingestionMs === record.ingestionMs;
+  if (isSame || (held && held.position > newerThan)) return;
+  throw new DivergedError(name, position, 'another writer has committed another change there');
+}
