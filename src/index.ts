@@ -166,10 +166,14 @@ export {
   type MemoryStorage,
   type MemoryStorageOptions,
 } from './storage/memory/memory-storage.js';
-export { UnsuitableDatabaseError } from './storage/postgres/database.js';
-export { RecallError } from './storage/postgres/group-commit.js';
+export { UnsuitableDatabaseError } from './storage/postgres/connection/database.js';
+export {
+  DEFAULT_POOL_SETTINGS,
+  type PoolSettings,
+  type PostgresAddress,
+} from './storage/postgres/connection/pool-settings.js';
 export type { PostgresUse } from './storage/postgres/health-check.js';
-export type { LockHolder, MigrationWait } from './storage/postgres/migration-run.js';
+export type { LockHolder, MigrationWait } from './storage/postgres/migrate/migration-run.js';
 export {
   type AppliedMigration,
   MigrationError,
@@ -178,13 +182,13 @@ export {
   migrate,
   migrationStatus,
   type PendingMigration,
-} from './storage/postgres/migrations.js';
-export { DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './storage/postgres/pool-settings.js';
+} from './storage/postgres/migrate/migrations.js';
 export {
   createPostgresStorage,
   type PostgresStorage,
   type PostgresStorageOptions,
 } from './storage/postgres/postgres-storage.js';
+export { RecallError } from './storage/postgres/write/group-commit.js';
 export {
   type AdvanceEvent,
   type AdvanceListener,

@@ -6,7 +6,7 @@ import { silentLogger } from '../../src/core/logger.js';
 import { type PostgresConnection, startEmbeddedPostgres } from '../../src/devnet/embedded-postgres.js';
 import { createSimpleSink, type Sink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import { migrate } from '../../src/storage/postgres/migrations.js';
+import { migrate } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { makeDirectory } from './scratch.js';

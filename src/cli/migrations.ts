@@ -3,13 +3,13 @@ import type { Common } from '../core/common.js';
 import { createCommon } from '../core/common.js';
 import { IndexerError, toError } from '../core/errors.js';
 import { StorageUnavailableError } from '../model/storage-errors.js';
-import { describeWait, type MigrationWait } from '../storage/postgres/migration-run.js';
+import { describeWait, type MigrationWait } from '../storage/postgres/migrate/migration-run.js';
 import {
   type MigrationOptions,
   type MigrationStatus,
   migrate,
   migrationStatus,
-} from '../storage/postgres/migrations.js';
+} from '../storage/postgres/migrate/migrations.js';
 import { postgresOptions } from './backend-options.js';
 import { backendSections, type NamedSection, openedSections, type StorageUse } from './backend-sections.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
-import { migrate } from '../../src/storage/postgres/migrations.js';
+import { migrate } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { everything } from '../contract/subject.js';
 import { dumpDatabase } from '../support/database-dump.js';

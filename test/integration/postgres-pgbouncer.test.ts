@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { connectionUri } from '../../src/devnet/embedded-postgres.js';
 import { inspectPostgres } from '../../src/storage/postgres/inspection.js';
-import { migrate, migrationStatus } from '../../src/storage/postgres/migrations.js';
+import { migrate, migrationStatus } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../support/eventually.js';
 import { type PgBouncer, startPgBouncer } from '../support/pgbouncer.js';

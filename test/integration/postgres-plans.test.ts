@@ -3,15 +3,18 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { encodeCursor } from '../../src/model/order.js';
-import { createAdvanceHub } from '../../src/storage/postgres/advance-hub.js';
-import { createChangeReads } from '../../src/storage/postgres/change-reads.js';
-import { createListReads } from '../../src/storage/postgres/list-reads.js';
-import { createMessageReads } from '../../src/storage/postgres/message-reads.js';
-import { parseNamespace } from '../../src/storage/postgres/namespace.js';
-import { createPool } from '../../src/storage/postgres/pool.js';
-import { DEFAULT_POOL_SETTINGS } from '../../src/storage/postgres/pool-settings.js';
-import { createSockets } from '../../src/storage/postgres/sockets.js';
-import { createTransactionRunner, type TransactionRunner } from '../../src/storage/postgres/transaction-runner.js';
+import { createAdvanceHub } from '../../src/storage/postgres/clock/advance-hub.js';
+import { parseNamespace } from '../../src/storage/postgres/connection/namespace.js';
+import { createPool } from '../../src/storage/postgres/connection/pool.js';
+import { DEFAULT_POOL_SETTINGS } from '../../src/storage/postgres/connection/pool-settings.js';
+import { createSockets } from '../../src/storage/postgres/connection/sockets.js';
+import {
+  createTransactionRunner,
+  type TransactionRunner,
+} from '../../src/storage/postgres/connection/transaction-runner.js';
+import { createChangeReads } from '../../src/storage/postgres/read/change-reads.js';
+import { createListReads } from '../../src/storage/postgres/read/list-reads.js';
+import { createMessageReads } from '../../src/storage/postgres/read/message-reads.js';
 import type { ListQuery } from '../../src/storage/storage.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { migrate } from '../../src/storage/postgres/migrations.js';
-import { createPool } from '../../src/storage/postgres/pool.js';
-import { DEFAULT_POOL_SETTINGS } from '../../src/storage/postgres/pool-settings.js';
+import { createPool } from '../../src/storage/postgres/connection/pool.js';
+import { DEFAULT_POOL_SETTINGS } from '../../src/storage/postgres/connection/pool-settings.js';
+import { createSockets } from '../../src/storage/postgres/connection/sockets.js';
+import { migrate } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { createSockets } from '../../src/storage/postgres/sockets.js';
 import { createManualClock, type ManualClock } from '../support/manual-clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
 import { type PostgresProxy, startPostgresProxy } from '../support/postgres-proxy.js';

@@ -1,6 +1,6 @@
 import { getActiveResourcesInfo } from 'node:process';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { migrate, migrationStatus } from '../../src/storage/postgres/migrations.js';
+import { migrate, migrationStatus } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectionUri } from '../../src/devnet/embedded-postgres.js';
-import { migrationStatus } from '../../src/storage/postgres/migrations.js';
+import { migrationStatus } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { e2eDirectory } from '../support/e2e-service.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';

@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
+import { classifyFailure, toStorageError } from '../../src/storage/postgres/connection/sql-errors.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { classifyFailure, toStorageError } from '../../src/storage/postgres/sql-errors.js';
 import type { AdvanceEvent } from '../../src/storage/storage.js';
 import { eventually } from '../support/eventually.js';
 import { createManualClock } from '../support/manual-clock.js';

@@ -7,7 +7,7 @@ import { createSink, type Sink } from '../../src/sink/sink.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/cold/cold-storage.js';
 import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
-import { migrate } from '../../src/storage/postgres/migrations.js';
+import { migrate } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { everything } from '../contract/subject.js';
 import { runCli } from './e2e-cli.js';

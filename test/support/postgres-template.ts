@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
-import { migrate } from '../../src/storage/postgres/migrations.js';
+import { migrate } from '../../src/storage/postgres/migrate/migrations.js';
 
 /** Every test database is a copy of this one. */
 export const TEMPLATE_DATABASE = 'ccv_template';

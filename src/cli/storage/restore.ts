@@ -9,7 +9,7 @@ import {
   restore as restoreStorage,
 } from '../../sink/restore.js';
 import { inspectPostgres, type PostgresInspection } from '../../storage/postgres/inspection.js';
-import { migrate } from '../../storage/postgres/migrations.js';
+import { migrate } from '../../storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorageOptions } from '../../storage/postgres/postgres-storage.js';
 import { formatCount, formatDuration, formatMs } from '../amounts.js';
 import { postgresOptions } from '../backend-options.js';

@@ -3,11 +3,11 @@ import { IndexerError, messagesOf, toError } from '../../core/errors.js';
 import { outsideText } from '../../core/outside-text.js';
 import { StorageFailureError, StorageUnavailableError } from '../../model/storage-errors.js';
 import type { Health } from '../storage.js';
-import { RecallError } from './group-commit.js';
-import type { Namespace } from './namespace.js';
-import type { FailureKind } from './sql-errors.js';
-import { statementsOf } from './statement.js';
-import type { TransactionRunner } from './transaction-runner.js';
+import type { Namespace } from './connection/namespace.js';
+import type { FailureKind } from './connection/sql-errors.js';
+import { statementsOf } from './connection/statement.js';
+import type { TransactionRunner } from './connection/transaction-runner.js';
+import { RecallError } from './write/group-commit.js';
 
 const ANSWER_MS = 2_000;
 /** A write that failed says so for this long, unless one is done before: writers try again sooner. */

@@ -1,12 +1,12 @@
 import type { Hex } from '../../core/hex.js';
-import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, decodeClock } from './clock-row.js';
-import { toBigint, toBoolean, toHex, toNumber, toText } from './columns.js';
-import { openDatabase } from './database.js';
-import { DEFAULT_NAMESPACE, type Namespace, parseNamespace } from './namespace.js';
-import type { PostgresAddress } from './pool-settings.js';
-import { RAW_TYPES } from './session.js';
-import { failureCode, toStorageError } from './sql-errors.js';
-import { type Row, statementsOf } from './statement.js';
+import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, decodeClock } from './clock/clock-row.js';
+import { openDatabase } from './connection/database.js';
+import { DEFAULT_NAMESPACE, type Namespace, parseNamespace } from './connection/namespace.js';
+import type { PostgresAddress } from './connection/pool-settings.js';
+import { RAW_TYPES } from './connection/session.js';
+import { failureCode, toStorageError } from './connection/sql-errors.js';
+import { type Row, statementsOf } from './connection/statement.js';
+import { toBigint, toBoolean, toHex, toNumber, toText } from './rows/columns.js';
 
 /** A count that takes longer than this gives way to what the server last estimated. */
 const COUNT_LIMIT_MS = 5_000;

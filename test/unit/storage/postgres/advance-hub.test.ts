@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { silentLogger } from '../../../../src/core/logger.js';
 import type { ChangeSet } from '../../../../src/model/batch.js';
-import { createAdvanceHub } from '../../../../src/storage/postgres/advance-hub.js';
+import { createAdvanceHub } from '../../../../src/storage/postgres/clock/advance-hub.js';
 
 test('a listener that throws keeps neither the others from hearing nor the committer from going on', () => {
   const hub = createAdvanceHub(silentLogger, 'warm');

@@ -1,0 +1,131 @@
+import { IndexerError } from '../../../core/errors.js';
+import { nextTurn } from '../../../core/event-loop.js';
+import { StorageUnavailableError } from '../../../model/storage-errors.js';
+import type { Session } from './pool.js';
+import { RAW_TYPES } from './session.js';
+import { classifyFailure, failureCode } from './sql-errors.js';
+import type { Row, Statement } from './statement.js';
+
+/** One query to send: its parameters are numbers as text, or byte strings, which travel in binary. */
+export interface Call {
+  readonly statement: Statement;
+  readonly values: readonly (Buffer | string | number | bigint | null)[];
+}
+
+/**
+ * A transaction under way. Queries are sent without waiting for the answers of those before.
+ *
+ * open → committed | rolled back; a connection lost after COMMIT was sent leaves it unknown which.
+ */
+export interface Transaction {
+  query(statement: Statement, values?: Call['values']): Promise<readonly Row[]>;
+  /**
+   * Sends the calls, then COMMIT, without waiting for answers. Large calls are sent as they are made: the database works on one while
+   * the next is made.
+   */
+  commit(calls: Iterable<Call>): Promise<void>;
+  rollback(): Promise<void>;
+}
+
+/** COMMIT was sent and the connection was lost before the answer: it is done, or it is not. Settle it before going on. */
+export class UnknownOutcomeError extends IndexerError {
+  constructor(label: string, cause: unknown) {
+    super('UNKNOWN_OUTCOME', `the connection was lost while ${label} was committing`, true, { cause });
+  }
+}
+
+const LARGE_BYTES = 64 * 1024;
+const ROOM =
+  'see pg_notification_queue_usage(): near 1, end the session that listens and stays in a transaction (pg_stat_activity)';
+
+/** Sends one query on its own; behind a pooler, in a transaction that brings the settings. */
+export async function sendAlone(session: Session, call: Call): Promise<readonly Row[]> {
+  if (!session.pooled) return await send(session, call);
+  const begun = session.client.query(session.begin);
+  const rows = send(session, call);
+  await settled([begun, rows, session.client.query(session.commit)]);
+  return await rows;
+}
+
+/** Begins a transaction. @param name the storage's, for errors. */
+export function begin(session: Session, name: string, label: string): Transaction & { abandon(): Promise<void> } {
+  const { client } = session;
+  let state: 'open' | 'ended' = 'open';
+  const begun = client.query(session.begin);
+  // its failure shows in the first query; without this it would also count as unhandled
+  begun.catch(() => 'see above');
+
+  async function rollback(): Promise<void> {
+    state = 'ended';
+    await begun;
+    await client.query('ROLLBACK');
+  }
+
+  /**
+   * By then the values have been taken: it is the server that had no room, as when the queue of NOTIFY is full. The server frees what
+   * every listener has heard when somebody asks how full it is, and, once full, at no other time.
+   */
+  async function passing(cause: unknown): Promise<StorageUnavailableError> {
+    await client.query('SELECT pg_catalog.pg_notification_queue_usage()').catch(() => 'the next attempt shows');
+    const details = { kind: 'unavailable', code: failureCode(cause), nextStep: ROOM };
+    return new StorageUnavailableError(name, label, { cause, details });
+  }
+
+  return {
+    async query(statement, values = []) {
+      const rows = send(session, { statement, values });
+      await settled([begun, rows]);
+      return await rows;
+    },
+    async commit(calls) {
+      const sent: Promise<unknown>[] = [];
+      for (const call of calls) {
+        const answer = send(session, call);
+        // one that fails while we make the next is thrown below
+        answer.catch(() => 'see below');
+        sent.push(answer);
+        if (isLarge(call)) await nextTurn();
+      }
+      state = 'ended';
+      const commit = client.query(session.commit);
+      let refusal: unknown = null;
+      commit.catch((thrown: unknown) => {
+        refusal = thrown;
+      });
+      try {
+        await settled([begun, ...sent, commit]);
+        // the server's answer to COMMIT in a transaction that has failed
+        if ((await commit).command !== 'COMMIT') throw new TypeError(`${label} committed a failed transaction`);
+      } catch (thrown) {
+        const kind = classifyFailure(thrown);
+        if (kind === 'connection') throw new UnknownOutcomeError(label, thrown);
+        throw kind === 'content' && thrown === refusal ? await passing(thrown) : thrown;
+      }
+    },
+    rollback,
+    async abandon() {
+      // a connection that is gone has rolled back by itself; whoever lost it knows already
+      if (state === 'open') await rollback().catch(() => 'see above');
+    },
+  };
+}
+
+async function send({ client, pooled }: Session, { statement, values }: Call): Promise<readonly Row[]> {
+  const parameters = values.map((value) => (typeof value === 'bigint' ? value.toString() : value));
+  const { name, text } = statement;
+  const result = await client.query<(string | null)[]>({
+    ...{ ...(pooled ? {} : { name }), text, values: parameters, types: RAW_TYPES },
+    rowMode: 'array',
+  });
+  return result.rows;
+}
+
+/** Worth a turn of the event loop, in which it goes out. */
+function isLarge({ values }: Call): boolean {
+  return values.some((value) => Buffer.isBuffer(value) && value.length >= LARGE_BYTES);
+}
+
+/** Waits for all, so that nothing of a failed transaction is still on its way, then throws the first failure. */
+async function settled(promises: readonly Promise<unknown>[]): Promise<void> {
+  for (const outcome of await Promise.allSettled(promises)) if (outcome.status === 'rejected') throw outcome.reason;
+}

@@ -1,0 +1,108 @@
+import { hexToBytes } from '../../../core/hex.js';
+import {
+  type ResolvedListQuery,
+  type ResolvedRange,
+  resolveListQuery,
+  resolveRange,
+} from '../../../model/list-query.js';
+import { encodeCursor, messageOrderKey, type OrderKey } from '../../../model/order.js';
+import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
+import type { Count, CountQuery, ListQuery, Page } from '../../storage.js';
+import { asOf, CLOCK_WIDTH, checkTimes, decodeClock } from '../clock/clock-row.js';
+import type { Namespace } from '../connection/namespace.js';
+import type { Row } from '../connection/statement.js';
+import type { Call } from '../connection/transaction.js';
+import { bigintArray } from '../rows/binary-arrays.js';
+import { fromSelector, toNumber } from '../rows/columns.js';
+import { decodeMessage, decodeResult } from '../rows/record-rows.js';
+import { createListStatements, type ListName } from './list-statements.js';
+import type { ReadContext } from './read-context.js';
+
+/** What `Infinity` is to the database. */
+const END_OF_TIME = 2n ** 63n - 1n;
+
+/** The lists and their counts: each one statement, so one snapshot and one round trip. */
+export interface ListReads {
+  results(query: ListQuery): Promise<Page<StoredVerifierResult>>;
+  messages(query: ListQuery): Promise<Page<StoredMessage>>;
+  count(list: ListName, query: CountQuery): Promise<Count>;
+}
+
+export function createListReads(namespace: Namespace, { read, hub, name }: ReadContext): ListReads {
+  const statements = createListStatements(namespace);
+
+  async function page<T>(
+    list: ListName,
+    query: ListQuery,
+    decode: (row: Row, at: number) => T,
+    keyOf: (record: T) => OrderKey,
+  ): Promise<Page<T>> {
+    const resolved = resolveListQuery(query);
+    const { startMs, endMs, limit } = resolved;
+    const shape = { ...filtersOf(resolved), after: resolved.after !== null, bounded: isBounded(resolved) };
+    const rows = await read(`query ${list}`, {
+      statement: statements.page(list, shape),
+      values: pageParameters(list, resolved),
+    });
+    const clock = decodeClock(rows[0] ?? []);
+    hub.seen(clock);
+    checkTimes(clock, startMs, endMs, name);
+    const found = rows.filter((row) => row[CLOCK_WIDTH] !== null);
+    const items = found.slice(0, limit).map((row) => decode(row, CLOCK_WIDTH));
+    const last = items.at(-1);
+    const nextCursor = found.length > limit && last ? encodeCursor(keyOf(last)) : null;
+    return { items, nextCursor, asOf: asOf(clock) };
+  }
+
+  return {
+    results: (query) => page('results', query, decodeResult, (result) => result),
+    messages: (query) => page('messages', query, decodeMessage, messageOrderKey),
+    async count(list, query) {
+      const range = resolveRange(query);
+      const statement = statements.count(list, filtersOf(range));
+      const values = [...rangeParameters(range), ...filterParameters(range)];
+      const [row = []] = await read(`count ${list}`, { statement, values });
+      const clock = decodeClock(row);
+      hub.seen(clock);
+      checkTimes(clock, range.startMs, range.endMs, name);
+      return { count: toNumber(row[CLOCK_WIDTH]), asOf: asOf(clock) };
+    },
+  };
+}
+
+function filtersOf(range: ResolvedRange) {
+  return { sources: range.sourceChainSelectors !== null, dests: range.destChainSelectors !== null };
+}
+
+/** One row more than asked tells whether there is a next page. */
+function pageParameters(list: ListName, query: ResolvedListQuery): Call['values'] {
+  const { after, limit, offset } = query;
+  const key =
+    after === null
+      ? []
+      : [
+          after.ingestionMs,
+          toBuffer(after.messageId),
+          ...(list === 'results' ? [toBuffer(after.verifierSourceAddress), toBuffer(after.verifierDestAddress)] : []),
+        ];
+  const bound = isBounded(query) ? [query.maxBytes] : [];
+  return [...rangeParameters(query), limit + 1, offset, ...filterParameters(query), ...key, ...bound];
+}
+
+function isBounded({ maxBytes }: ResolvedListQuery): boolean {
+  return maxBytes !== Number.POSITIVE_INFINITY;
+}
+
+function rangeParameters({ startMs, endMs }: ResolvedRange): (number | bigint)[] {
+  return [startMs, endMs === Number.POSITIVE_INFINITY ? END_OF_TIME : endMs];
+}
+
+function filterParameters({ sourceChainSelectors, destChainSelectors }: ResolvedRange): Buffer[] {
+  return [sourceChainSelectors, destChainSelectors].flatMap((selectors) =>
+    selectors === null ? [] : [bigintArray(selectors.map(fromSelector))],
+  );
+}
+
+function toBuffer(hex: `0x${string}`): Buffer {
+  return Buffer.from(hexToBytes(hex));
+}

@@ -1,0 +1,206 @@
+import { type Hex, hexToBytes } from '../../../core/hex.js';
+import { checkId } from '../../../model/check-batch.js';
+import type { HeldMessage, HeldResults } from '../../../model/held.js';
+import { resolveListQuery } from '../../../model/list-query.js';
+import { encodeCursor, messageOrderKey } from '../../../model/order.js';
+import { MAX_PAGE_BYTES, wholeOnes } from '../../../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
+import { CCVDataNotFoundError, MessageNotFoundError } from '../../../model/storage-errors.js';
+import type { Page, ResultsPart } from '../../storage.js';
+import {
+  asOf,
+  CLOCK,
+  CLOCK_COLUMNS,
+  CLOCK_WIDTH,
+  type ClockRow,
+  checkMessageId,
+  checkWhole,
+  decodeClock,
+} from '../clock/clock-row.js';
+import type { Namespace } from '../connection/namespace.js';
+import { type Row, statementsOf } from '../connection/statement.js';
+import { fromSelector, toBoolean, toBytes } from '../rows/columns.js';
+import { unpackBody } from '../rows/message-body.js';
+import { boundedColumns, decodeMessage, decodeResult, MESSAGE_COLUMNS, RESULT_COLUMNS } from '../rows/record-rows.js';
+import type { ReadContext } from './read-context.js';
+
+const MAX_BLOCK = 2n ** 63n - 1n;
+
+/** Reads by message id, and of messages by what is still to be done about them. */
+export interface MessageReads {
+  getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]>;
+  getMessage(messageId: Hex): Promise<StoredMessage>;
+  heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
+  heldMessage(messageId: Hex): Promise<HeldMessage>;
+  unfinished(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
+  aboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint): Promise<readonly StoredMessage[]>;
+}
+
+const IS_PRUNED = CLOCK_WIDTH;
+const RECORD = CLOCK_WIDTH + 1;
+const FIRST_BODY = 'CASE WHEN row_number() OVER (ORDER BY r.verifier_source, r.verifier_dest) = 1 THEN b.body END';
+const IS_ID_PRUNED = 'EXISTS (SELECT FROM @pruned_ids p WHERE p.message_id = $1::bytea)';
+
+export function createMessageReads(namespace: Namespace, { read, hub, name }: ReadContext): MessageReads {
+  const sql = createStatements(namespace);
+
+  /** The rows of an id, and whether others of it are pruned. */
+  async function rowsOf(label: string, statement: keyof typeof sql, messageId: Hex, part?: ResultsPart) {
+    checkId(messageId, 'messageId');
+    const values = [toBuffer(messageId), ...partValues(part)];
+    const rows = await read(label, { statement: sql[statement], values });
+    const clock = decodeClock(rows[0] ?? []);
+    hub.seen(clock);
+    return { rows: rows.filter((row) => row[RECORD] !== null), clock, isPruned: toBoolean(rows[0]?.[IS_PRUNED]) };
+  }
+
+  /** Reads an id's rows and checks that the store is complete for it. */
+  async function byId(...asked: Parameters<typeof rowsOf>): Promise<readonly Row[]> {
+    const [, , messageId] = asked;
+    const { rows, clock, isPruned } = await rowsOf(...asked);
+    checkMessageId(clock, messageId, isPruned, name);
+    return rows;
+  }
+
+  /** What was pruned changed last at or below the floor. */
+  function rangeOf(clock: ClockRow, isPruned: boolean) {
+    checkWhole(clock, name);
+    return { afterPosition: isPruned ? clock.floorPosition : 0n, throughPosition: clock.lastPosition };
+  }
+
+  return {
+    async getCCVData(messageId, part) {
+      const rows = await byId('get ccv data', resultsStatement(part), messageId, part);
+      if (rows.length === 0) throw new CCVDataNotFoundError(messageId);
+      return decodeResults(rows);
+    },
+    async getMessage(messageId) {
+      const [row] = await byId('get message', 'message', messageId);
+      if (!row) throw new MessageNotFoundError(messageId);
+      return decodeMessage(row, RECORD);
+    },
+    async heldCCVData(messageId, part) {
+      const label = 'get held ccv data';
+      const { rows, clock, isPruned } = await rowsOf(label, resultsStatement(part), messageId, part);
+      return { value: decodeResults(rows), ...rangeOf(clock, isPruned) };
+    },
+    async heldMessage(messageId) {
+      const { rows, clock, isPruned } = await rowsOf('get held message', 'message', messageId);
+      return { value: rows[0] ? decodeMessage(rows[0], RECORD) : null, ...rangeOf(clock, isPruned) };
+    },
+    async unfinished(query) {
+      const { limit, after } = resolveListQuery(query);
+      const rows = await read('query unfinished messages', {
+        statement: sql.unfinished,
+        values: [after?.ingestionMs ?? -1, Buffer.from(hexToBytes(after?.messageId ?? '0x')), limit + 1],
+      });
+      const clock = decodeClock(rows[0] ?? []);
+      hub.seen(clock);
+      checkWhole(clock, name);
+      const found = rows.filter((row) => row[CLOCK_WIDTH] !== null);
+      const items = wholeOnes(found.slice(0, limit).map((row) => decodeMessage(row, CLOCK_WIDTH)));
+      const last = items.at(-1);
+      const nextCursor = found.length > items.length && last ? encodeCursor(messageOrderKey(last)) : null;
+      return { items, nextCursor, asOf: asOf(clock) };
+    },
+    async aboveBlock(sourceChainSelector, afterBlock, throughBlock = MAX_BLOCK) {
+      const rows = await read('query messages above a block', {
+        statement: sql.aboveBlock,
+        values: [fromSelector(sourceChainSelector), afterBlock, throughBlock],
+      });
+      const clock = decodeClock(rows[0] ?? []);
+      hub.seen(clock);
+      checkWhole(clock, name);
+      return rows.filter((row) => row[CLOCK_WIDTH] !== null).map((row) => decodeMessage(row, CLOCK_WIDTH));
+    },
+  };
+}
+
+function resultsStatement(part: ResultsPart | undefined) {
+  if (part === undefined) return 'results';
+  return 'maxBytes' in part ? 'boundedResults' : 'oneResult';
+}
+
+function partValues(part: ResultsPart | undefined) {
+  if (part === undefined) return [];
+  return 'maxBytes' in part
+    ? [part.maxBytes]
+    : [toBuffer(part.verifierSourceAddress), toBuffer(part.verifierDestAddress)];
+}
+
+function toBuffer(hex: Hex): Buffer {
+  return Buffer.from(hexToBytes(hex));
+}
+
+/** The rows of one id, which have one body. */
+function decodeResults(rows: readonly Row[]): readonly StoredVerifierResult[] {
+  const [first] = rows;
+  if (!first) return [];
+  const body = unpackBody(toBytes(first[RECORD + 10]));
+  return rows.map((row) => decodeResult(row, RECORD, body));
+}
+
+function createStatements(namespace: Namespace) {
+  const statement = statementsOf(namespace);
+  return {
+    results: statement(
+      'get_results',
+      `SELECT ${CLOCK_COLUMNS}, ${IS_ID_PRUNED}, ${RESULT_COLUMNS}
+       FROM ${CLOCK}
+       LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
+       LEFT JOIN @verifier_results r ON r.message_id = b.message_id
+       ORDER BY r.verifier_source, r.verifier_dest`,
+    ),
+    // the body, which is the same in every row, is told by the first alone
+    boundedResults: statement(
+      'get_bounded_results',
+      `SELECT ${CLOCK_COLUMNS}, ${IS_ID_PRUNED}, ${boundedColumns(RESULT_COLUMNS.replace('b.body', FIRST_BODY), {
+        order: 'r.verifier_source, r.verifier_dest',
+        maxBytes: '$2::bigint',
+      })}
+       FROM ${CLOCK}
+       LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
+       LEFT JOIN @verifier_results r ON r.message_id = b.message_id
+       ORDER BY r.verifier_source, r.verifier_dest`,
+    ),
+    oneResult: statement(
+      'get_one_result',
+      `SELECT ${CLOCK_COLUMNS}, ${IS_ID_PRUNED}, ${RESULT_COLUMNS}
+       FROM ${CLOCK}
+       LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
+       LEFT JOIN @verifier_results r
+         ON r.message_id = b.message_id AND r.verifier_source = $2::bytea AND r.verifier_dest = $3::bytea`,
+    ),
+    message: statement(
+      'get_message',
+      `SELECT ${CLOCK_COLUMNS}, ${IS_ID_PRUNED}, ${MESSAGE_COLUMNS}
+       FROM ${CLOCK}
+       LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
+       LEFT JOIN @messages m ON m.message_id = b.message_id`,
+    ),
+    unfinished: statement(
+      'unfinished',
+      `SELECT ${CLOCK_COLUMNS}, ${boundedColumns(MESSAGE_COLUMNS, {
+        order: 'm.ingestion_ms, m.message_id',
+        maxBytes: String(MAX_PAGE_BYTES),
+      })}
+       FROM ${CLOCK}
+       LEFT JOIN (
+         (SELECT t.* FROM @messages t
+          WHERE NOT t.orphaned AND t.status <> 1 AND (t.ingestion_ms, t.message_id) > ($1::bigint, $2::bytea)
+          ORDER BY t.ingestion_ms, t.message_id LIMIT $3::bigint) m
+         JOIN @message_bodies b ON b.message_id = m.message_id
+       ) ON true
+       ORDER BY m.ingestion_ms, m.message_id`,
+    ),
+    aboveBlock: statement(
+      'above_block',
+      `SELECT ${CLOCK_COLUMNS}, ${MESSAGE_COLUMNS}
+       FROM ${CLOCK}
+       LEFT JOIN (
+         @messages m JOIN @message_bodies b ON b.message_id = m.message_id
+       ) ON m.source_chain = $1::bigint AND m.block_number > $2::bigint AND m.block_number <= $3::bigint AND NOT m.orphaned
+       ORDER BY m.block_number, m.log_index, m.message_id`,
+    ),
+  };
+}

@@ -1,0 +1,11 @@
+import type { AdvanceHub } from '../clock/advance-hub.js';
+import type { TransactionRunner } from '../connection/transaction-runner.js';
+
+/** What every family of reads is given. */
+export interface ReadContext {
+  /** The storage's, for errors. */
+  readonly name: string;
+  readonly read: TransactionRunner['read'];
+  /** Told of the clock that each read saw. */
+  readonly hub: Pick<AdvanceHub, 'seen'>;
+}

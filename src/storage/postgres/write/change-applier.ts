@@ -1,0 +1,136 @@
+import type { Change, ChangeSet } from '../../../model/batch.js';
+import { readLane } from '../../../model/payload.js';
+import { DivergedError, PositionGapError } from '../../../model/storage-errors.js';
+import type { AdvanceHub } from '../clock/advance-hub.js';
+import { type ClockRow, isWhole } from '../clock/clock-row.js';
+import type { ClockWriter } from '../clock/clock-writer.js';
+import { type Call, type Transaction, UnknownOutcomeError } from '../connection/transaction.js';
+import type { TransactionRunner } from '../connection/transaction-runner.js';
+import { fromSelector } from '../rows/columns.js';
+import { hashBody } from '../rows/message-body.js';
+import type { BodyRow } from './record-values.js';
+import type { RecordWriter } from './record-writer.js';
+import type { StateReader } from './state-reader.js';
+
+const NONE: ReadonlySet<object> = new Set();
+const ATTEMPTS = 3;
+
+/** Takes over what another storage committed. */
+export type ChangeApplier = (changes: ChangeSet) => Promise<void>;
+
+/**
+ * Applying is idempotent under the clock lock: what is at or below the clock's position is passed over. So an attempt whose outcome is
+ * unknown is simply made again.
+ */
+export function createChangeApplier({
+  name,
+  runner,
+  reader,
+  records,
+  clockWriter,
+  hub,
+}: {
+  readonly name: string;
+  readonly runner: TransactionRunner;
+  readonly reader: StateReader;
+  readonly records: RecordWriter;
+  readonly clockWriter: ClockWriter;
+  readonly hub: AdvanceHub;
+}): ChangeApplier {
+  async function applyOnce(set: ChangeSet): Promise<ClockRow> {
+    return await runner.write('apply changes', async (transaction) => {
+      const clock = await reader.lock(transaction);
+      if (set.afterPosition > clock.lastPosition)
+        throw new PositionGapError(name, clock.lastPosition, set.afterPosition);
+      await refuseDiverged(transaction, clock, set);
+      if (set.throughPosition <= clock.lastPosition) {
+        await transaction.rollback();
+        return clock;
+      }
+      const news = set.changes.filter((change) => change.position > clock.lastPosition);
+      const after = clockAfter(clock, set);
+      const isBoundary = after.lastPosition === after.headPosition;
+      // the last point is the clock's own to keep, if it is one
+      const boundaries = (set.boundaries ?? []).filter(
+        ({ position }) => position > clock.lastPosition && (position < set.throughPosition || !isBoundary),
+      );
+      await transaction.commit(
+        callsFor(news, [...clockWriter.boundaries(boundaries), clockWriter.tickApplied(after, isBoundary)]),
+      );
+      return after;
+    });
+  }
+
+  /**
+   * Something else moved this storage to where the set ends, or within it: another process that follows the same leader,
+   * or one that writes here.
+   */
+  async function refuseDiverged(transaction: Transaction, clock: ClockRow, set: ChangeSet): Promise<void> {
+    const { lastPosition } = clock;
+    const isSameHead = isWhole(clock) && set.throughPosition === lastPosition && set.headPosition === lastPosition;
+    if (isSameHead && lastPosition > 0n && set.headMs !== clock.lastMs)
+      throw new DivergedError(name, lastPosition, 'the commit there has another time');
+    if (set.afterPosition < lastPosition && (await clockWriter.hasOwnAfter(transaction, set.afterPosition)))
+      throw new DivergedError(name, lastPosition, 'it was written to while it followed');
+  }
+
+  function* callsFor(news: readonly Change[], clockCalls: readonly Call[]): Generator<Call, void, void> {
+    yield* records.bodies(bodiesOf(news));
+    yield* records.lanes(lanesOf(news));
+    yield* records.changes(news, NONE);
+    yield* clockCalls;
+  }
+
+  return async (set) => {
+    for (let attempt = 1; ; attempt += 1)
+      try {
+        const clock = await applyOnce(set);
+        hub.seen(clock);
+        hub.advanced(clock.lastPosition);
+        return;
+      } catch (thrown) {
+        if (!(thrown instanceof UnknownOutcomeError) || attempt >= ATTEMPTS) throw thrown;
+      }
+  };
+}
+
+function clockAfter(clock: ClockRow, set: ChangeSet): ClockRow {
+  return {
+    ...clock,
+    lastMs: Math.max(clock.lastMs, set.headMs),
+    lastPosition: set.throughPosition,
+    lastMovePosition: max(clock.lastMovePosition, set.headMovePosition),
+    // what an earlier set promised is still to come
+    headPosition: max(clock.headPosition, set.headPosition),
+  };
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
+}
+
+function bodiesOf(changes: readonly Change[]): BodyRow[] {
+  const bodies = new Map<string, BodyRow>();
+  for (const { kind, record } of changes)
+    if ((kind === 'message' || kind === 'verifierResult') && !bodies.has(record.messageId))
+      bodies.set(record.messageId, {
+        messageId: record.messageId,
+        firstMs: record.firstMs,
+        hash: hashBody(record),
+        content: record,
+      });
+  return [...bodies.values()];
+}
+
+function lanesOf(changes: readonly Change[]): Iterable<readonly [bigint, bigint]> {
+  const lanes = new Map<string, readonly [bigint, bigint]>();
+  for (const { kind, record } of changes) {
+    if (kind !== 'message' && kind !== 'verifierResult') continue;
+    const { sourceChainSelector, destChainSelector } = readLane(record.encodedMessage);
+    lanes.set(`${sourceChainSelector} ${destChainSelector}`, [
+      fromSelector(sourceChainSelector),
+      fromSelector(destChainSelector),
+    ]);
+  }
+  return lanes.values();
+}

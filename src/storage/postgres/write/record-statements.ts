@@ -1,0 +1,70 @@
+import type { Namespace } from '../connection/namespace.js';
+import { statementsOf } from '../connection/statement.js';
+
+/** The statements that write records: each takes a column of every row as one array, in the order of `record-values.ts`. */
+export function createRecordStatements(namespace: Namespace) {
+  const statement = statementsOf(namespace);
+  const messages = `INSERT INTO @messages AS t (message_id, source_chain, dest_chain, ingestion_ms, position, status,
+      orphaned, block_number, block_hash, block_timestamp_ms, transaction_hash, log_index)
+    SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
+      $7::boolean[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bigint[])`;
+  const results = `INSERT INTO @verifier_results AS t (message_id, verifier_source, verifier_dest, source_chain, dest_chain,
+      ingestion_ms, position, attestation_ms, orphaned, verifier_name, ccv_data)
+    SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
+      $8::bigint[], $9::boolean[], $10::text[], $11::bytea[])`;
+  const isLater = 'WHERE t.position < excluded.position';
+  return {
+    bodies: statement(
+      'write_bodies',
+      `INSERT INTO @message_bodies (message_id, first_ms, body_hash, body)
+       SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bytea[], $4::bytea[]) ON CONFLICT DO NOTHING`,
+    ),
+    lanes: statement(
+      'write_lanes',
+      `INSERT INTO @lanes (source_chain, dest_chain) SELECT * FROM unnest($1::bigint[], $2::bigint[])
+       ON CONFLICT DO NOTHING`,
+    ),
+    moves: statement(
+      'write_moves',
+      `INSERT INTO @moves (position, record, message_id, verifier_source, verifier_dest, source_chain, dest_chain, old_ms)
+       SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[],
+         $8::bigint[])`,
+    ),
+    insertMessages: statement('insert_messages', messages),
+    upsertMessages: statement(
+      'upsert_messages',
+      `${messages} ON CONFLICT (message_id) DO UPDATE SET ingestion_ms = excluded.ingestion_ms,
+         position = excluded.position, status = excluded.status, orphaned = excluded.orphaned,
+         block_number = excluded.block_number, block_hash = excluded.block_hash,
+         block_timestamp_ms = excluded.block_timestamp_ms, transaction_hash = excluded.transaction_hash,
+         log_index = excluded.log_index ${isLater}`,
+    ),
+    insertResults: statement('insert_results', results),
+    upsertResults: statement(
+      'upsert_results',
+      `${results} ON CONFLICT (message_id, verifier_source, verifier_dest) DO UPDATE SET
+         ingestion_ms = excluded.ingestion_ms, position = excluded.position, attestation_ms = excluded.attestation_ms,
+         orphaned = excluded.orphaned, verifier_name = excluded.verifier_name, ccv_data = excluded.ccv_data ${isLater}`,
+    ),
+    quarantine: statement(
+      'write_quarantine',
+      `INSERT INTO @quarantine (identity, source_id, key, reason, detail, raw, message_id, ingestion_ms, position)
+       SELECT * FROM unnest($1::bytea[], $2::text[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::bytea[],
+         $8::bigint[], $9::bigint[]) ON CONFLICT (identity) DO NOTHING`,
+    ),
+    conflicts: statement(
+      'write_conflicts',
+      `INSERT INTO @conflicts (identity, record, message_id, verifier_source, verifier_dest, stored_hash, received_hash,
+         ingestion_ms, position)
+       SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[],
+         $8::bigint[], $9::bigint[]) ON CONFLICT (identity) DO NOTHING`,
+    ),
+    cursors: statement(
+      'write_cursors',
+      `INSERT INTO @source_cursors AS t (source_id, height, hash, position)
+       SELECT * FROM unnest($1::text[], $2::bigint[], $3::bytea[], $4::bigint[])
+       ON CONFLICT (source_id) DO UPDATE SET height = excluded.height, hash = excluded.hash,
+         position = excluded.position ${isLater}`,
+    ),
+  };
+}

@@ -1,0 +1,144 @@
+import type { Hex } from '../../../core/hex.js';
+import { readLane } from '../../../model/payload.js';
+import type {
+  StoredConflict,
+  StoredMessage,
+  StoredQuarantineEntry,
+  StoredSourceCursor,
+  StoredVerifierResult,
+} from '../../../model/records.js';
+import {
+  bigintArray,
+  booleanArray,
+  bytesArray,
+  hexArray,
+  smallintArray,
+  textArray,
+  writtenArray,
+} from '../rows/binary-arrays.js';
+import { fromSelector } from '../rows/columns.js';
+import { bodySizeBytes, type MessageBody, writeBody } from '../rows/message-body.js';
+import { CONFLICT_CODES, STATUS_CODES } from '../rows/record-rows.js';
+import { identityOf } from './prepared-batch.js';
+import { conflictIdentity } from './write-conflicts.js';
+
+/*
+ * Records as the parameters of the statements in `record-statements.ts`: an array a column.
+ */
+
+/** A message body with what identifies it. */
+export interface BodyRow {
+  readonly messageId: Hex;
+  readonly firstMs: number;
+  readonly hash: Hex;
+  readonly content: MessageBody;
+}
+
+/** Where a record was listed before the change that gave it its position. */
+export interface MoveRow {
+  readonly record: StoredMessage | StoredVerifierResult;
+  readonly oldMs: number;
+}
+
+export function bodyValues(rows: readonly BodyRow[]): Buffer[] {
+  return [
+    hexArray(rows.map((row) => row.messageId)),
+    bigintArray(rows.map((row) => row.firstMs)),
+    hexArray(rows.map((row) => row.hash)),
+    writtenArray(
+      rows.map((row) => row.content),
+      bodySizeBytes,
+      writeBody,
+    ),
+  ];
+}
+
+export function messageValues(rows: readonly StoredMessage[]): Buffer[] {
+  return [
+    hexArray(rows.map((row) => row.messageId)),
+    ...laneValues(rows),
+    bigintArray(rows.map((row) => row.ingestionMs)),
+    bigintArray(rows.map((row) => row.position)),
+    smallintArray(rows.map((row) => STATUS_CODES[row.status])),
+    booleanArray(rows.map((row) => row.orphaned)),
+    bigintArray(rows.map((row) => row.origin?.blockNumber ?? null)),
+    hexArray(rows.map((row) => row.origin?.blockHash ?? null)),
+    bigintArray(rows.map((row) => row.origin?.blockTimestampMs ?? null)),
+    hexArray(rows.map((row) => row.origin?.transactionHash ?? null)),
+    bigintArray(rows.map((row) => row.origin?.logIndex ?? null)),
+  ];
+}
+
+export function resultValues(rows: readonly StoredVerifierResult[]): Buffer[] {
+  return [
+    hexArray(rows.map((row) => row.messageId)),
+    hexArray(rows.map((row) => row.verifierSourceAddress)),
+    hexArray(rows.map((row) => row.verifierDestAddress)),
+    ...laneValues(rows),
+    bigintArray(rows.map((row) => row.ingestionMs)),
+    bigintArray(rows.map((row) => row.position)),
+    bigintArray(rows.map((row) => row.attestationMs)),
+    booleanArray(rows.map((row) => row.orphaned)),
+    textArray(rows.map((row) => row.verifierName)),
+    bytesArray(rows.map((row) => row.ccvData)),
+  ];
+}
+
+export function moveValues(rows: readonly MoveRow[]): Buffer[] {
+  const records = rows.map((row) => row.record);
+  const isResult = (record: MoveRow['record']): record is StoredVerifierResult => 'ccvData' in record;
+  return [
+    bigintArray(records.map((record) => record.position)),
+    smallintArray(records.map((record) => CONFLICT_CODES[isResult(record) ? 'verifierResult' : 'message'])),
+    hexArray(records.map((record) => record.messageId)),
+    hexArray(records.map((record) => (isResult(record) ? record.verifierSourceAddress : '0x'))),
+    hexArray(records.map((record) => (isResult(record) ? record.verifierDestAddress : '0x'))),
+    ...laneValues(records),
+    bigintArray(rows.map((row) => row.oldMs)),
+  ];
+}
+
+function laneValues(rows: readonly { readonly encodedMessage: Uint8Array }[]): Buffer[] {
+  const lanes = rows.map((row) => readLane(row.encodedMessage));
+  return [
+    bigintArray(lanes.map((lane) => fromSelector(lane.sourceChainSelector))),
+    bigintArray(lanes.map((lane) => fromSelector(lane.destChainSelector))),
+  ];
+}
+
+export function quarantineValues(rows: readonly StoredQuarantineEntry[]): Buffer[] {
+  return [
+    hexArray(rows.map((row) => identityOf(row.sourceId, row.key))),
+    textArray(rows.map((row) => row.sourceId)),
+    textArray(rows.map((row) => row.key)),
+    textArray(rows.map((row) => row.reason)),
+    textArray(rows.map((row) => row.detail)),
+    bytesArray(rows.map((row) => row.raw)),
+    hexArray(rows.map((row) => row.messageId)),
+    bigintArray(rows.map((row) => row.ingestionMs)),
+    bigintArray(rows.map((row) => row.position)),
+  ];
+}
+
+export function conflictValues(rows: readonly StoredConflict[]): Buffer[] {
+  return [
+    hexArray(rows.map(conflictIdentity)),
+    smallintArray(rows.map((row) => CONFLICT_CODES[row.record])),
+    hexArray(rows.map((row) => row.messageId)),
+    hexArray(rows.map((row) => row.verifierSourceAddress)),
+    hexArray(rows.map((row) => row.verifierDestAddress)),
+    hexArray(rows.map((row) => row.storedHash)),
+    hexArray(rows.map((row) => row.receivedHash)),
+    bigintArray(rows.map((row) => row.ingestionMs)),
+    bigintArray(rows.map((row) => row.position)),
+  ];
+}
+
+export function cursorValues(rows: readonly StoredSourceCursor[]): Buffer[] {
+  return [
+    textArray(rows.map((row) => row.sourceId)),
+    bigintArray(rows.map((row) => row.height)),
+    hexArray(rows.map((row) => row.hash)),
+    bigintArray(rows.map((row) => row.position)),
+  ];
+}

@@ -1,0 +1,163 @@
+import { assertNever } from '../../../core/errors.js';
+import type { Change } from '../../../model/batch.js';
+import type {
+  StoredConflict,
+  StoredMessage,
+  StoredQuarantineEntry,
+  StoredSourceCursor,
+  StoredVerifierResult,
+} from '../../../model/records.js';
+import type { Namespace } from '../connection/namespace.js';
+import type { Statement } from '../connection/statement.js';
+import type { Call } from '../connection/transaction.js';
+import { bigintArray } from '../rows/binary-arrays.js';
+import { bodySizeBytes } from '../rows/message-body.js';
+import { createRecordStatements } from './record-statements.js';
+import {
+  type BodyRow,
+  bodyValues,
+  conflictValues,
+  cursorValues,
+  type MoveRow,
+  messageValues,
+  moveValues,
+  quarantineValues,
+  resultValues,
+} from './record-values.js';
+
+/**
+ * What one statement takes at most. A socket takes about this much at once: the database has all of a statement, and works on it, while
+ * the next one is made. Measured with records of 2 KB: a quarter less time a commit than with 1 MiB.
+ */
+const CHUNK_ROWS = 1_000;
+const CHUNK_BYTES = 1 << 18;
+
+/**
+ * Makes the statements that write records: UNNEST of binary arrays, sent in a pipeline. Measured against binary COPY with rows of
+ * 2 KB: twice as fast up to a hundred rows, even from there to 2 000.
+ */
+export interface RecordWriter {
+  /** Bodies; those that are there already are passed over. */
+  bodies(rows: readonly BodyRow[]): Iterable<Call>;
+  /**
+   * Rows for these changes. Those in `inserted` must not be there yet; others replace what is there, unless that is of a
+   * later position.
+   */
+  changes(changes: readonly Change[], inserted: ReadonlySet<object>): Iterable<Call>;
+  /** The lanes of these messages' bytes; those that are known already are passed over. */
+  lanes(lanes: Iterable<readonly [source: bigint, dest: bigint]>): readonly Call[];
+  /** Notes where these records were listed. */
+  moves(rows: readonly MoveRow[]): Iterable<Call>;
+}
+
+export function createRecordWriter(namespace: Namespace): RecordWriter {
+  const sql = createRecordStatements(namespace);
+  return {
+    bodies: (rows) =>
+      inChunks(
+        rows,
+        (row) => bodySizeBytes(row.content),
+        (chunk) => ({ statement: sql.bodies, values: bodyValues(chunk) }),
+      ),
+    lanes(lanes) {
+      const all = [...lanes];
+      if (all.length === 0) return [];
+      const values = [bigintArray(all.map(([source]) => source)), bigintArray(all.map(([, dest]) => dest))];
+      return [{ statement: sql.lanes, values }];
+    },
+    moves: (rows) =>
+      inChunks(
+        rows,
+        () => 200,
+        (chunk) => ({ statement: sql.moves, values: moveValues(chunk) }),
+      ),
+    *changes(changes, inserted) {
+      const sorted = sortByKind(changes);
+      const part = <T extends object>(rows: readonly T[], isNew: boolean) =>
+        rows.filter((row) => inserted.has(row) === isNew);
+      const messages = (rows: readonly StoredMessage[], statement: Statement) =>
+        inChunks(
+          rows,
+          () => 200,
+          (chunk) => ({ statement, values: messageValues(chunk) }),
+        );
+      const results = (rows: readonly StoredVerifierResult[], statement: Statement) =>
+        inChunks(
+          rows,
+          (row) => row.ccvData.length,
+          (chunk) => ({ statement, values: resultValues(chunk) }),
+        );
+      yield* messages(part(sorted.messages, true), sql.insertMessages);
+      yield* messages(part(sorted.messages, false), sql.upsertMessages);
+      yield* results(part(sorted.results, true), sql.insertResults);
+      yield* results(part(sorted.results, false), sql.upsertResults);
+      yield* inChunks(
+        sorted.quarantine,
+        (row) => row.raw.length,
+        (chunk) => ({
+          statement: sql.quarantine,
+          values: quarantineValues(chunk),
+        }),
+      );
+      yield* inChunks(
+        sorted.conflicts,
+        () => 300,
+        (chunk) => ({
+          statement: sql.conflicts,
+          values: conflictValues(chunk),
+        }),
+      );
+      yield* inChunks(
+        sorted.cursors,
+        () => 100,
+        (chunk) => ({ statement: sql.cursors, values: cursorValues(chunk) }),
+      );
+    },
+  };
+}
+
+function sortByKind(changes: readonly Change[]) {
+  const messages: StoredMessage[] = [];
+  const results: StoredVerifierResult[] = [];
+  const quarantine: StoredQuarantineEntry[] = [];
+  const conflicts: StoredConflict[] = [];
+  const cursors: StoredSourceCursor[] = [];
+  for (const change of changes)
+    switch (change.kind) {
+      case 'message':
+        messages.push(change.record);
+        break;
+      case 'verifierResult':
+        results.push(change.record);
+        break;
+      case 'quarantine':
+        quarantine.push(change.record);
+        break;
+      case 'conflict':
+        conflicts.push(change.record);
+        break;
+      case 'cursor':
+        cursors.push(change.record);
+        break;
+      default:
+        assertNever(change, 'change');
+    }
+  return { messages, results, quarantine, conflicts, cursors };
+}
+
+function* inChunks<T>(
+  rows: readonly T[],
+  sizeOf: (row: T) => number,
+  make: (chunk: readonly T[]) => Call,
+): Generator<Call, void, void> {
+  let from = 0;
+  let sizeBytes = 0;
+  for (const [index, row] of rows.entries()) {
+    sizeBytes += sizeOf(row);
+    if (index + 1 - from < CHUNK_ROWS && sizeBytes < CHUNK_BYTES) continue;
+    yield make(rows.slice(from, index + 1));
+    from = index + 1;
+    sizeBytes = 0;
+  }
+  if (from < rows.length) yield make(rows.slice(from));
+}
