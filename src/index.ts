@@ -113,10 +113,10 @@ export {
   TOKEN_TRANSFER_BASE_BYTES,
 } from './protocol/token-transfer-codec.js';
 export type { Tier } from './sink/backend.js';
-export { type BackendFailure, FollowerAheadError, SinkWriteError } from './sink/errors.js';
-export type { ExplainedSlice, Explanation, PlainCoverage } from './sink/explain.js';
-export type { FollowerState } from './sink/follower-options.js';
+export type { FollowerState } from './sink/follow/follower-options.js';
+export type { ExplainedSlice, Explanation, PlainCoverage } from './sink/read/explain.js';
 export { createSimpleSink, createSink, type Sink } from './sink/sink.js';
+export { type BackendFailure, FollowerAheadError, SinkWriteError } from './sink/sink-errors.js';
 export type { PartialFailure, SinkBackend, SinkOptions } from './sink/sink-options.js';
 export type { BackendStatus } from './sink/sink-status.js';
 export { type BufferedStorage, isBuffered } from './storage/buffered-storage.js';
@@ -160,7 +160,7 @@ export {
   type S3ObjectStore,
   type S3ObjectStoreOptions,
 } from './storage/cold/object-store/s3/s3-store.js';
-export { FollowerWriteError, PrimaryFollowError } from './storage/memory/errors.js';
+export { FollowerWriteError, PrimaryFollowError } from './storage/memory/memory-errors.js';
 export {
   createMemoryStorage,
   type MemoryStorage,

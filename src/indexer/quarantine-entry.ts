@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { QuarantineEntry } from '../model/records.js';
-import type { VerifierResultRejectedError } from '../verifiers/errors.js';
+import type { VerifierResultRejectedError } from '../verifiers/verifier-errors.js';
 
 /** Longer evidence is cut: a hostile verifier must not fill the quarantine with a few answers. */
 const MAX_RAW_BYTES = 1024 * 1024;

@@ -1,8 +1,8 @@
 import { LRUCache } from 'lru-cache';
 import type { Common } from '../core/common.js';
 import { toError } from '../core/errors.js';
-import type { VerifierResultRejectedError } from '../verifiers/errors.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
+import type { VerifierResultRejectedError } from '../verifiers/verifier-errors.js';
 import { quarantineEntry } from './quarantine-entry.js';
 import type { createSchedulerMetrics } from './scheduler-metrics.js';
 import type { WriteQueue } from './write-queue.js';

@@ -7,9 +7,9 @@ import {
   type ReadCondition,
 } from '../model/read-conditions.js';
 import type { Storage } from '../storage/storage.js';
-import type { Follower } from './follower.js';
-import { holdsLost, type LostCommits } from './lost-commits.js';
-import type { ReadFloor } from './read-floor.js';
+import type { Follower } from './follow/follower.js';
+import { holdsLost, type LostCommits } from './follow/lost-commits.js';
+import type { ReadFloor } from './read/read-floor.js';
 
 /** How far from the reader a backend is; part of what metrics say about a query. */
 export type Tier = 'hot' | 'warm' | 'cold';

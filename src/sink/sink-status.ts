@@ -3,9 +3,9 @@ import { outsideText } from '../core/outside-text.js';
 import { describeCondition } from '../model/read-conditions.js';
 import type { Health, Storage } from '../storage/storage.js';
 import { type Backend, isReadable, type Tier } from './backend.js';
-import { codeOf } from './errors.js';
-import { type PlainCoverage, plainCoverage, plainMs } from './explain.js';
-import type { FollowerState } from './follower-options.js';
+import type { FollowerState } from './follow/follower-options.js';
+import { type PlainCoverage, plainCoverage, plainMs } from './read/explain.js';
+import { codeOf } from './sink-errors.js';
 
 /** An error of ours with what a server said. */
 const MAX_REASON_CHARS = 400;

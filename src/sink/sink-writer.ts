@@ -4,9 +4,9 @@ import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import { StorageFailureError, StorageUnavailableError } from '../model/storage-errors.js';
 import type { Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
-import { type BackendFailure, SinkWriteError } from './errors.js';
-import type { Follower } from './follower.js';
-import type { ReadFloor } from './read-floor.js';
+import type { Follower } from './follow/follower.js';
+import type { ReadFloor } from './read/read-floor.js';
+import { type BackendFailure, SinkWriteError } from './sink-errors.js';
 import { succeedsWithin } from './within.js';
 
 interface Following extends Backend {

@@ -17,16 +17,16 @@ import {
   type Storage,
 } from '../storage/storage.js';
 import type { Backend } from './backend.js';
-import type { Explanation } from './explain.js';
-import { followLeader } from './follow-leader.js';
-import type { Follower } from './follower.js';
-import { changesFrom } from './history.js';
-import { messages, verifierResults } from './list-kind.js';
-import { LookupReader } from './lookup-reader.js';
-import { requirePresent } from './lost-commits.js';
-import { Pruner } from './pruner.js';
-import { RangeReader } from './range-reader.js';
-import { ReadFloor } from './read-floor.js';
+import { followLeader } from './follow/follow-leader.js';
+import type { Follower } from './follow/follower.js';
+import { changesFrom } from './follow/history.js';
+import { requirePresent } from './follow/lost-commits.js';
+import { Pruner } from './prune/pruner.js';
+import type { Explanation } from './read/explain.js';
+import { messages, verifierResults } from './read/list-kind.js';
+import { LookupReader } from './read/lookup-reader.js';
+import { RangeReader } from './read/range-reader.js';
+import { ReadFloor } from './read/read-floor.js';
 import { sinkCoverage } from './sink-coverage.js';
 import { createSinkMetrics, type SinkMetrics } from './sink-metrics.js';
 import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } from './sink-options.js';

@@ -4,7 +4,7 @@ import { isDiscoveryOnly } from '../protocol/discovery-only.js';
 import type { VerifierResult } from '../protocol/records.js';
 import { canonicalAddress } from './address.js';
 import type { Claim, Rejection } from './claim.js';
-import type { RejectReason } from './errors.js';
+import type { RejectReason } from './verifier-errors.js';
 
 const MAX_ADDRESS_BYTES = 255;
 /** How far a verifier's clock may be ahead of ours. */

@@ -3,7 +3,7 @@ import { type Hex, hexToBytes, isHex } from '../core/hex.js';
 import { computeMessageId } from '../protocol/keccak.js';
 import { encodeMessage } from '../protocol/message-codec.js';
 import { messageFromJson } from '../protocol/message-json.js';
-import type { RejectReason } from './errors.js';
+import type { RejectReason } from './verifier-errors.js';
 
 /** What a verifier says about a message, whatever way it came, before any of it is believed. */
 export interface Claim {

@@ -13,7 +13,7 @@ import type { Common } from '../core/common.js';
 import { AbortedError, toError } from '../core/errors.js';
 import { gauge } from '../core/metrics.js';
 import { OpenPeriod } from '../core/open-period.js';
-import { VerifierUnavailableError } from './errors.js';
+import { VerifierUnavailableError } from './verifier-errors.js';
 import type { VerifierReaderStatus } from './verifier-reader.js';
 
 /** Limits on how a verifier service is asked. */

@@ -11,10 +11,10 @@ import { createRateLimiter } from '../core/rate-limiter.js';
 import type { VerifierResult } from '../protocol/records.js';
 import { canonicalAddress } from './address.js';
 import { createBatcher, type Outcome } from './batcher.js';
-import { type UnavailableKind, VerifierResultRejectedError, VerifierUnavailableError } from './errors.js';
 import { createResilience } from './resilience.js';
 import { getVerifications } from './rest-request.js';
 import { type RestAnswer, readRestAnswer } from './rest-response.js';
+import { type UnavailableKind, VerifierResultRejectedError, VerifierUnavailableError } from './verifier-errors.js';
 import type { VerifierReader } from './verifier-reader.js';
 
 /** What a REST verifier needs to be asked. */

@@ -2,7 +2,7 @@ import { type Dispatcher, request } from 'undici';
 import type { Clock } from '../core/clock.js';
 import { AbortedError, toError } from '../core/errors.js';
 import { firstOutsideLine, networkReason } from '../core/outside-text.js';
-import { VerifierUnavailableError } from './errors.js';
+import { VerifierUnavailableError } from './verifier-errors.js';
 
 /** One GET to a REST verifier. */
 export interface RestRequest {

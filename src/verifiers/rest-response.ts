@@ -5,8 +5,8 @@ import type { VerifierResult } from '../protocol/records.js';
 import type { Outcome } from './batcher.js';
 import { type CheckContext, checkVerifierResult } from './check-result.js';
 import { claimFromJson, type Rejection } from './claim.js';
-import { VerifierResultRejectedError, VerifierUnavailableError } from './errors.js';
 import { rawElements } from './raw-element.js';
+import { VerifierResultRejectedError, VerifierUnavailableError } from './verifier-errors.js';
 
 /** What one REST answer says about the messages that were asked for. */
 export interface RestAnswer {

@@ -1,6 +1,6 @@
 import type { Hex } from '../core/hex.js';
 import type { VerifierResult } from '../protocol/records.js';
-import type { VerifierResultRejectedError } from './errors.js';
+import type { VerifierResultRejectedError } from './verifier-errors.js';
 
 /** How a reader is doing, for the status page. */
 export interface VerifierReaderStatus {

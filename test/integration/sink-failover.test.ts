@@ -3,7 +3,7 @@ import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
 import { recallFrom } from '../../src/model/recall.js';
 import type { StoredVerifierResult } from '../../src/model/records.js';
-import { restore } from '../../src/sink/restore.js';
+import { restore } from '../../src/sink/restore/restore.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { recallFrom } from '../../src/model/recall.js';
-import { compareStorages } from '../../src/sink/compare-storages.js';
-import { type RestoreOptions, type RestoreReport, restore } from '../../src/sink/restore.js';
+import { compareStorages } from '../../src/sink/restore/compare-storages.js';
+import { type RestoreOptions, type RestoreReport, restore } from '../../src/sink/restore/restore.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import { createS3Storage, type S3Storage } from '../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';

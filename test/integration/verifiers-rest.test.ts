@@ -8,8 +8,8 @@ import { createLogger } from '../../src/core/logger.js';
 import { secrets } from '../../src/core/masker.js';
 import { decodeMessage } from '../../src/protocol/message-codec.js';
 import type { NewMessage, VerifierResult } from '../../src/protocol/records.js';
-import type { VerifierResultRejectedError } from '../../src/verifiers/errors.js';
 import { createRestReader, type RestReaderOptions } from '../../src/verifiers/rest-reader.js';
+import type { VerifierResultRejectedError } from '../../src/verifiers/verifier-errors.js';
 import { createRecordMaker, SELECTORS } from '../support/records.js';
 import { answerJson, resultJson, startVerifierServer } from '../support/verifier-server.js';
 

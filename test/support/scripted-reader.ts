@@ -1,7 +1,7 @@
 import { AbortedError } from '../../src/core/errors.js';
 import type { Hex } from '../../src/core/hex.js';
 import type { VerifierResult } from '../../src/protocol/records.js';
-import type { VerifierResultRejectedError } from '../../src/verifiers/errors.js';
+import type { VerifierResultRejectedError } from '../../src/verifiers/verifier-errors.js';
 import type { VerifierReader } from '../../src/verifiers/verifier-reader.js';
 
 /** What a scripted reader does when asked: a value to give, an error to throw, or never an answer. */

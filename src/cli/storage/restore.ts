@@ -1,13 +1,13 @@
 import type { Config } from '../../config/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
-import { type ComparedCount, compareStorages } from '../../sink/compare-storages.js';
+import { type ComparedCount, compareStorages } from '../../sink/restore/compare-storages.js';
 import {
   RestoreError,
   type RestoreProgress,
   type RestoreReport,
   restore as restoreStorage,
-} from '../../sink/restore.js';
+} from '../../sink/restore/restore.js';
 import { inspectPostgres, type PostgresInspection } from '../../storage/postgres/inspection.js';
 import { migrate } from '../../storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorageOptions } from '../../storage/postgres/postgres-storage.js';

@@ -4,7 +4,7 @@ import type { ChangeSet } from '../../model/batch.js';
 import { type Coverage, covers } from '../../model/coverage.js';
 import { CoverageGapError, PositionGapError } from '../../model/storage-errors.js';
 import type { Boundary } from '../storage.js';
-import { FollowerWriteError, PrimaryFollowError } from './errors.js';
+import { FollowerWriteError, PrimaryFollowError } from './memory-errors.js';
 
 const BEGINNING: Boundary = { position: 0n, ingestionMs: -1 };
 

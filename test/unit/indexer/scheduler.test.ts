@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
-import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/errors.js';
+import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/verifier-errors.js';
 import {
   A,
   B,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import type { Change, ChangeSet } from '../../../src/model/batch.js';
-import { CommitQueue } from '../../../src/sink/commit-queue.js';
+import { CommitQueue } from '../../../src/sink/follow/commit-queue.js';
 
 const set = (afterPosition: bigint, throughPosition: bigint): ChangeSet => ({
   afterPosition,

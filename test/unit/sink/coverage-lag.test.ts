@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { CoverageLag } from '../../../src/sink/coverage-lag.js';
+import { CoverageLag } from '../../../src/sink/follow/coverage-lag.js';
 import { createManualClock } from '../../support/manual-clock.js';
 
 test('a tier that has not answered for a commit is late since it was told of it, until it answers for that one', async () => {

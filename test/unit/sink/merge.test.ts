@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { findTear, mergedAsOf, type Part, withoutSuperseded } from '../../../src/sink/merge.js';
+import { findTear, mergedAsOf, type Part, withoutSuperseded } from '../../../src/sink/read/merge.js';
 
 const OPEN = Number.POSITIVE_INFINITY;
 const part = (position: bigint, movePosition: bigint, rest: Partial<Part> = {}): Part => ({

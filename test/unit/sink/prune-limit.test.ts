@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Backend } from '../../../src/sink/backend.js';
-import { pruneLimit } from '../../../src/sink/prune-limit.js';
+import { pruneLimit } from '../../../src/sink/prune/prune-limit.js';
 
 const NOW_MS = 1_000_000;
 

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { createRateLimiter } from '../../../src/core/rate-limiter.js';
-import { VerifierUnavailableError } from '../../../src/verifiers/errors.js';
 import { createResilience } from '../../../src/verifiers/resilience.js';
+import { VerifierUnavailableError } from '../../../src/verifiers/verifier-errors.js';
 import { createManualClock } from '../../support/manual-clock.js';
 
 function setUp(overrides: { retries?: number; maxConcurrentRequests?: number; maxQueuedRequests?: number } = {}) {

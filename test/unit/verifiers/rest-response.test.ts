@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
 import { JsonBoundsError } from '../../../src/protocol/json-bounds.js';
 import { canonicalAddress } from '../../../src/verifiers/address.js';
-import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/errors.js';
 import { readRestAnswer } from '../../../src/verifiers/rest-response.js';
+import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/verifier-errors.js';
 import { createRecordMaker } from '../../support/records.js';
 import { resultJson } from '../../support/verifier-server.js';
 

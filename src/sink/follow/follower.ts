@@ -1,0 +1,351 @@
+import type { Common } from '../../core/common.js';
+import { assertNever, ClosedError, toError } from '../../core/errors.js';
+import type { ChangeSet } from '../../model/batch.js';
+import { DivergedError, PositionGapError } from '../../model/storage-errors.js';
+import { type AdvanceEvent, isWindowed, type Storage } from '../../storage/storage.js';
+import { FollowerAheadError } from '../sink-errors.js';
+import { blame, type Failure, failureOf } from './blame.js';
+import { CommitQueue } from './commit-queue.js';
+import { FollowerFailures } from './follower-failures.js';
+import { FollowerLag } from './follower-lag.js';
+import type { FollowerEvents, FollowerOptions, FollowerState } from './follower-options.js';
+import { FollowerProgress, followedTo } from './follower-progress.js';
+import { type ChangesAfter, LeaderPages } from './leader-pages.js';
+import { BEGINNING } from './start-boundary.js';
+import { Waiters } from './waiters.js';
+
+const MAX_QUEUED_CHANGES = 10_000;
+const MAX_QUEUED_BYTES = 32 << 20;
+
+/**
+ * Keeps one backend equal to the leader.
+ *
+ * ```
+ * starting ────── placed at its boundary ──────────────────▶ catching-up
+ * catching-up ─── reached the leader's head ───────────────▶ current
+ * current ─────── commit that continues where it stands ───▶ current   (no read: the event carries the changes)
+ * current ─────── gap, 'advanced', heartbeat, confirm() ───▶ current   (reads the rest of the leader's changes)
+ * any ─────────── an error of leader or follower ──────────▶ failing
+ * failing ─────── backoff over, or a write needs it ───────▶ catching-up
+ * any ─────────── another history than the leader's ───────▶ failing   (for good, unless what it holds can be read again)
+ * any ─────────── close() ─────────────────────────────────▶ closed
+ * ```
+ *
+ * Invariants: one attempt runs at a time. Changes are applied in position order without gaps.
+ */
+export class Follower {
+  readonly progress: FollowerProgress;
+  readonly #storage: Storage;
+  readonly #common: Common;
+  readonly #options: FollowerOptions;
+  readonly #events: FollowerEvents;
+  readonly #pages: LeaderPages;
+  readonly #queue = new CommitQueue(MAX_QUEUED_CHANGES, MAX_QUEUED_BYTES);
+  readonly #waiters = new Waiters();
+
+  #state: FollowerState = 'starting';
+  readonly #failures: FollowerFailures;
+  /** Nothing but people can mend it; what is read from now on proves nothing. */
+  #diverged: DivergedError | null = null;
+  #ahead: FollowerAheadError | null = null;
+  /** The read of the leader that says whether it has caught up with what is ahead of it. */
+  #aheadUntilRead = 0;
+  /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
+  #readsWanted = 0;
+  #readsDone = 0;
+  readonly #lag: FollowerLag;
+  #hadContact = false;
+  /** Cleared in the same turn in which an attempt finds nothing more to do, so that no request is lost in between. */
+  #isRunning = false;
+  #attempt: Promise<void> = Promise.resolve();
+  #cancelRetry: (() => void) | null = null;
+  #cancelHeartbeat: (() => void) | null = null;
+
+  constructor(parts: {
+    readonly leader: Storage;
+    readonly storage: Storage;
+    /** See `PagesSource.changesAfter`. */
+    readonly changesAfter: ChangesAfter;
+    readonly common: Common;
+    readonly options: FollowerOptions;
+    readonly events: FollowerEvents;
+  }) {
+    this.progress = new FollowerProgress(parts.common.clock);
+    this.#lag = new FollowerLag(parts.storage, this.progress, parts.common.clock);
+    this.#failures = new FollowerFailures(parts.options.retry, parts.common.random);
+    this.#storage = parts.storage;
+    this.#common = parts.common;
+    this.#options = parts.options;
+    this.#events = parts.events;
+    this.#pages = new LeaderPages({
+      leader: parts.leader,
+      follower: parts.storage,
+      changesAfter: parts.changesAfter,
+      progress: this.progress,
+      pageSize: parts.options.pageSize,
+    });
+  }
+
+  get state(): FollowerState {
+    return this.#state;
+  }
+  /** The error that it failed with, until it has healed. */
+  get lastError(): Error | null {
+    return this.#failures.error;
+  }
+  /**
+   * Not null from when a durable backend was found to hold commits that the leader lacks until the two were found equal: no
+   * other failure in between says anything else.
+   */
+  get ahead(): FollowerAheadError | null {
+    return this.#ahead;
+  }
+  /** Another history than the leader's: nothing but people can mend it. */
+  get diverged(): DivergedError | null {
+    return this.#diverged;
+  }
+  /** Every change of the leader up to this position is applied; a storage that buffers answers for less. */
+  get throughPosition(): bigint {
+    return followedTo(this.#storage, this.progress);
+  }
+  /** How many positions the leader is known to be ahead of what the backend answers for. */
+  get lagPositions(): bigint {
+    return this.#lag.positions;
+  }
+  /** For how long it has been behind as far as it knows, 0 when it holds all it knows of; `Infinity` = never was whole. */
+  get lagMs(): number {
+    return this.#lag.ms(this.#state === 'current');
+  }
+
+  /** Begins to follow. */
+  start(): void {
+    // Without this an empty windowed store would speak as if it were complete from the beginning.
+    if (isWindowed(this.#storage) && this.throughPosition === 0n) this.#storage.rebase(BEGINNING);
+    const { clock } = this.#common;
+    const { heartbeatMs } = this.#options;
+    this.#cancelHeartbeat = clock.every(Math.max(1, Math.floor(heartbeatMs / 2)), () => {
+      if (this.#state === 'current' && this.progress.newsAgeMs >= heartbeatMs) this.requestRead();
+    });
+    this.requestRead();
+  }
+
+  /** Takes an event of the leader. Events come in position order. */
+  hear(event: AdvanceEvent): void {
+    if (this.#isClosed()) return;
+    switch (event.kind) {
+      case 'committed':
+        this.progress.know(event.changes.throughPosition);
+        this.#hearCommit(event.changes);
+        return;
+      case 'advanced':
+        this.progress.know(event.throughPosition);
+        if (event.throughPosition > this.throughPosition && this.#failures.ownError === null) this.requestRead();
+        return;
+      case 'set-back':
+        this.progress.setBack(event.head.position);
+        this.#isAhead(this.#pages.aheadOf(event.head) ?? this.#ahead);
+        this.requestRead();
+        return;
+      default:
+        assertNever(event, 'advance event');
+    }
+  }
+
+  /** Asks for what the leader has beyond where this stands. */
+  requestRead(): void {
+    this.#readsWanted += 1;
+    this.#run();
+  }
+
+  /**
+   * Resolves when everything up to `position` is applied. A failing follower is tried again at once.
+   * @throws the error of the attempt that failed before that.
+   */
+  async holds(position: bigint): Promise<void> {
+    this.#checkOpen();
+    if (this.throughPosition >= position) return;
+    const held = this.#waiters.until(() => this.throughPosition >= position);
+    if (!this.#isRunning) this.requestRead();
+    await held;
+  }
+
+  /**
+   * Resolves when everything that the leader had when this was called is applied.
+   * @throws the error of the attempt that failed before that.
+   */
+  async confirm(): Promise<void> {
+    this.#checkOpen();
+    const wanted = this.#readsWanted + 1;
+    const confirmed = this.#waiters.until(() => this.#readsDone >= wanted);
+    this.requestRead();
+    await confirmed;
+  }
+
+  /** Resolves once the leader's head was compared with where this stands, or an attempt to do so failed. */
+  async contact(): Promise<void> {
+    if (this.#hadContact) return;
+    await this.#waiters.until(() => this.#hadContact).catch(() => undefined);
+  }
+
+  /** Stops following; an attempt under way is awaited. */
+  async close(): Promise<void> {
+    this.#state = 'closed';
+    this.#cancelHeartbeat?.();
+    this.#cancelRetry?.();
+    this.#queue.clear();
+    this.#waiters.fail(new ClosedError(`follower ${this.#storage.name}`));
+    await this.#attempt;
+  }
+
+  #hearCommit(set: ChangeSet): void {
+    const { ownError } = this.#failures;
+    if (ownError !== null) {
+      this.#events.onMissed(ownError, set.throughPosition);
+      return;
+    }
+    this.#queue.add(set);
+    if (this.#isRunning) return;
+    const next = this.#state === 'current' ? this.#takeNext() : null;
+    if (next) this.#takeNow(next);
+    else if (!this.#queue.isEmpty || this.#readsDone < this.#readsWanted) this.requestRead();
+  }
+
+  /** An in-process backend has the changes when this returns: the writer's promise then resolves after it. */
+  #takeNow(set: ChangeSet): void {
+    const applied = this.#storage.apply(set);
+    if (this.throughPosition >= set.throughPosition) {
+      this.#took(set);
+      applied.catch((thrown: unknown) => this.#fail({ of: 'follower', error: toError(thrown) }));
+    } else this.#run(applied.then(() => this.#took(set)).catch(blame('follower')));
+  }
+
+  /** Runs attempts, one at a time, for as long as there is something to do; `first` is work already begun. */
+  #run(first?: Promise<void>): void {
+    if (this.#isRunning || this.#isClosed()) return;
+    this.#cancelRetry?.();
+    this.#cancelRetry = null;
+    this.#isRunning = true;
+    this.#attempt = this.#runAll(first);
+  }
+
+  async #runAll(first: Promise<void> | undefined): Promise<void> {
+    try {
+      await first;
+      while (!this.#isClosed()) {
+        if (this.progress.isPlaced) await this.#drainQueue();
+        if (this.#readsDone >= this.#readsWanted && this.#queue.isEmpty) return;
+        await this.#readToHead();
+      }
+    } catch (thrown) {
+      this.#fail(await this.#takeWhatIsHere(failureOf(thrown)));
+    } finally {
+      this.#isRunning = false;
+    }
+  }
+
+  /** A leader that cannot be read may still commit: what was heard of counts. */
+  async #takeWhatIsHere(failure: Failure): Promise<Failure> {
+    if (failure.of === 'follower' || !this.progress.isPlaced) return failure;
+    try {
+      await this.#drainQueue();
+      return failure;
+    } catch (thrown) {
+      return failureOf(thrown);
+    }
+  }
+
+  async #drainQueue(): Promise<void> {
+    while (!this.#isClosed()) {
+      const next = this.#takeNext();
+      if (next === null) return;
+      await this.#apply(next);
+    }
+  }
+
+  /** A commit on top of another history than the one that is held is read, which finds that out. */
+  #takeNext(): ChangeSet | null {
+    const next = this.#queue.takeNext(this.throughPosition);
+    if (next === null || this.progress.isSameHistory(next)) return next;
+    this.#readsWanted += 1;
+    return null;
+  }
+
+  async #readToHead(): Promise<void> {
+    if (this.#diverged) throw this.#diverged;
+    if (this.#state !== 'current') this.#state = 'catching-up';
+    await this.#pages.place();
+    for (let page = 0; !this.#isClosed(); page += 1) {
+      const serves = this.#readsWanted;
+      const set = await this.#pages.next();
+      this.#contacted();
+      const isLast = set.throughPosition >= set.headPosition;
+      if (page === 0 && !isLast && (await this.#pages.jumpAhead())) continue;
+      await this.#apply(set);
+      if (isLast) {
+        this.#readsDone = serves;
+        if (serves >= this.#aheadUntilRead) this.#ahead = null;
+        this.#waiters.settle();
+        return;
+      }
+    }
+  }
+
+  async #apply(set: ChangeSet): Promise<void> {
+    const isNews = set.throughPosition > this.throughPosition;
+    if (!isNews) await this.#pages.compare(set);
+    // a memory lives on being told that there is nothing new, a database has no use for it
+    if (isNews || isWindowed(this.#storage)) await this.#storage.apply(set);
+    this.#took(set);
+  }
+
+  #took(set: ChangeSet): void {
+    if (this.progress.took(set) && !this.#isClosed()) {
+      this.#state = 'current';
+      if (this.#failures.clear()) this.#events.onHealed();
+    }
+    this.#waiters.settle();
+    this.#events.onProgress();
+  }
+
+  #contacted(): void {
+    if (this.#hadContact) return;
+    this.#hadContact = true;
+    this.#waiters.settle();
+  }
+
+  #fail(failure: Failure): void {
+    if (this.#isClosed()) return;
+    const wasFailing = this.#failures.ownError !== null;
+    this.#state = 'failing';
+    const delayMs = this.#failures.add(failure);
+    if (failure.of === 'follower') this.#queue.clear();
+    if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#isAhead(failure.error);
+    // a database that was set back: where it stands now is found out anew
+    if (failure.error instanceof PositionGapError && this.#storage.durable) this.progress.displaced();
+    if (failure.error instanceof DivergedError && !isWindowed(this.#storage)) {
+      this.#diverged = failure.error;
+      this.#ahead = null;
+      this.progress.displaced();
+    }
+    this.#hadContact = true;
+    if (failure.of === 'follower' && !wasFailing) this.#events.onMissed(failure.error, this.progress.leaderPosition);
+    this.#waiters.fail(failure.error);
+    this.#events.onProgress();
+    this.#cancelRetry?.();
+    this.#cancelRetry = this.#common.clock.after(delayMs, () => this.requestRead());
+  }
+
+  /** No read of the leader that began before says that it has caught up. */
+  #isAhead(error: FollowerAheadError | null): void {
+    this.#ahead = error;
+    this.#aheadUntilRead = this.#readsWanted + 1;
+  }
+
+  #checkOpen(): void {
+    if (this.#isClosed()) throw new ClosedError(`follower ${this.#storage.name}`);
+  }
+
+  #isClosed(): boolean {
+    return this.#state === 'closed';
+  }
+}

@@ -1,0 +1,48 @@
+import { CoverageGapError, type Gap } from '../../model/storage-errors.js';
+import type { Storage } from '../../storage/storage.js';
+import type { FollowerAheadError } from '../sink-errors.js';
+import type { Follower } from './follower.js';
+
+/**
+ * A durable follower is known to hold commits that the leader lacks, as after a failover to a replica that was behind. Until
+ * the leader holds them again
+ * - the follower answers alone for what it is complete for, where it is known to continue the leader's history;
+ * - all others answer for times up to the leader's last commit, unless a commit that is lost took records out of there;
+ * - everything else is a gap that names the remedy.
+ */
+export interface LostCommits {
+  readonly keeper: Following;
+  readonly error: FollowerAheadError;
+}
+
+/** A backend, as far as it matters here. */
+interface Following {
+  readonly storage: Storage;
+  readonly follower: Follower | null;
+}
+
+/** The commits that the leader lacks as far as is known; null: none. On the path of every lookup: it allocates little. */
+export function lostCommits(backends: readonly Following[]): LostCommits | null {
+  for (const backend of backends) {
+    const error = backend.follower?.ahead ?? null;
+    if (error !== null) return { keeper: backend, error };
+  }
+  return null;
+}
+
+/** Whether a storage answers for all commits that are known to be lost, and for all that the leader still holds. */
+export function holdsLost(storage: Storage, { isContinuation, throughPosition }: FollowerAheadError): boolean {
+  // what is only buffered is not answered for
+  return isContinuation && storage.coverage().throughPosition >= throughPosition;
+}
+
+/** @throws CoverageGapError naming the remedy when the leader lacks commits: its present state is not the truth. */
+export function requirePresent(backends: readonly Following[], gap: Gap): void {
+  const lost = lostCommits(backends);
+  if (lost !== null) throw lostError(gap, lost);
+}
+
+/** What only lost commits could answer for. */
+export function lostError(gap: Gap, { error }: LostCommits): CoverageGapError {
+  return new CoverageGapError(gap, 'sink', { cause: error, remedy: error.remedy });
+}

@@ -1,0 +1,53 @@
+import type { AsOf } from '../../storage/storage.js';
+
+/**
+ * What this process has shown or acknowledged so far. Reads never go back behind it: whoever saw a change, or was told
+ * that a write is done, sees it in every later answer of the same Sink.
+ */
+export class ReadFloor {
+  #position = 0n;
+  #movePosition = 0n;
+  #closedMs = -1;
+
+  /** A backend that stands below this is not asked about the present. */
+  get position(): bigint {
+    return this.#position;
+  }
+  /** A backend that stands below this is not asked at all: it may list what was moved or taken out since. */
+  get movePosition(): bigint {
+    return this.#movePosition;
+  }
+  /** Nothing new appears at or below this ingestion time, unix ms. */
+  get closedMs(): number {
+    return this.#closedMs;
+  }
+
+  /** An answer was given. */
+  answered(asOf: AsOf): void {
+    this.reached(asOf.position);
+    this.moved(asOf.movePosition);
+  }
+
+  /** Records moved or left at this position. */
+  moved(position: bigint): void {
+    if (position > this.#movePosition) this.#movePosition = position;
+  }
+
+  /** A change at this position was shown or acknowledged. */
+  reached(position: bigint): void {
+    if (position > this.#position) this.#position = position;
+  }
+
+  /** A commit with this ingestion time exists. */
+  closed(ingestionMs: number): void {
+    if (ingestionMs > this.#closedMs) this.#closedMs = ingestionMs;
+  }
+
+  /** Records were shown. */
+  showed(records: readonly { readonly position: bigint; readonly ingestionMs: number }[]): void {
+    for (const record of records) {
+      this.reached(record.position);
+      this.closed(record.ingestionMs);
+    }
+  }
+}
