@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
-import { createChainWatcher } from '../../src/chains/chain-watcher.js';
-import { MESSAGE_SENT_TOPIC } from '../../src/chains/message-sent-event.js';
-import { createRpcClient } from '../../src/chains/rpc-client.js';
+import { MESSAGE_SENT_TOPIC } from '../../src/chains/logs/message-sent-event.js';
+import { createRpcClient } from '../../src/chains/rpc/rpc-client.js';
+import { createChainWatcher } from '../../src/chains/watch/chain-watcher.js';
 import { createCommon } from '../../src/core/common.js';
 import { createChainStore } from '../../src/indexer/chain-store.js';
 import type { Sink } from '../../src/sink/sink.js';

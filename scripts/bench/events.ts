@@ -1,4 +1,4 @@
-import { MESSAGE_SENT_TOPIC } from '../../src/chains/message-sent-event.js';
+import { MESSAGE_SENT_TOPIC } from '../../src/chains/logs/message-sent-event.js';
 import { bytesToHex, type Hex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
 import { computeCCVAndExecutorHash } from '../../src/protocol/ccv-and-executor-hash.js';

@@ -4,11 +4,11 @@ import type { Hex } from '../core/hex.js';
 import { OnRampsApartError } from './chain-errors.js';
 import type { ChainStore } from './chain-port.js';
 import type { ChainSourceStatus } from './chain-status.js';
-import { type ChainWatcher, type ChainWatcherOptions, createChainWatcher } from './chain-watcher.js';
-import { catchUpOnRamps } from './on-ramp-catch-up.js';
-import { OnRampCode } from './on-ramp-code.js';
-import { type OnRampGroup, type OnRampPlan, planOnRamps } from './on-ramp-plan.js';
-import type { WatchedOnRamp } from './watched-chain.js';
+import { type ChainWatcher, type ChainWatcherOptions, createChainWatcher } from './watch/chain-watcher.js';
+import { catchUpOnRamps } from './watch/on-ramp-catch-up.js';
+import { OnRampCode } from './watch/on-ramp-code.js';
+import { type OnRampGroup, type OnRampPlan, planOnRamps } from './watch/on-ramp-plan.js';
+import type { WatchedOnRamp } from './watch/watched-chain.js';
 
 /** What the source of one chain is made of: what its watchers are, with a store for whichever OnRamps are read together. */
 export interface ChainSourceOptions extends Omit<ChainWatcherOptions, 'store'> {

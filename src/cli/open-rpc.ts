@@ -1,4 +1,4 @@
-import { createRpcClient, type RpcClient } from '../chains/rpc-client.js';
+import { createRpcClient, type RpcClient } from '../chains/rpc/rpc-client.js';
 import { chainIdOf } from '../config/chain-identity.js';
 import type { ChainSection } from '../config/schema.js';
 import type { Common } from '../core/common.js';

@@ -1,7 +1,7 @@
 import type { ChainStore, UnfinalizedMessage } from '../chains/chain-port.js';
-import type { RpcClient } from '../chains/rpc-client.js';
-import { RpcError } from '../chains/rpc-errors.js';
-import type { ChainHeads, RpcNode } from '../chains/rpc-node.js';
+import type { RpcClient } from '../chains/rpc/rpc-client.js';
+import { RpcError } from '../chains/rpc/rpc-errors.js';
+import type { ChainHeads, RpcNode } from '../chains/rpc/rpc-node.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { CursorMove } from '../model/batch.js';

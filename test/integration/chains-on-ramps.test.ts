@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { FinalizedReorgError } from '../../src/chains/chain-errors.js';
 import { type ChainSourceOptions, createChainSource } from '../../src/chains/chain-source.js';
-import { createRpcClient } from '../../src/chains/rpc-client.js';
-import type { WatchedOnRamp } from '../../src/chains/watched-chain.js';
+import { createRpcClient } from '../../src/chains/rpc/rpc-client.js';
+import type { WatchedOnRamp } from '../../src/chains/watch/watched-chain.js';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
 import { createLogger } from '../../src/core/logger.js';

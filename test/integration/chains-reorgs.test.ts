@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FinalizedReorgError } from '../../src/chains/chain-errors.js';
-import type { Confirmations } from '../../src/chains/finality-view.js';
+import type { Confirmations } from '../../src/chains/watch/finality-view.js';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
 import type { AnvilChain } from '../support/anvil-chain.js';

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createRpcClient, type RpcClientOptions } from '../../src/chains/rpc-client.js';
+import { createRpcClient, type RpcClientOptions } from '../../src/chains/rpc/rpc-client.js';
 import { type Common, createCommon } from '../../src/core/common.js';
 import { fakeAnswer, fakeHash } from '../support/fake-node.js';
 import { createManualClock } from '../support/manual-clock.js';

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { createRpcClient } from '../../src/chains/rpc-client.js';
+import { createRpcClient } from '../../src/chains/rpc/rpc-client.js';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
 import { type AnvilChain, startAnvilChain } from '../support/anvil-chain.js';

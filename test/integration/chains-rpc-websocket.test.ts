@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { createRpcClient } from '../../src/chains/rpc-client.js';
+import { createRpcClient } from '../../src/chains/rpc/rpc-client.js';
 import { createCommon } from '../../src/core/common.js';
 import { eventually } from '../support/eventually.js';
 import { fakeAnswer, fakeHash } from '../support/fake-node.js';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import type { BackfillProgress } from '../../src/chains/chain-status.js';
-import type { Confirmations } from '../../src/chains/finality-view.js';
+import type { Confirmations } from '../../src/chains/watch/finality-view.js';
 import { bytesToHex, type Hex } from '../../src/core/hex.js';
 import { chainFixture, message } from '../support/chain-fixture.js';
 import { eventually } from '../support/eventually.js';

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { createRpcClient } from '../../src/chains/rpc-client.js';
+import { createRpcClient } from '../../src/chains/rpc/rpc-client.js';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
 import { createRestReader } from '../../src/verifiers/rest-reader.js';

@@ -1,5 +1,5 @@
 import { type AbiParameter, encodeAbiParameters } from 'viem';
-import { MESSAGE_SENT_TOPIC } from '../../src/chains/message-sent-event.js';
+import { MESSAGE_SENT_TOPIC } from '../../src/chains/logs/message-sent-event.js';
 import { bytesToHex, type Hex } from '../../src/core/hex.js';
 import { computeCCVAndExecutorHash } from '../../src/protocol/ccv-and-executor-hash.js';
 import { computeMessageId } from '../../src/protocol/keccak.js';

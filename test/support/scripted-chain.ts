@@ -1,13 +1,13 @@
-import type { BlockHeader } from '../../src/chains/block-header.js';
-import type { LogFilter, RawLog } from '../../src/chains/raw-log.js';
-import type { RpcClient } from '../../src/chains/rpc-client.js';
+import type { BlockHeader } from '../../src/chains/rpc/block-header.js';
+import type { LogFilter, RawLog } from '../../src/chains/rpc/raw-log.js';
+import type { RpcClient } from '../../src/chains/rpc/rpc-client.js';
 import {
   RpcError,
   RpcInvalidAnswerError,
   RpcTooManyResultsError,
   RpcUnavailableError,
-} from '../../src/chains/rpc-errors.js';
-import type { RpcNode } from '../../src/chains/rpc-node.js';
+} from '../../src/chains/rpc/rpc-errors.js';
+import type { RpcNode } from '../../src/chains/rpc/rpc-node.js';
 import type { Hex } from '../../src/core/hex.js';
 import { type EmittedLog, makeMessageLog } from './log-emitter.js';
 import { ON_RAMP, SOURCE } from './watch.js';

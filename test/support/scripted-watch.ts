@@ -1,5 +1,9 @@
-import { type ChainWatcher, type ChainWatcherOptions, createChainWatcher } from '../../src/chains/chain-watcher.js';
-import type { WatchedChain } from '../../src/chains/watched-chain.js';
+import {
+  type ChainWatcher,
+  type ChainWatcherOptions,
+  createChainWatcher,
+} from '../../src/chains/watch/chain-watcher.js';
+import type { WatchedChain } from '../../src/chains/watch/watched-chain.js';
 import { type Common, createCommon } from '../../src/core/common.js';
 import { createManualClock, type ManualClock } from './manual-clock.js';
 import { MemoryChainStore } from './memory-chain-store.js';

@@ -1,7 +1,7 @@
-import type { ChainWatcher, ChainWatcherOptions } from '../../src/chains/chain-watcher.js';
-import { createChainWatcher } from '../../src/chains/chain-watcher.js';
-import { createRpcClient, type RpcClientOptions } from '../../src/chains/rpc-client.js';
-import type { WatchedChain } from '../../src/chains/watched-chain.js';
+import { createRpcClient, type RpcClientOptions } from '../../src/chains/rpc/rpc-client.js';
+import type { ChainWatcher, ChainWatcherOptions } from '../../src/chains/watch/chain-watcher.js';
+import { createChainWatcher } from '../../src/chains/watch/chain-watcher.js';
+import type { WatchedChain } from '../../src/chains/watch/watched-chain.js';
 import { type Common, createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
 import type { AnvilChain } from './anvil-chain.js';

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { ChainUnknownError } from '../../../src/chains/chain-errors.js';
-import { ChainIdentity, type IdentifiedEndpoint } from '../../../src/chains/chain-identity.js';
-import { RpcError, RpcUnavailableError, RpcWrongChainError } from '../../../src/chains/rpc-errors.js';
+import { ChainIdentity, type IdentifiedEndpoint } from '../../../src/chains/rpc/chain-identity.js';
+import { RpcError, RpcUnavailableError, RpcWrongChainError } from '../../../src/chains/rpc/rpc-errors.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createManualClock } from '../../support/manual-clock.js';
 

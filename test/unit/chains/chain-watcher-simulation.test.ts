@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createChainWatcher } from '../../../src/chains/chain-watcher.js';
-import type { Confirmations } from '../../../src/chains/finality-view.js';
+import { createChainWatcher } from '../../../src/chains/watch/chain-watcher.js';
+import type { Confirmations } from '../../../src/chains/watch/finality-view.js';
 import type { Clock } from '../../../src/core/clock.js';
 import { createCommon } from '../../../src/core/common.js';
 import { AbortedError } from '../../../src/core/errors.js';

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import { decodeAbiParameters, decodeEventLog } from 'viem';
 import { describe, expect, it } from 'vitest';
-import { AbiDecodeError } from '../../../src/chains/abi-reader.js';
-import { decodeMessageSentData, MESSAGE_SENT_TOPIC } from '../../../src/chains/message-sent-event.js';
+import { AbiDecodeError } from '../../../src/chains/logs/abi-reader.js';
+import { decodeMessageSentData, MESSAGE_SENT_TOPIC } from '../../../src/chains/logs/message-sent-event.js';
 import { bytesToHex, type Hex, hexToBytes } from '../../../src/core/hex.js';
 import { encodeMessageSentData, MESSAGE_SENT_PARAMETERS } from '../../support/log-emitter.js';
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { readMessageSentLog } from '../../../src/chains/message-sent-log.js';
-import { QUARANTINE_REASONS, type QuarantineReason } from '../../../src/chains/quarantine.js';
-import type { RawLog } from '../../../src/chains/raw-log.js';
+import { readMessageSentLog } from '../../../src/chains/logs/message-sent-log.js';
+import { QUARANTINE_REASONS, type QuarantineReason } from '../../../src/chains/logs/quarantine.js';
+import type { RawLog } from '../../../src/chains/rpc/raw-log.js';
 import { bytesToHex, type Hex, hexToBytes } from '../../../src/core/hex.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';
 import { encodeMessage } from '../../../src/protocol/message-codec.js';

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { planOnRamps } from '../../../src/chains/on-ramp-plan.js';
+import { planOnRamps } from '../../../src/chains/watch/on-ramp-plan.js';
 import type { Hex } from '../../../src/core/hex.js';
 
 const HASH: Hex = `0x${'aa'.repeat(32)}`;

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { createBatchSize } from '../../../src/chains/batch-size.js';
-import { parseBlockHeader } from '../../../src/chains/block-header.js';
-import { decodeReply, MalformedAnswerError } from '../../../src/chains/json-rpc-transport.js';
-import { createBloomTest } from '../../../src/chains/log-bloom.js';
-import { parseLogs } from '../../../src/chains/raw-log.js';
+import { createBloomTest } from '../../../src/chains/logs/log-bloom.js';
+import { createBatchSize } from '../../../src/chains/rpc/batch-size.js';
+import { parseBlockHeader } from '../../../src/chains/rpc/block-header.js';
+import { decodeReply, MalformedAnswerError } from '../../../src/chains/rpc/json-rpc-transport.js';
+import { parseLogs } from '../../../src/chains/rpc/raw-log.js';
 import { fakeHeader, fakeHash as hash } from '../../support/fake-node.js';
 import { createManualClock } from '../../support/manual-clock.js';
 

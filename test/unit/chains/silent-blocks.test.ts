@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { createChainMetrics } from '../../../src/chains/chain-metrics.js';
-import { RpcTimeoutError } from '../../../src/chains/rpc-errors.js';
-import type { RpcNode } from '../../../src/chains/rpc-node.js';
-import { createSilenceCheck } from '../../../src/chains/silent-blocks.js';
+import { createSilenceCheck } from '../../../src/chains/logs/silent-blocks.js';
+import { RpcTimeoutError } from '../../../src/chains/rpc/rpc-errors.js';
+import type { RpcNode } from '../../../src/chains/rpc/rpc-node.js';
 import { createCommon } from '../../../src/core/common.js';
 import { ScriptedChain } from '../../support/scripted-chain.js';
 import { ON_RAMP } from '../../support/watch.js';

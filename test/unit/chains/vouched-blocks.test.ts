@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { type Stretch, UNKNOWN, VouchedBlocks } from '../../../src/chains/vouched-blocks.js';
+import { type Stretch, UNKNOWN, VouchedBlocks } from '../../../src/chains/watch/vouched-blocks.js';
 import type { Hex } from '../../../src/core/hex.js';
 
 const MAX_BLOCKS = 8;

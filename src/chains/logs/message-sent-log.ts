@@ -1,0 +1,114 @@
+import { IndexerError } from '../../core/errors.js';
+import type { Hex } from '../../core/hex.js';
+import { type CCVAndExecutorHasher, computeCCVAndExecutorHash } from '../../protocol/ccv-and-executor-hash.js';
+import { computeMessageId } from '../../protocol/keccak.js';
+import type { Message } from '../../protocol/message.js';
+import { decodeMessage } from '../../protocol/message-codec.js';
+import { splitReceipts } from '../../protocol/receipts.js';
+import type { NewMessage } from '../../protocol/records.js';
+import type { QuarantinedLog } from '../chain-port.js';
+import type { RawLog } from '../rpc/raw-log.js';
+import { decodeMessageSentData } from './message-sent-event.js';
+import { type QuarantineReason, quarantineLog } from './quarantine.js';
+
+/** A message as a chain has it: unlike one from elsewhere, it has an origin. */
+export type ChainMessage = NewMessage & { readonly origin: NonNullable<NewMessage['origin']> };
+
+/** What a log turned out to be. */
+export type LogReading =
+  | { readonly kind: 'message'; readonly message: ChainMessage }
+  | { readonly kind: 'quarantine'; readonly entry: QuarantinedLog };
+
+/** Whose logs are read. */
+export interface LogContext {
+  readonly selector: bigint;
+  /** Default: one without a memory. */
+  readonly hashCCVsAndExecutor?: CCVAndExecutorHasher;
+}
+
+const MIN_RECEIPTS = 3;
+
+/**
+ * Reads a `CCIPMessageSent` log and makes the checks of the wire page, in its order: the message's OnRamp is the contract
+ * that emitted the log, which is one of those that were asked for. Never throws for what is in the log: what fails a check
+ * is a quarantine entry with the first reason.
+ */
+export function readMessageSentLog(log: RawLog, blockTimestampMs: number, context: LogContext): LogReading {
+  let failing: QuarantineReason = 'topic_count';
+  const reject = (detail: string): LogReading => ({
+    kind: 'quarantine',
+    entry: quarantineLog(log, failing, detail),
+  });
+  try {
+    const [, destTopic, senderTopic, idTopic] = log.topics;
+    if (destTopic === undefined || senderTopic === undefined || idTopic === undefined)
+      return reject(`expected 4 topics, found ${log.topics.length}`);
+
+    failing = 'abi';
+    const event = decodeMessageSentData(log.data);
+
+    failing = 'receipt_count';
+    if (event.issuers.length < MIN_RECEIPTS)
+      return reject(`expected at least ${MIN_RECEIPTS} receipts, found ${event.issuers.length}`);
+
+    failing = 'message_decode';
+    const message = decodeMessage(event.encodedMessage);
+
+    failing = 'on_ramp';
+    const onRamp: Hex = `0x${log.address.slice(2).padStart(64, '0')}`;
+    if (message.onRampAddress !== onRamp) return reject(differs(onRamp, message.onRampAddress));
+
+    failing = 'sender';
+    if (message.sender !== senderTopic) return reject(differs(senderTopic, message.sender));
+
+    failing = 'message_id';
+    const messageId = computeMessageId(event.encodedMessage);
+    if (messageId !== idTopic) return reject(differs(idTopic, messageId));
+
+    failing = 'dest_selector';
+    if (message.destChainSelector !== BigInt(destTopic))
+      return reject(differs(BigInt(destTopic), message.destChainSelector));
+
+    failing = 'ccv_and_executor_hash';
+    const receipts = splitReceipts(event.issuers, message.tokenTransfer !== null);
+    const hashReceipts = context.hashCCVsAndExecutor ?? computeCCVAndExecutorHash;
+    const hash = hashReceipts(receipts.ccvAddresses, receipts.executorAddress);
+    if (hash !== message.ccvAndExecutorHash) return reject(differs(message.ccvAndExecutorHash, hash));
+
+    failing = 'source_selector';
+    if (message.sourceChainSelector !== context.selector)
+      return reject(differs(context.selector, message.sourceChainSelector));
+
+    return { kind: 'message', message: toRecord(log, blockTimestampMs, messageId, event.encodedMessage, receipts) };
+  } catch (thrown) {
+    if (!(thrown instanceof IndexerError)) throw thrown;
+    return reject(thrown.message);
+  }
+}
+
+function toRecord(
+  log: RawLog,
+  blockTimestampMs: number,
+  messageId: Hex,
+  encodedMessage: Uint8Array,
+  receipts: ReturnType<typeof splitReceipts>,
+): ChainMessage {
+  return {
+    messageId,
+    // a copy of its own: the view would keep the whole data of the event in memory
+    encodedMessage: new Uint8Array(encodedMessage),
+    messageCCVAddresses: receipts.ccvAddresses,
+    messageExecutorAddress: receipts.executorAddress,
+    origin: {
+      blockNumber: BigInt(log.blockNumber),
+      blockHash: log.blockHash,
+      blockTimestampMs,
+      transactionHash: log.transactionHash,
+      logIndex: log.logIndex,
+    },
+  };
+}
+
+function differs(expected: Hex | bigint, found: Message['sender'] | bigint): string {
+  return `expected ${expected}, found ${found}`;
+}

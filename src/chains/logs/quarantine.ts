@@ -1,0 +1,45 @@
+import { bytesToHex, type Hex } from '../../core/hex.js';
+import type { QuarantinedLog } from '../chain-port.js';
+import type { RawLog } from '../rpc/raw-log.js';
+
+/**
+ * Why a log was quarantined: the first check that failed, in the order in which they are made (wire facts, section 4).
+ * `source_selector` comes after those of the wire page: a message that says it is of another chain can be neither found
+ * nor orphaned as one of this chain.
+ */
+export const QUARANTINE_REASONS = [
+  'topic_count',
+  'abi',
+  'receipt_count',
+  'message_decode',
+  'on_ramp',
+  'sender',
+  'message_id',
+  'dest_selector',
+  'ccv_and_executor_hash',
+  'source_selector',
+] as const;
+export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
+
+/** `<block hash>:<log index>`. */
+export function logKey(log: RawLog): string {
+  return `${log.blockHash}:${log.logIndex}`;
+}
+
+/**
+ * The log as it is kept: `raw` is UTF-8 JSON with `address`, `topics`, `data`, `blockHash`, `transactionHash` in hex and
+ * `blockNumber`, `logIndex` as numbers, in this order.
+ */
+export function quarantineLog(log: RawLog, reason: QuarantineReason, detail: string): QuarantinedLog {
+  const { address, topics, data, blockNumber, blockHash, transactionHash, logIndex } = log;
+  const kept = { address, topics, data: bytesToHex(data), blockNumber, blockHash, transactionHash, logIndex };
+  const messageId: Hex | null = topics[3] ?? null;
+  return {
+    key: logKey(log),
+    onRampAddress: address,
+    reason,
+    detail,
+    raw: Buffer.from(JSON.stringify(kept)),
+    messageId,
+  };
+}

@@ -1,0 +1,301 @@
+import type { Common } from '../../core/common.js';
+import { AbortedError, IndexerError, InvalidArgumentError, toError } from '../../core/errors.js';
+import { ChainUnknownError } from '../chain-errors.js';
+import { ChainIdentity } from './chain-identity.js';
+import { noteHead } from './head-proof.js';
+import { type NewHeads, subscribeNewHeads } from './new-heads.js';
+import { RpcEndpoint } from './rpc-endpoint.js';
+import {
+  RpcError,
+  type RpcErrorKind,
+  RpcTooManyResultsError,
+  RpcUnavailableError,
+  RpcWrongChainError,
+} from './rpc-errors.js';
+import { createRpcMetrics } from './rpc-metrics.js';
+import { createRpcNode, type RpcNode } from './rpc-node.js';
+
+/** How to reach a chain. */
+export interface RpcClientOptions {
+  /** For logs, errors and metrics, from the configuration. */
+  readonly chainName: string;
+  /** `http(s)` or `ws(s)`, the preferred one first. */
+  readonly urls: readonly string[];
+  /** Per URL. A batch of calls is one request. Absent: no limit. */
+  readonly requestsPerSecond?: number;
+  /** For one request, until the last byte. Default 10 s. */
+  readonly timeoutMs?: number;
+  /** Default 16 MiB. A larger answer to a range of blocks is asked for in halves. */
+  readonly maxResponseBytes?: number;
+  /** Most calls in one request. Default 50. */
+  readonly maxBatchCalls?: number;
+  /** For how long a node that failed is passed over. Default 30 s. */
+  readonly cooldownMs?: number;
+  /** How far behind the best node another may be and still be used in its turn, in blocks. Default 10. */
+  readonly maxHeadLagBlocks?: number;
+  /** How often the heads of all nodes are compared, when there are several. Default 5 s. */
+  readonly headCheckMs?: number;
+  /** The EIP-155 chain id that every node must have. Absent: all URLs must answer and agree before anything is asked. */
+  readonly chainId?: number;
+  /** After that long a node is asked for its chain id anew; it also is when a connection was made. Default 10 s. */
+  readonly chainRecheckMs?: number;
+  readonly common: Common;
+}
+
+/** One URL in `status`, by its index. */
+export interface RpcUrlStatus {
+  readonly url: number;
+  readonly state: 'ready' | 'cooling' | 'lagging' | 'wrongChain';
+  readonly head: number | null;
+  /** As the node last told; null before it did. */
+  readonly chainId: number | null;
+  /** Why it was last passed over. */
+  readonly lastError: string | null;
+  /** How often since it last did what was asked. */
+  readonly failuresInARow: number;
+}
+
+/** The nodes of one chain. */
+export interface RpcClient {
+  readonly urlCount: number;
+  /** The EIP-155 chain id that every node must have; null until it is known. */
+  readonly chainId: number | null;
+  /**
+   * Runs `operation` against the most preferred node that is healthy, and again against the next one each time it fails
+   * with an `RpcError`. `RpcTooManyResultsError` is not passed on to another node: it is the question that is at fault.
+   * A node that failed is asked last for a while, then in its turn again.
+   * Every request is asked of a node of this chain only.
+   * @throws RpcError of the last node when all have failed, AbortedError, ChainUnknownError, and whatever else `operation`
+   * throws.
+   */
+  withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T>;
+  /** All nodes of this chain but one, the most preferred first: for a second opinion. */
+  others(node: RpcNode, signal: AbortSignal): readonly RpcNode[];
+  /** The nodes of this chain that did not fail to answer lately, whatever they said, the most preferred first. */
+  reachable(signal: AbortSignal): readonly RpcNode[];
+  /** Passes the node of the error's origin over for a while. */
+  blame(error: RpcError): void;
+  /** Calls `listener` on new blocks of any `ws(s)` URL. The returned function ends that. */
+  onNewHead(listener: () => void): () => void;
+  status(): readonly RpcUrlStatus[];
+  /** Ends what is under way. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Creates the client of one chain. It connects when first used and remembers no answers.
+ * @throws InvalidArgumentError without URLs.
+ */
+export function createRpcClient(options: RpcClientOptions): RpcClient {
+  return new FailoverRpcClient(options);
+}
+
+const AWAY_KINDS: ReadonlySet<RpcErrorKind> = new Set(['timeout', 'rateLimited', 'unavailable']);
+
+class FailoverRpcClient implements RpcClient {
+  readonly #options: RpcClientOptions;
+  readonly #common: Common;
+  readonly #endpoints: readonly RpcEndpoint[];
+  readonly #closing = new AbortController();
+  readonly #subscriptions = new Set<NewHeads>();
+  readonly #identity: ChainIdentity;
+  #nextHeadCheckMs = Number.NEGATIVE_INFINITY;
+  #headCheck: Promise<void> = Promise.resolve();
+
+  constructor(options: RpcClientOptions) {
+    if (options.urls.length === 0)
+      throw new InvalidArgumentError(`chain ${options.chainName} has no RPC URL: pass at least one`);
+    const metrics = createRpcMetrics(options.common.metrics);
+    this.#options = options;
+    this.#common = options.common;
+    this.#endpoints = options.urls.map(
+      (url, index) =>
+        new RpcEndpoint({
+          chainName: options.chainName,
+          index,
+          url,
+          requestsPerSecond: options.requestsPerSecond ?? null,
+          timeoutMs: options.timeoutMs ?? 10_000,
+          maxResponseBytes: options.maxResponseBytes ?? 16 * 1024 * 1024,
+          maxBatchCalls: options.maxBatchCalls ?? 50,
+          cooldownMs: options.cooldownMs ?? 30_000,
+          common: options.common,
+          metrics,
+          guard: (endpoint, signal, request) => this.#identity.guard(endpoint, signal, request),
+        }),
+    );
+    this.#identity = new ChainIdentity({
+      chainName: options.chainName,
+      chainId: options.chainId ?? null,
+      endpoints: this.#endpoints,
+      recheckMs: options.chainRecheckMs ?? 10_000,
+      common: options.common,
+    });
+  }
+
+  get urlCount(): number {
+    return this.#endpoints.length;
+  }
+
+  get chainId(): number | null {
+    return this.#identity.chainId;
+  }
+
+  async withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
+    this.#checkHeadsWhenDue();
+    let last: RpcError | undefined;
+    for (const endpoint of this.#ranked()) {
+      try {
+        const coolUntilMs = endpoint.coolUntilMs;
+        const result = await this.#conclude(endpoint, operation, signal);
+        // an operation that came to an end may still have found fault with its node
+        if (endpoint.coolUntilMs === coolUntilMs) endpoint.recover();
+        return result;
+      } catch (thrown) {
+        if (!(thrown instanceof RpcError) || thrown instanceof RpcTooManyResultsError) throw thrown;
+        // the error may be about another node, which gave a second opinion
+        (this.#endpoints[thrown.origin.url] ?? endpoint).cool(thrown);
+        last = thrown;
+      }
+    }
+    throw last ?? new RpcUnavailableError({ chain: this.#options.chainName, url: 0 }, 'there is no node to ask');
+  }
+
+  others(node: RpcNode, signal: AbortSignal): readonly RpcNode[] {
+    return this.#ranked()
+      .filter((endpoint) => endpoint.index !== node.index && !this.#identity.isForeign(endpoint))
+      .map((endpoint) => createRpcNode(endpoint, signal));
+  }
+
+  reachable(signal: AbortSignal): readonly RpcNode[] {
+    this.#checkHeadsWhenDue();
+    return this.#ranked()
+      .filter((endpoint) => !this.#isAway(endpoint) && !this.#identity.isForeign(endpoint))
+      .map((endpoint) => createRpcNode(endpoint, signal));
+  }
+
+  /** A node that is passed over because of what it said can be asked all the same. */
+  #isAway({ coolUntilMs, lastError }: RpcEndpoint): boolean {
+    const isCooling = coolUntilMs > this.#common.clock.monotonicMs();
+    return isCooling && lastError !== null && AWAY_KINDS.has(lastError.kind);
+  }
+
+  blame(error: RpcError): void {
+    this.#endpoints[error.origin.url]?.cool(error);
+  }
+
+  onNewHead(listener: () => void): () => void {
+    const { chainName, urls } = this.#options;
+    const mine = this.#endpoints.flatMap((endpoint) => {
+      const url = urls[endpoint.index] ?? '';
+      if (!/^wss?:/i.test(url)) return [];
+      // another chain has no say in how often this one is looked at
+      const onHead = () => this.#identity.isForeign(endpoint) || listener();
+      return [
+        subscribeNewHeads({ url, origin: { chain: chainName, url: endpoint.index }, onHead, common: this.#common }),
+      ];
+    });
+    for (const subscription of mine) this.#subscriptions.add(subscription);
+    return () => {
+      for (const subscription of mine) {
+        subscription.close();
+        this.#subscriptions.delete(subscription);
+      }
+    };
+  }
+
+  status(): readonly RpcUrlStatus[] {
+    return this.#endpoints.map((endpoint) => ({
+      url: endpoint.index,
+      state: this.#stateOf(endpoint),
+      head: endpoint.head,
+      chainId: this.#identity.toldBy(endpoint),
+      lastError: endpoint.lastError?.message ?? null,
+      failuresInARow: endpoint.failuresInARow,
+    }));
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort();
+    for (const subscription of this.#subscriptions) subscription.close();
+    this.#subscriptions.clear();
+    await Promise.all(this.#endpoints.map((endpoint) => endpoint.close()));
+    await this.#headCheck;
+  }
+
+  #stateOf(endpoint: RpcEndpoint): RpcUrlStatus['state'] {
+    if (this.#identity.isForeign(endpoint)) return 'wrongChain';
+    if (endpoint.coolUntilMs > this.#common.clock.monotonicMs()) return 'cooling';
+    const lagBlocks = endpoint.head === null ? 0 : this.#bestHead() - endpoint.head;
+    return lagBlocks > (this.#options.maxHeadLagBlocks ?? 10) ? 'lagging' : 'ready';
+  }
+
+  /**
+   * The head that the nodes are measured by. Of three or more the second highest, so that none can make all others lag
+   * on its own. One that is passed over counts for nothing: what it last told may be long ago, or wrong.
+   */
+  #bestHead(): number {
+    const nowMs = this.#common.clock.monotonicMs();
+    const heads = this.#endpoints
+      .filter((endpoint) => !this.#identity.isForeign(endpoint) && endpoint.coolUntilMs <= nowMs)
+      .flatMap(({ head }) => head ?? [])
+      .sort((a, b) => b - a);
+    return heads[heads.length > 2 ? 1 : 0] ?? 0;
+  }
+
+  /** In the order in which to ask: ready, lagging, cooling (the first to be done first), of another chain. */
+  #ranked(): readonly RpcEndpoint[] {
+    const rank = { ready: 0, lagging: 1, cooling: 2, wrongChain: 3 } as const;
+    const states = new Map(this.#endpoints.map((endpoint) => [endpoint, this.#stateOf(endpoint)]));
+    const rankOf = (endpoint: RpcEndpoint) => rank[states.get(endpoint) ?? 'ready'];
+    for (const [endpoint, state] of states) endpoint.noteHealth(state === 'ready');
+    return [...this.#endpoints].sort(
+      (a, b) =>
+        rankOf(a) - rankOf(b) || (rankOf(a) === rank.cooling ? a.coolUntilMs - b.coolUntilMs : 0) || a.index - b.index,
+    );
+  }
+
+  /** What an operation finds out about the chain (that it moved, say) counts only if its node is still of that chain. */
+  async #conclude<T>(endpoint: RpcEndpoint, operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await operation(createRpcNode(endpoint, signal));
+    } catch (thrown) {
+      if (isConclusion(thrown)) await this.#identity.check(endpoint, signal);
+      throw thrown;
+    }
+  }
+
+  #checkHeadsWhenDue(): void {
+    const nowMs = this.#common.clock.monotonicMs();
+    if (this.#endpoints.length < 2 || nowMs < this.#nextHeadCheckMs) return;
+    this.#nextHeadCheckMs = nowMs + (this.#options.headCheckMs ?? 5_000);
+    const before = this.#headCheck;
+    this.#headCheck = Promise.all([before, ...this.#endpoints.map((endpoint) => this.#checkHead(endpoint))]).then(
+      () => undefined,
+    );
+  }
+
+  async #checkHead(endpoint: RpcEndpoint): Promise<void> {
+    const wasForeign = this.#identity.isForeign(endpoint);
+    try {
+      const calls = ['eth_chainId', 'eth_blockNumber'].map((method) => ({ method, params: [] }));
+      const [chainId, head] = await endpoint.requestUnguarded(calls, this.#closing.signal);
+      this.#identity.note(endpoint, chainId);
+      if (head instanceof RpcError) throw head;
+      await noteHead(endpoint, head, this.#closing.signal);
+    } catch (thrown) {
+      if (thrown instanceof AbortedError) return;
+      // that it still is of another chain is no news
+      if (wasForeign && thrown instanceof RpcWrongChainError) return;
+      // a node that cannot even tell its head is not asked first
+      if (thrown instanceof RpcError) endpoint.cool(thrown);
+      else this.#common.log.error({ err: toError(thrown) }, 'the check of an RPC head failed');
+    }
+  }
+}
+
+/** True for what an operation says of the chain, and not of the way to it. */
+function isConclusion(error: unknown): boolean {
+  const isOfTheWay = [RpcError, AbortedError, ChainUnknownError].some((kind) => error instanceof kind);
+  return error instanceof IndexerError && !isOfTheWay;
+}

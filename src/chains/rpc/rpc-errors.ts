@@ -1,0 +1,96 @@
+import { IndexerError, type IndexerErrorOptions } from '../../core/errors.js';
+
+/** Which node was asked. URLs carry API keys, so errors, logs and metrics name a node by its place in the list. */
+export interface RpcOrigin {
+  readonly chain: string;
+  /** Index in the configured list of URLs. */
+  readonly url: number;
+}
+
+/** What can go wrong with an RPC call; a label of metrics. */
+export type RpcErrorKind = 'timeout' | 'tooManyResults' | 'rateLimited' | 'invalidAnswer' | 'refused' | 'unavailable';
+
+/** Base of all errors of RPC calls. `details` names the chain and the index of the URL, never the URL itself. */
+export class RpcError extends IndexerError {
+  readonly kind: RpcErrorKind;
+  readonly origin: RpcOrigin;
+  /** The message without the origin. */
+  readonly reason: string;
+
+  constructor(kind: RpcErrorKind, code: string, origin: RpcOrigin, reason: string, options: IndexerErrorOptions = {}) {
+    super(code, `chain ${origin.chain}, RPC URL ${origin.url}: ${reason}`, true, {
+      ...options,
+      details: { ...options.details, ...origin },
+    });
+    this.kind = kind;
+    this.origin = origin;
+    this.reason = reason;
+  }
+}
+
+/** No complete answer within the time limit. For a range of blocks: ask for less. */
+export class RpcTimeoutError extends RpcError {
+  /** `timeoutMs`: our limit; null when the node's own gateway gave up. */
+  constructor(origin: RpcOrigin, timeoutMs: number | null, options?: IndexerErrorOptions) {
+    const message = timeoutMs === null ? "the node's gateway timed out" : `no answer within ${timeoutMs} ms`;
+    super('timeout', 'RPC_TIMEOUT', origin, message, options);
+  }
+}
+
+/** The node will not, or the client must not, take an answer that large: ask for fewer blocks. */
+export class RpcTooManyResultsError extends RpcError {
+  constructor(origin: RpcOrigin, message: string, options?: IndexerErrorOptions) {
+    super('tooManyResults', 'RPC_TOO_MANY_RESULTS', origin, message, options);
+  }
+}
+
+/** The node asks for fewer requests; `said` among the details are its own words. */
+export class RpcRateLimitedError extends RpcError {
+  /** How long the node asked to be left alone; null when it did not say. */
+  readonly retryAfterMs: number | null;
+  constructor(origin: RpcOrigin, retryAfterMs: number | null, options?: IndexerErrorOptions) {
+    const { said } = options?.details ?? {};
+    const words = typeof said === 'string' && said !== '' ? `: ${said}` : '';
+    super('rateLimited', 'RPC_RATE_LIMITED', origin, `the node limits our rate${words}`, options);
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** The answer is not what the protocol promises, or contradicts itself: nothing of it is used. */
+export class RpcInvalidAnswerError extends RpcError {
+  constructor(origin: RpcOrigin, message: string, options?: IndexerErrorOptions) {
+    super('invalidAnswer', 'RPC_INVALID_ANSWER', origin, message, options);
+  }
+}
+
+/** The node answered the call with an error of its own; `rpcCode` is its JSON-RPC code. */
+export class RpcRefusedError extends RpcError {
+  readonly rpcCode: number;
+  constructor(origin: RpcOrigin, method: string, rpcCode: number, message: string) {
+    super('refused', 'RPC_REFUSED', origin, `${method} refused with code ${rpcCode}: ${message}`, {
+      details: { method, rpcCode },
+    });
+    this.rpcCode = rpcCode;
+  }
+}
+
+/** The node is of another chain: nothing that it says is used. It is asked again, since a URL can be put right. */
+export class RpcWrongChainError extends RpcError {
+  constructor(origin: RpcOrigin, chainId: number, expectedChainId: number) {
+    super(
+      'unavailable',
+      'RPC_WRONG_CHAIN',
+      origin,
+      `the node is of chain id ${chainId}, and this chain has ${expectedChainId}, so nothing that it says is used: ` +
+        "replace this URL in RpcUrls, or correct the chain's Selector or ChainID",
+      { details: { chainId, expectedChainId } },
+    );
+  }
+}
+
+/** The node cannot be reached, is broken, or lags behind. */
+export class RpcUnavailableError extends RpcError {
+  constructor(origin: RpcOrigin, message: string, options?: IndexerErrorOptions) {
+    super('unavailable', 'RPC_UNAVAILABLE', origin, message, options);
+  }
+}

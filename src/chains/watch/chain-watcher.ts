@@ -1,0 +1,344 @@
+import { type Alarm, createAlarm } from '../../core/alarm.js';
+import { backoffMs } from '../../core/backoff.js';
+import type { Common } from '../../core/common.js';
+import { IndexerError, toError } from '../../core/errors.js';
+import { ChainMovedError, FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js';
+import { createChainMetrics } from '../chain-metrics.js';
+import type { ChainStore } from '../chain-port.js';
+import type { BackfillProgress, ChainStatus } from '../chain-status.js';
+import { readRanges } from '../logs/range-pipeline.js';
+import type { RangeReaderOptions, RangeReading } from '../logs/range-reader.js';
+import { createRangeSize, type RangeSize } from '../logs/range-size.js';
+import type { RpcClient } from '../rpc/rpc-client.js';
+import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';
+import { ChainViewer, type WindowView } from './chain-view.js';
+import { ChainWindow } from './chain-window.js';
+import { CrossCheck } from './cross-check.js';
+import type { Anchor } from './header-chain.js';
+import type { MessageChanges } from './known-messages.js';
+import { createRangeReading } from './range-reading.js';
+import { createVanishedCheck, inUnchangedBlocks, type VanishedCheck } from './vanished-messages.js';
+import { UNKNOWN } from './vouched-blocks.js';
+import { DEFAULT_BLOOM_CHECK_BLOCKS, firstBlockOf, type WatchedChain } from './watched-chain.js';
+import { WatcherJournal } from './watcher-journal.js';
+import { type Step, WatcherPosition } from './watcher-position.js';
+import { WindowReader, type WindowReading } from './window-reader.js';
+
+/** What a watcher is made of. */
+export interface ChainWatcherOptions {
+  readonly chain: WatchedChain;
+  /** Closed by whoever made it. */
+  readonly rpc: RpcClient;
+  readonly store: ChainStore;
+  readonly common: Common;
+  readonly onProgress?: (progress: BackfillProgress) => void;
+  /** How often a cursor is stored that has no messages to go with. Default 5 s. */
+  readonly cursorEveryMs?: number;
+  /** Blocks above the finalized one that are looked at one by one at once after a start; those below follow. Default 512. */
+  readonly linkBlocks?: number;
+}
+
+/** Watches one chain. */
+export interface ChainWatcher {
+  /**
+   * Watches until `signal` aborts; resolves when nothing is under way any more. Failures of nodes and of the store are
+   * retried for ever, with growing pauses; `status` tells of them.
+   * @throws FinalizedReorgError when a finalized block changed, ClosedError when the store was closed.
+   */
+  run(signal: AbortSignal): Promise<void>;
+  status(): ChainStatus;
+}
+
+/** Creates the watcher of one chain. */
+export function createChainWatcher(options: ChainWatcherOptions): ChainWatcher {
+  return new PollingChainWatcher(options);
+}
+
+const PIPELINE_DEPTH = 3;
+/** Logs a range; bounds what a commit holds and how long decoding keeps the thread. */
+const TARGET_LOGS = 1_000;
+const RETRY = { baseMs: 250, maxMs: 15_000 };
+
+/**
+ * The loop.
+ *
+ * Each turn asks one node where the chain stands and whether the anchor, the last finalized block that is done with, is
+ * still what it was. Far behind: finalized blocks are read in ranges and stored range by range (*backfilling*). Else
+ * (*following*) the blocks above the anchor are brought in line with the node (see `ChainWindow`), the logs of those that
+ * are new or about to be final are read, and the difference to what is stored is stored:
+ *
+ * 1. found, not stored, or stored from another block: stored with its new place;
+ * 2. stored, not found, its block is not on the chain any more: orphaned;
+ * 3. stored, not found, though its block is still there: asked about again, elsewhere if possible; the turn fails if it
+ *    turns up, else the message goes;
+ * 4. stored from a block above the head, and nothing below it changed: left as it is;
+ * 5. stored, not found, and not all is read that it may have moved to: it stays until then, and the cursor below it.
+ *
+ * The anchor then moves up to the finalized block, which never moves down: a node that says so is behind. A turn that
+ * fails stores nothing, and the next one starts over.
+ */
+class PollingChainWatcher implements ChainWatcher {
+  readonly #chain: WatchedChain;
+  readonly #rpc: RpcClient;
+  readonly #common: Common;
+  readonly #store: ChainStore;
+  /** Rung by new blocks. */
+  readonly #alarm: Alarm;
+  /** Never rung: what failed is not tried again because there is a new block. */
+  readonly #retry: Alarm;
+  readonly #journal: WatcherJournal;
+  readonly #position: WatcherPosition;
+  readonly #viewer: ChainViewer;
+  readonly #reading: RangeReaderOptions;
+  readonly #checkVanished: VanishedCheck;
+  readonly #size: RangeSize;
+  readonly #onProgress: (progress: BackfillProgress) => void;
+  readonly #reader: WindowReader;
+  readonly #crossCheck: CrossCheck;
+  #window: ChainWindow;
+
+  constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000, linkBlocks }: ChainWatcherOptions) {
+    const metrics = createChainMetrics(common.metrics);
+    const onLiar = (url: number) => this.#crossCheck.foundLying(url);
+    this.#reading = createRangeReading({ chain, rpc, common, metrics, onLiar });
+    const { blooms, askSilent } = this.#reading;
+    this.#chain = chain;
+    this.#rpc = rpc;
+    this.#common = common;
+    this.#alarm = createAlarm(common.clock);
+    this.#retry = createAlarm(common.clock);
+    this.#store = store;
+    this.#journal = new WatcherJournal(chain, common, metrics);
+    this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
+    this.#checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent });
+    this.#viewer = new ChainViewer({
+      chain,
+      rpc,
+      journal: this.#journal,
+      mayHoldMessage: blooms.mayHoldMessage,
+      checkVanished: this.#checkVanished,
+      clock: common.clock,
+      linkBlocks,
+    });
+    this.#size = createRangeSize({
+      maxBlocks: chain.maxBlockRange,
+      targetLogs: TARGET_LOGS,
+      onChange: (blocks) => metrics.rangeBlocks.set({ chain: chain.name }, blocks),
+    });
+    this.#onProgress = onProgress ?? (() => undefined);
+    this.#window = new ChainWindow(chain.name, { number: firstBlockOf(chain) - 1, hash: null });
+    this.#reader = new WindowReader({ chain: chain.name, size: this.#size, options: this.#reading });
+    const checked = { chain, rpc, store, reading: this.#reading, metrics, common, storeEveryMs: cursorEveryMs };
+    this.#crossCheck = new CrossCheck(checked);
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const unsubscribe = this.#rpc.onNewHead(() => this.#alarm.wake());
+    const ending = new AbortController();
+    const crossChecking = this.#crossCheck.run(AbortSignal.any([signal, ending.signal]));
+    try {
+      await this.#loop(signal);
+    } finally {
+      unsubscribe();
+      ending.abort();
+      await crossChecking;
+    }
+  }
+
+  status(): ChainStatus {
+    const { cursor } = this.#position;
+    return {
+      ...this.#journal.status(),
+      selector: this.#chain.selector,
+      cursor: cursor && { height: Number(cursor.height), hash: cursor.hash },
+      crossCheck: this.#crossCheck.status(),
+      rpc: this.#rpc.status(),
+    };
+  }
+
+  async #loop(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      try {
+        if (!this.#position.isCertain) await this.#load();
+        const behind = await this.#turn(signal);
+        failures = 0;
+        this.#journal.succeeded();
+        if (!behind) await this.#alarm.pause(this.#chain.pollIntervalMs, signal);
+      } catch (thrown) {
+        if (signal.aborted) break;
+        const error = toError(thrown);
+        this.#journal.failed(error);
+        // a person may set the cursor back meanwhile
+        if (error instanceof FinalizedDisputedError) this.#position.doubt();
+        if (error instanceof FinalizedReorgError) await this.#noteHalt(error);
+        if (error instanceof FinalizedReorgError || isClosed(error)) throw error;
+        await this.#retry.pause(backoffMs(RETRY, failures++, this.#common.random), signal);
+      }
+    }
+    this.#journal.enter('stopped');
+  }
+
+  /** Takes the store's word for where to go on; another watcher of this chain may have moved the cursor as well. */
+  async #load(): Promise<void> {
+    this.#viewer.noteLastHalt(await this.#store.lastHalt());
+    const { anchor: stored, isSetBack, lostFrom } = await this.#position.load(firstBlockOf(this.#chain));
+    const { anchor } = this.#window;
+    if (anchor.hash === null || isSetBack) this.#window = new ChainWindow(this.#chain.name, stored);
+    else if (stored.number > anchor.number) {
+      if (this.#window.holds(stored)) this.#window.advance(stored);
+      else this.#window = new ChainWindow(this.#chain.name, stored);
+    }
+    if (lostFrom !== null) this.#window.rewind(lostFrom - 1);
+    await this.#crossCheck.load(this.#window.anchor, isSetBack);
+    this.#common.log.info({ chain: this.#chain.name, block: this.#window.anchor.number + 1 }, 'watching chain');
+  }
+
+  /** A halt that cannot be noted is one all the same: the next start takes as long to see it as this one did. */
+  async #noteHalt({ blockNumber, actualHash }: FinalizedReorgError): Promise<void> {
+    try {
+      await this.#store.noteHalt({ height: BigInt(blockNumber), hash: actualHash });
+    } catch (thrown) {
+      this.#common.log.warn({ chain: this.#chain.name, err: toError(thrown) }, 'the halt could not be stored');
+    }
+  }
+
+  /** True when there is more to read at once. */
+  async #turn(signal: AbortSignal): Promise<boolean> {
+    const known = { window: this.#window, reader: this.#reader, messages: this.#position.messages };
+    const view = await this.#rpc.withNode((node) => this.#viewer.look(node, known, signal), signal);
+    this.#journal.enter(view.kind === 'behind' ? 'backfilling' : 'following');
+    switch (view.kind) {
+      case 'nothing':
+        // a cursor may be waiting
+        await this.#commit({ messages: [], orphanings: [], quarantine: [], finalThrough: this.#window.anchor }, true);
+        return false;
+      case 'behind':
+        await this.#backfill(view.finalized, view.head, signal);
+        return true;
+      case 'window':
+        await this.#storeWindow(view);
+        if (!this.#window.isWhole) await this.#readGap(view, signal);
+        return !view.isLinkedThrough || !this.#window.isWhole;
+    }
+  }
+
+  async #storeWindow({ reading, ranges, to, finalized, isLinkedThrough }: WindowView): Promise<void> {
+    const window = this.#window;
+    const { headers } = window;
+    const { droppedCount } = headers;
+    const known = this.#position.messages;
+    const { messages, gone } = known.compare(reading.messages, ranges, headers);
+    const isSettled = isLinkedThrough && window.isWhole;
+    // until all is read that a message may have moved to, it stays
+    const taken = gone.filter(
+      ({ blockNumber, blockHash }) =>
+        headers.isOnChain(blockNumber, blockHash) || isSettled || (isLinkedThrough && headers.isDropped(blockHash)),
+    );
+    known.miss(gone.filter((each) => !taken.includes(each)));
+    const missing = isSettled ? known.stillMissing(messages, headers) : [];
+    const clear = isSettled ? finalized : Math.min(finalized, known.missingAbove);
+    const finalThrough = window.finalThrough(clear, Math.max(to, headers.readThrough));
+    const step: Step = {
+      messages,
+      orphanings: [...taken, ...missing].map(({ messageId, blockHash }) => ({ messageId, blockHash })),
+      quarantine: this.#reader.newQuarantine(reading.quarantine),
+      finalThrough,
+    };
+    await this.#commit(step, true);
+    this.#reader.noteQuarantined(step.quarantine);
+    headers.noteRead(to);
+    if (isLinkedThrough) {
+      if (droppedCount > 0) this.#journal.reorg(droppedCount, taken.length);
+      headers.settle();
+    }
+    const last = headers.at(headers.readThrough);
+    if (last && window.isWhole) this.#journal.processed(last.number, last.timestampMs);
+    if (finalThrough.number > window.anchor.number) {
+      this.#noteFinal(finalThrough, reading);
+      window.advance(finalThrough);
+    }
+    this.#reader.prune(headers);
+  }
+
+  /** Linked blocks are read by one node when they become final; who read those below them is not known any more. */
+  #noteFinal({ number: to, hash }: Anchor, { url, logs }: WindowReading): void {
+    const { anchor, headers } = this.#window;
+    const from = Math.max(anchor.number, headers.base.number) + 1;
+    const final = new Map([...logs].filter(([, block]) => block >= from && block <= to));
+    if (from <= to) this.#crossCheck.note({ from, to, hash, urls: new Set([url]), logs: final });
+    else this.#crossCheck.note({ ...UNKNOWN, from: anchor.number + 1, to, hash });
+  }
+
+  /** Reads some of the blocks between the mark and the linked ones, which are looked after meanwhile. */
+  async #readGap({ finalized, head }: WindowView, signal: AbortSignal): Promise<void> {
+    const from = this.#window.mark.number + 1;
+    const to = Math.min(this.#window.headers.base.number, from + PIPELINE_DEPTH * this.#size.blocks - 1);
+    for await (const range of this.#ranges(from, to, head, signal)) {
+      this.#window.checkFollows(range);
+      const { messages, gone } = await this.#compare(range, signal);
+      const edge = { number: range.to, hash: range.hash };
+      const known = this.#position.messages;
+      known.miss(gone);
+      const isFinal = range.to <= Math.min(finalized, known.missingAbove);
+      const finalThrough = isFinal ? edge : this.#window.anchor;
+      await this.#commit({ messages, orphanings: [], quarantine: range.quarantine, finalThrough }, false);
+      this.#window.addRange(range);
+      if (isFinal) {
+        this.#crossCheck.note({ ...range, urls: new Set([range.url]) });
+        this.#window.advance(edge);
+      }
+      this.#journal.processed(range.to, range.timestampMs);
+    }
+  }
+
+  async #backfill(to: number, head: number, signal: AbortSignal): Promise<void> {
+    // what was read above the anchor is read again: it is final by now
+    this.#window = new ChainWindow(this.#chain.name, this.#window.anchor);
+    const from = this.#window.anchor.number + 1;
+    const meter = createBackfillMeter(this.#chain.name, from, to, this.#common.clock);
+    this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill begins');
+    for await (const range of this.#ranges(from, to, head, signal)) await this.#storeRange(range, meter, signal);
+    this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill done');
+  }
+
+  async #storeRange(range: RangeReading, meter: BackfillMeter, signal: AbortSignal): Promise<void> {
+    const { anchor } = this.#window;
+    if (anchor.hash !== null && range.parentHash !== anchor.hash)
+      throw new ChainMovedError(this.#chain.name, `block ${range.from} does not follow block ${anchor.number}`);
+    const { messages, gone } = await this.#compare(range, signal);
+    const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));
+    const finalThrough = { number: range.to, hash: range.hash };
+    await this.#commit({ messages, orphanings, quarantine: range.quarantine, finalThrough }, false);
+    this.#window.advance(finalThrough);
+    this.#crossCheck.note({ ...range, urls: new Set([range.url]) });
+    this.#journal.processed(range.to, range.timestampMs);
+    this.#onProgress(meter.advance(range.to, range.logCount));
+  }
+
+  #ranges(from: number, to: number, head: number, signal: AbortSignal): AsyncGenerator<RangeReading> {
+    const checkSilenceFrom = head - (this.#chain.bloomCheckBlocks ?? DEFAULT_BLOOM_CHECK_BLOCKS);
+    const plan = { ...this.#reading, from, to, checkSilenceFrom, depth: PIPELINE_DEPTH };
+    return readRanges({ ...plan, rpc: this.#rpc, size: this.#size }, signal);
+  }
+
+  async #compare(range: RangeReading, signal: AbortSignal): Promise<MessageChanges> {
+    const changes = this.#position.messages.compare(range.messages, [range]);
+    if (changes.gone.length > 0)
+      await this.#rpc.withNode(
+        async (node) => this.#checkVanished(node, await inUnchangedBlocks(node, changes.gone), signal),
+        signal,
+      );
+    return changes;
+  }
+
+  async #commit(step: Step, following: boolean): Promise<void> {
+    const { committed } = await this.#position.commit(step);
+    if (committed) this.#journal.committed(step, following);
+    const { cursor } = this.#position;
+    if (cursor) this.#journal.finalized(Number(cursor.height));
+  }
+}
+
+function isClosed(error: Error): boolean {
+  return error instanceof IndexerError && error.code === 'CLOSED';
+}

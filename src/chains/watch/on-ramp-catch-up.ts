@@ -1,0 +1,95 @@
+import type { Common } from '../../core/common.js';
+import { ChainMovedError } from '../chain-errors.js';
+import { createChainMetrics } from '../chain-metrics.js';
+import type { ChainCursor, ChainProgress, ChainStore } from '../chain-port.js';
+import { readRanges } from '../logs/range-pipeline.js';
+import type { RangeReading } from '../logs/range-reader.js';
+import { createRangeSize } from '../logs/range-size.js';
+import type { RpcClient } from '../rpc/rpc-client.js';
+import { KnownMessages } from './known-messages.js';
+import { createRangeReading } from './range-reading.js';
+import { createVanishedCheck, inUnchangedBlocks } from './vanished-messages.js';
+import { DEFAULT_BLOOM_CHECK_BLOCKS, firstBlockOf, type WatchedChain } from './watched-chain.js';
+
+const PIPELINE_DEPTH = 3;
+const TARGET_LOGS = 1_000;
+const CURSOR_EVERY_MS = 5_000;
+
+/** What it takes to catch up. */
+export interface CatchUpOptions {
+  /** With the OnRamps that are behind, and no others. */
+  readonly chain: WatchedChain;
+  readonly rpc: RpcClient;
+  /** Of these OnRamps. */
+  readonly store: ChainStore;
+  /** The cursor of the OnRamps that are ahead. */
+  readonly to: ChainCursor;
+  readonly common: Common;
+  /** Called with each block up to which everything is stored. */
+  readonly onStored: (through: number) => void;
+}
+
+/**
+ * Reads OnRamps from their own cursor, or start block, up to the cursor of others of the chain, in ranges of finalized
+ * blocks; each is stored with the cursor, so that a restart goes on where this ended. Resolves when their cursor is `to`, in
+ * height and hash. OnRamps that start above it only take it over.
+ * @throws RpcError, ChainMovedError when the blocks do not lead from the one cursor to the other, what the store throws,
+ * AbortedError.
+ */
+export async function catchUpOnRamps(options: CatchUpOptions, signal: AbortSignal): Promise<void> {
+  const { chain, rpc, store, to, common, onStored } = options;
+  const metrics = createChainMetrics(common.metrics);
+  const reading = createRangeReading({ chain, rpc, common, metrics });
+  const checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent: reading.askSilent });
+  const end = Number(to.height);
+  let stored = await store.cursor();
+  let storedMs = Number.NEGATIVE_INFINITY;
+
+  async function commit(progress: Omit<ChainProgress, 'cursor'>, { height, hash }: ChainCursor): Promise<void> {
+    await store.commit({ ...progress, cursor: { height, hash, expectedHeight: stored?.height ?? null } });
+    stored = { height, hash };
+    storedMs = common.clock.monotonicMs();
+    onStored(Number(height));
+  }
+
+  async function storeRange(range: RangeReading): Promise<void> {
+    // they may have been read before, and left out for a while: what has gone meanwhile goes
+    const known = new KnownMessages();
+    known.load(await store.messagesAbove(BigInt(range.from - 1), BigInt(range.to)), range.from - 1);
+    const { messages, gone } = known.compare(range.messages, [range]);
+    if (gone.length > 0)
+      await rpc.withNode(async (node) => checkVanished(node, await inUnchangedBlocks(node, gone), signal), signal);
+    const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));
+    const { quarantine } = range;
+    const isEmpty = messages.length + orphanings.length + quarantine.length === 0;
+    if (isEmpty && common.clock.monotonicMs() - storedMs < CURSOR_EVERY_MS) return;
+    await commit({ messages, orphanings, quarantine }, { height: BigInt(range.to), hash: range.hash });
+    metrics.messages.inc({ chain: chain.name }, messages.length);
+    for (const { key, reason, detail } of quarantine) {
+      metrics.quarantined.inc({ chain: chain.name, reason });
+      common.log.warn({ chain: chain.name, key, reason, detail }, 'log quarantined');
+    }
+  }
+
+  let hash = stored?.hash ?? null;
+  const from = stored ? Number(stored.height) + 1 : firstBlockOf(chain);
+  if (from <= end) {
+    const size = createRangeSize({
+      maxBlocks: chain.maxBlockRange,
+      targetLogs: TARGET_LOGS,
+      onChange: () => undefined,
+    });
+    const checkSilenceFrom = end - (chain.bloomCheckBlocks ?? DEFAULT_BLOOM_CHECK_BLOCKS);
+    const plan = { ...reading, from, to: end, checkSilenceFrom, depth: PIPELINE_DEPTH, rpc, size };
+    for await (const range of readRanges(plan, signal)) {
+      const follows = hash === null || range.parentHash === hash;
+      if (!follows || (range.to === end && range.hash !== to.hash))
+        throw new ChainMovedError(chain.name, `blocks ${range.from} to ${range.to} do not lead to the cursor ${end}`);
+      await storeRange(range);
+      hash = range.hash;
+    }
+  }
+  if (stored?.height !== to.height) await commit({ messages: [], orphanings: [], quarantine: [] }, to);
+  else if (stored.hash !== to.hash)
+    throw new ChainMovedError(chain.name, `the cursors of two OnRamps have different hashes at block ${end}`);
+}

@@ -1,0 +1,88 @@
+import type { Common } from '../../core/common.js';
+import { AbortedError, IndexerError, toError } from '../../core/errors.js';
+import type { Hex } from '../../core/hex.js';
+import type { RpcClient } from '../rpc/rpc-client.js';
+import { RpcError } from '../rpc/rpc-errors.js';
+
+const EVERY_MS = 60_000;
+/** While no node can tell. */
+const RETRY_MS = 5_000;
+
+/**
+ * Asks whether there is a contract at each OnRamp address, and asks again slowly until there is. An address without code
+ * is most often a mistake and emits nothing; it may also be deployed later, so the chain is read all the same.
+ */
+export class OnRampCode {
+  readonly #chain: string;
+  readonly #rpc: RpcClient;
+  readonly #common: Common;
+  readonly #everyMs: number;
+  readonly #hasCode: Map<Hex, boolean | null>;
+
+  constructor(options: {
+    readonly chain: string;
+    readonly addresses: readonly Hex[];
+    readonly rpc: RpcClient;
+    readonly common: Common;
+    /** Default 60 s. */
+    readonly everyMs?: number;
+  }) {
+    this.#chain = options.chain;
+    this.#rpc = options.rpc;
+    this.#common = options.common;
+    this.#everyMs = options.everyMs ?? EVERY_MS;
+    this.#hasCode = new Map(options.addresses.map((address) => [address, null]));
+  }
+
+  /** Null until a node has told. */
+  hasCode(address: Hex): boolean | null {
+    return this.#hasCode.get(address) ?? null;
+  }
+
+  /** Resolves when there is code at every address, or `signal` aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      for (const [address, has] of this.#hasCode) if (!has) await this.#check(address, signal);
+      const answers = [...this.#hasCode.values()];
+      if (answers.every((has) => has === true)) return;
+      try {
+        await this.#common.clock.sleep(answers.includes(null) ? RETRY_MS : this.#everyMs, signal);
+      } catch (thrown) {
+        if (!(thrown instanceof AbortedError)) throw thrown;
+      }
+    }
+  }
+
+  async #check(address: Hex, signal: AbortSignal): Promise<void> {
+    const { log } = this.#common;
+    const named = { chain: this.#chain, onRamp: address };
+    try {
+      const has = await this.#ask(address, signal);
+      const had = this.hasCode(address);
+      this.#hasCode.set(address, has);
+      if (!has && had === null) log.warn(named, 'there is no contract at the OnRamp address: check OnRamp and RpcUrls');
+      if (has && had === false) log.info(named, 'there is a contract at the OnRamp address now');
+    } catch (thrown) {
+      if (thrown instanceof AbortedError) return;
+      log[thrown instanceof IndexerError ? 'debug' : 'error'](
+        { ...named, err: toError(thrown) },
+        'no RPC node tells whether there is a contract at the OnRamp address',
+      );
+    }
+  }
+
+  /** One node that has the code is enough: another may be behind. */
+  async #ask(address: Hex, signal: AbortSignal): Promise<boolean> {
+    return await this.#rpc.withNode(async (node) => {
+      if (await node.hasCode(address)) return true;
+      for (const other of this.#rpc.others(node, signal)) {
+        try {
+          if (await other.hasCode(address)) return true;
+        } catch (thrown) {
+          if (!(thrown instanceof RpcError)) throw thrown;
+        }
+      }
+      return false;
+    }, signal);
+  }
+}

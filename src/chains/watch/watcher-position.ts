@@ -1,0 +1,99 @@
+import type { Clock } from '../../core/clock.js';
+import type { ChainCursor, ChainProgress, ChainStore } from '../chain-port.js';
+import type { Anchor } from './header-chain.js';
+import { KnownMessages } from './known-messages.js';
+
+/** What is to be stored together, and up to where blocks are final then. */
+export type Step = Omit<ChainProgress, 'cursor'> & { readonly finalThrough: Anchor };
+
+/** How a step was stored. */
+export interface StepOutcome {
+  /** False when there was nothing to store yet: the cursor waits for company. */
+  readonly committed: boolean;
+}
+
+/** What the store says when it is read. */
+export interface LoadedPosition {
+  /** The block to go on from. */
+  readonly anchor: Anchor;
+  /** The cursor stands lower than this watcher saw it: a person set it back. */
+  readonly isSetBack: boolean;
+  /** The lowest block of a message that is not stored although it was taken to be; null when there is none. */
+  readonly lostFrom: number | null;
+}
+
+/**
+ * Where the watcher stands in the store: the stored cursor and the messages above it.
+ *
+ * The cursor moves in the same commit as the messages below it, compared with what this watcher last saw. A cursor that
+ * has nothing to go with is stored every `cursorEveryMs` only; until then a restart reads these blocks again.
+ */
+export class WatcherPosition {
+  readonly messages = new KnownMessages();
+  readonly #store: ChainStore;
+  readonly #clock: Clock;
+  readonly #cursorEveryMs: number;
+  #cursor: ChainCursor | null = null;
+  #certain = false;
+  #lastMoveMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: { readonly store: ChainStore; readonly clock: Clock; readonly cursorEveryMs: number }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#cursorEveryMs = options.cursorEveryMs;
+  }
+
+  get cursor(): ChainCursor | null {
+    return this.#cursor;
+  }
+
+  /** False until `load`, and again after a commit that failed: it may have been stored all the same. */
+  get isCertain(): boolean {
+    return this.#certain;
+  }
+
+  /** Somebody may have moved the cursor. */
+  doubt(): void {
+    this.#certain = false;
+  }
+
+  /** Reads the store. */
+  async load(startBlock: number): Promise<LoadedPosition> {
+    const before = this.#cursor;
+    const cursor = await this.#store.cursor();
+    const height = cursor?.height ?? -1n;
+    const lostFrom = this.messages.load(await this.#store.messagesAbove(height), Number(height));
+    this.#cursor = cursor;
+    this.#certain = true;
+    const isSetBack = before !== null && height < before.height;
+    if (!cursor) return { anchor: { number: startBlock - 1, hash: null }, isSetBack, lostFrom };
+    return { anchor: { number: Number(cursor.height), hash: cursor.hash }, isSetBack, lostFrom };
+  }
+
+  /** Stores a step, when there is anything to store. Throws what the store throws; nothing is stored then. */
+  async commit(step: Step): Promise<StepOutcome> {
+    const { messages, orphanings, quarantine, finalThrough } = step;
+    const empty = messages.length + orphanings.length + quarantine.length === 0;
+    const cursor = this.#moveTo(finalThrough);
+    if (empty && (cursor === null || this.#clock.monotonicMs() - this.#lastMoveMs < this.#cursorEveryMs)) {
+      this.messages.apply({ messages, orphanings, quarantine, cursor: null }, finalThrough.number);
+      return { committed: false };
+    }
+    const progress: ChainProgress = { messages, orphanings, quarantine, cursor };
+    this.#certain = false;
+    await this.#store.commit(progress);
+    this.#certain = true;
+    this.messages.apply(progress, finalThrough.number);
+    if (cursor) {
+      this.#cursor = { height: cursor.height, hash: cursor.hash };
+      this.#lastMoveMs = this.#clock.monotonicMs();
+    }
+    return { committed: true };
+  }
+
+  #moveTo({ number, hash }: Anchor): ChainProgress['cursor'] {
+    const expectedHeight = this.#cursor?.height ?? null;
+    if (hash === null || (expectedHeight !== null && BigInt(number) <= expectedHeight)) return null;
+    return { height: BigInt(number), hash, expectedHeight };
+  }
+}
