@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createAdminServer } from '../../src/api/admin-server.js';
-import type { HttpServer } from '../../src/api/http-shell.js';
+import { createAdminServer } from '../../src/api/admin/admin-server.js';
+import type { HttpServer } from '../../src/api/http/http-shell.js';
 import { type Common, createCommon } from '../../src/core/common.js';
 import { counter } from '../../src/core/metrics.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';

@@ -1,7 +1,7 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROUTES } from '../../src/api/route-definitions.js';
+import { ROUTES } from '../../src/api/v1/route-definitions.js';
 import type { VerifierResult } from '../../src/model/records.js';
 import { CoverageGapError } from '../../src/model/storage-errors.js';
 import { computeMessageId } from '../../src/protocol/keccak.js';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verifierResultJson } from '../../src/api/record-json.js';
+import { verifierResultJson } from '../../src/api/v1/record-json.js';
 import { type Hex, hexToBytes } from '../../src/core/hex.js';
 import type { NewMessage, StoredMessage, StoredVerifierResult, VerifierResult } from '../../src/model/records.js';
 import { formatRfc3339 } from '../../src/protocol/rfc3339.js';

@@ -1,5 +1,5 @@
 import { expect } from 'vitest';
-import { messageEntryJson, verifierResultJson } from '../../src/api/record-json.js';
+import { messageEntryJson, verifierResultJson } from '../../src/api/v1/record-json.js';
 import type { Hex } from '../../src/core/hex.js';
 import type { StoredMessage, StoredVerifierResult } from '../../src/model/records.js';
 import type { History } from './e2e-history.js';

@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { type Body, messagesBody, verifierResultsBody, verifierResultsByIdBody } from '../../../src/api/answers.js';
-import { createBodyMemory } from '../../../src/api/body-memory.js';
-import { createFragments } from '../../../src/api/fragment-cache.js';
-import { messageEntryJson, verifierResultJson } from '../../../src/api/record-json.js';
+import { type Body, messagesBody, verifierResultsBody, verifierResultsByIdBody } from '../../../src/api/v1/answers.js';
+import { createBodyMemory } from '../../../src/api/v1/body-memory.js';
+import { createFragments } from '../../../src/api/v1/fragment-cache.js';
+import { messageEntryJson, verifierResultJson } from '../../../src/api/v1/record-json.js';
 import { outlineOfResult } from '../../../src/model/outlines.js';
 import type { StoredMessage, StoredVerifierResult, VerifierResult } from '../../../src/model/records.js';
 import { createRecordMaker } from '../../support/records.js';

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { clientOf } from '../../../src/api/client-address.js';
-import { createProxyTest } from '../../../src/api/trusted-proxies.js';
+import { clientOf } from '../../../src/api/http/client-address.js';
+import { createProxyTest } from '../../../src/api/http/trusted-proxies.js';
 
 it.each([
   ['192.0.2.1', '192.0.2.1'],

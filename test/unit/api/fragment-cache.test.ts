@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { createFragments } from '../../../src/api/fragment-cache.js';
-import { messageEntryJson, verifierResultJson } from '../../../src/api/record-json.js';
+import { createFragments } from '../../../src/api/v1/fragment-cache.js';
+import { messageEntryJson, verifierResultJson } from '../../../src/api/v1/record-json.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
 import { createRecordMaker } from '../../support/records.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { errorAnswer, errorBody, HttpError } from '../../../src/api/http-error.js';
+import { errorAnswer, errorBody, HttpError } from '../../../src/api/http/http-error.js';
 import { AbortedError, ClosedError, InvalidArgumentError } from '../../../src/core/errors.js';
 import {
   CCVDataNotFoundError,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { messageEntryJson, verifierResultJson } from '../../../src/api/record-json.js';
+import { messageEntryJson, verifierResultJson } from '../../../src/api/v1/record-json.js';
 import { type Hex, hexToBytes } from '../../../src/core/hex.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';

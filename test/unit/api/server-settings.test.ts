@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { renderPage } from '../../../src/api/admin-page.js';
+import { renderPage } from '../../../src/api/admin/admin-page.js';
 import { resolveHttpSettings } from '../../../src/api/api-settings.js';
-import { createRequestIds } from '../../../src/api/request-id.js';
-import { checkTrustedProxies } from '../../../src/api/trusted-proxies.js';
+import { createRequestIds } from '../../../src/api/http/request-id.js';
+import { checkTrustedProxies } from '../../../src/api/http/trusted-proxies.js';
 import { seededRandom } from '../../../src/core/random.js';
 
 describe('trusted proxies', () => {

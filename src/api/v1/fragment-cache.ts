@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache';
-import type { StoredMessage, StoredVerifierResult } from '../model/records.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { messageEntryJson, verifierResultJson } from './record-json.js';
 
 /** A record as JSON bytes. They are shared: never write to them. */

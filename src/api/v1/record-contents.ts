@@ -1,6 +1,6 @@
-import type { StoredMessage, StoredVerifierResult } from '../model/records.js';
-import { CCVDataNotFoundError } from '../model/storage-errors.js';
-import type { Storage } from '../storage/storage.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
+import { CCVDataNotFoundError } from '../../model/storage-errors.js';
+import type { Storage } from '../../storage/storage.js';
 
 /** Reads by identity what an outline stands for, also of a record that has left the lists since. */
 export interface RecordContents {

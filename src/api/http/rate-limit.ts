@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyInstance } from 'fastify';
-import { InvalidArgumentError } from '../core/errors.js';
-import { DEFAULT_REQUESTS_PER_SECOND, type RateLimitSettings } from './api-settings.js';
+import { InvalidArgumentError } from '../../core/errors.js';
+import { DEFAULT_REQUESTS_PER_SECOND, type RateLimitSettings } from '../api-settings.js';
 import { HttpError } from './http-error.js';
 
 /** Client addresses remembered at once; the least recently seen are forgotten first. */

@@ -1,9 +1,9 @@
-import { bytesToHex, type Hex } from '../core/hex.js';
-import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../model/records.js';
-import { CCVDataNotFoundError, MessageNotFoundError } from '../model/storage-errors.js';
-import { stringifyExactJson } from '../protocol/exact-json.js';
-import { messageJson } from '../protocol/message-json.js';
-import type { Storage } from '../storage/storage.js';
+import { bytesToHex, type Hex } from '../../core/hex.js';
+import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../../model/records.js';
+import { CCVDataNotFoundError, MessageNotFoundError } from '../../model/storage-errors.js';
+import { stringifyExactJson } from '../../protocol/exact-json.js';
+import { messageJson } from '../../protocol/message-json.js';
+import type { Storage } from '../../storage/storage.js';
 
 /**
  * Everything known about one message as JSON text, orphaned or not, with its verifications in short.

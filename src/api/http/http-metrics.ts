@@ -1,4 +1,4 @@
-import { gauge, histogram, type Registry } from '../core/metrics.js';
+import { gauge, histogram, type Registry } from '../../core/metrics.js';
 
 /** What the servers count about requests. */
 export interface HttpMetrics {

@@ -1,7 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
+import type { QueryParameter } from '../list-parameters.js';
 import { errorAnswerSchema, NAMED_SCHEMAS } from './answer-schemas.js';
-import type { QueryParameter } from './list-parameters.js';
 import { ROUTES, type RouteDefinition } from './route-definitions.js';
 
 /** A JSON value under construction. */

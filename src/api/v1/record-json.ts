@@ -1,7 +1,7 @@
-import { bytesToHex, type Hex } from '../core/hex.js';
-import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../model/records.js';
-import { messageJson } from '../protocol/message-json.js';
-import { formatRfc3339 } from '../protocol/rfc3339.js';
+import { bytesToHex, type Hex } from '../../core/hex.js';
+import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../model/records.js';
+import { messageJson } from '../../protocol/message-json.js';
+import { formatRfc3339 } from '../../protocol/rfc3339.js';
 
 /** 9999-12-31T23:59:59.999Z: what RFC 3339 can say. */
 const MAX_RFC3339_MS = 253_402_300_799_999;

@@ -1,8 +1,22 @@
 import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import type { Common } from '../core/common.js';
-import { counter } from '../core/metrics.js';
-import type { ListQuery, Storage } from '../storage/storage.js';
+import type { Common } from '../../core/common.js';
+import { counter } from '../../core/metrics.js';
+import type { ListQuery, Storage } from '../../storage/storage.js';
+import {
+  type ApiSettings,
+  DEFAULT_ANSWER_PART_BYTES,
+  DEFAULT_FRAGMENT_CACHE_BYTES,
+  DEFAULT_MAX_ANSWER_BYTES,
+  resolveHttpSettings,
+} from '../api-settings.js';
+import { HttpError } from '../http/http-error.js';
+import { createHttpShell, type HttpServer } from '../http/http-shell.js';
+import { addRateLimit } from '../http/rate-limit.js';
+import { checkTrustedProxies } from '../http/trusted-proxies.js';
+import { type ListRequest, parseListRequest, type QueryString } from '../list-parameters.js';
+import { parseMessageId } from '../message-id.js';
+import { readiness } from '../readiness.js';
 import { type AnswerBudget, createAnswerBudget } from './answer-budget.js';
 import {
   type Body,
@@ -12,25 +26,11 @@ import {
   verifierResultsBody,
   verifierResultsByIdBody,
 } from './answers.js';
-import {
-  type ApiSettings,
-  DEFAULT_ANSWER_PART_BYTES,
-  DEFAULT_FRAGMENT_CACHE_BYTES,
-  DEFAULT_MAX_ANSWER_BYTES,
-  resolveHttpSettings,
-} from './api-settings.js';
 import { type BodyMemory, createBodyMemory } from './body-memory.js';
 import { createFragments } from './fragment-cache.js';
-import { HttpError } from './http-error.js';
-import { createHttpShell, type HttpServer } from './http-shell.js';
-import { type ListRequest, parseListRequest, type QueryString } from './list-parameters.js';
-import { parseMessageId } from './message-id.js';
 import { createOpenApiDocument } from './openapi.js';
-import { addRateLimit } from './rate-limit.js';
-import { readiness } from './readiness.js';
 import { createRecordContents } from './record-contents.js';
 import { isKnownPath, ROUTES, type RouteDefinition } from './route-definitions.js';
-import { checkTrustedProxies } from './trusted-proxies.js';
 
 /** What the query API is made of. */
 export interface ApiServerOptions {

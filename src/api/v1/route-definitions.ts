@@ -1,7 +1,7 @@
 import { z } from 'zod';
+import { LIST_PARAMETERS, type QueryParameter } from '../list-parameters.js';
+import { MESSAGE_ID_PATTERN } from '../message-id.js';
 import { messagesAnswer, verifierResultsAnswer, verifierResultsByIdAnswer } from './answer-schemas.js';
-import { LIST_PARAMETERS, type QueryParameter } from './list-parameters.js';
-import { MESSAGE_ID_PATTERN } from './message-id.js';
 
 /** A route of the query API: what the server registers and what the OpenAPI document says come from here. */
 export interface RouteDefinition {

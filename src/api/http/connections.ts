@@ -1,6 +1,6 @@
 import type { Server } from 'node:http';
 import type { Socket } from 'node:net';
-import type { Clock } from '../core/clock.js';
+import type { Clock } from '../../core/clock.js';
 import { clientOf } from './client-address.js';
 import type { ConnectionMetrics } from './connection-metrics.js';
 

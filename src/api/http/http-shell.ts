@@ -1,10 +1,10 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { type FastifyInstance, type FastifyReply, type FastifyRequest, fastify } from 'fastify';
-import type { Common } from '../core/common.js';
-import { maxDescriptors } from '../core/descriptors.js';
-import { IndexerError, toError } from '../core/errors.js';
-import type { ResolvedHttpSettings } from './api-settings.js';
+import type { Common } from '../../core/common.js';
+import { maxDescriptors } from '../../core/descriptors.js';
+import { IndexerError, toError } from '../../core/errors.js';
+import type { ResolvedHttpSettings } from '../api-settings.js';
 import { type ConnectionMetrics, createConnectionMetrics } from './connection-metrics.js';
 import { type ConnectionLimits, type Connections, watchConnections } from './connections.js';
 import { errorAnswer, errorBody, HttpError } from './http-error.js';

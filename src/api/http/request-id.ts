@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { Random } from '../core/random.js';
+import type { Random } from '../../core/random.js';
 
 /** The header a request id is taken from and given back in. */
 export const REQUEST_ID_HEADER = 'x-request-id';

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
-import type { Hex } from '../core/hex.js';
-import { contentBytes, withContents } from '../model/outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../model/records.js';
+import type { Hex } from '../../core/hex.js';
+import { contentBytes, withContents } from '../../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import type { BodyMemory } from './body-memory.js';
 import type { Fragment, Fragments } from './fragment-cache.js';
 import type { RecordContents } from './record-contents.js';

@@ -1,18 +1,18 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Common } from '../core/common.js';
-import { InvalidArgumentError } from '../core/errors.js';
-import { secrets } from '../core/masker.js';
-import { stringifyExactJson } from '../protocol/exact-json.js';
-import type { ListQuery, Storage } from '../storage/storage.js';
+import type { Common } from '../../core/common.js';
+import { InvalidArgumentError } from '../../core/errors.js';
+import { secrets } from '../../core/masker.js';
+import { stringifyExactJson } from '../../protocol/exact-json.js';
+import type { ListQuery, Storage } from '../../storage/storage.js';
+import { type AdminSettings, resolveHttpSettings } from '../api-settings.js';
+import { HttpError } from '../http/http-error.js';
+import { createHttpShell, type HttpServer } from '../http/http-shell.js';
+import { parseListRequest, type QueryParameter, type QueryString, read } from '../list-parameters.js';
+import { parseMessageId } from '../message-id.js';
+import { readiness } from '../readiness.js';
 import { renderPage } from './admin-page.js';
 import { describeMessage, describeQuarantine } from './admin-records.js';
-import { type AdminSettings, resolveHttpSettings } from './api-settings.js';
-import { HttpError } from './http-error.js';
-import { createHttpShell, type HttpServer } from './http-shell.js';
-import { parseListRequest, type QueryParameter, type QueryString, read } from './list-parameters.js';
-import { parseMessageId } from './message-id.js';
-import { readiness } from './readiness.js';
 
 /** Which list a plan is asked for. */
 export type ExplainKind = 'verifierresults' | 'messages';

@@ -1,6 +1,6 @@
-import { AbortedError, ClosedError, IndexerError, InvalidArgumentError } from '../core/errors.js';
-import { secrets } from '../core/masker.js';
-import { CCVDataNotFoundError, CoverageGapError, type Gap, MessageNotFoundError } from '../model/storage-errors.js';
+import { AbortedError, ClosedError, IndexerError, InvalidArgumentError } from '../../core/errors.js';
+import { secrets } from '../../core/masker.js';
+import { CCVDataNotFoundError, CoverageGapError, type Gap, MessageNotFoundError } from '../../model/storage-errors.js';
 
 /** A request that ends in an error answer of its own making: its message is shown to the client as it is. */
 export class HttpError extends IndexerError {

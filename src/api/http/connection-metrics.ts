@@ -1,4 +1,4 @@
-import { counter, gauge, type Registry } from '../core/metrics.js';
+import { counter, gauge, type Registry } from '../../core/metrics.js';
 
 /**
  * Why a server closed a connection: no byte came in time · a request was not whole in time · the client did not read its answer · another took the place of

@@ -1,5 +1,5 @@
-import { counter, gauge, type Registry } from '../core/metrics.js';
-import { HttpError } from './http-error.js';
+import { counter, gauge, type Registry } from '../../core/metrics.js';
+import { HttpError } from '../http/http-error.js';
 
 /** Memory that all answers under way share. */
 export interface AnswerBudget {
