@@ -1,11 +1,11 @@
-import type { S3Section } from '../config/s3-schema.js';
+import type { S3Section } from '../config/schema/s3-schema.js';
 import {
   MEMORY_DEFAULTS,
   type MemorySection,
   POSTGRES_DEFAULTS,
   type PostgresSection,
   type ReadConditionSection,
-} from '../config/storage-schema.js';
+} from '../config/schema/storage-schema.js';
 import type { Common } from '../core/common.js';
 import { assertNever } from '../core/errors.js';
 import {

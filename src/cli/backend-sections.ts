@@ -1,5 +1,5 @@
-import type { Config } from '../config/schema.js';
-import type { SinkBackendSection } from '../config/storage-schema.js';
+import type { Config } from '../config/schema/schema.js';
+import type { SinkBackendSection } from '../config/schema/storage-schema.js';
 
 /** What a process does with its storage: a reader leaves databases that it does not read to those who write. */
 export type StorageUse = 'write' | 'read';

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { formatProblem } from '../config/problems.js';
-import type { Config } from '../config/schema.js';
+import type { Config } from '../config/schema/schema.js';
 import { type ConfigOptions, readCheckedConfig, withConfigOptions } from './config-option.js';
 import { checkRole, type Role, roleFault } from './role.js';
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { type CheckedConfig, checkConfig } from '../config/load.js';
-import type { Config } from '../config/schema.js';
+import type { Config } from '../config/schema/schema.js';
 
 /** What the options `--config` and `--secrets` were given. */
 export interface ConfigOptions {

@@ -1,4 +1,4 @@
-import type { Config } from '../config/schema.js';
+import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { createCommon } from '../core/common.js';
 import { IndexerError, toError } from '../core/errors.js';

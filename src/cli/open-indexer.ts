@@ -1,7 +1,7 @@
 import { type ChainSource, createChainSource } from '../chains/chain-source.js';
 import type { BackfillProgress, ChainSourceStatus } from '../chains/chain-status.js';
-import { onRampsOf } from '../config/chain-identity.js';
-import type { ChainSection, Config, VerifierSection } from '../config/schema.js';
+import { onRampsOf } from '../config/checks/chain-identity.js';
+import type { ChainSection, Config, VerifierSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
 import type { Shutdown } from '../core/shutdown.js';

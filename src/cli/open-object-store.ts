@@ -1,6 +1,6 @@
 import { access, constants, mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import type { S3Section } from '../config/s3-schema.js';
+import type { S3Section } from '../config/schema/s3-schema.js';
 import type { Common } from '../core/common.js';
 import { IndexerError, InvalidArgumentError } from '../core/errors.js';
 import { createDirectoryObjectStore } from '../storage/cold/object-store/directory/directory-store.js';

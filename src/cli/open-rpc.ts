@@ -1,6 +1,6 @@
 import { createRpcClient, type RpcClient } from '../chains/rpc/rpc-client.js';
-import { chainIdOf } from '../config/chain-identity.js';
-import type { ChainSection } from '../config/schema.js';
+import { chainIdOf } from '../config/checks/chain-identity.js';
+import type { ChainSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 
 /** The nodes of a chain as configured. */

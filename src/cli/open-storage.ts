@@ -1,5 +1,5 @@
-import { coldRole } from '../config/cold-role.js';
-import type { Config } from '../config/schema.js';
+import { coldRole } from '../config/checks/cold-role.js';
+import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { assertNever, IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
 import { recallFrom } from '../model/recall.js';

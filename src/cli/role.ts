@@ -1,4 +1,4 @@
-import type { Config } from '../config/schema.js';
+import type { Config } from '../config/schema/schema.js';
 import { assertNever, IndexerError } from '../core/errors.js';
 import { type NamedSection, openedSections, type StorageUse } from './backend-sections.js';
 

@@ -1,5 +1,5 @@
 import type { BackfillProgress, ChainSourceStatus } from '../chains/chain-status.js';
-import type { Config } from '../config/schema.js';
+import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import type { Indexer } from '../indexer/indexer.js';

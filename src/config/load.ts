@@ -1,16 +1,16 @@
 import { z } from 'zod';
 import { secrets } from '../core/masker.js';
+import { crossChecks } from './checks/cross-checks.js';
+import { proxyProblems } from './checks/proxy-problems.js';
+import { fileWarnings } from './checks/secret-warnings.js';
+import { configWarnings } from './checks/warnings.js';
 import { configSecrets } from './config-secrets.js';
-import { crossChecks } from './cross-checks.js';
 import { withFound } from './found.js';
 import { type AddedEntry, environmentTable, overlayTable, type TomlTable } from './overlay.js';
 import { placeholders } from './placeholders.js';
 import { ConfigError, type ConfigProblem, toProblems } from './problems.js';
-import { proxyProblems } from './proxy-problems.js';
 import { readTable } from './read-table.js';
-import { type Config, configSchema } from './schema.js';
-import { fileWarnings } from './secret-warnings.js';
-import { configWarnings } from './warnings.js';
+import { type Config, configSchema } from './schema/schema.js';
 
 /** Where a configuration comes from. */
 export interface ConfigSources {

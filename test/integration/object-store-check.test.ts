@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenedObjectStore, openObjectStore } from '../../src/cli/open-object-store.js';
-import { s3 as s3Section } from '../../src/config/s3-schema.js';
+import { s3 as s3Section } from '../../src/config/schema/s3-schema.js';
 import { createCommon } from '../../src/core/common.js';
 import type { S3ObjectStore } from '../../src/storage/cold/object-store/s3/s3-store.js';
 import { s3StoreOn } from '../support/object-store.js';

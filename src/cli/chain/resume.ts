@@ -1,5 +1,5 @@
-import { onRampsOf } from '../../config/chain-identity.js';
-import type { ChainSection, Config } from '../../config/schema.js';
+import { onRampsOf } from '../../config/checks/chain-identity.js';
+import type { ChainSection, Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';

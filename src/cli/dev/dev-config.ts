@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse } from 'smol-toml';
 import { parseConfig } from '../../config/load.js';
 import { overlayTable } from '../../config/overlay.js';
-import type { Config } from '../../config/schema.js';
+import type { Config } from '../../config/schema/schema.js';
 import type { Environment } from './environment.js';
 
 /** The quickstart's configuration file. */

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { Config } from '../../config/schema.js';
+import type { Config } from '../../config/schema/schema.js';
 import { type Common, createCommon } from '../../core/common.js';
 import { AbortedError } from '../../core/errors.js';
 import { createLogger } from '../../core/logger.js';

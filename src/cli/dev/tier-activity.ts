@@ -1,4 +1,4 @@
-import type { Config } from '../../config/schema.js';
+import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { toError } from '../../core/errors.js';
 import type { TierRow, TierSnapshot } from '../../devnet/tier-table.js';

@@ -1,5 +1,5 @@
-import type { S3Section } from '../../config/s3-schema.js';
-import type { Config } from '../../config/schema.js';
+import type { S3Section } from '../../config/schema/s3-schema.js';
+import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
 import { createS3Storage, type S3Storage } from '../../storage/cold/cold-storage.js';

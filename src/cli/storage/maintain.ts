@@ -1,6 +1,6 @@
-import { leastGraceMs } from '../../config/s3-checks.js';
-import type { Config } from '../../config/schema.js';
-import { longestStatementMs } from '../../config/storage-checks.js';
+import { leastGraceMs } from '../../config/checks/s3-checks.js';
+import { longestStatementMs } from '../../config/checks/storage-checks.js';
+import type { Config } from '../../config/schema/schema.js';
 import { IndexerError } from '../../core/errors.js';
 import type { CompactionReport, VacuumReport, VerifyReport } from '../../storage/cold/maintenance/maintenance.js';
 import { formatBytes, formatCount, formatDuration } from '../amounts.js';

@@ -1,4 +1,4 @@
-import type { Config } from '../../config/schema.js';
+import type { Config } from '../../config/schema/schema.js';
 import { type Common, createCommon } from '../../core/common.js';
 import { AbortedError } from '../../core/errors.js';
 import { createLogger } from '../../core/logger.js';

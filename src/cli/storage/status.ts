@@ -1,5 +1,5 @@
-import { coldRole } from '../../config/cold-role.js';
-import type { Config } from '../../config/schema.js';
+import { coldRole } from '../../config/checks/cold-role.js';
+import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError, messagesOf, toError } from '../../core/errors.js';
 import { inspectPostgres, type PostgresDescription } from '../../storage/postgres/inspection.js';

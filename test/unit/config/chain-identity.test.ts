@@ -1,9 +1,9 @@
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
-import { chainIdentityWarnings, chainIdOf, onRampsOf } from '../../../src/config/chain-identity.js';
+import { chainIdentityWarnings, chainIdOf, onRampsOf } from '../../../src/config/checks/chain-identity.js';
 import { parseConfig } from '../../../src/config/load.js';
 import { ConfigError } from '../../../src/config/problems.js';
-import type { Config } from '../../../src/config/schema.js';
+import type { Config } from '../../../src/config/schema/schema.js';
 
 const A = `0x${'a1'.repeat(20)}`;
 const B = `0x${'b2'.repeat(20)}`;

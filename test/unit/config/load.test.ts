@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { loadConfig, parseConfig } from '../../../src/config/load.js';
 import { ConfigError } from '../../../src/config/problems.js';
-import { configSchema } from '../../../src/config/schema.js';
+import { configSchema } from '../../../src/config/schema/schema.js';
 
 const ROOT = join(import.meta.dirname, '../../..');
 

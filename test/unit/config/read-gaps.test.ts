@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { readGaps, storedAges } from '../../../src/config/read-gaps.js';
-import type { ReadConditionSection, SinkBackendSection } from '../../../src/config/storage-schema.js';
-import { POSTGRES_DEFAULTS } from '../../../src/config/storage-schema.js';
+import { readGaps, storedAges } from '../../../src/config/checks/read-gaps.js';
+import type { ReadConditionSection, SinkBackendSection } from '../../../src/config/schema/storage-schema.js';
+import { POSTGRES_DEFAULTS } from '../../../src/config/schema/storage-schema.js';
 
 const DAY_S = 86_400;
 

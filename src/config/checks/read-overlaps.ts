@@ -1,5 +1,5 @@
-import type { ConfigProblem } from './problems.js';
-import type { ReadConditionSection, SinkBackendSection } from './storage-schema.js';
+import type { ConfigProblem } from '../problems.js';
+import type { ReadConditionSection, SinkBackendSection } from '../schema/storage-schema.js';
 
 /** Bounds are inclusive and often whole seconds: ranges that meet in one second are meant to meet. */
 const SHARED_BOUND_MS = 1_000;

@@ -1,5 +1,5 @@
-import type { ConfigProblem } from './problems.js';
-import type { S3Section } from './s3-schema.js';
+import type { ConfigProblem } from '../problems.js';
+import type { S3Section } from '../schema/s3-schema.js';
 
 /** Keys that say something about a bucket, and nothing about a directory. */
 const OF_A_BUCKET = ['Region', 'Endpoint', 'Prefix', 'AccessKeyID', 'SecretAccessKey', 'SessionToken'] as const;

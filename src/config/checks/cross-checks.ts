@@ -1,9 +1,9 @@
+import type { ConfigProblem } from '../problems.js';
+import type { Config } from '../schema/schema.js';
+import { normalUrl } from '../schema/url-faults.js';
 import { chainIdentityProblems } from './chain-identity.js';
-import type { ConfigProblem } from './problems.js';
-import type { Config } from './schema.js';
 import { storageChecks } from './storage-checks.js';
 import { unique } from './unique.js';
-import { normalUrl } from './url-faults.js';
 
 /** One that is asked twice cannot give a second opinion. */
 const SAME_URL = 'leads to the same place as';

@@ -1,4 +1,4 @@
-import type { ConfigProblem } from './problems.js';
+import type { ConfigProblem } from '../problems.js';
 
 /**
  * A problem for every entry of a list whose key another entry before it has; entries without a key are free. `same` says so

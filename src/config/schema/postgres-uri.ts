@@ -1,5 +1,5 @@
-import { toError } from '../core/errors.js';
-import { parsePostgresUri } from '../core/postgres-uri.js';
+import { toError } from '../../core/errors.js';
+import { parsePostgresUri } from '../../core/postgres-uri.js';
 import { didYouMean } from './fields.js';
 
 const SCHEME = /^postgres(?:ql)?:\/\//i;

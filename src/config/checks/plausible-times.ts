@@ -1,5 +1,5 @@
-import type { TomlTable } from './overlay.js';
-import { type ConfigProblem, formatPath } from './problems.js';
+import type { TomlTable } from '../overlay.js';
+import { type ConfigProblem, formatPath } from '../problems.js';
 
 const HOUR_S = 3_600;
 const DAY_S = 24 * HOUR_S;

@@ -1,5 +1,5 @@
-import type { ConfigProblem } from './problems.js';
-import type { SinkBackendSection } from './storage-schema.js';
+import type { ConfigProblem } from '../problems.js';
+import type { SinkBackendSection } from '../schema/storage-schema.js';
 
 /** How long a flush itself may take, with retries, until the cold tier answers for what it wrote. */
 const FLUSH_MARGIN_MS = 30_000;

@@ -1,13 +1,13 @@
-import { isPrivateHost, parseIpRange } from '../core/ip-ranges.js';
+import { isPrivateHost, parseIpRange } from '../../core/ip-ranges.js';
+import type { TomlTable } from '../overlay.js';
+import type { ConfigProblem } from '../problems.js';
+import { postgresUriWarnings } from '../schema/postgres-uri.js';
+import type { Config } from '../schema/schema.js';
+import type { BackendSection } from '../schema/storage-schema.js';
+import { normalUrl } from '../schema/url-faults.js';
 import { chainIdentityWarnings } from './chain-identity.js';
-import type { TomlTable } from './overlay.js';
 import { implausibleTimes } from './plausible-times.js';
-import { postgresUriWarnings } from './postgres-uri.js';
-import type { ConfigProblem } from './problems.js';
-import type { Config } from './schema.js';
 import { secretWarnings } from './secret-warnings.js';
-import type { BackendSection } from './storage-schema.js';
-import { normalUrl } from './url-faults.js';
 
 /** Smaller numbers are ids of chains (EIP-155), which are mistaken for selectors. */
 const LEAST_SELECTOR = 2n ** 40n;

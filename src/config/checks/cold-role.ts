@@ -1,4 +1,4 @@
-import type { BackendSection } from './storage-schema.js';
+import type { BackendSection } from '../schema/storage-schema.js';
 
 /**
  * What a backend of Type = "s3" is among the others: `archive` follows the system of record and may be minutes late;

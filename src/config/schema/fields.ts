@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Hex } from '../core/hex.js';
-import { keccak256 } from '../protocol/keccak.js';
-import { nearest } from './nearest.js';
+import type { Hex } from '../../core/hex.js';
+import { keccak256 } from '../../protocol/keccak.js';
+import { nearest } from '../nearest.js';
 import { urlFault } from './url-faults.js';
 
 const MAX_SELECTOR = 2n ** 64n - 1n;

@@ -1,8 +1,8 @@
 import { resolve } from 'node:path';
-import { databaseId } from './postgres-uri.js';
-import type { ConfigProblem } from './problems.js';
-import type { BackendSection } from './storage-schema.js';
-import { normalUrl } from './url-faults.js';
+import type { ConfigProblem } from '../problems.js';
+import { databaseId } from '../schema/postgres-uri.js';
+import type { BackendSection } from '../schema/storage-schema.js';
+import { normalUrl } from '../schema/url-faults.js';
 
 /** Backends that would keep their records in the very same place: the second would take the first one's for its own. */
 export function samePlaces(backends: readonly BackendSection[], table: string): ConfigProblem[] {

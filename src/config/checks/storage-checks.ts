@@ -1,11 +1,11 @@
+import type { ConfigProblem } from '../problems.js';
+import type { Config } from '../schema/schema.js';
+import type { BackendSection, SinkBackendSection } from '../schema/storage-schema.js';
 import { coldRole, flushIntervalMs } from './cold-role.js';
-import type { ConfigProblem } from './problems.js';
 import { coldLagMs, readGaps, storedAges } from './read-gaps.js';
 import { readOverlaps } from './read-overlaps.js';
 import { s3Checks } from './s3-checks.js';
 import { samePlaces } from './same-places.js';
-import type { Config } from './schema.js';
-import type { BackendSection, SinkBackendSection } from './storage-schema.js';
 import { unique } from './unique.js';
 
 const STORAGES = 'Storage.Sink.Storages';

@@ -1,6 +1,6 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { isEveryone, parseIpRange } from '../core/ip-ranges.js';
+import { isEveryone, parseIpRange } from '../../core/ip-ranges.js';
 
 const LISTEN_HINT =
   'write an IP address of this machine without a port, "localhost", or "0.0.0.0" or "::" for every one of its addresses';

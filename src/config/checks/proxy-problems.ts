@@ -1,7 +1,7 @@
-import { toError } from '../core/errors.js';
-import { outboundProxy } from '../core/outbound-proxy.js';
-import type { ConfigProblem } from './problems.js';
-import type { Config } from './schema.js';
+import { toError } from '../../core/errors.js';
+import { outboundProxy } from '../../core/outbound-proxy.js';
+import type { ConfigProblem } from '../problems.js';
+import type { Config } from '../schema/schema.js';
 
 /** The URLs that a proxy of the environment, which is none, stands before. */
 export function proxyProblems(

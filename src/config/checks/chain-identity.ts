@@ -1,7 +1,7 @@
-import type { Hex } from '../core/hex.js';
-import { chainIdOfSelector, foreignFamilyOf } from '../protocol/chain-selectors.js';
-import type { ConfigProblem } from './problems.js';
-import type { ChainSection, Config } from './schema.js';
+import type { Hex } from '../../core/hex.js';
+import { chainIdOfSelector, foreignFamilyOf } from '../../protocol/chain-selectors.js';
+import type { ConfigProblem } from '../problems.js';
+import type { ChainSection, Config } from '../schema/schema.js';
 
 /** All OnRamps of a chain, each with its start block. */
 export function onRampsOf(chain: ChainSection): readonly { readonly address: Hex; readonly startBlock: number }[] {

@@ -1,11 +1,11 @@
 import { statSync } from 'node:fs';
-import { isLoopbackHost } from '../core/ip-ranges.js';
-import { SHORTEST_ANYWHERE } from '../core/secret-forms.js';
-import { secretsOfUrl } from '../core/url-secrets.js';
-import { SECRET_KEY } from './config-secrets.js';
-import type { TomlTable } from './overlay.js';
-import { textsIn } from './placeholders.js';
-import { type ConfigProblem, formatPath } from './problems.js';
+import { isLoopbackHost } from '../../core/ip-ranges.js';
+import { SHORTEST_ANYWHERE } from '../../core/secret-forms.js';
+import { secretsOfUrl } from '../../core/url-secrets.js';
+import { SECRET_KEY } from '../config-secrets.js';
+import type { TomlTable } from '../overlay.js';
+import { textsIn } from '../placeholders.js';
+import { type ConfigProblem, formatPath } from '../problems.js';
 
 /** What stands in examples until somebody writes the real value. */
 const EXAMPLE_TEXT =
