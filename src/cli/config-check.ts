@@ -1,8 +1,8 @@
 import { Command } from 'commander';
+import { checkRole, type Role, roleFault } from '../app/role.js';
 import { formatProblem } from '../config/problems.js';
 import type { Config } from '../config/schema/schema.js';
 import { type ConfigOptions, readCheckedConfig, withConfigOptions } from './config-option.js';
-import { checkRole, type Role, roleFault } from './role.js';
 
 /** The commands that run a service, with their roles. */
 const COMMANDS: readonly (readonly [string, Role])[] = [

@@ -25,7 +25,7 @@ Each namespace is a schema of its own and is created when missing; the database 
   $ ccv-indexer migrate up -c indexer.toml -s secrets.toml`,
     )
     .action(async (options: ConfigOptions) => {
-      const { allTargets, migrateUp } = await import('./migrations.js');
+      const { allTargets, migrateUp } = await import('../app/migrations.js');
       for (const target of allTargets(readConfig(options))) await migrateUp(target);
     });
   withConfigOptions(command.command('status'))
@@ -39,7 +39,7 @@ Exit code 0: every schema is up to date. 1: something is pending, or newer than 
   $ ccv-indexer migrate status -c indexer.toml --json`,
     )
     .action(async (options: StatusOptions) => {
-      const { allTargets, describeStatus, statusOf } = await import('./migrations.js');
+      const { allTargets, describeStatus, statusOf } = await import('../app/migrations.js');
       const statuses = [];
       for (const target of allTargets(readConfig(options))) statuses.push(await statusOf(target));
       process.stdout.write(

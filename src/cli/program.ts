@@ -1,11 +1,11 @@
 import { Command } from 'commander';
+import { packageVersion } from '../app/version.js';
 import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
 import { devCommand } from './dev.js';
 import { migrateCommand } from './migrate.js';
 import { apiCommand, startCommand, workerCommand } from './start.js';
 import { storageCommand } from './storage.js';
-import { packageVersion } from './version.js';
 
 /** The whole command line. Errors are thrown, so that `main` alone decides on the exit code. */
 export function createProgram(): Command {

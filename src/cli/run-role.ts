@@ -1,13 +1,13 @@
+import { ensureMigrated } from '../app/migrations.js';
+import { checkRole, type Role, storageUse } from '../app/role.js';
+import { type Service, startService } from '../app/service.js';
+import { packageVersion } from '../app/version.js';
 import { createCommon } from '../core/common.js';
 import { createLogger } from '../core/logger.js';
 import { createShutdown } from '../core/shutdown.js';
 import { createBackfillView } from './backfill-view.js';
 import { type ConfigOptions, readCheckedConfig } from './config-option.js';
-import { ensureMigrated } from './migrations.js';
-import { checkRole, type Role, storageUse } from './role.js';
-import { type Service, startService } from './service.js';
 import { onSignals } from './signals.js';
-import { packageVersion } from './version.js';
 
 /** What `start`, `worker` and `api` are called with. */
 export interface StartOptions extends ConfigOptions {

@@ -1,6 +1,6 @@
 import { Command } from 'commander';
+import type { Role } from '../app/role.js';
 import { withConfigOptions } from './config-option.js';
-import type { Role } from './role.js';
 import type { StartOptions } from './run-role.js';
 
 const SIGNALS = `

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type OpenedStorage, openStorage } from '../../src/cli/open-storage.js';
+import { type OpenedStorage, openStorage } from '../../src/app/open-storage.js';
 import { parseConfig } from '../../src/config/load.js';
 import { systemClock } from '../../src/core/clock.js';
 import { createCommon } from '../../src/core/common.js';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type OpenedObjectStore, openObjectStore } from '../../src/cli/open-object-store.js';
+import { type OpenedObjectStore, openObjectStore } from '../../src/app/open-object-store.js';
 import { s3 as s3Section } from '../../src/config/schema/s3-schema.js';
 import { createCommon } from '../../src/core/common.js';
 import type { S3ObjectStore } from '../../src/storage/cold/object-store/s3/s3-store.js';

@@ -1,4 +1,6 @@
 import { randomInt } from 'node:crypto';
+import { ensureMigrated } from '../../app/migrations.js';
+import { type Service, startService } from '../../app/service.js';
 import type { Config } from '../../config/schema/schema.js';
 import { type Common, createCommon } from '../../core/common.js';
 import { AbortedError } from '../../core/errors.js';
@@ -10,8 +12,6 @@ import { createLaneProgress, type ProgressSnapshot } from '../../devnet/lane-pro
 import { renderSummary, renderTable, renderTierLines, startLiveTable, tableStyle } from '../../devnet/live-table.js';
 import type { TierSnapshot } from '../../devnet/tier-table.js';
 import { createTraffic, type Traffic } from '../../devnet/traffic.js';
-import { ensureMigrated } from '../migrations.js';
-import { type Service, startService } from '../service.js';
 import { onSignals } from '../signals.js';
 import { devConfig } from './dev-config.js';
 import { type Environment, startEnvironment } from './environment.js';

@@ -1,3 +1,6 @@
+import { postgresOptions } from '../../app/backend-options.js';
+import { backendSections } from '../../app/backend-sections.js';
+import type { Service } from '../../app/service.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { toError } from '../../core/errors.js';
@@ -5,9 +8,6 @@ import type { TierRow, TierSnapshot } from '../../devnet/tier-table.js';
 import type { BackendStatus } from '../../sink/sink-status.js';
 import type { S3Storage } from '../../storage/cold/cold-storage.js';
 import { inspectPostgres, type PostgresInspection } from '../../storage/postgres/inspection.js';
-import { postgresOptions } from '../backend-options.js';
-import { backendSections } from '../backend-sections.js';
-import type { Service } from '../service.js';
 
 /** What the tiers of a running service hold and answer, looked at now and then. */
 export interface TierActivity {

@@ -1,10 +1,10 @@
+import { backendSections } from '../../app/backend-sections.js';
 import { leastGraceMs } from '../../config/checks/s3-checks.js';
 import { longestStatementMs } from '../../config/checks/storage-checks.js';
 import type { Config } from '../../config/schema/schema.js';
 import { IndexerError } from '../../core/errors.js';
 import type { CompactionReport, VacuumReport, VerifyReport } from '../../storage/cold/maintenance/maintenance.js';
 import { formatBytes, formatCount, formatDuration } from '../amounts.js';
-import { backendSections } from '../backend-sections.js';
 import { textTable } from '../text-table.js';
 import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';

@@ -1,3 +1,5 @@
+import { postgresOptions } from '../../app/backend-options.js';
+import { backendSections, leadingDatabase, type NamedSection } from '../../app/backend-sections.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
@@ -12,8 +14,6 @@ import { inspectPostgres, type PostgresInspection } from '../../storage/postgres
 import { migrate } from '../../storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorageOptions } from '../../storage/postgres/postgres-storage.js';
 import { formatCount, formatDuration, formatMs } from '../amounts.js';
-import { postgresOptions } from '../backend-options.js';
-import { backendSections, leadingDatabase, type NamedSection } from '../backend-sections.js';
 import { textTable } from '../text-table.js';
 import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';

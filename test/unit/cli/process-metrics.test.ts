@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { addProcessMetrics } from '../../../src/cli/process-metrics.js';
-import { packageVersion } from '../../../src/cli/version.js';
+import { addProcessMetrics } from '../../../src/app/process-metrics.js';
+import { packageVersion } from '../../../src/app/version.js';
 import { createCommon } from '../../../src/core/common.js';
 
 it('the process, its runtime and its build are among the metrics', async () => {

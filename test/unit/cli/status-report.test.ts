@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createStatusReport } from '../../../src/cli/status-report.js';
+import { createStatusReport } from '../../../src/app/status-report.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createSimpleSink } from '../../../src/sink/sink.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
