@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { type Common, createCommon } from '../../src/core/common.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { type PostgresConnection, startEmbeddedPostgres } from '../../src/devnet/embedded-postgres.js';
 import { createSimpleSink, type Sink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { migrate } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
+import { type PostgresConnection, startEmbeddedPostgres } from '../devnet/postgres/embedded-postgres.js';
 import { makeDirectory } from './scratch.js';
 
 /** Enough memory and log that no checkpoint falls into a round; durability is the server's default: fsync at each commit. */

@@ -4,7 +4,6 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Hex } from '../../src/core/hex.js';
 import { silentLogger } from '../../src/core/logger.js';
 import { seededRandom } from '../../src/core/random.js';
-import { connectionUri, startEmbeddedPostgres } from '../../src/devnet/embedded-postgres.js';
 import { encodeMessage } from '../../src/protocol/message-codec.js';
 import { startAnvilChain } from '../../test/support/anvil-chain.js';
 import { endAllCli, startCli } from '../../test/support/e2e-cli.js';
@@ -12,6 +11,7 @@ import { e2eDirectory, hotAndWarm, serviceOf, writeConfig } from '../../test/sup
 import { CCV, EXECUTOR, makeMessageLog } from '../../test/support/log-emitter.js';
 import { resultJson } from '../../test/support/verifier-server.js';
 import { ON_RAMP, SOURCE } from '../../test/support/watch.js';
+import { connectionUri, startEmbeddedPostgres } from '../devnet/postgres/embedded-postgres.js';
 import { beGreedy } from './greedy-clients.js';
 import { startHostileVerifier } from './hostile-verifier.js';
 import { startLyingNode } from './lying-node.js';

@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import { packageVersion } from '../app/version.js';
 import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
-import { devCommand } from './dev.js';
+import { devCommand } from '../../scripts/devnet/program.js';
 import { migrateCommand } from './migrate.js';
 import { apiCommand, startCommand, workerCommand } from './start.js';
 import { storageCommand } from './storage.js';

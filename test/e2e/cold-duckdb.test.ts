@@ -1,9 +1,9 @@
 import { rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { createJsonRpc } from '../../scripts/devnet/anvil/json-rpc.js';
 import { createCommon } from '../../src/core/common.js';
 import { bytesToHex } from '../../src/core/hex.js';
-import { createJsonRpc } from '../../src/devnet/json-rpc.js';
 import { parseExactJson } from '../../src/protocol/exact-json.js';
 import { messageJson } from '../../src/protocol/message-json.js';
 import { createDeltaLog } from '../../src/storage/cold/delta/log.js';

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { seededRandom } from '../../src/core/random.js';
-import { connectionUri } from '../../src/devnet/embedded-postgres.js';
 import { endAllCli, startCli } from '../support/e2e-cli.js';
 import { type EmittedChain, startEmittedChain } from '../support/e2e-emitted-chain.js';
 import { checkOrder, tableRows } from '../support/e2e-namespace.js';

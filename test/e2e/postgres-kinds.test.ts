@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { connectionUri } from '../../src/devnet/embedded-postgres.js';
+import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { endAllCli, runCli, startCli } from '../support/e2e-cli.js';
 import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../support/e2e-service.js';
 import { eventually } from '../support/eventually.js';

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { createExecutor, type ExecutionReport } from '../../scripts/devnet/lane/executor.js';
+import { createTraffic, type SentMessage } from '../../scripts/devnet/lane/traffic.js';
+import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import type { Hex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
-import { connectionUri } from '../../src/devnet/embedded-postgres.js';
-import { createExecutor, type ExecutionReport } from '../../src/devnet/executor.js';
-import { createTraffic, type SentMessage } from '../../src/devnet/traffic.js';
 import { common, library, startTestLane, type TestLane } from '../integration/devnet-fixture.js';
 import { endAllCli } from '../support/e2e-cli.js';
 import { get, listMessages, listResults } from '../support/e2e-http.js';

@@ -1,11 +1,11 @@
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { createJsonRpc, type JsonRpc } from '../../scripts/devnet/anvil/json-rpc.js';
+import { MESSAGE_SENT_TOPIC } from '../../scripts/devnet/lane/events.js';
+import { createExecutor } from '../../scripts/devnet/lane/executor.js';
+import { devnetAccount } from '../../scripts/devnet/lane/keys.js';
+import { messageCall } from '../../scripts/devnet/lane/message-kinds.js';
 import type { Hex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
-import { MESSAGE_SENT_TOPIC } from '../../src/devnet/events.js';
-import { createExecutor } from '../../src/devnet/executor.js';
-import { createJsonRpc, type JsonRpc } from '../../src/devnet/json-rpc.js';
-import { devnetAccount } from '../../src/devnet/keys.js';
-import { messageCall } from '../../src/devnet/message-kinds.js';
 import { parseExactJson } from '../../src/protocol/exact-json.js';
 import { common, library, startTestLane, type TestLane, view } from '../integration/devnet-fixture.js';
 import { endAllCli } from '../support/e2e-cli.js';

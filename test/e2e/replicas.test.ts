@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { connectionUri } from '../../src/devnet/embedded-postgres.js';
+import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { endAllCli } from '../support/e2e-cli.js';
 import { type EmittedChain, startEmittedChain } from '../support/e2e-emitted-chain.js';
 import { body, get, type ListedMessage, listMessages, listResults, messagesIn } from '../support/e2e-http.js';

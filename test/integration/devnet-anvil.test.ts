@@ -4,12 +4,12 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it } from 'vitest';
+import { type Anvil, type AnvilOptions, startAnvil } from '../../scripts/devnet/anvil/anvil.js';
+import { savedState } from '../../scripts/devnet/anvil/anvil-state.js';
+import { DevnetProcessError } from '../../scripts/devnet/anvil/devnet-errors.js';
+import { createJsonRpc } from '../../scripts/devnet/anvil/json-rpc.js';
+import { startTiedProcess } from '../../scripts/devnet/anvil/tied-process.js';
 import { createCommon } from '../../src/core/common.js';
-import { type Anvil, type AnvilOptions, startAnvil } from '../../src/devnet/anvil.js';
-import { savedState } from '../../src/devnet/anvil-state.js';
-import { DevnetProcessError } from '../../src/devnet/errors.js';
-import { createJsonRpc } from '../../src/devnet/json-rpc.js';
-import { startTiedProcess } from '../../src/devnet/tied-process.js';
 
 const common = createCommon();
 const running: { stop(): Promise<unknown> }[] = [];

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createJsonRpc, type JsonRpc } from '../../scripts/devnet/anvil/json-rpc.js';
+import { createAccountSender } from '../../scripts/devnet/lane/account-sender.js';
+import { createCommitteeVerifier } from '../../scripts/devnet/lane/committee-verifier.js';
+import { type DevnetRole, devnetAccount } from '../../scripts/devnet/lane/keys.js';
+import { isLaneDeployed } from '../../scripts/devnet/lane/lane.js';
+import type { MessageKind } from '../../scripts/devnet/lane/message-kinds.js';
+import { createTraffic, type SentMessage, type Traffic } from '../../scripts/devnet/lane/traffic.js';
 import type { Hex } from '../../src/core/hex.js';
-import { createAccountSender } from '../../src/devnet/account-sender.js';
-import { createCommitteeVerifier } from '../../src/devnet/committee-verifier.js';
-import { createJsonRpc, type JsonRpc } from '../../src/devnet/json-rpc.js';
-import { type DevnetRole, devnetAccount } from '../../src/devnet/keys.js';
-import { isLaneDeployed } from '../../src/devnet/lane.js';
-import type { MessageKind } from '../../src/devnet/message-kinds.js';
-import { createTraffic, type SentMessage, type Traffic } from '../../src/devnet/traffic.js';
 import { common, library, startTestLane, type TestLane, temporaryDirectory, until } from './devnet-fixture.js';
 import { type RpcProxy, startRpcProxy } from './devnet-rpc-proxy.js';
 

@@ -2,13 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decodeFunctionResult, encodeFunctionData } from 'viem';
+import { type Anvil, type AnvilMining, startAnvil } from '../../scripts/devnet/anvil/anvil.js';
+import { createJsonRpc } from '../../scripts/devnet/anvil/json-rpc.js';
+import { type ContractName, createContractLibrary } from '../../scripts/devnet/lane/contracts.js';
+import { DEVNET_CHAINS, deployLane } from '../../scripts/devnet/lane/lane.js';
+import type { DevnetChain, LaneDeployment } from '../../scripts/devnet/lane/lane-deployment.js';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
-import { type Anvil, type AnvilMining, startAnvil } from '../../src/devnet/anvil.js';
-import { type ContractName, createContractLibrary } from '../../src/devnet/contracts.js';
-import { createJsonRpc } from '../../src/devnet/json-rpc.js';
-import { DEVNET_CHAINS, deployLane } from '../../src/devnet/lane.js';
-import type { DevnetChain, LaneDeployment } from '../../src/devnet/lane-deployment.js';
 
 export const common = createCommon();
 export const library = createContractLibrary();

@@ -1,8 +1,8 @@
 import { fastify } from 'fastify';
+import { createJsonRpc } from '../../scripts/devnet/anvil/json-rpc.js';
+import { decodeSentLog, MESSAGE_SENT_TOPIC, type SentLog } from '../../scripts/devnet/lane/events.js';
+import type { DevnetChain, LaneDeployment } from '../../scripts/devnet/lane/lane-deployment.js';
 import type { Hex } from '../../src/core/hex.js';
-import { decodeSentLog, MESSAGE_SENT_TOPIC, type SentLog } from '../../src/devnet/events.js';
-import { createJsonRpc } from '../../src/devnet/json-rpc.js';
-import type { DevnetChain, LaneDeployment } from '../../src/devnet/lane-deployment.js';
 import { parseExactJson } from '../../src/protocol/exact-json.js';
 import { messageJson } from '../../src/protocol/message-json.js';
 import { formatRfc3339 } from '../../src/protocol/rfc3339.js';

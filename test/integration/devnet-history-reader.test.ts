@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createHistoryReader, type HistoryReader } from '../../scripts/devnet/lane/history-reader.js';
 import { createCommon } from '../../src/core/common.js';
-import { createHistoryReader, type HistoryReader } from '../../src/devnet/history-reader.js';
 import { eventually } from '../support/eventually.js';
 
 const ID = `0x${'ab'.repeat(32)}` as const;

@@ -1,10 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { type CommitteeVerifier, createCommitteeVerifier } from '../../scripts/devnet/lane/committee-verifier.js';
+import { createExecutor, type ExecutionReport } from '../../scripts/devnet/lane/executor.js';
+import { isLaneDeployed } from '../../scripts/devnet/lane/lane.js';
+import { MESSAGE_KINDS } from '../../scripts/devnet/lane/message-kinds.js';
+import { createTraffic, type SentMessage, type Traffic } from '../../scripts/devnet/lane/traffic.js';
 import type { Hex } from '../../src/core/hex.js';
-import { type CommitteeVerifier, createCommitteeVerifier } from '../../src/devnet/committee-verifier.js';
-import { createExecutor, type ExecutionReport } from '../../src/devnet/executor.js';
-import { isLaneDeployed } from '../../src/devnet/lane.js';
-import { MESSAGE_KINDS } from '../../src/devnet/message-kinds.js';
-import { createTraffic, type SentMessage, type Traffic } from '../../src/devnet/traffic.js';
 import { parseExactJson } from '../../src/protocol/exact-json.js';
 import { common, library, startTestLane, type TestLane, until, view } from './devnet-fixture.js';
 import { type HandFedApi, startHandFedApi } from './devnet-hand-fed-api.js';

@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../scripts/devnet/postgres/embedded-postgres.js';
+import { EmbeddedPostgresError } from '../../scripts/devnet/postgres/embedded-postgres-errors.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../src/devnet/embedded-postgres.js';
-import { EmbeddedPostgresError } from '../../src/devnet/embedded-postgres-errors.js';
 import { createTestDatabase } from '../support/postgres.js';
 
 const run = promisify(execFile);

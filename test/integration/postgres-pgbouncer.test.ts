@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { createCommon } from '../../src/core/common.js';
-import { connectionUri } from '../../src/devnet/embedded-postgres.js';
 import { inspectPostgres } from '../../src/storage/postgres/inspection.js';
 import { migrate, migrationStatus } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';

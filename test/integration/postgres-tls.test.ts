@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { connectionUri } from '../../src/devnet/embedded-postgres.js';
+import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { migrationStatus } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { e2eDirectory } from '../support/e2e-service.js';

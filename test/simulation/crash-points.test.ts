@@ -1,6 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres.js';

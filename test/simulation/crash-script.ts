@@ -1,6 +1,6 @@
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { createCommon } from '../../src/core/common.js';
 import { seededRandom } from '../../src/core/random.js';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
 import type { WriteBatch } from '../../src/model/batch.js';
 import type { NewMessage, VerifierResult } from '../../src/model/records.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';

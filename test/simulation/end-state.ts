@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import type { Sink } from '../../src/sink/sink.js';
 import { createS3Storage } from '../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';

@@ -2,8 +2,9 @@
  * Does a crash script in a process of its own, to be killed: `tsx mortal-worker.ts <what to do as JSON>`. Prints a line for
  * every write that reaches the bucket and one for every step.
  */
+
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { createCommon } from '../../src/core/common.js';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
 import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
 import { createManualClock } from '../support/manual-clock.js';
 import { createScript, runScript, scriptPlace } from './crash-script.js';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { createTestDatabase } from '../support/postgres.js';
 
 const TABLES = [

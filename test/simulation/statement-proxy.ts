@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import type { Reaper } from './reaper.js';
 
 /** A database as a process reaches it that a `Reaper` may end at any statement that writes. */

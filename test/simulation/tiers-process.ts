@@ -1,5 +1,5 @@
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import type { Common } from '../../src/core/common.js';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
 import { recallFrom } from '../../src/model/recall.js';
 import { createSink, type Sink } from '../../src/sink/sink.js';
 import type { SinkBackend } from '../../src/sink/sink-options.js';

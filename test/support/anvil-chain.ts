@@ -1,7 +1,7 @@
+import { type Anvil, type AnvilMining, startAnvil } from '../../scripts/devnet/anvil/anvil.js';
+import { createJsonRpc, type JsonRpc } from '../../scripts/devnet/anvil/json-rpc.js';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
-import { type Anvil, type AnvilMining, startAnvil } from '../../src/devnet/anvil.js';
-import { createJsonRpc, type JsonRpc } from '../../src/devnet/json-rpc.js';
 import { type EmittedLog, emitterCalldata, LOG_EMITTER_CODE } from './log-emitter.js';
 
 /** A transaction for `anvil_reorg`, and in which block of the new branch it goes. */

@@ -1,5 +1,5 @@
 import type { TomlTable } from 'smol-toml';
-import { type CommitteeVerifier, createCommitteeVerifier } from '../../src/devnet/committee-verifier.js';
+import { type CommitteeVerifier, createCommitteeVerifier } from '../../scripts/devnet/lane/committee-verifier.js';
 import { common, type TestLane } from '../integration/devnet-fixture.js';
 
 /** The chains of a lane as a configuration names them, read as fast as a test wants them to be. */

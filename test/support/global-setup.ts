@@ -2,8 +2,8 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
+import { startEmbeddedPostgres } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { startEmbeddedPostgres } from '../../src/devnet/embedded-postgres.js';
 import { createTemplateDatabase } from './postgres-template.js';
 
 /**

@@ -4,10 +4,10 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { startTiedProcess } from '../../scripts/devnet/anvil/tied-process.js';
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
+import { pickServerAccount } from '../../scripts/devnet/postgres/embedded-postgres-account.js';
 import { systemClock } from '../../src/core/clock.js';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
-import { pickServerAccount } from '../../src/devnet/embedded-postgres-account.js';
-import { startTiedProcess } from '../../src/devnet/tied-process.js';
 import { eventually } from './eventually.js';
 
 const run = promisify(execFile);

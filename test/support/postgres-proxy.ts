@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 
 /** The simple query that ends a transaction, as it crosses the wire: type, length, text, NUL. */
 const COMMIT = Buffer.concat([Buffer.from('Q'), Buffer.from([0, 0, 0, 11]), Buffer.from('COMMIT\0')]);

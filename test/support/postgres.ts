@@ -4,13 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { inject } from 'vitest';
-import { silentLogger } from '../../src/core/logger.js';
 import {
   connectionUri,
   type EmbeddedPostgres,
   type PostgresConnection,
   startEmbeddedPostgres,
-} from '../../src/devnet/embedded-postgres.js';
+} from '../../scripts/devnet/postgres/embedded-postgres.js';
+import { silentLogger } from '../../src/core/logger.js';
 import { createTemplateDatabase, TEMPLATE_DATABASE } from './postgres-template.js';
 
 declare module 'vitest' {

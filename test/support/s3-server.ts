@@ -5,8 +5,8 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { startTiedProcess, type TiedProcess } from '../../scripts/devnet/anvil/tied-process.js';
 import { systemClock } from '../../src/core/clock.js';
-import { startTiedProcess, type TiedProcess } from '../../src/devnet/tied-process.js';
 import { cephConfiguration, cephKeyring, GATEWAY_PORT, MONITOR_PORT } from './s3-server-config.js';
 
 /**

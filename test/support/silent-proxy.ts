@@ -1,5 +1,5 @@
 import { connect, createServer, type Socket } from 'node:net';
-import type { PostgresConnection } from '../../src/devnet/embedded-postgres.js';
+import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 
 /** A TCP proxy in front of a server whose network can go silent: nothing arrives and nothing is refused. */
 export interface SilentProxy {

@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
+import type { ExecutionReport } from '../../../scripts/devnet/lane/executor.js';
+import { createLaneProgress } from '../../../scripts/devnet/lane/lane-progress.js';
+import type { MessageKind } from '../../../scripts/devnet/lane/message-kinds.js';
+import type { SentMessage } from '../../../scripts/devnet/lane/traffic.js';
+import {
+  renderLine,
+  renderSummary,
+  renderTable,
+  startLiveTable,
+  tableStyle,
+} from '../../../scripts/devnet/view/live-table.js';
 import type { Clock } from '../../../src/core/clock.js';
 import type { Hex } from '../../../src/core/hex.js';
-import type { ExecutionReport } from '../../../src/devnet/executor.js';
-import { createLaneProgress } from '../../../src/devnet/lane-progress.js';
-import { renderLine, renderSummary, renderTable, startLiveTable, tableStyle } from '../../../src/devnet/live-table.js';
-import type { MessageKind } from '../../../src/devnet/message-kinds.js';
-import type { SentMessage } from '../../../src/devnet/traffic.js';
 
 const id = (n: number): Hex => `0x${n.toString(16).padStart(64, '0')}`;
 

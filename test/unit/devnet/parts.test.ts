@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anvilBinaryPath } from '../../../scripts/devnet/anvil/anvil.js';
+import { DevnetPackageMissingError } from '../../../scripts/devnet/anvil/devnet-errors.js';
+import { createContractLibrary } from '../../../scripts/devnet/lane/contracts.js';
+import { EXECUTION_STATE_CHANGED_TOPIC, MESSAGE_SENT_TOPIC } from '../../../scripts/devnet/lane/events.js';
+import { devnetAccount, devnetKey } from '../../../scripts/devnet/lane/keys.js';
+import type { ChainAddresses, ChainDeployment } from '../../../scripts/devnet/lane/lane-deployment.js';
+import { MESSAGE_KINDS, messageCall } from '../../../scripts/devnet/lane/message-kinds.js';
+import { createSemaphore } from '../../../scripts/devnet/lane/semaphore.js';
 import { seededRandom } from '../../../src/core/random.js';
-import { anvilBinaryPath } from '../../../src/devnet/anvil.js';
-import { createContractLibrary } from '../../../src/devnet/contracts.js';
-import { DevnetPackageMissingError } from '../../../src/devnet/errors.js';
-import { EXECUTION_STATE_CHANGED_TOPIC, MESSAGE_SENT_TOPIC } from '../../../src/devnet/events.js';
-import { devnetAccount, devnetKey } from '../../../src/devnet/keys.js';
-import type { ChainAddresses, ChainDeployment } from '../../../src/devnet/lane-deployment.js';
-import { MESSAGE_KINDS, messageCall } from '../../../src/devnet/message-kinds.js';
-import { createSemaphore } from '../../../src/devnet/semaphore.js';
 
 const library = createContractLibrary();
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { createLaneProgress } from '../../../src/devnet/lane-progress.js';
-import { renderLine, renderSummary, renderTierLines } from '../../../src/devnet/live-table.js';
-import type { TierSnapshot } from '../../../src/devnet/tier-table.js';
+import { createLaneProgress } from '../../../scripts/devnet/lane/lane-progress.js';
+import { renderLine, renderSummary, renderTierLines } from '../../../scripts/devnet/view/live-table.js';
+import type { TierSnapshot } from '../../../scripts/devnet/view/tier-table.js';
 
 const TIERS: TierSnapshot = {
   rows: [

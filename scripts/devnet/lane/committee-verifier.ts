@@ -1,0 +1,142 @@
+import { type FastifyInstance, fastify } from 'fastify';
+import type { Common } from '../../../src/core/common.js';
+import { InvalidArgumentError } from '../../../src/core/errors.js';
+import { bytesToHex, type Hex, isHex } from '../../../src/core/hex.js';
+import { messageJson } from '../../../src/protocol/message-json.js';
+import { signCommitteeProof } from '../../../src/protocol/signatures.js';
+import type { SentLog } from './events.js';
+import { type FinalMessageWatcher, watchFinalMessages } from './final-messages.js';
+import { devnetKey } from './keys.js';
+import type { ChainDeployment, CommitteeDeployment, DevnetChain, LaneDeployment } from './lane-deployment.js';
+
+/** A running committee: a REST verifier as the indexer meets them (wire facts, section 6). */
+export interface CommitteeVerifier {
+  /** Base URL: verifications are at `{url}/verifications`. */
+  readonly url: string;
+  readonly name: string;
+  /** The CCV's address on each source chain: what an indexer configures as `IssuerAddresses`. Lower-case hex. */
+  readonly issuerAddresses: readonly Hex[];
+  /** Messages signed so far. */
+  signedCount(): number;
+  /** Stops watching and answering. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** What a committee works with. */
+export interface CommitteeVerifierOptions {
+  readonly common: Common;
+  readonly deployment: LaneDeployment;
+  readonly chains: readonly DevnetChain[];
+  /** Which committee of the deployment. */
+  readonly committee: string;
+  /** On 127.0.0.1. Defaults to a free one. */
+  readonly port?: number;
+  /** How often the source chains are read. Defaults to 250 ms. */
+  readonly pollMs?: number;
+}
+
+/** One result, ready to be sent: the chain never changes it again. */
+type ResultJson = string;
+
+const DEFAULT_POLL_MS = 250;
+/** Room for a few hundred message ids in a URL. */
+const MAX_HEADER_BYTES = 256 * 1024;
+
+/**
+ * Starts a committee: it watches both source chains by itself, waits for each message's finality, signs what names its
+ * CCV with as many of its keys as the threshold asks, and answers for nothing else.
+ * @throws InvalidArgumentError for a committee or chain that the deployment does not have.
+ */
+export async function createCommitteeVerifier(options: CommitteeVerifierOptions): Promise<CommitteeVerifier> {
+  const { common, deployment, chains, pollMs = DEFAULT_POLL_MS } = options;
+  const committee = deployment.committees.find(({ name }) => name === options.committee);
+  if (!committee) throw new InvalidArgumentError(`the deployment has no committee '${options.committee}'`);
+  const results = new Map<Hex, ResultJson>();
+  const server = createServer(results);
+  const url = await server.listen({ host: '127.0.0.1', port: options.port ?? 0 });
+  const watchers = deployment.chains.map((source): FinalMessageWatcher => {
+    const reached = chains.find(({ chainId }) => chainId === source.chainId);
+    if (!reached) throw new InvalidArgumentError(`no URL was given for chain ${source.name}`);
+    return watchFinalMessages({
+      common,
+      url: reached.url,
+      onRamp: source.addresses.onRamp,
+      startBlock: source.startBlock,
+      pollMs,
+      async onFinal(message) {
+        const result = await verify(common, deployment, committee, source, message);
+        if (result) results.set(message.messageId, result);
+      },
+    });
+  });
+  common.log.debug({ committee: committee.name, url }, 'committee verifier started');
+  return {
+    url,
+    name: committee.name,
+    issuerAddresses: deployment.chains.map((chain) => ccvOf(chain, committee)),
+    signedCount: () => results.size,
+    async close() {
+      await Promise.all(watchers.map((watcher) => watcher.close()));
+      await server.close();
+    },
+  };
+}
+
+/** Null when the message does not name this committee's CCV. */
+async function verify(
+  common: Common,
+  deployment: LaneDeployment,
+  committee: CommitteeDeployment,
+  source: ChainDeployment,
+  sent: SentLog,
+): Promise<ResultJson | null> {
+  const sourceCcv = ccvOf(source, committee);
+  const dest = deployment.chains.find(({ selector }) => BigInt(selector) === sent.message.destChainSelector);
+  if (!dest || !sent.ccvAddresses.includes(sourceCcv)) return null;
+  const proof = await signCommitteeProof(committee.versionTag, sent.messageId, quorumKeys(committee, sent.messageId));
+  const addresses = JSON.stringify(sent.ccvAddresses);
+  const metadata = {
+    timestamp: common.clock.nowMs(),
+    verifier_source_address: sourceCcv,
+    verifier_dest_address: ccvOf(dest, committee),
+  };
+  return (
+    `{"message":${messageJson(sent.encodedMessage)},"message_ccv_addresses":${addresses}` +
+    `,"message_executor_address":"${sent.executorAddress}","ccv_data":"${bytesToHex(proof)}"` +
+    `,"metadata":${JSON.stringify(metadata)}}`
+  );
+}
+
+/** As many signers as the threshold asks, a different choice for different messages, always the same for one. */
+function quorumKeys(committee: CommitteeDeployment, messageId: Hex): Hex[] {
+  const size = committee.signers.length;
+  const first = Number.parseInt(messageId.slice(-4), 16) % size;
+  return Array.from({ length: committee.threshold }, (_, index) =>
+    devnetKey(`committee ${committee.name} signer ${((first + index) % size) + 1}`),
+  );
+}
+
+function ccvOf(chain: ChainDeployment, committee: CommitteeDeployment): Hex {
+  const address = chain.addresses.ccvs[committee.name];
+  if (address === undefined)
+    throw new InvalidArgumentError(`chain ${chain.name} has no CCV of committee '${committee.name}'`);
+  return address;
+}
+
+function createServer(results: ReadonlyMap<Hex, ResultJson>): FastifyInstance {
+  const server = fastify({ http: { maxHeaderSize: MAX_HEADER_BYTES }, forceCloseConnections: true });
+  server.get('/verifications', (request, reply) => {
+    const { messageID = [] } = request.query as { messageID?: string | string[] };
+    const ids = (Array.isArray(messageID) ? messageID : [messageID]).map((id) => id.toLowerCase());
+    if (ids.length === 0 || !ids.every((id) => isHex(id) && id.length === 66)) {
+      return reply.code(400).send({ results: [], errors: ['messageID: pass one or more ids of 32 bytes in hex'] });
+    }
+    const found = ids.map((id) => results.get(id as Hex) ?? 'null');
+    const known = found.some((result) => result !== 'null');
+    return reply
+      .code(known ? 200 : 404)
+      .type('application/json')
+      .send(`{"results":[${known ? found.join(',') : ''}],"errors":[]}`);
+  });
+  return server;
+}

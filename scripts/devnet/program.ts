@@ -1,0 +1,57 @@
+import { resolve } from 'node:path';
+import { Command } from 'commander';
+import { parseDuration, parsePort, parsePositive } from '../../src/cli/duration.js';
+
+interface DevOptions {
+  readonly for?: number;
+  readonly rate: number;
+  readonly port: number;
+  readonly data: string;
+}
+
+/** `ccv-indexer dev` */
+export function devCommand(): Command {
+  return new Command('dev')
+    .description('run a whole local lane with steady traffic, to look at: no setup, no service, no network')
+    .option(
+      '--for <duration>',
+      'stop sending after this long (30s, 5m), wait until all is executed, then end',
+      parseDuration,
+    )
+    .option('--rate <messages>', 'messages a second, over both directions', parsePositive, 2)
+    .option(
+      '--port <port>',
+      'port of the query API; the admin port is the next one; 0: any free ports',
+      parsePort,
+      8100,
+    )
+    .option('--data <directory>', 'where everything is kept between starts', 'data')
+    .addHelpText(
+      'after',
+      `
+Starts an embedded Postgres, two anvil chains with the real CCIP contracts as a lane in both directions, two committees
+that wait for each message's finality and sign, the indexer with its API, and an executor that knows nothing but that API
+and calls the real OffRamp. Messages vary: data, tokens, two CCVs, 20 KB and more, faster than finality.
+
+All three tiers run, with short times: memory for 10 s, Postgres for 40 s, and the cold tier (Parquet files below
+<data>/cold) for good. Someone keeps asking about the past and holds the indexer to what it said before; the second table
+shows which tier was asked for ids, and which answered lists.
+
+  $ ccv-indexer dev                            until Ctrl-C; the next start goes on from the data directory
+  $ ccv-indexer dev --for 30s                  exit code 0 only if everything sent was executed
+  $ curl localhost:8100/v1/messages?limit=2    while it runs
+  $ curl localhost:8101/status
+
+To start over, remove the data directory.`,
+    )
+    .action(async (options: DevOptions) => {
+      // loaded when it is needed, so that --help answers at once
+      const { runDevnet } = await import('./run/run.js');
+      process.exitCode = await runDevnet({
+        sendForMs: options.for ?? null,
+        ratePerSecond: options.rate,
+        port: options.port,
+        dataDir: resolve(options.data),
+      });
+    });
+}
