@@ -9,9 +9,11 @@ interface DevOptions {
   readonly data: string;
 }
 
-/** `ccv-indexer dev` */
-export function devCommand(): Command {
-  return new Command('dev')
+/** The command line of `npm start`. Errors are thrown, so that `runProgram` alone decides on the exit code. */
+export function createDevnetProgram(): Command {
+  return new Command('npm start --')
+    .exitOverride()
+    .showHelpAfterError('(add --help to see how the command is used)')
     .description('run a whole local lane with steady traffic, to look at: no setup, no service, no network')
     .option(
       '--for <duration>',
@@ -37,8 +39,8 @@ All three tiers run, with short times: memory for 10 s, Postgres for 40 s, and t
 <data>/cold) for good. Someone keeps asking about the past and holds the indexer to what it said before; the second table
 shows which tier was asked for ids, and which answered lists.
 
-  $ ccv-indexer dev                            until Ctrl-C; the next start goes on from the data directory
-  $ ccv-indexer dev --for 30s                  exit code 0 only if everything sent was executed
+  $ npm start                                  until Ctrl-C; the next start goes on from the data directory
+  $ npm start -- --for 30s                     exit code 0 only if everything sent was executed
   $ curl localhost:8100/v1/messages?limit=2    while it runs
   $ curl localhost:8101/status
 

@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import { packageVersion } from '../app/version.js';
 import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
-import { devCommand } from '../../scripts/devnet/program.js';
 import { migrateCommand } from './migrate.js';
 import { apiCommand, startCommand, workerCommand } from './start.js';
 import { storageCommand } from './storage.js';
@@ -18,7 +17,6 @@ export function createProgram(): Command {
       'after',
       `
 Start here:
-  $ ccv-indexer dev                                 a whole local lane to look at, no setup needed
   $ ccv-indexer config check -c indexer.toml        what is wrong with a configuration, all at once
   $ ccv-indexer migrate up -c indexer.toml          bring the database's schema up to date
   $ ccv-indexer start -c indexer.toml               index and answer in one process
@@ -30,7 +28,6 @@ Start here:
     startCommand(),
     workerCommand(),
     apiCommand(),
-    devCommand(),
     migrateCommand(),
     storageCommand(),
     chainCommand(),

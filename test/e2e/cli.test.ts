@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { CommanderError } from 'commander';
 import { describe, expect, it, vi } from 'vitest';
+import { createDevnetProgram } from '../../scripts/devnet/program.js';
 import { createProgram } from '../../src/cli/program.js';
 import { runCli } from '../support/e2e-cli.js';
 import { commandFixture } from '../support/e2e-fixture.js';
@@ -18,7 +19,10 @@ function config(namespace: string, change: (table: ReturnType<typeof hotAndWarm>
 }
 
 /** Parses as the process would, in this one: what it printed, and the exit code where it ends without an action. */
-async function parse(args: readonly string[]): Promise<{ code: number; stdout: string; stderr: string }> {
+async function parse(
+  args: readonly string[],
+  program = createProgram(),
+): Promise<{ code: number; stdout: string; stderr: string }> {
   const printed = { stdout: '', stderr: '' };
   const spies = (['stdout', 'stderr'] as const).map((stream) =>
     vi.spyOn(process[stream], 'write').mockImplementation((text) => {
@@ -27,7 +31,7 @@ async function parse(args: readonly string[]): Promise<{ code: number; stdout: s
     }),
   );
   try {
-    await createProgram().parseAsync(['node', 'ccv-indexer', ...args]);
+    await program.parseAsync(['node', 'ccv-indexer', ...args]);
     throw new Error('the command ran');
   } catch (thrown) {
     if (!(thrown instanceof CommanderError)) throw thrown;
@@ -39,7 +43,6 @@ async function parse(args: readonly string[]): Promise<{ code: number; stdout: s
 
 const COMMANDS = [
   [],
-  ['dev'],
   ['start'],
   ['worker'],
   ['api'],
@@ -67,6 +70,13 @@ describe('--help', () => {
     },
   );
 
+  it('of npm start says what it does and shows an example to copy', async () => {
+    const { code, stdout, stderr } = await parse(['--help'], createDevnetProgram());
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toContain('Usage: npm start --');
+    expect(stdout).toMatch(/^ {2}\$ npm start /m);
+  });
+
   it('ends the process with code 0', async () => {
     const { code, stdout, stderr } = await runCli(['migrate', 'up', '--help']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
@@ -79,11 +89,19 @@ describe('a command that was mistyped', () => {
     ['an unknown option', ['start', '--prot', '1'], "unknown option '--prot'"],
     ['an unknown option of a subcommand', ['migrate', 'up', '--yes'], "unknown option '--yes'"],
     ['an unknown command', ['strat'], "unknown command 'strat'"],
-    ['a rate that is no number', ['dev', '--rate', 'fast'], 'Write a number above 0'],
-    ['a duration without a unit that exists', ['dev', '--for', '3 weeks'], 'Write a duration such as 30s'],
-    ['a port out of range', ['dev', '--port', '70000'], 'Write a port'],
   ])('%s ends with code 1 and says so on stderr', async (_name, args, message) => {
     const { code, stdout, stderr } = await parse(args);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain(message);
+    expect(stderr).toContain('--help');
+  });
+
+  it.each([
+    ['a rate that is no number', ['--rate', 'fast'], 'Write a number above 0'],
+    ['a duration without a unit that exists', ['--for', '3 weeks'], 'Write a duration such as 30s'],
+    ['a port out of range', ['--port', '70000'], 'Write a port'],
+  ])('of npm start: %s ends with code 1 and says so on stderr', async (_name, args, message) => {
+    const { code, stdout, stderr } = await parse(args, createDevnetProgram());
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
     expect(stderr).toContain(message);
     expect(stderr).toContain('--help');

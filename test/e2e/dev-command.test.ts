@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
-import { type CliProcess, endAllCli, startCli } from '../support/e2e-cli.js';
+import { type CliProcess, endAllCli, startDevnet } from '../support/e2e-cli.js';
 import {
   body,
   get,
@@ -26,7 +26,7 @@ afterEach(endAllCli);
 afterAll(() => directory.remove());
 
 async function startDev(...options: readonly string[]): Promise<{ cli: CliProcess; apiUrl: string; adminUrl: string }> {
-  const cli = startCli(['dev', '--port', '0', '--data', dataDir, ...options]);
+  const cli = startDevnet(['--port', '0', '--data', dataDir, ...options]);
   const [, apiUrl = '', adminUrl = ''] = await cli.printed(/^query API (\S+), admin port (\S+), data in /m);
   return { cli, apiUrl, adminUrl };
 }
@@ -151,7 +151,7 @@ it('Ctrl-C in the middle ends it with code 0, and what it had sent is executed a
 }, 120_000);
 
 it('Ctrl-C while it is still starting ends it with code 0 as well, quietly', async () => {
-  const cli = startCli(['dev', '--port', '0', '--data', dataDir]);
+  const cli = startDevnet(['--port', '0', '--data', dataDir]);
   await cli.printed(/^starting Postgres$/m);
   const helpers = descendantsOf(cli.pid);
   expect(helpers.length).toBeGreaterThanOrEqual(2);

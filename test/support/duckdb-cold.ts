@@ -9,7 +9,7 @@ import type { DuckDBRow, TestDuckDB } from './duckdb.js';
 import { ROOT } from './e2e-cli.js';
 import type { History } from './e2e-history.js';
 
-const SCRIPT = join(ROOT, 'src/storage/s3/read-with-duckdb.sql');
+const SCRIPT = join(ROOT, 'src/storage/cold/read-with-duckdb.sql');
 const FOLDER = /^SET VARIABLE folder = 'cold';$/m;
 
 /** What users are told to run to read a namespace's folder, with that folder; nothing in it is ours. */

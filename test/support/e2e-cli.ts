@@ -38,6 +38,8 @@ process.once('exit', () => {
 
 /** The built program where it is not older than its source (it starts twice as fast), else the source. */
 const PROGRAM = builtMs() > newestMs(join(ROOT, 'src')) ? ['dist/cli/main.js'] : ['--import', 'tsx', 'src/cli/main.ts'];
+/** What `npm start` runs. */
+const DEVNET = ['--import', 'tsx', 'scripts/devnet/main.ts'];
 
 /**
  * Starts `ccv-indexer` in a process group of its own, as a shell does. `maxDescriptors`: files and sockets that it may have
@@ -48,11 +50,25 @@ export function startCli(
   environment: Readonly<Record<string, string>> = {},
   maxDescriptors: number | 'unlimited' = 'unlimited',
 ): CliProcess {
-  const command = [process.execPath, ...PROGRAM, ...args];
+  return startProgram(PROGRAM, args, environment, maxDescriptors);
+}
+
+/** Starts `npm start -- …args` as `startCli` does. */
+export function startDevnet(args: readonly string[]): CliProcess {
+  return startProgram(DEVNET, args, {}, 'unlimited');
+}
+
+function startProgram(
+  program: readonly string[],
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  maxDescriptors: number | 'unlimited',
+): CliProcess {
+  const command = [process.execPath, ...program, ...args];
   const limited = maxDescriptors === 'unlimited' ? [] : ['sh', '-c', `ulimit -n ${maxDescriptors} && exec "$0" "$@"`];
-  const [program = '', ...rest] = [...limited, ...command];
+  const [executable = '', ...rest] = [...limited, ...command];
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
-    program,
+    executable,
     rest,
     // without what vitest sets, and without what the machine's owner may have set for an indexer
     { cwd: ROOT, env: { ...plainEnvironment(), ...environment }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },

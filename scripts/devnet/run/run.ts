@@ -17,7 +17,7 @@ import { devConfig } from './dev-config.js';
 import { type Environment, startEnvironment } from './environment.js';
 import { createTierActivity } from './tier-activity.js';
 
-/** How `ccv-indexer dev` was called. */
+/** How `npm start` was called. */
 export interface DevnetRun {
   /** Null: until a signal. */
   readonly sendForMs: number | null;

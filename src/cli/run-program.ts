@@ -1,0 +1,41 @@
+import { type Command, CommanderError } from 'commander';
+import { systemClock } from '../core/clock.js';
+import { describeFailure } from './failure.js';
+
+/** After everything ended: how long connections to a silent peer may wait for its goodbye. */
+const GOODBYE_MS = 2_000;
+
+/**
+ * Runs a command line to its end and sets the exit code: 0, commander's own for wrong usage, or 1 after an error, which is
+ * printed without secrets. The process ends at most `GOODBYE_MS` later.
+ */
+export async function runProgram(program: Command): Promise<void> {
+  guardProcess();
+  try {
+    await program.parseAsync(process.argv);
+  } catch (thrown) {
+    // commander has printed its own message and usage already
+    if (!(thrown instanceof CommanderError)) process.stderr.write(`${describeFailure(thrown)}\n`);
+    process.exitCode = thrown instanceof CommanderError ? thrown.exitCode : 1;
+  }
+  // this timer itself keeps no process alive
+  systemClock.after(GOODBYE_MS, () => process.exit());
+}
+
+/** The process outlives a closed pipe and a closed terminal, and prints an uncaught error without secrets. */
+function guardProcess(): void {
+  // a reader of stdout (head, less) may leave before its end
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error;
+    process.exit(0);
+  });
+  // a terminal that went away takes no more words: the process drains without them
+  process.stderr.on('error', () => undefined);
+  // the client for S3 is pinned: the needs of its later versions are no news to an operator
+  process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] ??= 'true';
+  // Node prints an uncaught error as it is, secrets and all
+  process.on('uncaughtException', (error) => {
+    process.stderr.write(`${describeFailure(error)}\n`);
+    process.exit(1);
+  });
+}
