@@ -5,7 +5,7 @@ import { createTraffic, type SentMessage } from '../../scripts/devnet/lane/traff
 import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import type { Hex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
-import { common, library, startTestLane, type TestLane } from '../integration/devnet-fixture.js';
+import { common, library, startTestLane, type TestLane } from '../support/devnet/fixture.js';
 import { endAllCli } from '../support/e2e-cli.js';
 import { get, listMessages, listResults } from '../support/e2e-http.js';
 import { chainSections, startCommittees, verifierSections } from '../support/e2e-lane.js';

@@ -7,7 +7,7 @@ import { messageCall } from '../../scripts/devnet/lane/message-kinds.js';
 import type { Hex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
 import { parseExactJson } from '../../src/protocol/exact-json.js';
-import { common, library, startTestLane, type TestLane, view } from '../integration/devnet-fixture.js';
+import { common, library, startTestLane, type TestLane, view } from '../support/devnet/fixture.js';
 import { endAllCli } from '../support/e2e-cli.js';
 import { body, listMessages, listResults, resultsOfIdIn } from '../support/e2e-http.js';
 import { chainSections, startCommittees, verifierSections } from '../support/e2e-lane.js';

@@ -3,7 +3,7 @@ import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-
 import type { Sink } from '../../src/sink/sink.js';
 import { createS3Storage } from '../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
-import { allOf } from '../integration/s3-storage-life.js';
+import { allOf } from '../support/cold/storage-life.js';
 import { textOf } from './flat-state.js';
 import { NAMESPACE } from './tiers-process.js';
 

@@ -9,7 +9,7 @@ import type { ObjectStore } from '../../src/storage/cold/object-store/object-sto
 import { createMemoryStorage, type MemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import type { Boundary, PruneOptions, PruneOutcome } from '../../src/storage/storage.js';
-import { createMortalStore } from '../integration/s3-storage-life.js';
+import { createMortalStore } from '../support/cold/storage-life.js';
 import { createFaultyStorage, type FaultyStorage } from '../support/faulty-storage.js';
 import { createFaultyObjectStore, type FaultyObjectStore } from '../support/object-store-faults.js';
 import type { Busy } from './busy.js';

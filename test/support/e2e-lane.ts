@@ -1,6 +1,6 @@
 import type { TomlTable } from 'smol-toml';
 import { type CommitteeVerifier, createCommitteeVerifier } from '../../scripts/devnet/lane/committee-verifier.js';
-import { common, type TestLane } from '../integration/devnet-fixture.js';
+import { common, type TestLane } from './devnet/fixture.js';
 
 /** The chains of a lane as a configuration names them, read as fast as a test wants them to be. */
 export function chainSections(lane: TestLane, settings: TomlTable = {}): TomlTable[] {

@@ -1,0 +1,145 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
+import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
+import type { TestDirectoryStore } from '../../support/object-store.js';
+import { createFaultyObjectStore, type FaultyOperation } from '../../support/object-store-faults.js';
+import {
+  createNamespaceTemplate,
+  dataObjects,
+  type NamespaceTemplate,
+  openMaintained,
+} from '../../support/s3-maintenance.js';
+
+const WHEN = ['before', 'after'] as const;
+const OPTIONS = { compactBytes: 1 << 20 };
+
+/** What a process does that is killed in the middle. */
+const TASKS = {
+  compact: async (store: ObjectStore) => {
+    const storage = openMaintained(store, OPTIONS);
+    try {
+      await storage.maintenance.compact();
+    } finally {
+      await storage.close();
+    }
+  },
+  'compact everything': async (store: ObjectStore) => {
+    const storage = openMaintained(store, OPTIONS);
+    try {
+      await storage.maintenance.compact({ full: true });
+    } finally {
+      await storage.close();
+    }
+  },
+  vacuum: async (store: ObjectStore) => {
+    const storage = openMaintained(store, OPTIONS);
+    try {
+      await storage.maintenance.vacuum({ graceMs: 0 });
+    } finally {
+      await storage.close();
+    }
+  },
+} as const;
+
+const directories: TestDirectoryStore[] = [];
+let template: NamespaceTemplate;
+
+/** Compacted files that wait for a vacuum, orphans, and small files with superseding rows that wait for a compaction. */
+beforeAll(async () => {
+  template = await createNamespaceTemplate(async (store) => {
+    const life = createLife(40);
+    const archive = openMaintained(store, OPTIONS);
+    for (let flush = 0; flush < 20; flush += 1) {
+      await life.live(8);
+      await follow(archive, life.origin);
+      await archive.flush();
+      if (flush === 9) await archive.maintenance.compact();
+    }
+    for (const table of ['messages', 'verifier_results', 'ledger'])
+      await store.putIfAbsent(`test/${table}/day=2025-11-13/part-orphan.zstd.parquet`, new Uint8Array(9));
+    await archive.close();
+  });
+}, 60_000);
+afterAll(async () => template.remove());
+afterEach(async () => {
+  for (const directory of directories.splice(0)) await directory.remove();
+});
+
+async function copy(): Promise<ObjectStore> {
+  const directory = await template.copy();
+  directories.push(directory);
+  return directory.store;
+}
+
+/** All there is, once what was left over is removed. */
+async function endState(store: ObjectStore): Promise<unknown> {
+  const storage = openMaintained(store, OPTIONS);
+  const { tables } = await storage.maintenance.describe();
+  await storage.maintenance.vacuum({ graceMs: 0 });
+  const verified = await storage.maintenance.verify();
+  await storage.close();
+  return {
+    answers: await committed(store),
+    tables: tables.map(({ table, files, rows, overlayRows }) => ({ table, files, rows, overlayRows })),
+    objects: (await dataObjects(store)).length,
+    problems: verified.problems,
+  };
+}
+
+describe.each(Object.entries(TASKS))('a process that dies in the middle of: %s', (name, task) => {
+  test('before or after any write or delete, ends as if nothing had happened once another one has done it', async () => {
+    const undisturbed = await copy();
+    const before = await committed(undisturbed);
+    const counting = createFaultyObjectStore(undisturbed);
+    await task(counting);
+    const points = counting.calls.filter(({ operation }) => operation === 'put' || operation === 'delete');
+    const expected = await endState(undisturbed);
+    expect(points.length).toBeGreaterThan(3);
+    const log: string[] = [];
+    const seen: Record<string, number> = {};
+    for (const { operation, key } of points) {
+      seen[operation] = (seen[operation] ?? 0) + 1;
+      for (const when of WHEN) {
+        const store = await copy();
+        const mortal = createMortalStore(store);
+        const faulty = createFaultyObjectStore(mortal);
+        faulty.failOn({
+          operation: operation as FaultyOperation,
+          nth: seen[operation]!,
+          when,
+          error: () => {
+            mortal.kill();
+            throw new ObjectStoreUnavailableError('the process was killed');
+          },
+        });
+        await expect(task(faulty)).rejects.toMatchObject({ name: 'StorageUnavailableError' });
+        expect(await committed(store)).toEqual(before);
+        await task(store);
+        const after = await endState(store);
+        expect(after).toEqual(expected);
+        const what = key.replace(/[0-9a-f]{8}-[0-9a-f-]+/, '…').replace(/^test\//, '');
+        log.push(`${when} ${operation} ${seen[operation]} ${what}: as undisturbed`);
+        await directories.pop()!.remove();
+      }
+    }
+    console.log([`${name}: ${log.length} points`, ...log].join('\n  '));
+  }, 120_000);
+});
+
+test('a vacuum that dies when a part of a batch is deleted leaves the rest to the next one', async () => {
+  const store = await copy();
+  const before = await committed(store);
+  const expectedStore = await copy();
+  const expected = await endState(expectedStore);
+  const partial: ObjectStore = {
+    ...createMortalStore(store),
+    deleteMany: async (keys) => {
+      await store.deleteMany(keys.filter((_, place) => place % 2 === 0));
+      throw new ObjectStoreUnavailableError('the process was killed');
+    },
+  };
+  await expect(TASKS.vacuum(partial)).rejects.toMatchObject({ name: 'StorageUnavailableError' });
+  expect(await committed(store)).toEqual(before);
+  expect(await endState(store)).toEqual(expected);
+});

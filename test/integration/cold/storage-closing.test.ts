@@ -1,0 +1,49 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { ClosedError } from '../../../src/core/errors.js';
+import { ObjectStoreError, ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
+import { allOf, committed, createLife, follow, openArchive } from '../../support/cold/storage-life.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
+import { createFaultyObjectStore } from '../../support/object-store-faults.js';
+
+let directory: TestDirectoryStore;
+beforeEach(async () => {
+  directory = await createTestDirectoryStore();
+});
+afterEach(() => directory.remove());
+
+it.each([
+  ['cannot be reached', new ObjectStoreUnavailableError('away')],
+  ['was closed under it', new ClosedError('object store')],
+])(
+  'an archive closes while its store %s, and the next one makes up for what it could not flush',
+  async (_what, error) => {
+    const life = createLife(71);
+    const store = createFaultyObjectStore(directory.store);
+    const archive = openArchive(store);
+    await life.live(20);
+    await follow(archive, life.origin);
+    await archive.flush();
+    await life.live(20);
+    await follow(archive, life.origin);
+    store.failOn({ operation: 'put', when: 'before', error });
+    await archive.close();
+
+    const next = openArchive(store);
+    await next.ready();
+    expect(next.appliedPosition()).toBeLessThan((await life.origin.changesAfter(0n, 1)).headPosition);
+    await follow(next, life.origin);
+    await next.flush();
+    await next.close();
+    expect(await committed(store)).toEqual(await allOf(life.origin));
+  },
+);
+
+it('an archive whose store refuses for good says so when it is closed', async () => {
+  const life = createLife(72);
+  const store = createFaultyObjectStore(directory.store);
+  const archive = openArchive(store);
+  await life.live(20);
+  await follow(archive, life.origin);
+  store.failOn({ operation: 'put', when: 'before', error: new ObjectStoreError('refused') });
+  await expect(archive.close()).rejects.toMatchObject({ code: 'STORAGE_FAILURE' });
+});

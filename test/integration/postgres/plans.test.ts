@@ -1,0 +1,188 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createCommon } from '../../../src/core/common.js';
+import { silentLogger } from '../../../src/core/logger.js';
+import { encodeCursor } from '../../../src/model/order.js';
+import { createAdvanceHub } from '../../../src/storage/postgres/clock/advance-hub.js';
+import { parseNamespace } from '../../../src/storage/postgres/connection/namespace.js';
+import { createPool } from '../../../src/storage/postgres/connection/pool.js';
+import { DEFAULT_POOL_SETTINGS } from '../../../src/storage/postgres/connection/pool-settings.js';
+import { createSockets } from '../../../src/storage/postgres/connection/sockets.js';
+import {
+  createTransactionRunner,
+  type TransactionRunner,
+} from '../../../src/storage/postgres/connection/transaction-runner.js';
+import { createChangeReads } from '../../../src/storage/postgres/read/change-reads.js';
+import { createListReads } from '../../../src/storage/postgres/read/list-reads.js';
+import { createMessageReads } from '../../../src/storage/postgres/read/message-reads.js';
+import type { ListQuery } from '../../../src/storage/storage.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+
+const ROWS = 60_000;
+const CHAINS = 6;
+const BIG_TABLES = ['messages', 'verifier_results', 'message_bodies'];
+/** Two records a commit and time. */
+const FIRST_MS = 1_000;
+const MIDDLE_MS = FIRST_MS + ROWS / 4;
+
+interface Plan {
+  readonly 'Node Type': string;
+  readonly 'Relation Name'?: string;
+  readonly 'Index Cond'?: string;
+  readonly Plans?: readonly Plan[];
+}
+
+/** Without statistics, as right after a bulk load; and with them. */
+describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 messages and results', (statistics) => {
+  let database: TestDatabase;
+  let client: pg.Client;
+  let runner: TransactionRunner;
+  let seen: { label: string; rowsRead: number; plan: Plan }[];
+  let reads: ReturnType<typeof createReads>;
+
+  beforeAll(async () => {
+    database = await createTestDatabase();
+    for (const table of BIG_TABLES) await database.sql(`ALTER TABLE ccv.${table} SET (autovacuum_enabled = off)`);
+    await database.sql(FILL);
+    if (statistics === 'fresh statistics') await database.sql('VACUUM ANALYZE');
+    const common = createCommon();
+    const sockets = createSockets(common.clock);
+    const settings = { ...DEFAULT_POOL_SETTINGS, maxOpenConnections: 2 };
+    const address = database.connection;
+    const pool = createPool({ address, settings, common, name: 'plans', mark: '', sockets });
+    runner = createTransactionRunner({ pool, sockets, common, name: 'plans', repeatForMs: 0 });
+    client = new pg.Client(database.connection);
+    await client.connect();
+    reads = createReads();
+  });
+  afterAll(async () => {
+    await client.end();
+    await runner.close();
+    await database.drop();
+  });
+
+  /** The real reads, each explained and counted as it goes by. */
+  function createReads() {
+    const namespace = parseNamespace('ccv');
+    const read: TransactionRunner['read'] = async (label, call) => {
+      const explained = await runner.write(label, async (transaction) => {
+        const statement = { name: '', text: `EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${call.statement.text}` };
+        return await transaction.query(statement);
+      });
+      const [rows, rowsRead] = await runner.write(label, async (transaction) => {
+        const count = async () => Number((await transaction.query({ name: 'counts', text: COUNTS }))[0]?.[0]);
+        const before = await count();
+        const answer = await transaction.query(call.statement, call.values);
+        return [answer, (await count()) - before] as const;
+      });
+      const [{ Plan: plan }] = JSON.parse(explained[0]?.[0] ?? '[]');
+      seen.push({ label, rowsRead, plan });
+      return rows;
+    };
+    const context = { name: 'plans', read, hub: createAdvanceHub(silentLogger, 'warm') };
+    return {
+      lists: createListReads(namespace, context),
+      messages: createMessageReads(namespace, context),
+      changes: createChangeReads(namespace, context, createCommon()),
+    };
+  }
+
+  /** Fails unless the work reads its answer, and little else, through indexes. */
+  async function expectIndexed(work: () => Promise<unknown>, mostRows: number): Promise<void> {
+    seen = [];
+    await work();
+    expect(seen).toHaveLength(1);
+    const [{ plan, rowsRead } = { plan: undefined, rowsRead: Number.NaN }] = seen;
+    for (const node of nodesOf(plan!)) {
+      if (!BIG_TABLES.includes(node['Relation Name'] ?? '')) continue;
+      expect(node['Node Type'], JSON.stringify(plan, null, 1)).toMatch(/^Index (Only )?Scan$/);
+      expect(node['Index Cond'], JSON.stringify(node, null, 1)).toBeDefined();
+    }
+    expect(rowsRead, JSON.stringify(plan, null, 1)).toBeLessThanOrEqual(mostRows);
+  }
+
+  const filters: Record<string, Pick<ListQuery, 'sourceChainSelectors' | 'destChainSelectors'>> = {
+    'no filter': {},
+    'one source': { sourceChainSelectors: [1n] },
+    'two destinations': { destChainSelectors: [2n, 3n] },
+    'sources and destinations': { sourceChainSelectors: [1n, 4n], destChainSelectors: [2n, 5n, 6n] },
+    'a lane that is not there': { sourceChainSelectors: [77n], destChainSelectors: [78n] },
+  };
+  const key = {
+    ingestionMs: MIDDLE_MS,
+    messageId: `0x${'80'.repeat(32)}` as const,
+    verifierSourceAddress: '0x' as const,
+    verifierDestAddress: '0x' as const,
+  };
+  const ranges: Record<string, { query: ListQuery; skipped: number }> = {
+    everything: { query: {}, skipped: 0 },
+    'a range in the middle': { query: { startMs: MIDDLE_MS, endMs: MIDDLE_MS + 5_000 }, skipped: 0 },
+    'the end': { query: { startMs: FIRST_MS + ROWS / 2 - 10 }, skipped: 0 },
+    'after a cursor': { query: { cursor: encodeCursor(key) }, skipped: 0 },
+    'a deep offset': { query: { offset: 4_000 }, skipped: 4_000 },
+  };
+  const cases = Object.entries(filters).flatMap(([filter, chains]) =>
+    Object.entries(ranges).map(([range, { query, skipped }]) => ({
+      filter,
+      range,
+      skipped,
+      query: { ...query, ...chains },
+    })),
+  );
+
+  test.each(cases)('a page of $range with $filter reads the rows it gives', async ({ query, skipped, filter }) => {
+    // up to twelve lanes give a page each before they are merged; a page's rows are read by key, with their bodies
+    const lanes = filter === 'no filter' ? 1 : 2 * CHAINS;
+    const most = lanes * (skipped + 110) + 3 * 110;
+    await expectIndexed(() => reads.lists.results({ limit: 100, ...query }), most);
+    await expectIndexed(() => reads.lists.messages({ limit: 100, ...query }), most);
+  });
+
+  test.each(Object.entries(filters))('a count with %s reads what it counts', async (_, chains) => {
+    const range = { startMs: MIDDLE_MS, endMs: MIDDLE_MS + 1_000 };
+    await expectIndexed(() => reads.lists.count('results', { ...range, ...chains }), 2_100);
+    await expectIndexed(() => reads.lists.count('messages', { ...range, ...chains }), 2_100);
+  });
+
+  test('by id, by block, unfinished and by position, each reads what it gives', async () => {
+    const { rows } = await database.sql(`SELECT encode(message_id, 'hex') AS id FROM ccv.messages LIMIT 1`);
+    const id = `0x${rows[0].id}` as const;
+    await expectIndexed(() => reads.messages.getCCVData(id), 5);
+    await expectIndexed(() => reads.messages.getMessage(id), 5);
+    await expectIndexed(() => reads.messages.aboveBlock(1n, BigInt(ROWS - 300)), 300);
+    await expectIndexed(() => reads.messages.unfinished({ limit: 50 }), 160);
+    await expectIndexed(() => reads.messages.unfinished({ limit: 50, cursor: encodeCursor(key) }), 160);
+    await expectIndexed(() => reads.changes.changesAfter(BigInt(ROWS), 50), 400);
+    await expectIndexed(() => reads.changes.boundaryAt({ ms: MIDDLE_MS }), 0);
+    await expectIndexed(() => reads.changes.boundaryAt({ position: BigInt(ROWS) }), 0);
+  });
+});
+
+function* nodesOf(plan: Plan): Generator<Plan> {
+  yield plan;
+  for (const child of plan.Plans ?? []) yield* nodesOf(child);
+}
+
+/** Rows of the big tables that this connection has lately read, by whatever way. */
+const COUNTS = `SELECT sum(seq_tup_read + idx_tup_fetch) FROM pg_stat_xact_user_tables
+  WHERE schemaname = 'ccv' AND relname IN (${BIG_TABLES.map((table) => `'${table}'`).join(', ')})`;
+
+/** Two messages a time, each with one result, over 36 lanes; every tenth is unfinished. */
+const FILL = `
+  INSERT INTO ccv.message_bodies (message_id, first_ms, body_hash, body)
+    SELECT sha256(n::text::bytea), ${FIRST_MS} + n / 2, sha256('body'), decode('0000' || repeat('01', 79), 'hex')
+    FROM generate_series(0, ${ROWS - 1}) n;
+  INSERT INTO ccv.messages (message_id, source_chain, dest_chain, ingestion_ms, position, status, orphaned,
+      block_number, block_hash, block_timestamp_ms, transaction_hash, log_index)
+    SELECT sha256(n::text::bytea), 1 + n % ${CHAINS}, 1 + (n / ${CHAINS}) % ${CHAINS}, ${FIRST_MS} + n / 2, 2 * n + 1,
+      CASE WHEN n % 10 = 0 THEN 0 ELSE 1 END, false, n, sha256('block'), n, sha256('transaction'), 1
+    FROM generate_series(0, ${ROWS - 1}) n;
+  INSERT INTO ccv.verifier_results (message_id, verifier_source, verifier_dest, source_chain, dest_chain, ingestion_ms,
+      position, attestation_ms, orphaned, verifier_name, ccv_data)
+    SELECT sha256(n::text::bytea), '\\x01', '\\x02', 1 + n % ${CHAINS}, 1 + (n / ${CHAINS}) % ${CHAINS},
+      ${FIRST_MS} + n / 2, 2 * n + 2, 0, false, 'a', '\\x03'
+    FROM generate_series(0, ${ROWS - 1}) n;
+  INSERT INTO ccv.lanes SELECT s, d FROM generate_series(1, ${CHAINS}) s, generate_series(1, ${CHAINS}) d;
+  INSERT INTO ccv.commits SELECT 4 * n + 4, ${FIRST_MS} + n, 0 FROM generate_series(0, ${ROWS / 2 - 1}) n;
+  UPDATE ccv.ingest_clock SET last_ms = ${FIRST_MS + ROWS / 2 - 1}, last_position = ${2 * ROWS}, head_position = ${2 * ROWS}
+`;

@@ -1,0 +1,74 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { Hex } from '../../../src/core/hex.js';
+import type { Recalled } from '../../../src/model/recall.js';
+import type { NewMessage } from '../../../src/model/records.js';
+import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
+import { isPrunable, type PrunableStorage } from '../../../src/storage/storage.js';
+import { gate } from '../../support/api.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createRecordMaker } from '../../support/records.js';
+
+const make = createRecordMaker(5);
+let database: TestDatabase;
+let storage: PrunableStorage;
+/** What the colder tier knows, once it says something. */
+const held = new Map<Hex, Recalled>();
+let asked: Hex[];
+let answers: ReturnType<typeof gate>;
+
+beforeEach(async () => {
+  database = await createTestDatabase();
+  asked = [];
+  answers = gate();
+  const created = createPostgresStorage({
+    name: 'warm',
+    connection: database.connection,
+    recall: async (messageId) => {
+      asked.push(messageId);
+      await answers.opened;
+      return held.get(messageId)!;
+    },
+  });
+  if (!isPrunable(created)) throw new Error('it cannot be pruned');
+  storage = created;
+});
+afterEach(async () => {
+  answers.open();
+  await storage.close();
+  await database.drop();
+});
+
+/** A message that is verified, known to the colder tier, and no longer here. */
+async function prunedMessage(): Promise<NewMessage> {
+  const message = make.message({ origin: null });
+  const { messageId } = message;
+  await storage.insertBatch({ messages: [message] });
+  await storage.insertBatch({ statuses: [{ messageId, status: 'success' }] });
+  const results = { value: [], afterPosition: 0n, throughPosition: 10n };
+  held.set(messageId, { message: await storage.heldMessage!(messageId), results });
+  const outcome = await storage.prune({ ingestionMs: Date.now() + 1_000, position: 1_000_000n });
+  expect(outcome.floor.position).toBeGreaterThan(0n);
+  return message;
+}
+
+it('a change of a pruned record waits for the colder tier, and nobody else does', async () => {
+  const pruned = await prunedMessage();
+  const conflict = storage.insertBatch({ messages: [{ ...pruned, messageExecutorAddress: make.hex(20) }] });
+  while (asked.length === 0) await storage.insertBatch({ messages: [make.message()] });
+  for (let each = 0; each < 3; each += 1)
+    expect((await storage.insertBatch({ messages: [make.message()] })).messages).toEqual(['inserted']);
+  answers.open();
+  expect((await conflict).messages).toEqual(['conflict']);
+  expect(asked).toEqual([pruned.messageId]);
+  expect(await storage.queryConflicts({ afterPosition: 0n, limit: 10 })).toHaveLength(1);
+});
+
+it('what waits for the colder tier is stored before the storage is closed', async () => {
+  const pruned = await prunedMessage();
+  const conflict = storage.insertBatch({ messages: [{ ...pruned, messageExecutorAddress: make.hex(20) }] });
+  while (asked.length === 0) await storage.insertBatch({ messages: [make.message()] });
+  const closed = storage.close();
+  answers.open();
+  expect((await conflict).messages).toEqual(['conflict']);
+  await closed;
+});

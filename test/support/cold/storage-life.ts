@@ -1,0 +1,132 @@
+import type { Clock } from '../../../src/core/clock.js';
+import type { NewMessage } from '../../../src/model/records.js';
+import type { BufferedStorage } from '../../../src/storage/buffered-storage.js';
+import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
+import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
+import type { Storage } from '../../../src/storage/storage.js';
+import { everything, plain } from '../../contract/subject.js';
+import { createRecordMaker } from '../records.js';
+
+export const NAMESPACE = 'test';
+
+/** A storage to follow, in which things happen on demand: the same ones for the same seed. */
+export function createLife(seed: number, clock?: Clock) {
+  const make = createRecordMaker(seed);
+  const origin = createMemoryStorage({ name: 'origin', ...(clock ? { common: { clock } } : {}) });
+  const lanes = [
+    { sourceChainSelector: 1n, destChainSelector: 2n },
+    { sourceChainSelector: 2n, destChainSelector: 1n },
+    { sourceChainSelector: 1n, destChainSelector: 3n },
+  ];
+  const known: NewMessage[] = [];
+  let height = 0n;
+  const any = <T>(list: readonly T[]): T => list[Math.floor(make.random() * list.length)]!;
+
+  async function step(): Promise<void> {
+    const what = make.random();
+    const message = known.length > 0 ? any(known) : undefined;
+    if (what < 0.4 || !message) {
+      const ccvs = [make.hex(20), make.hex(20)];
+      const messages = Array.from({ length: 1 + Math.floor(make.random() * 5) }, () =>
+        make.message({ ...any(lanes), ccvs }),
+      );
+      known.push(...messages);
+      const expectedHeight = height === 0n ? null : height;
+      height += 1n;
+      await origin.insertBatch({
+        messages,
+        cursors: [{ sourceId: 'chain:1', height, hash: null, expectedHeight }],
+      });
+    } else if (what < 0.65)
+      await origin.insertBatch({ verifierResults: [make.result(message, Math.floor(make.random() * 2))] });
+    else if (what < 0.8)
+      await origin.insertBatch({
+        statuses: [{ messageId: message.messageId, status: make.random() < 0.5 ? 'success' : 'timeout' }],
+      });
+    else if (what < 0.9) {
+      const stored = await origin.getMessage(message.messageId);
+      if (stored.orphaned) await origin.insertBatch({ messages: [{ ...message, origin: make.origin(900n) }] });
+      else
+        await origin.insertBatch({
+          orphanings: [{ messageId: message.messageId, blockHash: stored.origin!.blockHash }],
+        });
+    } else
+      await origin.insertBatch({
+        messages: [{ ...message, messageExecutorAddress: make.hex(20) }],
+        quarantine: [
+          { sourceId: 'chain:1', key: make.hex(8), reason: 'ABI', detail: '', raw: make.bytes(9), messageId: null },
+        ],
+      });
+  }
+
+  return {
+    origin,
+    make,
+    known,
+    async live(steps: number): Promise<void> {
+      for (let i = 0; i < steps; i += 1) await step();
+    },
+  };
+}
+
+/** A storage that follows by `apply`, in pages, from where it stands. */
+export async function follow(follower: BufferedStorage, origin: Storage, pageSize = 1000): Promise<void> {
+  await follower.ready();
+  for (;;) {
+    const set = await origin.changesAfter(follower.appliedPosition(), pageSize);
+    await follower.apply(set);
+    if (set.throughPosition >= set.headPosition) return;
+  }
+}
+
+/** An archive that never flushes unless told to. */
+export function openArchive(store: ObjectStore, name = 'cold', takeoverMs = 0) {
+  return createS3Storage({ name, store, namespace: NAMESPACE, role: 'archive', takeoverMs });
+}
+
+/** Everything that is committed, as a storage of its own finds it. */
+export async function committed(store: ObjectStore): Promise<unknown> {
+  const reader = createS3Storage({ name: 'reader', store, namespace: NAMESPACE, role: 'sole' });
+  try {
+    return await allOf(reader);
+  } finally {
+    await reader.close();
+  }
+}
+
+/** All answers, and all changes; every message also by its id. */
+export async function allOf(storage: Storage): Promise<unknown> {
+  const { changes, throughPosition, headMs, headMovePosition } = await storage.changesAfter(0n, 100_000);
+  const ids = changes.flatMap((change) => (change.kind === 'message' ? [change.record.messageId] : []));
+  const messagesById = await Promise.all(ids.map(async (id) => plain(await storage.getMessage(id))));
+  return {
+    ...((await everything(storage)) as object),
+    messagesById,
+    changes: plain(changes),
+    throughPosition,
+    headMs,
+    headMovePosition,
+  };
+}
+
+/** A store that can be cut off for good, as for a process that was killed. */
+export function createMortalStore(store: ObjectStore): ObjectStore & { kill(): void } {
+  let dead = false;
+  const alive = async <T>(call: () => Promise<T>): Promise<T> => {
+    if (dead) throw new ObjectStoreUnavailableError('the process was killed');
+    return await call();
+  };
+  return {
+    kill: () => {
+      dead = true;
+    },
+    putIfAbsent: (key, bytes) => alive(() => store.putIfAbsent(key, bytes)),
+    get: (key, range) => alive(() => store.get(key, range)),
+    head: (key) => alive(() => store.head(key)),
+    list: (prefix, options) => alive(() => store.list(prefix, options)),
+    deleteMany: (keys) => alive(() => store.deleteMany(keys)),
+    close: async () => undefined,
+  };
+}
