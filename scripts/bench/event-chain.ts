@@ -1,7 +1,7 @@
 import { Pool } from 'undici';
 import { createCommon } from '../../src/core/common.js';
 import type { Hex } from '../../src/core/hex.js';
-import { type EmittedLog, emitterCalldata, LOG_EMITTER_CODE } from '../../test/support/log-emitter.js';
+import { type EmittedLog, emitterCalldata, LOG_EMITTER_CODE } from '../../test/support/chain/log-emitter.js';
 import { startAnvil } from '../devnet/anvil/anvil.js';
 import { createEventMaker, ON_RAMP } from './events.js';
 

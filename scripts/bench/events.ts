@@ -13,7 +13,7 @@ import {
   padded,
   ROUTER,
   word,
-} from '../../test/support/log-emitter.js';
+} from '../../test/support/chain/log-emitter.js';
 
 /** Where the log emitter stands in for the OnRamp. */
 export const ON_RAMP: Hex = '0xc5a5c42992decbae36851359345fe25997f5c42d';

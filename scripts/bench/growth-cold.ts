@@ -1,4 +1,4 @@
-import { createCountingObjectStore } from '../../test/support/request-counting.js';
+import { createCountingObjectStore } from '../../test/support/s3/request-counting.js';
 import { allObjects, fillCold, openReader, sizeOf } from './cold-namespace.js';
 import { compactNamespace } from './compaction.js';
 import { type Growth, measureSpeed } from './growth.js';

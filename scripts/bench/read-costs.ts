@@ -4,7 +4,7 @@ import { bytesToHex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
 import { CCVDataNotFoundError } from '../../src/model/storage-errors.js';
 import type { Storage } from '../../src/storage/storage.js';
-import type { CountingObjectStore } from '../../test/support/request-counting.js';
+import type { CountingObjectStore } from '../../test/support/s3/request-counting.js';
 import { median } from './measure.js';
 import type { Asked, Sample } from './sample.js';
 

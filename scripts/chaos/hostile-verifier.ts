@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyReply } from 'fastify';
 import type { Hex } from '../../src/core/hex.js';
-import { answerJson, startVerifierServer, type VerifierServer } from '../../test/support/verifier-server.js';
+import { answerJson, startVerifierServer, type VerifierServer } from '../../test/support/indexer/verifier-server.js';
 
 const ZEROS = `[${'0,'.repeat(30 * 1024 * 1024)}0]`;
 const DEEP = `{"results":${'['.repeat(1_000_000)}`;

@@ -1,5 +1,5 @@
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { createTestDatabase } from '../support/postgres.js';
+import { createTestDatabase } from '../support/postgres/postgres.js';
 import { storageContract } from './storage-contract.js';
 
 storageContract('postgres', async () => {

@@ -1,7 +1,7 @@
 import type { S3Storage } from '../../src/storage/cold/cold-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
-import { createTestDirectoryStore } from '../support/object-store.js';
-import { openMaintained } from '../support/s3-maintenance.js';
+import { openMaintained } from '../support/cold/maintenance.js';
+import { createTestDirectoryStore } from '../support/s3/object-store.js';
 import { storageContract } from './storage-contract.js';
 
 /** Compacts everything after each commit, and deletes at once what that removed; every third time only by the policy. */

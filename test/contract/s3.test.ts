@@ -1,8 +1,8 @@
 import { createSimpleSink } from '../../src/sink/sink.js';
 import { createS3Storage } from '../../src/storage/cold/cold-storage.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import { createTestDirectoryStore, s3StoreOn } from '../support/object-store.js';
-import { s3BucketFixture } from '../support/s3-server-fixture.js';
+import { createTestDirectoryStore, s3StoreOn } from '../support/s3/object-store.js';
+import { s3BucketFixture } from '../support/s3/server-fixture.js';
 import { storageContract } from './storage-contract.js';
 
 storageContract('S3 over a directory', async () => {

@@ -2,8 +2,8 @@ import { neverRead } from '../../src/model/read-conditions.js';
 import { createSimpleSink, createSink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { createFaultyStorage } from '../support/faulty-storage.js';
-import { createTestDatabase } from '../support/postgres.js';
+import { createTestDatabase } from '../support/postgres/postgres.js';
+import { createFaultyStorage } from '../support/sink/faulty-storage.js';
 import { storageContract } from './storage-contract.js';
 
 storageContract('Sink of two memories', async () => {

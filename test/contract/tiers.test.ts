@@ -1,8 +1,8 @@
 import { afterAll, expect } from 'vitest';
-import { createTestDirectoryStore, s3StoreOn } from '../support/object-store.js';
-import { createTestDatabase } from '../support/postgres.js';
-import { s3BucketFixture } from '../support/s3-server-fixture.js';
-import { openThreeTiers, settled, type ThreeTiers, type TierOrder, TierTally } from '../support/three-tiers.js';
+import { createTestDatabase } from '../support/postgres/postgres.js';
+import { createTestDirectoryStore, s3StoreOn } from '../support/s3/object-store.js';
+import { s3BucketFixture } from '../support/s3/server-fixture.js';
+import { openThreeTiers, settled, type ThreeTiers, type TierOrder, TierTally } from '../support/sink/three-tiers.js';
 import { storageContract } from './storage-contract.js';
 import type { ContractSubject } from './subject.js';
 

@@ -1,19 +1,19 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Hex } from '../../src/core/hex.js';
-import { type AnvilChain, startAnvilChain } from '../support/anvil-chain.js';
-import { message } from '../support/chain-fixture.js';
-import { endAllCli, runCli } from '../support/e2e-cli.js';
-import { listMessages } from '../support/e2e-http.js';
+import { type AnvilChain, startAnvilChain } from '../support/chain/anvil-chain.js';
+import { message } from '../support/chain/chain-fixture.js';
+import { ON_RAMP, SOURCE } from '../support/chain/watch.js';
+import { endAllCli, runCli } from '../support/e2e/cli.js';
+import { listMessages } from '../support/e2e/http.js';
 import {
   e2eDirectory,
   hotAndWarm,
   type RunningService,
   startServiceProcess,
   writeConfig,
-} from '../support/e2e-service.js';
+} from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { ON_RAMP, SOURCE } from '../support/watch.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 
 vi.setConfig({ testTimeout: 120_000 });
 
@@ -146,7 +146,7 @@ it('a chain that halted is set back by a command, read again, and what is gone i
 describe('a node that does not know the finalized tag', () => {
   it('makes /ready say what to configure', async () => {
     const tagless = await startAnvilChain({ onRamp: ON_RAMP, slots: SLOTS });
-    const { startRpcProxy } = await import('../support/rpc-proxy.js');
+    const { startRpcProxy } = await import('../support/chain/rpc-proxy.js');
     const proxy = await startRpcProxy(tagless.anvil.url);
     proxy.onCall = async (call, forward) =>
       call.params[0] === 'finalized' ? { error: { code: -39001, message: 'Unknown block' } } : await forward();

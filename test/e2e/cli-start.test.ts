@@ -1,8 +1,8 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { endAllCli, runCli, startCli } from '../support/e2e-cli.js';
-import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../support/e2e-service.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { endAllCli, runCli, startCli } from '../support/e2e/cli.js';
+import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../support/e2e/service.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 
 type Table = ReturnType<typeof hotAndWarm>;
 

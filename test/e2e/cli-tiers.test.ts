@@ -1,11 +1,11 @@
 import { expect, it, vi } from 'vitest';
-import { flushed, openWorker } from '../support/e2e-cold-namespace.js';
-import { commandFixture } from '../support/e2e-fixture.js';
-import { body, type ListedResult, listMessages, listResults, resultsOfIdIn } from '../support/e2e-http.js';
-import { startServiceProcess } from '../support/e2e-service.js';
-import { liveEventfully } from '../support/eventful-life.js';
+import { flushed, openWorker } from '../support/e2e/cold-namespace.js';
+import { commandFixture } from '../support/e2e/fixture.js';
+import { body, type ListedResult, listMessages, listResults, resultsOfIdIn } from '../support/e2e/http.js';
+import { startServiceProcess } from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
 import { createRecordMaker } from '../support/records.js';
+import { liveEventfully } from '../support/sink/eventful-life.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 

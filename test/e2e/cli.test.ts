@@ -3,9 +3,9 @@ import { CommanderError } from 'commander';
 import { describe, expect, it, vi } from 'vitest';
 import { createDevnetProgram } from '../../scripts/devnet/program.js';
 import { createProgram } from '../../src/cli/program.js';
-import { runCli } from '../support/e2e-cli.js';
-import { commandFixture } from '../support/e2e-fixture.js';
-import { hotAndWarm, writeConfig } from '../support/e2e-service.js';
+import { runCli } from '../support/e2e/cli.js';
+import { commandFixture } from '../support/e2e/fixture.js';
+import { hotAndWarm, writeConfig } from '../support/e2e/service.js';
 
 // a test starts up to five processes
 vi.setConfig({ testTimeout: 90_000 });

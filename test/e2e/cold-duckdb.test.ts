@@ -13,26 +13,26 @@ import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import type { S3ObjectStore } from '../../src/storage/cold/object-store/s3/s3-store.js';
 import { loadZstd } from '../../src/storage/cold/parquet/zstd.js';
-import { type DuckDBRow, openDuckDB, type TestDuckDB } from '../support/duckdb.js';
+import { type DuckDBRow, openDuckDB, type TestDuckDB } from '../support/cold/duckdb.js';
 import {
   coldHistory,
   copyNamespace,
   MESSAGES_SQL,
   RESULTS_SQL,
   readCheckpointsWithDuckDB,
-} from '../support/duckdb-cold.js';
-import { expectWholeTruth, lastMs, listed } from '../support/e2e-answers.js';
-import { endAllCli, runCli } from '../support/e2e-cli.js';
-import { type EmittedChain, startEmittedChain } from '../support/e2e-emitted-chain.js';
-import { type History, historyOf, keepHistory } from '../support/e2e-history.js';
-import { body, listMessages, listResults } from '../support/e2e-http.js';
-import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e-service.js';
-import { untilColdHoldsAll } from '../support/e2e-standing.js';
-import { bucketTable, startOnClock, threeTiers } from '../support/e2e-tiers.js';
+} from '../support/cold/duckdb-cold.js';
+import { expectWholeTruth, lastMs, listed } from '../support/e2e/answers.js';
+import { endAllCli, runCli } from '../support/e2e/cli.js';
+import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-chain.js';
+import { type History, historyOf, keepHistory } from '../support/e2e/history.js';
+import { body, listMessages, listResults } from '../support/e2e/http.js';
+import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e/service.js';
+import { untilColdHoldsAll } from '../support/e2e/standing.js';
+import { bucketTable, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
-import { createTestS3Store } from '../support/object-store.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
+import { createTestS3Store } from '../support/s3/object-store.js';
+import { newBucketName, type S3TestServer, startS3Server } from '../support/s3/server.js';
 
 const NAMESPACE = 'tables';
 const zstd = await loadZstd();

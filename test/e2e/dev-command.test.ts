@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, expect, it } from 'vitest';
-import { type CliProcess, endAllCli, startDevnet } from '../support/e2e-cli.js';
+import { type CliProcess, endAllCli, startDevnet } from '../support/e2e/cli.js';
 import {
   body,
   get,
@@ -10,9 +10,9 @@ import {
   listResults,
   messagesIn,
   resultsOfIdIn,
-} from '../support/e2e-http.js';
-import { descendantsOf, type SeenProcess, stillRunning } from '../support/e2e-process-tree.js';
-import { e2eDirectory } from '../support/e2e-service.js';
+} from '../support/e2e/http.js';
+import { descendantsOf, type SeenProcess, stillRunning } from '../support/e2e/process-tree.js';
+import { e2eDirectory } from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
 
 const SELECTORS = ['3379446385462418246', '12922642891491394802'];

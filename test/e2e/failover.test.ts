@@ -1,16 +1,16 @@
 import { describe, expect, it, vi } from 'vitest';
-import { runCli } from '../support/e2e-cli.js';
-import { flushed, lived, openWorker } from '../support/e2e-cold-namespace.js';
-import { commandFixture } from '../support/e2e-fixture.js';
-import { get, listMessages } from '../support/e2e-http.js';
-import { startServiceProcess } from '../support/e2e-service.js';
-import { bucketTable } from '../support/e2e-tiers.js';
+import { runCli } from '../support/e2e/cli.js';
+import { flushed, lived, openWorker } from '../support/e2e/cold-namespace.js';
+import { commandFixture } from '../support/e2e/fixture.js';
+import { get, listMessages } from '../support/e2e/http.js';
+import { startServiceProcess } from '../support/e2e/service.js';
+import { bucketTable } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
-import { createTestS3Store } from '../support/object-store.js';
-import { copyDatabase } from '../support/postgres.js';
+import { copyDatabase } from '../support/postgres/postgres.js';
 import { createRecordMaker } from '../support/records.js';
-import { newBucketName } from '../support/s3-server.js';
-import { s3ServerFixture } from '../support/s3-server-fixture.js';
+import { createTestS3Store } from '../support/s3/object-store.js';
+import { newBucketName } from '../support/s3/server.js';
+import { s3ServerFixture } from '../support/s3/server-fixture.js';
 
 // a test runs up to six processes
 vi.setConfig({ testTimeout: 120_000 });

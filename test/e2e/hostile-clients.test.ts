@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { ask } from '../support/api.js';
-import { endAllCli, startCli } from '../support/e2e-cli.js';
-import { e2eDirectory, hotAndWarm, serviceOf, writeConfig } from '../support/e2e-service.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { ask } from '../support/api/api.js';
+import { endAllCli, startCli } from '../support/e2e/cli.js';
+import { e2eDirectory, hotAndWarm, serviceOf, writeConfig } from '../support/e2e/service.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 import { createRecordMaker } from '../support/records.js';
 
 const directory = e2eDirectory();

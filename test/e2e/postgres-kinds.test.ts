@@ -1,11 +1,11 @@
 import pg from 'pg';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
-import { endAllCli, runCli, startCli } from '../support/e2e-cli.js';
-import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../support/e2e-service.js';
+import { endAllCli, runCli, startCli } from '../support/e2e/cli.js';
+import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
-import { startPgBouncer } from '../support/pgbouncer.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { startPgBouncer } from '../support/postgres/pgbouncer.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 
 const directory = e2eDirectory();
 let database: TestDatabase;

@@ -6,13 +6,13 @@ import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.j
 import type { Hex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
 import { common, library, startTestLane, type TestLane } from '../support/devnet/fixture.js';
-import { endAllCli } from '../support/e2e-cli.js';
-import { get, listMessages, listResults } from '../support/e2e-http.js';
-import { chainSections, startCommittees, verifierSections } from '../support/e2e-lane.js';
-import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../support/e2e-service.js';
-import { startTruthClients } from '../support/e2e-truth.js';
+import { endAllCli } from '../support/e2e/cli.js';
+import { get, listMessages, listResults } from '../support/e2e/http.js';
+import { chainSections, startCommittees, verifierSections } from '../support/e2e/lane.js';
+import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../support/e2e/service.js';
+import { startTruthClients } from '../support/e2e/truth.js';
 import { eventually } from '../support/eventually.js';
-import { type PrivatePostgres, startPrivatePostgres } from '../support/postgres.js';
+import { type PrivatePostgres, startPrivatePostgres } from '../support/postgres/postgres.js';
 
 const OUTAGE_MS = 30_000;
 const RATE_PER_SECOND = 4;

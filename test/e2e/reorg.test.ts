@@ -8,18 +8,18 @@ import type { Hex } from '../../src/core/hex.js';
 import { seededRandom } from '../../src/core/random.js';
 import { parseExactJson } from '../../src/protocol/exact-json.js';
 import { common, library, startTestLane, type TestLane, view } from '../support/devnet/fixture.js';
-import { endAllCli } from '../support/e2e-cli.js';
-import { body, listMessages, listResults, resultsOfIdIn } from '../support/e2e-http.js';
-import { chainSections, startCommittees, verifierSections } from '../support/e2e-lane.js';
+import { endAllCli } from '../support/e2e/cli.js';
+import { body, listMessages, listResults, resultsOfIdIn } from '../support/e2e/http.js';
+import { chainSections, startCommittees, verifierSections } from '../support/e2e/lane.js';
 import {
   e2eDirectory,
   hotAndWarm,
   type RunningService,
   startServiceProcess,
   writeConfig,
-} from '../support/e2e-service.js';
+} from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 
 const UNTOUCHED = 0;
 const SUCCESS = 2;

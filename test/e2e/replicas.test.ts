@@ -1,19 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
-import { endAllCli } from '../support/e2e-cli.js';
-import { type EmittedChain, startEmittedChain } from '../support/e2e-emitted-chain.js';
-import { body, get, type ListedMessage, listMessages, listResults, messagesIn } from '../support/e2e-http.js';
+import { endAllCli } from '../support/e2e/cli.js';
+import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-chain.js';
+import { body, get, type ListedMessage, listMessages, listResults, messagesIn } from '../support/e2e/http.js';
 import {
   e2eDirectory,
   hotAndWarm,
   type RunningService,
   startServiceProcess,
   writeConfig,
-} from '../support/e2e-service.js';
-import { startTap, type Tap } from '../support/e2e-tap.js';
+} from '../support/e2e/service.js';
+import { startTap, type Tap } from '../support/e2e/tap.js';
 import { eventually } from '../support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 
 vi.setConfig({ testTimeout: 60_000 });
 

@@ -1,21 +1,21 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, expect, it } from 'vitest';
 import type { Hex } from '../../src/core/hex.js';
-import { expectWholeTruth, lastMs } from '../support/e2e-answers.js';
-import { endAllCli, runCli } from '../support/e2e-cli.js';
-import { type EmittedChain, startEmittedChain } from '../support/e2e-emitted-chain.js';
-import { countHistory, type History, historyOf, keepHistory } from '../support/e2e-history.js';
-import { get, listMessages } from '../support/e2e-http.js';
-import { questions, wrongAnswers } from '../support/e2e-outage-answers.js';
-import { type OutageClients, startOutageClients } from '../support/e2e-outage-clients.js';
-import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e-service.js';
-import { metricSum, tierStatus, untilColdHoldsAll, warmStanding } from '../support/e2e-standing.js';
-import { bucketTable, startOnClock, threeTiers } from '../support/e2e-tiers.js';
+import { expectWholeTruth, lastMs } from '../support/e2e/answers.js';
+import { endAllCli, runCli } from '../support/e2e/cli.js';
+import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-chain.js';
+import { countHistory, type History, historyOf, keepHistory } from '../support/e2e/history.js';
+import { get, listMessages } from '../support/e2e/http.js';
+import { questions, wrongAnswers } from '../support/e2e/outage-answers.js';
+import { type OutageClients, startOutageClients } from '../support/e2e/outage-clients.js';
+import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e/service.js';
+import { metricSum, tierStatus, untilColdHoldsAll, warmStanding } from '../support/e2e/standing.js';
+import { bucketTable, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
-import { createTestS3Store } from '../support/object-store.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3-server.js';
-import { type S3Proxy, startS3Proxy } from '../support/s3-server-proxy.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
+import { createTestS3Store } from '../support/s3/object-store.js';
+import { newBucketName, type S3TestServer, startS3Server } from '../support/s3/server.js';
+import { type S3Proxy, startS3Proxy } from '../support/s3/server-proxy.js';
 
 const OUTAGE_MS = 61_000;
 /** How far into the outage the process is stopped and started again: by then what came since is too old for `Retention`. */

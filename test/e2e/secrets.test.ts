@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
-import { endAllCli, runCli } from '../support/e2e-cli.js';
-import { get } from '../support/e2e-http.js';
-import { e2eDirectory, startServiceProcess, writeConfig } from '../support/e2e-service.js';
+import { endAllCli, runCli } from '../support/e2e/cli.js';
+import { get } from '../support/e2e/http.js';
+import { e2eDirectory, startServiceProcess, writeConfig } from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
 
 // a test starts a process or two

@@ -3,14 +3,14 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { TomlTable } from 'smol-toml';
 import { describe, expect, it, vi } from 'vitest';
-import { dumpDatabase } from '../support/database-dump.js';
-import { runCli, startCli } from '../support/e2e-cli.js';
-import { dropSchema, lived } from '../support/e2e-cold-namespace.js';
-import { commandFixture } from '../support/e2e-fixture.js';
-import { writeConfig } from '../support/e2e-service.js';
-import { createTestS3Store } from '../support/object-store.js';
-import { newBucketName } from '../support/s3-server.js';
-import { s3ServerFixture } from '../support/s3-server-fixture.js';
+import { runCli, startCli } from '../support/e2e/cli.js';
+import { dropSchema, lived } from '../support/e2e/cold-namespace.js';
+import { commandFixture } from '../support/e2e/fixture.js';
+import { writeConfig } from '../support/e2e/service.js';
+import { dumpDatabase } from '../support/postgres/database-dump.js';
+import { createTestS3Store } from '../support/s3/object-store.js';
+import { newBucketName } from '../support/s3/server.js';
+import { s3ServerFixture } from '../support/s3/server-fixture.js';
 
 // a test runs up to six processes
 vi.setConfig({ testTimeout: 120_000 });

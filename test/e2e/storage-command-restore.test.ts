@@ -3,13 +3,13 @@ import { createCommon } from '../../src/core/common.js';
 import { migrate } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { everything } from '../contract/subject.js';
-import { dumpDatabase } from '../support/database-dump.js';
-import { startCli } from '../support/e2e-cli.js';
-import { coldAnswers, dropSchema, flushed, lived, openWorker } from '../support/e2e-cold-namespace.js';
-import { commandFixture } from '../support/e2e-fixture.js';
-import { liveEventfully } from '../support/eventful-life.js';
+import { startCli } from '../support/e2e/cli.js';
+import { coldAnswers, dropSchema, flushed, lived, openWorker } from '../support/e2e/cold-namespace.js';
+import { commandFixture } from '../support/e2e/fixture.js';
 import { eventually } from '../support/eventually.js';
+import { dumpDatabase } from '../support/postgres/database-dump.js';
 import { createRecordMaker } from '../support/records.js';
+import { liveEventfully } from '../support/sink/eventful-life.js';
 
 // a test runs up to six processes
 vi.setConfig({ testTimeout: 120_000 });

@@ -3,15 +3,15 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TomlTable } from 'smol-toml';
 import { describe, expect, it, vi } from 'vitest';
-import { runCli, startCli } from '../support/e2e-cli.js';
-import { lived } from '../support/e2e-cold-namespace.js';
-import { commandFixture } from '../support/e2e-fixture.js';
-import { writeConfig } from '../support/e2e-service.js';
-import { bucketTable } from '../support/e2e-tiers.js';
-import { createTestS3Store } from '../support/object-store.js';
-import { newBucketName } from '../support/s3-server.js';
-import { s3ServerFixture } from '../support/s3-server-fixture.js';
-import { startS3Proxy } from '../support/s3-server-proxy.js';
+import { runCli, startCli } from '../support/e2e/cli.js';
+import { lived } from '../support/e2e/cold-namespace.js';
+import { commandFixture } from '../support/e2e/fixture.js';
+import { writeConfig } from '../support/e2e/service.js';
+import { bucketTable } from '../support/e2e/tiers.js';
+import { createTestS3Store } from '../support/s3/object-store.js';
+import { newBucketName } from '../support/s3/server.js';
+import { s3ServerFixture } from '../support/s3/server-fixture.js';
+import { startS3Proxy } from '../support/s3/server-proxy.js';
 
 // a test runs up to six processes
 vi.setConfig({ testTimeout: 120_000 });

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { createManualClock } from '../support/manual-clock.js';
-import { createTestDatabase, type TestDatabase } from '../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 import { createScript, rest, runScript, type ScriptStep, scriptPlace } from './crash-script.js';
 import { drive } from './drive.js';
 import { type EndState, endStateOf } from './end-state.js';

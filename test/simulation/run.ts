@@ -5,7 +5,7 @@ import { seededRandom } from '../../src/core/random.js';
 import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { createManualClock, type ManualClock } from '../support/manual-clock.js';
-import { createTestDirectoryStore } from '../support/object-store.js';
+import { createTestDirectoryStore } from '../support/s3/object-store.js';
 import {
   ask,
   CHAIN_SOURCE,

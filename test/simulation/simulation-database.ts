@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { PostgresConnection } from '../../scripts/devnet/postgres/embedded-postgres.js';
-import { createTestDatabase } from '../support/postgres.js';
+import { createTestDatabase } from '../support/postgres/postgres.js';
 
 const TABLES = [
   ...['commits', 'message_bodies', 'messages', 'verifier_results', 'lanes', 'source_cursors', 'quarantine'],

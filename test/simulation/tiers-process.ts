@@ -10,8 +10,8 @@ import { createMemoryStorage, type MemoryStorage } from '../../src/storage/memor
 import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import type { Boundary, PruneOptions, PruneOutcome } from '../../src/storage/storage.js';
 import { createMortalStore } from '../support/cold/storage-life.js';
-import { createFaultyStorage, type FaultyStorage } from '../support/faulty-storage.js';
-import { createFaultyObjectStore, type FaultyObjectStore } from '../support/object-store-faults.js';
+import { createFaultyObjectStore, type FaultyObjectStore } from '../support/s3/object-store-faults.js';
+import { createFaultyStorage, type FaultyStorage } from '../support/sink/faulty-storage.js';
 import type { Busy } from './busy.js';
 import { createOutageStore, type OutageStore } from './outage-store.js';
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startEmbeddedPostgres } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { silentLogger } from '../../src/core/logger.js';
-import { createTemplateDatabase } from './postgres-template.js';
+import { createTemplateDatabase } from './postgres/template.js';
 
 /**
  * Starts what all test files share: one Postgres server with a migrated template database. `test/support/postgres.ts` hands

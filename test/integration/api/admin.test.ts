@@ -5,7 +5,7 @@ import { type Common, createCommon } from '../../../src/core/common.js';
 import { counter } from '../../../src/core/metrics.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import type { ListQuery, Storage } from '../../../src/storage/storage.js';
-import { type Answer, ask } from '../../support/api.js';
+import { type Answer, ask } from '../../support/api/api.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 
 const maker = createRecordMaker(5);

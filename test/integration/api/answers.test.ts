@@ -6,7 +6,7 @@ import type { NewMessage, StoredMessage, StoredVerifierResult, VerifierResult } 
 import { formatRfc3339 } from '../../../src/protocol/rfc3339.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { type RunningApi, startApi } from '../../support/api.js';
+import { type RunningApi, startApi } from '../../support/api/api.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 
 const lane = JSON.parse(readFileSync(new URL('../../fixtures/lane.json', import.meta.url), 'utf8'));

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { askRaw, type RunningApi } from '../../support/api.js';
-import { apiFixture } from '../../support/api-fixture.js';
+import { askRaw, type RunningApi } from '../../support/api/api.js';
+import { apiFixture } from '../../support/api/api-fixture.js';
 import { eventually } from '../../support/eventually.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker } from '../../support/records.js';

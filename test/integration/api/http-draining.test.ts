@@ -3,8 +3,8 @@ import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { ask, askRaw, gate } from '../../support/api.js';
-import { apiFixture } from '../../support/api-fixture.js';
+import { ask, askRaw, gate } from '../../support/api/api.js';
+import { apiFixture } from '../../support/api/api-fixture.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const maker = createRecordMaker(3);

@@ -4,7 +4,7 @@ import { IndexerError } from '../../../src/core/errors.js';
 import { createLogger } from '../../../src/core/logger.js';
 import { CoverageGapError, StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { apiFixture } from '../../support/api-fixture.js';
+import { apiFixture } from '../../support/api/api-fixture.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const maker = createRecordMaker(3);

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { apiFixture } from '../../support/api-fixture.js';
+import { apiFixture } from '../../support/api/api-fixture.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const maker = createRecordMaker(3);

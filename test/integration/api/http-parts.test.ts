@@ -3,8 +3,8 @@ import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { gate } from '../../support/api.js';
-import { apiFixture } from '../../support/api-fixture.js';
+import { gate } from '../../support/api/api.js';
+import { apiFixture } from '../../support/api/api-fixture.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const LARGE = 20_000;

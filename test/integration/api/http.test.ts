@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { askRaw, startApi } from '../../support/api.js';
-import { apiFixture } from '../../support/api-fixture.js';
+import { askRaw, startApi } from '../../support/api/api.js';
+import { apiFixture } from '../../support/api/api-fixture.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const maker = createRecordMaker(3);

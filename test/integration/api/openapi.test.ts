@@ -9,7 +9,7 @@ import type { Message } from '../../../src/protocol/message.js';
 import { encodeMessage } from '../../../src/protocol/message-codec.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { type Answer, type RunningApi, startApi } from '../../support/api.js';
+import { type Answer, type RunningApi, startApi } from '../../support/api/api.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 
 interface Operation {

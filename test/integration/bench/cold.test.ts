@@ -3,8 +3,8 @@ import { allObjects, fillCold, openReader, sizeOf } from '../../../scripts/bench
 import { deleteAll } from '../../../scripts/bench/object-places.js';
 import { isWithin, measureReadCosts } from '../../../scripts/bench/read-costs.js';
 import { createSample } from '../../../scripts/bench/sample.js';
-import { createTestDirectoryStore } from '../../support/object-store.js';
-import { createCountingObjectStore } from '../../support/request-counting.js';
+import { createTestDirectoryStore } from '../../support/s3/object-store.js';
+import { createCountingObjectStore } from '../../support/s3/request-counting.js';
 
 const RECORDS = 4_000;
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/core/random.js';
-import type { AnvilChain } from '../../support/anvil-chain.js';
-import { chainFixture, expectComplete, fill, message } from '../../support/chain-fixture.js';
+import type { AnvilChain } from '../../support/chain/anvil-chain.js';
+import { chainFixture, expectComplete, fill, message } from '../../support/chain/chain-fixture.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import type { CallFault, ProxiedCall } from '../../support/chain/rpc-proxy.js';
+import { ON_RAMP, processed, type RunningWatcher } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import type { CallFault, ProxiedCall } from '../../support/rpc-proxy.js';
-import { ON_RAMP, processed, type RunningWatcher } from '../../support/watch.js';
 
 const SLOTS = 4;
 const FINALITY = 2 * SLOTS;

@@ -6,13 +6,13 @@ import { createCommon } from '../../../src/core/common.js';
 import { createShutdown } from '../../../src/core/shutdown.js';
 import { chainSourceId } from '../../../src/indexer/chain-store.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
-import type { AnvilChain } from '../../support/anvil-chain.js';
-import { chainFixture, expectComplete, fill, message } from '../../support/chain-fixture.js';
+import { startSwitchProxy } from '../../support/api/switch-proxy.js';
+import type { AnvilChain } from '../../support/chain/anvil-chain.js';
+import { chainFixture, expectComplete, fill, message } from '../../support/chain/chain-fixture.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import { startRpcProxy } from '../../support/chain/rpc-proxy.js';
+import { ON_RAMP, processed, SOURCE } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import { startRpcProxy } from '../../support/rpc-proxy.js';
-import { startSwitchProxy } from '../../support/switch-proxy.js';
-import { ON_RAMP, processed, SOURCE } from '../../support/watch.js';
 
 /** finalized = latest − 4 */
 const { chainOf, proxyOf, startAt } = chainFixture(2);

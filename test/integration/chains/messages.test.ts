@@ -3,11 +3,11 @@ import { describe, expect, it } from 'vitest';
 import type { BackfillProgress } from '../../../src/chains/chain-status.js';
 import type { Confirmations } from '../../../src/chains/watch/finality-view.js';
 import { bytesToHex, type Hex } from '../../../src/core/hex.js';
-import { chainFixture, message } from '../../support/chain-fixture.js';
+import { chainFixture, message } from '../../support/chain/chain-fixture.js';
+import type { EmittedLog } from '../../support/chain/log-emitter.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import { liveOnChain, ON_RAMP, processed, watch } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
-import type { EmittedLog } from '../../support/log-emitter.js';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import { liveOnChain, ON_RAMP, processed, watch } from '../../support/watch.js';
 
 /** safe = latest − SLOTS, finalized = latest − 2 × SLOTS */
 const SLOTS = 8;

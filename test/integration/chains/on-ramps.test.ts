@@ -9,10 +9,10 @@ import { createLogger } from '../../../src/core/logger.js';
 import { createChainStore } from '../../../src/indexer/chain-store.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { chainFixture } from '../../support/chain-fixture.js';
+import { chainFixture } from '../../support/chain/chain-fixture.js';
+import { type EmittedLog, emitterCalldata, LOG_EMITTER_CODE, makeMessageLog } from '../../support/chain/log-emitter.js';
+import { ON_RAMP, SOURCE } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
-import { type EmittedLog, emitterCalldata, LOG_EMITTER_CODE, makeMessageLog } from '../../support/log-emitter.js';
-import { ON_RAMP, SOURCE } from '../../support/watch.js';
 
 /** finalized = latest − 4 */
 const { chainOf, proxyOf } = chainFixture(2);

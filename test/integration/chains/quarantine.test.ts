@@ -3,11 +3,17 @@ import { QUARANTINE_REASONS } from '../../../src/chains/logs/quarantine.js';
 import { bytesToHex, type Hex } from '../../../src/core/hex.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';
 import { encodeMessage } from '../../../src/protocol/message-codec.js';
-import { chainFixture, message } from '../../support/chain-fixture.js';
+import { chainFixture, message } from '../../support/chain/chain-fixture.js';
+import {
+  CCV,
+  type EmittedLog,
+  EXECUTOR,
+  encodeMessageSentData,
+  makeMessageLog,
+} from '../../support/chain/log-emitter.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import { processed, SOURCE, watch } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
-import { CCV, type EmittedLog, EXECUTOR, encodeMessageSentData, makeMessageLog } from '../../support/log-emitter.js';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import { processed, SOURCE, watch } from '../../support/watch.js';
 
 const { chainOf, start } = chainFixture(4);
 

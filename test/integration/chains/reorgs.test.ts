@@ -3,11 +3,11 @@ import { FinalizedReorgError } from '../../../src/chains/chain-errors.js';
 import type { Confirmations } from '../../../src/chains/watch/finality-view.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
-import type { AnvilChain } from '../../support/anvil-chain.js';
-import { chainFixture, message } from '../../support/chain-fixture.js';
+import type { AnvilChain } from '../../support/chain/anvil-chain.js';
+import { chainFixture, message } from '../../support/chain/chain-fixture.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import { liveOnChain, processed, watch } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import { liveOnChain, processed, watch } from '../../support/watch.js';
 
 /** safe = latest − SLOTS, finalized = latest − 2 × SLOTS */
 const SLOTS = 8;

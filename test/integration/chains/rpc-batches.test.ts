@@ -2,9 +2,9 @@ import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createRpcClient, type RpcClientOptions } from '../../../src/chains/rpc/rpc-client.js';
 import { type Common, createCommon } from '../../../src/core/common.js';
-import { fakeAnswer, fakeHash } from '../../support/fake-node.js';
+import { fakeAnswer, fakeHash } from '../../support/chain/fake-node.js';
+import { type ProxiedCall, type RpcProxy, startRpcProxy } from '../../support/chain/rpc-proxy.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { type ProxiedCall, type RpcProxy, startRpcProxy } from '../../support/rpc-proxy.js';
 
 const HEAD = 100;
 const never = new AbortController().signal;

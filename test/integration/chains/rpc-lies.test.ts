@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
-import { chainFixture, expectComplete, fill, forwardAs, message } from '../../support/chain-fixture.js';
+import { chainFixture, expectComplete, fill, forwardAs, message } from '../../support/chain/chain-fixture.js';
+import { CCV } from '../../support/chain/log-emitter.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import type { CallFault, ProxiedCall } from '../../support/chain/rpc-proxy.js';
+import { processed } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
-import { CCV } from '../../support/log-emitter.js';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import type { CallFault, ProxiedCall } from '../../support/rpc-proxy.js';
-import { processed } from '../../support/watch.js';
 
 const SLOTS = 4;
 const FINALITY = 2 * SLOTS;

@@ -3,9 +3,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { createRpcClient } from '../../../src/chains/rpc/rpc-client.js';
 import { createCommon } from '../../../src/core/common.js';
+import { fakeAnswer, fakeHash } from '../../support/chain/fake-node.js';
+import type { ProxiedCall } from '../../support/chain/rpc-proxy.js';
 import { eventually } from '../../support/eventually.js';
-import { fakeAnswer, fakeHash } from '../../support/fake-node.js';
-import type { ProxiedCall } from '../../support/rpc-proxy.js';
 
 const HEAD = 100;
 const never = new AbortController().signal;

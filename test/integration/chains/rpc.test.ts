@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { chainFixture, expectComplete, fill, forwardAs, message } from '../../support/chain-fixture.js';
+import { chainFixture, expectComplete, fill, forwardAs, message } from '../../support/chain/chain-fixture.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import type { ProxiedCall, RpcProxy } from '../../support/chain/rpc-proxy.js';
+import { processed } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import type { ProxiedCall, RpcProxy } from '../../support/rpc-proxy.js';
-import { processed } from '../../support/watch.js';
 
 const { chainOf, proxyOf, startAt } = chainFixture(4);
 

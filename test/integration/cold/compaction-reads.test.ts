@@ -2,11 +2,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { plain } from '../../contract/subject.js';
+import { openMaintained } from '../../support/cold/maintenance.js';
 import { follow } from '../../support/cold/storage-life.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
 import { createRecordMaker } from '../../support/records.js';
-import { createCountingObjectStore } from '../../support/request-counting.js';
-import { openMaintained } from '../../support/s3-maintenance.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import { createCountingObjectStore } from '../../support/s3/request-counting.js';
 
 const MESSAGES = 45_000;
 const PER_FLUSH = 15_000;

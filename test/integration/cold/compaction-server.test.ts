@@ -4,13 +4,13 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import type { Storage } from '../../../src/storage/storage.js';
 import { plain } from '../../contract/subject.js';
+import { openDuckDB } from '../../support/cold/duckdb.js';
+import { coldHistory, copyNamespace } from '../../support/cold/duckdb-cold.js';
+import { dataObjects, openMaintained } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, follow } from '../../support/cold/storage-life.js';
-import { openDuckDB } from '../../support/duckdb.js';
-import { coldHistory, copyNamespace } from '../../support/duckdb-cold.js';
-import { createTestS3Store, s3StoreOn } from '../../support/object-store.js';
-import { dataObjects, openMaintained } from '../../support/s3-maintenance.js';
-import { newBucketName } from '../../support/s3-server.js';
-import { s3ServerFixture } from '../../support/s3-server-fixture.js';
+import { createTestS3Store, s3StoreOn } from '../../support/s3/object-store.js';
+import { newBucketName } from '../../support/s3/server.js';
+import { s3ServerFixture } from '../../support/s3/server-fixture.js';
 
 const s3 = s3ServerFixture();
 

@@ -3,10 +3,10 @@ import type { S3Storage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { byCursor, byOffset, listsOf, plain } from '../../contract/subject.js';
+import { dataObjects, openMaintained } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, follow } from '../../support/cold/storage-life.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
-import { dataObjects, openMaintained } from '../../support/s3-maintenance.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 
 const HOUR_MS = 3_600_000;
 const KIB = 1024;

@@ -19,8 +19,8 @@ import { LEDGER_ROWS, type LedgerChange } from '../../../src/storage/cold/rows/l
 import { MESSAGE_ROWS } from '../../../src/storage/cold/rows/messages.js';
 import { dayOf, type RowKind } from '../../../src/storage/cold/rows/row-kind.js';
 import { VERIFIER_RESULT_ROWS } from '../../../src/storage/cold/rows/verifier-results.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 import {
   inOrder,
   ledgerChanges,

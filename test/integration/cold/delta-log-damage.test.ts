@@ -4,8 +4,8 @@ import { checkpointName, commitName } from '../../../src/storage/cold/delta/path
 import type { DeltaSnapshot } from '../../../src/storage/cold/delta/snapshot.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
-import { APP, add, COLUMNS, contents, deltaFixture, INFO, txn } from '../../support/delta-fixture.js';
-import { createFaultyObjectStore } from '../../support/object-store-faults.js';
+import { APP, add, COLUMNS, contents, deltaFixture, INFO, txn } from '../../support/cold/delta-fixture.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 const delta = await deltaFixture();
 const { logOver, newRoot, text } = delta;

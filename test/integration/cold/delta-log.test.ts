@@ -5,9 +5,9 @@ import { removeOf } from '../../../src/storage/cold/delta/actions.js';
 import { DeltaConflictError } from '../../../src/storage/cold/delta/errors.js';
 import { MIN_LOG_RETENTION_MS } from '../../../src/storage/cold/delta/log.js';
 import { checkpointName, commitName, dataFilePath, pathToUri } from '../../../src/storage/cold/delta/paths.js';
-import { APP, add, COLUMNS, contents, deltaFixture, INFO, txn } from '../../support/delta-fixture.js';
+import { APP, add, COLUMNS, contents, deltaFixture, INFO, txn } from '../../support/cold/delta-fixture.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createFaultyObjectStore } from '../../support/object-store-faults.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;

@@ -1,14 +1,14 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
-import { allOf, committed, createLife, follow } from '../../support/cold/storage-life.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
-import { createFaultyObjectStore } from '../../support/object-store-faults.js';
 import {
   createHoldingObjectStore,
   dataObjects,
   type HoldingObjectStore,
   openMaintained,
-} from '../../support/s3-maintenance.js';
+} from '../../support/cold/maintenance.js';
+import { allOf, committed, createLife, follow } from '../../support/cold/storage-life.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 const OPTIONS = { compactBytes: 1 << 20 };
 const TABLES = ['messages', 'verifier_results', 'ledger'] as const;

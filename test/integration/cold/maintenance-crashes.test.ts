@@ -1,15 +1,15 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
-import { committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
-import type { TestDirectoryStore } from '../../support/object-store.js';
-import { createFaultyObjectStore, type FaultyOperation } from '../../support/object-store-faults.js';
 import {
   createNamespaceTemplate,
   dataObjects,
   type NamespaceTemplate,
   openMaintained,
-} from '../../support/s3-maintenance.js';
+} from '../../support/cold/maintenance.js';
+import { committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
+import type { TestDirectoryStore } from '../../support/s3/object-store.js';
+import { createFaultyObjectStore, type FaultyOperation } from '../../support/s3/object-store-faults.js';
 
 const WHEN = ['before', 'after'] as const;
 const OPTIONS = { compactBytes: 1 << 20 };

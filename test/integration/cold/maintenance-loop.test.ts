@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { Registry } from '../../../src/core/metrics.js';
 import type { S3StorageOptions } from '../../../src/storage/cold/cold-storage.js';
+import { createHoldingObjectStore, dataObjects, openMaintained } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, follow } from '../../support/cold/storage-life.js';
 import { eventually } from '../../support/eventually.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
-import { createFaultyObjectStore } from '../../support/object-store-faults.js';
-import { createHoldingObjectStore, dataObjects, openMaintained } from '../../support/s3-maintenance.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 const MINUTE_MS = 60_000;
 

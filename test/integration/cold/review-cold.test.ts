@@ -11,15 +11,15 @@ import type { ObjectStore } from '../../../src/storage/cold/object-store/object-
 import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { createMemoryObjectStore, MemoryBucket } from '../../simulation/memory-object-store.js';
+import { openMaintained } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
 import { eventually } from '../../support/eventually.js';
-import { createLaggingStorage } from '../../support/lagging-storage.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createFaultyObjectStore } from '../../support/object-store-faults.js';
-import { createTestDatabase } from '../../support/postgres.js';
+import { createTestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
-import { openMaintained } from '../../support/s3-maintenance.js';
-import { metricOf } from '../../support/sink-tiers.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
+import { createLaggingStorage } from '../../support/sink/lagging-storage.js';
+import { metricOf } from '../../support/sink/sink-tiers.js';
 
 function newBucket() {
   const bucket = new MemoryBucket();

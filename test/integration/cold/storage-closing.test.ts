@@ -2,8 +2,8 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ClosedError } from '../../../src/core/errors.js';
 import { ObjectStoreError, ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import { allOf, committed, createLife, follow, openArchive } from '../../support/cold/storage-life.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
-import { createFaultyObjectStore } from '../../support/object-store-faults.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 let directory: TestDirectoryStore;
 beforeEach(async () => {

@@ -14,9 +14,13 @@ import {
   openArchive,
 } from '../../support/cold/storage-life.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
-import { createFaultyObjectStore, type FaultyObjectStore, type StoreCall } from '../../support/object-store-faults.js';
 import { createRecordMaker } from '../../support/records.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import {
+  createFaultyObjectStore,
+  type FaultyObjectStore,
+  type StoreCall,
+} from '../../support/s3/object-store-faults.js';
 
 const WHEN = ['before', 'after'] as const;
 

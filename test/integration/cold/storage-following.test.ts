@@ -3,12 +3,12 @@ import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { byCursor, expectedOf, listsOf, place, plain } from '../../contract/subject.js';
+import { createHoldingObjectStore } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, follow, NAMESPACE, openArchive } from '../../support/cold/storage-life.js';
 import { eventually } from '../../support/eventually.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
-import { createFaultyObjectStore } from '../../support/object-store-faults.js';
-import { createHoldingObjectStore } from '../../support/s3-maintenance.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 let directory: TestDirectoryStore;
 beforeEach(async () => {

@@ -4,9 +4,9 @@ import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { plain } from '../../contract/subject.js';
 import { follow, NAMESPACE, openArchive } from '../../support/cold/storage-life.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
 import { createRecordMaker } from '../../support/records.js';
-import { type CountingObjectStore, createCountingObjectStore } from '../../support/request-counting.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import { type CountingObjectStore, createCountingObjectStore } from '../../support/s3/request-counting.js';
 
 const MAX_REQUESTS = 3;
 const MAX_BYTES = 256 * 1024;

@@ -1,9 +1,9 @@
 import { expect, test } from 'vitest';
 import { allOf, committed, createLife, follow, openArchive } from '../../support/cold/storage-life.js';
 import { eventually } from '../../support/eventually.js';
-import { createTestS3Store, s3StoreOn } from '../../support/object-store.js';
-import { newBucketName } from '../../support/s3-server.js';
-import { s3ServerFixture } from '../../support/s3-server-fixture.js';
+import { createTestS3Store, s3StoreOn } from '../../support/s3/object-store.js';
+import { newBucketName } from '../../support/s3/server.js';
+import { s3ServerFixture } from '../../support/s3/server-fixture.js';
 
 const s3 = s3ServerFixture();
 

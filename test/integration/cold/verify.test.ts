@@ -4,11 +4,11 @@ import { crc32 } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { VerifyProblem } from '../../../src/storage/cold/maintenance/maintenance.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
+import { createNamespaceTemplate, type NamespaceTemplate, openMaintained } from '../../support/cold/maintenance.js';
 import { committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import type { TestDirectoryStore } from '../../support/object-store.js';
-import { createFaultyObjectStore } from '../../support/object-store-faults.js';
-import { createNamespaceTemplate, type NamespaceTemplate, openMaintained } from '../../support/s3-maintenance.js';
+import type { TestDirectoryStore } from '../../support/s3/object-store.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 let template: NamespaceTemplate;
 let copyOfTemplate: TestDirectoryStore;

@@ -7,11 +7,11 @@ import { createRpcClient } from '../../../src/chains/rpc/rpc-client.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { createRestReader } from '../../../src/verifiers/rest-reader.js';
-import { startAnvilChain } from '../../support/anvil-chain.js';
-import { type ConnectProxy, startConnectProxy } from '../../support/connect-proxy.js';
+import { type ConnectProxy, startConnectProxy } from '../../support/api/connect-proxy.js';
+import { startAnvilChain } from '../../support/chain/anvil-chain.js';
+import { ON_RAMP } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
-import { startVerifierServer } from '../../support/verifier-server.js';
-import { ON_RAMP } from '../../support/watch.js';
+import { startVerifierServer } from '../../support/indexer/verifier-server.js';
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {

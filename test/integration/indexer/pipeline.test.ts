@@ -9,9 +9,9 @@ import { createPostgresStorage } from '../../../src/storage/postgres/postgres-st
 import type { Storage } from '../../../src/storage/storage.js';
 import { createVerifierRegistry } from '../../../src/verifiers/registry.js';
 import { createRestReader } from '../../../src/verifiers/rest-reader.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { startVerifierServer, type VerifierServer } from '../../support/indexer/verifier-server.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
-import { startVerifierServer, type VerifierServer } from '../../support/verifier-server.js';
 
 const make = createRecordMaker(23);
 const A: Hex = `0x${'aa'.repeat(20)}`;

@@ -10,9 +10,9 @@ import {
 } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import type { S3ObjectStore, S3ObjectStoreOptions } from '../../../src/storage/cold/object-store/s3/s3-store.js';
-import { s3StoreOn } from '../../support/object-store.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../../support/s3-server.js';
-import { type S3Proxy, startS3Proxy } from '../../support/s3-server-proxy.js';
+import { s3StoreOn } from '../../support/s3/object-store.js';
+import { newBucketName, type S3TestServer, startS3Server } from '../../support/s3/server.js';
+import { type S3Proxy, startS3Proxy } from '../../support/s3/server-proxy.js';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 const answer = (status: number, code: string) =>

@@ -4,10 +4,10 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, it, vi } from 'vitest';
-import { processesOf } from '../../support/s3-server-processes.js';
+import { processesOf } from '../../support/s3/server-processes.js';
 
 it('leaves no process behind when the one that started it is killed', async () => {
-  const starter = join(import.meta.dirname, '../../support/s3-server-starter.ts');
+  const starter = join(import.meta.dirname, '../../support/s3/server-starter.ts');
   const runner = spawn(process.execPath, ['--import', 'tsx', starter], { stdio: ['pipe', 'pipe', 'inherit'] });
   const endpoint = await new Promise<string>((resolve) => createInterface(runner.stdout).once('line', resolve));
   const host = new URL(endpoint).hostname;

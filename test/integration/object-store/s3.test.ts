@@ -1,9 +1,9 @@
 import { expect, it, vi } from 'vitest';
 import { describeObjectStore } from '../../contract/object-store-contract.js';
-import { startConnectProxy } from '../../support/connect-proxy.js';
-import { createTestS3Store, s3StoreOn } from '../../support/object-store.js';
-import { newBucketName } from '../../support/s3-server.js';
-import { s3ServerFixture } from '../../support/s3-server-fixture.js';
+import { startConnectProxy } from '../../support/api/connect-proxy.js';
+import { createTestS3Store, s3StoreOn } from '../../support/s3/object-store.js';
+import { newBucketName } from '../../support/s3/server.js';
+import { s3ServerFixture } from '../../support/s3/server-fixture.js';
 
 const s3 = s3ServerFixture();
 

@@ -3,9 +3,9 @@ import { createCommon } from '../../../src/core/common.js';
 import { createDirectoryObjectStore } from '../../../src/storage/cold/object-store/directory/directory-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import { describeObjectStore } from '../../contract/object-store-contract.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
-import { createFaultyObjectStore } from '../../support/object-store-faults.js';
-import { createCountingObjectStore } from '../../support/request-counting.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
+import { createCountingObjectStore } from '../../support/s3/request-counting.js';
 
 describeObjectStore('directory, counted, with faults that never come', async () => {
   const { store, directory, remove } = await createTestDirectoryStore();

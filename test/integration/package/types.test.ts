@@ -3,8 +3,8 @@ import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } fro
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import { ROOT } from '../../support/e2e-cli.js';
-import { e2eDirectory } from '../../support/e2e-service.js';
+import { ROOT } from '../../support/e2e/cli.js';
+import { e2eDirectory } from '../../support/e2e/service.js';
 
 const run = promisify(execFile);
 

@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { createLogger } from '../../../src/core/logger.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
-import { createTestDatabase } from '../../support/postgres.js';
+import { createTestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
-import { metricOf } from '../../support/sink-tiers.js';
+import { metricOf } from '../../support/sink/sink-tiers.js';
 
 test('a store that a worker with a wrong clock wrote to is warned of and measured until the clocks catch up', async () => {
   const database = await createTestDatabase();

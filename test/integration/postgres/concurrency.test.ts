@@ -5,7 +5,7 @@ import { createPostgresStorage, type PostgresStorage } from '../../../src/storag
 import type { AdvanceEvent } from '../../../src/storage/storage.js';
 import { eventually } from '../../support/eventually.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
 let database: TestDatabase;

@@ -8,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '../../../scripts/devnet/postgres/embedded-postgres.js';
 import { EmbeddedPostgresError } from '../../../scripts/devnet/postgres/embedded-postgres-errors.js';
 import { silentLogger } from '../../../src/core/logger.js';
-import { createTestDatabase } from '../../support/postgres.js';
+import { createTestDatabase } from '../../support/postgres/postgres.js';
 
 const run = promisify(execFile);
 let parent: string;
@@ -69,7 +69,7 @@ describe('embedded postgres', () => {
   });
 
   test('ends with its starter, even when that is killed with -9', async () => {
-    const script = join(import.meta.dirname, '../../support/postgres-starter.ts');
+    const script = join(import.meta.dirname, '../../support/postgres/starter.ts');
     const starter = spawn(process.execPath, ['--import', 'tsx', script, join(parent, 'data')], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });

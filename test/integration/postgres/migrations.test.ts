@@ -7,7 +7,7 @@ import { describeWait, type MigrationWait } from '../../../src/storage/postgres/
 import { migrate, migrationStatus } from '../../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../../support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const MIGRATIONS = join(import.meta.dirname, '../../../migrations');

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import type { IndexerError } from '../../../src/core/errors.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../../support/eventually.js';
-import { createDatabaseOn, startPrivatePostgres } from '../../support/postgres.js';
+import { createDatabaseOn, startPrivatePostgres } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
 test('a full NOTIFY queue is a passing fault: nothing of the write is stored, and it works again by itself (promise 1)', async () => {

@@ -11,8 +11,8 @@ import {
   type PrivatePostgres,
   startPrivatePostgres,
   type TestDatabase,
-} from '../../support/postgres.js';
-import { type PostgresProxy, startPostgresProxy } from '../../support/postgres-proxy.js';
+} from '../../support/postgres/postgres.js';
+import { type PostgresProxy, startPostgresProxy } from '../../support/postgres/proxy.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const isUnavailable = (error: unknown) => error instanceof StorageUnavailableError;

@@ -5,8 +5,8 @@ import { inspectPostgres } from '../../../src/storage/postgres/inspection.js';
 import { migrate, migrationStatus } from '../../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../../support/eventually.js';
-import { type PgBouncer, startPgBouncer } from '../../support/pgbouncer.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { type PgBouncer, startPgBouncer } from '../../support/postgres/pgbouncer.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
 let database: TestDatabase;

@@ -16,7 +16,7 @@ import { createChangeReads } from '../../../src/storage/postgres/read/change-rea
 import { createListReads } from '../../../src/storage/postgres/read/list-reads.js';
 import { createMessageReads } from '../../../src/storage/postgres/read/message-reads.js';
 import type { ListQuery } from '../../../src/storage/storage.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 
 const ROWS = 60_000;
 const CHAINS = 6;

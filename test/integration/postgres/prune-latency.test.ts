@@ -2,9 +2,9 @@ import { connect, createServer, type Server } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
-import { metricOf } from '../../support/sink-tiers.js';
+import { metricOf } from '../../support/sink/sink-tiers.js';
 
 const ROUND_TRIP_MS = 12;
 const MESSAGES = 400;

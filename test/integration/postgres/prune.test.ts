@@ -10,10 +10,10 @@ import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { everything, plain } from '../../contract/subject.js';
-import { createLaggingStorage, type LaggingStorage } from '../../support/lagging-storage.js';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker, type RecordMaker, SELECTORS } from '../../support/records.js';
+import { createLaggingStorage, type LaggingStorage } from '../../support/sink/lagging-storage.js';
 
 /** Copies everything that `leader` committed. */
 async function follow(leader: Storage, follower: Storage): Promise<void> {

@@ -4,8 +4,8 @@ import type { Recalled } from '../../../src/model/recall.js';
 import type { NewMessage } from '../../../src/model/records.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { isPrunable, type PrunableStorage } from '../../../src/storage/storage.js';
-import { gate } from '../../support/api.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { gate } from '../../support/api/api.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const make = createRecordMaker(5);

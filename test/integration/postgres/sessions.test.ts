@@ -7,8 +7,8 @@ import { createSockets } from '../../../src/storage/postgres/connection/sockets.
 import { migrate } from '../../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
-import { type PostgresProxy, startPostgresProxy } from '../../support/postgres-proxy.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
+import { type PostgresProxy, startPostgresProxy } from '../../support/postgres/proxy.js';
 import { createRecordMaker } from '../../support/records.js';
 
 let database: TestDatabase;

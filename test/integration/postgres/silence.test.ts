@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrate, migrationStatus } from '../../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../../support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
+import { type SilentProxy, startSilentProxy } from '../../support/postgres/silent-proxy.js';
 import { createRecordMaker } from '../../support/records.js';
-import { type SilentProxy, startSilentProxy } from '../../support/silent-proxy.js';
 
 /** A network that has gone silent: no answer, no refusal, no end of connections. */
 describe('a database that has gone silent', () => {

@@ -2,9 +2,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { connectionUri } from '../../../scripts/devnet/postgres/embedded-postgres.js';
 import { migrationStatus } from '../../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
-import { e2eDirectory } from '../../support/e2e-service.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
-import { startTlsFront, type TlsFront } from '../../support/postgres-tls.js';
+import { e2eDirectory } from '../../support/e2e/service.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
+import { startTlsFront, type TlsFront } from '../../support/postgres/tls.js';
 
 describe('sslmode means what it means to libpq', () => {
   const directory = e2eDirectory();

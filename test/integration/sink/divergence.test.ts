@@ -6,7 +6,7 @@ import { createPostgresStorage } from '../../../src/storage/postgres/postgres-st
 import type { Storage } from '../../../src/storage/storage.js';
 import { everything } from '../../contract/subject.js';
 import { eventually } from '../../support/eventually.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
 /** Two databases of which one leads: what happens when the other was written to as well. */

@@ -5,10 +5,10 @@ import { neverRead, olderRead, recentRead } from '../../../src/model/read-condit
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { PartialFailure, SinkOptions } from '../../../src/sink/sink-options.js';
 import { createMemoryStorage, type MemoryStorageOptions } from '../../../src/storage/memory/memory-storage.js';
-import { createFaultyStorage } from '../../support/faulty-storage.js';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker } from '../../support/records.js';
-import { metricOf } from '../../support/sink-tiers.js';
+import { createFaultyStorage } from '../../support/sink/faulty-storage.js';
+import { metricOf } from '../../support/sink/sink-tiers.js';
 
 /** How followers keep up, and what reads do while they do not. On a manual clock; the leader is a memory that counts as durable. */
 describe('following', () => {

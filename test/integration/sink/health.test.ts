@@ -2,9 +2,9 @@ import { expect, it } from 'vitest';
 import { alwaysRead, neverRead } from '../../../src/model/read-conditions.js';
 import { createSink } from '../../../src/sink/sink.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
-import { createFaultyStorage } from '../../support/faulty-storage.js';
-import { createLaggingStorage } from '../../support/lagging-storage.js';
 import { createRecordMaker } from '../../support/records.js';
+import { createFaultyStorage } from '../../support/sink/faulty-storage.js';
+import { createLaggingStorage } from '../../support/sink/lagging-storage.js';
 
 it.each([
   ['the leader is read', alwaysRead()],

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import * as ccv from '../../../src/index.js';
-import { createTestDatabase } from '../../support/postgres.js';
+import { createTestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
 test('the library: a Sink of memory and Postgres with conditions, through the public face alone', async () => {

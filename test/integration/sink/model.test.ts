@@ -12,9 +12,9 @@ import {
 import { createSink } from '../../../src/sink/sink.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { plain } from '../../contract/subject.js';
-import { createFaultyStorage } from '../../support/faulty-storage.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { changesOf, SinkSimulation } from '../../support/sink-model.js';
+import { createFaultyStorage } from '../../support/sink/faulty-storage.js';
+import { changesOf, SinkSimulation } from '../../support/sink/sink-model.js';
 
 const CONDITIONS: readonly (readonly [hot: ReadCondition, backup: ReadCondition])[] = [
   [alwaysRead(), neverRead()],

@@ -7,10 +7,10 @@ import { createPostgresStorage } from '../../../src/storage/postgres/postgres-st
 import type { Storage } from '../../../src/storage/storage.js';
 import { everything, plain } from '../../contract/subject.js';
 import { eventually } from '../../support/eventually.js';
-import { createFaultyStorage } from '../../support/faulty-storage.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';
-import { changesOf } from '../../support/sink-model.js';
+import { createFaultyStorage } from '../../support/sink/faulty-storage.js';
+import { changesOf } from '../../support/sink/sink-model.js';
 
 /** The arrangements that the storage document describes, each on real databases. */
 describe('patterns', () => {

@@ -7,11 +7,11 @@ import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { everything, plain } from '../../contract/subject.js';
 import { eventually } from '../../support/eventually.js';
-import { createFaultyStorage } from '../../support/faulty-storage.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
-import { changesOf, SinkSimulation } from '../../support/sink-model.js';
-import { openTiers } from '../../support/sink-tiers.js';
+import { createFaultyStorage } from '../../support/sink/faulty-storage.js';
+import { changesOf, SinkSimulation } from '../../support/sink/sink-model.js';
+import { openTiers } from '../../support/sink/sink-tiers.js';
 
 /** Several processes over one database, each with a memory of its own. */
 describe('several Sinks over one database', () => {

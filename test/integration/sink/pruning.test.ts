@@ -11,11 +11,11 @@ import { createPostgresStorage, type PostgresStorage } from '../../../src/storag
 import type { Storage } from '../../../src/storage/storage.js';
 import { MemoryBucket } from '../../simulation/memory-object-store.js';
 import { eventually } from '../../support/eventually.js';
-import { createFaultyStorage, type FaultyStorage, type Operation } from '../../support/faulty-storage.js';
-import { createLaggingStorage, type LaggingStorage } from '../../support/lagging-storage.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';
-import { metricOf } from '../../support/sink-tiers.js';
+import { createFaultyStorage, type FaultyStorage, type Operation } from '../../support/sink/faulty-storage.js';
+import { createLaggingStorage, type LaggingStorage } from '../../support/sink/lagging-storage.js';
+import { metricOf } from '../../support/sink/sink-tiers.js';
 
 /** One process: a Sink of a database that all share and a cold tier of its own. */
 interface Process {

@@ -2,9 +2,9 @@ import { afterEach, describe, expect, test } from 'vitest';
 import type { PartialFailure } from '../../../src/sink/sink-options.js';
 import { everything, plain } from '../../contract/subject.js';
 import { eventually } from '../../support/eventually.js';
-import { createTestDatabase } from '../../support/postgres.js';
+import { createTestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
-import { metricOf, openTiers, type Tiers } from '../../support/sink-tiers.js';
+import { metricOf, openTiers, type Tiers } from '../../support/sink/sink-tiers.js';
 
 /** How the tier stores that came before this one broke. */
 describe('old failures of tiered storage', () => {

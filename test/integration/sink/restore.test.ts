@@ -9,12 +9,12 @@ import type { ObjectStore } from '../../../src/storage/cold/object-store/object-
 import { inspectPostgres } from '../../../src/storage/postgres/inspection.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { everything } from '../../contract/subject.js';
-import { dumpDatabase } from '../../support/database-dump.js';
-import { liveEventfully } from '../../support/eventful-life.js';
 import { eventually } from '../../support/eventually.js';
-import { createTestDirectoryStore } from '../../support/object-store.js';
-import { copyDatabase, createTestDatabase, type TestDatabase } from '../../support/postgres.js';
+import { dumpDatabase } from '../../support/postgres/database-dump.js';
+import { copyDatabase, createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
+import { createTestDirectoryStore } from '../../support/s3/object-store.js';
+import { liveEventfully } from '../../support/sink/eventful-life.js';
 
 const common = createCommon();
 let cleanups: (() => Promise<unknown>)[];

@@ -12,10 +12,10 @@ import { createPostgresStorage, type PostgresStorage } from '../../../src/storag
 import type { Storage } from '../../../src/storage/storage.js';
 import { everything } from '../../contract/subject.js';
 import { eventually } from '../../support/eventually.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/object-store.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres.js';
-import { startPostgresProxy } from '../../support/postgres-proxy.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
+import { startPostgresProxy } from '../../support/postgres/proxy.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 
 /** Arrangements of databases around one cold tier: what operators do with them over years. */
 describe('tiers around a cold one', () => {

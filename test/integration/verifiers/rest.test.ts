@@ -10,8 +10,8 @@ import { decodeMessage } from '../../../src/protocol/message-codec.js';
 import type { NewMessage, VerifierResult } from '../../../src/protocol/records.js';
 import { createRestReader, type RestReaderOptions } from '../../../src/verifiers/rest-reader.js';
 import type { VerifierResultRejectedError } from '../../../src/verifiers/verifier-errors.js';
+import { answerJson, resultJson, startVerifierServer } from '../../support/indexer/verifier-server.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
-import { answerJson, resultJson, startVerifierServer } from '../../support/verifier-server.js';
 
 const make = createRecordMaker(7);
 const CCV: Hex = '0x09635f643e140090a9a8dcd712ed6285858cebef';

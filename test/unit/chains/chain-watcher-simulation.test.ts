@@ -5,9 +5,9 @@ import type { Clock } from '../../../src/core/clock.js';
 import { createCommon } from '../../../src/core/common.js';
 import { AbortedError } from '../../../src/core/errors.js';
 import { seededRandom } from '../../../src/core/random.js';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import { SimulatedChain } from '../../support/simulated-chain.js';
-import { ON_RAMP, SOURCE } from '../../support/watch.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import { SimulatedChain } from '../../support/chain/simulated-chain.js';
+import { ON_RAMP, SOURCE } from '../../support/chain/watch.js';
 
 /** Time that passes only while someone sleeps, and then at once. */
 function hastyClock(): Clock {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import { ScriptedChain, type ScriptedNode } from '../../support/scripted-chain.js';
-import { watchScripted } from '../../support/scripted-watch.js';
-import { ON_RAMP } from '../../support/watch.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import { ScriptedChain, type ScriptedNode } from '../../support/chain/scripted-chain.js';
+import { watchScripted } from '../../support/chain/scripted-watch.js';
+import { ON_RAMP } from '../../support/chain/watch.js';
 
 const options = { chain: { maxBlockRange: 10 } };
 

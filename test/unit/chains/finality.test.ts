@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FinalizedReorgError } from '../../../src/chains/chain-errors.js';
-import { ScriptedChain } from '../../support/scripted-chain.js';
-import { watchScripted } from '../../support/scripted-watch.js';
+import { ScriptedChain } from '../../support/chain/scripted-chain.js';
+import { watchScripted } from '../../support/chain/scripted-watch.js';
 
 describe('a finalized tag that claims too much', () => {
   it.each([

@@ -5,7 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { AbiDecodeError } from '../../../src/chains/logs/abi-reader.js';
 import { decodeMessageSentData, MESSAGE_SENT_TOPIC } from '../../../src/chains/logs/message-sent-event.js';
 import { bytesToHex, type Hex, hexToBytes } from '../../../src/core/hex.js';
-import { encodeMessageSentData, MESSAGE_SENT_PARAMETERS } from '../../support/log-emitter.js';
+import { encodeMessageSentData, MESSAGE_SENT_PARAMETERS } from '../../support/chain/log-emitter.js';
 
 interface LaneMessage {
   readonly label: string;

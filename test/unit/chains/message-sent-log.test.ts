@@ -13,7 +13,7 @@ import {
   encodeMessageSentData,
   type MessageMaker,
   makeMessageLog,
-} from '../../support/log-emitter.js';
+} from '../../support/chain/log-emitter.js';
 
 const maker: MessageMaker = {
   onRamp: '0xc5a5c42992decbae36851359345fe25997f5c42d',

@@ -4,7 +4,7 @@ import { createBatchSize } from '../../../src/chains/rpc/batch-size.js';
 import { parseBlockHeader } from '../../../src/chains/rpc/block-header.js';
 import { decodeReply, MalformedAnswerError } from '../../../src/chains/rpc/json-rpc-transport.js';
 import { parseLogs } from '../../../src/chains/rpc/raw-log.js';
-import { fakeHeader, fakeHash as hash } from '../../support/fake-node.js';
+import { fakeHeader, fakeHash as hash } from '../../support/chain/fake-node.js';
 import { createManualClock } from '../../support/manual-clock.js';
 
 const filter = { address: `0x${'aa'.repeat(20)}`, topic0: hash(9), blocks: { from: 5, to: 9 } } as const;

@@ -4,8 +4,8 @@ import { createSilenceCheck } from '../../../src/chains/logs/silent-blocks.js';
 import { RpcTimeoutError } from '../../../src/chains/rpc/rpc-errors.js';
 import type { RpcNode } from '../../../src/chains/rpc/rpc-node.js';
 import { createCommon } from '../../../src/core/common.js';
-import { ScriptedChain } from '../../support/scripted-chain.js';
-import { ON_RAMP } from '../../support/watch.js';
+import { ScriptedChain } from '../../support/chain/scripted-chain.js';
+import { ON_RAMP } from '../../support/chain/watch.js';
 
 /** Asks both nodes of a chain about its last block, and tells which URLs are passed over for it. */
 async function blamedFor(arrange: (chain: ScriptedChain, others: readonly RpcNode[]) => void): Promise<number[]> {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { MemoryChainStore } from '../../support/memory-chain-store.js';
-import { ScriptedChain } from '../../support/scripted-chain.js';
-import { type ScriptedWatch, watchScripted } from '../../support/scripted-watch.js';
+import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
+import { ScriptedChain } from '../../support/chain/scripted-chain.js';
+import { type ScriptedWatch, watchScripted } from '../../support/chain/scripted-watch.js';
 
 const WIDTH = 50_000;
 const LATEST = { confirmations: 'latest' } as const;

@@ -3,7 +3,7 @@ import { createStatusReport } from '../../../src/app/status-report.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createSimpleSink } from '../../../src/sink/sink.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
-import { createFaultyStorage } from '../../support/faulty-storage.js';
+import { createFaultyStorage } from '../../support/sink/faulty-storage.js';
 
 it('a status page that is asked for while it still counts does not count twice, and counts anew afterwards', async () => {
   const common = createCommon();

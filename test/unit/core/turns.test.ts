@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { createTurns } from '../../../src/core/turns.js';
-import { gate } from '../../support/api.js';
+import { gate } from '../../support/api/api.js';
 
 it('so many run at a time, the others in order, also after one that failed', async () => {
   const turns = createTurns(2);

@@ -3,7 +3,7 @@ import type { UnfinalizedMessage } from '../../../src/chains/chain-port.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { planResume, resume } from '../../../src/indexer/chain-resume.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
-import { ScriptedChain } from '../../support/scripted-chain.js';
+import { ScriptedChain } from '../../support/chain/scripted-chain.js';
 
 const SOURCES = ['chain:1:0xaa', 'confirmed:chain:1:0xaa'];
 

@@ -3,7 +3,7 @@ import type { Hex } from '../../../src/core/hex.js';
 import { StorageFailureError, StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import type { NewMessage, VerifierResult } from '../../../src/protocol/records.js';
 import type { AdvanceListener, Storage } from '../../../src/storage/storage.js';
-import { A, B, HOUR_MS, insert, schedulerFixture, status } from '../../support/scheduler-fixture.js';
+import { A, B, HOUR_MS, insert, schedulerFixture, status } from '../../support/indexer/scheduler-fixture.js';
 
 const { clock, make, memory, message, reader, schedule } = schedulerFixture();
 

@@ -10,7 +10,7 @@ import {
   rejected,
   schedulerFixture,
   status,
-} from '../../support/scheduler-fixture.js';
+} from '../../support/indexer/scheduler-fixture.js';
 
 const { clock, make, memory, message, reader, schedule } = schedulerFixture();
 

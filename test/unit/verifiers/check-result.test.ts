@@ -6,8 +6,8 @@ import type { VerifierResult } from '../../../src/protocol/records.js';
 import { canonicalAddress } from '../../../src/verifiers/address.js';
 import { type CheckedClaim, checkVerifierResult } from '../../../src/verifiers/check-result.js';
 import { claimFromJson } from '../../../src/verifiers/claim.js';
+import { resultJson } from '../../support/indexer/verifier-server.js';
 import { createRecordMaker } from '../../support/records.js';
-import { resultJson } from '../../support/verifier-server.js';
 
 const NOW_MS = 1_800_000_000_000;
 const make = createRecordMaker(1);

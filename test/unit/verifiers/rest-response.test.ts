@@ -4,8 +4,8 @@ import { JsonBoundsError } from '../../../src/protocol/json-bounds.js';
 import { canonicalAddress } from '../../../src/verifiers/address.js';
 import { readRestAnswer } from '../../../src/verifiers/rest-response.js';
 import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/verifier-errors.js';
+import { resultJson } from '../../support/indexer/verifier-server.js';
 import { createRecordMaker } from '../../support/records.js';
-import { resultJson } from '../../support/verifier-server.js';
 
 const make = createRecordMaker(11);
 const result = make.result(make.message({ ccvs: [make.hex(20)] }), 0, { verifierName: 'committee' });

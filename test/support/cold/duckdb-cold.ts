@@ -1,0 +1,125 @@
+import { readFileSync } from 'node:fs';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Hex } from '../../../src/core/hex.js';
+import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
+import { ObjectNotFoundError } from '../../../src/storage/cold/object-store/errors.js';
+import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { ROOT } from '../e2e/cli.js';
+import type { History } from '../e2e/history.js';
+import type { DuckDBRow, TestDuckDB } from './duckdb.js';
+
+const SCRIPT = join(ROOT, 'src/storage/cold/read-with-duckdb.sql');
+const FOLDER = /^SET VARIABLE folder = 'cold';$/m;
+
+/** What users are told to run to read a namespace's folder, with that folder; nothing in it is ours. */
+export function readWithDuckDB(folder: string): string {
+  const text = readFileSync(SCRIPT, 'utf8');
+  if (!FOLDER.test(text)) throw new Error(`${SCRIPT} does not name its folder`);
+  return text.replace(FOLDER, `SET VARIABLE folder = '${folder}';`);
+}
+
+/** The same for a folder whose logs stand in checkpoints. */
+export function readCheckpointsWithDuckDB(folder: string): string {
+  return readWithDuckDB(folder).replace(/FROM (active_files|committed_position)\(/g, 'FROM $1_with_checkpoints(');
+}
+
+/** The rows of `GET /v1/messages` for a closed range of unix ms, in its order. The fixed fields of a message lie at fixed offsets. */
+export const MESSAGES_SQL = (startMs: number, endMs: number): string => `
+SELECT *, strftime(make_timestamp(ingestion_ms * 1000), '%Y-%m-%dT%H:%M:%S.%gZ') AS ingestion_timestamp,
+  CASE status WHEN 'processing' THEN 0 WHEN 'success' THEN 1 WHEN 'timeout' THEN 2 END AS status_code,
+  ('0x' || hex(encoded_message)[35:50])::UBIGINT AS sequence_number
+FROM messages
+WHERE NOT orphaned AND ingestion_ms BETWEEN ${startMs} AND ${endMs}
+ORDER BY ingestion_ms, message_id`;
+
+/** The rows of `GET /v1/verifierresults` for a closed range of unix ms, in its order. */
+export const RESULTS_SQL = (startMs: number, endMs: number): string => `
+SELECT *, strftime(make_timestamp(ingestion_ms * 1000), '%Y-%m-%dT%H:%M:%S.%gZ') AS ingestion_timestamp,
+  strftime(make_timestamp(attestation_ms * 1000), '%Y-%m-%dT%H:%M:%S.%gZ') AS attestation_timestamp
+FROM verifier_results
+WHERE NOT orphaned AND ingestion_ms BETWEEN ${startMs} AND ${endMs}
+ORDER BY ingestion_ms, message_id, verifier_source_address, verifier_dest_address`;
+
+/**
+ * Copies a namespace's folder out of a store, as `aws s3 sync` does. What a vacuum takes meanwhile is left out: the log, which
+ * is listed first, does not name it any more.
+ */
+export async function copyNamespace(store: ObjectStore, namespace: string, directory: string): Promise<string> {
+  let startAfter: string | undefined;
+  for (;;) {
+    const page = await store.list(`${namespace}/`, startAfter === undefined ? {} : { startAfter });
+    await Promise.all(
+      page.objects.map(async ({ key }) => {
+        const bytes = await store.get(key).catch((thrown: unknown) => {
+          if (thrown instanceof ObjectNotFoundError) return null;
+          throw thrown;
+        });
+        if (bytes === null) return;
+        const file = join(directory, key);
+        await mkdir(dirname(file), { recursive: true });
+        await writeFile(file, bytes);
+      }),
+    );
+    if (page.next === null) return join(directory, namespace);
+    startAfter = page.next;
+  }
+}
+
+/** The last state of every record in a copy of a namespace, in list order. */
+export async function coldHistory(
+  duckdb: TestDuckDB,
+  folder: string,
+  script: (folder: string) => string = readWithDuckDB,
+): Promise<History> {
+  await duckdb.run(script(folder));
+  const messages = await duckdb.rows('SELECT * FROM messages ORDER BY ingestion_ms, message_id');
+  const results = await duckdb.rows(
+    'SELECT * FROM verifier_results ORDER BY ingestion_ms, message_id, verifier_source_address, verifier_dest_address',
+  );
+  return { messages: messages.map(messageOf), results: results.map(resultOf) };
+}
+
+/** A row of `messages`. */
+export function messageOf(row: DuckDBRow): StoredMessage {
+  return {
+    ...shared(row),
+    status: row['status'] as MessageStatus,
+    origin:
+      row['block_number'] === null
+        ? null
+        : {
+            blockNumber: row['block_number'] as bigint,
+            blockHash: row['block_hash'] as Hex,
+            blockTimestampMs: Number(row['block_timestamp_ms']),
+            transactionHash: row['transaction_hash'] as Hex,
+            logIndex: Number(row['log_index']),
+          },
+  };
+}
+
+/** A row of `verifier_results`. */
+export function resultOf(row: DuckDBRow): StoredVerifierResult {
+  return {
+    ...shared(row),
+    verifierSourceAddress: row['verifier_source_address'] as Hex,
+    verifierDestAddress: row['verifier_dest_address'] as Hex,
+    attestationMs: Number(row['attestation_ms']),
+    verifierName: row['verifier_name'] as string,
+    ccvData: new Uint8Array(row['ccv_data'] as Uint8Array),
+  };
+}
+
+function shared(row: DuckDBRow) {
+  const addresses = row['message_ccv_addresses'] as string;
+  return {
+    messageId: row['message_id'] as Hex,
+    ingestionMs: Number(row['ingestion_ms']),
+    position: row['position'] as bigint,
+    firstMs: Number(row['first_ms']),
+    orphaned: row['orphaned'] as boolean,
+    messageCCVAddresses: (addresses === '' ? [] : addresses.split(',')) as Hex[],
+    messageExecutorAddress: row['message_executor_address'] as Hex,
+    encodedMessage: new Uint8Array(row['encoded_message'] as Uint8Array),
+  };
+}
