@@ -26,7 +26,7 @@ import {
   ledgerChanges,
   storedMessages,
   storedVerifierResults,
-} from '../../unit/storage/s3/cold-row-arbitraries.js';
+} from '../../unit/storage/cold/cold-row-arbitraries.js';
 
 const zstd = await loadZstd();
 const DAY_MS = 24 * 60 * 60 * 1000;

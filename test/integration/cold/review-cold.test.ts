@@ -10,7 +10,7 @@ import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-st
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
-import { createMemoryObjectStore, MemoryBucket } from '../../simulation/memory-object-store.js';
+import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { openMaintained } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
 import { eventually } from '../../support/eventually.js';

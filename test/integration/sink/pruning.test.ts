@@ -9,7 +9,7 @@ import type { SinkBackend, SinkOptions } from '../../../src/sink/sink-options.js
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { MemoryBucket } from '../../simulation/memory-object-store.js';
+import { MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';

@@ -1,6 +1,6 @@
 import { systemClock } from '../../../src/core/clock.js';
 import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
-import { createMemoryObjectStore, MemoryBucket } from '../../simulation/memory-object-store.js';
+import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
 
 /** A cold tier over a bucket of its own: takes changes at once and is complete for them only when a test flushes them. */
 export interface LaggingStorage {

@@ -1,0 +1,44 @@
+/**
+ * Does a crash script in a process of its own, to be killed: `tsx mortal-worker.ts <what to do as JSON>`. Prints a line for
+ * every write that reaches the bucket and one for every step.
+ */
+
+import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedded-postgres.js';
+import { createCommon } from '../../../src/core/common.js';
+import { createDirectoryObjectStore } from '../../../src/storage/cold/object-store/directory/directory-store.js';
+import { createManualClock } from '../../support/manual-clock.js';
+import { drive } from '../process/drive.js';
+import { openProcess } from '../process/tiers-process.js';
+import { createScript, runScript, scriptPlace } from './crash-script.js';
+import { mortalStore, Reaper } from './reaper.js';
+
+/** What a worker is told to do. */
+export interface MortalWork {
+  readonly connection: PostgresConnection;
+  readonly directory: string;
+  readonly seed: number;
+  readonly startMs: number;
+}
+
+const { connection, directory, seed, startMs } = JSON.parse(process.argv[2] ?? '') as MortalWork;
+const clock = createManualClock(startMs);
+const reaper = new Reaper(null);
+reaper.next = (what) => {
+  console.log(what);
+  return null;
+};
+const place = scriptPlace({
+  ...{ clock, connection },
+  openStore: () => mortalStore(createDirectoryObjectStore({ directory, common: createCommon({ clock }) }), reaper),
+});
+const patienceMs = () => 200;
+const script = createScript(seed);
+const worker = openProcess(place, 'archive');
+await drive(clock, worker.sink.started(), patienceMs);
+const steps = [...script.before, ...script.window];
+await runScript({
+  ...{ steps, from: 0, worker, place, clock, patienceMs },
+  onStep: (number, kind) => console.log(`step ${number} ${kind}`),
+});
+await drive(clock, worker.sink.close(), patienceMs);
+console.log('done');

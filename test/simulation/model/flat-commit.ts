@@ -1,0 +1,232 @@
+import type { Hex } from '../../../src/core/hex.js';
+import type { WriteBatch, WriteOutcome } from '../../../src/model/batch.js';
+import { messagePayloadHash, verifierResultPayloadHash } from '../../../src/model/payload.js';
+import type {
+  Conflict,
+  MessageOrigin,
+  NewMessage,
+  StoredMessage,
+  StoredVerifierResult,
+  VerifierResult,
+} from '../../../src/model/records.js';
+import { CursorConflictError } from '../../../src/model/storage-errors.js';
+import { bodyOf, conflictKey, type FlatState, resultKey, textOf } from './flat-state.js';
+
+/**
+ * In which order a commit gives positions. `kinds`: messages, results, quarantine, conflicts, cursors (Postgres).
+ * `ids`: by message id, the message first; then conflicts, quarantine, cursors (a cold tier on its own, memory).
+ */
+export type PositionOrder = 'kinds' | 'ids';
+
+/** What a batch does to a state: the state after it and what its writer is told. */
+export interface FlatCommit {
+  readonly state: FlatState;
+  readonly outcome: WriteOutcome;
+}
+
+const RANK = { processing: 0, timeout: 1, success: 2 } as const;
+
+/**
+ * What `batch` does when it commits at `ingestionMs`: said once more, as plainly as possible, without an index, a tier or a
+ * cache.
+ * @throws CursorConflictError
+ */
+export function commitFlat(
+  before: FlatState,
+  batch: WriteBatch,
+  ingestionMs: number,
+  order: PositionOrder,
+): FlatCommit {
+  const draft = new Draft(before, ingestionMs);
+  draft.moveCursors(batch);
+  for (const { messageId, blockHash } of batch.orphanings ?? []) draft.orphan(messageId, blockHash);
+  const messages = (batch.messages ?? []).map((message) => draft.addMessage(message));
+  const verifierResults = (batch.verifierResults ?? []).map((result) => draft.addResult(result));
+  for (const { messageId, status } of batch.statuses ?? []) draft.changeStatus(messageId, status);
+  for (const entry of batch.quarantine ?? []) draft.quarantine(entry);
+  const state = draft.stamped(order);
+  const committed = state.position === before.position ? null : { ingestionMs, throughPosition: state.position };
+  return {
+    state: committed ? state : before,
+    outcome: { messages, verifierResults, conflicts: draft.described, committed },
+  };
+}
+
+class Draft {
+  /** All conflicts met, known ones too. */
+  readonly described: Conflict[] = [];
+  readonly #before: FlatState;
+  readonly #ms: number;
+  readonly #messages: Map<Hex, StoredMessage>;
+  readonly #results: Map<string, StoredVerifierResult>;
+  readonly #bodies: Map<Hex, { readonly body: ReturnType<typeof bodyOf>; readonly firstMs: number }>;
+  readonly #cursors: Map<string, { sourceId: string; height: bigint; hash: Hex | null; position: bigint }>;
+  readonly #quarantine: Map<
+    string,
+    NonNullable<WriteBatch['quarantine']>[number] & { position: bigint; ingestionMs: number }
+  >;
+  readonly #conflicts: Map<string, Conflict & { position: bigint; ingestionMs: number }>;
+
+  constructor(before: FlatState, ingestionMs: number) {
+    this.#before = before;
+    this.#ms = ingestionMs;
+    this.#messages = new Map(before.messages);
+    this.#results = new Map(before.results);
+    this.#bodies = new Map(before.bodies);
+    this.#cursors = new Map(before.cursors);
+    this.#quarantine = new Map(before.quarantine);
+    this.#conflicts = new Map(before.conflicts);
+  }
+
+  moveCursors({ cursors = [] }: WriteBatch): void {
+    for (const { sourceId, height, hash, expectedHeight } of cursors) {
+      const cursor = this.#cursors.get(sourceId);
+      const present = cursor?.height ?? null;
+      if (present !== expectedHeight || (present !== null && height < present))
+        throw new CursorConflictError(sourceId, expectedHeight, present);
+      if (!cursor || cursor.height !== height || cursor.hash !== hash)
+        this.#cursors.set(sourceId, { sourceId, height, hash, position: 0n });
+    }
+  }
+
+  orphan(messageId: Hex, blockHash: Hex): void {
+    const message = this.#messages.get(messageId);
+    if (!message || message.orphaned || message.origin?.blockHash !== blockHash) return;
+    this.#messages.set(messageId, { ...message, orphaned: true });
+    this.#changeResults(messageId, (result) => ({ ...result, orphaned: true }));
+  }
+
+  addMessage(given: NewMessage): WriteOutcome['messages'][number] {
+    const { messageId } = given;
+    const known = this.#bodies.get(messageId);
+    if (known && textOf(bodyOf(given)) !== textOf(known.body)) {
+      this.#conflict('message', given, messagePayloadHash(known.body), messagePayloadHash(given));
+      return 'conflict';
+    }
+    const { body, firstMs } = this.#introduce(given);
+    const message = this.#messages.get(messageId);
+    if (!message) {
+      const stamp = { ingestionMs: this.#ms, position: 0n, firstMs, orphaned: false };
+      this.#messages.set(messageId, { ...body, origin: given.origin, status: 'processing', ...stamp });
+      return 'inserted';
+    }
+    const origin = given.origin ?? message.origin;
+    if (message.orphaned) {
+      this.#messages.set(messageId, { ...message, origin, orphaned: false, ingestionMs: this.#ms });
+      this.#changeResults(messageId, (result) => ({ ...result, orphaned: false, ingestionMs: this.#ms }));
+      return 'returned';
+    }
+    if (isSameOrigin(origin, message.origin)) return 'duplicate';
+    this.#messages.set(messageId, { ...message, origin });
+    return 'updated';
+  }
+
+  addResult(given: VerifierResult): WriteOutcome['verifierResults'][number] {
+    const known = this.#bodies.get(given.messageId);
+    const stored = this.#results.get(resultKey(given));
+    const isSameBody = known === undefined || textOf(bodyOf(given)) === textOf(known.body);
+    if (stored && isSameBody && Buffer.compare(stored.ccvData, given.ccvData) === 0) return 'duplicate';
+    if (known && (stored || !isSameBody)) {
+      const storedHash = stored ? verifierResultPayloadHash(stored) : messagePayloadHash(known.body);
+      this.#conflict('verifierResult', given, storedHash, verifierResultPayloadHash(given));
+      return 'conflict';
+    }
+    const { body, firstMs } = this.#introduce(given);
+    const orphaned = this.#messages.get(given.messageId)?.orphaned ?? false;
+    const stamp = { ingestionMs: this.#ms, position: 0n, firstMs, orphaned };
+    this.#results.set(resultKey(given), { ...given, ...body, ...stamp });
+    return 'inserted';
+  }
+
+  changeStatus(messageId: Hex, status: StoredMessage['status']): void {
+    const message = this.#messages.get(messageId);
+    if (message && RANK[status] > RANK[message.status]) this.#messages.set(messageId, { ...message, status });
+  }
+
+  quarantine(entry: NonNullable<WriteBatch['quarantine']>[number]): void {
+    const identity = `${entry.sourceId} ${entry.key}`;
+    if (!this.#quarantine.has(identity))
+      this.#quarantine.set(identity, { ...entry, ingestionMs: this.#ms, position: 0n });
+  }
+
+  /** The state with the next positions given to all that changed. */
+  stamped(order: PositionOrder): FlatState {
+    const { position: from } = this.#before;
+    let position = from;
+    const stamp = <K, T extends { readonly position: bigint }>(map: Map<K, T>, keys: readonly K[]) => {
+      for (const key of keys) {
+        position += 1n;
+        const record = map.get(key);
+        if (record) map.set(key, { ...record, position });
+      }
+    };
+    const messages = changed(this.#before.messages, this.#messages).sort();
+    const results = changed(this.#before.results, this.#results).sort();
+    const conflicts = changed(this.#before.conflicts, this.#conflicts);
+    const quarantine = changed(this.#before.quarantine, this.#quarantine);
+    const cursors = changed(this.#before.cursors, this.#cursors);
+    if (order === 'kinds') {
+      stamp(this.#messages, messages);
+      stamp(this.#results, results);
+      stamp(this.#quarantine, quarantine);
+      stamp(this.#conflicts, conflicts);
+    } else {
+      const ids = [...new Set([...messages, ...results.map((key) => key.slice(0, 66) as Hex)])].sort();
+      for (const id of ids) {
+        stamp(this.#messages, messages.includes(id) ? [id] : []);
+        stamp(
+          this.#results,
+          results.filter((key) => key.startsWith(id)),
+        );
+      }
+      stamp(this.#conflicts, conflicts);
+      stamp(this.#quarantine, quarantine);
+    }
+    stamp(this.#cursors, cursors);
+    return {
+      position,
+      headMs: this.#ms,
+      messages: this.#messages,
+      results: this.#results,
+      bodies: this.#bodies,
+      cursors: this.#cursors,
+      quarantine: this.#quarantine,
+      conflicts: this.#conflicts,
+    };
+  }
+
+  #introduce(given: NewMessage | VerifierResult) {
+    const known = this.#bodies.get(given.messageId) ?? { body: bodyOf(given), firstMs: this.#ms };
+    this.#bodies.set(given.messageId, known);
+    return known;
+  }
+
+  #changeResults(messageId: Hex, change: (result: StoredVerifierResult) => StoredVerifierResult): void {
+    for (const [key, result] of this.#results)
+      if (result.messageId === messageId) this.#results.set(key, change(result));
+  }
+
+  #conflict(record: Conflict['record'], given: NewMessage | VerifierResult, storedHash: Hex, receivedHash: Hex): void {
+    const { messageId } = given;
+    const addresses =
+      'verifierSourceAddress' in given
+        ? { verifierSourceAddress: given.verifierSourceAddress, verifierDestAddress: given.verifierDestAddress }
+        : ({ verifierSourceAddress: '0x', verifierDestAddress: '0x' } as const);
+    const conflict: Conflict = { record, messageId, ...addresses, storedHash, receivedHash };
+    this.described.push(conflict);
+    const key = conflictKey(conflict);
+    if (!this.#conflicts.has(key)) this.#conflicts.set(key, { ...conflict, ingestionMs: this.#ms, position: 0n });
+  }
+}
+
+/** The keys whose records are not what they were, whatever their positions. */
+function changed<K, T extends object>(before: ReadonlyMap<K, T>, after: ReadonlyMap<K, T>): K[] {
+  const unplaced = (record: T | undefined) => record && textOf({ ...record, position: 0n });
+  return [...after].flatMap(([key, record]) =>
+    before.get(key) === record || unplaced(before.get(key)) === unplaced(record) ? [] : [key],
+  );
+}
+
+function isSameOrigin(a: MessageOrigin | null, b: MessageOrigin | null): boolean {
+  return textOf(a) === textOf(b);
+}

@@ -1,0 +1,152 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { createCommon } from '../../../../src/core/common.js';
+import type { Hex } from '../../../../src/core/hex.js';
+import type { WriteBatch } from '../../../../src/model/batch.js';
+import type { MessageStatus, NewMessage } from '../../../../src/model/records.js';
+import { createMemoryStorage, type MemoryStorage } from '../../../../src/storage/memory/memory-storage.js';
+import type { ListQuery } from '../../../../src/storage/storage.js';
+import { createManualClock } from '../../../support/manual-clock.js';
+import { createRecordMaker, type RecordMaker, SELECTORS } from '../../../support/records.js';
+import { FlatModel, stateOf } from './flat-model.js';
+
+const STEPS = 200;
+const CHAINS = [SELECTORS.low, SELECTORS.mid, SELECTORS.high, SELECTORS.max];
+const pick = <T>(make: RecordMaker, from: readonly T[]): T => from[Math.floor(make.random() * from.length)] as T;
+
+/**
+ * A primary without eviction and a follower that evicts live through the same random commits; after each, random
+ * questions to both are answered as a flat array answers them, or refused where the follower says it has a gap.
+ */
+describe('all indexes agree with a flat array', () => {
+  const open: MemoryStorage[] = [];
+  afterEach(async () => {
+    for (const storage of open.splice(0)) await storage.close();
+  });
+
+  test.each([
+    { seed: 1, ttlMs: 0, maxSize: 0, batch: 3 },
+    { seed: 2, ttlMs: 3000, maxSize: 0, batch: 3 },
+    { seed: 3, ttlMs: 0, maxSize: 120, batch: 2 },
+    { seed: 4, ttlMs: 9000, maxSize: 300, batch: 6 },
+    { seed: 5, ttlMs: 500, maxSize: 20, batch: 1 },
+  ])('with seed $seed', async ({ seed, ttlMs, maxSize, batch: size }) => {
+    const make = createRecordMaker(seed);
+    const clock = createManualClock();
+    const common = createCommon({ clock });
+    const primary = createMemoryStorage({ name: 'primary', common });
+    const hot = createMemoryStorage({ name: 'hot', ttlMs, maxSize, cleanupIntervalMs: 700, common });
+    open.push(primary, hot);
+    const model = new FlatModel();
+    const messages: NewMessage[] = [];
+    if (seed % 2 === 0) hot.rebase({ position: 0n, ingestionMs: -1 });
+    for (let step = 0; step < STEPS; step += 1) {
+      const batch = randomBatch(make, messages, size);
+      const outcome = await primary.insertBatch(batch);
+      if (outcome.committed) model.commit(batch, outcome.committed.ingestionMs);
+      expect(model.position).toBe(primary.coverage().throughPosition);
+      if (make.random() < 0.2) await clock.advance(Math.floor(make.random() * 300));
+      const { throughPosition } = hot.coverage();
+      if (make.random() < 0.8) await hot.apply(await primary.changesAfter(throughPosition, pick(make, [1, 5, 1000])));
+      await ask(primary, model, make);
+      await ask(hot, model.at(hot.coverage().throughPosition), make);
+    }
+    expect(model.records.length).toBeGreaterThan(STEPS * 0.8);
+    if (ttlMs + maxSize > 0) expect(hot.coverage().afterMs).toBeGreaterThan(0);
+  });
+});
+
+function randomBatch(make: RecordMaker, messages: NewMessage[], size: number): WriteBatch {
+  const some = <T>(most: number, one: () => T): T[] =>
+    Array.from({ length: Math.floor(make.random() * (most + 1)) }, one);
+  const fresh = some(size, () => {
+    const [sourceChainSelector, destChainSelector] = [pick(make, CHAINS), pick(make, CHAINS)];
+    return make.message({ sourceChainSelector, destChainSelector, dataBytes: 2 });
+  });
+  messages.push(...fresh);
+  if (messages.length === 0) return {};
+  const known = () => pick(make, make.random() < 0.5 ? messages.slice(-20) : messages);
+  const elsewhere = (message: NewMessage): NewMessage => ({
+    ...message,
+    origin: pick(make, [message.origin, null, make.origin(BigInt(Math.floor(make.random() * 50)))]),
+  });
+  const rare = make.random() < 0.3;
+  return {
+    messages: [...fresh.filter(() => make.random() < 0.9), ...(rare ? some(2, () => elsewhere(known())) : [])],
+    verifierResults: some(size * 2, () => {
+      const addresses = {
+        source: pick<Hex>(make, ['0x', '0x01', '0x0100', '0xff']),
+        dest: pick<Hex>(make, ['0x', '0x02']),
+      };
+      return make.result(known(), 0, { ...addresses, ccvData: Uint8Array.of(1, 2, 3, 4, 5) });
+    }),
+    statuses: some(2, () => ({
+      messageId: known().messageId,
+      status: pick<MessageStatus>(make, ['processing', 'timeout', 'success']),
+    })),
+    orphanings: rare
+      ? some(2, known).map(({ messageId, origin }) => ({ messageId, blockHash: origin!.blockHash }))
+      : [],
+  };
+}
+
+async function ask(storage: MemoryStorage, model: FlatModel, make: RecordMaker): Promise<void> {
+  const { afterMs, throughMs, afterPosition, throughPosition } = storage.coverage();
+  if (afterMs === Number.POSITIVE_INFINITY) return;
+  const times = model.records.map((record) => record.ingestionMs).filter((ms) => ms > afterMs && ms <= throughMs);
+  const endMs = throughMs === Number.POSITIVE_INFINITY && make.random() < 0.5 ? {} : { endMs: pick(make, times) };
+  if (times.length > 0 && (throughMs === Number.POSITIVE_INFINITY || 'endMs' in endMs)) {
+    const startMs = make.random() < 0.5 ? afterMs + 1 : pick(make, times);
+    await askLists(storage, model, make, { startMs, ...endMs });
+  }
+  if (throughMs === Number.POSITIVE_INFINITY) await askById(storage, model, make, afterMs);
+  if (throughMs === Number.POSITIVE_INFINITY && afterMs === -1) {
+    const { items } = await storage.queryUnfinishedMessages({ limit: 100_000 });
+    expect(items.map(stateOf)).toEqual(model.unfinished());
+    const block = BigInt(Math.floor(make.random() * 60));
+    const above = await storage.messagesAboveBlock(SELECTORS.high, block);
+    expect(above.map(stateOf)).toEqual(model.aboveBlock(SELECTORS.high, block));
+  }
+  const from = afterPosition + BigInt(Math.floor(make.random() * Number(throughPosition - afterPosition)));
+  const { changes } = await storage.changesAfter(from, 100_000);
+  expect(changes.map((change) => stateOf(change.record as never))).toEqual(model.changesAfter(from));
+}
+
+async function askLists(storage: MemoryStorage, model: FlatModel, make: RecordMaker, range: ListQuery): Promise<void> {
+  const chains = () => CHAINS.filter(() => make.random() < 0.5);
+  const query: ListQuery = { ...range, sourceChainSelectors: chains(), destChainSelectors: chains() };
+  const limit = 1 + Math.floor(make.random() * 30);
+  for (const kind of ['message', 'verifierResult'] as const) {
+    const ask = (wanted: ListQuery) =>
+      kind === 'message' ? storage.queryMessages(wanted) : storage.queryCCVData(wanted);
+    const expected = model.list(kind, query);
+    const { count } = await (kind === 'message' ? storage.countMessages(query) : storage.countCCVData(query));
+    expect(count).toBe(expected.length);
+    const offset = Math.floor(make.random() * (expected.length + 2));
+    const page = await ask({ ...query, limit, offset });
+    expect(page.items.map(stateOf)).toEqual(expected.slice(offset, offset + limit));
+    expect(page.nextCursor !== null).toBe(expected.length > offset + limit);
+    if (page.nextCursor === null) continue;
+    const next = await ask({ ...query, limit, cursor: page.nextCursor });
+    expect(next.items.map(stateOf)).toEqual(expected.slice(offset + limit, offset + 2 * limit));
+  }
+}
+
+async function askById(storage: MemoryStorage, model: FlatModel, make: RecordMaker, afterMs: number): Promise<void> {
+  for (let i = 0; i < 5 && model.records.length > 0; i += 1) {
+    const { messageId } = pick(make, model.records);
+    const expected = model.byId(messageId);
+    const held = afterMs === -1 || expected.every((record) => record.firstMs > afterMs);
+    const answers = { '0': storage.getMessage(messageId), '1': storage.getCCVData(messageId) };
+    const [message, results] = await Promise.allSettled([answers[0], answers[1]]);
+    if (!held) {
+      expect(message).toMatchObject({ reason: { name: 'CoverageGapError' } });
+      expect(results).toMatchObject({ reason: { name: 'CoverageGapError' } });
+      continue;
+    }
+    const found = [
+      ...(message.status === 'fulfilled' ? [message.value] : []),
+      ...(results.status === 'fulfilled' ? results.value : []),
+    ];
+    expect(found.map(stateOf)).toEqual(expected.map(stateOf));
+  }
+}
