@@ -1,13 +1,13 @@
-import { api } from './api.js';
-import { backfill } from './backfill.js';
-import { cold } from './cold.js';
-import { growthCold } from './growth-cold.js';
-import { growthHot } from './growth-hot.js';
-import { growthWarm } from './growth-warm.js';
-import { memory } from './memory.js';
-import { pruning } from './pruning.js';
+import { api } from './benches/api.js';
+import { backfill } from './benches/backfill.js';
+import { cold } from './benches/cold.js';
+import { growthCold } from './benches/growth-cold.js';
+import { growthHot } from './benches/growth-hot.js';
+import { growthWarm } from './benches/growth-warm.js';
+import { memory } from './benches/memory.js';
+import { pruning } from './benches/pruning.js';
+import { sinkWrites } from './benches/sink-writes.js';
 import type { Bench } from './report.js';
-import { sinkWrites } from './sink-writes.js';
 
 /** All benchmarks in the order of the tables. */
 export const BENCHES = {

@@ -7,15 +7,15 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
 import { join } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { isWithin } from './benches/read-costs.js';
 import { BENCHES } from './benches.js';
 import { compileBenches } from './compile.js';
 import { isMet } from './measure.js';
-import { isWithin } from './read-costs.js';
 import { formatGrowth, formatReads, GROWTH_NOTE, READS_NOTE } from './read-table.js';
 import { type BenchOptions, joinReports, type Report } from './report.js';
 import { makeScratch } from './scratch.js';
-import { parseSizes, QUICK_SIZES, SIZES } from './sizes.js';
 import { formatTable } from './table.js';
+import { parseSizes, QUICK_SIZES, SIZES } from './workload/sizes.js';
 
 interface MainOptions {
   readonly only?: readonly string[];

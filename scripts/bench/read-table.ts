@@ -1,7 +1,7 @@
-import { ASKERS, type Growth } from './growth.js';
-import { isWithin, type MiddleAndWorst, PAGE_LIMIT, type ReadCost } from './read-costs.js';
-import { PAYLOAD_BYTES } from './records.js';
+import { ASKERS, type Growth } from './benches/growth.js';
+import { isWithin, type MiddleAndWorst, PAGE_LIMIT, type ReadCost } from './benches/read-costs.js';
 import { figure, formatColumns, milliseconds, verdict } from './table.js';
+import { PAYLOAD_BYTES } from './workload/records.js';
 
 const KIB = 1024;
 

@@ -1,6 +1,6 @@
-import type { Growth } from './growth.js';
+import type { Growth } from './benches/growth.js';
+import type { ReadCost } from './benches/read-costs.js';
 import type { Row } from './measure.js';
-import type { ReadCost } from './read-costs.js';
 
 /** What every benchmark is told. */
 export interface BenchOptions {

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
-import { allObjects, fillCold, openReader, sizeOf } from '../../../scripts/bench/cold-namespace.js';
-import { deleteAll } from '../../../scripts/bench/object-places.js';
-import { isWithin, measureReadCosts } from '../../../scripts/bench/read-costs.js';
+import { deleteAll } from '../../../scripts/bench/benches/object-places.js';
+import { isWithin, measureReadCosts } from '../../../scripts/bench/benches/read-costs.js';
 import { createSample } from '../../../scripts/bench/sample.js';
+import { allObjects, fillCold, openReader, sizeOf } from '../../../scripts/bench/workload/cold-namespace.js';
 import { createTestDirectoryStore } from '../../support/s3/object-store.js';
 import { createCountingObjectStore } from '../../support/s3/request-counting.js';
 

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest';
-import { sizeOf } from '../../../scripts/bench/cold-namespace.js';
-import type { Growth } from '../../../scripts/bench/growth.js';
+import type { Growth } from '../../../scripts/bench/benches/growth.js';
+import { isWithin, middleAndWorst, type ReadCost } from '../../../scripts/bench/benches/read-costs.js';
 import { progressLine } from '../../../scripts/bench/progress.js';
-import { isWithin, middleAndWorst, type ReadCost } from '../../../scripts/bench/read-costs.js';
 import { formatGrowth, formatReads } from '../../../scripts/bench/read-table.js';
 import { joinReports } from '../../../scripts/bench/report.js';
-import { parseSizes } from '../../../scripts/bench/sizes.js';
 import { milliseconds } from '../../../scripts/bench/table.js';
+import { sizeOf } from '../../../scripts/bench/workload/cold-namespace.js';
+import { parseSizes } from '../../../scripts/bench/workload/sizes.js';
 import { dataFilePath, indexFilePath } from '../../../src/storage/cold/delta/paths.js';
 
 const READ: ReadCost = {

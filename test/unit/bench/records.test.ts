@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { createRecordStream, type PayloadKind, randomBytesOf } from '../../../scripts/bench/record-stream.js';
-import { PAYLOAD_BYTES } from '../../../scripts/bench/records.js';
 import { createSample } from '../../../scripts/bench/sample.js';
+import { createRecordStream, type PayloadKind, randomBytesOf } from '../../../scripts/bench/workload/record-stream.js';
+import { PAYLOAD_BYTES } from '../../../scripts/bench/workload/records.js';
 import type { ChangeSet } from '../../../src/model/batch.js';
 import type { StoredVerifierResult } from '../../../src/model/records.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';

@@ -1,9 +1,9 @@
-import { createCommon } from '../../src/core/common.js';
-import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { type Lab, openLab } from './lab.js';
-import { median, type Row } from './measure.js';
-import { createResultMaker } from './records.js';
-import type { Bench } from './report.js';
+import { createCommon } from '../../../src/core/common.js';
+import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
+import { type Lab, openLab } from '../lab.js';
+import { median, type Row } from '../measure.js';
+import type { Bench } from '../report.js';
+import { createResultMaker } from '../workload/records.js';
 
 /** A writer that leaves the database time for other work, as ingestion does: what pruning holds up then shows. */
 const BATCH = 50;

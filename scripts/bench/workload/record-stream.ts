@@ -1,8 +1,8 @@
-import { seededRandom } from '../../src/core/random.js';
-import type { Change, ChangeSet } from '../../src/model/batch.js';
-import type { StoredVerifierResult, VerifierResult } from '../../src/model/records.js';
-import { computeMessageId } from '../../src/protocol/keccak.js';
-import { createRecordMaker, SELECTORS } from '../../test/support/records.js';
+import { seededRandom } from '../../../src/core/random.js';
+import type { Change, ChangeSet } from '../../../src/model/batch.js';
+import type { StoredVerifierResult, VerifierResult } from '../../../src/model/records.js';
+import { computeMessageId } from '../../../src/protocol/keccak.js';
+import { createRecordMaker, SELECTORS } from '../../../test/support/records.js';
 import { PAYLOAD_BYTES, PROOF_BYTES } from './records.js';
 
 /**

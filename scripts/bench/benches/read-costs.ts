@@ -1,12 +1,12 @@
 import { performance } from 'node:perf_hooks';
-import type { Hex } from '../../src/core/hex.js';
-import { bytesToHex } from '../../src/core/hex.js';
-import { seededRandom } from '../../src/core/random.js';
-import { CCVDataNotFoundError } from '../../src/model/storage-errors.js';
-import type { Storage } from '../../src/storage/storage.js';
-import type { CountingObjectStore } from '../../test/support/s3/request-counting.js';
-import { median } from './measure.js';
-import type { Asked, Sample } from './sample.js';
+import type { Hex } from '../../../src/core/hex.js';
+import { bytesToHex } from '../../../src/core/hex.js';
+import { seededRandom } from '../../../src/core/random.js';
+import { CCVDataNotFoundError } from '../../../src/model/storage-errors.js';
+import type { Storage } from '../../../src/storage/storage.js';
+import type { CountingObjectStore } from '../../../test/support/s3/request-counting.js';
+import { median } from '../measure.js';
+import type { Asked, Sample } from '../sample.js';
 
 /** The middle and the worst of many. */
 export interface MiddleAndWorst {

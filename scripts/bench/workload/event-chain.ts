@@ -1,9 +1,9 @@
 import { Pool } from 'undici';
-import { createCommon } from '../../src/core/common.js';
-import type { Hex } from '../../src/core/hex.js';
-import { type EmittedLog, emitterCalldata, LOG_EMITTER_CODE } from '../../test/support/chain/log-emitter.js';
-import { startAnvil } from '../devnet/anvil/anvil.js';
-import { createEventMaker, ON_RAMP } from './events.js';
+import { createCommon } from '../../../src/core/common.js';
+import type { Hex } from '../../../src/core/hex.js';
+import { type EmittedLog, emitterCalldata, LOG_EMITTER_CODE } from '../../../test/support/chain/log-emitter.js';
+import { startAnvil } from '../../devnet/anvil/anvil.js';
+import { createEventMaker, ON_RAMP } from '../benches/events.js';
 
 /** A local chain full of `CCIPMessageSent` events. */
 export interface EventChain {

@@ -2,13 +2,13 @@ import { constants } from 'node:fs';
 import { access, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { createCommon } from '../../src/core/common.js';
-import { toError } from '../../src/core/errors.js';
-import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
-import { MAX_PAGE_OBJECTS, type ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
-import { createTestS3Store } from '../../test/support/s3/object-store.js';
-import { startS3Server } from '../../test/support/s3/server.js';
-import { makeDirectory } from './scratch.js';
+import { createCommon } from '../../../src/core/common.js';
+import { toError } from '../../../src/core/errors.js';
+import { createDirectoryObjectStore } from '../../../src/storage/cold/object-store/directory/directory-store.js';
+import { MAX_PAGE_OBJECTS, type ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { createTestS3Store } from '../../../test/support/s3/object-store.js';
+import { startS3Server } from '../../../test/support/s3/server.js';
+import { makeDirectory } from '../scratch.js';
 
 /** An object store to measure, empty. */
 export interface ObjectPlace {

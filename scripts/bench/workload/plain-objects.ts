@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
+import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 
 /** Plain requests under way at once. */
 export const PARALLEL = 4;

@@ -1,7 +1,7 @@
 import type pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
-import { hexToBytes } from '../../src/core/hex.js';
-import type { VerifierResult } from '../../src/model/records.js';
+import { hexToBytes } from '../../../src/core/hex.js';
+import type { VerifierResult } from '../../../src/model/records.js';
 
 /**
  * The fastest known way to store records in Postgres so that a duplicate is passed over: binary COPY into a temporary table, then

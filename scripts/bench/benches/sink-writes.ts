@@ -1,10 +1,10 @@
-import type { VerifierResult } from '../../src/model/records.js';
-import type { Sink } from '../../src/sink/sink.js';
-import { type Lab, openLab, openTiers } from './lab.js';
-import { compareInTurn, perSecond, type Row } from './measure.js';
-import { createResultMaker, PAYLOAD_BYTES } from './records.js';
-import type { Bench } from './report.js';
-import { createStagedCopy, encodeCopy } from './staged-copy.js';
+import type { VerifierResult } from '../../../src/model/records.js';
+import type { Sink } from '../../../src/sink/sink.js';
+import { type Lab, openLab, openTiers } from '../lab.js';
+import { compareInTurn, perSecond, type Row } from '../measure.js';
+import type { Bench } from '../report.js';
+import { createResultMaker, PAYLOAD_BYTES } from '../workload/records.js';
+import { createStagedCopy, encodeCopy } from '../workload/staged-copy.js';
 
 const WRITERS = 8;
 const WRITER_BATCH = 500;

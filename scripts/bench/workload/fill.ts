@@ -1,8 +1,8 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
-import type { ChangeSet } from '../../src/model/batch.js';
-import { startProgress } from './progress.js';
+import type { ChangeSet } from '../../../src/model/batch.js';
+import { startProgress } from '../progress.js';
+import type { Sample } from '../sample.js';
 import { createRecordStream, type PayloadKind } from './record-stream.js';
-import type { Sample } from './sample.js';
 
 /** Records of a set that a storage is given at once. */
 const SET_RECORDS = 1_000;

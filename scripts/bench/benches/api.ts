@@ -1,12 +1,12 @@
 import { fastify } from 'fastify';
-import { createApiServer } from '../../src/api/v1/api-server.js';
-import { createCommon } from '../../src/core/common.js';
-import { createSimpleSink, type Sink } from '../../src/sink/sink.js';
-import { createRecordMaker } from '../../test/support/records.js';
-import { type HttpLoad, startHttpLoad } from './http-load.js';
-import { openLab, openPostgres, openTiers } from './lab.js';
-import { type Aim, compareInTurn, type Row } from './measure.js';
-import type { Bench, BenchOptions } from './report.js';
+import { createApiServer } from '../../../src/api/v1/api-server.js';
+import { createCommon } from '../../../src/core/common.js';
+import { createSimpleSink, type Sink } from '../../../src/sink/sink.js';
+import { createRecordMaker } from '../../../test/support/records.js';
+import { openLab, openPostgres, openTiers } from '../lab.js';
+import { type Aim, compareInTurn, type Row } from '../measure.js';
+import type { Bench, BenchOptions } from '../report.js';
+import { type HttpLoad, startHttpLoad } from '../workload/http-load.js';
 
 const MESSAGES = 10_000;
 const PAGE = 100;

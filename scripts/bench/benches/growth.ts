@@ -1,7 +1,7 @@
-import type { Storage } from '../../src/storage/storage.js';
-import { median } from './measure.js';
+import type { Storage } from '../../../src/storage/storage.js';
+import { median } from '../measure.js';
+import type { Asked, Sample } from '../sample.js';
 import { type Ask, askById, askPage } from './read-costs.js';
-import type { Asked, Sample } from './sample.js';
 
 /** How fast a tier answers one question. */
 export interface Speed {

@@ -1,10 +1,10 @@
 import { statfs } from 'node:fs/promises';
-import { fill } from './fill.js';
+import { type Lab, openLab, openPostgres } from '../lab.js';
+import type { Bench, BenchOptions } from '../report.js';
+import { createSample } from '../sample.js';
+import { scratchDirectory } from '../scratch.js';
+import { fill } from '../workload/fill.js';
 import { type Growth, measureSpeed } from './growth.js';
-import { type Lab, openLab, openPostgres } from './lab.js';
-import type { Bench, BenchOptions } from './report.js';
-import { createSample } from './sample.js';
-import { scratchDirectory } from './scratch.js';
 
 /** What a record takes on the disk while it is built, with the server's log: a size that does not fit is left out. */
 const BYTES_NEEDED = 8_000;

@@ -1,10 +1,10 @@
 import { freemem } from 'node:os';
-import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import { fill } from './fill.js';
+import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
+import { settledBytes } from '../held-bytes.js';
+import type { Bench, BenchOptions } from '../report.js';
+import { createSample } from '../sample.js';
+import { fill } from '../workload/fill.js';
 import { type Growth, measureSpeed } from './growth.js';
-import { settledBytes } from './held-bytes.js';
-import type { Bench, BenchOptions } from './report.js';
-import { createSample } from './sample.js';
 
 /** What a record takes while it is built, in this process: a size that does not fit is left out. */
 const BYTES_NEEDED = 5_000;

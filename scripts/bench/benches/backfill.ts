@@ -1,15 +1,15 @@
 import { Pool } from 'undici';
-import { MESSAGE_SENT_TOPIC } from '../../src/chains/logs/message-sent-event.js';
-import { createRpcClient } from '../../src/chains/rpc/rpc-client.js';
-import { createChainWatcher } from '../../src/chains/watch/chain-watcher.js';
-import { createCommon } from '../../src/core/common.js';
-import { createChainStore } from '../../src/indexer/chain-store.js';
-import type { Sink } from '../../src/sink/sink.js';
-import { type EventChain, startEventChain } from './event-chain.js';
+import { MESSAGE_SENT_TOPIC } from '../../../src/chains/logs/message-sent-event.js';
+import { createRpcClient } from '../../../src/chains/rpc/rpc-client.js';
+import { createChainWatcher } from '../../../src/chains/watch/chain-watcher.js';
+import { createCommon } from '../../../src/core/common.js';
+import { createChainStore } from '../../../src/indexer/chain-store.js';
+import type { Sink } from '../../../src/sink/sink.js';
+import { type Lab, openLab, openTiers } from '../lab.js';
+import { type Aim, compareInTurn, perSecond, type Row } from '../measure.js';
+import type { Bench, BenchOptions } from '../report.js';
+import { type EventChain, startEventChain } from '../workload/event-chain.js';
 import { ON_RAMP, SOURCE_SELECTOR } from './events.js';
-import { type Lab, openLab, openTiers } from './lab.js';
-import { type Aim, compareInTurn, perSecond, type Row } from './measure.js';
-import type { Bench, BenchOptions } from './report.js';
 
 /** As many requests under way as the watcher has in a backfill. */
 const DEPTH = 3;

@@ -1,10 +1,10 @@
-import { createCommon } from '../../src/core/common.js';
-import { createS3Storage, type S3Storage } from '../../src/storage/cold/cold-storage.js';
-import type { ListedObject, ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
+import { createCommon } from '../../../src/core/common.js';
+import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
+import type { ListedObject, ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import type { Sample } from '../sample.js';
 import { fill } from './fill.js';
 import type { PayloadKind } from './record-stream.js';
 import { PAYLOAD_BYTES } from './records.js';
-import type { Sample } from './sample.js';
 
 /** Nothing is flushed because of time while records are built. */
 const NEVER_MS = 2_000_000_000;

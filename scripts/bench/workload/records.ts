@@ -1,6 +1,6 @@
-import type { Hex } from '../../src/core/hex.js';
-import type { VerifierResult } from '../../src/model/records.js';
-import { createRecordMaker } from '../../test/support/records.js';
+import type { Hex } from '../../../src/core/hex.js';
+import type { VerifierResult } from '../../../src/model/records.js';
+import { createRecordMaker } from '../../../test/support/records.js';
 
 /** Of a record: message and proof together. */
 export const PAYLOAD_BYTES = 2_048;

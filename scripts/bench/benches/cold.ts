@@ -1,14 +1,14 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
-import type { ChangeSet } from '../../src/model/batch.js';
-import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
-import { allObjects, fillCold, openArchive, openReader, partOf, sizeOf } from './cold-namespace.js';
+import type { ChangeSet } from '../../../src/model/batch.js';
+import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { compareInTurn, perSecond, type Row } from '../measure.js';
+import type { Bench, BenchOptions } from '../report.js';
+import { allObjects, fillCold, openArchive, openReader, partOf, sizeOf } from '../workload/cold-namespace.js';
+import { getAll, MB, PARALLEL, putAll } from '../workload/plain-objects.js';
+import { createRecordStream, type PayloadKind, randomBytesOf } from '../workload/record-stream.js';
+import { PAYLOAD_BYTES } from '../workload/records.js';
 import { measureCompaction } from './compaction.js';
-import { compareInTurn, perSecond, type Row } from './measure.js';
 import { deleteAll, inObjectPlaces, type ObjectPlace } from './object-places.js';
-import { getAll, MB, PARALLEL, putAll } from './plain-objects.js';
-import { createRecordStream, type PayloadKind, randomBytesOf } from './record-stream.js';
-import { PAYLOAD_BYTES } from './records.js';
-import type { Bench, BenchOptions } from './report.js';
 
 /** Of the 2 KB record, in the store, with everything that it needs there. */
 const AIM_BYTES = 800;

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
-import type { Storage } from '../../src/storage/storage.js';
-import { settledBytes } from './held-bytes.js';
-import { type Lab, openLab, openTiers } from './lab.js';
-import { median, type Row } from './measure.js';
-import { createResultMaker, PAYLOAD_BYTES } from './records.js';
-import type { Bench } from './report.js';
+import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
+import type { Storage } from '../../../src/storage/storage.js';
+import { settledBytes } from '../held-bytes.js';
+import { type Lab, openLab, openTiers } from '../lab.js';
+import { median, type Row } from '../measure.js';
+import type { Bench } from '../report.js';
+import { createResultMaker, PAYLOAD_BYTES } from '../workload/records.js';
 
 const BATCH = 500;
 

@@ -1,11 +1,11 @@
-import { createCountingObjectStore } from '../../test/support/s3/request-counting.js';
-import { allObjects, fillCold, openReader, sizeOf } from './cold-namespace.js';
+import { createCountingObjectStore } from '../../../test/support/s3/request-counting.js';
+import type { Bench, BenchOptions } from '../report.js';
+import { createSample, type Sample } from '../sample.js';
+import { allObjects, fillCold, openReader, sizeOf } from '../workload/cold-namespace.js';
 import { compactNamespace } from './compaction.js';
 import { type Growth, measureSpeed } from './growth.js';
 import { deleteAll, inObjectPlaces, type ObjectPlace } from './object-places.js';
 import { measureReadCosts, type ReadCost } from './read-costs.js';
-import type { Bench, BenchOptions } from './report.js';
-import { createSample, type Sample } from './sample.js';
 
 /** The cold tier's own default. */
 const FLUSH_BYTES = 16 * 1024 * 1024;

@@ -1,10 +1,10 @@
-import { MESSAGE_SENT_TOPIC } from '../../src/chains/logs/message-sent-event.js';
-import { bytesToHex, type Hex } from '../../src/core/hex.js';
-import { seededRandom } from '../../src/core/random.js';
-import { computeCCVAndExecutorHash } from '../../src/protocol/ccv-and-executor-hash.js';
-import { computeMessageId } from '../../src/protocol/keccak.js';
-import type { Message, TokenTransfer } from '../../src/protocol/message.js';
-import { encodeMessage } from '../../src/protocol/message-codec.js';
+import { MESSAGE_SENT_TOPIC } from '../../../src/chains/logs/message-sent-event.js';
+import { bytesToHex, type Hex } from '../../../src/core/hex.js';
+import { seededRandom } from '../../../src/core/random.js';
+import { computeCCVAndExecutorHash } from '../../../src/protocol/ccv-and-executor-hash.js';
+import { computeMessageId } from '../../../src/protocol/keccak.js';
+import type { Message, TokenTransfer } from '../../../src/protocol/message.js';
+import { encodeMessage } from '../../../src/protocol/message-codec.js';
 import {
   CCV,
   type EmittedLog,
@@ -13,7 +13,7 @@ import {
   padded,
   ROUTER,
   word,
-} from '../../test/support/chain/log-emitter.js';
+} from '../../../test/support/chain/log-emitter.js';
 
 /** Where the log emitter stands in for the OnRamp. */
 export const ON_RAMP: Hex = '0xc5a5c42992decbae36851359345fe25997f5c42d';

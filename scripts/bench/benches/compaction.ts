@@ -1,11 +1,11 @@
-import type { ColdMaintenance, MaintenanceProgress } from '../../src/storage/cold/maintenance/maintenance.js';
-import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
-import { allObjects, fillCold, openArchive, partOf } from './cold-namespace.js';
-import { compareInTurn, perSecond, type Row } from './measure.js';
+import type { ColdMaintenance, MaintenanceProgress } from '../../../src/storage/cold/maintenance/maintenance.js';
+import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { compareInTurn, perSecond, type Row } from '../measure.js';
+import { type Progress, startProgress } from '../progress.js';
+import type { BenchOptions } from '../report.js';
+import { allObjects, fillCold, openArchive, partOf } from '../workload/cold-namespace.js';
+import { getAll, MB, PARALLEL, putAll } from '../workload/plain-objects.js';
 import { deleteAll, type ObjectPlace } from './object-places.js';
-import { getAll, MB, PARALLEL, putAll } from './plain-objects.js';
-import { type Progress, startProgress } from './progress.js';
-import type { BenchOptions } from './report.js';
 
 /** Small files: what a quiet namespace has, which flushes by time. */
 const SMALL_FLUSH_BYTES = 1024 * 1024;
