@@ -36,8 +36,11 @@ export type {
   WriteBatch,
   WriteOutcome,
 } from './model/batch.js';
-export { type Coverage, covers } from './model/coverage.js';
+export type { Boundary } from './model/boundary.js';
+export { type AsOf, type Coverage, covers } from './model/coverage.js';
 export type { Held, HeldMessage, HeldResults } from './model/held.js';
+export type { Count, CountQuery, ListQuery, Page } from './model/list-query.js';
+export type { ResultsPart } from './model/outlines.js';
 export {
   alwaysRead,
   type Interval,
@@ -47,7 +50,7 @@ export {
   recentRead,
   timeRangeRead,
 } from './model/read-conditions.js';
-export { type Recall, type Recalled, recallFrom } from './model/recall.js';
+export type { Recall, Recalled } from './model/recall.js';
 export type {
   Conflict,
   MessageOrigin,
@@ -189,22 +192,16 @@ export {
   type PostgresStorageOptions,
 } from './storage/postgres/postgres-storage.js';
 export { RecallError } from './storage/postgres/write/group-commit.js';
+export { recallFrom } from './storage/recall-from.js';
 export {
   type AdvanceEvent,
   type AdvanceListener,
-  type AsOf,
-  type Boundary,
-  type Count,
-  type CountQuery,
   type Health,
   isPrunable,
   isWindowed,
-  type ListQuery,
-  type Page,
   type PrunableStorage,
   type PruneOptions,
   type PruneOutcome,
-  type ResultsPart,
   type Storage,
   type WindowedStorage,
 } from './storage/storage.js';

@@ -1,6 +1,47 @@
 import { InvalidArgumentError } from '../core/errors.js';
-import type { CountQuery, ListQuery } from '../storage/storage.js';
+
+import type { AsOf } from './coverage.js';
 import { decodeCursor, type OrderKey } from './order.js';
+
+/** A question about a range of ingestion times. Everything is optional; see `resolveListQuery` for the defaults. */
+export interface ListQuery {
+  /** First ingestion time, unix ms, inclusive. Default 0. */
+  readonly startMs?: number;
+  /** Last ingestion time, unix ms, inclusive. Default: everything committed until now. */
+  readonly endMs?: number;
+  /** Keep only these source chains; empty or absent: all. */
+  readonly sourceChainSelectors?: readonly bigint[];
+  /** Keep only these destination chains; empty or absent: all. */
+  readonly destChainSelectors?: readonly bigint[];
+  /** Most records in the answer. Default 100. */
+  readonly limit?: number;
+  /** Records to skip. Default 0. Not together with `cursor`. */
+  readonly offset?: number;
+  /** `nextCursor` of the page before; the same filters and range must be asked again. */
+  readonly cursor?: string;
+  /**
+   * Once the records before it hold so many bytes, a record is an outline (see `Stamp.outline`): the page is as long as
+   * without it, and of one state. Default: no limit.
+   */
+  readonly maxBytes?: number;
+}
+
+/** The range and filters of a count. */
+export type CountQuery = Pick<ListQuery, 'startMs' | 'endMs' | 'sourceChainSelectors' | 'destChainSelectors'>;
+
+/** Part of a list, ordered by (ingestionMs, messageId, verifierSourceAddress, verifierDestAddress). */
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Continues after the last item; null when there was nothing left. */
+  readonly nextCursor: string | null;
+  readonly asOf: AsOf;
+}
+
+/** A count and the state it was counted in. */
+export interface Count {
+  readonly count: number;
+  readonly asOf: AsOf;
+}
 
 /** Records in an answer when no limit is given. */
 export const DEFAULT_LIMIT = 100;

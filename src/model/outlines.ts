@@ -1,5 +1,11 @@
-import type { ResultsPart } from '../storage/storage.js';
+import type { Hex } from '../core/hex.js';
+
 import type { StoredMessage, StoredVerifierResult } from './records.js';
+
+/** What of a message's verifier results is wanted: outlines beyond some bytes, as in `ListQuery`, or one of them. */
+export type ResultsPart =
+  | { readonly maxBytes: number }
+  | { readonly verifierSourceAddress: Hex; readonly verifierDestAddress: Hex };
 
 const NO_BYTES = new Uint8Array(0);
 const NO_CONTENTS = { encodedMessage: NO_BYTES, messageCCVAddresses: [], messageExecutorAddress: '0x' } as const;

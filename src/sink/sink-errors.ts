@@ -1,6 +1,7 @@
 import { IndexerError, toError } from '../core/errors.js';
+import type { Boundary } from '../model/boundary.js';
 import { isBuffered } from '../storage/buffered-storage.js';
-import type { Boundary, Storage } from '../storage/storage.js';
+import type { Storage } from '../storage/storage.js';
 
 /** A backend that did not do its part of a write, and why. */
 export interface BackendFailure {

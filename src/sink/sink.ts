@@ -3,19 +3,12 @@ import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import type { Coverage } from '../model/coverage.js';
+import type { CountQuery, ListQuery } from '../model/list-query.js';
+import type { ResultsPart } from '../model/outlines.js';
 import type { VerifierResult } from '../model/records.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError, type Gap } from '../model/storage-errors.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
-import {
-  type AdvanceEvent,
-  type AdvanceListener,
-  type CountQuery,
-  type Health,
-  isPrunable,
-  type ListQuery,
-  type ResultsPart,
-  type Storage,
-} from '../storage/storage.js';
+import { type AdvanceEvent, type AdvanceListener, type Health, isPrunable, type Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
 import { followLeader } from './follow/follow-leader.js';
 import type { Follower } from './follow/follower.js';

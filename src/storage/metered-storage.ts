@@ -4,20 +4,14 @@ import type { Hex } from '../core/hex.js';
 import { counter, histogram } from '../core/metrics.js';
 import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from '../model/amendments.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
+import type { Boundary } from '../model/boundary.js';
 import type { Coverage } from '../model/coverage.js';
 import type { HeldMessage, HeldResults } from '../model/held.js';
+import type { CountQuery, ListQuery } from '../model/list-query.js';
+import type { ResultsPart } from '../model/outlines.js';
 import type { VerifierResult } from '../model/records.js';
 import { type BufferedStorage, isBuffered, standsAt } from './buffered-storage.js';
-import {
-  type AdvanceListener,
-  type Boundary,
-  type CountQuery,
-  isWindowed,
-  type ListQuery,
-  type ResultsPart,
-  type Storage,
-  type WindowedStorage,
-} from './storage.js';
+import { type AdvanceListener, isWindowed, type Storage, type WindowedStorage } from './storage.js';
 
 const BUCKETS_SECONDS = [1e-5, 5e-5, 2e-4, 1e-3, 5e-3, 0.02, 0.1, 0.5, 2, 10, 60];
 

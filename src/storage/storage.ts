@@ -1,8 +1,11 @@
 import type { Hex } from '../core/hex.js';
 import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from '../model/amendments.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
-import type { AsOf, Coverage } from '../model/coverage.js';
+import type { Boundary } from '../model/boundary.js';
+import type { Coverage } from '../model/coverage.js';
 import type { HeldMessage, HeldResults } from '../model/held.js';
+import type { Count, CountQuery, ListQuery, Page } from '../model/list-query.js';
+import type { ResultsPart } from '../model/outlines.js';
 import type {
   SourceCursor,
   StoredConflict,
@@ -11,53 +14,6 @@ import type {
   StoredVerifierResult,
   VerifierResult,
 } from '../model/records.js';
-
-export type { AsOf };
-
-/** A question about a range of ingestion times. Everything is optional; see `resolveListQuery` for the defaults. */
-export interface ListQuery {
-  /** First ingestion time, unix ms, inclusive. Default 0. */
-  readonly startMs?: number;
-  /** Last ingestion time, unix ms, inclusive. Default: everything committed until now. */
-  readonly endMs?: number;
-  /** Keep only these source chains; empty or absent: all. */
-  readonly sourceChainSelectors?: readonly bigint[];
-  /** Keep only these destination chains; empty or absent: all. */
-  readonly destChainSelectors?: readonly bigint[];
-  /** Most records in the answer. Default 100. */
-  readonly limit?: number;
-  /** Records to skip. Default 0. Not together with `cursor`. */
-  readonly offset?: number;
-  /** `nextCursor` of the page before; the same filters and range must be asked again. */
-  readonly cursor?: string;
-  /**
-   * Once the records before it hold so many bytes, a record is an outline (see `Stamp.outline`): the page is as long as
-   * without it, and of one state. Default: no limit.
-   */
-  readonly maxBytes?: number;
-}
-
-/** What of a message's verifier results is wanted: outlines beyond some bytes, as in `ListQuery`, or one of them. */
-export type ResultsPart =
-  | { readonly maxBytes: number }
-  | { readonly verifierSourceAddress: Hex; readonly verifierDestAddress: Hex };
-
-/** The range and filters of a count. */
-export type CountQuery = Pick<ListQuery, 'startMs' | 'endMs' | 'sourceChainSelectors' | 'destChainSelectors'>;
-
-/** Part of a list, ordered by (ingestionMs, messageId, verifierSourceAddress, verifierDestAddress). */
-export interface Page<T> {
-  readonly items: readonly T[];
-  /** Continues after the last item; null when there was nothing left. */
-  readonly nextCursor: string | null;
-  readonly asOf: AsOf;
-}
-
-/** A count and the state it was counted in. */
-export interface Count {
-  readonly count: number;
-  readonly asOf: AsOf;
-}
 
 /** Whether a backend can be used right now. */
 export interface Health {
@@ -78,15 +34,6 @@ export type AdvanceEvent =
   | { readonly kind: 'committed'; readonly changes: ChangeSet }
   | { readonly kind: 'advanced'; readonly throughPosition: bigint }
   | { readonly kind: 'set-back'; readonly head: Boundary };
-
-/**
- * A point between commits: every record with an ingestion time above `ingestionMs` has a position above `position`.
- * `{ position: 0n, ingestionMs: -1 }` is the beginning.
- */
-export interface Boundary {
-  readonly position: bigint;
-  readonly ingestionMs: number;
-}
 
 /**
  * The one interface of all backends and of the Sink. Every method may throw `ClosedError` after `close`, and

@@ -1,6 +1,7 @@
 import type { Hex } from '../../src/core/hex.js';
+import type { Count, CountQuery, ListQuery, Page } from '../../src/model/list-query.js';
 import { readLane } from '../../src/model/payload.js';
-import type { Count, CountQuery, ListQuery, Page, Storage } from '../../src/storage/storage.js';
+import type { Storage } from '../../src/storage/storage.js';
 
 /** A fresh, empty storage under test. */
 export interface ContractSubject {

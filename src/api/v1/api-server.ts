@@ -2,7 +2,8 @@ import { Readable } from 'node:stream';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Common } from '../../core/common.js';
 import { counter } from '../../core/metrics.js';
-import type { ListQuery, Storage } from '../../storage/storage.js';
+import type { ListQuery } from '../../model/list-query.js';
+import type { Storage } from '../../storage/storage.js';
 import {
   type ApiSettings,
   DEFAULT_ANSWER_PART_BYTES,

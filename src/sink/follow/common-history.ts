@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
 import { type Change, type ChangeSet, changedRecord } from '../../model/batch.js';
+import type { Boundary } from '../../model/boundary.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
 import { isBuffered } from '../../storage/buffered-storage.js';
-import type { Boundary, Storage } from '../../storage/storage.js';
+import type { Storage } from '../../storage/storage.js';
 import { divergedError } from './divergence.js';
 
 /** Changes read at once. */

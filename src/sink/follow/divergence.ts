@@ -1,7 +1,8 @@
 import type { Change, ChangeSet } from '../../model/batch.js';
+import type { Boundary } from '../../model/boundary.js';
 import { CoverageGapError, DivergedError } from '../../model/storage-errors.js';
 import { isBuffered } from '../../storage/buffered-storage.js';
-import type { Boundary, Storage } from '../../storage/storage.js';
+import type { Storage } from '../../storage/storage.js';
 import { blame } from './blame.js';
 
 /**

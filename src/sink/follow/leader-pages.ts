@@ -1,7 +1,8 @@
 import type { ChangeSet } from '../../model/batch.js';
+import type { Boundary } from '../../model/boundary.js';
 import { CoverageGapError, DivergedError, StorageFailureError } from '../../model/storage-errors.js';
 import { isBuffered } from '../../storage/buffered-storage.js';
-import { type Boundary, isWindowed, type Storage } from '../../storage/storage.js';
+import { isWindowed, type Storage } from '../../storage/storage.js';
 import { FollowerAheadError } from '../sink-errors.js';
 import { BlamedError, blame } from './blame.js';
 import { continuesHistory, headOf } from './common-history.js';

@@ -1,4 +1,5 @@
-import type { Boundary, Storage, WindowedStorage } from '../../storage/storage.js';
+import type { Boundary } from '../../model/boundary.js';
+import type { Storage, WindowedStorage } from '../../storage/storage.js';
 
 /** The start of everything. */
 export const BEGINNING: Boundary = { position: 0n, ingestionMs: -1 };

@@ -1,5 +1,6 @@
+import type { Boundary } from '../../model/boundary.js';
 import type { Coverage } from '../../model/coverage.js';
-import type { Boundary, PrunableStorage } from '../../storage/storage.js';
+import type { PrunableStorage } from '../../storage/storage.js';
 import type { Backend } from '../backend.js';
 
 /** A backend that keeps its records only for a while. */

@@ -1,11 +1,12 @@
 import type { Move } from '../../model/amendments.js';
-import type { Coverage } from '../../model/coverage.js';
+import type { AsOf, Coverage } from '../../model/coverage.js';
+import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
 import { type ResolvedListQuery, type ResolvedRange, resolveListQuery, resolveRange } from '../../model/list-query.js';
 import { compareOrderKeys, encodeCursor, type OrderKey } from '../../model/order.js';
 import { withContents } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
-import type { AsOf, Count, CountQuery, ListQuery, Page, Storage } from '../../storage/storage.js';
+import type { Storage } from '../../storage/storage.js';
 import type { ListKind } from './list-kind.js';
 import type { ListSource } from './page-reader.js';
 

@@ -1,9 +1,11 @@
 import type { Move } from '../../model/amendments.js';
+import type { AsOf } from '../../model/coverage.js';
+import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
 import { messageOrderKey, type OrderKey } from '../../model/order.js';
 import { outlineOfMessage, outlineOfResult } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
-import type { AsOf, Count, CountQuery, ListQuery, Page, Storage } from '../../storage/storage.js';
+import type { Storage } from '../../storage/storage.js';
 
 /** The two kinds of record that are listed, under one face. */
 export interface ListKind<T> {

@@ -1,4 +1,4 @@
-import type { AsOf } from '../../storage/storage.js';
+import type { AsOf } from '../../model/coverage.js';
 
 /** What one backend contributed to an answer. */
 export interface Part {

@@ -1,6 +1,6 @@
-import type { ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
+import type { AsOf } from '../../model/coverage.js';
+import type { Count, CountQuery, ListQuery, Page, ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
 import { encodeCursor, type OrderKey } from '../../model/order.js';
-import type { AsOf, Count, CountQuery, ListQuery, Page } from '../../storage/storage.js';
 import { type Part, withoutSuperseded } from './merge.js';
 import type { Slice } from './slice-walk.js';
 

@@ -1,9 +1,10 @@
 import type { Common } from '../../core/common.js';
+import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
 import { type ResolvedRange, resolveListQuery, resolveRange } from '../../model/list-query.js';
 import { boundedBy } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
-import type { Count, CountQuery, ListQuery, Page, Storage } from '../../storage/storage.js';
+import type { Storage } from '../../storage/storage.js';
 import type { Backend, Candidate, Tier } from '../backend.js';
 import { type SinkMetrics, shapeOf } from '../sink-metrics.js';
 import { AmendedLists } from './amended-lists.js';

@@ -1,4 +1,4 @@
-import type { AsOf } from '../../storage/storage.js';
+import type { AsOf } from '../../model/coverage.js';
 
 /**
  * What this process has shown or acknowledged so far. Reads never go back behind it: whoever saw a change, or was told

@@ -2,11 +2,14 @@ import { ClosedError, IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import { createTurns } from '../../core/turns.js';
 import type { ChangeSet } from '../../model/batch.js';
+import type { Boundary } from '../../model/boundary.js';
 import { checkId } from '../../model/check-batch.js';
 import type { Coverage } from '../../model/coverage.js';
 import type { HeldMessage, HeldResults } from '../../model/held.js';
+import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
 import { checkLimit, checkPosition, resolveListQuery, resolveRange } from '../../model/list-query.js';
 import { encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
+import type { ResultsPart } from '../../model/outlines.js';
 import type {
   SourceCursor,
   StoredConflict,
@@ -20,7 +23,6 @@ import {
   StorageFailureError,
   StorageUnavailableError,
 } from '../../model/storage-errors.js';
-import type { Boundary, Count, CountQuery, ListQuery, Page, ResultsPart } from '../storage.js';
 import type { S3Standing } from './namespace/coverage.js';
 import { asOf, type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './namespace/view.js';
 import { ObjectNotFoundError } from './object-store/errors.js';

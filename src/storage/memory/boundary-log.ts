@@ -1,4 +1,4 @@
-import type { Boundary } from '../storage.js';
+import type { Boundary } from '../../model/boundary.js';
 
 const MIN_DISTANCE = 256n;
 

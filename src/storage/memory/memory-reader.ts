@@ -1,9 +1,12 @@
 import type { Hex } from '../../core/hex.js';
 import type { ChangeSet } from '../../model/batch.js';
+import type { Boundary } from '../../model/boundary.js';
 import { checkId } from '../../model/check-batch.js';
 import type { Coverage } from '../../model/coverage.js';
+import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
 import { checkLimit, checkPosition, type ResolvedListQuery, resolveListQuery } from '../../model/list-query.js';
 import { encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
+import type { ResultsPart } from '../../model/outlines.js';
 import { boundedBy, outlineOfMessage, outlineOfResult, partOfResults } from '../../model/outlines.js';
 import type {
   SourceCursor,
@@ -13,7 +16,6 @@ import type {
   StoredVerifierResult,
 } from '../../model/records.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
-import type { Boundary, Count, CountQuery, ListQuery, Page, ResultsPart } from '../storage.js';
 import type { MemoryState } from './memory-state.js';
 
 const DEFAULT_CHANGES = 1000;

@@ -1,6 +1,6 @@
 import { ClosedError } from '../../core/errors.js';
 import type { ChangeSet } from '../../model/batch.js';
-import type { AsOf } from '../storage.js';
+import type { AsOf } from '../../model/coverage.js';
 import { BoundaryLog } from './boundary-log.js';
 import { EvictedIds } from './evicted-ids.js';
 import { RecordStore } from './record-store.js';

@@ -1,10 +1,11 @@
 import { type Common, createCommon } from '../../core/common.js';
 import { toError } from '../../core/errors.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../../model/batch.js';
+import type { Boundary } from '../../model/boundary.js';
 import { checkBatch } from '../../model/check-batch.js';
 import type { VerifierResult } from '../../model/records.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/storage-errors.js';
-import type { AdvanceEvent, AdvanceListener, Boundary, Health, WindowedStorage } from '../storage.js';
+import type { AdvanceEvent, AdvanceListener, Health, WindowedStorage } from '../storage.js';
 import { applyChange } from './apply-changes.js';
 import { commitPlan } from './commit-plan.js';
 import { evictStep } from './eviction.js';

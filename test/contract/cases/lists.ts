@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import type { ListQuery, Storage } from '../../../src/storage/storage.js';
+import type { ListQuery } from '../../../src/model/list-query.js';
+import type { Storage } from '../../../src/storage/storage.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { byCursor, byOffset, expectedOf, type Listed, listsOf, place, type Use } from '../subject.js';
 

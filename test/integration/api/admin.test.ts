@@ -3,8 +3,9 @@ import { createAdminServer } from '../../../src/api/admin/admin-server.js';
 import type { HttpServer } from '../../../src/api/http/http-shell.js';
 import { type Common, createCommon } from '../../../src/core/common.js';
 import { counter } from '../../../src/core/metrics.js';
+import type { ListQuery } from '../../../src/model/list-query.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
-import type { ListQuery, Storage } from '../../../src/storage/storage.js';
+import type { Storage } from '../../../src/storage/storage.js';
 import { type Answer, ask } from '../../support/api/api.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 

@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { Registry } from '../../../src/core/metrics.js';
-import { recallFrom } from '../../../src/model/recall.js';
 import { createSink } from '../../../src/sink/sink.js';
 import { createDeltaLog } from '../../../src/storage/cold/delta/log.js';
 import { ColdCatalog } from '../../../src/storage/cold/namespace/catalog.js';
@@ -10,6 +9,7 @@ import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-st
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
+import { recallFrom } from '../../../src/storage/recall-from.js';
 import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { openMaintained } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';

@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { silentLogger } from '../../../src/core/logger.js';
+import type { ListQuery } from '../../../src/model/list-query.js';
 import { encodeCursor } from '../../../src/model/order.js';
 import { createAdvanceHub } from '../../../src/storage/postgres/clock/advance-hub.js';
 import { parseNamespace } from '../../../src/storage/postgres/connection/namespace.js';
@@ -15,7 +16,6 @@ import {
 import { createChangeReads } from '../../../src/storage/postgres/read/change-reads.js';
 import { createListReads } from '../../../src/storage/postgres/read/list-reads.js';
 import { createMessageReads } from '../../../src/storage/postgres/read/message-reads.js';
-import type { ListQuery } from '../../../src/storage/storage.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 
 const ROWS = 60_000;

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
-import { recallFrom } from '../../../src/model/recall.js';
 import type { StoredVerifierResult } from '../../../src/model/records.js';
 import { restore } from '../../../src/sink/restore/restore.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
@@ -9,6 +8,7 @@ import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
+import { recallFrom } from '../../../src/storage/recall-from.js';
 import { eventually } from '../../support/eventually.js';
 import { dumpDatabase } from '../../support/postgres/database-dump.js';
 import { copyDatabase, createTestDatabase, failOver, type TestDatabase } from '../../support/postgres/postgres.js';

@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type Common, createCommon } from '../../../src/core/common.js';
 import { createLogger, type Logger } from '../../../src/core/logger.js';
-import { recallFrom } from '../../../src/model/recall.js';
 import type { VerifierResult } from '../../../src/model/records.js';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend, SinkOptions } from '../../../src/sink/sink-options.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
+import { recallFrom } from '../../../src/storage/recall-from.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,6 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
-import { recallFrom } from '../../../src/model/recall.js';
 import { compareStorages } from '../../../src/sink/restore/compare-storages.js';
 import { type RestoreOptions, type RestoreReport, restore } from '../../../src/sink/restore/restore.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
@@ -8,6 +7,7 @@ import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { inspectPostgres } from '../../../src/storage/postgres/inspection.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
+import { recallFrom } from '../../../src/storage/recall-from.js';
 import { everything } from '../../contract/subject.js';
 import { eventually } from '../../support/eventually.js';
 import { dumpDatabase } from '../../support/postgres/database-dump.js';

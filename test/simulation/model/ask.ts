@@ -1,13 +1,14 @@
 import { expect } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
 import { type Change, changedRecord } from '../../../src/model/batch.js';
+import type { ListQuery } from '../../../src/model/list-query.js';
 import {
   CCVDataNotFoundError,
   CoverageGapError,
   MessageNotFoundError,
   StorageUnavailableError,
 } from '../../../src/model/storage-errors.js';
-import type { ListQuery, Storage } from '../../../src/storage/storage.js';
+import type { Storage } from '../../../src/storage/storage.js';
 import { SELECTORS } from '../../support/records.js';
 import type { TiersProcess } from '../process/tiers-process.js';
 import {

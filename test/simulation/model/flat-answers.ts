@@ -1,4 +1,5 @@
 import type { Hex } from '../../../src/core/hex.js';
+import type { ListQuery } from '../../../src/model/list-query.js';
 import {
   compareOrderKeys,
   decodeCursor,
@@ -8,7 +9,6 @@ import {
 } from '../../../src/model/order.js';
 import { readLane } from '../../../src/model/payload.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
-import type { ListQuery } from '../../../src/storage/storage.js';
 import { type FlatState, lastingTextOf } from './flat-state.js';
 
 export type ListName = 'messages' | 'results';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import type { ListQuery } from '../../../src/storage/storage.js';
+import type { ListQuery } from '../../../src/model/list-query.js';
 import { SELECTORS } from '../../support/records.js';
 import {
   ask,

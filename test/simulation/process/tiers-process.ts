@@ -1,6 +1,6 @@
 import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedded-postgres.js';
 import type { Common } from '../../../src/core/common.js';
-import { recallFrom } from '../../../src/model/recall.js';
+import type { Boundary } from '../../../src/model/boundary.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend } from '../../../src/sink/sink-options.js';
 import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
@@ -8,7 +8,8 @@ import type { S3StorageRole } from '../../../src/storage/cold/namespace/options.
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage, type MemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
-import type { Boundary, PruneOptions, PruneOutcome } from '../../../src/storage/storage.js';
+import { recallFrom } from '../../../src/storage/recall-from.js';
+import type { PruneOptions, PruneOutcome } from '../../../src/storage/storage.js';
 import { createMortalStore } from '../../support/cold/storage-life.js';
 import { createFaultyObjectStore, type FaultyObjectStore } from '../../support/s3/object-store-faults.js';
 import { createFaultyStorage, type FaultyStorage } from '../../support/sink/faulty-storage.js';

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Hex } from '../../../src/core/hex.js';
 import type { Random } from '../../../src/core/random.js';
+import type { Page } from '../../../src/model/list-query.js';
 import type { Sink } from '../../../src/sink/sink.js';
-import type { Page } from '../../../src/storage/storage.js';
 import { get, type ListedMessage, type ListedResult, messagesIn, resultsIn } from './http.js';
 
 /** Clients of a query API in the ways in which real ones use it, while records move between the tiers. */

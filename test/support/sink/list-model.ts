@@ -1,7 +1,7 @@
 import type { Hex } from '../../../src/core/hex.js';
 import type { WriteBatch, WriteOutcome } from '../../../src/model/batch.js';
+import type { ListQuery } from '../../../src/model/list-query.js';
 import { readLane } from '../../../src/model/payload.js';
-import type { ListQuery } from '../../../src/storage/storage.js';
 
 const RANK = ['processing', 'timeout', 'success'];
 

@@ -1,9 +1,10 @@
 import { expect } from 'vitest';
 import { type Random, seededRandom } from '../../../src/core/random.js';
 import type { WriteBatch } from '../../../src/model/batch.js';
+import type { ListQuery } from '../../../src/model/list-query.js';
 import type { NewMessage, VerifierResult } from '../../../src/model/records.js';
 import type { Sink } from '../../../src/sink/sink.js';
-import type { ListQuery, Storage } from '../../../src/storage/storage.js';
+import type { Storage } from '../../../src/storage/storage.js';
 import { createRecordMaker, type RecordMaker, SELECTORS } from '../records.js';
 import type { FaultyStorage, Operation } from './faulty-storage.js';
 import { ListModel, placeOf } from './list-model.js';

@@ -1,5 +1,4 @@
 import { type Common, createCommon } from '../../../src/core/common.js';
-import { recallFrom } from '../../../src/model/recall.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend } from '../../../src/sink/sink-options.js';
 import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
@@ -7,6 +6,7 @@ import type { S3StorageOptions } from '../../../src/storage/cold/namespace/optio
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
+import { recallFrom } from '../../../src/storage/recall-from.js';
 import { eventually } from '../eventually.js';
 import type { TestDatabase } from '../postgres/postgres.js';
 import { metricOf } from './sink-tiers.js';

@@ -1,6 +1,6 @@
+import type { AsOf } from '../../../model/coverage.js';
 import { outlineOfMessage, outlineOfResult } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
-import type { AsOf } from '../../storage.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
 import { MESSAGE_ROWS } from '../rows/messages.js';
 import type { MessageRowKey, RowKey, RowKind } from '../rows/row-kind.js';

@@ -1,6 +1,6 @@
 import type { Change, ChangeSet } from '../../../model/batch.js';
+import type { Boundary } from '../../../model/boundary.js';
 import { CoverageGapError } from '../../../model/storage-errors.js';
-import type { Boundary } from '../../storage.js';
 import { type ColdFile, type FlushEnd, flushEnds, type TableName } from '../namespace/data-file.js';
 import type { ColdReader, TableRows } from '../namespace/file-reader.js';
 import { mapInParallel } from '../namespace/parallel.js';

@@ -1,7 +1,7 @@
 import type { Hex } from '../../../core/hex.js';
+import type { ResultsPart } from '../../../model/outlines.js';
 import { isWanted, partOfResults } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
-import type { ResultsPart } from '../../storage.js';
 import { hashId } from '../id-index/hash.js';
 import type { ColdFile } from '../namespace/data-file.js';
 import type { ColdReader } from '../namespace/file-reader.js';

@@ -1,6 +1,6 @@
+import type { AsOf } from '../../../model/coverage.js';
 import { type Coverage, fullCoverage } from '../../../model/coverage.js';
 import { CoverageGapError, type Gap } from '../../../model/storage-errors.js';
-import type { AsOf } from '../../storage.js';
 import type { Row } from '../connection/statement.js';
 import { toBigint, toNumber } from '../rows/columns.js';
 

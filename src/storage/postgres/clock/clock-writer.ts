@@ -1,4 +1,4 @@
-import type { Boundary } from '../../storage.js';
+import type { Boundary } from '../../../model/boundary.js';
 import type { Namespace } from '../connection/namespace.js';
 import { statementsOf } from '../connection/statement.js';
 import type { Call, Transaction } from '../connection/transaction.js';

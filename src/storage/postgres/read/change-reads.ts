@@ -1,8 +1,8 @@
 import type { Common } from '../../../core/common.js';
 import type { Change, ChangeSet } from '../../../model/batch.js';
+import type { Boundary } from '../../../model/boundary.js';
 import { checkLimit, checkPosition as checkPositionArgument } from '../../../model/list-query.js';
 import type { SourceCursor, StoredConflict, StoredQuarantineEntry } from '../../../model/records.js';
-import type { Boundary } from '../../storage.js';
 import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, type ClockRow, checkPosition, decodeClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import { type Row, type Statement, statementsOf } from '../connection/statement.js';

@@ -1,4 +1,5 @@
 import { hexToBytes } from '../../../core/hex.js';
+import type { Count, CountQuery, ListQuery, Page } from '../../../model/list-query.js';
 import {
   type ResolvedListQuery,
   type ResolvedRange,
@@ -7,7 +8,6 @@ import {
 } from '../../../model/list-query.js';
 import { encodeCursor, messageOrderKey, type OrderKey } from '../../../model/order.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
-import type { Count, CountQuery, ListQuery, Page } from '../../storage.js';
 import { asOf, CLOCK_WIDTH, checkTimes, decodeClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import type { Row } from '../connection/statement.js';

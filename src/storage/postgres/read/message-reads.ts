@@ -1,12 +1,13 @@
 import { type Hex, hexToBytes } from '../../../core/hex.js';
 import { checkId } from '../../../model/check-batch.js';
 import type { HeldMessage, HeldResults } from '../../../model/held.js';
+import type { Page } from '../../../model/list-query.js';
 import { resolveListQuery } from '../../../model/list-query.js';
 import { encodeCursor, messageOrderKey } from '../../../model/order.js';
+import type { ResultsPart } from '../../../model/outlines.js';
 import { MAX_PAGE_BYTES, wholeOnes } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { CCVDataNotFoundError, MessageNotFoundError } from '../../../model/storage-errors.js';
-import type { Page, ResultsPart } from '../../storage.js';
 import {
   asOf,
   CLOCK,

@@ -1,9 +1,9 @@
 import type { Hex } from '../../../../src/core/hex.js';
 import type { WriteBatch } from '../../../../src/model/batch.js';
+import type { ListQuery } from '../../../../src/model/list-query.js';
 import { readLane } from '../../../../src/model/payload.js';
 import type { MessageOrigin, MessageStatus, NewMessage } from '../../../../src/model/records.js';
 import type { Lane } from '../../../../src/protocol/message.js';
-import type { ListQuery } from '../../../../src/storage/storage.js';
 
 /** A record with its stamp, flat. */
 export interface FlatRecord {
