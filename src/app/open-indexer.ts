@@ -1,5 +1,5 @@
 import { type ChainSource, createChainSource } from '../chains/chain-source.js';
-import type { BackfillProgress, ChainSourceStatus } from '../chains/chain-status.js';
+import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-status.js';
 import { onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';

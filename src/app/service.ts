@@ -1,4 +1,4 @@
-import type { BackfillProgress, ChainSourceStatus } from '../chains/chain-status.js';
+import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-status.js';
 import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';

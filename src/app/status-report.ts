@@ -1,4 +1,4 @@
-import type { ChainSourceStatus } from '../chains/chain-status.js';
+import type { ChainSourceStatus } from '../chains/watch/chain-status.js';
 import type { Common } from '../core/common.js';
 import { IndexerError, toError } from '../core/errors.js';
 import type { Indexer } from '../indexer/indexer.js';

@@ -3,7 +3,7 @@ import { AbortedError, ClosedError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import { OnRampsApartError } from './chain-errors.js';
 import type { ChainStore } from './chain-port.js';
-import type { ChainSourceStatus } from './chain-status.js';
+import type { ChainSourceStatus } from './watch/chain-status.js';
 import { type ChainWatcher, type ChainWatcherOptions, createChainWatcher } from './watch/chain-watcher.js';
 import { catchUpOnRamps } from './watch/on-ramp-catch-up.js';
 import { OnRampCode } from './watch/on-ramp-code.js';

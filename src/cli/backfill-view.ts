@@ -1,5 +1,5 @@
 import cliProgress from 'cli-progress';
-import type { BackfillProgress } from '../chains/chain-status.js';
+import type { BackfillProgress } from '../chains/watch/chain-status.js';
 import type { Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
 

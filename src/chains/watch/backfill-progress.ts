@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.js';
-import type { BackfillProgress } from '../chain-status.js';
+import type { BackfillProgress } from './chain-status.js';
 
 /** Counts a backfill. */
 export interface BackfillMeter {

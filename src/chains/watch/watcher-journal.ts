@@ -3,9 +3,9 @@ import { IndexerError } from '../../core/errors.js';
 import { FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js';
 import type { ChainMetrics } from '../chain-metrics.js';
 import type { ChainProgress } from '../chain-port.js';
-import type { ChainState, ChainStatus } from '../chain-status.js';
 import type { FinalizedDispute } from '../finalized-dispute.js';
 import type { ChainHeads } from '../rpc/rpc-node.js';
+import type { ChainState, ChainStatus } from './chain-status.js';
 import { type FinalityBasis, finalityProblem } from './finality-view.js';
 import type { WatchedChain } from './watched-chain.js';
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { openIndexer } from '../../../src/app/open-indexer.js';
-import type { ChainSourceStatus } from '../../../src/chains/chain-status.js';
+import type { ChainSourceStatus } from '../../../src/chains/watch/chain-status.js';
 import { parseConfig } from '../../../src/config/load.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createShutdown } from '../../../src/core/shutdown.js';

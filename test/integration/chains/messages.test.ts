@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import type { BackfillProgress } from '../../../src/chains/chain-status.js';
+import type { BackfillProgress } from '../../../src/chains/watch/chain-status.js';
 import type { Confirmations } from '../../../src/chains/watch/finality-view.js';
 import { bytesToHex, type Hex } from '../../../src/core/hex.js';
 import { chainFixture, message } from '../../support/chain/chain-fixture.js';

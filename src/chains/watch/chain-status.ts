@@ -1,8 +1,8 @@
-import type { Hex } from '../core/hex.js';
-import type { FinalizedDispute } from './finalized-dispute.js';
-import type { BloomWorth } from './logs/log-bloom.js';
-import type { RpcUrlStatus } from './rpc/rpc-client.js';
-import type { FinalityBasis } from './watch/finality-view.js';
+import type { Hex } from '../../core/hex.js';
+import type { FinalizedDispute } from '../finalized-dispute.js';
+import type { BloomWorth } from '../logs/log-bloom.js';
+import type { RpcUrlStatus } from '../rpc/rpc-client.js';
+import type { FinalityBasis } from './finality-view.js';
 
 /**
  * `starting` until the first answer, then `backfilling` while finalized blocks are far ahead, else `following`. `halted`
