@@ -115,12 +115,11 @@ export {
   encodeTokenTransfer,
   TOKEN_TRANSFER_BASE_BYTES,
 } from './protocol/token-transfer-codec.js';
-export type { Tier } from './sink/backend.js';
 export type { FollowerState } from './sink/follow/follower-options.js';
 export type { ExplainedSlice, Explanation, PlainCoverage } from './sink/read/explain.js';
 export { createSimpleSink, createSink, type Sink } from './sink/sink.js';
 export { type BackendFailure, FollowerAheadError, SinkWriteError } from './sink/sink-errors.js';
-export type { PartialFailure, SinkBackend, SinkOptions } from './sink/sink-options.js';
+export type { PartialFailure, SinkBackend, SinkOptions, Tier } from './sink/sink-options.js';
 export type { BackendStatus } from './sink/sink-status.js';
 export { type BufferedStorage, isBuffered } from './storage/buffered-storage.js';
 export { createS3Storage, type S3Storage } from './storage/cold/cold-storage.js';

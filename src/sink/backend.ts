@@ -10,9 +10,7 @@ import type { Storage } from '../storage/storage.js';
 import type { Follower } from './follow/follower.js';
 import { holdsLost, type LostCommits } from './follow/lost-commits.js';
 import type { ReadFloor } from './read/read-floor.js';
-
-/** How far from the reader a backend is; part of what metrics say about a query. */
-export type Tier = 'hot' | 'warm' | 'cold';
+import type { Tier } from './sink-options.js';
 
 /** A backend of a Sink with everything decided. */
 export interface Backend {

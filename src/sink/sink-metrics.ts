@@ -1,6 +1,6 @@
 import type { Registry } from '../core/metrics.js';
 import { counter, gauge } from '../core/metrics.js';
-import type { Tier } from './backend.js';
+import type { Tier } from './sink-options.js';
 
 /** Which tiers an answer came from; `empty` needed none, `gap` found nobody. */
 export type PlanShape = Tier | 'mixed' | 'empty' | 'gap';

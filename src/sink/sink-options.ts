@@ -3,7 +3,9 @@ import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
 import { alwaysRead, type ReadCondition } from '../model/read-conditions.js';
 import { isPrunable, type Storage } from '../storage/storage.js';
-import type { Tier } from './backend.js';
+
+/** The distance of a backend from the reader; a label of the metrics of queries. */
+export type Tier = 'hot' | 'warm' | 'cold';
 
 /** A storage and its part in a Sink. The order of backends is the order in which they are read. */
 export interface SinkBackend {

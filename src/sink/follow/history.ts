@@ -2,7 +2,7 @@ import { type ChangeSet, changedRecord } from '../../model/batch.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
 import { isBuffered } from '../../storage/buffered-storage.js';
 import type { Storage } from '../../storage/storage.js';
-import type { Backend } from '../backend.js';
+import type { Following } from './lost-commits.js';
 
 const DEFAULT_CHANGES = 1_000;
 
@@ -15,7 +15,7 @@ const DEFAULT_CHANGES = 1_000;
  */
 export async function changesFrom(
   leader: Storage,
-  backends: readonly Backend[],
+  backends: readonly Following[],
   afterPosition: bigint,
   limit: number = DEFAULT_CHANGES,
 ): Promise<ChangeSet> {
@@ -43,7 +43,7 @@ export async function changesFrom(
 /** The same once the tiers that other processes feed have looked where they stand: the leader was pruned because of that. */
 async function keeperAnew(
   leader: Storage,
-  backends: readonly Backend[],
+  backends: readonly Following[],
   afterPosition: bigint,
 ): Promise<Storage | null> {
   if (afterPosition >= leader.coverage().afterPosition) return null;
@@ -54,7 +54,7 @@ async function keeperAnew(
 }
 
 /** Who has the changes after the position up to the leader's floor. */
-function keeperOf(leader: Storage, backends: readonly Backend[], afterPosition: bigint): Storage | null {
+function keeperOf(leader: Storage, backends: readonly Following[], afterPosition: bigint): Storage | null {
   const { afterPosition: floor } = leader.coverage();
   if (afterPosition >= floor) return null;
   const found = backends.find(({ storage, follower }) => {

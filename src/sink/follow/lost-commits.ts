@@ -15,8 +15,8 @@ export interface LostCommits {
   readonly error: FollowerAheadError;
 }
 
-/** A backend, as far as it matters here. */
-interface Following {
+/** The part of a backend that its followers need. */
+export interface Following {
   readonly storage: Storage;
   readonly follower: Follower | null;
 }
