@@ -8,11 +8,11 @@ import { parseExactJson } from '../../src/protocol/exact-json.js';
 import { messageJson } from '../../src/protocol/message-json.js';
 import { createDeltaLog } from '../../src/storage/cold/delta/log.js';
 import { checkpointName, commitName } from '../../src/storage/cold/delta/paths.js';
-import { TABLE_NAMES, type TableName } from '../../src/storage/cold/namespace/data-file.js';
 import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import type { S3ObjectStore } from '../../src/storage/cold/object-store/s3/s3-store.js';
 import { loadZstd } from '../../src/storage/cold/parquet/zstd.js';
+import { TABLE_NAMES, type TableName } from '../../src/storage/cold/rows/table-name.js';
 import { type DuckDBRow, openDuckDB, type TestDuckDB } from '../support/cold/duckdb.js';
 import {
   coldHistory,

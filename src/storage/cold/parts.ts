@@ -8,7 +8,6 @@ import { ColdMaintenanceTasks, type OpenMaintenance } from './maintenance/tasks.
 import { ColdVacuum } from './maintenance/vacuum.js';
 import { ColdVerify } from './maintenance/verify/verify.js';
 import { ColdCatalog } from './namespace/catalog.js';
-import { TABLE_NAMES, type TableName } from './namespace/data-file.js';
 import { ColdReader } from './namespace/file-reader.js';
 import { ColdFileStore } from './namespace/file-store.js';
 import type { S3StorageSettings } from './namespace/options.js';
@@ -20,6 +19,7 @@ import { ColdLedger } from './read/ledger-reads.js';
 import { ColdLists } from './read/lists.js';
 import { ColdLookup } from './read/lookup.js';
 import { ColdScans } from './read/message-scans.js';
+import { TABLE_NAMES, type TableName } from './rows/table-name.js';
 import { ColdFollower } from './write/archive.js';
 import { ColdWriter } from './write/committer.js';
 import { ColdFlush } from './write/flush.js';

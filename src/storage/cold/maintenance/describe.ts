@@ -1,5 +1,5 @@
-import { TABLE_NAMES, type TableName } from '../namespace/data-file.js';
 import type { ColdView } from '../namespace/view.js';
+import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import { isSettled, planCompaction } from './compaction-plan.js';
 import type { ColdDescription, ColdTableDescription, VacuumReport } from './maintenance.js';
 

@@ -1,4 +1,4 @@
-import type { ColdFile, TableName } from '../namespace/data-file.js';
+import type { ColdFile } from '../namespace/data-file.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { ParquetFormatError } from '../parquet/errors.js';
 import { type ParquetFooter, readFooter } from '../parquet/footer.js';
@@ -6,6 +6,7 @@ import { PARQUET_MAGIC } from '../parquet/footer-writer.js';
 import { readRowGroups } from '../parquet/row-group-reader.js';
 import type { Zstd } from '../parquet/zstd.js';
 import type { RowKind } from '../rows/row-kind.js';
+import type { TableName } from '../rows/table-name.js';
 
 /** Row groups are fetched together up to so many bytes: a request each would cost more than the bytes. */
 const FETCH_BYTES = 1024 * 1024;

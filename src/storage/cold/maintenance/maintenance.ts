@@ -1,4 +1,4 @@
-import type { TableName } from '../namespace/data-file.js';
+import type { TableName } from '../rows/table-name.js';
 
 /** How far a call has come. `total`: null while it is not known. Steps follow each other and each counts anew. */
 export interface MaintenanceProgress {

@@ -1,16 +1,10 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type ColdFile,
-  describeFile,
-  type FlushEnd,
-  type FlushStamp,
-  flushEnds,
-  type TableName,
-} from '../namespace/data-file.js';
+import { type ColdFile, describeFile, type FlushEnd, type FlushStamp, flushEnds } from '../namespace/data-file.js';
 import type { ColdFileStore } from '../namespace/file-store.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { createFileEncoder, type FileEncoder } from '../rows/data-file-encoder.js';
 import type { RowKind } from '../rows/row-kind.js';
+import type { TableName } from '../rows/table-name.js';
 
 /** Points to start from that a compacted file keeps of the flushes in it. */
 const MAX_BOUNDARIES = 48;

@@ -1,8 +1,8 @@
 import type { Common } from '../../../core/common.js';
 import { AbortedError } from '../../../core/errors.js';
 import type { ColdCatalog } from '../namespace/catalog.js';
-import { TABLE_NAMES, type TableName } from '../namespace/data-file.js';
 import type { ColdView } from '../namespace/view.js';
+import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { ColdCompaction, GroupResult } from './compaction.js';
 import { planCompaction } from './compaction-plan.js';
 import { describeView } from './describe.js';

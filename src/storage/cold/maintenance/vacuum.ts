@@ -2,9 +2,9 @@ import type { Common } from '../../../core/common.js';
 import { AbortedError } from '../../../core/errors.js';
 import { dataPathOfIndex, isDataFilePath, uriToPath } from '../delta/paths.js';
 import type { ColdCatalog } from '../namespace/catalog.js';
-import { TABLE_NAMES, type TableName } from '../namespace/data-file.js';
 import type { ColdView } from '../namespace/view.js';
 import type { ObjectStore } from '../object-store/object-store.js';
+import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { MaintenanceOptions, VacuumReport } from './maintenance.js';
 
 /** Objects deleted by one call: what S3 takes in one request. */

@@ -1,14 +1,15 @@
 import type { Common } from '../../../core/common.js';
+import { allOf } from '../../../core/parallel.js';
 import { type Action, removeOf } from '../delta/actions.js';
 import { DeltaConflictError, DeltaFormatError, DeltaLostError } from '../delta/errors.js';
 import type { DeltaLog } from '../delta/log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { TABLE_COLUMNS } from '../rows/table-columns.js';
-import { type ColdFile, TABLE_NAMES, type TableName } from './data-file.js';
+import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import type { ColdFile } from './data-file.js';
 import type { ColdReader } from './file-reader.js';
 import { nextView } from './next-view.js';
-import { allOf } from './parallel.js';
 import { commitBesideCompactions } from './rebased-commit.js';
 import { mismatchesOf } from './table-mismatch.js';
 import { type ColdHead, type ColdView, emptyView, headOf, headTransactions, newestOf, splitFiles } from './view.js';

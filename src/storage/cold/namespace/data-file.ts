@@ -7,12 +7,6 @@ import { DAY_COLUMN } from '../delta/schema.js';
 import { type FileStats, parseStats, stringifyStats } from '../delta/stats.js';
 import type { EncodedFile } from '../rows/data-file-encoder.js';
 
-/** The tables of a namespace, in the order in which a flush prepares them; the ledger is the last and decides. */
-export const TABLE_NAMES = ['messages', 'verifier_results', 'ledger'] as const;
-
-/** Name and folder of a table. */
-export type TableName = (typeof TABLE_NAMES)[number];
-
 /** Where the sidecar index of a data file lies. */
 export interface IndexPlace {
   /** Relative to the table's root. */

@@ -9,7 +9,8 @@ import { type RowGroupData, readRowGroups } from '../parquet/row-group-reader.js
 import type { Zstd } from '../parquet/zstd.js';
 import type { RowKind } from '../rows/row-kind.js';
 import { TABLE_COLUMNS } from '../rows/table-columns.js';
-import type { ColdFile, TableName } from './data-file.js';
+import type { TableName } from '../rows/table-name.js';
+import type { ColdFile } from './data-file.js';
 
 /** An index up to this size is read and kept whole: then a lookup costs the row group alone. */
 const WHOLE_INDEX_BYTES = 512 * 1024;

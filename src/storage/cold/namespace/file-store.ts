@@ -1,7 +1,8 @@
 import { nextTurn } from '../../../core/event-loop.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import type { EncodedFile } from '../rows/data-file-encoder.js';
-import type { ColdFile, TableName } from './data-file.js';
+import type { TableName } from '../rows/table-name.js';
+import type { ColdFile } from './data-file.js';
 import { ColdReadBackError } from './errors.js';
 
 /** How much is read back at once: another copy of a whole file would double what a large one takes. */

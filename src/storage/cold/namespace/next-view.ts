@@ -1,8 +1,9 @@
+import { allOf } from '../../../core/parallel.js';
 import type { RowKey } from '../rows/row-kind.js';
-import { type ColdFile, TABLE_NAMES, type TableName } from './data-file.js';
+import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import type { ColdFile } from './data-file.js';
 import type { ColdReader } from './file-reader.js';
 import { Overlay } from './overlay.js';
-import { allOf } from './parallel.js';
 import { type ColdView, headOf, MESSAGE_TABLE, RESULT_TABLE, splitFiles, type TableView } from './view.js';
 
 /** What a namespace was found to be. */

@@ -1,4 +1,5 @@
-import { type ColdFile, TABLE_NAMES, type TableName } from './data-file.js';
+import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import type { ColdFile } from './data-file.js';
 import { type ColdView, headOf } from './view.js';
 
 /** A table that does not go with the others. */

@@ -4,8 +4,9 @@ import type { StoredMessage, StoredVerifierResult } from '../../../model/records
 import type { DeltaSnapshot } from '../delta/snapshot.js';
 import { MESSAGE_ROWS } from '../rows/messages.js';
 import type { MessageRowKey, RowKey, RowKind } from '../rows/row-kind.js';
+import type { TableName } from '../rows/table-name.js';
 import { VERIFIER_RESULT_ROWS } from '../rows/verifier-results.js';
-import { type ColdFile, readFileEntry, type TableName } from './data-file.js';
+import { type ColdFile, readFileEntry } from './data-file.js';
 import { Overlay } from './overlay.js';
 
 /** How far a namespace has come, as the ledger's transactions say. */

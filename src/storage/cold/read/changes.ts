@@ -1,13 +1,14 @@
+import { mapInParallel } from '../../../core/parallel.js';
 import type { Change, ChangeSet } from '../../../model/batch.js';
 import type { Boundary } from '../../../model/boundary.js';
 import { CoverageGapError } from '../../../model/storage-errors.js';
-import { type ColdFile, type FlushEnd, flushEnds, type TableName } from '../namespace/data-file.js';
+import { type ColdFile, type FlushEnd, flushEnds } from '../namespace/data-file.js';
 import type { ColdReader, TableRows } from '../namespace/file-reader.js';
-import { mapInParallel } from '../namespace/parallel.js';
 import { type ColdView, isWhole, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/view.js';
 import { sizeOfChange } from '../rows/change-size.js';
 import type { LedgerRowKey } from '../rows/ledger.js';
 import type { RowKey } from '../rows/row-kind.js';
+import type { TableName } from '../rows/table-name.js';
 import { type ColdLedger, LEDGER_TABLE } from './ledger-reads.js';
 import { type Place, PositionSweep } from './position-sweep.js';
 

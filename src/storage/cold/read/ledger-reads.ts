@@ -1,7 +1,7 @@
+import { mapInParallel } from '../../../core/parallel.js';
 import type { StoredConflict, StoredQuarantineEntry, StoredSourceCursor } from '../../../model/records.js';
 import type { ColdFile } from '../namespace/data-file.js';
 import type { ColdReader } from '../namespace/file-reader.js';
-import { mapInParallel } from '../namespace/parallel.js';
 import type { ColdView } from '../namespace/view.js';
 import { LEDGER_ROWS, type LedgerChange } from '../rows/ledger.js';
 

@@ -1,10 +1,10 @@
+import { mapInParallel } from '../../../core/parallel.js';
 import type { ResolvedListQuery, ResolvedRange } from '../../../model/list-query.js';
 import { compareOrderKeys } from '../../../model/order.js';
 import { boundedBy, contentBytes } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import type { ColdFile } from '../namespace/data-file.js';
 import type { ColdReader } from '../namespace/file-reader.js';
-import { mapInParallel } from '../namespace/parallel.js';
 import type { ColdView, ListTable } from '../namespace/view.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { type CursorOptions, FileCursor, type FoundRow } from './file-cursor.js';

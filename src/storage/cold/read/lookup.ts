@@ -1,11 +1,11 @@
 import type { Hex } from '../../../core/hex.js';
+import { mapInParallel } from '../../../core/parallel.js';
 import type { ResultsPart } from '../../../model/outlines.js';
 import { isWanted, partOfResults } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { hashId } from '../id-index/hash.js';
 import type { ColdFile } from '../namespace/data-file.js';
 import type { ColdReader } from '../namespace/file-reader.js';
-import { mapInParallel } from '../namespace/parallel.js';
 import { type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/view.js';
 import type { RowKey } from '../rows/row-kind.js';
 import type { FoundRow } from './file-cursor.js';

@@ -1,10 +1,10 @@
+import { mapInParallel } from '../../../core/parallel.js';
 import type { ResolvedListQuery } from '../../../model/list-query.js';
 import { compareOrderKeys } from '../../../model/order.js';
 import { MAX_PAGE_BYTES, wholeOnes } from '../../../model/outlines.js';
 import type { StoredMessage } from '../../../model/records.js';
 import type { ColdFile } from '../namespace/data-file.js';
 import type { ColdReader } from '../namespace/file-reader.js';
-import { mapInParallel } from '../namespace/parallel.js';
 import { type ColdView, MESSAGE_TABLE } from '../namespace/view.js';
 import type { MessageRowKey } from '../rows/row-kind.js';
 import type { FoundRow } from './file-cursor.js';

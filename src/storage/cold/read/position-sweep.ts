@@ -1,7 +1,8 @@
-import type { ColdFile, TableName } from '../namespace/data-file.js';
+import { mapInParallel } from '../../../core/parallel.js';
+import type { ColdFile } from '../namespace/data-file.js';
 import type { ColdReader } from '../namespace/file-reader.js';
-import { mapInParallel } from '../namespace/parallel.js';
 import type { ColdView, TableView } from '../namespace/view.js';
+import type { TableName } from '../rows/table-name.js';
 
 const PARALLEL_FILES = 4;
 /** Row groups whose keys are read at once: about a thousand rows, which is a page. */

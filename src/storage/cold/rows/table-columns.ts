@@ -1,7 +1,7 @@
-import type { TableName } from '../namespace/data-file.js';
 import type { ColumnSpec } from '../parquet/columns.js';
 import { LEDGER_ROWS } from './ledger.js';
 import { MESSAGE_ROWS } from './messages.js';
+import type { TableName } from './table-name.js';
 import { VERIFIER_RESULT_ROWS } from './verifier-results.js';
 
 /** The columns of each table's files. */

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import type { Common } from '../../../core/common.js';
+import { mapInParallel } from '../../../core/parallel.js';
 import { hashId } from '../id-index/hash.js';
 import type { ColdCatalog, PreparedFlush } from '../namespace/catalog.js';
-import { type ColdFile, describeFile, type FlushStamp, type TableName } from '../namespace/data-file.js';
+import { type ColdFile, describeFile, type FlushStamp } from '../namespace/data-file.js';
 import { ColdBusyError } from '../namespace/errors.js';
 import type { ColdReader } from '../namespace/file-reader.js';
 import type { ColdFileStore } from '../namespace/file-store.js';
-import { mapInParallel } from '../namespace/parallel.js';
 import { type ColdView, ceilingMs, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/view.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { createFileEncoder, type EncodedFile } from '../rows/data-file-encoder.js';
 import { LEDGER_ROWS } from '../rows/ledger.js';
 import { dayOf, type RowKey, type RowKind, rowIdentity } from '../rows/row-kind.js';
+import type { TableName } from '../rows/table-name.js';
 import type { ChangeBuffer, FlushContent } from './change-buffer.js';
 
 const ROWS_BETWEEN_PAUSES = 250;

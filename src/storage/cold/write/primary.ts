@@ -1,12 +1,12 @@
 import type { Common } from '../../../core/common.js';
 import { ClosedError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
+import { mapInParallel } from '../../../core/parallel.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../../../model/batch.js';
 import { applyChange } from '../../memory/apply-changes.js';
 import { commitPlan } from '../../memory/commit-plan.js';
 import { planCommit } from '../../memory/plan-commit.js';
 import { RecordStore } from '../../memory/record-store.js';
-import { mapInParallel } from '../namespace/parallel.js';
 import type { ColdView } from '../namespace/view.js';
 import type { ColdLedger } from '../read/ledger-reads.js';
 import type { ColdLookup } from '../read/lookup.js';

@@ -2,10 +2,11 @@ import { nextTurn } from '../../../../core/event-loop.js';
 import type { Hex } from '../../../../core/hex.js';
 import { stringifyStats } from '../../delta/stats.js';
 import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../../id-index/index-head.js';
-import { type ColdFile, dayOfFile, type TableName } from '../../namespace/data-file.js';
+import { type ColdFile, dayOfFile } from '../../namespace/data-file.js';
 import type { ParquetFooter } from '../../parquet/footer.js';
 import { SummaryCollector } from '../../rows/file-summary.js';
 import { dayOf, type RowKind } from '../../rows/row-kind.js';
+import type { TableName } from '../../rows/table-name.js';
 import { FileScan, type ScanParts } from '../file-scan.js';
 import { messageOf, type TellProblem } from './verify-log.js';
 

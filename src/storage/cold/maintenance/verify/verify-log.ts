@@ -6,8 +6,8 @@ import type { LogReader } from '../../delta/log-reader.js';
 import { checkpointName, commitName, LAST_CHECKPOINT, LOG_FOLDER } from '../../delta/paths.js';
 import { DAY_COLUMN, tableSchemaString } from '../../delta/schema.js';
 import { type DeltaSnapshot, SnapshotBuilder } from '../../delta/snapshot.js';
-import type { TableName } from '../../namespace/data-file.js';
 import { TABLE_COLUMNS } from '../../rows/table-columns.js';
+import type { TableName } from '../../rows/table-name.js';
 
 /** Names a problem: the path relative to the table's root, what is wrong, what to do. */
 export type TellProblem = (path: string, what: string, advice: string) => void;

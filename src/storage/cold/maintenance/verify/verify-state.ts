@@ -1,12 +1,13 @@
 import type { Common } from '../../../../core/common.js';
 import { LogReader } from '../../delta/log-reader.js';
 import type { DeltaSnapshot } from '../../delta/snapshot.js';
-import { type ColdFile, readFileEntry, TABLE_NAMES, type TableName } from '../../namespace/data-file.js';
+import { type ColdFile, readFileEntry } from '../../namespace/data-file.js';
 import type { TableRows } from '../../namespace/file-reader.js';
 import { Overlay } from '../../namespace/overlay.js';
 import { type ColdHead, headOf } from '../../namespace/view.js';
 import { LEDGER_ROWS, type LedgerRowKey } from '../../rows/ledger.js';
 import type { RowKey } from '../../rows/row-kind.js';
+import { TABLE_NAMES, type TableName } from '../../rows/table-name.js';
 import { FileScan, type ScanParts } from '../file-scan.js';
 import { messageOf, type TellProblem } from './verify-log.js';
 

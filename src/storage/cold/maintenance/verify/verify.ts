@@ -1,12 +1,13 @@
 import type { Common } from '../../../../core/common.js';
 import { AbortedError } from '../../../../core/errors.js';
-import { type ColdFile, TABLE_NAMES, type TableName } from '../../namespace/data-file.js';
+import type { ColdFile } from '../../namespace/data-file.js';
 import type { TableRows } from '../../namespace/file-reader.js';
 import { mismatchesOf } from '../../namespace/table-mismatch.js';
 import { MESSAGE_TABLE, RESULT_TABLE } from '../../namespace/view.js';
 import { LEDGER_TABLE } from '../../read/ledger-reads.js';
 import type { LedgerChange, LedgerRowKey } from '../../rows/ledger.js';
 import type { RowKey } from '../../rows/row-kind.js';
+import { TABLE_NAMES, type TableName } from '../../rows/table-name.js';
 import type { ScanParts } from '../file-scan.js';
 import type { MaintenanceOptions, VerifyProblem, VerifyReport } from '../maintenance.js';
 import { SeenIdentities, SeenPositions } from './seen.js';

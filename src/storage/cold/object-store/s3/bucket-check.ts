@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { allOf } from '../../namespace/parallel.js';
+import { allOf } from '../../../../core/parallel.js';
 import { ObjectNotFoundError, ObjectStoreError } from '../errors.js';
 import { compareKeys } from '../object-key.js';
 import type { ObjectPage, ObjectStore } from '../object-store.js';

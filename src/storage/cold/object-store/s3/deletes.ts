@@ -1,6 +1,6 @@
 import { DeleteObjectCommand, DeleteObjectsCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { Logger } from '../../../../core/logger.js';
-import { mapInParallel } from '../../namespace/parallel.js';
+import { mapInParallel } from '../../../../core/parallel.js';
 import { type DeleteFailure, ObjectDeleteError, ObjectStoreError } from '../errors.js';
 import { MAX_PAGE_OBJECTS } from '../object-store.js';
 import { judgeS3Failure, kindOfS3Code, S3RequestFailure } from './failures.js';
