@@ -69,22 +69,6 @@ export type Change =
   | { readonly kind: 'quarantine'; readonly position: bigint; readonly record: StoredQuarantineEntry }
   | { readonly kind: 'conflict'; readonly position: bigint; readonly record: StoredConflict };
 
-/** Names the record that a change is of: of two changes with one name the later is the state of the record. */
-export function changedRecord({ kind, record }: Change): string {
-  switch (kind) {
-    case 'message':
-      return `${kind} ${record.messageId}`;
-    case 'verifierResult':
-      return `${kind} ${record.messageId} ${record.verifierSourceAddress} ${record.verifierDestAddress}`;
-    case 'cursor':
-      return `${kind} ${record.sourceId}`;
-    // these never change
-    case 'quarantine':
-    case 'conflict':
-      return `${kind} ${record.position}`;
-  }
-}
-
 /**
  * Consecutive changes: every record whose last change lies in (afterPosition, throughPosition], in position order, as
  * one snapshot saw them. A record that changed again later is not among them, so a follower's state is whole only when

@@ -1,14 +1,8 @@
 import { InvalidArgumentError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { WriteBatch } from './batch.js';
-import type {
-  MessageOrigin,
-  MessageStatus,
-  NewMessage,
-  QuarantineEntry,
-  SourceCursor,
-  VerifierResult,
-} from './records.js';
+import type { MessageOrigin, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from './records.js';
+import { isMessageStatus, MESSAGE_STATUSES } from './status.js';
 
 const LOWER_HEX = /^0x(?:[0-9a-f]{2})*$/;
 /** What not every backend can hold in a text: NUL, and halves of characters. */
@@ -18,7 +12,6 @@ const MAX_ADDRESS_BYTES = 255;
 const MAX_CCVS = 255;
 const MAX_INT64 = 2n ** 63n - 1n;
 const MAX_INT32 = 2 ** 31 - 1;
-const STATUSES: ReadonlySet<string> = new Set<MessageStatus>(['processing', 'timeout', 'success']);
 
 /** Which field is bad and what to pass instead; null when all is well. A text is built only for what fails. */
 type Fault = string | null;
@@ -36,9 +29,9 @@ export function checkBatch(batch: WriteBatch): void {
   checkEach(batch.messages, 'messages', (each) => bodyFault(each) ?? (each.origin && originFault(each.origin)));
   checkEach(batch.verifierResults, 'verifierResults', resultFault);
   checkEach(batch.statuses, 'statuses', (each) =>
-    STATUSES.has(each.status)
+    isMessageStatus(each.status)
       ? idFault(each.messageId, 'messageId')
-      : `status is ${each.status}: pass one of ${[...STATUSES].join(', ')}`,
+      : `status is ${each.status}: pass one of ${MESSAGE_STATUSES.join(', ')}`,
   );
   checkEach(batch.quarantine, 'quarantine', quarantineFault);
   checkEach(batch.cursors, 'cursors', (each) =>

@@ -1,7 +1,8 @@
 import type { Hex } from '../core/hex.js';
 import type { MessageOrigin, NewMessage, VerifierResult } from '../protocol/records.js';
+import type { MessageStatus } from './status.js';
 
-export type { MessageOrigin, NewMessage, VerifierResult };
+export type { MessageOrigin, MessageStatus, NewMessage, VerifierResult };
 
 /** What a commit gives every record. */
 export interface Stamp {
@@ -26,12 +27,6 @@ export interface Stamp {
 
 /** A verifier result as stored. */
 export interface StoredVerifierResult extends VerifierResult, Stamp {}
-
-/**
- * `processing`: verifications are still missing · `success`: every known CCV has answered · `timeout`: the visibility
- * window ended first. A status only moves forward: processing, timeout, success.
- */
-export type MessageStatus = 'processing' | 'success' | 'timeout';
 
 /** A message as stored. */
 export interface StoredMessage extends NewMessage, Stamp {

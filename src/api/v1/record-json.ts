@@ -1,5 +1,6 @@
 import { bytesToHex, type Hex } from '../../core/hex.js';
-import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../model/records.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
+import { STATUS_CODES } from '../../model/status.js';
 import { messageJson } from '../../protocol/message-json.js';
 import { formatRfc3339 } from '../../protocol/rfc3339.js';
 
@@ -31,9 +32,6 @@ export function messageEntryJson(record: StoredMessage): string {
     `${addresses.length === 0 ? '' : `,"messageCCVAddresses":${addressesJson(addresses)}`}}`
   );
 }
-
-/** Status numbers of the wire. */
-const STATUS_CODES: Readonly<Record<MessageStatus, number>> = { processing: 0, success: 1, timeout: 2 };
 
 /** An empty address is `""`. */
 function addressJson(address: Hex): string {

@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import { type Change, type ChangeSet, changedRecord } from '../../model/batch.js';
+import type { Change, ChangeSet } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
+import { changedRecord } from '../../model/identity.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
 import { isBuffered } from '../../storage/buffered-storage.js';
 import type { Storage } from '../../storage/storage.js';

@@ -1,5 +1,6 @@
 import type { Change, ChangeSet } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
+import { changedRecord } from '../../model/identity.js';
 import { CoverageGapError, DivergedError } from '../../model/storage-errors.js';
 import { isBuffered } from '../../storage/buffered-storage.js';
 import type { Storage } from '../../storage/storage.js';
@@ -60,17 +61,8 @@ async function changeAt(storage: Storage, position: bigint): Promise<Change | nu
   }
 }
 
-function identityOf({ kind, record }: Change): string {
-  switch (kind) {
-    case 'message':
-      return `message ${record.messageId}`;
-    case 'verifierResult':
-      return `result ${record.messageId} ${record.verifierSourceAddress} ${record.verifierDestAddress}`;
-    case 'cursor':
-      return `cursor ${record.sourceId} ${record.height}`;
-    case 'quarantine':
-      return `quarantine ${record.sourceId} ${record.key}`;
-    case 'conflict':
-      return `conflict ${record.messageId} ${record.receivedHash}`;
-  }
+/** Identity of the record; of a cursor also its height, which is all that differs between two moves. */
+function identityOf(change: Change): string {
+  const name = changedRecord(change);
+  return change.kind === 'cursor' ? `${name} ${change.record.height}` : name;
 }

@@ -1,6 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { assertNever, ClosedError, toError } from '../../core/errors.js';
 import type { ChangeSet } from '../../model/batch.js';
+import { BEGINNING } from '../../model/boundary.js';
 import { DivergedError, PositionGapError } from '../../model/storage-errors.js';
 import { type AdvanceEvent, isWindowed, type Storage } from '../../storage/storage.js';
 import { FollowerAheadError } from '../sink-errors.js';
@@ -11,7 +12,6 @@ import { FollowerLag } from './follower-lag.js';
 import type { FollowerEvents, FollowerOptions, FollowerState } from './follower-options.js';
 import { FollowerProgress, followedTo } from './follower-progress.js';
 import { type ChangesAfter, LeaderPages } from './leader-pages.js';
-import { BEGINNING } from './start-boundary.js';
 import { Waiters } from './waiters.js';
 
 const MAX_QUEUED_CHANGES = 10_000;

@@ -1,4 +1,5 @@
-import { type ChangeSet, changedRecord } from '../../model/batch.js';
+import type { ChangeSet } from '../../model/batch.js';
+import { changedRecord } from '../../model/identity.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
 import { isBuffered } from '../../storage/buffered-storage.js';
 import type { Storage } from '../../storage/storage.js';

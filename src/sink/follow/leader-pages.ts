@@ -1,5 +1,6 @@
 import type { ChangeSet } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
+import { BEGINNING } from '../../model/boundary.js';
 import { CoverageGapError, DivergedError, StorageFailureError } from '../../model/storage-errors.js';
 import { isBuffered } from '../../storage/buffered-storage.js';
 import { isWindowed, type Storage } from '../../storage/storage.js';
@@ -8,7 +9,7 @@ import { BlamedError, blame } from './blame.js';
 import { continuesHistory, headOf } from './common-history.js';
 import { divergedError, isSameHead, refuseDiverged } from './divergence.js';
 import { type FollowerProgress, followedTo } from './follower-progress.js';
-import { BEGINNING, startBoundary } from './start-boundary.js';
+import { startBoundary } from './start-boundary.js';
 
 /** The changes after a position, at most `limit`: see `Storage.changesAfter`. */
 export type ChangesAfter = (afterPosition: bigint, limit: number) => Promise<ChangeSet>;

@@ -1,8 +1,5 @@
-import type { Boundary } from '../../model/boundary.js';
+import { BEGINNING, type Boundary } from '../../model/boundary.js';
 import type { Storage, WindowedStorage } from '../../storage/storage.js';
-
-/** The start of everything. */
-export const BEGINNING: Boundary = { position: 0n, ingestionMs: -1 };
 
 /**
  * Where a windowed follower starts so that it reads no more than it wants to hold: the highest of the boundary below its

@@ -1,5 +1,6 @@
 import type { Move } from '../../model/amendments.js';
 import type { AsOf } from '../../model/coverage.js';
+import { resultIdentity } from '../../model/identity.js';
 import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
 import { messageOrderKey, type OrderKey } from '../../model/order.js';
 import { outlineOfMessage, outlineOfResult } from '../../model/outlines.js';
@@ -31,7 +32,7 @@ export const verifierResults: ListKind<StoredVerifierResult> = {
   query: (storage, query) => storage.queryCCVData(query),
   count: (storage, query) => storage.countCCVData(query),
   keyOf: (record) => record,
-  identityOf: (record) => `${record.messageId} ${record.verifierSourceAddress} ${record.verifierDestAddress}`,
+  identityOf: resultIdentity,
   outlineOf: outlineOfResult,
   changedAfter: async (_leader, position) => {
     throw new CoverageGapError({ kind: 'position', afterPosition: position }, 'sink');

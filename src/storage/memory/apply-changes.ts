@@ -1,5 +1,6 @@
 import { assertNever } from '../../core/errors.js';
 import type { Change } from '../../model/batch.js';
+import { quarantineIdentity } from '../../model/identity.js';
 import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../../model/records.js';
 import {
   adoptBytes,
@@ -12,7 +13,7 @@ import {
   storedMessage,
   storedResult,
 } from './body.js';
-import { quarantineIdentity, type RecordStore } from './record-store.js';
+import type { RecordStore } from './record-store.js';
 
 /**
  * Takes a change of another storage into the store, with its time and position. A stored record is never changed by

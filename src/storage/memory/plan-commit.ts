@@ -1,10 +1,10 @@
 import type { Hex } from '../../core/hex.js';
 import type { Orphaning, StatusChange, WriteBatch, WriteOutcome } from '../../model/batch.js';
+import { conflictIdentity, quarantineIdentity } from '../../model/identity.js';
 import { messagePayloadHash, verifierResultPayloadHash } from '../../model/payload.js';
 import type {
   Conflict,
   MessageOrigin,
-  MessageStatus,
   NewMessage,
   QuarantineEntry,
   SourceCursor,
@@ -12,6 +12,7 @@ import type {
   StoredVerifierResult,
   VerifierResult,
 } from '../../model/records.js';
+import { movesForward } from '../../model/status.js';
 import { CursorConflictError } from '../../model/storage-errors.js';
 import {
   type Body,
@@ -24,7 +25,7 @@ import {
   storedResult,
   withResult,
 } from './body.js';
-import { conflictIdentity, type Entry, quarantineIdentity, type RecordStore } from './record-store.js';
+import type { Entry, RecordStore } from './record-store.js';
 
 /** A record as it will be stored, without its position yet. */
 export type PlannedRecord =
@@ -56,8 +57,6 @@ interface Draft {
   /** Left the lists, or came back to them. */
   moved: boolean;
 }
-
-const STATUS_RANK: Readonly<Record<MessageStatus, number>> = { processing: 0, timeout: 1, success: 2 };
 
 /**
  * Works out what a checked batch does to the store when it commits at `ingestionMs`. `firstMsOf` says when the first
@@ -147,8 +146,7 @@ class Planner {
 
   changeStatus({ messageId, status }: StatusChange): void {
     const draft = this.#draft(messageId);
-    if (draft?.message && STATUS_RANK[status] > STATUS_RANK[draft.message.status])
-      draft.message = { ...draft.message, status };
+    if (draft?.message && movesForward(draft.message.status, status)) draft.message = { ...draft.message, status };
   }
 
   changedRecords(): PlannedRecord[] {

@@ -1,9 +1,8 @@
 import type { Hex } from '../../core/hex.js';
 import type { Change } from '../../model/batch.js';
+import { conflictIdentity, quarantineIdentity } from '../../model/identity.js';
 import { messageOrderKey, type OrderKey } from '../../model/order.js';
 import type {
-  Conflict,
-  QuarantineEntry,
   StoredConflict,
   StoredMessage,
   StoredQuarantineEntry,
@@ -195,17 +194,6 @@ export class RecordStore {
   #laneOf(message: StoredMessage): bigint {
     return this.entries.get(message.messageId)?.body.lane.sourceChainSelector ?? -1n;
   }
-}
-
-/** What tells quarantined input from other input. */
-export function quarantineIdentity(entry: Pick<QuarantineEntry, 'sourceId' | 'key'>): string {
-  return `${entry.sourceId}\0${entry.key}`;
-}
-
-/** What tells a conflict from other conflicts. */
-export function conflictIdentity(conflict: Conflict): string {
-  const { record, messageId, verifierSourceAddress, verifierDestAddress, receivedHash } = conflict;
-  return `${record} ${messageId} ${verifierSourceAddress} ${verifierDestAddress} ${receivedHash}`;
 }
 
 function changeOf(record: AnyRecord): Change {

@@ -1,12 +1,10 @@
 import type { Clock } from '../../core/clock.js';
 import type { Hex } from '../../core/hex.js';
 import type { ChangeSet } from '../../model/batch.js';
-import type { Boundary } from '../../model/boundary.js';
+import { BEGINNING, type Boundary } from '../../model/boundary.js';
 import { type Coverage, covers } from '../../model/coverage.js';
 import { CoverageGapError, PositionGapError } from '../../model/storage-errors.js';
 import { FollowerWriteError, PrimaryFollowError } from './memory-errors.js';
-
-const BEGINNING: Boundary = { position: 0n, ingestionMs: -1 };
 
 /**
  * What a memory storage is complete for, and in which role:

@@ -1,6 +1,7 @@
 import { expect } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
-import { type Change, changedRecord } from '../../../src/model/batch.js';
+import type { Change } from '../../../src/model/batch.js';
+import { changedRecord } from '../../../src/model/identity.js';
 import type { ListQuery } from '../../../src/model/list-query.js';
 import {
   CCVDataNotFoundError,

@@ -1,5 +1,6 @@
 import type { Hex } from '../../../core/hex.js';
-import { type RowKey, rowIdentity } from '../rows/row-kind.js';
+import { resultIdentity } from '../../../model/identity.js';
+import type { RowKey } from '../rows/row-kind.js';
 
 /**
  * The identities of all overlay rows of one table, with their positions. A row is dropped wherever it is found when a
@@ -44,7 +45,7 @@ export class Overlay {
   /** True when a row with a higher position takes this one's place, as of a view. */
   supersedes(key: RowKey, viewPosition: bigint): boolean {
     if (this.#positions.size === 0) return false;
-    const last = this.#lastOf(rowIdentity(key), viewPosition);
+    const last = this.#lastOf(resultIdentity(key), viewPosition);
     return last !== undefined && last > key.position;
   }
 
@@ -83,7 +84,7 @@ export class Overlay {
   }
 
   #add(key: RowKey): void {
-    const identity = rowIdentity(key);
+    const identity = resultIdentity(key);
     const known = this.#positions.get(identity);
     if (known === undefined) this.#positions.set(identity, key.position);
     else {

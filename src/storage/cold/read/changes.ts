@@ -1,6 +1,6 @@
 import { mapInParallel } from '../../../core/parallel.js';
 import type { Change, ChangeSet } from '../../../model/batch.js';
-import type { Boundary } from '../../../model/boundary.js';
+import { BEGINNING, type Boundary } from '../../../model/boundary.js';
 import { CoverageGapError } from '../../../model/storage-errors.js';
 import { type ColdFile, type FlushEnd, flushEnds } from '../namespace/data-file.js';
 import type { ColdReader, TableRows } from '../namespace/file-reader.js';
@@ -13,8 +13,6 @@ import { type ColdLedger, LEDGER_TABLE } from './ledger-reads.js';
 import { type Place, PositionSweep } from './position-sweep.js';
 
 const PARALLEL_FILES = 4;
-const BEGINNING: Boundary = { position: 0n, ingestionMs: -1 };
-
 /** A set ends with the change that reaches this many bytes, as in Postgres: what is read at once must fit into memory. */
 const MAX_SET_BYTES = 32 << 20;
 /** What a change weighs besides its contents. */

@@ -1,5 +1,6 @@
 import { assertNever } from '../../../core/errors.js';
 import type { Change } from '../../../model/batch.js';
+import { identityOfChange } from '../../../model/identity.js';
 import { type ColumnValue, column } from '../parquet/columns.js';
 import { ParquetFormatError } from '../parquet/errors.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
@@ -88,20 +89,9 @@ function keyOf(change: LedgerChange): LedgerRowKey {
   return { kind: change.kind, position: change.position, identity: identityOf(change) };
 }
 
-/** A JSON text of what makes two records of a kind the same one (see `Conflict` and `QuarantineEntry`). */
-function identityOf({ kind, record }: LedgerChange): string {
-  switch (kind) {
-    case 'cursor':
-      return cursorIdentity(record.sourceId);
-    case 'quarantine':
-      return JSON.stringify([record.sourceId, record.key]);
-    case 'conflict': {
-      const { messageId, verifierSourceAddress, verifierDestAddress, receivedHash } = record;
-      return JSON.stringify([record.record, messageId, verifierSourceAddress, verifierDestAddress, receivedHash]);
-    }
-    default:
-      return assertNever(kind, 'kind of ledger row');
-  }
+/** Identity of a record as rows have it: its parts as a JSON text. */
+function identityOf(change: LedgerChange): string {
+  return JSON.stringify(identityOfChange(change).split('\0'));
 }
 
 function cellsByName({ kind, record }: LedgerChange): Readonly<Record<string, ColumnValue>> {

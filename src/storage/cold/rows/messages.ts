@@ -1,6 +1,7 @@
 import { compareOrderKeys } from '../../../model/order.js';
 import { readLane } from '../../../model/payload.js';
 import type { MessageOrigin, MessageStatus, StoredMessage } from '../../../model/records.js';
+import { isMessageStatus } from '../../../model/status.js';
 import { column } from '../parquet/columns.js';
 import { ParquetFormatError } from '../parquet/errors.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
@@ -29,8 +30,6 @@ const COLUMNS = [
   column('message_ccv_addresses', 'string'),
   column('encoded_message', 'binary', { distinct: true }),
 ];
-
-const STATUSES: ReadonlySet<string> = new Set<MessageStatus>(['processing', 'timeout', 'success']);
 
 /** Messages, ordered as lists are. A message that was not read from the chain has no block, log or transaction. */
 export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
@@ -157,6 +156,6 @@ function origins(cells: Cells): Cell<MessageOrigin | null> {
 }
 
 function toStatus(text: string): MessageStatus {
-  if (STATUSES.has(text)) return text as MessageStatus;
+  if (isMessageStatus(text)) return text;
   throw new ParquetFormatError(`a message has the unknown status ${text}`);
 }

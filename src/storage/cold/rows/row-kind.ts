@@ -47,11 +47,6 @@ export interface RowKind<T, K> {
   listedLane(key: K): string | null;
 }
 
-/** What tells a row from rows of other records; of rows with one identity the highest position holds. */
-export function rowIdentity(key: OrderKey): string {
-  return `${key.messageId}${key.verifierSourceAddress}${key.verifierDestAddress}`;
-}
-
 /** A lane as file statistics name it: `<source selector>-<dest selector>`. */
 export function laneName({ sourceChainSelector, destChainSelector }: Lane): string {
   return `${sourceChainSelector}-${destChainSelector}`;

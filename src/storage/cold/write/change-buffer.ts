@@ -1,11 +1,10 @@
-import { assertNever } from '../../../core/errors.js';
 import type { Change, ChangeSet } from '../../../model/batch.js';
+import { changedRecord } from '../../../model/identity.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { PositionGapError } from '../../../model/storage-errors.js';
 import type { ColdHead } from '../namespace/view.js';
 import { sizeOfChange } from '../rows/change-size.js';
-import { LEDGER_ROWS, type LedgerChange } from '../rows/ledger.js';
-import { rowIdentity } from '../rows/row-kind.js';
+import type { LedgerChange } from '../rows/ledger.js';
 
 /** What a flush writes: of each record the last state that was applied, in no order. */
 export interface FlushContent {
@@ -108,26 +107,11 @@ export class ChangeBuffer {
   }
 
   #put(change: Change): void {
-    const identity = identityOf(change);
+    const identity = changedRecord(change);
     this.#sizeBytes -= this.#held.get(identity)?.sizeBytes ?? 0;
     const sizeBytes = sizeOfChange(change);
     this.#held.set(identity, { change, sizeBytes });
     this.#sizeBytes += sizeBytes;
-  }
-}
-
-function identityOf(change: Change): string {
-  switch (change.kind) {
-    case 'message':
-      return `m${change.record.messageId}`;
-    case 'verifierResult':
-      return `r${rowIdentity(change.record)}`;
-    case 'cursor':
-    case 'quarantine':
-    case 'conflict':
-      return `${change.kind}${LEDGER_ROWS.keyOf(change).identity}`;
-    default:
-      return assertNever(change, 'kind of change');
   }
 }
 

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import type { Common } from '../../../core/common.js';
 import { mapInParallel } from '../../../core/parallel.js';
+import { resultIdentity } from '../../../model/identity.js';
 import { hashId } from '../id-index/hash.js';
 import type { ColdCatalog, PreparedFlush } from '../namespace/catalog.js';
 import { type ColdFile, describeFile, type FlushStamp } from '../namespace/data-file.js';
@@ -12,7 +13,7 @@ import { type ColdView, ceilingMs, type ListTable, MESSAGE_TABLE, RESULT_TABLE }
 import type { Zstd } from '../parquet/zstd.js';
 import { createFileEncoder, type EncodedFile } from '../rows/data-file-encoder.js';
 import { LEDGER_ROWS } from '../rows/ledger.js';
-import { dayOf, type RowKey, type RowKind, rowIdentity } from '../rows/row-kind.js';
+import { dayOf, type RowKey, type RowKind } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
 import type { ChangeBuffer, FlushContent } from './change-buffer.js';
 
@@ -166,9 +167,9 @@ export class ColdFlush {
       const here = asked.filter(({ key }) => file.minMs <= key.ingestionMs && file.maxMs >= key.firstMs);
       if (here.length === 0) return;
       const mayContain = await this.#reader.filter(table, file);
-      for (const { key, hash } of here) if (mayContain(hash)) held.add(rowIdentity(key));
+      for (const { key, hash } of here) if (mayContain(hash)) held.add(resultIdentity(key));
     });
-    return (key) => held.has(rowIdentity(key));
+    return (key) => held.has(resultIdentity(key));
   }
 
   async #makeFiles<T, K extends { readonly position: bigint }>(

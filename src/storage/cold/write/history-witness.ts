@@ -1,7 +1,7 @@
+import { resultIdentity } from '../../../model/identity.js';
 import { DivergedError } from '../../../model/storage-errors.js';
 import { type ColdHead, type ColdView, isWhole } from '../namespace/view.js';
 import type { ColdLookup } from '../read/lookup.js';
-import { rowIdentity } from '../rows/row-kind.js';
 import type { ChangeBuffer, RecordChange } from './change-buffer.js';
 
 /**
@@ -38,7 +38,9 @@ export async function checkWitness(
   const held =
     change.kind === 'message'
       ? await lookup.message(view, record.messageId)
-      : (await lookup.results(view, record.messageId)).find((each) => rowIdentity(each) === rowIdentity(change.record));
+      : (await lookup.results(view, record.messageId)).find(
+          (each) => resultIdentity(each) === resultIdentity(change.record),
+        );
   const isSame = held?.position === position && held.ingestionMs === record.ingestionMs;
   if (isSame || (held && held.position > newerThan)) return;
   throw new DivergedError(name, position, 'another writer has committed another change there');

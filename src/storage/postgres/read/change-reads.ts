@@ -1,6 +1,6 @@
 import type { Common } from '../../../core/common.js';
 import type { Change, ChangeSet } from '../../../model/batch.js';
-import type { Boundary } from '../../../model/boundary.js';
+import { BEGINNING, type Boundary } from '../../../model/boundary.js';
 import { checkLimit, checkPosition as checkPositionArgument } from '../../../model/list-query.js';
 import type { SourceCursor, StoredConflict, StoredQuarantineEntry } from '../../../model/records.js';
 import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, type ClockRow, checkPosition, decodeClock } from '../clock/clock-row.js';
@@ -26,7 +26,6 @@ const DEFAULT_CHANGES = 1_000;
 const MAX_SET_BYTES = 32 << 20;
 /** What a change weighs besides its contents. */
 const CHANGE_BYTES = 256;
-const NOTHING_YET: Boundary = { position: 0n, ingestionMs: -1 };
 
 /** Reads by position: what followers take, and what is known about sources. */
 export interface ChangeReads {
@@ -102,7 +101,7 @@ export function createChangeReads(
         'ms' in at ? [sql.boundaryByTime, Math.min(at.ms, Number.MAX_SAFE_INTEGER)] : [sql.boundary, at.position];
       const { rows } = await one('find boundary', statement, [typeof value === 'number' ? Math.floor(value) : value]);
       const [row] = rows;
-      return row ? { position: toBigint(row[CLOCK_WIDTH]), ingestionMs: toNumber(row[CLOCK_WIDTH + 1]) } : NOTHING_YET;
+      return row ? { position: toBigint(row[CLOCK_WIDTH]), ingestionMs: toNumber(row[CLOCK_WIDTH + 1]) } : BEGINNING;
     },
     async getCursor(sourceId) {
       const { rows } = await one('get cursor', sql.cursor, [sourceId]);

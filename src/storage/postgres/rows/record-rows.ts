@@ -9,13 +9,10 @@ import type {
   StoredSourceCursor,
   StoredVerifierResult,
 } from '../../../model/records.js';
+import { MESSAGE_STATUSES, STATUS_CODES } from '../../../model/status.js';
 import type { Row } from '../connection/statement.js';
 import { toBigint, toBoolean, toBytes, toHex, toHexOrNull, toNumber, toText } from './columns.js';
 import { type MessageBody, unpackBody } from './message-body.js';
-
-/** How a status is kept: as on the wire. */
-export const STATUS_CODES: Readonly<Record<MessageStatus, number>> = { processing: 0, success: 1, timeout: 2 };
-const STATUSES: readonly (MessageStatus | undefined)[] = ['processing', 'success', 'timeout'];
 
 /** How the kind of record of a conflict is kept. */
 export const CONFLICT_CODES: Readonly<Record<Conflict['record'], number>> = { message: 0, verifierResult: 1 };
@@ -91,7 +88,7 @@ export function decodeOrigin(row: Row, at: number): MessageOrigin | null {
 }
 
 export function decodeStatus(code: number): MessageStatus {
-  const status = STATUSES[code];
+  const status = MESSAGE_STATUSES.find((each) => STATUS_CODES[each] === code);
   if (!status) throw new TypeError(`the database holds an unknown message status: ${code}`);
   return status;
 }

@@ -1,6 +1,6 @@
 import type { Hex } from '../../../core/hex.js';
+import { resultIdentity } from '../../../model/identity.js';
 import type { Recalled } from '../../../model/recall.js';
-import { resultKey } from './prepared-batch.js';
 import type { WriteState } from './write-state.js';
 
 /**
@@ -20,7 +20,7 @@ export function addRecalled(state: WriteState, recalled: ReadonlyMap<Hex, Recall
       Object.assign(known, { origin, status, orphaned, ingestionMs, pruned: null });
     }
     for (const record of results.value) {
-      const key = resultKey(record);
+      const key = resultIdentity(record);
       const existing = state.results.get(key);
       if (existing && existing.prunedCcvHash === null) continue;
       const { verifierSourceAddress, verifierDestAddress, ccvData, attestationMs, verifierName } = record;

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Hex } from '../../../core/hex.js';
 import type { WriteBatch } from '../../../model/batch.js';
 import { checkBatch } from '../../../model/check-batch.js';
+import { quarantineIdentity, resultIdentity } from '../../../model/identity.js';
 import type { MessageOrigin, QuarantineEntry, VerifierResult } from '../../../model/records.js';
 import { bodySizeBytes, hashBody, type MessageBody } from '../rows/message-body.js';
 
@@ -59,7 +60,7 @@ export function prepareBatch(batch: WriteBatch): PreparedBatch {
   }));
   const results = (batch.verifierResults ?? []).map(prepareResult);
   const quarantine = (batch.quarantine ?? []).map((entry) => ({
-    identity: identityOf(entry.sourceId, entry.key),
+    identity: hashIdentity(quarantineIdentity(entry)),
     entry: { ...entry, raw: new Uint8Array(entry.raw) },
   }));
   let sizeBytes = 0;
@@ -71,16 +72,9 @@ export function prepareBatch(batch: WriteBatch): PreparedBatch {
   return { orphanings, messages, results, statuses, quarantine, cursors, records, sizeBytes };
 }
 
-/** What tells one verifier result from another, as one text. `x` is no hex digit, so no two identities make the same. */
-export function resultKey(
-  result: Pick<VerifierResult, 'messageId' | 'verifierSourceAddress' | 'verifierDestAddress'>,
-): string {
-  return result.messageId + result.verifierSourceAddress + result.verifierDestAddress;
-}
-
-/** sha256 over texts, none of which holds U+0000. */
-export function identityOf(...texts: readonly string[]): Hex {
-  return `0x${createHash('sha256').update(texts.join('\0')).digest('hex')}`;
+/** An identity as rows have it: sha256 of its text. */
+export function hashIdentity(identity: string): Hex {
+  return `0x${createHash('sha256').update(identity).digest('hex')}`;
 }
 
 /** The body of a record given by a caller. Nothing of it is the caller's: each byte string has memory of its own. */
@@ -93,7 +87,7 @@ export function newBody(given: MessageBody): NewBody {
 function prepareResult(given: VerifierResult): PreparedResult {
   const body = newBody(given);
   return {
-    key: resultKey(given),
+    key: resultIdentity(given),
     body,
     result: {
       messageId: given.messageId,

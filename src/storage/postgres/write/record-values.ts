@@ -1,4 +1,5 @@
 import type { Hex } from '../../../core/hex.js';
+import { conflictIdentity, quarantineIdentity } from '../../../model/identity.js';
 import { readLane } from '../../../model/payload.js';
 import type {
   StoredConflict,
@@ -7,6 +8,7 @@ import type {
   StoredSourceCursor,
   StoredVerifierResult,
 } from '../../../model/records.js';
+import { STATUS_CODES } from '../../../model/status.js';
 import {
   bigintArray,
   booleanArray,
@@ -18,9 +20,8 @@ import {
 } from '../rows/binary-arrays.js';
 import { fromSelector } from '../rows/columns.js';
 import { bodySizeBytes, type MessageBody, writeBody } from '../rows/message-body.js';
-import { CONFLICT_CODES, STATUS_CODES } from '../rows/record-rows.js';
-import { identityOf } from './prepared-batch.js';
-import { conflictIdentity } from './write-conflicts.js';
+import { CONFLICT_CODES } from '../rows/record-rows.js';
+import { hashIdentity } from './prepared-batch.js';
 
 /*
  * Records as the parameters of the statements in `record-statements.ts`: an array a column.
@@ -108,7 +109,7 @@ function laneValues(rows: readonly { readonly encodedMessage: Uint8Array }[]): B
 
 export function quarantineValues(rows: readonly StoredQuarantineEntry[]): Buffer[] {
   return [
-    hexArray(rows.map((row) => identityOf(row.sourceId, row.key))),
+    hexArray(rows.map((row) => hashIdentity(quarantineIdentity(row)))),
     textArray(rows.map((row) => row.sourceId)),
     textArray(rows.map((row) => row.key)),
     textArray(rows.map((row) => row.reason)),
@@ -122,7 +123,7 @@ export function quarantineValues(rows: readonly StoredQuarantineEntry[]): Buffer
 
 export function conflictValues(rows: readonly StoredConflict[]): Buffer[] {
   return [
-    hexArray(rows.map(conflictIdentity)),
+    hexArray(rows.map((row) => hashIdentity(conflictIdentity(row)))),
     smallintArray(rows.map((row) => CONFLICT_CODES[row.record])),
     hexArray(rows.map((row) => row.messageId)),
     hexArray(rows.map((row) => row.verifierSourceAddress)),

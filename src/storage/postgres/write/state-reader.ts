@@ -1,4 +1,5 @@
 import type { Hex } from '../../../core/hex.js';
+import { resultIdentity } from '../../../model/identity.js';
 import { CLOCK_COLUMNS, type ClockRow, decodeClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import { type Row, statementsOf } from '../connection/statement.js';
@@ -8,7 +9,6 @@ import { toBigint, toBoolean, toBytes, toHex, toHexOrNull, toNumber, toText } fr
 import { unpackBody } from '../rows/message-body.js';
 import { prunedIdentity } from '../rows/pruned-hashes.js';
 import { decodeOrigin, decodeStatus } from '../rows/record-rows.js';
-import { resultKey } from './prepared-batch.js';
 import type { BodyState, ResultState, Touched, WriteState } from './write-state.js';
 
 /** Reads, under the clock lock, the stored state that a group of batches touches. */
@@ -182,7 +182,7 @@ function takeGivenResults(rows: readonly Row[], state: WriteState): void {
       verifierSourceAddress: toHex(row[1]),
       verifierDestAddress: toHex(row[2]),
     };
-    state.results.set(resultKey(identity), {
+    state.results.set(resultIdentity(identity), {
       stored: true,
       result: { ...identity, ccvData: new Uint8Array(0), attestationMs: 0, verifierName: '' },
       orphaned: false,
@@ -202,7 +202,7 @@ function takeResults(rows: readonly Row[], state: WriteState): void {
       attestationMs: toNumber(row[4]),
       verifierName: toText(row[5]),
     };
-    const key = resultKey(result);
+    const key = resultIdentity(result);
     if (state.results.has(key)) continue;
     const orphaned = toBoolean(row[6]);
     state.results.set(key, { stored: true, result, orphaned, ingestionMs: toNumber(row[7]), prunedCcvHash: null });

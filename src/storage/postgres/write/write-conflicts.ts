@@ -1,7 +1,7 @@
 import type { Hex } from '../../../core/hex.js';
 import { messagePayloadHash, verifierResultPayloadHash } from '../../../model/payload.js';
 import type { Conflict } from '../../../model/records.js';
-import { identityOf, type PreparedMessage, type PreparedResult } from './prepared-batch.js';
+import type { PreparedMessage, PreparedResult } from './prepared-batch.js';
 import { contentOf, type WriteState } from './write-state.js';
 
 /** What was received, against what the state has of its id: the body, which must have been read, and the result if there is one. */
@@ -29,12 +29,6 @@ export function describeConflict(received: PreparedMessage | PreparedResult, sta
       : messagePayloadHash({ messageId, ...stored }),
     receivedHash: verifierResultPayloadHash(result),
   };
-}
-
-/** What tells one conflict from another. */
-export function conflictIdentity(conflict: Conflict): Hex {
-  const { record, messageId, verifierSourceAddress, verifierDestAddress, receivedHash } = conflict;
-  return identityOf(record, messageId, verifierSourceAddress, verifierDestAddress, receivedHash);
 }
 
 /** The id that something received is about. */

@@ -1,10 +1,13 @@
 import type { Hex } from '../../../core/hex.js';
 import type { CursorMove, Orphaning, StatusChange, WriteOutcome } from '../../../model/batch.js';
-import type { Conflict, MessageStatus, QuarantineEntry } from '../../../model/records.js';
+import { conflictIdentity } from '../../../model/identity.js';
+import type { Conflict, QuarantineEntry } from '../../../model/records.js';
+import { movesForward } from '../../../model/status.js';
 import { CursorConflictError } from '../../../model/storage-errors.js';
 import type { NewBody, PreparedBatch, PreparedMessage, PreparedQuarantine, PreparedResult } from './prepared-batch.js';
+import { hashIdentity } from './prepared-batch.js';
 import { isStoredOrigin, isStoredPayload } from './stored-equality.js';
-import { conflictIdentity, describeConflict, receivedId } from './write-conflicts.js';
+import { describeConflict, receivedId } from './write-conflicts.js';
 import type { BodyState, MessageState, ResultState, WriteState } from './write-state.js';
 
 /** What differs from the stored state, each record once, with its present state. */
@@ -34,8 +37,6 @@ export interface AppliedBatch {
   /** It differs from what was there before it. */
   changed: boolean;
 }
-
-const RANK: Readonly<Record<MessageStatus, number>> = { processing: 0, timeout: 1, success: 2 };
 
 /**
  * Applies batches, one after the other, to the state they touch. Nothing here waits or reads a clock: the same state and
@@ -105,7 +106,7 @@ export class WritePlan {
     for (const { received, batch } of this.#clashes) {
       const conflict = describeConflict(received, this.#state);
       batch.conflicts.push(conflict);
-      const identity = conflictIdentity(conflict);
+      const identity = hashIdentity(conflictIdentity(conflict));
       const known = described.get(identity);
       if (known) known.batches.push(batch);
       else described.set(identity, { conflict, batches: [batch] });
@@ -206,7 +207,7 @@ export class WritePlan {
 
   #advance({ messageId, status }: StatusChange, applied: AppliedBatch): void {
     const message = this.#state.messages.get(messageId);
-    if (!message || RANK[status] <= RANK[message.status]) return;
+    if (!message || !movesForward(message.status, status)) return;
     message.status = status;
     this.#touch(message, applied);
   }

@@ -1,11 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InvalidArgumentError } from '../../../../src/core/errors.js';
+import { resultIdentity } from '../../../../src/model/identity.js';
 import { ROW_GROUP_LIMITS } from '../../../../src/storage/cold/parquet/file-writer.js';
 import { readRowGroups } from '../../../../src/storage/cold/parquet/row-group-reader.js';
 import { cursorIdentity, LEDGER_ROWS } from '../../../../src/storage/cold/rows/ledger.js';
 import { MESSAGE_ROWS } from '../../../../src/storage/cold/rows/messages.js';
-import { dayOf, type RowKind, rowIdentity } from '../../../../src/storage/cold/rows/row-kind.js';
+import { dayOf, type RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
 import { VERIFIER_RESULT_ROWS } from '../../../../src/storage/cold/rows/verifier-results.js';
 import { createRecordMaker } from '../../../support/records.js';
 import { inOrder, ledgerChanges, storedMessages, storedVerifierResults } from './cold-row-arbitraries.js';
@@ -106,7 +107,7 @@ describe('records in Parquet', () => {
     const states = [record!, { ...record!, position: 9n, orphaned: true }];
     const read = await readFile(VERIFIER_RESULT_ROWS, encodeFile(VERIFIER_RESULT_ROWS, states));
     expect(comparable(read)).toEqual(comparable(states));
-    expect(new Set(read.map((state) => rowIdentity(VERIFIER_RESULT_ROWS.keyOf(state)))).size).toBe(1);
+    expect(new Set(read.map((state) => resultIdentity(VERIFIER_RESULT_ROWS.keyOf(state)))).size).toBe(1);
   });
 });
 

@@ -1,0 +1,55 @@
+import { assertNever } from '../core/errors.js';
+import type { Hex } from '../core/hex.js';
+import type { Change } from './batch.js';
+import type { Conflict, QuarantineEntry } from './records.js';
+
+/*
+ * The identity of a record as one text: equal texts are one record. U+0000 separates parts that can hold other
+ * characters; no stored text holds it (see `checkBatch`).
+ */
+
+/** The part of a verifier result, or of an order key, that tells it from others. */
+export interface ResultIdentity {
+  readonly messageId: Hex;
+  readonly verifierSourceAddress: Hex;
+  readonly verifierDestAddress: Hex;
+}
+
+/** Identity of a verifier result. The `x` of each part is no hex digit, so no two results make the same text. */
+export function resultIdentity(result: ResultIdentity): string {
+  return result.messageId + result.verifierSourceAddress + result.verifierDestAddress;
+}
+
+/** Identity of quarantined input. */
+export function quarantineIdentity(entry: Pick<QuarantineEntry, 'sourceId' | 'key'>): string {
+  return `${entry.sourceId}\0${entry.key}`;
+}
+
+/** Identity of a conflict: the stored hash is not part of it, since the stored record stays. */
+export function conflictIdentity(conflict: Omit<Conflict, 'storedHash'>): string {
+  const { record, messageId, verifierSourceAddress, verifierDestAddress, receivedHash } = conflict;
+  return `${record}\0${messageId}\0${verifierSourceAddress}\0${verifierDestAddress}\0${receivedHash}`;
+}
+
+/** Identity of a changed record among its kind. Of two changes with one identity and kind the later holds. */
+export function identityOfChange({ kind, record }: Change): string {
+  switch (kind) {
+    case 'message':
+      return record.messageId;
+    case 'verifierResult':
+      return resultIdentity(record);
+    case 'cursor':
+      return record.sourceId;
+    case 'quarantine':
+      return quarantineIdentity(record);
+    case 'conflict':
+      return conflictIdentity(record);
+    default:
+      return assertNever(kind, 'kind of change');
+  }
+}
+
+/** Identity of a changed record among all kinds. */
+export function changedRecord(change: Change): string {
+  return `${change.kind} ${identityOfChange(change)}`;
+}
