@@ -1,15 +1,10 @@
 import type { Hex } from '../core/hex.js';
-import type { NewMessage } from '../protocol/records.js';
+import type { WriteBatch } from '../model/batch.js';
 
 /** The last finalized block whose messages are all stored. */
 export interface ChainCursor {
   readonly height: bigint;
   readonly hash: Hex;
-}
-
-/** A move of a cursor; `expectedHeight` is what the mover last saw. */
-export interface ChainCursorMove extends ChainCursor {
-  readonly expectedHeight: bigint | null;
 }
 
 /** A message that was stored from a block above the cursor and may still be reorged out. */
@@ -19,31 +14,7 @@ export interface UnfinalizedMessage {
   readonly blockHash: Hex;
 }
 
-/** A log that failed a check. */
-export interface QuarantinedLog {
-  /** `<block hash>:<log index>`. */
-  readonly key: string;
-  /** The contract that emitted it. */
-  readonly onRampAddress: Hex;
-  readonly reason: string;
-  readonly detail: string;
-  readonly raw: Uint8Array;
-  readonly messageId: Hex | null;
-}
-
-/** What one step of the watcher found. Stored whole, in one transaction, or not at all. */
-export interface ChainProgress {
-  readonly messages: readonly NewMessage[];
-  /** Messages whose block is no longer on the chain. */
-  readonly orphanings: readonly { readonly messageId: Hex; readonly blockHash: Hex }[];
-  readonly quarantine: readonly QuarantinedLog[];
-  /** The new cursor; null when only blocks above it were read. */
-  readonly cursor: ChainCursorMove | null;
-  /** Moves of the last confirmed block. */
-  readonly confirmed?: readonly (ChainCursorMove & { readonly onRampAddress: Hex })[];
-}
-
-/** What the watcher of one chain needs of the store behind it: that of the OnRamps which it reads together. */
+/** The store behind the watcher of one chain: of the OnRamps that it reads together. */
 export interface ChainStore {
   /** @throws OnRampsApartError when the OnRamps of this store are not at one block. */
   cursor(): Promise<ChainCursor | null>;
@@ -54,6 +25,6 @@ export interface ChainStore {
   noteHalt(halt: ChainCursor): Promise<void>;
   /** Messages of these OnRamps that are stored (orphaned ones left out) from blocks above `afterBlock`, up to `throughBlock`. */
   messagesAbove(afterBlock: bigint, throughBlock?: bigint): Promise<readonly UnfinalizedMessage[]>;
-  /** Resolves once everything is durable. */
-  commit(progress: ChainProgress): Promise<void>;
+  /** Stores the batch in one transaction, its cursors with its records. Resolves once all of it is durable. */
+  commit(batch: WriteBatch): Promise<void>;
 }

@@ -31,12 +31,12 @@ export interface MessageOrigin {
   readonly logIndex: number;
 }
 
-/** A message to store. Its identity is its id. */
-export interface NewMessage {
+/** A message to store. Its identity is its id. `NewMessage<MessageOrigin>` was read from a chain. */
+export interface NewMessage<Origin extends MessageOrigin | null = MessageOrigin | null> {
   readonly messageId: Hex;
   readonly encodedMessage: Uint8Array;
   readonly messageCCVAddresses: readonly Hex[];
   readonly messageExecutorAddress: Hex;
   /** Null when it was not read from the chain. */
-  readonly origin: MessageOrigin | null;
+  readonly origin: Origin;
 }

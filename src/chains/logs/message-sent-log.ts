@@ -1,23 +1,19 @@
 import { IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
+import type { MessageOrigin, NewMessage, QuarantineEntry } from '../../model/records.js';
 import { type CCVAndExecutorHasher, computeCCVAndExecutorHash } from '../../protocol/ccv-and-executor-hash.js';
 import { computeMessageId } from '../../protocol/keccak.js';
 import type { Message } from '../../protocol/message.js';
 import { decodeMessage } from '../../protocol/message-codec.js';
 import { splitReceipts } from '../../protocol/receipts.js';
-import type { NewMessage } from '../../protocol/records.js';
-import type { QuarantinedLog } from '../chain-port.js';
 import type { RawLog } from '../rpc/raw-log.js';
 import { decodeMessageSentData } from './message-sent-event.js';
 import { type QuarantineReason, quarantineLog } from './quarantine.js';
 
-/** A message as a chain has it: unlike one from elsewhere, it has an origin. */
-export type ChainMessage = NewMessage & { readonly origin: NonNullable<NewMessage['origin']> };
-
 /** What a log turned out to be. */
 export type LogReading =
-  | { readonly kind: 'message'; readonly message: ChainMessage }
-  | { readonly kind: 'quarantine'; readonly entry: QuarantinedLog };
+  | { readonly kind: 'message'; readonly message: NewMessage<MessageOrigin> }
+  | { readonly kind: 'quarantine'; readonly entry: QuarantineEntry };
 
 /** Whose logs are read. */
 export interface LogContext {
@@ -37,7 +33,7 @@ export function readMessageSentLog(log: RawLog, blockTimestampMs: number, contex
   let failing: QuarantineReason = 'topic_count';
   const reject = (detail: string): LogReading => ({
     kind: 'quarantine',
-    entry: quarantineLog(log, failing, detail),
+    entry: quarantineLog(log, context.selector, failing, detail),
   });
   try {
     const [, destTopic, senderTopic, idTopic] = log.topics;
@@ -92,7 +88,7 @@ function toRecord(
   messageId: Hex,
   encodedMessage: Uint8Array,
   receipts: ReturnType<typeof splitReceipts>,
-): ChainMessage {
+): NewMessage<MessageOrigin> {
   return {
     messageId,
     // a copy of its own: the view would keep the whole data of the event in memory

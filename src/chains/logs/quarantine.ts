@@ -1,6 +1,7 @@
 import { bytesToHex, type Hex } from '../../core/hex.js';
-import type { QuarantinedLog } from '../chain-port.js';
+import type { QuarantineEntry } from '../../model/records.js';
 import type { RawLog } from '../rpc/raw-log.js';
+import { chainSourceId } from '../source-ids.js';
 
 /**
  * Why a log was quarantined: the first check that failed, in the order in which they are made (wire facts, section 4).
@@ -30,13 +31,18 @@ export function logKey(log: RawLog): string {
  * The log as it is kept: `raw` is UTF-8 JSON with `address`, `topics`, `data`, `blockHash`, `transactionHash` in hex and
  * `blockNumber`, `logIndex` as numbers, in this order.
  */
-export function quarantineLog(log: RawLog, reason: QuarantineReason, detail: string): QuarantinedLog {
+export function quarantineLog(
+  log: RawLog,
+  selector: bigint,
+  reason: QuarantineReason,
+  detail: string,
+): QuarantineEntry {
   const { address, topics, data, blockNumber, blockHash, transactionHash, logIndex } = log;
   const kept = { address, topics, data: bytesToHex(data), blockNumber, blockHash, transactionHash, logIndex };
   const messageId: Hex | null = topics[3] ?? null;
   return {
+    sourceId: chainSourceId(selector, address),
     key: logKey(log),
-    onRampAddress: address,
     reason,
     detail,
     raw: Buffer.from(JSON.stringify(kept)),

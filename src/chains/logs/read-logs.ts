@@ -1,12 +1,12 @@
-import type { QuarantinedLog } from '../chain-port.js';
+import type { MessageOrigin, NewMessage, QuarantineEntry } from '../../model/records.js';
 import type { RawLog } from '../rpc/raw-log.js';
-import { type ChainMessage, type LogContext, readMessageSentLog } from './message-sent-log.js';
+import { type LogContext, readMessageSentLog } from './message-sent-log.js';
 import { logKey } from './quarantine.js';
 
 /** What logs turned out to be. */
 export interface LogReadings {
-  readonly messages: readonly ChainMessage[];
-  readonly quarantine: readonly QuarantinedLog[];
+  readonly messages: readonly NewMessage<MessageOrigin>[];
+  readonly quarantine: readonly QuarantineEntry[];
   /**
    * The logs that are messages, key → block number. A key holds the id beside the place, so that a log which one node
    * garbles is not taken for the one that another tells.
@@ -26,8 +26,8 @@ export function readLogs(
   context: LogContext,
   stored?: ReadonlyMap<string, number>,
 ): LogReadings {
-  const messages: ChainMessage[] = [];
-  const quarantine: QuarantinedLog[] = [];
+  const messages: NewMessage<MessageOrigin>[] = [];
+  const quarantine: QuarantineEntry[] = [];
   const keys = new Map<string, number>();
   for (const log of logs) {
     const messageKey = `${logKey(log)}:${log.topics[3]}`;

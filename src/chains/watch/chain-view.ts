@@ -183,7 +183,7 @@ export class ChainViewer {
     ranges: readonly BlockRange[],
     signal: AbortSignal,
   ): Promise<void> {
-    const { gone } = messages.compare(reading.messages, ranges, headers);
+    const gone = messages.gone(reading.messages, ranges, headers);
     const blockStays = gone.filter(({ blockNumber, blockHash }) => headers.isOnChain(blockNumber, blockHash));
     await this.#checkVanished(node, blockStays, signal);
   }

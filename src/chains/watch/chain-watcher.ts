@@ -2,26 +2,25 @@ import { type Alarm, createAlarm } from '../../core/alarm.js';
 import { backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError, toError } from '../../core/errors.js';
-import { ChainMovedError, FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js';
+import type { WriteBatch } from '../../model/batch.js';
+import { FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js';
 import { createChainMetrics } from '../chain-metrics.js';
 import type { ChainStore } from '../chain-port.js';
-import { readRanges } from '../logs/range-pipeline.js';
-import type { RangeReaderOptions, RangeReading } from '../logs/range-reader.js';
-import { createRangeSize, type RangeSize } from '../logs/range-size.js';
+import { createRangeSize } from '../logs/range-size.js';
 import type { RpcClient } from '../rpc/rpc-client.js';
-import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';
+import { chainSourceId } from '../source-ids.js';
+import { Backfill } from './backfill.js';
 import type { BackfillProgress, ChainStatus } from './chain-status.js';
 import { ChainViewer, type WindowView } from './chain-view.js';
 import { ChainWindow } from './chain-window.js';
 import { CrossCheck } from './cross-check.js';
 import type { Anchor } from './header-chain.js';
-import type { MessageChanges } from './known-messages.js';
 import { createRangeReading } from './range-reading.js';
-import { createVanishedCheck, inUnchangedBlocks, type VanishedCheck } from './vanished-messages.js';
+import { createVanishedCheck } from './vanished-messages.js';
 import { UNKNOWN } from './vouched-blocks.js';
-import { DEFAULT_BLOOM_CHECK_BLOCKS, firstBlockOf, type WatchedChain } from './watched-chain.js';
+import { firstBlockOf, type WatchedChain } from './watched-chain.js';
 import { WatcherJournal } from './watcher-journal.js';
-import { type Step, WatcherPosition } from './watcher-position.js';
+import { WatcherPosition } from './watcher-position.js';
 import { WindowReader, type WindowReading } from './window-reader.js';
 
 /** What a watcher is made of. */
@@ -54,7 +53,6 @@ export function createChainWatcher(options: ChainWatcherOptions): ChainWatcher {
   return new PollingChainWatcher(options);
 }
 
-const PIPELINE_DEPTH = 3;
 /** Logs a range; bounds what a commit holds and how long decoding keeps the thread. */
 const TARGET_LOGS = 1_000;
 const RETRY = { baseMs: 250, maxMs: 15_000 };
@@ -89,19 +87,16 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #journal: WatcherJournal;
   readonly #position: WatcherPosition;
   readonly #viewer: ChainViewer;
-  readonly #reading: RangeReaderOptions;
-  readonly #checkVanished: VanishedCheck;
-  readonly #size: RangeSize;
-  readonly #onProgress: (progress: BackfillProgress) => void;
   readonly #reader: WindowReader;
   readonly #crossCheck: CrossCheck;
+  readonly #backfill: Backfill;
   #window: ChainWindow;
 
   constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000, linkBlocks }: ChainWatcherOptions) {
     const metrics = createChainMetrics(common.metrics);
     const onLiar = (url: number) => this.#crossCheck.foundLying(url);
-    this.#reading = createRangeReading({ chain, rpc, common, metrics, onLiar });
-    const { blooms, askSilent } = this.#reading;
+    const reading = createRangeReading({ chain, rpc, common, metrics, onLiar });
+    const { blooms, askSilent } = reading;
     this.#chain = chain;
     this.#rpc = rpc;
     this.#common = common;
@@ -109,27 +104,32 @@ class PollingChainWatcher implements ChainWatcher {
     this.#retry = createAlarm(common.clock);
     this.#store = store;
     this.#journal = new WatcherJournal(chain, common, metrics);
-    this.#position = new WatcherPosition({ store, clock: common.clock, cursorEveryMs });
-    this.#checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent });
+    const sourceIds = chain.onRamps.map(({ address }) => chainSourceId(chain.selector, address));
+    this.#position = new WatcherPosition({ store, sourceIds, clock: common.clock, cursorEveryMs });
+    const checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent });
     this.#viewer = new ChainViewer({
       chain,
       rpc,
       journal: this.#journal,
       mayHoldMessage: blooms.mayHoldMessage,
-      checkVanished: this.#checkVanished,
+      checkVanished,
       clock: common.clock,
       linkBlocks,
     });
-    this.#size = createRangeSize({
+    const size = createRangeSize({
       maxBlocks: chain.maxBlockRange,
       targetLogs: TARGET_LOGS,
       onChange: (blocks) => metrics.rangeBlocks.set({ chain: chain.name }, blocks),
     });
-    this.#onProgress = onProgress ?? (() => undefined);
     this.#window = new ChainWindow(chain.name, { number: firstBlockOf(chain) - 1, hash: null });
-    this.#reader = new WindowReader({ chain: chain.name, size: this.#size, options: this.#reading });
-    const checked = { chain, rpc, store, reading: this.#reading, metrics, common, storeEveryMs: cursorEveryMs };
-    this.#crossCheck = new CrossCheck(checked);
+    this.#reader = new WindowReader({ chain: chain.name, size, options: reading });
+    this.#crossCheck = new CrossCheck({ chain, rpc, store, reading, metrics, common, storeEveryMs: cursorEveryMs });
+    this.#backfill = new Backfill({
+      ...{ chain, rpc, reading, size, checkVanished, common, journal: this.#journal, crossCheck: this.#crossCheck },
+      messages: this.#position.messages,
+      onProgress: onProgress ?? (() => undefined),
+      commit: (batch, finalThrough) => this.#commit(batch, finalThrough, false),
+    });
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -210,14 +210,16 @@ class PollingChainWatcher implements ChainWatcher {
     switch (view.kind) {
       case 'nothing':
         // a cursor may be waiting
-        await this.#commit({ messages: [], orphanings: [], quarantine: [], finalThrough: this.#window.anchor }, true);
+        await this.#commit({}, this.#window.anchor, true);
         return false;
       case 'behind':
-        await this.#backfill(view.finalized, view.head, signal);
+        // messages read above the anchor are read again: they are final by now
+        this.#window = new ChainWindow(this.#chain.name, this.#window.anchor);
+        await this.#backfill.readFinalized(this.#window, view.finalized, view.head, signal);
         return true;
       case 'window':
         await this.#storeWindow(view);
-        if (!this.#window.isWhole) await this.#readGap(view, signal);
+        if (!this.#window.isWhole) await this.#backfill.readGap(this.#window, view, signal);
         return !view.isLinkedThrough || !this.#window.isWhole;
     }
   }
@@ -227,7 +229,8 @@ class PollingChainWatcher implements ChainWatcher {
     const { headers } = window;
     const { droppedCount } = headers;
     const known = this.#position.messages;
-    const { messages, gone } = known.compare(reading.messages, ranges, headers);
+    const messages = known.toStore(reading.messages, headers);
+    const gone = known.gone(reading.messages, ranges, headers);
     const isSettled = isLinkedThrough && window.isWhole;
     // until all is read that a message may have moved to, it stays
     const taken = gone.filter(
@@ -238,14 +241,10 @@ class PollingChainWatcher implements ChainWatcher {
     const missing = isSettled ? known.stillMissing(messages, headers) : [];
     const clear = isSettled ? finalized : Math.min(finalized, known.missingAbove);
     const finalThrough = window.finalThrough(clear, Math.max(to, headers.readThrough));
-    const step: Step = {
-      messages,
-      orphanings: [...taken, ...missing].map(({ messageId, blockHash }) => ({ messageId, blockHash })),
-      quarantine: this.#reader.newQuarantine(reading.quarantine),
-      finalThrough,
-    };
-    await this.#commit(step, true);
-    this.#reader.noteQuarantined(step.quarantine);
+    const orphanings = [...taken, ...missing].map(({ messageId, blockHash }) => ({ messageId, blockHash }));
+    const quarantine = this.#reader.newQuarantine(reading.quarantine);
+    await this.#commit({ messages, orphanings, quarantine }, finalThrough, true);
+    this.#reader.noteQuarantined(quarantine);
     headers.noteRead(to);
     if (isLinkedThrough) {
       if (droppedCount > 0) this.#journal.reorg(droppedCount, taken.length);
@@ -269,71 +268,8 @@ class PollingChainWatcher implements ChainWatcher {
     else this.#crossCheck.note({ ...UNKNOWN, from: anchor.number + 1, to, hash });
   }
 
-  /** Reads some of the blocks between the mark and the linked ones, which are looked after meanwhile. */
-  async #readGap({ finalized, head }: WindowView, signal: AbortSignal): Promise<void> {
-    const from = this.#window.mark.number + 1;
-    const to = Math.min(this.#window.headers.base.number, from + PIPELINE_DEPTH * this.#size.blocks - 1);
-    for await (const range of this.#ranges(from, to, head, signal)) {
-      this.#window.checkFollows(range);
-      const { messages, gone } = await this.#compare(range, signal);
-      const edge = { number: range.to, hash: range.hash };
-      const known = this.#position.messages;
-      known.miss(gone);
-      const isFinal = range.to <= Math.min(finalized, known.missingAbove);
-      const finalThrough = isFinal ? edge : this.#window.anchor;
-      await this.#commit({ messages, orphanings: [], quarantine: range.quarantine, finalThrough }, false);
-      this.#window.addRange(range);
-      if (isFinal) {
-        this.#crossCheck.note({ ...range, urls: new Set([range.url]) });
-        this.#window.advance(edge);
-      }
-      this.#journal.processed(range.to, range.timestampMs);
-    }
-  }
-
-  async #backfill(to: number, head: number, signal: AbortSignal): Promise<void> {
-    // what was read above the anchor is read again: it is final by now
-    this.#window = new ChainWindow(this.#chain.name, this.#window.anchor);
-    const from = this.#window.anchor.number + 1;
-    const meter = createBackfillMeter(this.#chain.name, from, to, this.#common.clock);
-    this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill begins');
-    for await (const range of this.#ranges(from, to, head, signal)) await this.#storeRange(range, meter, signal);
-    this.#common.log.info({ chain: this.#chain.name, from, to }, 'backfill done');
-  }
-
-  async #storeRange(range: RangeReading, meter: BackfillMeter, signal: AbortSignal): Promise<void> {
-    const { anchor } = this.#window;
-    if (anchor.hash !== null && range.parentHash !== anchor.hash)
-      throw new ChainMovedError(this.#chain.name, `block ${range.from} does not follow block ${anchor.number}`);
-    const { messages, gone } = await this.#compare(range, signal);
-    const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));
-    const finalThrough = { number: range.to, hash: range.hash };
-    await this.#commit({ messages, orphanings, quarantine: range.quarantine, finalThrough }, false);
-    this.#window.advance(finalThrough);
-    this.#crossCheck.note({ ...range, urls: new Set([range.url]) });
-    this.#journal.processed(range.to, range.timestampMs);
-    this.#onProgress(meter.advance(range.to, range.logCount));
-  }
-
-  #ranges(from: number, to: number, head: number, signal: AbortSignal): AsyncGenerator<RangeReading> {
-    const checkSilenceFrom = head - (this.#chain.bloomCheckBlocks ?? DEFAULT_BLOOM_CHECK_BLOCKS);
-    const plan = { ...this.#reading, from, to, checkSilenceFrom, depth: PIPELINE_DEPTH };
-    return readRanges({ ...plan, rpc: this.#rpc, size: this.#size }, signal);
-  }
-
-  async #compare(range: RangeReading, signal: AbortSignal): Promise<MessageChanges> {
-    const changes = this.#position.messages.compare(range.messages, [range]);
-    if (changes.gone.length > 0)
-      await this.#rpc.withNode(
-        async (node) => this.#checkVanished(node, await inUnchangedBlocks(node, changes.gone), signal),
-        signal,
-      );
-    return changes;
-  }
-
-  async #commit(step: Step, following: boolean): Promise<void> {
-    const { committed } = await this.#position.commit(step);
-    if (committed) this.#journal.committed(step, following);
+  async #commit(batch: WriteBatch, finalThrough: Anchor, following: boolean): Promise<void> {
+    if (await this.#position.commit(batch, finalThrough)) this.#journal.committed(batch, following);
     const { cursor } = this.#position;
     if (cursor) this.#journal.finalized(Number(cursor.height));
   }

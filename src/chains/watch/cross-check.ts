@@ -3,14 +3,15 @@ import { backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
 import { createRareWarning, type RareWarning } from '../../core/rare-warning.js';
+import type { CursorMove, WriteBatch } from '../../model/batch.js';
 import type { ChainMetrics } from '../chain-metrics.js';
-import type { ChainCursor, ChainStore, QuarantinedLog } from '../chain-port.js';
-import type { ChainMessage } from '../logs/message-sent-log.js';
+import type { ChainCursor, ChainStore } from '../chain-port.js';
 import type { RangeReaderOptions } from '../logs/range-reader.js';
 import { createRangeSize, type RangeSize } from '../logs/range-size.js';
 import type { RpcClient } from '../rpc/rpc-client.js';
 import { RpcError, RpcInvalidAnswerError, RpcRateLimitedError, RpcTimeoutError } from '../rpc/rpc-errors.js';
 import type { RpcNode } from '../rpc/rpc-node.js';
+import { confirmedSourceId } from '../source-ids.js';
 import type { CrossCheckStatus } from './chain-status.js';
 import type { Anchor } from './header-chain.js';
 import { compareAnswers, type NodeAnswer, readAnswer } from './node-answers.js';
@@ -144,7 +145,7 @@ export class CrossCheck {
         const stretch = this.#blocks?.next(common.clock.monotonicMs(), urls);
         if (stretch) await this.#ask(stretch, nodes, signal);
         else {
-          await this.#store([], []);
+          await this.#store({});
           await this.#alarm.pause(IDLE_MS, signal);
         }
         failures = 0;
@@ -168,7 +169,7 @@ export class CrossCheck {
     if (compared.elsewhere.length > 0) this.#reportHashes(stretch, given);
     const leftOut = new Set(compared.leftOut.flatMap(({ logs }) => logs));
     this.#foundLogs += [...leftOut].filter((key) => !stretch.logs?.has(key)).length;
-    await this.#store(compared.messages, compared.quarantine);
+    await this.#store({ messages: compared.messages, quarantine: compared.quarantine });
     if (compared.hash !== null) this.#blocks?.vouched(stretch, compared.urls, compared.hash);
     this.#blocks?.defer(stretch, clock.monotonicMs(), (failures) => backoffMs(REFUSED, failures, random));
     this.#show();
@@ -216,19 +217,23 @@ export class CrossCheck {
   }
 
   /** Stores logs, and the confirmed block with them. That alone is stored now and then. */
-  async #store(messages: readonly ChainMessage[], quarantine: readonly QuarantinedLog[]): Promise<void> {
-    const { store, common, storeEveryMs } = this.#options;
+  async #store({ messages = [], quarantine = [] }: Pick<WriteBatch, 'messages' | 'quarantine'>): Promise<void> {
+    const { chain, store, common, storeEveryMs } = this.#options;
     const nowMs = common.clock.monotonicMs();
     const isEmpty = messages.length + quarantine.length === 0;
     if (!this.#blocks || (isEmpty && nowMs - this.#storedAtMs < storeEveryMs)) return;
     const { number, hash } = this.#blocks.watermark;
     this.#stored ??= await store.confirmed();
-    const confirmed = hash === null ? [] : movesTo({ height: BigInt(number), hash }, this.#stored);
-    if (isEmpty && confirmed.length === 0) return;
-    const moved = new Map([...this.#stored, ...confirmed.map((move) => [move.onRampAddress, move] as const)]);
+    const confirmed = hash === null ? null : { height: BigInt(number), hash };
+    const before = this.#stored;
+    const cursors = confirmed === null ? [] : movesTo(confirmed, before, chain.selector);
+    if (isEmpty && cursors.length === 0) return;
     this.#stored = null;
-    await store.commit({ messages, orphanings: [], quarantine, cursor: null, confirmed });
-    this.#stored = moved;
+    await store.commit({ messages, quarantine, cursors });
+    this.#stored =
+      confirmed === null
+        ? before
+        : new Map([...before].map(([onRamp, cursor]) => [onRamp, isBelow(cursor, confirmed) ? confirmed : cursor]));
     this.#storedAtMs = nowMs;
   }
 
@@ -259,9 +264,21 @@ export class CrossCheck {
   }
 }
 
-/** The moves of those that are below `to`. */
-function movesTo(to: ChainCursor, stored: ReadonlyMap<Hex, ChainCursor | null>) {
+/** The moves of the confirmed blocks that are below `to`. */
+function movesTo(
+  to: ChainCursor,
+  stored: ReadonlyMap<Hex, ChainCursor | null>,
+  selector: bigint,
+): readonly CursorMove[] {
   return [...stored]
-    .map(([onRampAddress, cursor]) => ({ ...to, onRampAddress, expectedHeight: cursor?.height ?? null }))
-    .filter(({ expectedHeight }) => expectedHeight === null || expectedHeight < to.height);
+    .filter(([, cursor]) => isBelow(cursor, to))
+    .map(([onRamp, cursor]) => ({
+      sourceId: confirmedSourceId(selector, onRamp),
+      ...to,
+      expectedHeight: cursor?.height ?? null,
+    }));
+}
+
+function isBelow(cursor: ChainCursor | null, { height }: ChainCursor): boolean {
+  return cursor === null || cursor.height < height;
 }

@@ -1,6 +1,7 @@
 import type { Hex } from '../../core/hex.js';
-import type { ChainProgress, UnfinalizedMessage } from '../chain-port.js';
-import type { ChainMessage } from '../logs/message-sent-log.js';
+import type { WriteBatch } from '../../model/batch.js';
+import type { MessageOrigin, NewMessage } from '../../model/records.js';
+import type { UnfinalizedMessage } from '../chain-port.js';
 import type { HeaderChain } from './header-chain.js';
 import type { GoneMessage } from './vanished-messages.js';
 
@@ -15,12 +16,7 @@ export interface BlockRange {
   readonly to: number;
 }
 
-/** What has to be stored so that the store agrees with the chain. */
-export interface MessageChanges {
-  readonly messages: readonly ChainMessage[];
-  /** In the store, not found again where they were. */
-  readonly gone: readonly GoneMessage[];
-}
+type Found = readonly NewMessage<MessageOrigin>[];
 
 /** The messages above the anchor as the store has them, so that each read is stored as the difference to it. */
 export class KnownMessages {
@@ -54,21 +50,12 @@ export class KnownMessages {
     return highest;
   }
 
-  /**
-   * Compares the store with all messages `found` in the blocks of `ranges`. Gone is what was stored from one of these
-   * blocks, or from one that is off the chain, and was not found at all. What was found in another block moved there. Of
-   * two logs of the same message the first counts.
-   */
-  compare(
-    found: readonly ChainMessage[],
-    ranges: readonly BlockRange[],
-    headers?: Pick<HeaderChain, 'isOffChain' | 'isOnChain'>,
-  ): MessageChanges {
-    const foundById = new Map<Hex, ChainMessage>();
-    for (const message of found) if (!foundById.has(message.messageId)) foundById.set(message.messageId, message);
-    for (const { messageId, origin } of foundById.values())
+  /** What the store lacks of the messages `found`: new ones, and those that moved to another block. Of two logs of one message the first counts. */
+  toStore(found: Found, headers?: Pick<HeaderChain, 'isOnChain'>): readonly NewMessage<MessageOrigin>[] {
+    const first = firstOfEach(found);
+    for (const { messageId, origin } of first)
       if (this.#missing.get(messageId)?.blockHash === origin.blockHash) this.#missing.delete(messageId);
-    const messages = [...foundById.values()].filter(({ messageId, origin }) => {
+    return first.filter(({ messageId, origin }) => {
       const place = this.#places.get(messageId);
       if (!place) return true;
       const isFirst = place.blockNumber < Number(origin.blockNumber);
@@ -76,14 +63,18 @@ export class KnownMessages {
         place.blockHash !== origin.blockHash && !(isFirst && headers?.isOnChain(place.blockNumber, place.blockHash))
       );
     });
+  }
+
+  /** What is stored from the blocks of `ranges`, or from a block that is off the chain, and is not among all messages `found` there. */
+  gone(found: Found, ranges: readonly BlockRange[], headers?: Pick<HeaderChain, 'isOffChain'>): readonly GoneMessage[] {
+    const ids = new Set(found.map(({ messageId }) => messageId));
     const isRead = (block: number) => ranges.some(({ from, to }) => block >= from && block <= to);
-    const gone = [...this.#places]
+    return [...this.#places]
       .filter(
         ([messageId, { blockNumber, blockHash }]) =>
-          (isRead(blockNumber) || headers?.isOffChain(blockNumber, blockHash)) && !foundById.has(messageId),
+          (isRead(blockNumber) || headers?.isOffChain(blockNumber, blockHash)) && !ids.has(messageId),
       )
       .map(([messageId, place]) => ({ messageId, ...place }));
-    return { messages, gone };
   }
 
   /** Notes what was not found and may yet be. Found again where they were, or stored from elsewhere, they are forgotten. */
@@ -97,20 +88,26 @@ export class KnownMessages {
   }
 
   /** What is still missing beside `found`, once all is read that it may have moved to. */
-  stillMissing(found: readonly ChainMessage[], headers: Pick<HeaderChain, 'isOnChain'>): readonly GoneMessage[] {
+  stillMissing(found: Found, headers: Pick<HeaderChain, 'isOnChain'>): readonly GoneMessage[] {
     const ids = new Set(found.map(({ messageId }) => messageId));
     return [...this.#missing.values()].filter(
       ({ messageId, blockNumber, blockHash }) => !ids.has(messageId) && !headers.isOnChain(blockNumber, blockHash),
     );
   }
 
-  /** `progress` is stored, and blocks through `finalThrough` are final. */
-  apply(progress: ChainProgress, finalThrough: number): void {
-    for (const { messageId } of [...progress.orphanings, ...progress.messages]) this.#missing.delete(messageId);
-    for (const { messageId } of progress.orphanings) this.#places.delete(messageId);
-    for (const { messageId, origin } of progress.messages)
+  /** `batch` is stored, and blocks through `finalThrough` are final. */
+  apply({ messages = [], orphanings = [] }: WriteBatch, finalThrough: number): void {
+    for (const { messageId } of [...orphanings, ...messages]) this.#missing.delete(messageId);
+    for (const { messageId } of orphanings) this.#places.delete(messageId);
+    for (const { messageId, origin } of messages)
       if (origin) this.#places.set(messageId, { blockNumber: Number(origin.blockNumber), blockHash: origin.blockHash });
     for (const [messageId, { blockNumber }] of this.#places)
       if (blockNumber <= finalThrough) this.#places.delete(messageId);
   }
+}
+
+function firstOfEach(found: Found): Found {
+  const byId = new Map<Hex, NewMessage<MessageOrigin>>();
+  for (const message of found) if (!byId.has(message.messageId)) byId.set(message.messageId, message);
+  return [...byId.values()];
 }

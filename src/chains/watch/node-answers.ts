@@ -1,7 +1,6 @@
 import type { Hex } from '../../core/hex.js';
-import type { QuarantinedLog } from '../chain-port.js';
+import type { MessageOrigin, NewMessage, QuarantineEntry } from '../../model/records.js';
 import type { ChainBlooms } from '../logs/log-bloom.js';
-import type { ChainMessage } from '../logs/message-sent-log.js';
 import { isTooMuch } from '../logs/range-pipeline.js';
 import { type RangeReaderOptions, type RangeReading, readRange } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
@@ -17,8 +16,8 @@ export interface NodeAnswer {
   /** The logs that are messages, key → block number. */
   readonly logs: ReadonlyMap<string, number>;
   /** Those of them that are not stored yet. */
-  readonly messages: readonly ChainMessage[];
-  readonly quarantine: readonly QuarantinedLog[];
+  readonly messages: readonly NewMessage<MessageOrigin>[];
+  readonly quarantine: readonly QuarantineEntry[];
 }
 
 /** What several nodes said, held against each other and against what is stored. */
@@ -28,8 +27,8 @@ export interface Comparison {
   /** The nodes whose answers count. */
   readonly urls: readonly number[];
   /** What is not stored yet and one of them told. */
-  readonly messages: readonly ChainMessage[];
-  readonly quarantine: readonly QuarantinedLog[];
+  readonly messages: readonly NewMessage<MessageOrigin>[];
+  readonly quarantine: readonly QuarantineEntry[];
   /** Nodes that left out logs which another node told. */
   readonly leftOut: readonly { readonly url: number; readonly logs: readonly string[] }[];
   /** Answers with another last block. They do not count; none does where the right block is not known. */
@@ -79,7 +78,11 @@ export async function readAnswer(
   };
 }
 
-async function checkBlocks(node: RpcNode, messages: readonly ChainMessage[], blooms: ChainBlooms): Promise<void> {
+async function checkBlocks(
+  node: RpcNode,
+  messages: readonly NewMessage<MessageOrigin>[],
+  blooms: ChainBlooms,
+): Promise<void> {
   const hashes = new Map(messages.map(({ origin }) => [Number(origin.blockNumber), origin.blockHash]));
   const numbers = [...hashes.keys()];
   if (numbers.length === 0) return;

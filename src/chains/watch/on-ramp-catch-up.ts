@@ -1,11 +1,13 @@
 import type { Common } from '../../core/common.js';
+import type { WriteBatch } from '../../model/batch.js';
 import { ChainMovedError } from '../chain-errors.js';
 import { createChainMetrics } from '../chain-metrics.js';
-import type { ChainCursor, ChainProgress, ChainStore } from '../chain-port.js';
+import type { ChainCursor, ChainStore } from '../chain-port.js';
 import { readRanges } from '../logs/range-pipeline.js';
 import type { RangeReading } from '../logs/range-reader.js';
 import { createRangeSize } from '../logs/range-size.js';
 import type { RpcClient } from '../rpc/rpc-client.js';
+import { chainSourceId } from '../source-ids.js';
 import { KnownMessages } from './known-messages.js';
 import { createRangeReading } from './range-reading.js';
 import { createVanishedCheck, inUnchangedBlocks } from './vanished-messages.js';
@@ -41,12 +43,15 @@ export async function catchUpOnRamps(options: CatchUpOptions, signal: AbortSigna
   const metrics = createChainMetrics(common.metrics);
   const reading = createRangeReading({ chain, rpc, common, metrics });
   const checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent: reading.askSilent });
+  const sourceIds = chain.onRamps.map(({ address }) => chainSourceId(chain.selector, address));
   const end = Number(to.height);
   let stored = await store.cursor();
   let storedMs = Number.NEGATIVE_INFINITY;
 
-  async function commit(progress: Omit<ChainProgress, 'cursor'>, { height, hash }: ChainCursor): Promise<void> {
-    await store.commit({ ...progress, cursor: { height, hash, expectedHeight: stored?.height ?? null } });
+  async function commit(batch: WriteBatch, { height, hash }: ChainCursor): Promise<void> {
+    const expectedHeight = stored?.height ?? null;
+    const cursors = sourceIds.map((sourceId) => ({ sourceId, height, hash, expectedHeight }));
+    await store.commit({ ...batch, cursors });
     stored = { height, hash };
     storedMs = common.clock.monotonicMs();
     onStored(Number(height));
@@ -56,7 +61,8 @@ export async function catchUpOnRamps(options: CatchUpOptions, signal: AbortSigna
     // they may have been read before, and left out for a while: what has gone meanwhile goes
     const known = new KnownMessages();
     known.load(await store.messagesAbove(BigInt(range.from - 1), BigInt(range.to)), range.from - 1);
-    const { messages, gone } = known.compare(range.messages, [range]);
+    const messages = known.toStore(range.messages);
+    const gone = known.gone(range.messages, [range]);
     if (gone.length > 0)
       await rpc.withNode(async (node) => checkVanished(node, await inUnchangedBlocks(node, gone), signal), signal);
     const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));
@@ -89,7 +95,7 @@ export async function catchUpOnRamps(options: CatchUpOptions, signal: AbortSigna
       hash = range.hash;
     }
   }
-  if (stored?.height !== to.height) await commit({ messages: [], orphanings: [], quarantine: [] }, to);
+  if (stored?.height !== to.height) await commit({}, to);
   else if (stored.hash !== to.hash)
     throw new ChainMovedError(chain.name, `the cursors of two OnRamps have different hashes at block ${end}`);
 }

@@ -1,8 +1,8 @@
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
+import type { WriteBatch } from '../../model/batch.js';
 import { FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js';
 import type { ChainMetrics } from '../chain-metrics.js';
-import type { ChainProgress } from '../chain-port.js';
 import type { FinalizedDispute } from '../finalized-dispute.js';
 import type { ChainHeads } from '../rpc/rpc-node.js';
 import type { ChainState, ChainStatus } from './chain-status.js';
@@ -101,8 +101,7 @@ export class WatcherJournal {
     this.#metrics.finalizedBlock.set(this.#labels, number);
   }
 
-  committed(progress: Omit<ChainProgress, 'cursor'>, following: boolean): void {
-    const { messages, orphanings, quarantine } = progress;
+  committed({ messages = [], orphanings = [], quarantine = [] }: WriteBatch, following: boolean): void {
     this.#counts.messages += messages.length;
     this.#counts.orphaned += orphanings.length;
     this.#counts.quarantined += quarantine.length;

@@ -1,16 +1,8 @@
 import type { Clock } from '../../core/clock.js';
-import type { ChainCursor, ChainProgress, ChainStore } from '../chain-port.js';
+import type { CursorMove, WriteBatch } from '../../model/batch.js';
+import type { ChainCursor, ChainStore } from '../chain-port.js';
 import type { Anchor } from './header-chain.js';
 import { KnownMessages } from './known-messages.js';
-
-/** What is to be stored together, and up to where blocks are final then. */
-export type Step = Omit<ChainProgress, 'cursor'> & { readonly finalThrough: Anchor };
-
-/** How a step was stored. */
-export interface StepOutcome {
-  /** False when there was nothing to store yet: the cursor waits for company. */
-  readonly committed: boolean;
-}
 
 /** What the store says when it is read. */
 export interface LoadedPosition {
@@ -31,14 +23,22 @@ export interface LoadedPosition {
 export class WatcherPosition {
   readonly messages = new KnownMessages();
   readonly #store: ChainStore;
+  readonly #sourceIds: readonly string[];
   readonly #clock: Clock;
   readonly #cursorEveryMs: number;
   #cursor: ChainCursor | null = null;
   #certain = false;
   #lastMoveMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: { readonly store: ChainStore; readonly clock: Clock; readonly cursorEveryMs: number }) {
+  constructor(options: {
+    readonly store: ChainStore;
+    /** Of the OnRamps of `store`: their cursors move together. */
+    readonly sourceIds: readonly string[];
+    readonly clock: Clock;
+    readonly cursorEveryMs: number;
+  }) {
     this.#store = options.store;
+    this.#sourceIds = options.sourceIds;
     this.#clock = options.clock;
     this.#cursorEveryMs = options.cursorEveryMs;
   }
@@ -70,30 +70,33 @@ export class WatcherPosition {
     return { anchor: { number: Number(cursor.height), hash: cursor.hash }, isSetBack, lostFrom };
   }
 
-  /** Stores a step, when there is anything to store. Throws what the store throws; nothing is stored then. */
-  async commit(step: Step): Promise<StepOutcome> {
-    const { messages, orphanings, quarantine, finalThrough } = step;
-    const empty = messages.length + orphanings.length + quarantine.length === 0;
-    const cursor = this.#moveTo(finalThrough);
-    if (empty && (cursor === null || this.#clock.monotonicMs() - this.#lastMoveMs < this.#cursorEveryMs)) {
-      this.messages.apply({ messages, orphanings, quarantine, cursor: null }, finalThrough.number);
-      return { committed: false };
+  /**
+   * Stores the records of `batch` and moves the cursors up to `finalThrough`, through which blocks are final then. False when
+   * there was nothing to store yet: the cursors wait for company. Throws what the store throws; nothing is stored then.
+   */
+  async commit(batch: WriteBatch, finalThrough: Anchor): Promise<boolean> {
+    const { messages = [], orphanings = [], quarantine = [] } = batch;
+    const isEmpty = messages.length + orphanings.length + quarantine.length === 0;
+    const cursors = this.#movesTo(finalThrough);
+    const [moved] = cursors;
+    if (isEmpty && (!moved || this.#clock.monotonicMs() - this.#lastMoveMs < this.#cursorEveryMs)) {
+      this.messages.apply(batch, finalThrough.number);
+      return false;
     }
-    const progress: ChainProgress = { messages, orphanings, quarantine, cursor };
     this.#certain = false;
-    await this.#store.commit(progress);
+    await this.#store.commit({ ...batch, cursors });
     this.#certain = true;
-    this.messages.apply(progress, finalThrough.number);
-    if (cursor) {
-      this.#cursor = { height: cursor.height, hash: cursor.hash };
+    this.messages.apply(batch, finalThrough.number);
+    if (moved?.hash) {
+      this.#cursor = { height: moved.height, hash: moved.hash };
       this.#lastMoveMs = this.#clock.monotonicMs();
     }
-    return { committed: true };
+    return true;
   }
 
-  #moveTo({ number, hash }: Anchor): ChainProgress['cursor'] {
+  #movesTo({ number, hash }: Anchor): readonly CursorMove[] {
     const expectedHeight = this.#cursor?.height ?? null;
-    if (hash === null || (expectedHeight !== null && BigInt(number) <= expectedHeight)) return null;
-    return { height: BigInt(number), hash, expectedHeight };
+    if (hash === null || (expectedHeight !== null && BigInt(number) <= expectedHeight)) return [];
+    return this.#sourceIds.map((sourceId) => ({ sourceId, height: BigInt(number), hash, expectedHeight }));
   }
 }

@@ -1,5 +1,5 @@
+import type { QuarantineEntry } from '../../model/records.js';
 import { ChainMovedError } from '../chain-errors.js';
-import type { QuarantinedLog } from '../chain-port.js';
 import { isTooMuch } from '../logs/range-pipeline.js';
 import type { RangeReaderOptions } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
@@ -64,12 +64,12 @@ export class WindowReader {
   }
 
   /** What of `entries` has not been stored yet. */
-  newQuarantine(entries: readonly QuarantinedLog[]): readonly QuarantinedLog[] {
+  newQuarantine(entries: readonly QuarantineEntry[]): readonly QuarantineEntry[] {
     return entries.filter(({ key }) => !this.#quarantined.has(key));
   }
 
   /** These entries are stored. */
-  noteQuarantined(entries: readonly QuarantinedLog[]): void {
+  noteQuarantined(entries: readonly QuarantineEntry[]): void {
     for (const { key } of entries) this.#quarantined.add(key);
   }
 

@@ -3,13 +3,14 @@ import { backendSections, leadingDatabase } from '../../app/backend-sections.js'
 import { ensureMigrated } from '../../app/migrations.js';
 import { openRpc } from '../../app/open-rpc.js';
 import { openStorage } from '../../app/open-storage.js';
+import { chainSources } from '../../chains/source-ids.js';
 import { onRampsOf } from '../../config/checks/chain-identity.js';
 import type { ChainSection, Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import { type MessageLister, planResume, type ResumePlan, resume } from '../../indexer/chain-resume.js';
-import { chainSources, createChainStore } from '../../indexer/chain-store.js';
+import { createChainStore } from '../../indexer/chain-store.js';
 import { inspectPostgres } from '../../storage/postgres/inspection.js';
 import type { Storage } from '../../storage/storage.js';
 import { formatCount } from '../amounts.js';

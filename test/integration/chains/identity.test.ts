@@ -1,10 +1,10 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { openIndexer } from '../../../src/app/open-indexer.js';
+import { chainSourceId } from '../../../src/chains/source-ids.js';
 import type { ChainSourceStatus } from '../../../src/chains/watch/chain-status.js';
 import { parseConfig } from '../../../src/config/load.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createShutdown } from '../../../src/core/shutdown.js';
-import { chainSourceId } from '../../../src/indexer/chain-store.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { startSwitchProxy } from '../../support/api/switch-proxy.js';
 import type { AnvilChain } from '../../support/chain/anvil-chain.js';

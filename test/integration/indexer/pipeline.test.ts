@@ -95,7 +95,7 @@ async function found(storage: Storage, messages: readonly NewMessage[]): Promise
     onRampAddresses: [`0x${'11'.repeat(20)}`],
     common: createCommon(),
   });
-  await store.commit({ messages, orphanings: [], quarantine: [], cursor: null });
+  await store.commit({ messages });
 }
 
 const messages = (count: number, ...ccvs: readonly Hex[]) =>

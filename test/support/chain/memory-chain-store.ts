@@ -1,8 +1,8 @@
-import type { ChainCursor, ChainProgress, ChainStore, QuarantinedLog } from '../../../src/chains/chain-port.js';
+import type { ChainCursor, ChainStore } from '../../../src/chains/chain-port.js';
 import { IndexerError } from '../../../src/core/errors.js';
 import type { Hex } from '../../../src/core/hex.js';
-
-import type { NewMessage } from '../../../src/protocol/records.js';
+import type { CursorMove, WriteBatch } from '../../../src/model/batch.js';
+import type { NewMessage, QuarantineEntry } from '../../../src/model/records.js';
 import { ON_RAMP } from './watch.js';
 
 interface Entry {
@@ -20,6 +20,14 @@ export interface ChainStoreContent {
   readonly quarantine: readonly string[];
 }
 
+/** The records of a batch. */
+type Stored = Required<Pick<WriteBatch, 'messages' | 'orphanings' | 'quarantine'>>;
+
+function blockOf({ height, hash }: CursorMove): ChainCursor {
+  if (hash === null) throw new Error('a cursor of a chain has no hash');
+  return { height, hash };
+}
+
 /**
  * A store for one chain with the semantics of the real one: a commit is whole or not at all, orphanings come first and
  * hold only while the block hash is still that of the message, the cursor is compared and moved. It outlives watchers,
@@ -27,14 +35,14 @@ export interface ChainStoreContent {
  */
 export class MemoryChainStore implements ChainStore {
   readonly #messages = new Map<Hex, Entry>();
-  readonly #quarantine = new Map<string, QuarantinedLog>();
+  readonly #quarantine = new Map<string, QuarantineEntry>();
   #cursor: ChainCursor | null = null;
   #confirmed: ChainCursor | null = null;
   #halt: ChainCursor | null = null;
-  /** Every progress that was stored, in order. */
-  readonly commits: ChainProgress[] = [];
+  /** Every batch that was stored, in order. */
+  readonly commits: Stored[] = [];
   /** Called before each commit; what it throws, the commit throws. `after`: the commit is done nonetheless. */
-  onCommit: (progress: ChainProgress) => 'ok' | 'fail' | 'fail after' = () => 'ok';
+  onCommit: (batch: Stored) => 'ok' | 'fail' | 'fail after' = () => 'ok';
 
   async cursor(): Promise<ChainCursor | null> {
     return this.#cursor;
@@ -65,16 +73,20 @@ export class MemoryChainStore implements ChainStore {
     );
   }
 
-  async commit(progress: ChainProgress): Promise<void> {
-    const fate = this.onCommit(progress);
+  async commit({ messages = [], orphanings = [], quarantine = [], cursors = [] }: WriteBatch): Promise<void> {
+    const batch = { messages, orphanings, quarantine };
+    const fate = this.onCommit(batch);
     if (fate === 'fail') throw new IndexerError('STORAGE_UNAVAILABLE', 'the store is down', true);
-    const { cursor, confirmed: [confirmed] = [] } = progress;
+    const cursor = cursors.find(({ sourceId }) => sourceId.startsWith('chain:'));
+    const confirmed = cursors.find(({ sourceId }) => sourceId.startsWith('confirmed:'));
     if (confirmed && confirmed.expectedHeight !== (this.#confirmed?.height ?? null))
       throw new IndexerError('CURSOR_CONFLICT', `the confirmed block is ${this.#confirmed?.height}`, true);
     if (cursor && cursor.expectedHeight !== (this.#cursor?.height ?? null))
       throw new IndexerError('CURSOR_CONFLICT', `cursor is at ${this.#cursor?.height}`, true);
     if (cursor && this.#cursor && cursor.height <= this.#cursor.height) throw new Error('the cursor moved down');
-    this.#apply(progress);
+    this.#apply(batch);
+    if (confirmed) this.#confirmed = blockOf(confirmed);
+    if (cursor) this.#cursor = blockOf(cursor);
     if (fate === 'fail after') throw new IndexerError('STORAGE_UNAVAILABLE', 'the answer was lost', true);
   }
 
@@ -82,7 +94,7 @@ export class MemoryChainStore implements ChainStore {
     return this.#messages.get(messageId);
   }
 
-  get quarantine(): readonly QuarantinedLog[] {
+  get quarantine(): readonly QuarantineEntry[] {
     return [...this.#quarantine.values()];
   }
 
@@ -102,18 +114,14 @@ export class MemoryChainStore implements ChainStore {
     };
   }
 
-  #apply(progress: ChainProgress): void {
-    this.commits.push(progress);
-    for (const { messageId, blockHash } of progress.orphanings) {
+  #apply(batch: Stored): void {
+    this.commits.push(batch);
+    for (const { messageId, blockHash } of batch.orphanings) {
       const entry = this.#messages.get(messageId);
       if (entry && entry.message.origin?.blockHash === blockHash)
         this.#messages.set(messageId, { ...entry, orphaned: true });
     }
-    for (const message of progress.messages) this.#messages.set(message.messageId, { message, orphaned: false });
-    for (const entry of progress.quarantine)
-      if (!this.#quarantine.has(entry.key)) this.#quarantine.set(entry.key, entry);
-    const [confirmed] = progress.confirmed ?? [];
-    if (confirmed) this.#confirmed = { height: confirmed.height, hash: confirmed.hash };
-    if (progress.cursor) this.#cursor = { height: progress.cursor.height, hash: progress.cursor.hash };
+    for (const message of batch.messages) this.#messages.set(message.messageId, { message, orphaned: false });
+    for (const entry of batch.quarantine) if (!this.#quarantine.has(entry.key)) this.#quarantine.set(entry.key, entry);
   }
 }

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest';
 import { OnRampsApartError } from '../../../src/chains/chain-errors.js';
-import type { ChainProgress } from '../../../src/chains/chain-port.js';
+import { chainSourceId, confirmedSourceId } from '../../../src/chains/source-ids.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { createChainStore } from '../../../src/indexer/chain-store.js';
@@ -26,28 +26,35 @@ function setUp() {
   return { store, common };
 }
 
-const nothing: ChainProgress = { messages: [], orphanings: [], quarantine: [], cursor: null };
+const cursorsAt = (height: bigint, expectedHeight: bigint | null, onRamps: readonly Hex[] = [ON_RAMP]) => {
+  const hash = make.hex(32);
+  return onRamps.map((onRamp) => ({ sourceId: chainSourceId(SELECTORS.high, onRamp), height, hash, expectedHeight }));
+};
+const quarantined = (onRamp: Hex) => ({
+  sourceId: chainSourceId(SELECTORS.high, onRamp),
+  ...{ key: 'k', reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null },
+});
 
 it('stores messages, orphanings, quarantine and cursor of a step in one commit', async () => {
   const { store, common } = setUp();
   expect(await store.cursor()).toBeNull();
   const first = messageOf(ON_RAMP);
-  await store.commit({ ...nothing, messages: [first] });
+  await store.commit({ messages: [first] });
   const before = storage.coverage().throughPosition;
   const commits: unknown[] = [];
   storage.subscribe((event) => commits.push(event));
 
   const second = messageOf(ON_RAMP);
-  const hash = make.hex(32);
+  const cursors = cursorsAt(7n, null);
   await store.commit({
     messages: [second],
     orphanings: [{ messageId: first.messageId, blockHash: first.origin!.blockHash }],
-    quarantine: [{ key: 'k', onRampAddress: ON_RAMP, reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null }],
-    cursor: { height: 7n, hash, expectedHeight: null },
+    quarantine: [quarantined(ON_RAMP)],
+    cursors,
   });
   expect(commits).toHaveLength(1);
   expect(storage.coverage().throughPosition).toBeGreaterThan(before);
-  expect(await store.cursor()).toEqual({ height: 7n, hash });
+  expect(await store.cursor()).toEqual({ height: 7n, hash: cursors[0]!.hash });
   expect(await storage.getCursor(SOURCE_ID)).toMatchObject({ height: 7n });
   expect((await storage.getMessage(first.messageId)).orphaned).toBe(true);
   expect(await storage.queryQuarantine({ afterPosition: 0n, limit: 9 })).toMatchObject([
@@ -61,12 +68,11 @@ it('stores messages, orphanings, quarantine and cursor of a step in one commit',
 
 it('stores nothing when another process moved the cursor first', async () => {
   const { store } = setUp();
-  await store.commit({ ...nothing, cursor: { height: 5n, hash: make.hex(32), expectedHeight: null } });
+  await store.commit({ cursors: cursorsAt(5n, null) });
   const late = messageOf(ON_RAMP);
   const commit = store.commit({
-    ...nothing,
     messages: [late],
-    cursor: { height: 6n, hash: make.hex(32), expectedHeight: null },
+    cursors: cursorsAt(6n, null),
   });
   await expect(commit).rejects.toBeInstanceOf(CursorConflictError);
   expect(await store.messagesAbove(0n)).toEqual([]);
@@ -76,39 +82,29 @@ it('stores nothing when another process moved the cursor first', async () => {
 it('keeps the confirmed block beside the cursor, and moves either in the commit of its messages', async () => {
   const { store } = setUp();
   const found = messageOf(ON_RAMP);
-  await store.commit({ ...nothing, cursor: { height: 5n, hash: make.hex(32), expectedHeight: null } });
+  await store.commit({ cursors: cursorsAt(5n, null) });
   expect([...(await store.confirmed()).values()]).toEqual([null]);
-  const confirmed = [{ onRampAddress: ON_RAMP as Hex, height: 3n, hash: make.hex(32), expectedHeight: null }];
-  await store.commit({ ...nothing, messages: [found], confirmed });
+  const confirmed = [{ ...cursorsAt(3n, null)[0]!, sourceId: confirmedSourceId(SELECTORS.high, ON_RAMP) }];
+  await store.commit({ messages: [found], cursors: confirmed });
   expect((await store.confirmed()).get(ON_RAMP as Hex)).toMatchObject({ height: 3n });
   expect(await store.cursor()).toMatchObject({ height: 5n });
-  await expect(store.commit({ ...nothing, confirmed })).rejects.toBeInstanceOf(CursorConflictError);
-});
-
-it('does not trouble the storage when there is nothing to say', async () => {
-  const { store } = setUp();
-  const before = storage.coverage().throughPosition;
-  await storage.close();
-  await store.commit(nothing);
-  expect(storage.coverage().throughPosition).toBe(before);
+  await expect(store.commit({ cursors: confirmed })).rejects.toBeInstanceOf(CursorConflictError);
 });
 
 it('takes another OnRamp of the chain for another source: read from its start, its messages its own', async () => {
   const { store, common } = setUp();
   const old = messageOf(ON_RAMP);
   await store.commit({
-    ...nothing,
     messages: [old],
-    cursor: { height: 100n, hash: make.hex(32), expectedHeight: null },
+    cursors: cursorsAt(100n, null),
   });
   const next = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [OTHER], common });
   expect(await next.cursor()).toBeNull();
   expect(await next.messagesAbove(0n)).toEqual([]);
   const fresh = messageOf(OTHER);
   await next.commit({
-    ...nothing,
     messages: [fresh],
-    cursor: { height: 50n, hash: make.hex(32), expectedHeight: null },
+    cursors: cursorsAt(50n, null, [OTHER]),
   });
   expect(await next.messagesAbove(0n)).toMatchObject([{ messageId: fresh.messageId }]);
   expect(await store.messagesAbove(0n)).toMatchObject([{ messageId: old.messageId }]);
@@ -118,13 +114,13 @@ it('takes another OnRamp of the chain for another source: read from its start, i
 it('moves the cursors of OnRamps that are read together in one commit, and says when one of them was moved alone', async () => {
   const { store, common } = setUp();
   const together = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [ON_RAMP, OTHER], common });
-  const hash = make.hex(32);
+  const cursors = cursorsAt(100n, null, [ON_RAMP, OTHER]);
+  const { hash } = cursors[0]!;
   const [one, two] = [messageOf(ON_RAMP), messageOf(OTHER)];
   await together.commit({
-    ...nothing,
     messages: [one, two],
-    quarantine: [{ key: 'k', onRampAddress: OTHER, reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null }],
-    cursor: { height: 100n, hash, expectedHeight: null },
+    quarantine: [quarantined(OTHER)],
+    cursors,
   });
   expect(await together.cursor()).toEqual({ height: 100n, hash });
   expect(await store.cursor()).toEqual({ height: 100n, hash });
@@ -134,12 +130,11 @@ it('moves the cursors of OnRamps that are read together in one commit, and says 
   expect(await storage.queryQuarantine({ afterPosition: 0n, limit: 9 })).toMatchObject([
     { sourceId: `chain:${SELECTORS.high}:${OTHER}`, key: 'k' },
   ]);
-  await store.commit({ ...nothing, cursor: { height: 101n, hash: make.hex(32), expectedHeight: 100n } });
+  await store.commit({ cursors: cursorsAt(101n, 100n) });
   await expect(together.cursor()).rejects.toBeInstanceOf(OnRampsApartError);
   const late = together.commit({
-    ...nothing,
     messages: [messageOf(OTHER)],
-    cursor: { height: 102n, hash: make.hex(32), expectedHeight: 100n },
+    cursors: cursorsAt(102n, 100n, [ON_RAMP, OTHER]),
   });
   await expect(late).rejects.toBeInstanceOf(CursorConflictError);
 });
