@@ -46,7 +46,7 @@ async function findPackage(): Promise<{ packageDir: string; version: string }> {
   } catch (cause) {
     throw new EmbeddedPostgresError(
       'UNSUPPORTED_PLATFORM',
-      `there is no ${name} here: install with optional dependencies on linux or macOS, or configure a Postgres of your own`,
+      `there is no ${name} here: install with development and optional dependencies on linux or macOS, or configure a Postgres of your own`,
       { cause },
     );
   }
