@@ -1,12 +1,12 @@
-import { createRpcClient, type RpcClient } from '../chains/rpc/rpc-client.js';
+import { createRpcPool, type RpcPool } from '../chains/rpc/rpc-pool.js';
 import { chainIdOf } from '../config/checks/chain-identity.js';
 import type { ChainSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 
 /** The nodes of a chain as configured. */
-export function openRpc(section: ChainSection, common: Common): RpcClient {
+export function openRpc(section: ChainSection, common: Common): RpcPool {
   const chainId = chainIdOf(section);
-  return createRpcClient({
+  return createRpcPool({
     chainName: section.Name,
     urls: section.RpcUrls,
     requestsPerSecond: section.RequestsPerSecond,

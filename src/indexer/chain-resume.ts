@@ -1,7 +1,7 @@
 import type { ChainStore, UnfinalizedMessage } from '../chains/chain-port.js';
-import type { RpcClient } from '../chains/rpc/rpc-client.js';
 import { RpcError } from '../chains/rpc/rpc-errors.js';
 import type { ChainHeads, RpcNode } from '../chains/rpc/rpc-node.js';
+import type { RpcPool } from '../chains/rpc/rpc-pool.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { CursorMove } from '../model/batch.js';
@@ -54,7 +54,7 @@ export interface ResumeOptions {
   readonly listed: MessageLister;
   /** Where records are that were pruned; null when none were. */
   readonly archived: MessageLister | null;
-  readonly rpc: RpcClient;
+  readonly rpc: RpcPool;
   readonly from: number;
   readonly signal: AbortSignal;
 }
@@ -130,7 +130,7 @@ export async function resume(
 }
 
 /** The block by the word of every URL that answers; they must agree. The node that is furthest answers further questions. */
-async function agreedBlock(chain: string, rpc: RpcClient, block: number, signal: AbortSignal) {
+async function agreedBlock(chain: string, rpc: RpcPool, block: number, signal: AbortSignal) {
   const all = await rpc.withNode(async (node) => [node, ...rpc.others(node, signal)], signal);
   const answers = await Promise.all(all.map(async (node) => ({ node, heads: await headsOf(node, block) })));
   const nodes = answers

@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 import { MESSAGE_SENT_TOPIC } from '../../../src/chains/logs/message-sent-event.js';
-import { createRpcClient } from '../../../src/chains/rpc/rpc-client.js';
+import { createRpcPool } from '../../../src/chains/rpc/rpc-pool.js';
 import { createChainWatcher } from '../../../src/chains/watch/chain-watcher.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createChainStore } from '../../../src/indexer/chain-store.js';
@@ -87,7 +87,7 @@ export async function backfillOnce(
 ): Promise<{ readonly eventsPerSecond: number; readonly ranges: readonly Range[] }> {
   const common = createCommon();
   const sink = await openTiers(lab, namespace, common);
-  const rpc = createRpcClient({ chainName: 'bench', urls: [chain.url, `${chain.url}/`].slice(0, urls), common });
+  const rpc = createRpcPool({ chainName: 'bench', urls: [chain.url, `${chain.url}/`].slice(0, urls), common });
   const stop = new AbortController();
   const ranges: Range[] = [];
   let isStored = false;

@@ -1,6 +1,6 @@
 import { AbortedError } from '../../core/errors.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
 import { RpcError, RpcTimeoutError, RpcTooManyResultsError } from '../rpc/rpc-errors.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 import { type RangeReaderOptions, type RangeReading, readRange } from './range-reader.js';
 import type { RangeSize } from './range-size.js';
 
@@ -12,7 +12,7 @@ export interface RangePipelineOptions extends RangeReaderOptions {
   readonly checkSilenceFrom: number;
   /** Ranges under way at once. */
   readonly depth: number;
-  readonly rpc: RpcClient;
+  readonly rpc: RpcPool;
   readonly size: RangeSize;
 }
 

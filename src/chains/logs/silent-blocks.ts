@@ -2,9 +2,9 @@ import type { Logger } from '../../core/logger.js';
 import type { ChainMetrics } from '../chain-metrics.js';
 import type { BlockHeader } from '../rpc/block-header.js';
 import type { LogFilter, RawLog } from '../rpc/raw-log.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
 import { RpcError } from '../rpc/rpc-errors.js';
 import type { RpcNode } from '../rpc/rpc-node.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 
 /** A block that could hold logs by its bloom, and for which a node returned none. */
 export type SilentBlock = Pick<BlockHeader, 'number' | 'hash'>;
@@ -24,7 +24,7 @@ export function createSilenceCheck({
   onLiar,
 }: {
   readonly chain: string;
-  readonly rpc: RpcClient;
+  readonly rpc: RpcPool;
   readonly filter: Omit<LogFilter, 'blocks'>;
   readonly metrics: ChainMetrics;
   readonly log: Logger;

@@ -21,7 +21,7 @@ import {
 import type { RpcMetrics } from './rpc-metrics.js';
 import { WebSocketTransport } from './websocket-transport.js';
 
-/** What an endpoint is made of; see `RpcClientOptions`. */
+/** What an endpoint is made of; see `RpcPoolOptions`. */
 export interface RpcEndpointOptions {
   readonly chainName: string;
   readonly index: number;

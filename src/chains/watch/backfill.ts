@@ -4,7 +4,7 @@ import { ChainMovedError } from '../chain-errors.js';
 import { readRanges } from '../logs/range-pipeline.js';
 import type { RangeReaderOptions, RangeReading } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';
 import type { BackfillProgress } from './chain-status.js';
 import type { ChainWindow } from './chain-window.js';
@@ -21,7 +21,7 @@ export const PIPELINE_DEPTH = 3;
 /** The parts of a watcher that a backfill works with. */
 export interface BackfillOptions {
   readonly chain: WatchedChain;
-  readonly rpc: RpcClient;
+  readonly rpc: RpcPool;
   readonly reading: RangeReaderOptions;
   readonly size: RangeSize;
   readonly messages: KnownMessages;

@@ -3,8 +3,8 @@ import type { Hex } from '../../core/hex.js';
 import { ChainMovedError } from '../chain-errors.js';
 import type { ChainCursor } from '../chain-port.js';
 import type { BloomTest } from '../logs/log-bloom.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
 import type { ChainHeads, RpcNode } from '../rpc/rpc-node.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 import type { ChainWindow } from './chain-window.js';
 import { FinalityView, finalityDepth, lastReadableBlock } from './finality-view.js';
 import { FinalizedCheck } from './finalized-check.js';
@@ -57,7 +57,7 @@ export class ChainViewer {
 
   constructor(options: {
     readonly chain: WatchedChain;
-    readonly rpc: RpcClient;
+    readonly rpc: RpcPool;
     readonly journal: WatcherJournal;
     readonly mayHoldMessage: BloomTest;
     readonly checkVanished: VanishedCheck;

@@ -7,7 +7,7 @@ import { FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js'
 import { createChainMetrics } from '../chain-metrics.js';
 import type { ChainStore } from '../chain-port.js';
 import { createRangeSize } from '../logs/range-size.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 import { chainSourceId } from '../source-ids.js';
 import { Backfill } from './backfill.js';
 import type { BackfillProgress, ChainStatus } from './chain-status.js';
@@ -27,7 +27,7 @@ import { WindowReader, type WindowReading } from './window-reader.js';
 export interface ChainWatcherOptions {
   readonly chain: WatchedChain;
   /** Closed by whoever made it. */
-  readonly rpc: RpcClient;
+  readonly rpc: RpcPool;
   readonly store: ChainStore;
   readonly common: Common;
   readonly onProgress?: (progress: BackfillProgress) => void;
@@ -77,7 +77,7 @@ const RETRY = { baseMs: 250, maxMs: 15_000 };
  */
 class PollingChainWatcher implements ChainWatcher {
   readonly #chain: WatchedChain;
-  readonly #rpc: RpcClient;
+  readonly #rpc: RpcPool;
   readonly #common: Common;
   readonly #store: ChainStore;
   /** Rung by new blocks. */

@@ -8,9 +8,9 @@ import type { ChainMetrics } from '../chain-metrics.js';
 import type { ChainCursor, ChainStore } from '../chain-port.js';
 import type { RangeReaderOptions } from '../logs/range-reader.js';
 import { createRangeSize, type RangeSize } from '../logs/range-size.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
 import { RpcError, RpcInvalidAnswerError, RpcRateLimitedError, RpcTimeoutError } from '../rpc/rpc-errors.js';
 import type { RpcNode } from '../rpc/rpc-node.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 import { confirmedSourceId } from '../source-ids.js';
 import type { CrossCheckStatus } from './chain-status.js';
 import type { Anchor } from './header-chain.js';
@@ -21,7 +21,7 @@ import type { WatchedChain } from './watched-chain.js';
 /** What a cross-check is made of. */
 export interface CrossCheckOptions {
   readonly chain: WatchedChain;
-  readonly rpc: RpcClient;
+  readonly rpc: RpcPool;
   readonly store: ChainStore;
   readonly reading: RangeReaderOptions;
   readonly metrics: ChainMetrics;

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
 import { RpcError } from '../rpc/rpc-errors.js';
 import type { ChainHeads, RpcNode } from '../rpc/rpc-node.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 
 /** Which blocks are read: up to the finalized one, the safe one, the latest, or that many blocks below the latest. */
 export type Confirmations = 'finalized' | 'safe' | 'latest' | number;
@@ -33,13 +33,13 @@ export function finalityDepth(confirmations: Confirmations, minFinalityDepth = 0
  */
 export class FinalityView {
   readonly #depth: number;
-  readonly #rpc: RpcClient;
+  readonly #rpc: RpcPool;
   readonly #clock: Clock;
   readonly #withoutTag = new Set<number>();
   #isTagKnown = false;
   #askOthersAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(options: { readonly depth: number; readonly rpc: RpcClient; readonly clock: Clock }) {
+  constructor(options: { readonly depth: number; readonly rpc: RpcPool; readonly clock: Clock }) {
     this.#depth = options.depth;
     this.#rpc = options.rpc;
     this.#clock = options.clock;

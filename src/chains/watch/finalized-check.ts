@@ -3,9 +3,9 @@ import type { Hex } from '../../core/hex.js';
 import { FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js';
 import type { ChainCursor } from '../chain-port.js';
 import type { FinalizedClaim } from '../finalized-dispute.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
 import { RpcError } from '../rpc/rpc-errors.js';
 import type { RpcNode } from '../rpc/rpc-node.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 
 interface Claim extends FinalizedClaim {
   /** On the monotonic clock, as is `heardMs`. */
@@ -27,7 +27,7 @@ const REPEATED_WITHIN_MS = 60_000;
  */
 export class FinalizedCheck {
   readonly #chain: string;
-  readonly #rpc: RpcClient;
+  readonly #rpc: RpcPool;
   readonly #clock: Clock;
   readonly #haltAfterMs: number;
   #claims = new Map<number, Claim>();
@@ -35,7 +35,7 @@ export class FinalizedCheck {
 
   constructor(options: {
     readonly chain: string;
-    readonly rpc: RpcClient;
+    readonly rpc: RpcPool;
     readonly clock: Clock;
     readonly haltAfterMs: number;
   }) {

@@ -6,7 +6,7 @@ import type { ChainCursor, ChainStore } from '../chain-port.js';
 import { readRanges } from '../logs/range-pipeline.js';
 import type { RangeReading } from '../logs/range-reader.js';
 import { createRangeSize } from '../logs/range-size.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 import { chainSourceId } from '../source-ids.js';
 import { KnownMessages } from './known-messages.js';
 import { createRangeReading } from './range-reading.js';
@@ -21,7 +21,7 @@ const CURSOR_EVERY_MS = 5_000;
 export interface CatchUpOptions {
   /** With the OnRamps that are behind, and no others. */
   readonly chain: WatchedChain;
-  readonly rpc: RpcClient;
+  readonly rpc: RpcPool;
   /** Of these OnRamps. */
   readonly store: ChainStore;
   /** The cursor of the OnRamps that are ahead. */

@@ -1,8 +1,8 @@
 import type { Common } from '../../core/common.js';
 import { AbortedError, IndexerError, toError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
 import { RpcError } from '../rpc/rpc-errors.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 
 const EVERY_MS = 60_000;
 /** While no node can tell. */
@@ -14,7 +14,7 @@ const RETRY_MS = 5_000;
  */
 export class OnRampCode {
   readonly #chain: string;
-  readonly #rpc: RpcClient;
+  readonly #rpc: RpcPool;
   readonly #common: Common;
   readonly #everyMs: number;
   readonly #hasCode: Map<Hex, boolean | null>;
@@ -22,7 +22,7 @@ export class OnRampCode {
   constructor(options: {
     readonly chain: string;
     readonly addresses: readonly Hex[];
-    readonly rpc: RpcClient;
+    readonly rpc: RpcPool;
     readonly common: Common;
     /** Default 60 s. */
     readonly everyMs?: number;

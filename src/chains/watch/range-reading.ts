@@ -6,7 +6,7 @@ import { createBloomTest, createChainBlooms } from '../logs/log-bloom.js';
 import { MESSAGE_SENT_TOPIC } from '../logs/message-sent-event.js';
 import type { RangeReaderOptions } from '../logs/range-reader.js';
 import { createSilenceCheck } from '../logs/silent-blocks.js';
-import type { RpcClient } from '../rpc/rpc-client.js';
+import type { RpcPool } from '../rpc/rpc-pool.js';
 import type { WatchedChain } from './watched-chain.js';
 
 /** What it takes to read the messages of the chain's OnRamps. */
@@ -18,7 +18,7 @@ export function createRangeReading({
   onLiar = () => undefined,
 }: {
   readonly chain: WatchedChain;
-  readonly rpc: RpcClient;
+  readonly rpc: RpcPool;
   readonly common: Common;
   readonly metrics: ChainMetrics;
   /** Called with the index of a URL that left out logs which another has. */

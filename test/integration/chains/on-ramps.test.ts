@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { FinalizedReorgError } from '../../../src/chains/chain-errors.js';
 import { type ChainSourceOptions, createChainSource } from '../../../src/chains/chain-source.js';
-import { createRpcClient } from '../../../src/chains/rpc/rpc-client.js';
+import { createRpcPool } from '../../../src/chains/rpc/rpc-pool.js';
 import type { WatchedOnRamp } from '../../../src/chains/watch/watched-chain.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
@@ -64,7 +64,7 @@ function start(
   } = {},
 ) {
   const common = options.common ?? createCommon();
-  const rpc = createRpcClient({ chainName: 'a', urls: [url].flat(), common, chainId: 1337, timeoutMs: 2_000 });
+  const rpc = createRpcPool({ chainName: 'a', urls: [url].flat(), common, chainId: 1337, timeoutMs: 2_000 });
   const { confirmations = 'latest', maxBlockRange = 2_000, ...others } = options;
   const source = createChainSource({
     chain: {

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createRpcClient, type RpcClientOptions } from '../../../src/chains/rpc/rpc-client.js';
+import { createRpcPool, type RpcPoolOptions } from '../../../src/chains/rpc/rpc-pool.js';
 import { type Common, createCommon } from '../../../src/core/common.js';
 import { fakeAnswer, fakeHash } from '../../support/chain/fake-node.js';
 import { type ProxiedCall, type RpcProxy, startRpcProxy } from '../../support/chain/rpc-proxy.js';
@@ -13,11 +13,11 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function setUp(options: Partial<RpcClientOptions> = {}, common: Common = createCommon()) {
+async function setUp(options: Partial<RpcPoolOptions> = {}, common: Common = createCommon()) {
   const node = await startRpcProxy('http://127.0.0.1:1');
   cleanups.push(() => node.close());
   node.onCall = async (call) => fakeAnswer(call, HEAD);
-  const rpc = createRpcClient({ chainName: 'a', urls: [node.url], timeoutMs: 5_000, ...options, common });
+  const rpc = createRpcPool({ chainName: 'a', urls: [node.url], timeoutMs: 5_000, ...options, common });
   cleanups.push(() => rpc.close());
   const ask = (blocks: number) =>
     rpc.withNode((asked) => asked.headers(Array.from({ length: blocks }, (_, index) => index)), never);

@@ -1,5 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { createRpcClient } from '../../../src/chains/rpc/rpc-client.js';
+import { createRpcPool } from '../../../src/chains/rpc/rpc-pool.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { type AnvilChain, startAnvilChain } from '../../support/chain/anvil-chain.js';
@@ -182,7 +182,7 @@ describe('the head of a node', () => {
   it('alone makes no other node lag, where there are three', async () => {
     const heads = [1_000, 40, 40];
     const nodes = await Promise.all(heads.map(() => startRpcProxy('http://127.0.0.1:1')));
-    const rpc = createRpcClient({
+    const rpc = createRpcPool({
       chainName: 'a',
       urls: nodes.map(({ url }) => url),
       headCheckMs: 1,

@@ -1,7 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type WebSocket, WebSocketServer } from 'ws';
-import { createRpcClient } from '../../../src/chains/rpc/rpc-client.js';
+import { createRpcPool } from '../../../src/chains/rpc/rpc-pool.js';
 import { createCommon } from '../../../src/core/common.js';
 import { fakeAnswer, fakeHash } from '../../support/chain/fake-node.js';
 import type { ProxiedCall } from '../../support/chain/rpc-proxy.js';
@@ -33,7 +33,7 @@ async function setUp() {
     });
   });
   const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const rpc = createRpcClient({ chainName: 'a', urls: [url], timeoutMs: 60_000, common: createCommon() });
+  const rpc = createRpcPool({ chainName: 'a', urls: [url], timeoutMs: 60_000, common: createCommon() });
   cleanups.push(() => rpc.close());
   const ask = (block: number) => rpc.withNode((asked) => asked.headers([block]), never);
   await ask(0);

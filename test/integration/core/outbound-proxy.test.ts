@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
-import { createRpcClient } from '../../../src/chains/rpc/rpc-client.js';
+import { createRpcPool } from '../../../src/chains/rpc/rpc-pool.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { createRestReader } from '../../../src/verifiers/rest-reader.js';
@@ -34,7 +34,7 @@ async function proxyTo(target: string): Promise<ConnectProxy> {
 }
 
 function clientOf(...urls: string[]) {
-  const client = createRpcClient({ chainName: 'a', urls, common: createCommon() });
+  const client = createRpcPool({ chainName: 'a', urls, common: createCommon() });
   closing.push(() => client.close());
   return client;
 }

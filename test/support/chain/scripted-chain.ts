@@ -1,6 +1,5 @@
 import type { BlockHeader } from '../../../src/chains/rpc/block-header.js';
 import type { LogFilter, RawLog } from '../../../src/chains/rpc/raw-log.js';
-import type { RpcClient } from '../../../src/chains/rpc/rpc-client.js';
 import {
   RpcError,
   RpcInvalidAnswerError,
@@ -8,6 +7,7 @@ import {
   RpcUnavailableError,
 } from '../../../src/chains/rpc/rpc-errors.js';
 import type { RpcNode } from '../../../src/chains/rpc/rpc-node.js';
+import type { RpcPool } from '../../../src/chains/rpc/rpc-pool.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { type EmittedLog, makeMessageLog } from './log-emitter.js';
 import { ON_RAMP, SOURCE } from './watch.js';
@@ -96,7 +96,7 @@ export class ScriptedChain {
   }
 
   /** A node that fails, or is at fault, is asked last the next time, as with the real client. */
-  client(): RpcClient {
+  client(): RpcPool {
     const all = this.nodes.map((node, index) => this.#rpcNode(node, index));
     let order = [...all];
     const last = (node: RpcNode) => {

@@ -1,6 +1,5 @@
 import type { BlockHeader } from '../../../src/chains/rpc/block-header.js';
 import type { LogFilter, RawLog } from '../../../src/chains/rpc/raw-log.js';
-import type { RpcClient } from '../../../src/chains/rpc/rpc-client.js';
 import {
   RpcError,
   RpcInvalidAnswerError,
@@ -8,6 +7,7 @@ import {
   RpcUnavailableError,
 } from '../../../src/chains/rpc/rpc-errors.js';
 import type { RpcNode } from '../../../src/chains/rpc/rpc-node.js';
+import type { RpcPool } from '../../../src/chains/rpc/rpc-pool.js';
 import type { Hex } from '../../../src/core/hex.js';
 import type { Random } from '../../../src/core/random.js';
 import { type EmittedLog, makeMessageLog } from './log-emitter.js';
@@ -92,7 +92,7 @@ export class SimulatedChain {
       .sort();
   }
 
-  client(): RpcClient {
+  client(): RpcPool {
     const nodes = [0, 1].map((index) => this.#node(index));
     return {
       urlCount: nodes.length,

@@ -1,4 +1,4 @@
-import { createRpcClient, type RpcClientOptions } from '../../../src/chains/rpc/rpc-client.js';
+import { createRpcPool, type RpcPoolOptions } from '../../../src/chains/rpc/rpc-pool.js';
 import type { ChainWatcher, ChainWatcherOptions } from '../../../src/chains/watch/chain-watcher.js';
 import { createChainWatcher } from '../../../src/chains/watch/chain-watcher.js';
 import type { WatchedChain } from '../../../src/chains/watch/watched-chain.js';
@@ -32,7 +32,7 @@ export interface WatchOptions {
   readonly urls: readonly string[];
   readonly store: MemoryChainStore;
   readonly chain?: Partial<WatchedChain>;
-  readonly rpc?: Partial<RpcClientOptions>;
+  readonly rpc?: Partial<RpcPoolOptions>;
   readonly watcher?: Partial<ChainWatcherOptions>;
   readonly common?: Common;
 }
@@ -41,7 +41,7 @@ export interface WatchOptions {
 export function watch(options: WatchOptions): RunningWatcher {
   const common = options.common ?? createCommon();
   const name = options.chain?.name ?? 'a';
-  const rpc = createRpcClient({ chainName: name, urls: options.urls, timeoutMs: 2_000, ...options.rpc, common });
+  const rpc = createRpcPool({ chainName: name, urls: options.urls, timeoutMs: 2_000, ...options.rpc, common });
   const watcher = createChainWatcher({
     chain: {
       name,

@@ -7,8 +7,8 @@ import { createRangeSize } from '../../../src/chains/logs/range-size.js';
 import { MalformedAnswerError } from '../../../src/chains/rpc/json-rpc-transport.js';
 import { subscribeNewHeads } from '../../../src/chains/rpc/new-heads.js';
 import { encodeLogFilter, parseLogs } from '../../../src/chains/rpc/raw-log.js';
-import { createRpcClient } from '../../../src/chains/rpc/rpc-client.js';
 import { classifyFailure } from '../../../src/chains/rpc/rpc-error-codes.js';
+import { createRpcPool } from '../../../src/chains/rpc/rpc-pool.js';
 import { HeaderChain, type KnownBlock } from '../../../src/chains/watch/header-chain.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
@@ -206,7 +206,7 @@ describe('the known blocks', () => {
 
 describe('a client', () => {
   it('without URLs is refused', () => {
-    expect(() => createRpcClient({ chainName: 'a', urls: [], common: createCommon() })).toThrow(/pass at least one/);
+    expect(() => createRpcPool({ chainName: 'a', urls: [], common: createCommon() })).toThrow(/pass at least one/);
   });
 });
 

@@ -16,7 +16,7 @@ import { createRpcMetrics } from './rpc-metrics.js';
 import { createRpcNode, type RpcNode } from './rpc-node.js';
 
 /** How to reach a chain. */
-export interface RpcClientOptions {
+export interface RpcPoolOptions {
   /** For logs, errors and metrics, from the configuration. */
   readonly chainName: string;
   /** `http(s)` or `ws(s)`, the preferred one first. */
@@ -55,8 +55,8 @@ export interface RpcUrlStatus {
   readonly failuresInARow: number;
 }
 
-/** The nodes of one chain. */
-export interface RpcClient {
+/** The nodes of one chain, as one. */
+export interface RpcPool {
   readonly urlCount: number;
   /** The EIP-155 chain id that every node must have; null until it is known. */
   readonly chainId: number | null;
@@ -83,17 +83,17 @@ export interface RpcClient {
 }
 
 /**
- * Creates the client of one chain. It connects when first used and remembers no answers.
+ * Creates the pool of one chain. It connects when first used and remembers no answers.
  * @throws InvalidArgumentError without URLs.
  */
-export function createRpcClient(options: RpcClientOptions): RpcClient {
-  return new FailoverRpcClient(options);
+export function createRpcPool(options: RpcPoolOptions): RpcPool {
+  return new FailoverRpcPool(options);
 }
 
 const AWAY_KINDS: ReadonlySet<RpcErrorKind> = new Set(['timeout', 'rateLimited', 'unavailable']);
 
-class FailoverRpcClient implements RpcClient {
-  readonly #options: RpcClientOptions;
+class FailoverRpcPool implements RpcPool {
+  readonly #options: RpcPoolOptions;
   readonly #common: Common;
   readonly #endpoints: readonly RpcEndpoint[];
   readonly #closing = new AbortController();
@@ -102,7 +102,7 @@ class FailoverRpcClient implements RpcClient {
   #nextHeadCheckMs = Number.NEGATIVE_INFINITY;
   #headCheck: Promise<void> = Promise.resolve();
 
-  constructor(options: RpcClientOptions) {
+  constructor(options: RpcPoolOptions) {
     if (options.urls.length === 0)
       throw new InvalidArgumentError(`chain ${options.chainName} has no RPC URL: pass at least one`);
     const metrics = createRpcMetrics(options.common.metrics);
