@@ -1,5 +1,6 @@
 /**
- * The library: the storages, the Sink that makes them one, read conditions, the protocol's codecs, and their types.
+ * The library: the storages, the Sink that makes them one, read conditions, the protocol's codecs, the pool of a chain's RPC
+ * nodes, and their types.
  *
  * ```ts
  * const sink = createSink({
@@ -13,6 +14,9 @@
  * @packageDocumentation
  */
 
+export { RpcError, type RpcErrorKind, type RpcOrigin, RpcRefusedError } from './chains/rpc/rpc-errors.js';
+export type { RpcNode } from './chains/rpc/rpc-node.js';
+export { createRpcPool, type RpcPool, type RpcPoolOptions, type RpcUrlStatus } from './chains/rpc/rpc-pool.js';
 export type { Backoff } from './core/backoff.js';
 export { type Clock, systemClock } from './core/clock.js';
 export { type Common, createCommon } from './core/common.js';

@@ -11,6 +11,8 @@ export interface JsonRpcCall {
 export interface JsonRpcFailure {
   readonly code: number;
   readonly message: string;
+  /** As the node gave it. */
+  readonly data?: unknown;
 }
 
 /** What the node answered to one call. */
@@ -94,12 +96,13 @@ export function decodeAnswer(answer: unknown): JsonRpcAnswer {
     throw new MalformedAnswerError('an answer is not an object');
   const { result, error } = answer as { readonly result?: unknown; readonly error?: unknown };
   if (error === undefined || error === null) return { ok: true, result: result ?? null };
-  const { code, message } = error as { readonly code?: unknown; readonly message?: unknown };
+  const { code, message, data } = error as Readonly<Record<'code' | 'message' | 'data', unknown>>;
   return {
     ok: false,
     failure: {
       code: typeof code === 'number' ? code : 0,
       message: typeof message === 'string' && message.trim() !== '' ? outsideText(message) : 'error without a message',
+      ...(data === undefined ? {} : { data }),
     },
   };
 }

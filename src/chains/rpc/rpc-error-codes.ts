@@ -38,7 +38,7 @@ export function classifyFailure(origin: RpcOrigin, call: JsonRpcCall, failure: J
     });
   if (RATE_LIMIT_CODES.has(code))
     return new RpcRateLimitedError(origin, null, { details: { rpcCode: code, said: message } });
-  return new RpcRefusedError(origin, call.method, code, message);
+  return new RpcRefusedError(origin, call.method, failure);
 }
 
 /** True for an `eth_getLogs` over more than one block. */

@@ -1,4 +1,6 @@
 import { IndexerError, type IndexerErrorOptions } from '../../core/errors.js';
+import { isHex } from '../../core/hex.js';
+import type { JsonRpcFailure } from './json-rpc-transport.js';
 
 /** Which node was asked. URLs carry API keys, so errors, logs and metrics name a node by its place in the list. */
 export interface RpcOrigin {
@@ -63,16 +65,32 @@ export class RpcInvalidAnswerError extends RpcError {
   }
 }
 
-/** The node answered the call with an error of its own; `rpcCode` is its JSON-RPC code. */
+/** The node answered the call with an error of its own. */
 export class RpcRefusedError extends RpcError {
+  /** Its JSON-RPC code. */
   readonly rpcCode: number;
-  constructor(origin: RpcOrigin, method: string, rpcCode: number, message: string) {
-    super('refused', 'RPC_REFUSED', origin, `${method} refused with code ${rpcCode}: ${message}`, {
-      details: { method, rpcCode },
+  /** Its words. */
+  readonly said: string;
+  /** Its data: of a call that reverts, the reason. */
+  readonly data: unknown;
+
+  constructor(origin: RpcOrigin, method: string, { code, message, data }: JsonRpcFailure) {
+    super('refused', 'RPC_REFUSED', origin, `${method} refused with code ${code}: ${message}`, {
+      details: { method, rpcCode: code },
     });
-    this.rpcCode = rpcCode;
+    this.rpcCode = code;
+    this.said = message;
+    this.data = data;
+  }
+
+  /** A contract reverted (code 3, or a code with bytes as data): every node of the chain says the same. */
+  get isRevert(): boolean {
+    return this.rpcCode === REVERTED || isHex(this.data);
   }
 }
+
+/** By EIP-1474's successors and by go-ethereum. */
+const REVERTED = 3;
 
 /** The node is of another chain: nothing that it says is used. It is asked again, since a URL can be put right. */
 export class RpcWrongChainError extends RpcError {

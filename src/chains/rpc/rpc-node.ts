@@ -1,11 +1,13 @@
+import type { Transport } from 'viem';
 import type { Hex } from '../../core/hex.js';
 import { type BlockHeader, parseBlockHeader } from './block-header.js';
 import { noteHead } from './head-proof.js';
 import type { JsonRpcCall } from './json-rpc-transport.js';
-import { parseBytes, toQuantity } from './quantity.js';
+import { toQuantity } from './quantity.js';
 import { encodeLogFilter, type LogFilter, parseLogs, type RawLog } from './raw-log.js';
 import type { RpcEndpoint } from './rpc-endpoint.js';
 import { RpcError, RpcInvalidAnswerError, RpcRefusedError, RpcUnavailableError } from './rpc-errors.js';
+import { checkedResult, viemTransport } from './viem-transport.js';
 
 /** Where a chain stands, as one node told in one batch. */
 export interface ChainHeads {
@@ -55,8 +57,10 @@ export interface RpcNode {
   logsOfEach(filters: readonly BlockFilter[]): Promise<readonly (readonly RawLog[])[]>;
   /** @throws RpcTooManyResultsError when the range is too long, RpcUnavailableError when the node lacks its blocks */
   logRange(filter: RangeFilter): Promise<LogRange>;
-  /** True when there is a contract at the address, as of the latest block. */
-  hasCode(address: Hex): Promise<boolean>;
+  /** The result of a call, checked by `checkedResult`. */
+  call(call: JsonRpcCall): Promise<unknown>;
+  /** The node for a viem client, whose errors `withRpcErrors` turns into those of this node. */
+  readonly transport: Transport;
   /** The error for an answer of this node that contradicts another. */
   invalid(what: string): RpcInvalidAnswerError;
   /** The error for a block that this node should have and does not. */
@@ -180,11 +184,14 @@ export function createRpcNode(endpoint: RpcEndpoint, signal: AbortSignal): RpcNo
       if (from === to && firstBlock.hash !== lastBlock.hash) throw invalid(`hash of block ${to} is not one`);
       return { logs, first: firstBlock, last: lastBlock };
     },
-    async hasCode(address) {
-      const [result] = await request([{ method: 'eth_getCode', params: [address, 'latest'] }]);
-      return endpoint.parsed(() => parseBytes(resultOrThrow(result), 'code')).length > 0;
-    },
+    call,
+    transport: viemTransport(`chain ${endpoint.origin.chain}, RPC URL ${endpoint.index}`, call),
   };
+
+  async function call(asked: JsonRpcCall): Promise<unknown> {
+    const [result] = await request([asked]);
+    return endpoint.parsed(() => checkedResult(asked, resultOrThrow(result)));
+  }
 }
 
 function resultOrThrow(result: unknown): unknown {

@@ -1,19 +1,23 @@
+import type { Transport } from 'viem';
 import type { Common } from '../../core/common.js';
 import { AbortedError, IndexerError, InvalidArgumentError, toError } from '../../core/errors.js';
 import { ChainUnknownError } from '../chain-errors.js';
 import { ChainIdentity } from './chain-identity.js';
 import { noteHead } from './head-proof.js';
+import type { JsonRpcCall } from './json-rpc-transport.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
 import { RpcEndpoint } from './rpc-endpoint.js';
 import {
   RpcError,
   type RpcErrorKind,
+  RpcRefusedError,
   RpcTooManyResultsError,
   RpcUnavailableError,
   RpcWrongChainError,
 } from './rpc-errors.js';
 import { createRpcMetrics } from './rpc-metrics.js';
 import { createRpcNode, type RpcNode } from './rpc-node.js';
+import { viemTransport } from './viem-transport.js';
 
 /** How to reach a chain. */
 export interface RpcPoolOptions {
@@ -73,6 +77,11 @@ export interface RpcPool {
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[];
   /** The nodes of this chain that did not fail to answer lately, whatever they said, the most preferred first. */
   reachable(signal: AbortSignal): readonly RpcNode[];
+  /**
+   * The pool for a viem client: each call goes to the most preferred node of this chain that is healthy, and to the next one when
+   * that fails. A revert is an answer. Another refusal is asked of the next node as well, and held against no node.
+   */
+  readonly transport: Transport;
   /** Passes the node of the error's origin over for a while. */
   blame(error: RpcError): void;
   /** Calls `listener` on new blocks of any `ws(s)` URL. The returned function ends that. */
@@ -83,7 +92,24 @@ export interface RpcPool {
 }
 
 /**
- * Creates the pool of one chain. It connects when first used and remembers no answers.
+ * Creates the pool of one chain's nodes: one order of preference, failover, a limit of requests per second, caps on answers, and
+ * no answer of a node of another chain. It connects when first used and remembers no answers. Its `transport` gives a viem
+ * client all of that; leave viem's own retries and cache off, as here:
+ *
+ * ```ts
+ * const pool = createRpcPool({
+ *   chainName: 'sepolia',
+ *   urls: ['https://first.example/key', 'https://second.example/key'],
+ *   chainId: 11155111,
+ *   requestsPerSecond: 20,
+ *   common: createCommon(),
+ * });
+ * const client = createPublicClient({ chain: sepolia, transport: pool.transport, cacheTime: 0 });
+ * const block = await client.getBlockNumber();
+ * await pool.close();
+ * ```
+ *
+ * The pool is for reading: a transaction that one node accepted without answering in time is sent to the next one too.
  * @throws InvalidArgumentError without URLs.
  */
 export function createRpcPool(options: RpcPoolOptions): RpcPool {
@@ -99,6 +125,7 @@ class FailoverRpcPool implements RpcPool {
   readonly #closing = new AbortController();
   readonly #subscriptions = new Set<NewHeads>();
   readonly #identity: ChainIdentity;
+  readonly transport: Transport;
   #nextHeadCheckMs = Number.NEGATIVE_INFINITY;
   #headCheck: Promise<void> = Promise.resolve();
 
@@ -107,6 +134,7 @@ class FailoverRpcPool implements RpcPool {
       throw new InvalidArgumentError(`chain ${options.chainName} has no RPC URL: pass at least one`);
     const metrics = createRpcMetrics(options.common.metrics);
     this.#options = options;
+    this.transport = viemTransport(`chain ${options.chainName}`, (call, signal) => this.#call(call, signal));
     this.#common = options.common;
     this.#endpoints = options.urls.map(
       (url, index) =>
@@ -141,7 +169,16 @@ class FailoverRpcPool implements RpcPool {
     return this.#identity.chainId;
   }
 
-  async withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
+  withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
+    return this.#ask(operation, signal, () => true);
+  }
+
+  /** `isAtFault`: whether the error counts against its node. */
+  async #ask<T>(
+    operation: (node: RpcNode) => Promise<T>,
+    signal: AbortSignal,
+    isAtFault: (error: RpcError) => boolean,
+  ): Promise<T> {
     this.#checkHeadsWhenDue();
     let last: RpcError | undefined;
     for (const endpoint of this.#ranked()) {
@@ -154,11 +191,29 @@ class FailoverRpcPool implements RpcPool {
       } catch (thrown) {
         if (!(thrown instanceof RpcError) || thrown instanceof RpcTooManyResultsError) throw thrown;
         // the error may be about another node, which gave a second opinion
-        (this.#endpoints[thrown.origin.url] ?? endpoint).cool(thrown);
+        if (isAtFault(thrown)) (this.#endpoints[thrown.origin.url] ?? endpoint).cool(thrown);
         last = thrown;
       }
     }
     throw last ?? new RpcUnavailableError({ chain: this.#options.chainName, url: 0 }, 'there is no node to ask');
+  }
+
+  /** One call for a viem client. */
+  async #call(call: JsonRpcCall, signal: AbortSignal = this.#closing.signal): Promise<unknown> {
+    const answered = await this.#ask(
+      async (node) => {
+        try {
+          return { result: await node.call(call) };
+        } catch (thrown) {
+          if (thrown instanceof RpcRefusedError && thrown.isRevert) return { revert: thrown };
+          throw thrown;
+        }
+      },
+      AbortSignal.any([signal, this.#closing.signal]),
+      (error) => !(error instanceof RpcRefusedError),
+    );
+    if (answered.revert) throw answered.revert;
+    return answered.result;
   }
 
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[] {

@@ -1,8 +1,12 @@
+import { createClient } from 'viem';
+import { getCode } from 'viem/actions';
 import type { Common } from '../../core/common.js';
 import { AbortedError, IndexerError, toError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import { RpcError } from '../rpc/rpc-errors.js';
+import type { RpcNode } from '../rpc/rpc-node.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
+import { withRpcErrors } from '../rpc/viem-transport.js';
 
 const EVERY_MS = 60_000;
 /** While no node can tell. */
@@ -74,10 +78,10 @@ export class OnRampCode {
   /** One node that has the code is enough: another may be behind. */
   async #ask(address: Hex, signal: AbortSignal): Promise<boolean> {
     return await this.#rpc.withNode(async (node) => {
-      if (await node.hasCode(address)) return true;
+      if (await hasCode(node, address)) return true;
       for (const other of this.#rpc.others(node, signal)) {
         try {
-          if (await other.hasCode(address)) return true;
+          if (await hasCode(other, address)) return true;
         } catch (thrown) {
           if (!(thrown instanceof RpcError)) throw thrown;
         }
@@ -85,4 +89,8 @@ export class OnRampCode {
       return false;
     }, signal);
   }
+}
+
+async function hasCode({ transport }: RpcNode, address: Hex): Promise<boolean> {
+  return (await withRpcErrors(getCode(createClient({ transport }), { address }))) !== undefined;
 }

@@ -8,6 +8,7 @@ import {
 } from '../../../src/chains/rpc/rpc-errors.js';
 import type { RpcNode } from '../../../src/chains/rpc/rpc-node.js';
 import type { RpcPool } from '../../../src/chains/rpc/rpc-pool.js';
+import { viemTransport } from '../../../src/chains/rpc/viem-transport.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { type EmittedLog, makeMessageLog } from './log-emitter.js';
 import { ON_RAMP, SOURCE } from './watch.js';
@@ -104,6 +105,7 @@ export class ScriptedChain {
     };
     return {
       urlCount: all.length,
+      transport: viemTransport('scripted', async () => '0x01'),
       withNode: async (operation) => {
         let error: unknown;
         for (const node of order) {
@@ -183,7 +185,8 @@ export class ScriptedChain {
     return {
       index,
       requests: 0,
-      hasCode: async () => true,
+      call: async () => '0x01',
+      transport: viemTransport('scripted', async () => '0x01'),
       missing,
       invalid: (what) => new RpcInvalidAnswerError(origin, what),
       heads: async (numbers) => {

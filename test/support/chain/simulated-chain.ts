@@ -8,6 +8,7 @@ import {
 } from '../../../src/chains/rpc/rpc-errors.js';
 import type { RpcNode } from '../../../src/chains/rpc/rpc-node.js';
 import type { RpcPool } from '../../../src/chains/rpc/rpc-pool.js';
+import { viemTransport } from '../../../src/chains/rpc/viem-transport.js';
 import type { Hex } from '../../../src/core/hex.js';
 import type { Random } from '../../../src/core/random.js';
 import { type EmittedLog, makeMessageLog } from './log-emitter.js';
@@ -96,6 +97,7 @@ export class SimulatedChain {
     const nodes = [0, 1].map((index) => this.#node(index));
     return {
       urlCount: nodes.length,
+      transport: viemTransport('scripted', async () => '0x01'),
       chainId: 1337,
       withNode: async (operation) => {
         const order = this.#random() < 0.7 ? nodes : [...nodes].reverse();
@@ -230,7 +232,8 @@ export class SimulatedChain {
         const final = branch[Math.min(finalized, branch.length - 1)]?.header ?? null;
         return { latest, safe: final, finalized: final, blocks: headers(branch, numbers) };
       },
-      hasCode: async () => true,
+      call: async () => '0x01',
+      transport: viemTransport('scripted', async () => '0x01'),
       headers: async (numbers) => headers(view().branch, numbers),
       logs: async (filter) => logs(view().branch, filter),
       logsOfEach: async (filters) => {
