@@ -8,7 +8,7 @@ import type { StoredMessage, StoredVerifierResult } from '../../model/records.js
 import { CoverageGapError } from '../../model/storage-errors.js';
 import type { Storage } from '../../storage/storage.js';
 import type { ListKind } from './list-kind.js';
-import type { ListSource } from './page-reader.js';
+import type { ListSource } from './slice-reading.js';
 
 /** The leader may move records, and the lagging storage may move on, between two reads: then all is read anew. */
 const MAX_ATTEMPTS = 5;

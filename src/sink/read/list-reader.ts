@@ -12,10 +12,10 @@ import { AmendedLists } from './amended-lists.js';
 import type { Explanation } from './explain.js';
 import type { ListKind } from './list-kind.js';
 import { findTear, mergedAsOf } from './merge.js';
-import { type Attempt, type ListSource, readCount, readPage, type Walk } from './page-reader.js';
+import { type Need, SlicePlanner } from './planner.js';
 import type { ReadFloor } from './read-floor.js';
-import { type Need, SlicePlanner } from './slice-planner.js';
-import { type Slice, walkSlices } from './slice-walk.js';
+import { type Slice, walkSlices } from './read-loop.js';
+import { type Attempt, type ListSource, readCount, readPage, type Walk } from './slice-reading.js';
 
 /** Parts that do not fit together are read anew, so often. */
 const MAX_ATTEMPTS = 6;

@@ -5,8 +5,8 @@ import type { Backend, Candidate } from '../backend.js';
 import { lostCommits } from '../follow/lost-commits.js';
 import { codeOf } from '../sink-errors.js';
 import { whyNot } from './explain.js';
+import type { Need, Plan, SlicePlanner } from './planner.js';
 import type { PlannedSlice } from './query-plan.js';
-import type { Need, Plan, SlicePlanner } from './slice-planner.js';
 
 /** Parts of one walk that are planned anew because somebody lacked what it seemed to cover. */
 const MAX_REPLANS = 12;

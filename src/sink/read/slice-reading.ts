@@ -2,7 +2,7 @@ import type { AsOf } from '../../model/coverage.js';
 import type { Count, CountQuery, ListQuery, Page, ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
 import { encodeCursor, type OrderKey } from '../../model/order.js';
 import { type Part, withoutSuperseded } from './merge.js';
-import type { Slice } from './slice-walk.js';
+import type { Slice } from './read-loop.js';
 
 /** Visits the slices of a planned range in order; see `walkSlices`. */
 export type Walk = (visit: (slice: Slice) => Promise<boolean>) => Promise<void>;
