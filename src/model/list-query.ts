@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../core/errors.js';
 
 import type { AsOf } from './coverage.js';
-import { decodeCursor, type OrderKey } from './order.js';
+import { decodeCursor, encodeCursor, type OrderKey } from './order.js';
 
 /** A question about a range of ingestion times. Everything is optional; see `resolveListQuery` for the defaults. */
 export interface ListQuery {
@@ -34,6 +34,14 @@ export interface Page<T> {
   readonly items: readonly T[];
   /** Continues after the last item; null when there was nothing left. */
   readonly nextCursor: string | null;
+  readonly asOf: AsOf;
+}
+
+/** A page as storages tell it to each other: the key that a cursor is made of. */
+export interface KeyedPage<T> {
+  readonly items: readonly T[];
+  /** More records come after it, which is the last item's; null when there was nothing left. */
+  readonly next: OrderKey | null;
   readonly asOf: AsOf;
 }
 
@@ -103,6 +111,11 @@ export function checkLimit(limit: number): void {
 export function checkPosition(name: string, position: bigint): void {
   if (typeof position !== 'bigint' || position < 0n)
     throw new InvalidArgumentError(`${name} is ${position}: pass a bigint of at least 0`);
+}
+
+/** The page as its asker gets it. */
+export function encodePage<T>({ items, next, asOf }: KeyedPage<T>): Page<T> {
+  return { items, nextCursor: next === null ? null : encodeCursor(next), asOf };
 }
 
 function wholeMs(name: string, value: number): number {

@@ -3,7 +3,7 @@ import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import type { Coverage } from '../model/coverage.js';
-import type { CountQuery, ListQuery } from '../model/list-query.js';
+import { type CountQuery, encodePage, type ListQuery, resolveListQuery, resolveRange } from '../model/list-query.js';
 import type { ResultsPart } from '../model/outlines.js';
 import type { VerifierResult } from '../model/records.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError, type Gap } from '../model/storage-errors.js';
@@ -17,9 +17,10 @@ import { requirePresent } from './follow/lost-commits.js';
 import { Pruner } from './prune/pruner.js';
 import type { Explanation } from './read/explain.js';
 import { messages, verifierResults } from './read/list-kind.js';
-import { RangeReader } from './read/list-reader.js';
+import { ListReader } from './read/list-reader.js';
 import { LookupReader } from './read/lookup-reader.js';
 import { ReadFloor } from './read/read-floor.js';
+import { ReadLoop } from './read/read-loop.js';
 import { sinkCoverage } from './sink-coverage.js';
 import { createSinkMetrics, type SinkMetrics } from './sink-metrics.js';
 import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } from './sink-options.js';
@@ -61,7 +62,7 @@ class CompositeSink implements Sink {
   readonly #followers: readonly Follower[];
   readonly #leader: Storage;
   readonly #floor = new ReadFloor();
-  readonly #ranges: RangeReader;
+  readonly #lists: ListReader;
   readonly #lookups: LookupReader;
   readonly #writer: SinkWriter;
   readonly #pruner: Pruner;
@@ -99,8 +100,9 @@ class CompositeSink implements Sink {
     this.#leader = leader.storage;
     this.durable = this.#leader.durable;
     const shared = { backends: this.#backends, floor: this.#floor, common, metrics: this.#metrics };
-    this.#ranges = new RangeReader({ ...shared, leader: leader.storage, maxStalenessMs, catchUpWaitMs });
-    this.#lookups = new LookupReader({ ...shared, maxStalenessMs, catchUpWaitMs });
+    const loop = new ReadLoop(common, catchUpWaitMs);
+    this.#lists = new ListReader({ ...shared, leader: leader.storage, maxStalenessMs, loop });
+    this.#lookups = new LookupReader({ ...shared, maxStalenessMs, loop });
     this.#writer = new SinkWriter({
       ...{ leader: this.#leader, backends: this.#backends, floor: this.#floor },
       ...{ clock: common.clock, contactWaitMs: options.contactWaitMs ?? 15_000 },
@@ -127,13 +129,15 @@ class CompositeSink implements Sink {
   }
   async queryCCVData(query: ListQuery) {
     this.#checkOpen();
+    const resolved = resolveListQuery(query);
     await this.#settling;
-    return await this.#ranges.page(verifierResults, query);
+    return encodePage(await this.#lists.page(verifierResults, resolved));
   }
   async countCCVData(query: CountQuery) {
     this.#checkOpen();
+    const range = resolveRange(query);
     await this.#settling;
-    return await this.#ranges.count(verifierResults, query);
+    return await this.#lists.count(verifierResults, range);
   }
   getMessage(messageId: Hex) {
     if (this.#closing) return Promise.reject(new ClosedError('sink'));
@@ -141,13 +145,15 @@ class CompositeSink implements Sink {
   }
   async queryMessages(query: ListQuery) {
     this.#checkOpen();
+    const resolved = resolveListQuery(query);
     await this.#settling;
-    return await this.#ranges.page(messages, query);
+    return encodePage(await this.#lists.page(messages, resolved));
   }
   async countMessages(query: CountQuery) {
     this.#checkOpen();
+    const range = resolveRange(query);
     await this.#settling;
-    return await this.#ranges.count(messages, query);
+    return await this.#lists.count(messages, range);
   }
 
   async queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }) {
@@ -206,10 +212,10 @@ class CompositeSink implements Sink {
     return this.#leader.subscribe(listener);
   }
   coverage(): Coverage {
-    return sinkCoverage(this.#leader.coverage(), this.#ranges.candidates());
+    return sinkCoverage(this.#leader.coverage(), this.#lists.candidates());
   }
   explain(query: ListQuery): Explanation {
-    return this.#ranges.explain(query);
+    return this.#lists.explain(query);
   }
   async status(): Promise<readonly BackendStatus[]> {
     return await statusOf(this.#backends);

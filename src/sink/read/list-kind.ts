@@ -1,8 +1,8 @@
 import type { Move } from '../../model/amendments.js';
 import type { AsOf } from '../../model/coverage.js';
 import { resultIdentity } from '../../model/identity.js';
-import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
-import { messageOrderKey, type OrderKey } from '../../model/order.js';
+import type { Count, KeyedPage, Page, ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
+import { decodeCursor, encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
 import { outlineOfMessage, outlineOfResult } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
@@ -13,8 +13,8 @@ export interface ListKind<T> {
   readonly record: Move['record'];
   /** Listed records change where they are, so that a late backend would show an old state of them. */
   readonly changesInPlace: boolean;
-  query(storage: Storage, query: ListQuery): Promise<Page<T>>;
-  count(storage: Storage, query: CountQuery): Promise<Count>;
+  list(storage: Storage, query: ResolvedListQuery): Promise<KeyedPage<T>>;
+  count(storage: Storage, range: ResolvedRange): Promise<Count>;
   keyOf(record: T): OrderKey;
   identityOf(record: T): string;
   outlineOf(record: T): T;
@@ -29,8 +29,8 @@ export interface ListKind<T> {
 export const verifierResults: ListKind<StoredVerifierResult> = {
   record: 'verifierResult',
   changesInPlace: false,
-  query: (storage, query) => storage.queryCCVData(query),
-  count: (storage, query) => storage.countCCVData(query),
+  list: async (storage, query) => keyed(await storage.queryCCVData(asked(query))),
+  count: (storage, range) => storage.countCCVData(askedRange(range)),
   keyOf: (record) => record,
   identityOf: resultIdentity,
   outlineOf: outlineOfResult,
@@ -42,8 +42,8 @@ export const verifierResults: ListKind<StoredVerifierResult> = {
 export const messages: ListKind<StoredMessage> = {
   record: 'message',
   changesInPlace: true,
-  query: (storage, query) => storage.queryMessages(query),
-  count: (storage, query) => storage.countMessages(query),
+  list: async (storage, query) => keyed(await storage.queryMessages(asked(query))),
+  count: (storage, range) => storage.countMessages(askedRange(range)),
   keyOf: messageOrderKey,
   identityOf: (record) => record.messageId,
   outlineOf: outlineOfMessage,
@@ -55,3 +55,25 @@ export const messages: ListKind<StoredMessage> = {
     return { records: changed, asOf };
   },
 };
+
+function askedRange({ startMs, endMs, sourceChainSelectors, destChainSelectors }: ResolvedRange) {
+  return {
+    startMs,
+    endMs,
+    ...(sourceChainSelectors === null ? {} : { sourceChainSelectors }),
+    ...(destChainSelectors === null ? {} : { destChainSelectors }),
+  };
+}
+
+function asked({ limit, offset, after, maxBytes, ...range }: ResolvedListQuery) {
+  return {
+    ...askedRange(range),
+    limit,
+    ...(maxBytes === Number.POSITIVE_INFINITY ? {} : { maxBytes }),
+    ...(after === null ? { offset } : { cursor: encodeCursor(after) }),
+  };
+}
+
+function keyed<T>({ items, nextCursor, asOf }: Page<T>): KeyedPage<T> {
+  return { items, next: nextCursor === null ? null : decodeCursor(nextCursor), asOf };
+}

@@ -1,32 +1,46 @@
 import type { Common } from '../../core/common.js';
-import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
-import { type ResolvedRange, resolveListQuery, resolveRange } from '../../model/list-query.js';
+import type { Count, KeyedPage, ListQuery, ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
+import { resolveListQuery } from '../../model/list-query.js';
 import { boundedBy } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
 import type { Storage } from '../../storage/storage.js';
 import type { Backend, Candidate } from '../backend.js';
+import { lostCommits } from '../follow/lost-commits.js';
 import { type SinkMetrics, shapeOf } from '../sink-metrics.js';
 import type { Tier } from '../sink-options.js';
-import { AmendedLists } from './amended-lists.js';
-import type { Explanation } from './explain.js';
+import { amendedLists } from './amended-lists.js';
+import { type Explanation, whyNot } from './explain.js';
 import type { ListKind } from './list-kind.js';
-import { findTear, mergedAsOf } from './merge.js';
-import { type Need, SlicePlanner } from './planner.js';
+import { type Contribution, findTear, mergedAsOf } from './merge.js';
+import { type Lacking, NOTHING_LACKING, type Plan, Planner, type Requirement } from './planner.js';
+import type { PlannedSlice } from './query-plan.js';
 import type { ReadFloor } from './read-floor.js';
-import { type Slice, walkSlices } from './read-loop.js';
-import { type Attempt, type ListSource, readCount, readPage, type Walk } from './slice-reading.js';
+import { Met, type Part, type Question, type ReadLoop } from './read-loop.js';
+import { type ListSource, readCount, readPage, type Slice, type SliceReading } from './slice-reading.js';
 
-/** Parts that do not fit together are read anew, so often. */
-const MAX_ATTEMPTS = 6;
+/** A slice of a plan, and the backends that lacked it so far. */
+interface ListPart extends Part {
+  readonly asked: Backend | null;
+  readonly slice: PlannedSlice<Candidate>;
+  readonly plan: Plan;
+  readonly lacking: Lacking;
+}
+
+/** An answer and the reads that it was put together from. */
+interface Merged<V> {
+  readonly value: V;
+  readonly contributions: readonly Contribution[];
+}
 
 /** Answers lists and counts over all backends as if they were one. */
-export class RangeReader {
+export class ListReader {
+  readonly #backends: readonly Backend[];
   readonly #leader: Storage;
   readonly #floor: ReadFloor;
-  readonly #common: Common;
   readonly #metrics: SinkMetrics;
-  readonly #planner: SlicePlanner;
+  readonly #planner: Planner;
+  readonly #loop: ReadLoop;
 
   constructor(parts: {
     readonly backends: readonly Backend[];
@@ -35,121 +49,154 @@ export class RangeReader {
     readonly common: Common;
     readonly metrics: SinkMetrics;
     readonly maxStalenessMs: number;
-    readonly catchUpWaitMs: number;
+    readonly loop: ReadLoop;
   }) {
+    this.#backends = parts.backends;
     this.#leader = parts.leader;
     this.#floor = parts.floor;
-    this.#common = parts.common;
     this.#metrics = parts.metrics;
-    this.#planner = new SlicePlanner(parts);
+    this.#planner = new Planner(parts);
+    this.#loop = parts.loop;
   }
 
-  async page<T extends StoredMessage | StoredVerifierResult>(kind: ListKind<T>, query: ListQuery): Promise<Page<T>> {
-    const resolved = resolveListQuery(query);
-    const { value, parts } = await this.#answer(
-      { ...resolved, startMs: startOf(resolved) },
-      kind.changesInPlace,
-      (walk) => readPage(resolved, kind.keyOf, kind.identityOf, (slice) => this.#listOf(kind, slice), walk),
+  async page<T extends StoredMessage | StoredVerifierResult>(
+    kind: ListKind<T>,
+    query: ResolvedListQuery,
+  ): Promise<KeyedPage<T>> {
+    const { value, contributions } = await this.#answer(query, startOf(query), kind.changesInPlace, () =>
+      readPage(query, kind, (slice) => this.#listOf(kind, slice)),
     );
     this.#floor.showed(value.items);
-    // one part is bounded by whoever answered it
-    const items = parts.length > 1 ? boundedBy(value.items, resolved.maxBytes, kind.outlineOf) : value.items;
-    return { ...value, items, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
+    // one part is bounded by the backend that answered it
+    const items = contributions.length > 1 ? boundedBy(value.items, query.maxBytes, kind.outlineOf) : value.items;
+    return { items, next: value.next, asOf: this.#asOf(contributions) };
   }
 
-  async count<T extends StoredMessage | StoredVerifierResult>(kind: ListKind<T>, query: CountQuery): Promise<Count> {
-    const resolved = resolveRange(query);
-    const { value, parts } = await this.#answer({ ...resolved, startMs: startOf(resolved) }, false, (walk) =>
-      readCount(resolved, (slice) => this.#listOf(kind, slice), walk),
+  async count<T extends StoredMessage | StoredVerifierResult>(kind: ListKind<T>, range: ResolvedRange): Promise<Count> {
+    const { value, contributions } = await this.#answer(range, range.startMs, false, () =>
+      readCount(range, (slice) => this.#listOf(kind, slice)),
     );
-    return { count: value, asOf: parts.length > 0 ? mergedAsOf(parts) : this.#emptyAsOf() };
+    return { count: value, asOf: this.#asOf(contributions) };
   }
 
   /** How `query` would be answered right now. */
   explain(query: ListQuery): Explanation {
     const resolved = resolveListQuery(query);
-    const need = this.#need(resolved.endMs, false, 0n);
-    return this.#planner.explain(this.#planner.plan(need, startOf(resolved), resolved.endMs));
+    const { endMs } = resolved;
+    return this.#planner.explain(this.#planner.plan(this.#required(endMs), { startMs: startOf(resolved), endMs }));
   }
 
   /** What each backend can be asked right now, in configured order. */
   candidates(): readonly Candidate[] {
-    return this.#planner.candidates(this.#need(Number.POSITIVE_INFINITY, false, 0n));
+    return this.#planner.candidates(this.#required(Number.POSITIVE_INFINITY));
   }
 
   #listOf<T extends StoredMessage | StoredVerifierResult>(
     kind: ListKind<T>,
     { candidate: { backend, amended, coverage } }: Slice,
   ): ListSource<T> {
-    if (amended) return new AmendedLists(kind, backend.storage, this.#leader, coverage);
-    return {
-      query: (query) => kind.query(backend.storage, query),
-      count: (query) => kind.count(backend.storage, query),
-    };
+    const { storage } = backend;
+    if (amended) return amendedLists(kind, storage, this.#leader, coverage.throughPosition);
+    return { page: (query) => kind.list(storage, query), count: (range) => kind.count(storage, range) };
   }
 
-  /**
-   * Attempts until the parts fit together. Whoever stands below a tear is left out of the next attempt, and waited for
-   * when nobody else can answer.
-   */
+  /** Asks slice by slice. A backend that stands below a tear is left out of the next plan of the whole. */
   async #answer<V>(
-    range: ResolvedRange,
+    { endMs }: ResolvedRange,
+    startMs: number,
     mustBeUpToDate: boolean,
-    attempt: (walk: Walk) => Promise<Attempt<V>>,
-  ): Promise<Attempt<V>> {
-    const { startMs, endMs } = range;
-    const failed = new Set<Backend>();
-    let tornAt = 0n;
-    for (let attempts = 1; ; attempts += 1) {
-      const need = this.#need(endMs, mustBeUpToDate, tornAt);
-      const tiers: Tier[] = [];
-      const answer = await attempt((visit) =>
-        walkSlices({ planner: this.#planner, need, startMs, failed, log: this.#common.log }, async (slice) => {
-          const goesOn = await visit(slice);
-          tiers.push(slice.candidate.backend.tier);
-          return goesOn;
-        }),
-      ).catch((thrown: unknown) => {
-        if (thrown instanceof CoverageGapError) this.#metrics.query('gap');
-        throw thrown;
+    start: () => SliceReading<V>,
+  ): Promise<Merged<V>> {
+    const met = new Met();
+    let required = this.#required(endMs, mustBeUpToDate);
+    let reading = start();
+    let contributions: Contribution[] = [];
+    let tiers: Tier[] = [];
+    const planned = (range: { readonly startMs: number; readonly endMs: number }, lacking: Lacking, steps: number) => {
+      const plan = this.#planner.plan(required, range, met.failed, lacking);
+      return plan.slices.map((slice): ListPart => {
+        const asked = slice.candidate?.backend ?? null;
+        return { asked, slice, plan, lacking, steps: asked === null ? steps : 0 };
       });
-      const tear = findTear(answer.parts);
-      const isLast = attempts >= MAX_ATTEMPTS;
-      if (tear === null && (isLast || !answer.hadSuperseded)) {
-        if (answer.parts.length > 0) this.#floor.answered(mergedAsOf(answer.parts));
-        this.#metrics.query(shapeOf(tiers));
-        return answer;
-      }
-      if (isLast) {
+    };
+    const question: Question<ListPart, Merged<V>> = {
+      met,
+      begin() {
+        reading = start();
+        contributions = [];
+        tiers = [];
+        return planned({ startMs, endMs }, NOTHING_LACKING, 0);
+      },
+      again: ({ asked, slice, plan, lacking }, lacks, steps) =>
+        planned(slice, lacks && asked !== null ? new Map([...lacking, [asked, plan]]) : lacking, steps),
+      async ask({ slice: { candidate, ...range } }) {
+        if (candidate === null) return 'lacks';
+        const taken = await reading.take({ ...range, candidate });
+        if (taken === null) return 'passed';
+        contributions.push(...taken);
+        tiers.push(candidate.backend.tier);
+        return reading.isEnough() ? 'enough' : 'told';
+      },
+      end: (isLast) => {
+        const tear = findTear(contributions);
+        if (tear === null && (isLast || !reading.hadSuperseded())) {
+          if (contributions.length > 0) this.#floor.answered(mergedAsOf(contributions));
+          this.#metrics.query(shapeOf(tiers));
+          return { answer: { value: reading.taken(), contributions } };
+        }
+        required = this.#required(endMs, mustBeUpToDate, tear ?? required.minPosition);
+        if (!isLast) this.#metrics.replanned();
+        return null;
+      },
+      behind: () => {
+        if (lostCommits(this.#backends) !== null) return { tiers: [], late: [] };
+        const working = this.#planner.candidates(required).filter(({ backend }) => !met.failed.has(backend));
+        return {
+          tiers: working.map(({ backend }) => backend),
+          late: working.flatMap(({ limit, admitted, backend }) =>
+            limit !== null && admitted !== null ? [backend] : [],
+          ),
+        };
+      },
+      gap: (part) => {
         this.#metrics.query('gap');
-        throw tornError(startMs, endMs, attempts);
-      }
-      tornAt = tear ?? tornAt;
-      this.#metrics.replanned();
-    }
+        return part === null ? tornError(startMs, endMs) : gapError(part, met.failure);
+      },
+    };
+    return await this.#loop.answer(question);
   }
 
-  #need(endMs: number, mustBeUpToDate: boolean, tornAt: bigint): Need {
+  #required(endMs: number, mustBeUpToDate = false, tornAt = 0n): Requirement {
     const shown = mustBeUpToDate ? this.#floor.position : this.#floor.movePosition;
     return { endMs, mustBeUpToDate, minPosition: tornAt > shown ? tornAt : shown };
   }
 
-  /** Of an answer that needed nobody. */
-  #emptyAsOf(): Count['asOf'] {
+  /** The state of an answer that needed no backend is that of all before it. */
+  #asOf(contributions: readonly Contribution[]): Count['asOf'] {
+    if (contributions.length > 0) return mergedAsOf(contributions);
     return { position: this.#floor.position, movePosition: this.#floor.movePosition };
   }
 }
 
-/** Ingestion times are never negative, and what lies before a cursor is not asked for. */
-function startOf({
-  startMs,
-  after,
-}: ResolvedRange & { readonly after?: { readonly ingestionMs: number } | null }): number {
-  return Math.max(0, startMs, after?.ingestionMs ?? 0);
+/** Records before a cursor are not asked for. */
+function startOf({ startMs, after }: ResolvedListQuery): number {
+  return Math.max(startMs, after?.ingestionMs ?? 0);
 }
 
-function tornError(startMs: number, endMs: number, attempts: number): CoverageGapError {
+function tornError(startMs: number, endMs: number): CoverageGapError {
   return new CoverageGapError({ kind: 'time', startMs, endMs }, 'sink', {
-    details: { why: 'records kept moving between the backends while they were read', attempts },
+    details: { why: 'records kept moving between the backends while they were read' },
+  });
+}
+
+function gapError({ slice, plan: { candidates } }: ListPart, failure: Error | undefined): CoverageGapError {
+  const lost = lostCommits(candidates.map(({ backend }) => backend))?.error;
+  const cause = failure ?? lost;
+  return new CoverageGapError({ kind: 'time', startMs: slice.startMs, endMs: slice.endMs }, 'sink', {
+    ...(cause === undefined ? {} : { cause }),
+    ...(lost === undefined ? {} : { remedy: lost.remedy }),
+    details: {
+      backends: candidates.map((each) => ({ backend: each.backend.name, why: whyNot(each, slice) ?? 'failed' })),
+    },
   });
 }

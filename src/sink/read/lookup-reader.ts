@@ -1,5 +1,4 @@
 import type { Common } from '../../core/common.js';
-import { InvalidArgumentError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import { checkId } from '../../model/check-batch.js';
 import { type Held, unite } from '../../model/held.js';
@@ -8,26 +7,33 @@ import type { ResultsPart } from '../../model/outlines.js';
 import { partOfResults } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
-import { isBuffered } from '../../storage/buffered-storage.js';
 import type { Storage } from '../../storage/storage.js';
 import { type Backend, isLagging, isReadable, mayLookUp } from '../backend.js';
-import { type LostCommits, lostCommits, lostError } from '../follow/lost-commits.js';
-import { codeOf } from '../sink-errors.js';
+import { lostCommits, lostError } from '../follow/lost-commits.js';
 import type { SinkMetrics } from '../sink-metrics.js';
-import { succeedsWithin } from '../within.js';
 import { messages, verifierResults } from './list-kind.js';
 import type { ReadFloor } from './read-floor.js';
+import { isAnswer, Met, type Part, passOver, type Question, type ReadLoop } from './read-loop.js';
 
-/** Calls that look where a tier stands are shared: the first of these may have begun before the leader told its floor. */
-const LOOKS = 2;
+/** The one part of a lookup. Some backends have said that they are not complete for the id. */
+interface IdPart extends Part {
+  readonly lacking: ReadonlySet<Backend | 'all'>;
+}
+
+/** What backends hold of an id, to be put together: asked for from `floorPosition` on. */
+interface Holdings<R> {
+  readonly floorPosition: bigint;
+  readonly parts: Map<Backend, Held<readonly R[]>>;
+}
 
 /**
  * Looks records up by message id: backend by backend in configured order, until one is complete for the id. The path
  * that the first backend answers allocates nothing of its own: it is the hottest of the whole product.
  *
  * Of an old id none may be complete: the leader was pruned, the tier that lags has not heard of the latest changes. Then
- * what both hold is put together (`unite`): the leader has all that changed above its floor, the other all that changed
- * up to where it stands.
+ * all that they hold is put together (`unite`): the leader has all that changed above its floor, the other all that changed
+ * up to where it stands. The leader is pruned only as far as the tiers that lag have come: one that seems to end below its
+ * floor knows too little of what other processes have flushed, and is asked again once it has looked.
  */
 export class LookupReader {
   readonly #all: readonly Backend[];
@@ -38,8 +44,8 @@ export class LookupReader {
   readonly #common: Common;
   readonly #metrics: SinkMetrics;
   readonly #maxStalenessMs: number;
-  readonly #catchUpWaitMs: number;
-  /** Whoever asks for many ids asks for the same part of each. */
+  readonly #loop: ReadLoop;
+  /** Callers that ask for many ids ask for the same part of each. */
   #lastPart: ResultsPart | null = null;
   #lastLookup = RESULTS;
 
@@ -49,7 +55,7 @@ export class LookupReader {
     readonly common: Common;
     readonly metrics: SinkMetrics;
     readonly maxStalenessMs: number;
-    readonly catchUpWaitMs: number;
+    readonly loop: ReadLoop;
   }) {
     this.#all = parts.backends;
     this.#backends = parts.backends.filter(isReadable);
@@ -58,7 +64,7 @@ export class LookupReader {
     this.#common = parts.common;
     this.#metrics = parts.metrics;
     this.#maxStalenessMs = parts.maxStalenessMs;
-    this.#catchUpWaitMs = parts.catchUpWaitMs;
+    this.#loop = parts.loop;
   }
 
   ccvData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
@@ -73,10 +79,9 @@ export class LookupReader {
 
   /** The first backend's answer, when it has one: everything else is the slow path. */
   async #first<T, R extends { readonly position: bigint }>(messageId: Hex, lookup: Lookup<T, R>): Promise<T> {
-    const lost = lostCommits(this.#all);
-    if (lost !== null) return await this.#withLost(messageId, lookup, lost);
     const [first] = this.#backends;
-    if (first === undefined || !this.#mayAsk(first)) return await this.#fromAny(messageId, lookup, 0, undefined);
+    if (first === undefined || lostCommits(this.#all) !== null || !this.#mayAsk(first))
+      return await this.#fromAny(messageId, lookup, new Met(), new Set());
     this.#metrics.lookup(first.tier);
     try {
       const found = await lookup.ask(first.storage, messageId);
@@ -84,108 +89,119 @@ export class LookupReader {
       return found;
     } catch (thrown) {
       if (isAnswer(thrown)) throw thrown;
-      return await this.#fromAny(messageId, lookup, 1, this.#passOver(first, thrown, undefined));
+      const met = new Met();
+      const lacks = passOver(met, first, thrown, this.#common) === 'lacks';
+      return await this.#fromAny(messageId, lookup, met, new Set(lacks ? [first] : []));
     }
   }
 
-  /** From the backends from index `from` on, and once more from all when some of those that were late have caught up. */
   async #fromAny<T, R extends { readonly position: bigint }>(
     messageId: Hex,
     lookup: Lookup<T, R>,
-    from: number,
-    before: unknown,
+    met: Met,
+    lacking: IdPart['lacking'],
   ): Promise<T> {
     checkId(messageId, 'messageId');
-    let failure = before;
-    const inOrder = this.#backends.slice(from);
-    for (let attempt = 0; attempt < 2; attempt += 1) {
-      const lost = lostCommits(this.#all);
-      if (lost !== null) return await this.#withLost(messageId, lookup, lost);
-      for (const backend of attempt === 0 ? inOrder : this.#backends) {
-        if (!this.#mayAsk(backend)) continue;
-        try {
-          this.#metrics.lookup(backend.tier);
-          const found = await lookup.ask(backend.storage, messageId);
-          lookup.note(this.#floor, found);
-          return found;
-        } catch (thrown) {
-          if (isAnswer(thrown)) throw thrown;
-          failure = this.#passOver(backend, thrown, failure);
-        }
-      }
-      const united = await this.#fromAll(messageId, lookup);
-      if (united.found !== null) return united.found;
-      failure = united.failure ?? failure;
-      if (attempt > 0 || !(await this.#catchUp())) break;
-    }
-    this.#metrics.lookup('gap');
-    throw new CoverageGapError(
-      { kind: 'messageId', messageId },
-      'sink',
-      failure === undefined ? {} : { cause: failure },
-    );
+    return await this.#loop.answer(this.#questionOf(messageId, lookup, met, lacking));
   }
 
-  /**
-   * The leader lacks commits: what it holds is put together with what the backend that has them holds. That neither has
-   * heard of an id proves nothing, because a commit that both lack may have been acknowledged.
-   */
-  async #withLost<T, R extends { readonly position: bigint }>(
+  /** From the first backend that may be asked and has not said that it lacks the id; from all together after the last. */
+  #questionOf<T, R extends { readonly position: bigint }>(
     messageId: Hex,
     lookup: Lookup<T, R>,
-    lost: LostCommits,
-  ): Promise<T> {
-    checkId(messageId, 'messageId');
-    try {
-      const { found } = lost.error.isContinuation
-        ? await this.#fromAll(messageId, lookup, lost.error.throughPosition)
-        : { found: null };
-      if (found !== null) return found;
-    } catch (thrown) {
-      if (!isAnswer(thrown)) throw thrown;
-    }
-    this.#metrics.lookup('gap');
-    throw lostError({ kind: 'messageId', messageId }, lost);
+    met: Met,
+    lackingAtFirst: IdPart['lacking'],
+  ): Question<IdPart, T> {
+    let answer: { readonly answer: T } | null = null;
+    let holdings: Holdings<R> | null = null;
+    const planned = (lacking: IdPart['lacking'], steps: number): readonly IdPart[] => {
+      const mayAsk = (backend: Backend) => !lacking.has(backend) && !met.failed.has(backend) && this.#mayAsk(backend);
+      const alone = lostCommits(this.#all) === null ? this.#backends.find(mayAsk) : undefined;
+      return [{ asked: alone ?? (lacking.has('all') ? null : 'all'), lacking, steps }];
+    };
+    return {
+      met,
+      begin: () => planned(lackingAtFirst, 0),
+      again({ asked, lacking }, lacks, steps) {
+        if (lacks && asked !== null) return planned(new Set([...lacking, asked]), steps);
+        if (asked !== null) return planned(lacking, steps);
+        // followers that have caught up may be complete now, and what was held before may not be enough for them
+        if (met.looked.length === 0) holdings = null;
+        return planned(
+          met.looked.length > 0 ? new Set([...lacking].filter((each) => each !== 'all')) : new Set(),
+          steps,
+        );
+      },
+      ask: async ({ asked }) => {
+        if (asked === null) return 'lacks';
+        if (asked !== 'all') {
+          this.#metrics.lookup(asked.tier);
+          answer = { answer: await lookup.ask(asked.storage, messageId) };
+          lookup.note(this.#floor, answer.answer);
+          return 'enough';
+        }
+        holdings ??= { floorPosition: this.#floorPosition(), parts: new Map() };
+        answer = await this.#askAll(messageId, lookup, met, holdings);
+        return answer === null ? 'lacks' : 'enough';
+      },
+      end: () => answer,
+      behind: () => {
+        const working = this.#backends.filter((backend) => !met.failed.has(backend));
+        const isLate = (each: Backend) => each.follower !== null && !isLagging(each) && !this.#mayAsk(each);
+        // without what the leader holds there is nothing that a look could complete
+        const isWorth = [...(holdings?.parts.keys() ?? [])].some(({ follower }) => follower === null);
+        return { tiers: isWorth ? working : [], late: lostCommits(this.#all) === null ? working.filter(isLate) : [] };
+      },
+      gap: () => {
+        this.#metrics.lookup('gap');
+        const lost = lostCommits(this.#all);
+        if (lost !== null) return lostError({ kind: 'messageId', messageId }, lost);
+        const cause = met.failure === undefined ? {} : { cause: met.failure };
+        return new CoverageGapError({ kind: 'messageId', messageId }, 'sink', cause);
+      },
+    };
   }
 
   /**
-   * What all that can tell what they hold, hold together; null when something may still be missing. The leader is pruned
-   * only as far as the tiers that lag have come. One of them that seems to end below its floor knows too little of what
-   * other processes have flushed: it is asked again once it has looked. What the leader told stays as good as it was, so
-   * that no later prune can come in between.
+   * What all that can tell what they hold, hold together; null when something may still be missing. Only those are asked
+   * again that have looked: what the leader told stays as good as it was, so that no later prune can come in between.
+   * While the leader lacks commits, that no backend has heard of the id proves nothing: one that all of them lack may have
+   * been acknowledged.
    * @throws what the lookup throws when there is nothing.
    */
-  async #fromAll<T, R extends { readonly position: bigint }>(
+  async #askAll<T, R extends { readonly position: bigint }>(
     messageId: Hex,
     lookup: Lookup<T, R>,
-    leastPosition = 0n,
-  ): Promise<{ readonly found: T | null; readonly failure: unknown }> {
-    const floorPosition = this.#floor.position > leastPosition ? this.#floor.position : leastPosition;
-    const holders = this.#holders(lookup);
+    met: Met,
+    { floorPosition, parts }: Holdings<R>,
+  ): Promise<{ readonly answer: T } | null> {
+    const lost = lostCommits(this.#all);
+    const holders = this.#holders(lookup).filter(({ backend }) => !met.failed.has(backend));
     const leader = holders.find(({ backend }) => backend.follower === null)?.backend;
     // only the leader knows the latest changes, and alone it has answered already
-    if (leader === undefined || holders.length < 2) return { found: null, failure: undefined };
-    const parts = new Map<Backend, Held<readonly R[]>>();
-    let failure: unknown;
-    const ask = async ({ backend, hold }: Holder<R>, isAgain: boolean) => {
-      this.#metrics.lookup(backend.tier);
-      try {
-        if (isAgain && isBuffered(backend.storage)) await backend.storage.refresh();
-        parts.set(backend, await hold(messageId));
-      } catch (thrown) {
-        failure = this.#passOver(backend, thrown, failure);
-      }
-    };
-    for (let looks = 0; looks <= LOOKS && failure === undefined; looks += 1) {
-      const asked = looks === 0 ? holders : holders.filter(({ backend }) => isBuffered(backend.storage));
-      await Promise.all(asked.map((holder) => ask(holder, looks > 0)));
-      const united = parts.has(leader) ? unite([...parts.values()], lookup.identityOf, floorPosition) : null;
-      if (united === null) continue;
+    if (leader === undefined || holders.length < 2 || lost?.error.isContinuation === false) return null;
+    const asked = holders.filter(({ backend }) => !parts.has(backend) || met.looked.includes(backend));
+    await Promise.all(
+      asked.map(async ({ backend, hold }) => {
+        this.#metrics.lookup(backend.tier);
+        try {
+          parts.set(backend, await hold(messageId));
+        } catch (thrown) {
+          parts.delete(backend);
+          passOver(met, backend, thrown, this.#common);
+        }
+      }),
+    );
+    const united = parts.has(leader) ? unite([...parts.values()], lookup.identityOf, floorPosition) : null;
+    if (united === null) return null;
+    try {
       const found = lookup.answerOf(messageId, united);
       lookup.note(this.#floor, found);
-      return { found, failure: undefined };
+      return { answer: found };
+    } catch (thrown) {
+      if (lost !== null && isAnswer(thrown)) return null;
+      throw thrown;
     }
-    return { found: null, failure };
   }
 
   /** A leader that is never read by itself still says what a tier that lags has not heard of, as it does for lists. */
@@ -199,26 +215,14 @@ export class LookupReader {
     });
   }
 
+  /** An answer shows no less than what this process has shown, nor than the commits that the leader lacks. */
+  #floorPosition(): bigint {
+    const lostThrough = lostCommits(this.#all)?.error.throughPosition ?? 0n;
+    return this.#floor.position > lostThrough ? this.#floor.position : lostThrough;
+  }
+
   #mayAsk(backend: Backend): boolean {
     return mayLookUp(backend, this.#floor.position, this.#maxStalenessMs);
-  }
-
-  /** The cause to name in the end: that a cache lacks an id explains less than that the database failed. */
-  #passOver(backend: Backend, thrown: unknown, before: unknown): unknown {
-    if (thrown instanceof CoverageGapError) return before ?? thrown;
-    this.#common.log.warn({ backend: backend.name, code: codeOf(thrown), err: thrown }, 'backend passed over');
-    return thrown;
-  }
-
-  async #catchUp(): Promise<boolean> {
-    const late = this.#backends.flatMap((backend) =>
-      backend.follower !== null && backend.follower.state !== 'failing' && !isLagging(backend) && !this.#mayAsk(backend)
-        ? [backend.follower]
-        : [],
-    );
-    if (late.length === 0) return false;
-    const anyone = Promise.any(late.map((follower) => follower.confirm()));
-    return await succeedsWithin(this.#common.clock, this.#catchUpWaitMs, anyone);
   }
 }
 
@@ -281,12 +285,3 @@ const MESSAGE: Lookup<StoredMessage, StoredMessage> = {
   },
   note: (floor, { position }) => floor.reached(position),
 };
-
-/** Not found is an answer of a backend that is complete for the id. */
-function isAnswer(thrown: unknown): boolean {
-  return (
-    thrown instanceof CCVDataNotFoundError ||
-    thrown instanceof MessageNotFoundError ||
-    thrown instanceof InvalidArgumentError
-  );
-}

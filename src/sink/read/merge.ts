@@ -1,7 +1,7 @@
 import type { AsOf } from '../../model/coverage.js';
 
 /** What one backend contributed to an answer. */
-export interface Part {
+export interface Contribution {
   readonly endMs: number;
   readonly asOf: AsOf;
   /** Whether records of it were listed, skipped or counted. */
@@ -17,7 +17,7 @@ export interface Part {
  * - an earlier slice was read before a later one, its end was still open then, and the later one has records: commits
  *   in between can be missing in the middle of the answer.
  */
-export function findTear(parts: readonly Part[]): bigint | null {
+export function findTear(parts: readonly Contribution[]): bigint | null {
   let tear: bigint | null = null;
   const need = (position: bigint) => {
     if (tear === null || position > tear) tear = position;
@@ -38,7 +38,7 @@ export function findTear(parts: readonly Part[]): bigint | null {
 }
 
 /** The state that a merged answer shows: what the least advanced part had. */
-export function mergedAsOf(parts: readonly Part[]): AsOf {
+export function mergedAsOf(parts: readonly Contribution[]): AsOf {
   let movePosition = 0n;
   for (const { asOf } of parts) if (asOf.movePosition > movePosition) movePosition = asOf.movePosition;
   return { position: minPosition(parts), movePosition };
@@ -60,7 +60,7 @@ export function withoutSuperseded<T extends { readonly position: bigint }>(
     : records.filter((record) => newest.get(identityOf(record)) === record);
 }
 
-function minPosition(parts: readonly Part[]): bigint {
+function minPosition(parts: readonly Contribution[]): bigint {
   let lowest = parts[0]?.asOf.position ?? 0n;
   for (const { asOf } of parts) if (asOf.position < lowest) lowest = asOf.position;
   return lowest;

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import { findTear, mergedAsOf, type Part, withoutSuperseded } from '../../../src/sink/read/merge.js';
+import { type Contribution, findTear, mergedAsOf, withoutSuperseded } from '../../../src/sink/read/merge.js';
 
 const OPEN = Number.POSITIVE_INFINITY;
-const part = (position: bigint, movePosition: bigint, rest: Partial<Part> = {}): Part => ({
+const part = (position: bigint, movePosition: bigint, rest: Partial<Contribution> = {}): Contribution => ({
   asOf: { position, movePosition },
   endMs: OPEN,
   contributed: true,
