@@ -4,10 +4,10 @@ import { DEFAULT_LIMIT } from '../model/list-query.js';
 import { parseRfc3339 } from '../protocol/rfc3339.js';
 
 /** Most records in one answer; more is a 400. */
-export const MAX_LIMIT = 1_000;
+const MAX_LIMIT = 1_000;
 
 /** Most chain selectors in one filter. */
-export const MAX_SELECTORS = 100;
+const MAX_SELECTORS = 100;
 
 const MAX_SELECTOR = 2n ** 64n - 1n;
 /** The last instant a Date can hold; later ones mean the same for ingestion times. */

@@ -5,7 +5,7 @@ import { type ConfigProblem, formatPath } from './problems.js';
 export type TomlTable = { [key: string]: unknown };
 
 /** Environment variables that start with this set a value: `CCV_INDEXER__Storage__Single__Postgres__URI=…`. */
-export const ENVIRONMENT_PREFIX = 'CCV_INDEXER__';
+const ENVIRONMENT_PREFIX = 'CCV_INDEXER__';
 
 /** An entry that an overlay added to a list because it has a name that no entry there has: mostly a mistyped one. */
 export interface AddedEntry {

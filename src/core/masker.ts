@@ -1,7 +1,7 @@
 import { formsOf, type Secret } from './secret-forms.js';
 
 /** What stands in the place of a secret. */
-export const MASK = '***';
+const MASK = '***';
 
 /** Takes secrets out of texts. */
 export interface Masker {

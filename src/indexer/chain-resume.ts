@@ -9,7 +9,7 @@ import type { SourceCursor } from '../model/records.js';
 import type { Storage } from '../storage/storage.js';
 
 /** A chain that cannot be set back as asked: the message says why and what to do instead. */
-export class ResumeError extends IndexerError {
+class ResumeError extends IndexerError {
   constructor(code: string, message: string, details: Readonly<Record<string, unknown>> = {}) {
     super(code, message, false, { details });
   }

@@ -41,11 +41,6 @@ export function checkBatch(batch: WriteBatch): void {
   );
 }
 
-/** @throws InvalidArgumentError */
-export function checkVerifierResult(result: VerifierResult, path: string): void {
-  fail(path, resultFault(result));
-}
-
 /** @throws InvalidArgumentError unless `messageId` is 32 bytes of lower-case hex. */
 export function checkId(messageId: Hex, path: string): void {
   const fault = idFault(messageId, path);

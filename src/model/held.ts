@@ -1,5 +1,4 @@
 import type { StoredMessage, StoredVerifierResult } from './records.js';
-import { CCVDataNotFoundError, MessageNotFoundError } from './storage-errors.js';
 
 /**
  * What a storage holds about a message id although it may not be all there is. Everything about the id that changed
@@ -47,14 +46,4 @@ function throughOf(parts: readonly Held<unknown>[]): bigint {
     if (part.throughPosition > through) through = part.throughPosition;
   }
   return through;
-}
-
-/** `read` as a value: not found is nothing. */
-export async function nothingIfNotFound<T, N>(read: Promise<T>, nothing: N): Promise<T | N> {
-  try {
-    return await read;
-  } catch (thrown) {
-    if (thrown instanceof CCVDataNotFoundError || thrown instanceof MessageNotFoundError) return nothing;
-    throw thrown;
-  }
 }

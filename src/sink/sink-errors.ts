@@ -1,4 +1,4 @@
-import { IndexerError, toError } from '../core/errors.js';
+import { IndexerError } from '../core/errors.js';
 import type { Boundary } from '../model/boundary.js';
 import { isBuffered } from '../storage/buffered-storage.js';
 import type { Storage } from '../storage/storage.js';
@@ -93,9 +93,4 @@ export class FollowerAheadError extends IndexerError {
 /** The error's stable code for metrics and logs. */
 export function codeOf(thrown: unknown): string {
   return thrown instanceof IndexerError ? thrown.code : 'UNKNOWN';
-}
-
-/** What a status page may show of an error. */
-export function summarize(thrown: unknown): { readonly code: string; readonly message: string } {
-  return { code: codeOf(thrown), message: toError(thrown).message };
 }

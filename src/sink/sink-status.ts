@@ -80,7 +80,7 @@ export async function healthOfAll(backends: readonly Backend[], leader: Storage)
 }
 
 /** The storage's health; a storage that cannot even say is not healthy. */
-export async function healthOf(storage: Storage): Promise<Health> {
+async function healthOf(storage: Storage): Promise<Health> {
   try {
     return await storage.health();
   } catch (thrown) {

@@ -21,7 +21,7 @@ export interface CheckContext {
 }
 
 /** See `CheckContext.maxCCVDataBytes`. */
-export const DEFAULT_MAX_CCV_DATA_BYTES = 128 * 1024;
+const DEFAULT_MAX_CCV_DATA_BYTES = 128 * 1024;
 
 /** A claim that holds, as it is stored; one that only announces its message; or why it does not hold. */
 export type CheckedClaim =

@@ -79,7 +79,7 @@ async function compare(
   }
 }
 
-export async function backfillOnce(
+async function backfillOnce(
   lab: Lab,
   namespace: string,
   chain: EventChain,
@@ -131,7 +131,7 @@ async function checkAllStored(sink: Sink, { events }: EventChain): Promise<void>
     throw new Error(`${stored} of ${events} events were stored, ${quarantined.length} quarantined`);
 }
 
-export async function fetchAll(chain: EventChain, ranges: readonly Range[], depth = DEPTH): Promise<void> {
+async function fetchAll(chain: EventChain, ranges: readonly Range[], depth = DEPTH): Promise<void> {
   const pool = new Pool(chain.url, { connections: depth });
   let next = 0;
   let events = 0;

@@ -18,7 +18,7 @@ export interface RecordStream {
 }
 
 /** Records of one commit. */
-export const COMMIT_RECORDS = 50;
+const COMMIT_RECORDS = 50;
 /** Between two commits: 50 records a second. */
 const COMMIT_INTERVAL_MS = 1_000;
 const FIRST_COMMIT_MS = 1_760_000_000_000;

@@ -43,7 +43,7 @@ const PIPE_SCRIPT =
   'exec 3<&0; (trap "" INT; cat <&3 >/dev/null 2>&1; kill -TERM $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
 
 /** The best tie of this machine. */
-export function bestTie(): Tie {
+function bestTie(): Tie {
   if (process.platform !== 'linux') return 'pipe';
   // busybox has a setpriv without this option, so ask for it rather than for the name
   return spawnSync('setpriv', ['--pdeathsig', 'TERM', 'true'], { stdio: 'ignore' }).status === 0 ? 'pdeathsig' : 'pipe';

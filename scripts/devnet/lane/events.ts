@@ -1,5 +1,5 @@
 import { type AbiEvent, decodeEventLog, parseAbiItem, toEventSelector } from 'viem';
-import { bytesToHex, type Hex, hexToBytes } from '../../../src/core/hex.js';
+import { type Hex, hexToBytes } from '../../../src/core/hex.js';
 import type { Message } from '../../../src/protocol/message.js';
 import { decodeMessage } from '../../../src/protocol/message-codec.js';
 import { splitReceipts } from '../../../src/protocol/receipts.js';
@@ -63,9 +63,4 @@ export function decodeExecutionLog(log: RawLog): { messageId: Hex; state: Execut
   });
   const state = EXECUTION_STATES[args.state];
   return state === undefined ? null : { messageId: args.messageId, state, returnData: args.returnData };
-}
-
-/** A hex value of any case as lower-case hex. */
-export function lowerHex(hex: string): Hex {
-  return bytesToHex(hexToBytes(hex));
 }

@@ -10,7 +10,7 @@ import { parseRfc3339 } from '../../../src/protocol/rfc3339.js';
 import { withDeadline } from '../anvil/deadline.js';
 
 /** No indexer gave an answer: each was unreachable, or said something other than 200 or 404. */
-export class IndexerApiUnavailableError extends IndexerError {
+class IndexerApiUnavailableError extends IndexerError {
   constructor(path: string, tried: readonly string[], cause: unknown) {
     super('INDEXER_API_UNAVAILABLE', `no indexer answered ${path}: ${tried.join('; ')}`, true, { cause });
   }

@@ -13,7 +13,7 @@ import { createRequestIds, REQUEST_ID_HEADER } from './request-id.js';
 import { createProxyTest } from './trusted-proxies.js';
 
 /** The server could not start to listen: the port is taken, or the address is not this machine's. */
-export class ListenError extends IndexerError {
+class ListenError extends IndexerError {
   constructor(server: string, host: string, port: number, cause: Error) {
     super('LISTEN_FAILED', `${server} cannot listen on ${host}:${port}`, false, {
       cause,

@@ -26,7 +26,7 @@ import { hotSince, unjustified } from './gaps.js';
 import type { World } from './world.js';
 
 /** The chain whose cursor moves. */
-export const CHAIN = SELECTORS.max;
+const CHAIN = SELECTORS.max;
 export const CHAIN_SOURCE = `chain:${CHAIN}:0x01`;
 
 /** Who is asked: the process that writes, or the one beside it. */

@@ -32,7 +32,7 @@ export interface BucketMaker {
   make(clock: ManualClock): Promise<{ open(): ObjectStore; remove(): Promise<void> }>;
 }
 
-export const memoryBuckets: BucketMaker = {
+const memoryBuckets: BucketMaker = {
   async make(clock) {
     const bucket = new MemoryBucket();
     return { open: () => createMemoryObjectStore(bucket, clock), remove: async () => undefined };

@@ -11,7 +11,7 @@ import type { ScriptedChain } from './scripted-chain.js';
 import { ON_RAMP, SOURCE } from './watch.js';
 
 /** How often a scripted watcher looks. */
-export const POLL_MS = 1_000;
+const POLL_MS = 1_000;
 
 /** A watcher of a scripted chain, on a clock that a test moves. */
 export interface ScriptedWatch {

@@ -13,7 +13,7 @@ const SCRIPT = join(ROOT, 'src/storage/cold/read-with-duckdb.sql');
 const FOLDER = /^SET VARIABLE folder = 'cold';$/m;
 
 /** What users are told to run to read a namespace's folder, with that folder; nothing in it is ours. */
-export function readWithDuckDB(folder: string): string {
+function readWithDuckDB(folder: string): string {
   const text = readFileSync(SCRIPT, 'utf8');
   if (!FOLDER.test(text)) throw new Error(`${SCRIPT} does not name its folder`);
   return text.replace(FOLDER, `SET VARIABLE folder = '${folder}';`);
@@ -81,7 +81,7 @@ export async function coldHistory(
 }
 
 /** A row of `messages`. */
-export function messageOf(row: DuckDBRow): StoredMessage {
+function messageOf(row: DuckDBRow): StoredMessage {
   return {
     ...shared(row),
     status: row['status'] as MessageStatus,
@@ -99,7 +99,7 @@ export function messageOf(row: DuckDBRow): StoredMessage {
 }
 
 /** A row of `verifier_results`. */
-export function resultOf(row: DuckDBRow): StoredVerifierResult {
+function resultOf(row: DuckDBRow): StoredVerifierResult {
   return {
     ...shared(row),
     verifierSourceAddress: row['verifier_source_address'] as Hex,

@@ -26,7 +26,7 @@ function once<T extends object>(record: T, render: (record: T) => string): strin
 }
 
 /** The query string that asks for it. */
-export function queryOf({ startMs, endMs, limit = LIMIT, offset = 0 }: Asked): string {
+function queryOf({ startMs, endMs, limit = LIMIT, offset = 0 }: Asked): string {
   const bounds = [startMs === undefined ? '' : `start=${startMs}&`, endMs === undefined ? '' : `end=${endMs}&`];
   return `${bounds.join('')}limit=${limit}&offset=${offset}`;
 }

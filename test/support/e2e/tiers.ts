@@ -5,7 +5,7 @@ import { clockEnvironment, type WallClock } from './clock.js';
 import { hotAndWarm, type RunningService } from './service.js';
 
 /** The shortest that the cross-checks allow, seconds: 30 and a quarter more than `FlushInterval`. */
-export const RETENTION_SECONDS = 31;
+const RETENTION_SECONDS = 31;
 
 /** An `S3` table for a bucket of a test server, with little patience. */
 export function bucketTable(server: S3TestServer, bucket: string, settings: TomlTable = {}): TomlTable {
@@ -21,11 +21,6 @@ export function bucketTable(server: S3TestServer, bucket: string, settings: Toml
     ...PACE,
     ...settings,
   };
-}
-
-/** An `S3` table for a directory. */
-export function directoryTable(directory: string, settings: TomlTable = {}): TomlTable {
-  return { Directory: directory, ...PACE, ...settings };
 }
 
 /** Flushed and looked at many times a second; what a dead process left behind is taken over soon. */

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { bytesToHex, type Hex } from '../../../src/core/hex.js';
 import type { Message, TokenTransfer } from '../../../src/protocol/message.js';
 
-export const hexOf = (minLength: number, maxLength: number): fc.Arbitrary<Hex> =>
+const hexOf = (minLength: number, maxLength: number): fc.Arbitrary<Hex> =>
   fc.uint8Array({ minLength, maxLength }).map(bytesToHex);
 
 const address = fc.oneof(

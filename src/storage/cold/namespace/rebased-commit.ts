@@ -31,7 +31,7 @@ export async function commitBesideCompactions(
 }
 
 /** True when all that happened between two snapshots of a table is that rows moved to other files. */
-export function isOnlyCompacted(before: DeltaSnapshot, now: DeltaSnapshot): boolean {
+function isOnlyCompacted(before: DeltaSnapshot, now: DeltaSnapshot): boolean {
   if (now.transactions.size !== before.transactions.size) return false;
   for (const [appId, { version, lastUpdated }] of now.transactions) {
     const known = before.transactions.get(appId);

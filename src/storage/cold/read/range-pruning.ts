@@ -4,7 +4,7 @@ import type { ParquetFooter } from '../parquet/footer.js';
 import type { RowKey } from '../rows/row-kind.js';
 
 /** Whether a lane passes the filters of a range. */
-export function admitsLane(
+function admitsLane(
   { sourceChainSelectors: sources, destChainSelectors: dests }: ResolvedRange,
   source: bigint,
   dest: bigint,

@@ -78,7 +78,7 @@ export function hashIdentity(identity: string): Hex {
 }
 
 /** The body of a record given by a caller. Nothing of it is the caller's: each byte string has memory of its own. */
-export function newBody(given: MessageBody): NewBody {
+function newBody(given: MessageBody): NewBody {
   const { messageCCVAddresses, messageExecutorAddress } = given;
   const encodedMessage = new Uint8Array(given.encodedMessage);
   return { content: { encodedMessage, messageCCVAddresses, messageExecutorAddress }, hash: hashBody(given) };
