@@ -138,21 +138,13 @@ export type {
   VacuumReport,
   VerifyProblem,
   VerifyReport,
-} from './storage/cold/maintenance/maintenance.js';
-export { ArchiveWriteError } from './storage/cold/namespace/errors.js';
-export type { S3StorageOptions, S3StorageRole } from './storage/cold/namespace/options.js';
+} from './storage/cold/maintenance/cold-maintenance.js';
+export type { S3StorageOptions, S3StorageRole } from './storage/cold/namespace/cold-storage-options.js';
+export { ArchiveWriteError } from './storage/cold/namespace/namespace-errors.js';
 export {
   createDirectoryObjectStore,
   type DirectoryObjectStoreOptions,
 } from './storage/cold/object-store/directory/directory-store.js';
-export {
-  type DeleteFailure,
-  ObjectDeleteError,
-  ObjectNotFoundError,
-  ObjectRangeError,
-  ObjectStoreError,
-  ObjectStoreUnavailableError,
-} from './storage/cold/object-store/errors.js';
 export type {
   ByteRange,
   ListedObject,
@@ -161,6 +153,14 @@ export type {
   ObjectPage,
   ObjectStore,
 } from './storage/cold/object-store/object-store.js';
+export {
+  type DeleteFailure,
+  ObjectDeleteError,
+  ObjectNotFoundError,
+  ObjectRangeError,
+  ObjectStoreError,
+  ObjectStoreUnavailableError,
+} from './storage/cold/object-store/object-store-errors.js';
 export {
   createS3ObjectStore,
   type S3ObjectStore,

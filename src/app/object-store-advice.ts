@@ -3,7 +3,7 @@ import {
   ObjectDeleteError,
   ObjectStoreError,
   ObjectStoreUnavailableError,
-} from '../storage/cold/object-store/errors.js';
+} from '../storage/cold/object-store/object-store-errors.js';
 import type { BucketFault } from '../storage/cold/object-store/s3/bucket-check.js';
 
 /** Another setting with which a bucket works. */

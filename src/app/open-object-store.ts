@@ -4,8 +4,8 @@ import type { S3Section } from '../config/schema/s3-schema.js';
 import type { Common } from '../core/common.js';
 import { IndexerError, InvalidArgumentError } from '../core/errors.js';
 import { createDirectoryObjectStore } from '../storage/cold/object-store/directory/directory-store.js';
-import { ObjectNotFoundError, ObjectStoreUnavailableError } from '../storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../storage/cold/object-store/object-store.js';
+import { ObjectNotFoundError, ObjectStoreUnavailableError } from '../storage/cold/object-store/object-store-errors.js';
 import { createS3ObjectStore, type S3ObjectStore } from '../storage/cold/object-store/s3/s3-store.js';
 import { type Alternative, refusal } from './object-store-advice.js';
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ClosedError, InvalidArgumentError } from '../../src/core/errors.js';
 import { seededRandom } from '../../src/core/random.js';
-import { ObjectNotFoundError, ObjectRangeError } from '../../src/storage/cold/object-store/errors.js';
 import { compareKeys } from '../../src/storage/cold/object-store/object-key.js';
 import type { ListedObject, ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
+import { ObjectNotFoundError, ObjectRangeError } from '../../src/storage/cold/object-store/object-store-errors.js';
 
 /** A store under test, empty. */
 export interface ObjectStoreSubject {

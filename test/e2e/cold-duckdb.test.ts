@@ -6,7 +6,7 @@ import { createCommon } from '../../src/core/common.js';
 import { bytesToHex } from '../../src/core/hex.js';
 import { parseExactJson } from '../../src/protocol/exact-json.js';
 import { messageJson } from '../../src/protocol/message-json.js';
-import { createDeltaLog } from '../../src/storage/cold/delta/log.js';
+import { createDeltaLog } from '../../src/storage/cold/delta/delta-log.js';
 import { checkpointName, commitName } from '../../src/storage/cold/delta/paths.js';
 import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
 import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';

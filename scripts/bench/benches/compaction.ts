@@ -1,4 +1,4 @@
-import type { ColdMaintenance, MaintenanceProgress } from '../../../src/storage/cold/maintenance/maintenance.js';
+import type { ColdMaintenance, MaintenanceProgress } from '../../../src/storage/cold/maintenance/cold-maintenance.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { compareInTurn, perSecond, type Row } from '../measure.js';
 import { type Progress, startProgress } from '../progress.js';

@@ -3,7 +3,7 @@ import { leastGraceMs } from '../../config/checks/s3-checks.js';
 import { longestStatementMs } from '../../config/checks/storage-checks.js';
 import type { Config } from '../../config/schema/schema.js';
 import { IndexerError } from '../../core/errors.js';
-import type { CompactionReport, VacuumReport, VerifyReport } from '../../storage/cold/maintenance/maintenance.js';
+import type { CompactionReport, VacuumReport, VerifyReport } from '../../storage/cold/maintenance/cold-maintenance.js';
 import { formatBytes, formatCount, formatDuration } from '../amounts.js';
 import { textTable } from '../text-table.js';
 import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-backends.js';

@@ -1,6 +1,6 @@
 import cliProgress from 'cli-progress';
 import type { Clock } from '../../core/clock.js';
-import type { MaintenanceProgress } from '../../storage/cold/maintenance/maintenance.js';
+import type { MaintenanceProgress } from '../../storage/cold/maintenance/cold-maintenance.js';
 import { formatBytes, formatCount } from '../amounts.js';
 
 /** Shows how far a command is, on standard error so that results stay apart. */

@@ -1,4 +1,4 @@
-import type { ColdDescription } from '../../storage/cold/maintenance/maintenance.js';
+import type { ColdDescription } from '../../storage/cold/maintenance/cold-maintenance.js';
 import type { PostgresDescription } from '../../storage/postgres/inspection.js';
 
 /** Why a backend could not be looked at. */

@@ -23,10 +23,10 @@ import {
   StorageFailureError,
   StorageUnavailableError,
 } from '../../model/storage-errors.js';
-import type { S3Standing } from './namespace/coverage.js';
 import { asOf, type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './namespace/view.js';
-import { ObjectNotFoundError } from './object-store/errors.js';
-import type { S3StorageParts } from './parts.js';
+import type { S3Standing } from './namespace/view-coverage.js';
+import { ObjectNotFoundError } from './object-store/object-store-errors.js';
+import type { S3StorageParts } from './open-namespace.js';
 import type { RowKey } from './rows/row-kind.js';
 
 const DEFAULT_CHANGES = 1000;

@@ -11,16 +11,16 @@ import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/stor
 import type { BufferedStorage } from '../buffered-storage.js';
 import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
 import { type Opened, S3StorageReader } from './cold-storage-reader.js';
-import type { ColdMaintenanceLoop } from './maintenance/loop.js';
-import type { ColdMaintenance, MaintenanceOptions } from './maintenance/maintenance.js';
-import { S3Standing } from './namespace/coverage.js';
-import { ArchiveWriteError } from './namespace/errors.js';
+import type { ColdMaintenance, MaintenanceOptions } from './maintenance/cold-maintenance.js';
+import type { ColdMaintenanceLoop } from './maintenance/maintenance-loop.js';
+import { resolveS3Options, type S3StorageOptions, type S3StorageSettings } from './namespace/cold-storage-options.js';
 import { LastWholeView } from './namespace/last-whole-view.js';
-import { resolveS3Options, type S3StorageOptions, type S3StorageSettings } from './namespace/options.js';
+import { ArchiveWriteError } from './namespace/namespace-errors.js';
 import type { ColdView } from './namespace/view.js';
+import { S3Standing } from './namespace/view-coverage.js';
 import type { ObjectStore } from './object-store/object-store.js';
-import { openParts, openVerify, type S3StorageParts } from './parts.js';
-import { createS3StorageMetrics, type S3StorageMetrics } from './write/metrics.js';
+import { openParts, openVerify, type S3StorageParts } from './open-namespace.js';
+import { createS3StorageMetrics, type S3StorageMetrics } from './write/flush-metrics.js';
 
 export type { S3StorageOptions };
 

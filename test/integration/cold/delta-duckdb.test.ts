@@ -9,7 +9,7 @@ import { bytesToHex } from '../../../src/core/hex.js';
 import { readLane } from '../../../src/model/payload.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
 import { type Action, removeOf } from '../../../src/storage/cold/delta/actions.js';
-import { createDeltaLog } from '../../../src/storage/cold/delta/log.js';
+import { createDeltaLog } from '../../../src/storage/cold/delta/delta-log.js';
 import { checkpointName, dataFilePath, indexFilePath, pathToUri } from '../../../src/storage/cold/delta/paths.js';
 import { tableSchemaString } from '../../../src/storage/cold/delta/schema.js';
 import { parseStats, stringifyStats } from '../../../src/storage/cold/delta/stats.js';

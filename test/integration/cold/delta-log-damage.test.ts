@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { DeltaFormatError, DeltaUnsupportedError } from '../../../src/storage/cold/delta/errors.js';
+import { DeltaFormatError, DeltaUnsupportedError } from '../../../src/storage/cold/delta/delta-errors.js';
 import { checkpointName, commitName } from '../../../src/storage/cold/delta/paths.js';
 import type { DeltaSnapshot } from '../../../src/storage/cold/delta/snapshot.js';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { APP, add, COLUMNS, contents, deltaFixture, INFO, txn } from '../../support/cold/delta-fixture.js';
 import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import {
   createNamespaceTemplate,
   dataObjects,

@@ -1,6 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { ClosedError } from '../../../src/core/errors.js';
-import { ObjectStoreError, ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
+import {
+  ObjectStoreError,
+  ObjectStoreUnavailableError,
+} from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { allOf, committed, createLife, follow, openArchive } from '../../support/cold/storage-life.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';

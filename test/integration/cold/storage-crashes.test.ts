@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import {

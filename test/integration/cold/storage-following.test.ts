@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { byCursor, expectedOf, listsOf, place, plain } from '../../contract/subject.js';
 import { createHoldingObjectStore } from '../../support/cold/maintenance.js';

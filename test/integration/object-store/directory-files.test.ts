@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { createDirectoryObjectStore } from '../../../src/storage/cold/object-store/directory/directory-store.js';
-import { ObjectStoreError } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { ObjectStoreError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 
 const HOUR_MS = 3_600_000;

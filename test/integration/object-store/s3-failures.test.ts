@@ -1,14 +1,14 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { ClosedError } from '../../../src/core/errors.js';
+import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import {
   ObjectDeleteError,
   ObjectNotFoundError,
   ObjectRangeError,
   ObjectStoreError,
   ObjectStoreUnavailableError,
-} from '../../../src/storage/cold/object-store/errors.js';
-import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+} from '../../../src/storage/cold/object-store/object-store-errors.js';
 import type { S3ObjectStore, S3ObjectStoreOptions } from '../../../src/storage/cold/object-store/s3/s3-store.js';
 import { s3StoreOn } from '../../support/s3/object-store.js';
 import { newBucketName, type S3TestServer, startS3Server } from '../../support/s3/server.js';

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { createDirectoryObjectStore } from '../../../src/storage/cold/object-store/directory/directory-store.js';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { describeObjectStore } from '../../contract/object-store-contract.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';

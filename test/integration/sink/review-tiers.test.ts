@@ -5,7 +5,7 @@ import { neverRead } from '../../../src/model/read-conditions.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkOptions } from '../../../src/sink/sink-options.js';
 import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
-import type { S3StorageOptions } from '../../../src/storage/cold/namespace/options.js';
+import type { S3StorageOptions } from '../../../src/storage/cold/namespace/cold-storage-options.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { recallFrom } from '../../../src/storage/recall-from.js';

@@ -1,5 +1,5 @@
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 
 /** Which write the process does not survive: the `index`-th, from 0; before it took effect, or after, unheard of. */
 export interface Death {

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../src/core/clock.js';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import type { Busy } from '../process/busy.js';
 
 /** `reads`: whatever only looks fails; `all`: everything; `silent`: everything, after a request's time limit. */

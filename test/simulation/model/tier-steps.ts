@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { EVICTION_INTERVAL_MS, PRUNE_INTERVAL_MS } from '../process/tiers-process.js';
 import type { Outage } from './outage-store.js';
 import { often, type Step, step } from './step.js';

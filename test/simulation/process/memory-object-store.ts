@@ -1,6 +1,5 @@
 import type { Clock } from '../../../src/core/clock.js';
 import { ClosedError } from '../../../src/core/errors.js';
-import { ObjectNotFoundError, ObjectRangeError } from '../../../src/storage/cold/object-store/errors.js';
 import {
   checkByteRange,
   checkListArguments,
@@ -16,6 +15,7 @@ import {
   type ObjectPage,
   type ObjectStore,
 } from '../../../src/storage/cold/object-store/object-store.js';
+import { ObjectNotFoundError, ObjectRangeError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 
 interface StoredObject {
   readonly bytes: Uint8Array;

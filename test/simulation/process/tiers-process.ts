@@ -4,7 +4,7 @@ import type { Boundary } from '../../../src/model/boundary.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend } from '../../../src/sink/sink-options.js';
 import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
-import type { S3StorageRole } from '../../../src/storage/cold/namespace/options.js';
+import type { S3StorageRole } from '../../../src/storage/cold/namespace/cold-storage-options.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage, type MemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';

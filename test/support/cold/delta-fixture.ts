@@ -1,7 +1,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import type { Action, AddFile } from '../../../src/storage/cold/delta/actions.js';
-import { createDeltaLog, type DeltaLog, type DeltaLogOptions } from '../../../src/storage/cold/delta/log.js';
+import { createDeltaLog, type DeltaLog, type DeltaLogOptions } from '../../../src/storage/cold/delta/delta-log.js';
 import { dataFilePath, pathToUri } from '../../../src/storage/cold/delta/paths.js';
 import type { DeltaSnapshot } from '../../../src/storage/cold/delta/snapshot.js';
 import { stringifyStats } from '../../../src/storage/cold/delta/stats.js';

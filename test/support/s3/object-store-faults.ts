@@ -1,5 +1,5 @@
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 
 export type FaultyOperation = 'put' | 'get' | 'head' | 'list' | 'delete';
 

@@ -2,7 +2,7 @@ import { type Common, createCommon } from '../../../src/core/common.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend } from '../../../src/sink/sink-options.js';
 import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
-import type { S3StorageOptions } from '../../../src/storage/cold/namespace/options.js';
+import type { S3StorageOptions } from '../../../src/storage/cold/namespace/cold-storage-options.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';

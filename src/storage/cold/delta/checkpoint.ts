@@ -4,7 +4,7 @@ import type { Zstd } from '../parquet/zstd.js';
 import type { Action, AddFile, RemoveFile } from './actions.js';
 import { CHECKSUM_KEY, isIntactCheckpoint, NO_CHECKSUM, sealCheckpoint } from './checksum.js';
 import { Fields, toAction } from './commit-json.js';
-import { DeltaFormatError, DeltaUnsupportedError } from './errors.js';
+import { DeltaFormatError, DeltaUnsupportedError } from './delta-errors.js';
 import type { DeltaSnapshot } from './snapshot.js';
 
 /** A checkpoint and what `_last_checkpoint` says of it. */

@@ -2,7 +2,7 @@ import { crc32 } from 'node:zlib';
 import { JsonSyntaxError, parseExactJson, stringifyExactJson } from '../../../protocol/exact-json.js';
 import type { Action, AddFile, CommitInfo, RemoveFile, TableMetadata, Transaction } from './actions.js';
 import { CHECKSUM_KEY, checksumOfActions } from './checksum.js';
-import { DeltaFormatError, DeltaUnsupportedError } from './errors.js';
+import { DeltaFormatError, DeltaUnsupportedError } from './delta-errors.js';
 
 /** A commit's own facts: by `txnId` a writer knows its own commit again. */
 export interface CommitStamp {

@@ -1,11 +1,11 @@
 import type { Common } from '../../../core/common.js';
-import { ObjectNotFoundError } from '../object-store/errors.js';
 import type { ObjectStore } from '../object-store/object-store.js';
+import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
 import type { Zstd } from '../parquet/zstd.js';
 import type { Action } from './actions.js';
 import { decodeCheckpoint } from './checkpoint.js';
 import { decodeCommit, Fields } from './commit-json.js';
-import { DeltaFormatError, DeltaLostError } from './errors.js';
+import { DeltaFormatError, DeltaLostError } from './delta-errors.js';
 import { checkpointName, commitName, LAST_CHECKPOINT, LOG_FOLDER, parseLogName, versionName } from './paths.js';
 import { type DeltaSnapshot, SnapshotBuilder } from './snapshot.js';
 

@@ -1,4 +1,4 @@
-import { DeltaUnsupportedError } from './errors.js';
+import { DeltaUnsupportedError } from './delta-errors.js';
 
 /** Folder of a table's log. */
 export const LOG_FOLDER = '_delta_log';

@@ -1,5 +1,5 @@
 import type { Action, AddFile, Protocol, RemoveFile, TableMetadata, Transaction } from './actions.js';
-import { DeltaFormatError, DeltaUnsupportedError } from './errors.js';
+import { DeltaFormatError, DeltaUnsupportedError } from './delta-errors.js';
 
 /** A table as of one version. Immutable: a later version is another snapshot. */
 export interface DeltaSnapshot {

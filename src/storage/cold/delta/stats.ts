@@ -1,5 +1,5 @@
 import { parseExactJson, stringifyExactJson } from '../../../protocol/exact-json.js';
-import { DeltaFormatError } from './errors.js';
+import { DeltaFormatError } from './delta-errors.js';
 
 /** A bound of a column: text, or a number (a bigint beyond 2^53; a JSON number of all its digits in the log). */
 export type StatValue = string | number | bigint;

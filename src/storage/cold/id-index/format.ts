@@ -1,5 +1,5 @@
 import { viewOf } from '../parquet/data-view.js';
-import { IdIndexFormatError } from './errors.js';
+import { IdIndexFormatError } from './id-index-format-error.js';
 import { groupTableBytes } from './row-group-table.js';
 
 /*

@@ -5,9 +5,9 @@ import type { ColumnSpec } from '../parquet/columns.js';
 import { viewOf } from '../parquet/data-view.js';
 import type { ParquetFooter } from '../parquet/footer.js';
 import { SEVERAL_GROUPS } from './entries.js';
-import { IdIndexFormatError } from './errors.js';
 import { CRC_BYTES, ENTRY_BYTES, FIXED_BYTES, headLayout, PAGE_BYTES, PAGE_ENTRIES, readFigures } from './format.js';
 import { compareHashes, hashId, type IdHash } from './hash.js';
+import { IdIndexFormatError } from './id-index-format-error.js';
 import { groupTableFooter } from './row-group-table.js';
 import { filterContains, filterValue, type XorFilter } from './xor-filter.js';
 

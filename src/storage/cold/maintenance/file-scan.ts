@@ -1,8 +1,8 @@
 import type { ColdFile } from '../namespace/data-file.js';
 import type { ObjectStore } from '../object-store/object-store.js';
-import { ParquetFormatError } from '../parquet/errors.js';
 import { type ParquetFooter, readFooter } from '../parquet/footer.js';
 import { PARQUET_MAGIC } from '../parquet/footer-writer.js';
+import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import { readRowGroups } from '../parquet/row-group-reader.js';
 import type { Zstd } from '../parquet/zstd.js';
 import type { RowKind } from '../rows/row-kind.js';

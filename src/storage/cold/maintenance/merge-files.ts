@@ -1,4 +1,4 @@
-import { DeltaFormatError } from '../delta/errors.js';
+import { DeltaFormatError } from '../delta/delta-errors.js';
 import type { ColdFile } from '../namespace/data-file.js';
 import type { RowKind } from '../rows/row-kind.js';
 import type { FileScan } from './file-scan.js';

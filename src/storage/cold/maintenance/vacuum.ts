@@ -5,7 +5,7 @@ import type { ColdCatalog } from '../namespace/catalog.js';
 import type { ColdView } from '../namespace/view.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
-import type { MaintenanceOptions, VacuumReport } from './maintenance.js';
+import type { MaintenanceOptions, VacuumReport } from './cold-maintenance.js';
 
 /** Objects deleted by one call: what S3 takes in one request. */
 const BATCH_OBJECTS = 1000;

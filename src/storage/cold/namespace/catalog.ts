@@ -1,8 +1,8 @@
 import type { Common } from '../../../core/common.js';
 import { allOf } from '../../../core/parallel.js';
 import { type Action, removeOf } from '../delta/actions.js';
-import { DeltaConflictError, DeltaFormatError, DeltaLostError } from '../delta/errors.js';
-import type { DeltaLog } from '../delta/log.js';
+import { DeltaConflictError, DeltaFormatError, DeltaLostError } from '../delta/delta-errors.js';
+import type { DeltaLog } from '../delta/delta-log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { TABLE_COLUMNS } from '../rows/table-columns.js';

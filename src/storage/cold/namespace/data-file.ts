@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import { parseExactJson } from '../../../protocol/exact-json.js';
 import type { AddFile } from '../delta/actions.js';
-import { DeltaFormatError } from '../delta/errors.js';
+import { DeltaFormatError } from '../delta/delta-errors.js';
 import { dataFilePath, indexFilePath, pathToUri, uriToPath } from '../delta/paths.js';
 import { DAY_COLUMN } from '../delta/schema.js';
 import { type FileStats, parseStats, stringifyStats } from '../delta/stats.js';

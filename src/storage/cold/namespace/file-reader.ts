@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import type { Hex } from '../../../core/hex.js';
-import { IdIndexFormatError } from '../id-index/errors.js';
 import { hashId, type IdHash } from '../id-index/hash.js';
+import { IdIndexFormatError } from '../id-index/id-index-format-error.js';
 import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../id-index/index-head.js';
 import type { ByteRange, ObjectStore } from '../object-store/object-store.js';
 import { type ParquetFooter, readFooter } from '../parquet/footer.js';

@@ -3,7 +3,7 @@ import type { ObjectStore } from '../object-store/object-store.js';
 import type { EncodedFile } from '../rows/data-file-encoder.js';
 import type { TableName } from '../rows/table-name.js';
 import type { ColdFile } from './data-file.js';
-import { ColdReadBackError } from './errors.js';
+import { ColdReadBackError } from './namespace-errors.js';
 
 /** How much is read back at once: another copy of a whole file would double what a large one takes. */
 const READ_BACK_BYTES = 4 * 1024 * 1024;

@@ -1,4 +1,4 @@
-import type { S3StorageRole } from './options.js';
+import type { S3StorageRole } from './cold-storage-options.js';
 import { type ColdView, isWhole } from './view.js';
 
 /**

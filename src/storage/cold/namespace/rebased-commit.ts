@@ -1,6 +1,6 @@
 import type { Action, CommitInfo } from '../delta/actions.js';
-import { DeltaConflictError } from '../delta/errors.js';
-import type { DeltaLog } from '../delta/log.js';
+import { DeltaConflictError } from '../delta/delta-errors.js';
+import type { DeltaLog } from '../delta/delta-log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
 
 /** Compactions that one commit may be overtaken by: each is minutes of work, so more of them is something else. */

@@ -1,8 +1,8 @@
 import { crc32 } from 'node:zlib';
 import type { SchemaElement } from 'hyparquet';
 import { ConvertedTypes, FieldRepetitionTypes, ParquetTypes } from 'hyparquet/src/constants.js';
-import { ParquetFormatError } from './errors.js';
 import { CHECKSUMS_KEY, CREATED_BY } from './footer-writer.js';
+import { ParquetFormatError } from './parquet-format-error.js';
 import { ThriftCursor } from './thrift-cursor.js';
 
 /**

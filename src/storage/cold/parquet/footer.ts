@@ -2,9 +2,9 @@ import { crc32 } from 'node:zlib';
 import type { SchemaElement } from 'hyparquet';
 import { CompressionCodecs } from 'hyparquet/src/constants.js';
 import type { ByteRange } from '../object-store/object-store.js';
-import { ParquetFormatError } from './errors.js';
 import { CHUNK, CHUNK_FIELDS, FooterParser } from './footer-parser.js';
 import { PARQUET_MAGIC } from './footer-writer.js';
+import { ParquetFormatError } from './parquet-format-error.js';
 
 /** Reads a range of an object. */
 export type FetchRange = (range: ByteRange) => Promise<Uint8Array>;

@@ -4,8 +4,8 @@ import { readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import type { ByteRange } from '../object-store/object-store.js';
 import type { ColumnSpec, ColumnType, ColumnValue } from './columns.js';
-import { ParquetFormatError } from './errors.js';
 import type { FetchRange, ParquetFooter } from './footer.js';
+import { ParquetFormatError } from './parquet-format-error.js';
 import type { Zstd } from './zstd.js';
 
 /** Which part of a file is wanted. */

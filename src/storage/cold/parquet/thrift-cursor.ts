@@ -1,4 +1,4 @@
-import { ParquetFormatError } from './errors.js';
+import { ParquetFormatError } from './parquet-format-error.js';
 
 /**
  * Field types of Thrift's compact protocol

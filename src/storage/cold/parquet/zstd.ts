@@ -1,5 +1,5 @@
 import { compressUsingDict, createCCtx, createDCtx, decompressUsingDict, init } from '@bokuweb/zstd-wasm';
-import { ParquetFormatError } from './errors.js';
+import { ParquetFormatError } from './parquet-format-error.js';
 
 /** Zstandard, synchronous. Results own their memory. */
 export interface Zstd {

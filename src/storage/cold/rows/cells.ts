@@ -1,6 +1,6 @@
 import type { Hex } from '../../../core/hex.js';
 import type { ColumnValue } from '../parquet/columns.js';
-import { ParquetFormatError } from '../parquet/errors.js';
+import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 
 /** Reads a cell of one column. */

@@ -2,7 +2,7 @@ import { assertNever } from '../../../core/errors.js';
 import type { Change } from '../../../model/batch.js';
 import { identityOfChange } from '../../../model/identity.js';
 import { type ColumnValue, column } from '../parquet/columns.js';
-import { ParquetFormatError } from '../parquet/errors.js';
+import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { cellsOf } from './cells.js';
 import type { RowKind } from './row-kind.js';

@@ -3,7 +3,7 @@ import { readLane } from '../../../model/payload.js';
 import type { MessageOrigin, MessageStatus, StoredMessage } from '../../../model/records.js';
 import { isMessageStatus } from '../../../model/status.js';
 import { column } from '../parquet/columns.js';
-import { ParquetFormatError } from '../parquet/errors.js';
+import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { type Cell, type Cells, cellsOf, joinHexList } from './cells.js';
 import { laneName, type MessageRowKey, type RowKind } from './row-kind.js';

@@ -1,13 +1,13 @@
 import { type Backoff, backoffMs } from '../../../core/backoff.js';
 import type { Common } from '../../../core/common.js';
 import { IndexerError } from '../../../core/errors.js';
-import { DeltaConflictError } from '../delta/errors.js';
+import { DeltaConflictError } from '../delta/delta-errors.js';
 import type { ColdCatalog } from '../namespace/catalog.js';
-import { ColdBusyError } from '../namespace/errors.js';
+import { ColdBusyError } from '../namespace/namespace-errors.js';
 import type { ColdView } from '../namespace/view.js';
 import type { ChangeBuffer } from './change-buffer.js';
 import type { ColdFlush, FlushResult } from './flush.js';
-import type { S3StorageMetrics } from './metrics.js';
+import type { S3StorageMetrics } from './flush-metrics.js';
 
 const MAX_ATTEMPTS = 8;
 /** For so long a writer that is alone takes what it has committed to be there still. */

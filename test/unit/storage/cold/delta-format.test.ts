@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { type Action, type AddFile, removeOf } from '../../../../src/storage/cold/delta/actions.js';
 import { decodeCheckpoint, encodeCheckpoint } from '../../../../src/storage/cold/delta/checkpoint.js';
 import { decodeCommit, encodeCommit } from '../../../../src/storage/cold/delta/commit-json.js';
-import { DeltaFormatError, DeltaUnsupportedError } from '../../../../src/storage/cold/delta/errors.js';
+import { DeltaFormatError, DeltaUnsupportedError } from '../../../../src/storage/cold/delta/delta-errors.js';
 import {
   checkpointName,
   commitName,

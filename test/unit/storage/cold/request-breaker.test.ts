@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createCommon } from '../../../../src/core/common.js';
 import { createRequestBreaker } from '../../../../src/storage/cold/object-store/s3/circuit-breaker.js';
-import { type S3FailureKind, S3RequestFailure } from '../../../../src/storage/cold/object-store/s3/failures.js';
+import { type S3FailureKind, S3RequestFailure } from '../../../../src/storage/cold/object-store/s3/s3-failures.js';
 import { createManualClock } from '../../../support/manual-clock.js';
 
 const LEFT_ALONE = { code: 'OBJECT_STORE_UNAVAILABLE' };

@@ -1,7 +1,7 @@
 import { IndexerError } from '../../../../core/errors.js';
 import { stringifyExactJson } from '../../../../protocol/exact-json.js';
 import type { Action } from '../../delta/actions.js';
-import { DeltaFormatError } from '../../delta/errors.js';
+import { DeltaFormatError } from '../../delta/delta-errors.js';
 import type { LogReader } from '../../delta/log-reader.js';
 import { checkpointName, commitName, LAST_CHECKPOINT, LOG_FOLDER } from '../../delta/paths.js';
 import { DAY_COLUMN, tableSchemaString } from '../../delta/schema.js';

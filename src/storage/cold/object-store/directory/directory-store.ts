@@ -3,13 +3,6 @@ import { type FileHandle, open, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import type { Common } from '../../../../core/common.js';
 import { ClosedError, IndexerError } from '../../../../core/errors.js';
-import { type DeleteFailure, ObjectDeleteError, ObjectNotFoundError, ObjectRangeError } from '../errors.js';
-import {
-  createObjectStoreMeters,
-  type ObjectOperation,
-  type ObjectStoreMeters,
-  type RequestResult,
-} from '../metrics.js';
 import { checkByteRange, checkListArguments, checkObjectKey, RESERVED_SEGMENT } from '../object-key.js';
 import {
   type ByteRange,
@@ -21,6 +14,18 @@ import {
   type ObjectStore,
 } from '../object-store.js';
 import {
+  type DeleteFailure,
+  ObjectDeleteError,
+  ObjectNotFoundError,
+  ObjectRangeError,
+} from '../object-store-errors.js';
+import {
+  createObjectStoreMeters,
+  type ObjectOperation,
+  type ObjectStoreMeters,
+  type RequestResult,
+} from '../object-store-metrics.js';
+import {
   DurableFolders,
   isFolder,
   isMissing,
@@ -31,7 +36,7 @@ import {
   unlinkIfPresent,
   writeSynced,
 } from './durable-files.js';
-import { directoryError, systemErrorCode } from './failures.js';
+import { directoryError, systemErrorCode } from './system-errors.js';
 import { walkKeys } from './walk.js';
 
 /** Where the objects of a local store are. */

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, link, mkdir, open, readdir, stat, unlink } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { systemErrorCode } from './failures.js';
+import { systemErrorCode } from './system-errors.js';
 
 /*
  * A file appears under its name by link(2): whole and synced, and only if the name was free, whatever other processes do.

@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareKeys, isObjectKey } from '../object-key.js';
-import { systemErrorCode } from './failures.js';
+import { systemErrorCode } from './system-errors.js';
 
 /**
  * The keys of a directory tree that start with `prefix` and come after `startAfter`, in byte order, lazily. Directories

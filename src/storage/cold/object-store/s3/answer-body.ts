@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import type { GetObjectCommandOutput } from '@aws-sdk/client-s3';
 import type { ByteRange } from '../object-store.js';
-import { S3RequestFailure, wrongAnswer } from './failures.js';
+import { S3RequestFailure, wrongAnswer } from './s3-failures.js';
 
 /** Told about the bytes of an answer as they come. */
 export interface BodyListener {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { allOf } from '../../../../core/parallel.js';
-import { ObjectNotFoundError, ObjectStoreError } from '../errors.js';
 import { compareKeys } from '../object-key.js';
 import type { ObjectPage, ObjectStore } from '../object-store.js';
+import { ObjectNotFoundError, ObjectStoreError } from '../object-store-errors.js';
 
 /** In front of everything that a check writes. */
 const CHECK_PREFIX = 'conditional-write-check-';

@@ -3,8 +3,8 @@ import type { Backoff } from '../../../../core/backoff.js';
 import type { Common } from '../../../../core/common.js';
 import { gauge } from '../../../../core/metrics.js';
 import { OpenPeriod } from '../../../../core/open-period.js';
-import { ObjectStoreUnavailableError } from '../errors.js';
-import { describeS3Failure, type S3FailureKind, S3RequestFailure } from './failures.js';
+import { ObjectStoreUnavailableError } from '../object-store-errors.js';
+import { describeS3Failure, type S3FailureKind, S3RequestFailure } from './s3-failures.js';
 
 /** A call that is given up after four attempts: with time limits of ten seconds nobody should wait for a second one. */
 const FAILURES_TO_OPEN = 4;

@@ -1,10 +1,10 @@
 import { DeleteObjectCommand, DeleteObjectsCommand, type S3Client } from '@aws-sdk/client-s3';
 import type { Logger } from '../../../../core/logger.js';
 import { mapInParallel } from '../../../../core/parallel.js';
-import { type DeleteFailure, ObjectDeleteError, ObjectStoreError } from '../errors.js';
 import { MAX_PAGE_OBJECTS } from '../object-store.js';
-import { judgeS3Failure, kindOfS3Code, S3RequestFailure } from './failures.js';
+import { type DeleteFailure, ObjectDeleteError, ObjectStoreError } from '../object-store-errors.js';
 import type { S3Requests } from './requests.js';
+import { judgeS3Failure, kindOfS3Code, S3RequestFailure } from './s3-failures.js';
 
 /** Single deletes under way at once. */
 const MOST_AT_ONCE = 8;

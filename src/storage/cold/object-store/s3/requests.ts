@@ -1,25 +1,25 @@
 import { setMaxListeners } from 'node:events';
 import type { Common } from '../../../../core/common.js';
 import { AbortedError, ClosedError } from '../../../../core/errors.js';
-import { ObjectStoreError, ObjectStoreUnavailableError } from '../errors.js';
+import { ObjectStoreError, ObjectStoreUnavailableError } from '../object-store-errors.js';
 import {
   createObjectStoreMeters,
   type ObjectOperation,
   type ObjectStoreMeters,
   type RequestResult,
-} from '../metrics.js';
+} from '../object-store-metrics.js';
 import { type AttemptPolicy, withAttempts } from './attempts.js';
 import { createRequestBreaker, type RequestBreaker } from './circuit-breaker.js';
 import { isLostKeptConnection } from './client.js';
 import { RequestScope } from './deadline.js';
+import { hedge, type StartedRequest } from './hedge.js';
 import {
   classifyS3Failure,
   describeS3Failure,
   judgeS3Failure,
   type S3FailureKind,
   S3RequestFailure,
-} from './failures.js';
-import { hedge, type StartedRequest } from './hedge.js';
+} from './s3-failures.js';
 
 /** How long and how often to try. */
 export interface S3RequestLimits {

@@ -12,7 +12,6 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import type { Common } from '../../../../core/common.js';
-import { ObjectNotFoundError, ObjectRangeError, ObjectStoreUnavailableError } from '../errors.js';
 import { checkByteRange, checkListArguments, checkObjectKey, compareKeys, isObjectKey } from '../object-key.js';
 import {
   type ByteRange,
@@ -23,12 +22,13 @@ import {
   type ObjectPage,
   type ObjectStore,
 } from '../object-store.js';
+import { ObjectNotFoundError, ObjectRangeError, ObjectStoreUnavailableError } from '../object-store-errors.js';
 import { readS3Body } from './answer-body.js';
 import { checkBucket } from './bucket-check.js';
 import { createS3Client, type S3Endpoint } from './client.js';
 import { S3Deletes } from './deletes.js';
-import { S3RequestFailure, wrongAnswer } from './failures.js';
 import { type S3RequestLimits, S3Requests } from './requests.js';
+import { S3RequestFailure, wrongAnswer } from './s3-failures.js';
 
 /** An S3 bucket, or the part of it under a prefix. */
 export interface S3ObjectStoreOptions extends S3Endpoint, Omit<S3RequestLimits, 'maxConnections'> {

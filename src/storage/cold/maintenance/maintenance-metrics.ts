@@ -1,6 +1,6 @@
 import type { Common } from '../../../core/common.js';
 import { counter, gauge, histogram } from '../../../core/metrics.js';
-import type { CompactionReport, VacuumReport } from './maintenance.js';
+import type { CompactionReport, VacuumReport } from './cold-maintenance.js';
 
 /** What the maintenance of a cold storage counts. */
 export interface ColdMaintenanceMetrics {

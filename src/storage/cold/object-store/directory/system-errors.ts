@@ -1,4 +1,4 @@
-import { ObjectStoreError, ObjectStoreUnavailableError } from '../errors.js';
+import { ObjectStoreError, ObjectStoreUnavailableError } from '../object-store-errors.js';
 
 /** The code of a system error such as `ENOENT`; undefined for any other value. */
 export function systemErrorCode(thrown: unknown): string | undefined {

@@ -1,7 +1,7 @@
 import type { Common } from '../../../core/common.js';
 import { AbortedError, IndexerError, toError } from '../../../core/errors.js';
-import type { ColdMaintenanceMetrics } from './metrics.js';
-import type { OpenMaintenance } from './tasks.js';
+import type { ColdMaintenanceMetrics } from './maintenance-metrics.js';
+import type { OpenMaintenance } from './maintenance-tasks.js';
 
 /** Intervals are stretched by up to this part, so that several archives of one namespace do not set out together. */
 const JITTER = 0.5;

@@ -3,13 +3,13 @@ import type { Common } from '../../../core/common.js';
 import { ClosedError, IndexerError, toError } from '../../../core/errors.js';
 import type { ChangeSet } from '../../../model/batch.js';
 import { DivergedError } from '../../../model/storage-errors.js';
-import type { S3StorageSettings } from '../namespace/options.js';
+import type { S3StorageSettings } from '../namespace/cold-storage-options.js';
 import type { ColdView } from '../namespace/view.js';
 import type { ColdLookup } from '../read/lookup.js';
 import { ChangeBuffer } from './change-buffer.js';
 import type { ColdWriter } from './committer.js';
+import type { S3StorageMetrics } from './flush-metrics.js';
 import { checkWitness, type Witness, witnessOf } from './history-witness.js';
-import type { S3StorageMetrics } from './metrics.js';
 
 /** While more is known to come, a flush would leave the tier without a whole state: it is put off until this many times the size. */
 const PARTIAL_FACTOR = 4;

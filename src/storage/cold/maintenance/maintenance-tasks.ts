@@ -3,9 +3,6 @@ import { AbortedError } from '../../../core/errors.js';
 import type { ColdCatalog } from '../namespace/catalog.js';
 import type { ColdView } from '../namespace/view.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
-import type { ColdCompaction, GroupResult } from './compaction.js';
-import { planCompaction } from './compaction-plan.js';
-import { describeView } from './describe.js';
 import type {
   ColdDescription,
   ColdMaintenance,
@@ -13,8 +10,11 @@ import type {
   MaintenanceOptions,
   TableCompaction,
   VacuumReport,
-} from './maintenance.js';
-import type { ColdMaintenanceMetrics } from './metrics.js';
+} from './cold-maintenance.js';
+import type { ColdCompaction, GroupResult } from './compaction.js';
+import { planCompaction } from './compaction-plan.js';
+import type { ColdMaintenanceMetrics } from './maintenance-metrics.js';
+import { describeView } from './namespace-description.js';
 import type { ColdVacuum } from './vacuum.js';
 
 /** Plans of one compaction: a second one when another writer took files of the first, and so on. */

@@ -1,7 +1,7 @@
 import type { ColdView } from '../namespace/view.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import type { ColdDescription, ColdTableDescription, VacuumReport } from './cold-maintenance.js';
 import { isSettled, planCompaction } from './compaction-plan.js';
-import type { ColdDescription, ColdTableDescription, VacuumReport } from './maintenance.js';
 
 /** What a state of a namespace is made of; `garbage`: what a vacuum without grace would delete. */
 export function describeView(view: ColdView, garbage: VacuumReport, compactBytes: number): ColdDescription {

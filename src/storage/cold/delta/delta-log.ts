@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { InvalidArgumentError } from '../../../core/errors.js';
 import { counter } from '../../../core/metrics.js';
-import { ObjectStoreUnavailableError } from '../object-store/errors.js';
+import { ObjectStoreUnavailableError } from '../object-store/object-store-errors.js';
 import type { ColumnSpec } from '../parquet/columns.js';
 import type { Action, CommitInfo } from './actions.js';
 import { encodeCheckpoint } from './checkpoint.js';
 import { encodeCommit } from './commit-json.js';
-import { DeltaConflictError, DeltaFormatError } from './errors.js';
+import { DeltaConflictError, DeltaFormatError } from './delta-errors.js';
 import { LogReader, type LogReaderOptions } from './log-reader.js';
 import { checkpointName, commitName, LAST_CHECKPOINT } from './paths.js';
 import { DAY_COLUMN, tableSchemaString } from './schema.js';

@@ -1,16 +1,16 @@
 import type { Common } from '../../core/common.js';
 import type { ChangeSet } from '../../model/batch.js';
-import { createDeltaLog, DEFAULT_TOMBSTONE_RETENTION_MS } from './delta/log.js';
+import { createDeltaLog, DEFAULT_TOMBSTONE_RETENTION_MS } from './delta/delta-log.js';
 import { ColdCompaction } from './maintenance/compaction.js';
-import { ColdMaintenanceLoop } from './maintenance/loop.js';
-import { createColdMaintenanceMetrics } from './maintenance/metrics.js';
-import { ColdMaintenanceTasks, type OpenMaintenance } from './maintenance/tasks.js';
+import { ColdMaintenanceLoop } from './maintenance/maintenance-loop.js';
+import { createColdMaintenanceMetrics } from './maintenance/maintenance-metrics.js';
+import { ColdMaintenanceTasks, type OpenMaintenance } from './maintenance/maintenance-tasks.js';
 import { ColdVacuum } from './maintenance/vacuum.js';
 import { ColdVerify } from './maintenance/verify/verify.js';
 import { ColdCatalog } from './namespace/catalog.js';
+import type { S3StorageSettings } from './namespace/cold-storage-options.js';
 import { ColdReader } from './namespace/file-reader.js';
 import { ColdFileStore } from './namespace/file-store.js';
-import type { S3StorageSettings } from './namespace/options.js';
 import type { ColdView } from './namespace/view.js';
 import type { ObjectStore } from './object-store/object-store.js';
 import { loadZstd } from './parquet/zstd.js';
@@ -20,10 +20,10 @@ import { ColdLists } from './read/lists.js';
 import { ColdLookup } from './read/lookup.js';
 import { ColdScans } from './read/message-scans.js';
 import { TABLE_NAMES, type TableName } from './rows/table-name.js';
-import { ColdFollower } from './write/archive.js';
 import { ColdWriter } from './write/committer.js';
 import { ColdFlush } from './write/flush.js';
-import type { S3StorageMetrics } from './write/metrics.js';
+import type { S3StorageMetrics } from './write/flush-metrics.js';
+import { ColdFollower } from './write/follower.js';
 import { ColdPrimary } from './write/primary.js';
 
 /** Everything that an open cold storage is made of. */

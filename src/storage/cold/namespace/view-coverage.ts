@@ -1,7 +1,7 @@
 import type { Hex } from '../../../core/hex.js';
 import { type Coverage, covers } from '../../../model/coverage.js';
 import { CoverageGapError } from '../../../model/storage-errors.js';
-import type { S3StorageRole } from './options.js';
+import type { S3StorageRole } from './cold-storage-options.js';
 import { type ColdView, isWhole } from './view.js';
 
 /** What a view is complete for, and the refusal of everything else. */
