@@ -126,7 +126,12 @@ export { type BackendFailure, FollowerAheadError, SinkWriteError } from './sink/
 export type { PartialFailure, SinkBackend, SinkOptions, Tier } from './sink/sink-options.js';
 export type { BackendStatus } from './sink/sink-status.js';
 export { type BufferedStorage, isBuffered } from './storage/buffered-storage.js';
-export { createS3Storage, type S3Storage } from './storage/cold/cold-storage.js';
+/** @deprecated The name until 0.1: use `createColdStorage`. */
+export {
+  type ColdStorage,
+  createColdStorage,
+  createColdStorage as createS3Storage,
+} from './storage/cold/cold-storage.js';
 export type {
   ColdDescription,
   ColdMaintenance,
@@ -139,7 +144,7 @@ export type {
   VerifyProblem,
   VerifyReport,
 } from './storage/cold/maintenance/cold-maintenance.js';
-export type { S3StorageOptions, S3StorageRole } from './storage/cold/namespace/cold-storage-options.js';
+export type { ColdStorageOptions, ColdStorageRole } from './storage/cold/namespace/cold-storage-options.js';
 export { ArchiveWriteError } from './storage/cold/namespace/namespace-errors.js';
 export {
   createDirectoryObjectStore,

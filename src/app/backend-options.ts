@@ -16,7 +16,7 @@ import {
   recentRead,
   timeRangeRead,
 } from '../model/read-conditions.js';
-import type { S3StorageOptions } from '../storage/cold/cold-storage.js';
+import type { ColdStorageOptions } from '../storage/cold/cold-storage.js';
 import type { MemoryStorageOptions } from '../storage/memory/memory-storage.js';
 import type { PostgresStorageOptions } from '../storage/postgres/postgres-storage.js';
 
@@ -61,7 +61,7 @@ export function postgresOptions(
 }
 
 /** A cold backend's settings in the words of the storage package, without its place and role. */
-export type ColdSettings = Omit<S3StorageOptions, 'name' | 'store' | 'namespace' | 'role' | 'common'>;
+export type ColdSettings = Omit<ColdStorageOptions, 'name' | 'store' | 'namespace' | 'role' | 'common'>;
 
 /** The settings of a cold backend; how long a dead writer is waited for is its role's business where it is alone. */
 export function coldSettings(section: S3Section): ColdSettings {

@@ -4,7 +4,7 @@ import type { Common } from '../core/common.js';
 import { assertNever, IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
 import { createSink, type Sink } from '../sink/sink.js';
 import type { SinkBackend } from '../sink/sink-options.js';
-import { createS3Storage, type S3Storage } from '../storage/cold/cold-storage.js';
+import { type ColdStorage, createColdStorage } from '../storage/cold/cold-storage.js';
 import { createMemoryStorage } from '../storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../storage/postgres/postgres-storage.js';
 import { recallFrom } from '../storage/recall-from.js';
@@ -22,7 +22,7 @@ const CLOSE_LIMIT_MS = 20_000;
 export interface OpenedStorage {
   readonly sink: Sink;
   /** The cold backends among them. */
-  readonly cold: readonly S3Storage[];
+  readonly cold: readonly ColdStorage[];
   /**
    * Closes the Sink, and then the object stores that its backends work on; one that says nothing does not hold up the end
    * for long: what was not flushed is read again from the system of record. Idempotent.
@@ -33,9 +33,9 @@ export interface OpenedStorage {
 /** A cold backend with what is its owner's. */
 interface ColdBackend {
   readonly section: NamedSection;
-  readonly role: 'archive' | 'sole';
+  readonly role: 'follower' | 'leader';
   readonly objects: OpenedObjectStore;
-  readonly storage: S3Storage;
+  readonly storage: ColdStorage;
 }
 
 /**
@@ -63,7 +63,7 @@ export async function openStorage(config: Config, common: Common, use: StorageUs
 
 function openSink(config: Config, common: Common, use: StorageUse, cold: readonly ColdBackend[]): Sink {
   // what was pruned is read back from where it is for good
-  const archive = cold.find(({ role }) => role === 'archive');
+  const archive = cold.find(({ role }) => role === 'follower');
   const recall = archive ? recallFrom(archive.storage) : null;
   const sections = backendSections(config).filter((section) => isOpened(section, use));
   const isKeptElsewhere = sections.some(({ Type }) => Type !== 'memory');
@@ -109,21 +109,21 @@ function openCold(config: Config, common: Common, use: StorageUse): readonly Col
     if (role === null || !section.S3 || !isOpened(section, use)) return [];
     const objects = openObjectStore(section.Name, section.S3, common);
     const { takeoverMs, ...settings } = coldSettings(section.S3);
-    const storage = createS3Storage({
+    const storage = createColdStorage({
       ...settings,
       name: section.Name,
       store: objects.store,
       namespace: config.Namespace,
-      role: role === 'archive' && use === 'read' ? 'reader' : role,
+      role: role === 'follower' && use === 'read' ? 'reader' : role,
       // alone, nobody else's flush has to be waited for
-      ...(role === 'archive' && takeoverMs !== undefined ? { takeoverMs } : {}),
+      ...(role === 'follower' && takeoverMs !== undefined ? { takeoverMs } : {}),
       common,
     });
     return [{ section, role, objects, storage }];
   });
 }
 
-function coldOf(section: NamedSection, cold: readonly ColdBackend[]): S3Storage {
+function coldOf(section: NamedSection, cold: readonly ColdBackend[]): ColdStorage {
   const found = cold.find((each) => each.section.Name === section.Name);
   if (!found) throw new InvalidArgumentError(`backend ${section.Name} has no S3 table`);
   return found.storage;
@@ -131,7 +131,7 @@ function coldOf(section: NamedSection, cold: readonly ColdBackend[]): S3Storage 
 
 async function checkPlace({ section, role, objects }: ColdBackend, common: Common, use: StorageUse): Promise<void> {
   const check = () => (use === 'write' ? objects.check() : objects.look());
-  if (role === 'sole') return await check();
+  if (role === 'leader') return await check();
   try {
     await withinLimit(check, objects.place, common);
   } catch (thrown) {

@@ -1,11 +1,11 @@
-import type { S3Storage } from '../../src/storage/cold/cold-storage.js';
+import type { ColdStorage } from '../../src/storage/cold/cold-storage.js';
 import type { Storage } from '../../src/storage/storage.js';
 import { openMaintained } from '../support/cold/maintenance.js';
 import { createTestDirectoryStore } from '../support/s3/object-store.js';
 import { storageContract } from './storage-contract.js';
 
 /** Compacts everything after each commit, and deletes at once what that removed; every third time only by the policy. */
-function compactingStorage(storage: S3Storage): Storage {
+function compactingStorage(storage: ColdStorage): Storage {
   let commits = 0;
   const maintained = async <T>(writing: Promise<T>): Promise<T> => {
     const outcome = await writing;
@@ -27,10 +27,10 @@ function compactingStorage(storage: S3Storage): Storage {
 
 storageContract('S3 over a directory, compacted after every commit', async () => {
   const { store, remove } = await createTestDirectoryStore();
-  const storage = openMaintained(store, { role: 'sole', compactBytes: 64 * 1024 });
+  const storage = openMaintained(store, { role: 'leader', compactBytes: 64 * 1024 });
   return {
     storage: compactingStorage(storage),
-    reopen: async () => openMaintained(store, { name: 'cold-again', role: 'sole' }),
+    reopen: async () => openMaintained(store, { name: 'cold-again', role: 'leader' }),
     close: async () => {
       await storage.close();
       await remove();

@@ -1,5 +1,5 @@
 import { createSimpleSink } from '../../src/sink/sink.js';
-import { createS3Storage } from '../../src/storage/cold/cold-storage.js';
+import { createColdStorage } from '../../src/storage/cold/cold-storage.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createTestDirectoryStore, s3StoreOn } from '../support/s3/object-store.js';
 import { s3BucketFixture } from '../support/s3/server-fixture.js';
@@ -7,7 +7,7 @@ import { storageContract } from './storage-contract.js';
 
 storageContract('S3 over a directory', async () => {
   const { store, remove } = await createTestDirectoryStore();
-  const open = (name: string) => createS3Storage({ name, store, namespace: 'test', role: 'sole' });
+  const open = (name: string) => createColdStorage({ name, store, namespace: 'test', role: 'leader' });
   const storage = open('cold');
   return {
     storage,
@@ -21,7 +21,7 @@ storageContract('S3 over a directory', async () => {
 
 storageContract('Sink of memory and S3', async () => {
   const { store, remove } = await createTestDirectoryStore();
-  const open = (name: string) => createS3Storage({ name, store, namespace: 'test', role: 'sole' });
+  const open = (name: string) => createColdStorage({ name, store, namespace: 'test', role: 'leader' });
   const storage = createSimpleSink([createMemoryStorage({ name: 'hot' }), open('cold')]);
   return {
     storage,
@@ -41,7 +41,7 @@ storageContract('S3 over a real server', async () => {
   namespaces += 1;
   const namespace = `test-${namespaces}`;
   const open = (name: string, store: (typeof stores)[number]) =>
-    createS3Storage({ name, store, namespace, role: 'sole' });
+    createColdStorage({ name, store, namespace, role: 'leader' });
   const storage = open('cold', stores[0]);
   return {
     storage,

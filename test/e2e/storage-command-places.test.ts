@@ -122,7 +122,7 @@ describe('the place of a cold tier is checked at start', () => {
     await cli.printed(/"msg":"started"/);
     expect(await cli.stop()).toEqual({ code: 0, signal: null });
     const { stdout } = await runCli(['storage', 'status', '--json', '-c', file]);
-    expect(JSON.parse(stdout)).toMatchObject({ tiers: [{ type: 's3', role: 'sole' }] });
+    expect(JSON.parse(stdout)).toMatchObject({ tiers: [{ type: 's3', role: 'leader' }] });
     for (const role of ['api', 'worker']) {
       const { code, stderr } = await runCli([role, '-c', file]);
       expect(code).toBe(1);

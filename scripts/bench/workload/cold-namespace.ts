@@ -1,5 +1,5 @@
 import { createCommon } from '../../../src/core/common.js';
-import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ListedObject, ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import type { Sample } from '../sample.js';
 import { fill } from './fill.js';
@@ -10,18 +10,18 @@ import { PAYLOAD_BYTES } from './records.js';
 const NEVER_MS = 2_000_000_000;
 
 /** The cold tier behind a Sink: it takes changes and flushes them, and does nothing by itself. */
-export function openArchive(store: ObjectStore, namespace: string): S3Storage {
-  return createS3Storage({
-    ...{ name: 'cold', store, namespace, role: 'archive', takeoverMs: 0 },
+export function openArchive(store: ObjectStore, namespace: string): ColdStorage {
+  return createColdStorage({
+    ...{ name: 'cold', store, namespace, role: 'follower', takeoverMs: 0 },
     ...{ flushIntervalMs: NEVER_MS, compactIntervalMs: 0, vacuumIntervalMs: 0 },
     common: createCommon(),
   });
 }
 
 /** The same tables to read from, caches empty. Unless told otherwise it never looks for news: that is measured apart. */
-export function openReader(store: ObjectStore, namespace: string, refreshIntervalMs = NEVER_MS): S3Storage {
-  return createS3Storage({
-    ...{ name: 'cold', store, namespace, role: 'sole', refreshIntervalMs },
+export function openReader(store: ObjectStore, namespace: string, refreshIntervalMs = NEVER_MS): ColdStorage {
+  return createColdStorage({
+    ...{ name: 'cold', store, namespace, role: 'leader', refreshIntervalMs },
     common: createCommon(),
   });
 }

@@ -5,7 +5,7 @@ import type { Config } from '../../../src/config/schema/schema.js';
 import type { Common } from '../../../src/core/common.js';
 import { toError } from '../../../src/core/errors.js';
 import type { BackendStatus } from '../../../src/sink/sink-status.js';
-import type { S3Storage } from '../../../src/storage/cold/cold-storage.js';
+import type { ColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { inspectPostgres, type PostgresInspection } from '../../../src/storage/postgres/inspection.js';
 import type { TierRow, TierSnapshot } from '../view/tier-table.js';
 
@@ -95,7 +95,7 @@ function positionsOf({ coverage }: BackendStatus) {
 }
 
 /** What it lists up to where it stands, from statistics where those say it. */
-async function coldRecords(cold: S3Storage): Promise<number> {
+async function coldRecords(cold: ColdStorage): Promise<number> {
   const { throughMs } = cold.coverage();
   if (throughMs < 0) return 0;
   const endMs = Math.min(throughMs, Number.MAX_SAFE_INTEGER);

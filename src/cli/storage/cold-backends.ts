@@ -5,7 +5,7 @@ import type { S3Section } from '../../config/schema/s3-schema.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
-import { createS3Storage, type S3Storage } from '../../storage/cold/cold-storage.js';
+import { type ColdStorage, createColdStorage } from '../../storage/cold/cold-storage.js';
 
 /** A cold backend's table. */
 export type ColdSection = NamedSection & { readonly S3: S3Section };
@@ -16,7 +16,7 @@ export interface OpenedCold {
   readonly section: ColdSection;
   /** For people. */
   readonly place: string;
-  readonly storage: S3Storage;
+  readonly storage: ColdStorage;
   /** Refuses a server on which writing could lose something: see `OpenedObjectStore.check`. */
   check(): Promise<void>;
   /** Whether anything of the namespace is there. @throws what `OpenedObjectStore.look` throws. */
@@ -49,13 +49,13 @@ export function coldSections(config: Config, name?: string): readonly ColdSectio
  */
 export function openCold(config: Config, section: ColdSection, common: Common): OpenedCold {
   const objects = openObjectStore(section.Name, section.S3, common);
-  const storage = createS3Storage({
+  const storage = createColdStorage({
     ...coldSettings({ ...section.S3, CompactInterval: 0, VacuumInterval: 0 }),
     name: section.Name,
     store: objects.store,
     namespace: config.Namespace,
     // what another tier may know beyond it is not asked for here
-    role: 'sole',
+    role: 'leader',
     common,
   });
   return {

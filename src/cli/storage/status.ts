@@ -64,7 +64,7 @@ async function lookAt(
     case 'postgres':
       return { ...shared, type: 'postgres', ...(await described(() => lookAtPostgres(section, config, common))) };
     case 's3': {
-      const role = coldRole(section, all) ?? 'archive';
+      const role = coldRole(section, all) ?? 'follower';
       if (!section.S3) return { ...shared, type: 's3', place: '', role };
       const cold = openCold(config, { ...section, S3: section.S3 }, common);
       try {
@@ -124,7 +124,7 @@ function whyNot(thrown: unknown): Unreachable {
  */
 export function withLag(tiers: readonly TierStatus[], leading: string | undefined): readonly TierStatus[] {
   const leader = tiers.find((tier) =>
-    leading === undefined ? tier.type === 's3' && tier.role === 'sole' : tier.backend === leading,
+    leading === undefined ? tier.type === 's3' && tier.role === 'leader' : tier.backend === leading,
   );
   const head = leader && leader.type !== 'memory' ? leader.description : undefined;
   if (!head) return tiers;

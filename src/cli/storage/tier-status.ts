@@ -24,7 +24,7 @@ export type TierStatus = {
   | {
       readonly type: 's3';
       readonly place: string;
-      readonly role: 'archive' | 'sole';
+      readonly role: 'follower' | 'leader';
       readonly description?: ColdDescription;
       readonly lag?: Lag;
     }

@@ -1,16 +1,16 @@
 import type { BackendSection } from '../schema/storage-schema.js';
 
 /**
- * What a backend of Type = "s3" is among the others: `archive` follows the system of record and may be minutes late;
- * `sole` is the system of record itself, because nothing else lasts. Null for other types.
+ * The role of a backend of Type = "s3" among the others: a `follower` follows the system of record and may be minutes late,
+ * a `leader` is the system of record itself, because nothing else lasts. Null for other types.
  */
-export function coldRole(section: BackendSection, all: readonly BackendSection[]): 'archive' | 'sole' | null {
+export function coldRole(section: BackendSection, all: readonly BackendSection[]): 'follower' | 'leader' | null {
   if (section.Type !== 's3') return null;
   const leads = all.every(({ Type }) => Type !== 'postgres') && all.find(({ Type }) => Type === 's3') === section;
-  return leads ? 'sole' : 'archive';
+  return leads ? 'leader' : 'follower';
 }
 
 /** How often a backend that lags behind the system of record is brought up to it, ms; null: it does not lag. */
 export function flushIntervalMs(section: BackendSection, all: readonly BackendSection[]): number | null {
-  return coldRole(section, all) === 'archive' ? (section.S3?.FlushInterval ?? null) : null;
+  return coldRole(section, all) === 'follower' ? (section.S3?.FlushInterval ?? null) : null;
 }

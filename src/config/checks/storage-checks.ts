@@ -61,7 +61,7 @@ function backend(
     if (type !== section.Type && section[table])
       problems.push({ path: `${path}.${table}`, message: `has no meaning for Type = "${section.Type}"` });
   if (section.Type === 's3') problems.push(...s3Checks(section.S3, longestStatementMs(all), `${path}.S3`));
-  if (coldRole(section, all) === 'archive' && section.Required === true)
+  if (coldRole(section, all) === 'follower' && section.Required === true)
     problems.push({
       path: `${path}.Required`,
       message:

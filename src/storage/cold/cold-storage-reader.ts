@@ -23,10 +23,10 @@ import {
   StorageFailureError,
   StorageUnavailableError,
 } from '../../model/storage-errors.js';
-import { asOf, type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './namespace/view.js';
-import type { S3Standing } from './namespace/view-coverage.js';
+import { asOf, type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from './namespace/view.js';
+import type { ViewCoverage } from './namespace/view-coverage.js';
 import { ObjectNotFoundError } from './object-store/object-store-errors.js';
-import type { S3StorageParts } from './open-namespace.js';
+import type { OpenNamespace } from './open-namespace.js';
 import type { RowKey } from './rows/row-kind.js';
 
 const DEFAULT_CHANGES = 1000;
@@ -36,21 +36,21 @@ const LOOKUPS_AT_ONCE = 64;
 
 /** A state to read from. */
 export interface Opened {
-  readonly parts: S3StorageParts;
+  readonly parts: OpenNamespace;
   /** What lists and changes are answered from: whole, if that can be. */
-  readonly view: ColdView;
+  readonly view: NamespaceView;
   /** The newest there is. What is held of an id needs no more: it says up to where. */
-  readonly newest: ColdView;
+  readonly newest: NamespaceView;
 }
 
 /** The questions that a cold storage answers, each from one view of its namespace. */
-export abstract class S3StorageReader {
+export abstract class ColdStorageReader {
   readonly name: string;
-  readonly #standing: S3Standing;
+  readonly #standing: ViewCoverage;
   readonly #lists = createTurns(LISTS_AT_ONCE);
   readonly #lookups = createTurns(LOOKUPS_AT_ONCE);
 
-  constructor(name: string, standing: S3Standing) {
+  constructor(name: string, standing: ViewCoverage) {
     this.name = name;
     this.#standing = standing;
   }
@@ -60,7 +60,7 @@ export abstract class S3StorageReader {
   /** The same once a file of the last one was found to be gone: as new as it gets, and nothing older from then on. */
   protected abstract renewed(): Promise<Opened>;
   /** The state that `current` gave last, if any. */
-  protected abstract get known(): ColdView | null;
+  protected abstract get known(): NamespaceView | null;
   protected abstract get isClosed(): boolean;
   protected abstract nowMs(): number;
 
@@ -255,7 +255,7 @@ export abstract class S3StorageReader {
   }
 }
 
-function heldThrough({ position }: ColdView) {
+function heldThrough({ position }: NamespaceView) {
   return { afterPosition: 0n, throughPosition: position };
 }
 
@@ -271,7 +271,7 @@ function checkPage({ afterPosition, limit }: { readonly afterPosition: bigint; r
   checkLimit(limit);
 }
 
-function pageOf<T>(view: ColdView, items: readonly T[], more: boolean, keyOf: (item: T) => OrderKey): Page<T> {
+function pageOf<T>(view: NamespaceView, items: readonly T[], more: boolean, keyOf: (item: T) => OrderKey): Page<T> {
   const last = items.at(-1);
   return { items, nextCursor: more && last !== undefined ? encodeCursor(keyOf(last)) : null, asOf: asOf(view) };
 }

@@ -10,22 +10,26 @@ import type { VerifierResult } from '../../model/records.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/storage-errors.js';
 import type { BufferedStorage } from '../buffered-storage.js';
 import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
-import { type Opened, S3StorageReader } from './cold-storage-reader.js';
+import { ColdStorageReader, type Opened } from './cold-storage-reader.js';
 import type { ColdMaintenance, MaintenanceOptions } from './maintenance/cold-maintenance.js';
-import type { ColdMaintenanceLoop } from './maintenance/maintenance-loop.js';
-import { resolveS3Options, type S3StorageOptions, type S3StorageSettings } from './namespace/cold-storage-options.js';
+import type { MaintenanceLoop } from './maintenance/maintenance-loop.js';
+import {
+  type ColdStorageOptions,
+  type ColdStorageSettings,
+  resolveColdStorageOptions,
+} from './namespace/cold-storage-options.js';
 import { LastWholeView } from './namespace/last-whole-view.js';
 import { ArchiveWriteError } from './namespace/namespace-errors.js';
-import type { ColdView } from './namespace/view.js';
-import { S3Standing } from './namespace/view-coverage.js';
+import type { NamespaceView } from './namespace/view.js';
+import { ViewCoverage } from './namespace/view-coverage.js';
 import type { ObjectStore } from './object-store/object-store.js';
-import { openParts, openVerify, type S3StorageParts } from './open-namespace.js';
-import { createS3StorageMetrics, type S3StorageMetrics } from './write/flush-metrics.js';
+import { type OpenNamespace, openNamespace, openVerification } from './open-namespace.js';
+import { createFlushMetrics, type FlushMetrics } from './write/flush-metrics.js';
 
-export type { S3StorageOptions };
+export type { ColdStorageOptions };
 
-/** The storage over an object store: everything for good, in Delta tables that other engines read. See `S3StorageRole`. */
-export interface S3Storage extends BufferedStorage {
+/** The storage over an object store: everything for good, in Delta tables that other engines read. See `ColdStorageRole`. */
+export interface ColdStorage extends BufferedStorage {
   heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
   heldMessage(messageId: Hex): Promise<HeldMessage>;
   /** Looks after its files; by itself it does so too, see `compactIntervalMs` and `vacuumIntervalMs`. */
@@ -39,11 +43,11 @@ const LOOK_EVERY_MS = 30_000;
  * Creates a cold storage. Nothing is read before the first question or write; the object store stays the caller's.
  * @throws InvalidArgumentError
  */
-export function createS3Storage(options: S3StorageOptions): S3Storage {
-  return new ColdStorage(options, resolveS3Options(options), createCommon(options.common));
+export function createColdStorage(options: ColdStorageOptions): ColdStorage {
+  return new NamespaceStorage(options, resolveColdStorageOptions(options), createCommon(options.common));
 }
 
-class ColdStorage extends S3StorageReader implements S3Storage {
+class NamespaceStorage extends ColdStorageReader implements ColdStorage {
   readonly durable = true;
   readonly maintenance: ColdMaintenance = {
     describe: () =>
@@ -63,17 +67,17 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     // one that is damaged cannot be opened
     verify: (options) =>
       this.#maintain('verify', options, async (signal) => {
-        const verify = await openVerify(this.#store, this.#settings.namespace, this.#common);
+        const verify = await openVerification(this.#store, this.#settings.namespace, this.#common);
         return await verify.run({ ...options, signal });
       }),
   };
   readonly #store: ObjectStore;
-  readonly #settings: S3StorageSettings;
+  readonly #settings: ColdStorageSettings;
   readonly #common: Common;
-  readonly #metrics: S3StorageMetrics;
+  readonly #metrics: FlushMetrics;
   readonly #listeners = new Set<AdvanceListener>();
-  #opening: Promise<S3StorageParts> | null = null;
-  #parts: S3StorageParts | null = null;
+  #opening: Promise<OpenNamespace> | null = null;
+  #parts: OpenNamespace | null = null;
   #closing: Promise<void> | null = null;
   /** On the monotonic clock. */
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
@@ -83,17 +87,17 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   #toldPosition = 0n;
   readonly #whole: LastWholeView;
   /** Runs once this process writes: readers, however many, leave it to those who do. */
-  #loop: ColdMaintenanceLoop | null = null;
+  #loop: MaintenanceLoop | null = null;
   readonly #ending = new AbortController();
   readonly #maintaining = new Set<Promise<unknown>>();
 
-  constructor(options: S3StorageOptions, settings: S3StorageSettings, common: Common) {
-    super(options.name, new S3Standing(options.name, settings.role));
+  constructor(options: ColdStorageOptions, settings: ColdStorageSettings, common: Common) {
+    super(options.name, new ViewCoverage(options.name, settings.role));
     this.#store = options.store;
     this.#settings = settings;
     this.#common = common;
     this.#whole = new LastWholeView(settings.role);
-    this.#metrics = createS3StorageMetrics(common, options.name);
+    this.#metrics = createFlushMetrics(common, options.name);
   }
 
   async insertCCVData(result: VerifierResult): Promise<void> {
@@ -108,7 +112,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
     this.requireOpen();
     checkBatch(batch);
-    if (this.#settings.role !== 'sole') throw new ArchiveWriteError(this.name);
+    if (this.#settings.role !== 'leader') throw new ArchiveWriteError(this.name);
     return await this.guard('store a batch', async () => {
       const { primary } = this.#parts ?? (await this.#open());
       this.#writes = true;
@@ -193,7 +197,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     return await this.current(true);
   }
 
-  protected get known(): ColdView | null {
+  protected get known(): NamespaceView | null {
     const catalog = this.#parts?.catalog;
     return catalog && !catalog.isLost ? this.#whole.insteadOf(catalog.view) : null;
   }
@@ -207,7 +211,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   }
 
   /** One that failed is tried again by the next call. */
-  #open(): Promise<S3StorageParts> {
+  #open(): Promise<OpenNamespace> {
     this.#opening ??= this.#openOnce().catch((thrown: unknown) => {
       this.#opening = null;
       throw thrown;
@@ -215,9 +219,9 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     return this.#opening;
   }
 
-  async #openOnce(): Promise<S3StorageParts> {
+  async #openOnce(): Promise<OpenNamespace> {
     const startedMs = this.#common.clock.monotonicMs();
-    const parts = await openParts({
+    const parts = await openNamespace({
       name: this.name,
       store: this.#store,
       settings: this.#settings,
@@ -239,7 +243,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
   }
 
   /** One that is asked nothing would not learn that others went on. */
-  #lookIfBehind({ follower, catalog }: S3StorageParts): void {
+  #lookIfBehind({ follower, catalog }: OpenNamespace): void {
     if (this.isClosed || follower.position <= catalog.view.position) return;
     this.#maintain('look where it stands', undefined, () => this.current(true)).catch((thrown: unknown) =>
       this.#common.log.debug({ err: toError(thrown), storage: this.name }, 'the cold tier could not be looked at'),
@@ -286,7 +290,7 @@ class ColdStorage extends S3StorageReader implements S3Storage {
     this.#tell({ kind: 'committed', changes });
   }
 
-  #advanced(view: ColdView): void {
+  #advanced(view: NamespaceView): void {
     this.#whole.see(view);
     const { position } = view;
     if (position <= this.#toldPosition) return;

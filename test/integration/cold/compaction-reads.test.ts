@@ -43,7 +43,7 @@ afterAll(async () => {
 
 test('a lookup by id in a large compacted file costs one request and 256 KiB at most, an absent id one', async () => {
   const store = createCountingObjectStore(directory.store);
-  const reader = openMaintained(store, { role: 'sole', refreshIntervalMs: 1_000_000 });
+  const reader = openMaintained(store, { role: 'leader', refreshIntervalMs: 1_000_000 });
   await reader.getCCVData(ids[0]!);
   await reader.getMessage(ids[0]!);
   for (let i = 0; i < 1500; i += 1) {
@@ -66,7 +66,7 @@ test('a lookup by id in a large compacted file costs one request and 256 KiB at 
 
 test('a page of 100 by time reads the row groups of that time and no footer', async () => {
   const store = createCountingObjectStore(directory.store);
-  const reader = openMaintained(store, { role: 'sole', refreshIntervalMs: 1_000_000 });
+  const reader = openMaintained(store, { role: 'leader', refreshIntervalMs: 1_000_000 });
   await reader.queryMessages({ limit: 1 });
   const { items } = await origin.queryMessages({ limit: MESSAGES });
   for (let i = 0; i < MESSAGES; i += 4003) {
@@ -82,7 +82,7 @@ test('a page of 100 by time reads the row groups of that time and no footer', as
 }, 60_000);
 
 test('a follower from the beginning is given every change once, in order', async () => {
-  const reader = openMaintained(directory.store, { role: 'sole', refreshIntervalMs: 0 });
+  const reader = openMaintained(directory.store, { role: 'leader', refreshIntervalMs: 0 });
   let position = 0n;
   for (;;) {
     const { changes, throughPosition, headPosition } = await reader.changesAfter(position, 1000);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import type { S3Storage } from '../../../src/storage/cold/cold-storage.js';
+import type { ColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { byCursor, byOffset, listsOf, plain } from '../../contract/subject.js';
@@ -58,7 +58,7 @@ async function answersOf(storage: Storage): Promise<unknown> {
   return answers;
 }
 
-const filesOf = async ({ maintenance }: S3Storage) =>
+const filesOf = async ({ maintenance }: ColdStorage) =>
   (await maintenance.describe()).tables.reduce((sum, { files }) => sum + files, 0);
 
 test('a compaction says that a file of the table is gone, and leaves everything as it is', async () => {
@@ -84,12 +84,12 @@ describe('a compaction', () => {
     'of %s leaves every answer as it was',
     async (_, full, compactBytes) => {
       const { store, life, archive } = await livedNamespace(full ? 11 : 12, { compactBytes, stepMs: 3 * HOUR_MS });
-      const reader = openMaintained(store, { role: 'sole' });
+      const reader = openMaintained(store, { role: 'leader' });
       const before = await answersOf(reader);
       const filesBefore = await filesOf(archive);
       await reader.close();
       const { tables } = await archive.maintenance.compact({ full });
-      const after = openMaintained(store, { role: 'sole' });
+      const after = openMaintained(store, { role: 'leader' });
       expect(await answersOf(after)).toEqual(before);
       await after.close();
       expect(await committed(store)).toEqual(await allOf(life.origin));

@@ -229,7 +229,7 @@ test('a look at the logs that a commit overtakes takes nothing of it back', asyn
       return await answer;
     },
   };
-  const storage = openMaintained(slow, { role: 'sole' });
+  const storage = openMaintained(slow, { role: 'leader' });
   await storage.insertBatch({ messages: [life.make.message()] });
   const holding = new Promise<() => void>((resolve) => {
     reached = resolve;
@@ -250,7 +250,7 @@ describe('a reader that holds an old view', () => {
   test('answers as of then during compactions, flushes and vacuums within the grace, and anew after one beyond it', async () => {
     const { store, life } = await livedNamespace(270);
     const old = await allOf(life.origin);
-    const reader = openMaintained(store, { role: 'sole', refreshIntervalMs: 1_000_000 });
+    const reader = openMaintained(store, { role: 'leader', refreshIntervalMs: 1_000_000 });
     await reader.ready();
     const archive = openMaintained(store, OPTIONS);
     for (let round = 0; round < 3; round += 1) {
@@ -263,7 +263,7 @@ describe('a reader that holds an old view', () => {
       await archive.flush();
     }
     expect(await allOf(reader)).toEqual(old);
-    const uncached = openMaintained(store, { role: 'sole', refreshIntervalMs: 1_000_000 });
+    const uncached = openMaintained(store, { role: 'leader', refreshIntervalMs: 1_000_000 });
     await uncached.ready();
     await life.live(30);
     await follow(archive, life.origin);

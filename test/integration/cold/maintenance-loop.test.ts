@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { Registry } from '../../../src/core/metrics.js';
-import type { S3StorageOptions } from '../../../src/storage/cold/cold-storage.js';
+import type { ColdStorageOptions } from '../../../src/storage/cold/cold-storage.js';
 import { createHoldingObjectStore, dataObjects, openMaintained } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, follow } from '../../support/cold/storage-life.js';
 import { eventually } from '../../support/eventually.js';
@@ -16,7 +16,7 @@ afterEach(async () => {
 });
 
 /** An archive on a clock of its own that maintains itself, with twelve small flushes in it. */
-async function selfMaintained(options: Partial<S3StorageOptions> = {}) {
+async function selfMaintained(options: Partial<ColdStorageOptions> = {}) {
   const directory = await createTestDirectoryStore();
   directories.push(directory);
   const faulty = createFaultyObjectStore(directory.store);
@@ -108,7 +108,7 @@ test('a storage that is only read leaves maintenance to those who write', async 
   const { store, clock, archive } = await selfMaintained({ compactIntervalMs: 0, vacuumIntervalMs: 0 });
   await archive.close();
   const faulty = createFaultyObjectStore(store);
-  const reader = openMaintained(faulty, { role: 'sole', compactIntervalMs: MINUTE_MS, common: { clock } });
+  const reader = openMaintained(faulty, { role: 'leader', compactIntervalMs: MINUTE_MS, common: { clock } });
   await reader.queryMessages({});
   await clock.advance(30 * MINUTE_MS);
   expect(faulty.calls.filter(({ operation }) => operation === 'put')).toEqual([]);

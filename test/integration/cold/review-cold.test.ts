@@ -3,8 +3,8 @@ import { createCommon } from '../../../src/core/common.js';
 import { Registry } from '../../../src/core/metrics.js';
 import { createSink } from '../../../src/sink/sink.js';
 import { createDeltaLog } from '../../../src/storage/cold/delta/delta-log.js';
-import { ColdCatalog } from '../../../src/storage/cold/namespace/catalog.js';
-import { ColdReader } from '../../../src/storage/cold/namespace/file-reader.js';
+import { Catalog } from '../../../src/storage/cold/namespace/catalog.js';
+import { DataFileReader } from '../../../src/storage/cold/namespace/file-reader.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
@@ -26,12 +26,12 @@ function newBucket() {
   return { bucket, store: createMemoryObjectStore(bucket, { nowMs: () => Date.now() }) };
 }
 
-async function catalogOver(store: ObjectStore): Promise<ColdCatalog> {
+async function catalogOver(store: ObjectStore): Promise<Catalog> {
   const [zstd, common] = [await loadZstd(), createCommon()];
   const logOf = (table: string) => createDeltaLog({ store, root: `test/${table}`, table, zstd, common });
-  return new ColdCatalog({
+  return new Catalog({
     logs: { messages: logOf('messages'), verifier_results: logOf('verifier_results'), ledger: logOf('ledger') },
-    reader: new ColdReader({ store, zstd, keyOf: (table, path) => `test/${table}/${path}`, cacheBytes: 1 << 24 }),
+    reader: new DataFileReader({ store, zstd, keyOf: (table, path) => `test/${table}/${path}`, cacheBytes: 1 << 24 }),
     common,
   });
 }
@@ -103,12 +103,12 @@ describe('a bucket that is not what it was', () => {
   });
 
   test.each([
-    ['ledger', 'emptied', 'archive'],
-    ['ledger', 'emptied', 'sole'],
-    ['ledger', 'set back', 'archive'],
-    ['messages', 'emptied', 'archive'],
-    ['messages', 'set back', 'sole'],
-    ['verifier_results', 'set back', 'archive'],
+    ['ledger', 'emptied', 'follower'],
+    ['ledger', 'emptied', 'leader'],
+    ['ledger', 'set back', 'follower'],
+    ['messages', 'emptied', 'follower'],
+    ['messages', 'set back', 'leader'],
+    ['verifier_results', 'set back', 'follower'],
   ] as const)(
     'because its table %s alone was %s: no %s opens it, and none removes what it does not know',
     async (table, how, role) => {
@@ -121,7 +121,7 @@ describe('a bucket that is not what it was', () => {
       const storage = openMaintained(createMemoryObjectStore(bucket, { nowMs: () => Date.now() }), { role });
       await expect(storage.ready()).rejects.toMatchObject({ name: 'StorageFailureError' });
       const writing =
-        role === 'sole' ? storage.insertBatch({ messages: [life.make.message()] }) : follow(storage, life.origin);
+        role === 'leader' ? storage.insertBatch({ messages: [life.make.message()] }) : follow(storage, life.origin);
       await expect(writing).rejects.toMatchObject({ name: 'StorageFailureError' });
       expect(storage.coverage().throughMs).toBe(-1);
       await storage.close();
@@ -160,7 +160,7 @@ describe('a bucket that is not what it was', () => {
     const { bucket, store } = newBucket();
     const clock = createManualClock();
     const make = createRecordMaker(303);
-    const sole = openMaintained(store, { role: 'sole', common: { clock } });
+    const sole = openMaintained(store, { role: 'leader', common: { clock } });
     await sole.insertBatch({ messages: [make.message()] });
     // what a write asks of files that were there is in memory
     await sole.heldMessage(make.message().messageId);

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
@@ -150,7 +150,7 @@ describe('a flush that is cut off', () => {
 describe('a batch of the only storage that is cut off', () => {
   const clock = createManualClock();
   const open = (store: ObjectStore) =>
-    createS3Storage({ name: 'cold', store, namespace: NAMESPACE, role: 'sole', common: { clock } });
+    createColdStorage({ name: 'cold', store, namespace: NAMESPACE, role: 'leader', common: { clock } });
 
   async function insert(storage: Storage, from: number, to: number): Promise<void> {
     const make = createRecordMaker(50);

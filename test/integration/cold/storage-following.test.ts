@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { byCursor, expectedOf, listsOf, place, plain } from '../../contract/subject.js';
@@ -101,11 +101,11 @@ describe('an archive', () => {
   test('flushes by size, by time and when it is closed', async () => {
     const clock = createManualClock();
     const life = createLife(8);
-    const archive = createS3Storage({
+    const archive = createColdStorage({
       name: 'cold',
       store: directory.store,
       namespace: NAMESPACE,
-      role: 'archive',
+      role: 'follower',
       flushBytes: 4000,
       flushIntervalMs: 60_000,
       common: { clock },
@@ -149,7 +149,7 @@ describe('while a backlog is flushed in parts', () => {
   async function halfway(seed: number) {
     const life = createLife(seed);
     const archive = openArchive(directory.store);
-    const reader = createS3Storage({
+    const reader = createColdStorage({
       ...{ name: 'reader', store: directory.store, namespace: NAMESPACE, role: 'reader', refreshIntervalMs: 0 },
     });
     await life.live(40);
@@ -233,8 +233,8 @@ describe('several archives of one namespace', () => {
   test('leave what another has just flushed, and a little more, until the next turn', async () => {
     const clock = createManualClock();
     const life = createLife(16);
-    const options = { store: directory.store, namespace: NAMESPACE, role: 'archive', flushIntervalMs: 1000 } as const;
-    const archives = ['a', 'b'].map((name) => createS3Storage({ ...options, name, common: { clock } }));
+    const options = { store: directory.store, namespace: NAMESPACE, role: 'follower', flushIntervalMs: 1000 } as const;
+    const archives = ['a', 'b'].map((name) => createColdStorage({ ...options, name, common: { clock } }));
     await life.live(5);
     for (const archive of archives) await follow(archive, life.origin);
     await archives[0]!.flush();
@@ -344,11 +344,11 @@ test('while the object store is away changes are kept up to a bound, and all are
   const life = createLife(15);
   const faulty = createFaultyObjectStore(directory.store);
   const flushBytes = 20_000;
-  const archive = createS3Storage({
+  const archive = createColdStorage({
     name: 'cold',
     store: faulty,
     namespace: NAMESPACE,
-    role: 'archive',
+    role: 'follower',
     flushBytes,
     takeoverMs: 0,
   });
@@ -382,11 +382,11 @@ test('while the object store is away changes are kept up to a bound, and all are
 test('a reader that is open sees the commits of another instance', async () => {
   const life = createLife(13);
   const archive = openArchive(directory.store);
-  const reader = createS3Storage({
+  const reader = createColdStorage({
     name: 'reader',
     store: directory.store,
     namespace: NAMESPACE,
-    role: 'sole',
+    role: 'leader',
     refreshIntervalMs: 0,
   });
   const told: bigint[] = [];
@@ -411,7 +411,7 @@ test('lists, counts and cursors agree with the flat list under every filter, ove
     await archive.flush();
   }
   await archive.close();
-  const reader = createS3Storage({ name: 'reader', store: directory.store, namespace: NAMESPACE, role: 'sole' });
+  const reader = createColdStorage({ name: 'reader', store: directory.store, namespace: NAMESPACE, role: 'leader' });
   for (const [index, list] of listsOf(reader).entries()) {
     const flat = (await listsOf(life.origin)[index]!.query({ limit: 10_000 })).items;
     const at = (share: number) => flat[Math.floor(share * (flat.length - 1))]!.ingestionMs;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { NewMessage } from '../../../src/model/records.js';
-import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { plain } from '../../contract/subject.js';
 import { follow, NAMESPACE, openArchive } from '../../support/cold/storage-life.js';
@@ -18,7 +18,7 @@ const messages: NewMessage[] = [];
 let directory: TestDirectoryStore;
 let origin: ReturnType<typeof createMemoryStorage>;
 let store: CountingObjectStore;
-let reader: S3Storage;
+let reader: ColdStorage;
 
 /** Three flushes of records of 2 KB. A message's second result, and half of the statuses, come one flush after it. */
 beforeAll(async () => {
@@ -54,11 +54,11 @@ afterAll(async () => {
 /** A reader whose indexes and footers are warm, and whose row groups are not. */
 async function warmReader(): Promise<void> {
   store = createCountingObjectStore(directory.store);
-  reader = createS3Storage({
+  reader = createColdStorage({
     name: 'reader',
     store,
     namespace: NAMESPACE,
-    role: 'sole',
+    role: 'leader',
     refreshIntervalMs: 1_000_000,
     // too little for the row groups of any file
     cacheBytes: 2 * 1024 * 1024,

@@ -4,7 +4,7 @@ import type { Hex } from '../../../src/core/hex.js';
 import type { StoredVerifierResult } from '../../../src/model/records.js';
 import { restore } from '../../../src/sink/restore/restore.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
-import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
@@ -26,8 +26,12 @@ afterEach(async () => {
 });
 
 /** As a worker has them, or, as a reader, an API replica. */
-function openSink(warm: TestDatabase, store: ObjectStore, role: 'archive' | 'reader'): { sink: Sink; cold: S3Storage } {
-  const cold = createS3Storage({ name: 'cold', store, namespace: 'ccv', role, common });
+function openSink(
+  warm: TestDatabase,
+  store: ObjectStore,
+  role: 'follower' | 'reader',
+): { sink: Sink; cold: ColdStorage } {
+  const cold = createColdStorage({ name: 'cold', store, namespace: 'ccv', role, common });
   const recall = recallFrom(cold);
   const storage = createPostgresStorage({ name: 'warm', connection: warm.connection, common, recall });
   const hot = createMemoryStorage({ name: 'hot', common });
@@ -43,13 +47,13 @@ async function failedOver(lose: (sink: Sink, make: ReturnType<typeof createRecor
   const primary = await createTestDatabase();
   cleanups.push(() => primary.drop());
   const make = createRecordMaker(7);
-  const early = openSink(primary, store, 'archive');
+  const early = openSink(primary, store, 'follower');
   await early.sink.started();
   const [old] = await liveEventfully(early.sink, make, 3);
   await early.sink.close();
   const replica = await copyDatabase(primary);
   cleanups.push(() => replica.drop());
-  const late = openSink(primary, store, 'archive');
+  const late = openSink(primary, store, 'follower');
   await late.sink.started();
   await lose(late.sink, make);
   await eventually('the cold tier was given everything', () => {
@@ -80,7 +84,7 @@ const gap = {
   message: expect.stringContaining('ccv-indexer storage restore'),
 };
 
-describe.each(['archive', 'reader'] as const)(
+describe.each(['follower', 'reader'] as const)(
   'a database without the last commits beside a cold tier that has them (%s)',
   (role) => {
     test('promise 3: answers only for what is certain, by id, by time, by position and counted', async () => {
@@ -112,7 +116,7 @@ describe.each(['archive', 'reader'] as const)(
       expect(inOrder((await sink.queryCCVData(range)).items)).toEqual(inOrder(truth.results));
       expect((await sink.countMessages(range)).count).toBe(truth.messages.length);
       await expect(sink.queryMessages({ endMs: truth.flushedMs + 1 })).rejects.toMatchObject(gap);
-      if (role === 'archive')
+      if (role === 'follower')
         await expect(sink.insertBatch({ messages: [old] })).rejects.toMatchObject({ code: 'FOLLOWER_AHEAD' });
     });
   },
@@ -145,7 +149,7 @@ describe('a database without the last commits', () => {
     const make = createRecordMaker(71);
     for (let commit = 0; commit < commits; commit += 1) await stale.insertBatch({ messages: [make.message()] });
     await stale.close();
-    const { sink } = openSink(replica, store, 'archive');
+    const { sink } = openSink(replica, store, 'follower');
     await expect(sink.insertBatch({ messages: [make.message()] })).rejects.toMatchObject({
       code: 'DIVERGED',
       message: expect.stringContaining("run 'ccv-indexer storage restore'"),
@@ -161,13 +165,13 @@ describe('a database that is set back under running processes', () => {
     const primary = await createTestDatabase();
     cleanups.push(() => primary.drop());
     const make = createRecordMaker(9);
-    const early = openSink(primary, store, 'archive');
+    const early = openSink(primary, store, 'follower');
     await early.sink.started();
     await early.sink.insertBatch({ messages: [make.message(), make.message()] });
     await early.sink.close();
     const replica = await copyDatabase(primary);
     cleanups.push(() => replica.drop());
-    const worker = openSink(primary, store, 'archive');
+    const worker = openSink(primary, store, 'follower');
     const api = openSink(primary, store, 'reader');
     await Promise.all([worker.sink.started(), api.sink.started()]);
     const lost = make.message();
@@ -204,7 +208,7 @@ describe('a database that is set back under running processes', () => {
     }
 
     await worker.sink.close();
-    const source = createS3Storage({ name: 'cold', store, namespace: 'ccv', role: 'sole', common });
+    const source = createColdStorage({ name: 'cold', store, namespace: 'ccv', role: 'leader', common });
     const target = createPostgresStorage({ name: 'warm', connection: primary.connection, common });
     const inspect = async () => ({ hasOwnHistory: true, sample: [] });
     await restore({ source, target, common, inspect });

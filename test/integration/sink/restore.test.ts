@@ -3,7 +3,7 @@ import { createCommon } from '../../../src/core/common.js';
 import { compareStorages } from '../../../src/sink/restore/compare-storages.js';
 import { type RestoreOptions, type RestoreReport, restore } from '../../../src/sink/restore/restore.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
-import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { inspectPostgres } from '../../../src/storage/postgres/inspection.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
@@ -37,15 +37,15 @@ async function directory(): Promise<ObjectStore> {
   return store;
 }
 
-function openCold(store: ObjectStore, role: 'archive' | 'sole'): S3Storage {
-  const cold = createS3Storage({ name: 'cold', store, namespace: 'ccv', role, common });
+function openCold(store: ObjectStore, role: 'follower' | 'leader'): ColdStorage {
+  const cold = createColdStorage({ name: 'cold', store, namespace: 'ccv', role, common });
   cleanups.push(() => cold.close());
   return cold;
 }
 
 /** A warm and a cold tier, as a worker has them. */
-function openSink(warm: TestDatabase, store: ObjectStore): { sink: Sink; cold: S3Storage } {
-  const cold = openCold(store, 'archive');
+function openSink(warm: TestDatabase, store: ObjectStore): { sink: Sink; cold: ColdStorage } {
+  const cold = openCold(store, 'follower');
   const storage = createPostgresStorage({
     name: 'warm',
     connection: warm.connection,
@@ -72,7 +72,7 @@ async function lived(seed: number, rounds = 12): Promise<{ store: ObjectStore; o
 async function setBack(seed: number, pruned = false) {
   const { store, original } = await lived(seed, 4);
   if (pruned) {
-    const cold = openCold(store, 'archive');
+    const cold = openCold(store, 'follower');
     await cold.ready();
     const { throughMs: ingestionMs, throughPosition: position } = cold.coverage();
     const { connection } = original;
@@ -99,7 +99,7 @@ async function restoreInto(
   store: ObjectStore,
   options: Partial<RestoreOptions> = {},
 ): Promise<RestoreReport> {
-  const source = openCold(store, 'sole');
+  const source = openCold(store, 'leader');
   const storage = createPostgresStorage({ name: 'warm', connection: target.connection, common });
   const inspection = await inspectPostgres({ name: 'warm', connection: target.connection });
   try {
@@ -182,7 +182,7 @@ describe('a database rebuilt from the cold tier alone', () => {
   test('holds again what was pruned from the lost one', async () => {
     const { store, original } = await lived(4);
     const before = await dumpDatabase(original);
-    const cold = openCold(store, 'archive');
+    const cold = openCold(store, 'follower');
     await cold.ready();
     const { throughMs, throughPosition } = cold.coverage();
     const warm = createPostgresStorage({
@@ -222,7 +222,7 @@ describe('a database rebuilt from the cold tier alone', () => {
       const { rows: after } = await rebuilt.sql(commits);
       expect(after).toEqual(before.filter((row) => ends.includes(BigInt(row.through_position))));
       expect(after).toHaveLength(ends.length);
-      const again = openCold(store, 'archive');
+      const again = openCold(store, 'follower');
       const recall = recallFrom(again)!;
       const warm = createPostgresStorage({ name: 'warm', connection: rebuilt.connection, common, recall });
       const { floor } = await warm.prune({ ingestionMs: Number.MAX_SAFE_INTEGER, position: ends[2]! + 1n });
@@ -244,7 +244,7 @@ describe('a database rebuilt from the cold tier alone', () => {
     await cold.flush();
     const expected = await everything(sink);
     await sink.close();
-    const reader = openCold(store, 'sole');
+    const reader = openCold(store, 'leader');
     expect(await everything(reader)).toEqual(expected);
     const fresh = createPostgresStorage({ name: 'lost', connection: original.connection, common });
     cleanups.push(() => fresh.close());
@@ -290,7 +290,7 @@ describe('a database that lacks the last commits', () => {
     await liveEventfully(sink, createRecordMaker(151), 1);
     const expected = await everything(sink);
     await sink.close();
-    expect(await everything(openCold(store, 'sole'))).toEqual(expected);
+    expect(await everything(openCold(store, 'leader'))).toEqual(expected);
   });
 
   test('takes them also where it was pruned, and answers together with the cold tier as before', async () => {
@@ -314,7 +314,7 @@ describe('a restore is refused', () => {
     const store = await directory();
     const { original } = await lived(12, 3);
     const warm = createPostgresStorage({ name: 'warm', connection: original.connection, common });
-    const cold = openCold(store, 'archive');
+    const cold = openCold(store, 'follower');
     await cold.ready();
     await cold.apply(await warm.changesAfter(0n, 10));
     await cold.flush();
@@ -385,7 +385,7 @@ test('two storages are compared by what they list and by every cursor, entry and
   const { store, original } = await lived(11, 4);
   const warm = createPostgresStorage({ name: 'warm', connection: original.connection, common });
   cleanups.push(() => warm.close());
-  const cold = openCold(store, 'sole');
+  const cold = openCold(store, 'leader');
   const same = await compareStorages(warm, cold, Number.MAX_SAFE_INTEGER);
   expect(same.map((each) => each.same)).toEqual([true, true, true, true, true]);
   expect(same.every(({ first }) => first > 0)).toBe(true);

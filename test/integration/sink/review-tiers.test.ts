@@ -4,8 +4,8 @@ import { IndexerError } from '../../../src/core/errors.js';
 import { neverRead } from '../../../src/model/read-conditions.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkOptions } from '../../../src/sink/sink-options.js';
-import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
-import type { S3StorageOptions } from '../../../src/storage/cold/namespace/cold-storage-options.js';
+import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
+import type { ColdStorageOptions } from '../../../src/storage/cold/namespace/cold-storage-options.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { recallFrom } from '../../../src/storage/recall-from.js';
@@ -37,9 +37,9 @@ describe('tiers around a cold one', () => {
     await Promise.all([first.drop(), second.drop(), objects.remove()]);
   });
 
-  const openCold = (options: Partial<S3StorageOptions> = {}) =>
-    createS3Storage({
-      ...{ name: 'cold', store: objects.store, namespace: 'ccv', role: 'archive', common, takeoverMs: 0 },
+  const openCold = (options: Partial<ColdStorageOptions> = {}) =>
+    createColdStorage({
+      ...{ name: 'cold', store: objects.store, namespace: 'ccv', role: 'follower', common, takeoverMs: 0 },
       ...{ flushIntervalMs: 3_600_000, refreshIntervalMs: 0, ...options },
     });
   const postgres = (name: string, database: TestDatabase, cold: Storage): PostgresStorage =>
@@ -139,7 +139,7 @@ describe('tiers around a cold one', () => {
       await cold2.flush();
       const after = await state(everything(swapped));
       await closeAll();
-      const alone = openCold({ role: 'sole' });
+      const alone = openCold({ role: 'leader' });
       expect(await state(everything(alone))).toEqual(after);
       await alone.close();
     },

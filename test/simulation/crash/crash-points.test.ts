@@ -54,7 +54,7 @@ async function work(
     ...{ clock, connection: proxy?.connection ?? connectionOf(ground.name) },
     openStore: () => mortalStore(bucket, reaper),
   });
-  const worker = openProcess(place, 'archive');
+  const worker = openProcess(place, 'follower');
   try {
     await drive(clock, worker.sink.started(), patienceMs);
     reaper.begin();

@@ -1,7 +1,7 @@
 import pg from 'pg';
 import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedded-postgres.js';
 import type { Sink } from '../../../src/sink/sink.js';
-import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { allOf } from '../../support/cold/storage-life.js';
 import { textOf } from '../model/flat-state.js';
@@ -25,7 +25,7 @@ export async function endStateOf(parts: {
   readonly connection: PostgresConnection;
   readonly store: ObjectStore;
 }): Promise<EndState> {
-  const cold = createS3Storage({ name: 'reader', store: parts.store, namespace: NAMESPACE, role: 'sole' });
+  const cold = createColdStorage({ name: 'reader', store: parts.store, namespace: NAMESPACE, role: 'leader' });
   try {
     const state = {
       answers: await answersOf(parts.sink),

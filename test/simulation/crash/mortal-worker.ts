@@ -33,7 +33,7 @@ const place = scriptPlace({
 });
 const patienceMs = () => 200;
 const script = createScript(seed);
-const worker = openProcess(place, 'archive');
+const worker = openProcess(place, 'follower');
 await drive(clock, worker.sink.started(), patienceMs);
 const steps = [...script.before, ...script.window];
 await runScript({

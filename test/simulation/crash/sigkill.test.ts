@@ -53,7 +53,7 @@ async function workAndDie({ database, directory }: Ground, lines: number, startM
 async function finish({ database, directory }: Ground, startMs: number): Promise<EndState> {
   const clock = createManualClock(startMs);
   const place = scriptPlace({ clock, connection: database.connection, openStore: () => directory.store });
-  const worker = openProcess(place, 'archive');
+  const worker = openProcess(place, 'follower');
   const patienceMs = () => 200;
   try {
     const { before, window } = createScript(SEED);

@@ -17,7 +17,7 @@ export function unjustified(world: World, process: TiersProcess, gap: Gap, hotBe
       const firstMs = world.state.bodies.get(gap.messageId)?.firstMs ?? Number.POSITIVE_INFINITY;
       const hot = Math.max(hotBefore, hotSince(world, process));
       if (firstMs !== Number.POSITIVE_INFINITY && firstMs > hot) return `the memory has all since ${hot}`;
-      return world.outages.warm || world.shape === 'sole' || firstMs <= floorMs(process)
+      return world.outages.warm || world.shape === 'leader' || firstMs <= floorMs(process)
         ? null
         : `the database has all above ${floorMs(process)}`;
     }

@@ -132,7 +132,7 @@ async function runOnce(
   const clock = createManualClock(wish.startMs);
   const common = createCommon({ clock, random: seededRandom(wish.seed), metrics: new Registry() });
   const bucket = await (plan.buckets ?? memoryBuckets).make(clock);
-  if (plan.shape !== 'sole') await database.empty();
+  if (plan.shape !== 'leader') await database.empty();
   const world = await World.open({
     ...{ shape: plan.shape, clock, tally, seed: wish.seed, isRushed: wish.isRushed },
     place: {

@@ -117,7 +117,7 @@ export const tierSteps: readonly fc.Arbitrary<Step>[] = [
     async (world, { nth, when }) => {
       if (world.isBroken) return;
       const { faults, outage } = world.writer;
-      const isSole = world.shape === 'sole';
+      const isSole = world.shape === 'leader';
       const leave = () => {
         // nobody can find out what became of it
         if (isSole) outage.outage = 'all';
@@ -207,7 +207,7 @@ export const outageSteps: readonly fc.Arbitrary<Step>[] = [
     for (const { outage } of world.processes) outage.outage = how;
   }),
   step('break warm', fc.record({ what: fc.constantFrom('reads', 'changes', 'both') }), async (world, { what }) => {
-    if (world.shape === 'sole') return;
+    if (world.shape === 'leader') return;
     world.outages.warm = true;
     for (const { warm } of world.processes) {
       if (what !== 'changes') warm?.fail(FAILING_READS);

@@ -21,7 +21,7 @@ describe('a memory over a cold tier without a database', () => {
   afterAll(() => console.log(`seed ${SEED}, no database: ${sole.report()}`));
 
   test('answers as one flat list would', { timeout: 1_200_000 }, async () => {
-    await simulate({ name: 'sole', shape: 'sole', runs: 240, commands: 40, lanes: 2 }, sole);
+    await simulate({ name: 'leader', shape: 'leader', runs: 240, commands: 40, lanes: 2 }, sole);
   });
 
   test('and lost its bucket often enough to show it', () => {

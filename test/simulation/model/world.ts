@@ -14,9 +14,9 @@ import type { Tally } from './tally.js';
 
 /**
  * `three`: one process over memory, Postgres and the cold tier. `two`: another one beside it that only reads.
- * `sole`: memory and a cold tier without a database.
+ * `leader`: memory and a cold tier without a database.
  */
-export type Shape = 'three' | 'two' | 'sole';
+export type Shape = 'three' | 'two' | 'leader';
 
 /** What is broken right now. */
 export interface Outages {
@@ -142,7 +142,7 @@ export class World {
   }
 
   get order(): PositionOrder {
-    return this.shape === 'sole' ? 'ids' : 'kinds';
+    return this.shape === 'leader' ? 'ids' : 'kinds';
   }
 
   message(n: number): NewMessage | undefined {
@@ -223,7 +223,7 @@ export class World {
   }
 
   #openWriter(): TiersProcess {
-    const writer = openProcess(this.place, this.shape === 'sole' ? 'sole' : 'archive');
+    const writer = openProcess(this.place, this.shape === 'leader' ? 'leader' : 'follower');
     this.#breakAsBefore(writer);
     return writer;
   }
@@ -250,7 +250,7 @@ export class World {
     const isExcused = (this.outages.cold || this.isFaultArmed) && name === 'SinkWriteError';
     if (!isExcused) throw thrown;
     this.tally.count('write refused');
-    if (this.shape === 'sole') await this.#learn(batch, fromMs);
+    if (this.shape === 'leader') await this.#learn(batch, fromMs);
     return null;
   }
 

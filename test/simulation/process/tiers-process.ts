@@ -3,8 +3,8 @@ import type { Common } from '../../../src/core/common.js';
 import type { Boundary } from '../../../src/model/boundary.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend } from '../../../src/sink/sink-options.js';
-import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
-import type { S3StorageRole } from '../../../src/storage/cold/namespace/cold-storage-options.js';
+import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
+import type { ColdStorageRole } from '../../../src/storage/cold/namespace/cold-storage-options.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage, type MemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
@@ -58,7 +58,7 @@ export interface TiersProcess {
   readonly hot: MemoryStorage | null;
   /** Null where the cold tier is the only durable one. */
   readonly warm: FaultyStorage | null;
-  readonly cold: S3Storage;
+  readonly cold: ColdStorage;
   readonly outage: OutageStore;
   readonly faults: FaultyObjectStore;
   /** From now on nothing that it does reaches the bucket. */
@@ -70,13 +70,13 @@ export const PRUNE_INTERVAL_MS = 20;
 export const EVICTION_INTERVAL_MS = 310;
 const HEARTBEAT_MS = 100;
 
-/** @param role of the cold tier; `sole`: without a database. */
-export function openProcess(place: ProcessPlace, role: S3StorageRole): TiersProcess {
+/** @param role of the cold tier; `leader`: without a database. */
+export function openProcess(place: ProcessPlace, role: ColdStorageRole): TiersProcess {
   const { common, settings, busy } = place;
   const mortal = createMortalStore(place.openStore());
   const faults = createFaultyObjectStore(mortal);
   const outage = createOutageStore(faults, common.clock, busy);
-  const cold = createS3Storage({
+  const cold = createColdStorage({
     ...{ name: 'cold', store: outage, namespace: NAMESPACE, role, common },
     // flushed when a command says so
     ...{ flushIntervalMs: 1e12, takeoverMs: 0, refreshIntervalMs: settings.refreshIntervalMs, cacheBytes: 1 << 20 },
@@ -91,12 +91,13 @@ export function openProcess(place: ProcessPlace, role: S3StorageRole): TiersProc
   const recall = recallFrom(cold);
   if (!recall) throw new Error('the cold tier cannot be recalled from');
   const warm =
-    role === 'sole'
+    role === 'leader'
       ? null
       : createFaultyStorage(
           gated(createPostgresStorage({ name: 'warm', connection: place.connection, recall, common }), place),
         );
-  if (warm) backends.set('warm', { storage: warm.storage, retentionMs: role === 'archive' ? settings.retentionMs : 0 });
+  if (warm)
+    backends.set('warm', { storage: warm.storage, retentionMs: role === 'follower' ? settings.retentionMs : 0 });
   backends.set('cold', { storage: cold, tier: 'cold' });
   const sink = createSink({
     backends: settings.order.split(' ').flatMap((name) => backends.get(name) ?? []),

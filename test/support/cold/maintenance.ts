@@ -1,15 +1,19 @@
 import { cp } from 'node:fs/promises';
-import { createS3Storage, type S3Storage, type S3StorageOptions } from '../../../src/storage/cold/cold-storage.js';
+import {
+  type ColdStorage,
+  type ColdStorageOptions,
+  createColdStorage,
+} from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../s3/object-store.js';
 
 /** A storage over `store` that flushes, compacts and vacuums only when told to. */
-export function openMaintained(store: ObjectStore, options: Partial<S3StorageOptions> = {}): S3Storage {
-  return createS3Storage({
+export function openMaintained(store: ObjectStore, options: Partial<ColdStorageOptions> = {}): ColdStorage {
+  return createColdStorage({
     name: 'cold',
     store,
     namespace: 'test',
-    role: 'archive',
+    role: 'follower',
     takeoverMs: 0,
     compactIntervalMs: 0,
     vacuumIntervalMs: 0,

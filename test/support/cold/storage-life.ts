@@ -1,7 +1,7 @@
 import type { Clock } from '../../../src/core/clock.js';
 import type { NewMessage } from '../../../src/model/records.js';
 import type { BufferedStorage } from '../../../src/storage/buffered-storage.js';
-import { createS3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
@@ -83,12 +83,12 @@ export async function follow(follower: BufferedStorage, origin: Storage, pageSiz
 
 /** An archive that never flushes unless told to. */
 export function openArchive(store: ObjectStore, name = 'cold', takeoverMs = 0) {
-  return createS3Storage({ name, store, namespace: NAMESPACE, role: 'archive', takeoverMs });
+  return createColdStorage({ name, store, namespace: NAMESPACE, role: 'follower', takeoverMs });
 }
 
 /** Everything that is committed, as a storage of its own finds it. */
 export async function committed(store: ObjectStore): Promise<unknown> {
-  const reader = createS3Storage({ name: 'reader', store, namespace: NAMESPACE, role: 'sole' });
+  const reader = createColdStorage({ name: 'reader', store, namespace: NAMESPACE, role: 'leader' });
   try {
     return await allOf(reader);
   } finally {

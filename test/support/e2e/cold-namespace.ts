@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { TomlTable } from 'smol-toml';
 import { createCommon } from '../../../src/core/common.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
-import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
+import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { createDirectoryObjectStore } from '../../../src/storage/cold/object-store/directory/directory-store.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { migrate } from '../../../src/storage/postgres/migrate/migrations.js';
@@ -65,7 +65,7 @@ export function coldNamespace(
 export interface ColdWorker {
   readonly sink: Sink;
   readonly warm: PostgresStorage;
-  readonly cold: S3Storage;
+  readonly cold: ColdStorage;
   close(): Promise<void>;
 }
 
@@ -78,7 +78,7 @@ export async function openWorker(
   await migrate({ connection, namespace });
   const store = given ?? createDirectoryObjectStore({ directory: coldDirectory, common });
   const settings = { compactIntervalMs: 0, vacuumIntervalMs: 0 };
-  const cold = createS3Storage({ name: 'cold', store, namespace, role: 'archive', common, ...settings });
+  const cold = createColdStorage({ name: 'cold', store, namespace, role: 'follower', common, ...settings });
   const recall = recallFrom(cold)!;
   const warm = createPostgresStorage({ name: 'warm', connection, namespace, common, recall });
   const sink = createSink({ backends: [{ storage: warm }, { storage: cold, tier: 'cold' }], common });
@@ -116,7 +116,7 @@ export async function lived(tiers: ColdNamespace, seed: number, store?: ObjectSt
 /** Everything that the cold tier answers by itself. */
 export async function coldAnswers({ namespace, coldDirectory }: ColdNamespace): Promise<unknown> {
   const store = createDirectoryObjectStore({ directory: coldDirectory, common });
-  const reader = createS3Storage({ name: 'reader', store, namespace, role: 'sole', common });
+  const reader = createColdStorage({ name: 'reader', store, namespace, role: 'leader', common });
   const answers = await everything(reader);
   await reader.close();
   await store.close();

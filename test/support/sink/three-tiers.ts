@@ -1,8 +1,8 @@
 import { type Common, createCommon } from '../../../src/core/common.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend } from '../../../src/sink/sink-options.js';
-import { createS3Storage, type S3Storage } from '../../../src/storage/cold/cold-storage.js';
-import type { S3StorageOptions } from '../../../src/storage/cold/namespace/cold-storage-options.js';
+import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
+import type { ColdStorageOptions } from '../../../src/storage/cold/namespace/cold-storage-options.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
@@ -14,7 +14,7 @@ import { metricOf } from './sink-tiers.js';
 /** A Sink of memory, Postgres and the real cold tier, set so that records move on within milliseconds. */
 export interface ThreeTiers {
   readonly sink: Sink;
-  readonly cold: S3Storage;
+  readonly cold: ColdStorage;
   readonly common: Common;
 }
 
@@ -41,17 +41,17 @@ export interface ThreeTiersOptions {
   readonly store: ObjectStore;
   readonly namespace: string;
   readonly order: TierOrder;
-  readonly cold?: Partial<S3StorageOptions>;
+  readonly cold?: Partial<ColdStorageOptions>;
   readonly hotSize?: number;
 }
 
 export async function openThreeTiers(options: ThreeTiersOptions): Promise<ThreeTiers> {
   const common = createCommon();
-  const cold = createS3Storage({
+  const cold = createColdStorage({
     name: 'cold',
     store: options.store,
     namespace: options.namespace,
-    role: 'archive',
+    role: 'follower',
     flushIntervalMs: 20,
     refreshIntervalMs: 0,
     takeoverMs: 0,

@@ -12,7 +12,7 @@ const database = (backend: string, position: bigint): TierStatus => ({
 });
 const cold = (
   position: bigint,
-  { role = 'archive', headPosition = position }: { role?: 'archive' | 'sole'; headPosition?: bigint } = {},
+  { role = 'follower', headPosition = position }: { role?: 'follower' | 'leader'; headPosition?: bigint } = {},
 ): TierStatus => ({
   ...{ backend: 'cold', condition: 'always', type: 's3', place: 'here', role },
   description: {
@@ -44,7 +44,7 @@ test('without the system of record nobody is said to hold everything', () => {
 });
 
 test('a cold tier alone is the system of record', () => {
-  expect(lagsOf(withLag([cold(7n, { role: 'sole' })], undefined))).toEqual([undefined]);
+  expect(lagsOf(withLag([cold(7n, { role: 'leader' })], undefined))).toEqual([undefined]);
 });
 
 test('one that holds nothing is behind by positions, not since 1970', () => {

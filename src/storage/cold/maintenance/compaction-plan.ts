@@ -1,4 +1,4 @@
-import { type ColdFile, dayOfFile } from '../namespace/data-file.js';
+import { type DataFile, dayOfFile } from '../namespace/data-file.js';
 import type { TableView } from '../namespace/view.js';
 
 /*
@@ -19,12 +19,12 @@ import type { TableView } from '../namespace/view.js';
 /** What to merge by one commit. */
 export interface CompactionGroup {
   readonly day: string;
-  readonly base: readonly ColdFile[];
+  readonly base: readonly DataFile[];
   /** Overlay files with times in this range belong to it; unix ms, both inclusive. */
   readonly fromMs: number;
   readonly toMs: number;
   /** As far as known now; found anew when the group's turn comes. */
-  readonly overlays: readonly ColdFile[];
+  readonly overlays: readonly DataFile[];
 }
 
 export interface PlanOptions {
@@ -49,19 +49,19 @@ const GROUP_FILES = 256;
 const MAX_FILE_ROWS = 250_000;
 
 /** True for a file that need not become larger. */
-export function isSettled({ sizeBytes, rows }: ColdFile, compactBytes: number): boolean {
+export function isSettled({ sizeBytes, rows }: DataFile, compactBytes: number): boolean {
   return sizeBytes >= compactBytes / 2 || rows >= MAX_FILE_ROWS / 2;
 }
 
 /** How many files the rows of some others make, if they all hold. */
-export function filesFor(inputs: readonly ColdFile[], compactBytes: number): number {
+export function filesFor(inputs: readonly DataFile[], compactBytes: number): number {
   const rows = inputs.reduce((total, file) => total + file.rows, 0);
   return Math.max(1, Math.ceil(sum(inputs) / compactBytes), Math.ceil(rows / MAX_FILE_ROWS));
 }
 
 /** Groups that share no file, oldest day first. */
 export function planCompaction(table: TableView, options: PlanOptions): CompactionGroup[] {
-  const days = new Map<string, ColdFile[]>();
+  const days = new Map<string, DataFile[]>();
   for (const file of table.files) {
     if (options.without.has(file.uri)) continue;
     const day = dayOfFile(file);
@@ -79,7 +79,7 @@ export function overlaysFor(
   { files }: TableView,
   { day, base, fromMs, toMs }: Omit<CompactionGroup, 'overlays'>,
   options: Pick<PlanOptions, 'full'>,
-): ColdFile[] {
+): DataFile[] {
   const baseBytes = sum(base);
   const found = files.filter(
     (file) =>
@@ -95,7 +95,7 @@ export function overlaysFor(
 
 interface Day {
   readonly day: string;
-  readonly files: readonly ColdFile[];
+  readonly files: readonly DataFile[];
   readonly isOver: boolean;
 }
 
@@ -122,14 +122,14 @@ function planDay(table: TableView, { day, files, isOver }: Day, options: PlanOpt
   return groups;
 }
 
-const overlayGroup = (day: string) => (overlays: readonly ColdFile[]) => ({
+const overlayGroup = (day: string) => (overlays: readonly DataFile[]) => ({
   ...{ day, base: [], overlays },
   fromMs: Number.NEGATIVE_INFINITY,
   toMs: Number.POSITIVE_INFINITY,
 });
 
 /** The times of a part; when all is merged, its parts have what lies between and around them as well. */
-function rangeOf(parts: readonly (readonly ColdFile[])[], place: number, { full }: PlanOptions) {
+function rangeOf(parts: readonly (readonly DataFile[])[], place: number, { full }: PlanOptions) {
   const part = parts[place] ?? [];
   if (!full)
     return { fromMs: Math.min(...part.map(({ minMs }) => minMs)), toMs: Math.max(...part.map(({ maxMs }) => maxMs)) };
@@ -142,12 +142,12 @@ function rangeOf(parts: readonly (readonly ColdFile[])[], place: number, { full 
 /** Neighbours that are to be merged, in time. */
 function chosenRuns(
   table: TableView,
-  base: readonly ColdFile[],
+  base: readonly DataFile[],
   isOver: boolean,
   options: PlanOptions,
-): readonly ColdFile[][] {
-  const chosen = new Set<ColdFile>();
-  let run: ColdFile[] = [];
+): readonly DataFile[][] {
+  const chosen = new Set<DataFile>();
+  let run: DataFile[] = [];
   const end = () => {
     for (const part of worthyParts(run, isOver ? RUN_FILES_OF_PAST_DAYS : RUN_FILES, isOver, options))
       for (const file of part) chosen.add(file);
@@ -162,7 +162,7 @@ function chosenRuns(
 }
 
 /** The parts of a run in which no file is larger than all others together; the largest one divides it. */
-function worthyParts(run: readonly ColdFile[], least: number, isOver: boolean, options: PlanOptions): ColdFile[][] {
+function worthyParts(run: readonly DataFile[], least: number, isOver: boolean, options: PlanOptions): DataFile[][] {
   if (run.length < least) return [];
   if (isOver || isRun(run, least, options)) return [[...run]];
   let largest = 0;
@@ -173,12 +173,12 @@ function worthyParts(run: readonly ColdFile[], least: number, isOver: boolean, o
   ];
 }
 
-function isRun(files: readonly ColdFile[], least: number, { compactBytes }: PlanOptions): boolean {
+function isRun(files: readonly DataFile[], least: number, { compactBytes }: PlanOptions): boolean {
   const largest = Math.max(0, ...files.map(({ sizeBytes }) => sizeBytes));
   return files.length >= least && (largest <= sum(files) / 2 || largest <= compactBytes * TINY_SHARE);
 }
 
-function isSuperseded({ files, overlay }: TableView, { minMs, maxMs, rows, writtenMs, add }: ColdFile): boolean {
+function isSuperseded({ files, overlay }: TableView, { minMs, maxMs, rows, writtenMs, add }: DataFile): boolean {
   if (overlay.pointsIn(minMs, maxMs) < rows * SUPERSEDED_SHARE) return false;
   // what was there when it was written it has taken as far as it can
   const day = add.partitionValues['day'];
@@ -192,8 +192,8 @@ function isSuperseded({ files, overlay }: TableView, { minMs, maxMs, rows, writt
   );
 }
 
-function neighbours(base: readonly ColdFile[], chosen: ReadonlySet<ColdFile>): ColdFile[][] {
-  const runs: ColdFile[][] = [];
+function neighbours(base: readonly DataFile[], chosen: ReadonlySet<DataFile>): DataFile[][] {
+  const runs: DataFile[][] = [];
   let goesOn = false;
   for (const file of base) {
     if (!chosen.has(file)) goesOn = false;
@@ -207,8 +207,8 @@ function neighbours(base: readonly ColdFile[], chosen: ReadonlySet<ColdFile>): C
 }
 
 /** Parts of at most so many bytes and `GROUP_FILES` files. */
-function chunks(run: readonly ColdFile[], mostBytes: number): ColdFile[][] {
-  const parts: ColdFile[][] = [];
+function chunks(run: readonly DataFile[], mostBytes: number): DataFile[][] {
+  const parts: DataFile[][] = [];
   let bytes = 0;
   for (const file of run) {
     const part = parts.at(-1);
@@ -226,8 +226,8 @@ function chunks(run: readonly ColdFile[], mostBytes: number): ColdFile[][] {
 /** False for files that would come out as they are. */
 function isWorthIt(
   { overlay }: TableView,
-  base: readonly ColdFile[],
-  overlays: readonly ColdFile[],
+  base: readonly DataFile[],
+  overlays: readonly DataFile[],
   { compactBytes }: PlanOptions,
 ): boolean {
   if (overlays.length > 0 || base.some(({ minMs, maxMs }) => overlay.touches(minMs, maxMs))) return true;
@@ -235,12 +235,12 @@ function isWorthIt(
 }
 
 /** The ledger's rows are in the order of their positions; cursors have no time. */
-function inOrderOf({ table }: TableView): (a: ColdFile, b: ColdFile) => number {
-  const byPosition = (a: ColdFile, b: ColdFile) =>
+function inOrderOf({ table }: TableView): (a: DataFile, b: DataFile) => number {
+  const byPosition = (a: DataFile, b: DataFile) =>
     a.minPosition < b.minPosition ? -1 : a.minPosition > b.minPosition ? 1 : 0;
   return table === 'ledger' ? byPosition : (a, b) => a.minMs - b.minMs || a.maxMs - b.maxMs || byPosition(a, b);
 }
 
-function sum(files: readonly ColdFile[]): number {
+function sum(files: readonly DataFile[]): number {
   return files.reduce((total, { sizeBytes }) => total + sizeBytes, 0);
 }

@@ -3,15 +3,15 @@ import { AbortedError, toError } from '../../../core/errors.js';
 import { nextTurn } from '../../../core/event-loop.js';
 import { mapInParallel } from '../../../core/parallel.js';
 import { hashId } from '../id-index/hash.js';
-import type { ColdCatalog } from '../namespace/catalog.js';
-import type { ColdFile } from '../namespace/data-file.js';
-import type { ColdReader, TableRows } from '../namespace/file-reader.js';
-import type { ColdFileStore } from '../namespace/file-store.js';
-import { type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/view.js';
+import type { Catalog } from '../namespace/catalog.js';
+import type { DataFile } from '../namespace/data-file.js';
+import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
+import type { DataFileStore } from '../namespace/file-store.js';
+import { type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
 import type { Zstd } from '../parquet/zstd.js';
-import { type ColdLedger, LEDGER_TABLE } from '../read/ledger-reads.js';
+import { LEDGER_TABLE, type LedgerReads } from '../read/ledger-reads.js';
 import type { LedgerChange, LedgerRowKey } from '../rows/ledger.js';
 import type { RowKey } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
@@ -24,8 +24,8 @@ const PARALLEL_FILTERS = 16;
 
 /** What became of one group. */
 export interface GroupResult {
-  readonly removed: readonly ColdFile[];
-  readonly added: readonly ColdFile[];
+  readonly removed: readonly DataFile[];
+  readonly added: readonly DataFile[];
   readonly rowsDropped: number;
 }
 
@@ -38,7 +38,7 @@ export interface GroupOptions {
 
 /** What a table's rows are merged by. */
 interface Merging<T, K extends { readonly position: bigint }> extends TableRows<T, K> {
-  readonly startOf: (file: ColdFile) => number | bigint;
+  readonly startOf: (file: DataFile) => number | bigint;
   readonly placeOf: (key: K) => number | bigint;
   /** False for a row that another one supersedes, wherever that is. */
   readonly holds: (key: K) => boolean;
@@ -56,14 +56,14 @@ interface Merging<T, K extends { readonly position: bigint }> extends TableRows<
  * never vanish; a flush that comes later supersedes by position wherever the row is. Cut off anywhere, the table is as
  * before, or as after; new files that no log names are for the vacuum.
  */
-export class ColdCompaction {
+export class Compaction {
   readonly #store: ObjectStore;
   readonly #zstd: Zstd;
   readonly #common: Common;
-  readonly #catalog: ColdCatalog;
-  readonly #reader: ColdReader;
-  readonly #ledger: ColdLedger;
-  readonly #files: ColdFileStore;
+  readonly #catalog: Catalog;
+  readonly #reader: DataFileReader;
+  readonly #ledger: LedgerReads;
+  readonly #files: DataFileStore;
   readonly #keyOf: (table: TableName, path: string) => string;
   readonly #compactBytes: number;
 
@@ -71,10 +71,10 @@ export class ColdCompaction {
     readonly store: ObjectStore;
     readonly zstd: Zstd;
     readonly common: Common;
-    readonly catalog: ColdCatalog;
-    readonly reader: ColdReader;
-    readonly ledger: ColdLedger;
-    readonly files: ColdFileStore;
+    readonly catalog: Catalog;
+    readonly reader: DataFileReader;
+    readonly ledger: LedgerReads;
+    readonly files: DataFileStore;
     readonly keyOf: (table: TableName, path: string) => string;
     readonly compactBytes: number;
   }) {
@@ -94,7 +94,7 @@ export class ColdCompaction {
    * @throws AbortedError, ColdReadBackError, DeltaFormatError, ParquetFormatError, and what the object store throws.
    */
   async run(
-    view: ColdView,
+    view: NamespaceView,
     table: TableName,
     group: CompactionGroup,
     options: GroupOptions,
@@ -125,8 +125,8 @@ export class ColdCompaction {
 
   async #listMerging<T, K extends RowKey>(
     list: ListTable<T, K>,
-    view: ColdView,
-    inputs: readonly ColdFile[],
+    view: NamespaceView,
+    inputs: readonly DataFile[],
   ): Promise<Merging<T, K>> {
     const { files, overlay } = view.tables[list.table];
     const merged = new Set(inputs.map(({ uri }) => uri));
@@ -153,7 +153,7 @@ export class ColdCompaction {
     };
   }
 
-  async #ledgerMerging(view: ColdView): Promise<Merging<LedgerChange, LedgerRowKey>> {
+  async #ledgerMerging(view: NamespaceView): Promise<Merging<LedgerChange, LedgerRowKey>> {
     const holds = await this.#ledger.holdTest(view);
     return {
       ...LEDGER_TABLE,
@@ -166,9 +166,9 @@ export class ColdCompaction {
 
   async #merge<T, K extends { readonly position: bigint }>(
     merging: Merging<T, K>,
-    view: ColdView,
+    view: NamespaceView,
     day: string,
-    inputs: readonly ColdFile[],
+    inputs: readonly DataFile[],
     { signal, onRows }: GroupOptions,
   ): Promise<GroupResult | null> {
     const { table, rows } = merging;
@@ -190,7 +190,7 @@ export class ColdCompaction {
       });
     const [base, overlay] = [outputOf(false), outputOf(true)];
     const scanParts = { store: this.#store, zstd: this.#zstd, keyOf: this.#keyOf };
-    const scan = (file: ColdFile) => new FileScan(scanParts, table, rows, file, inputs.length);
+    const scan = (file: DataFile) => new FileScan(scanParts, table, rows, file, inputs.length);
     let rowsDropped = 0;
     try {
       for await (const batch of mergeFiles({ ...merging, files: inputs, scan })) {
@@ -217,13 +217,13 @@ export class ColdCompaction {
   }
 
   /** False when someone else has taken one of them: what is still of the table and gone from the store is lost. */
-  async #isThere(table: TableName, files: readonly ColdFile[]): Promise<boolean> {
+  async #isThere(table: TableName, files: readonly DataFile[]): Promise<boolean> {
     const present = new Set((await this.#catalog.refresh()).tables[table].files.map(({ uri }) => uri));
     return files.every(({ uri }) => present.has(uri));
   }
 
   /** Nobody knows of these files. */
-  async #discard(table: TableName, files: readonly ColdFile[]): Promise<void> {
+  async #discard(table: TableName, files: readonly DataFile[]): Promise<void> {
     const paths = files.flatMap(({ path, index }) => (index ? [path, index.path] : [path]));
     if (paths.length === 0) return;
     try {

@@ -1,4 +1,4 @@
-import type { ColdFile } from '../namespace/data-file.js';
+import type { DataFile } from '../namespace/data-file.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { type ParquetFooter, readFooter } from '../parquet/footer.js';
 import { PARQUET_MAGIC } from '../parquet/footer-writer.js';
@@ -39,14 +39,14 @@ export class FileScan<T, K> {
   readonly #parts: ScanParts;
   readonly #rows: RowKind<T, K>;
   readonly #key: string;
-  readonly #file: ColdFile;
+  readonly #file: DataFile;
   readonly #fetchBytes: number;
   #footer: ParquetFooter | null = null;
   #next = 0;
   #fetched: Promise<Window> | null = null;
 
   /** `together`: how many files are read at once. */
-  constructor(parts: ScanParts, table: TableName, rows: RowKind<T, K>, file: ColdFile, together = 1) {
+  constructor(parts: ScanParts, table: TableName, rows: RowKind<T, K>, file: DataFile, together = 1) {
     this.#fetchBytes = Math.max(LEAST_FETCH_BYTES, Math.min(FETCH_BYTES, ALL_FETCH_BYTES / 2 / together));
     this.#parts = parts;
     this.#rows = rows;

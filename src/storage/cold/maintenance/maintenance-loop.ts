@@ -1,6 +1,6 @@
 import type { Common } from '../../../core/common.js';
 import { AbortedError, IndexerError, toError } from '../../../core/errors.js';
-import type { ColdMaintenanceMetrics } from './maintenance-metrics.js';
+import type { MaintenanceMetrics } from './maintenance-metrics.js';
 import type { OpenMaintenance } from './maintenance-tasks.js';
 
 /** Intervals are stretched by up to this part, so that several archives of one namespace do not set out together. */
@@ -14,11 +14,11 @@ const JITTER = 0.5;
  *
  * One task at a time; one that failed is tried again after its interval. Flushes do not wait for it: it takes no lock.
  */
-export class ColdMaintenanceLoop {
+export class MaintenanceLoop {
   readonly #name: string;
   readonly #common: Common;
   readonly #maintenance: OpenMaintenance;
-  readonly #metrics: ColdMaintenanceMetrics;
+  readonly #metrics: MaintenanceMetrics;
   readonly #abort = new AbortController();
   readonly #running: Promise<unknown>;
 
@@ -26,7 +26,7 @@ export class ColdMaintenanceLoop {
     readonly name: string;
     readonly common: Common;
     readonly maintenance: OpenMaintenance;
-    readonly metrics: ColdMaintenanceMetrics;
+    readonly metrics: MaintenanceMetrics;
     /** 0 = never. */
     readonly compactIntervalMs: number;
     /** 0 = never. */

@@ -3,14 +3,14 @@ import { counter, gauge, histogram } from '../../../core/metrics.js';
 import type { CompactionReport, VacuumReport } from './cold-maintenance.js';
 
 /** What the maintenance of a cold storage counts. */
-export interface ColdMaintenanceMetrics {
+export interface MaintenanceMetrics {
   compacted(report: CompactionReport, startedMs: number): void;
   vacuumed(report: VacuumReport): void;
   /** An automatic run failed and will be tried again. */
   failed(task: 'compact' | 'vacuum', code: string): void;
 }
 
-export function createColdMaintenanceMetrics({ metrics, clock }: Common, storage: string): ColdMaintenanceMetrics {
+export function createMaintenanceMetrics({ metrics, clock }: Common, storage: string): MaintenanceMetrics {
   const compactions = counter(metrics, {
     name: 'indexer_cold_compactions_total',
     help: 'Compactions of the cold tier that ended, with or without anything to do',

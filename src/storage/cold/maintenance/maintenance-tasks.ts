@@ -1,7 +1,7 @@
 import type { Common } from '../../../core/common.js';
 import { AbortedError } from '../../../core/errors.js';
-import type { ColdCatalog } from '../namespace/catalog.js';
-import type { ColdView } from '../namespace/view.js';
+import type { Catalog } from '../namespace/catalog.js';
+import type { NamespaceView } from '../namespace/view.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type {
   ColdDescription,
@@ -11,11 +11,11 @@ import type {
   TableCompaction,
   VacuumReport,
 } from './cold-maintenance.js';
-import type { ColdCompaction, GroupResult } from './compaction.js';
+import type { Compaction, GroupResult } from './compaction.js';
 import { planCompaction } from './compaction-plan.js';
-import type { ColdMaintenanceMetrics } from './maintenance-metrics.js';
-import { describeView } from './namespace-description.js';
-import type { ColdVacuum } from './vacuum.js';
+import type { MaintenanceMetrics } from './maintenance-metrics.js';
+import { describeNamespace } from './namespace-description.js';
+import type { Vacuum } from './vacuum.js';
 
 /** Plans of one compaction: a second one when another writer took files of the first, and so on. */
 const MAX_ROUNDS = 8;
@@ -32,21 +32,21 @@ interface Tally {
 export type OpenMaintenance = Omit<ColdMaintenance, 'verify'>;
 
 /** The maintenance of one open storage. Compactions and vacuums of one process wait for each other. */
-export class ColdMaintenanceTasks implements OpenMaintenance {
-  readonly #catalog: ColdCatalog;
-  readonly #compaction: ColdCompaction;
-  readonly #vacuum: ColdVacuum;
+export class MaintenanceTasks implements OpenMaintenance {
+  readonly #catalog: Catalog;
+  readonly #compaction: Compaction;
+  readonly #vacuum: Vacuum;
   readonly #common: Common;
-  readonly #metrics: ColdMaintenanceMetrics;
+  readonly #metrics: MaintenanceMetrics;
   readonly #settings: { readonly compactBytes: number; readonly graceMs: number };
   #last: Promise<unknown> = Promise.resolve();
 
   constructor(parts: {
-    readonly catalog: ColdCatalog;
-    readonly compaction: ColdCompaction;
-    readonly vacuum: ColdVacuum;
+    readonly catalog: Catalog;
+    readonly compaction: Compaction;
+    readonly vacuum: Vacuum;
     readonly common: Common;
-    readonly metrics: ColdMaintenanceMetrics;
+    readonly metrics: MaintenanceMetrics;
     readonly settings: { readonly compactBytes: number; readonly graceMs: number };
   }) {
     this.#catalog = parts.catalog;
@@ -59,7 +59,7 @@ export class ColdMaintenanceTasks implements OpenMaintenance {
 
   async describe(): Promise<ColdDescription> {
     const garbage = await this.#vacuum.run({ dryRun: true, graceMs: 0 });
-    return describeView(this.#catalog.view, garbage, this.#settings.compactBytes);
+    return describeNamespace(this.#catalog.view, garbage, this.#settings.compactBytes);
   }
 
   async compact(options: MaintenanceOptions & { readonly full?: boolean } = {}): Promise<CompactionReport> {
@@ -135,8 +135,13 @@ function add(tally: Tally, { removed, rowsDropped }: GroupResult): void {
   }
 }
 
-function reportOf(table: TableName, before: ColdView, after: ColdView, tally: Tally | undefined): TableCompaction {
-  const bytes = ({ tables }: ColdView) => tables[table].files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+function reportOf(
+  table: TableName,
+  before: NamespaceView,
+  after: NamespaceView,
+  tally: Tally | undefined,
+): TableCompaction {
+  const bytes = ({ tables }: NamespaceView) => tables[table].files.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
   return {
     table,
     filesBefore: before.tables[table].files.length,

@@ -1,5 +1,5 @@
 import { DeltaFormatError } from '../delta/delta-errors.js';
-import type { ColdFile } from '../namespace/data-file.js';
+import type { DataFile } from '../namespace/data-file.js';
 import type { RowKind } from '../rows/row-kind.js';
 import type { FileScan } from './file-scan.js';
 
@@ -10,16 +10,16 @@ const BATCH_ROWS = 128;
 export interface MergedRow<T, K> {
   readonly record: T;
   readonly key: K;
-  readonly file: ColdFile;
+  readonly file: DataFile;
 }
 
 /** How files of one table are merged. */
 export interface MergeOptions<T, K> {
   readonly rows: RowKind<T, K>;
-  readonly files: readonly ColdFile[];
-  readonly scan: (file: ColdFile) => FileScan<T, K>;
+  readonly files: readonly DataFile[];
+  readonly scan: (file: DataFile) => FileScan<T, K>;
   /** Where the rows of a file begin, and where a row lies, in the same measure: a file is opened when its turn comes. */
-  readonly startOf: (file: ColdFile) => number | bigint;
+  readonly startOf: (file: DataFile) => number | bigint;
   readonly placeOf: (key: K) => number | bigint;
 }
 
@@ -65,7 +65,7 @@ function lowestOf<T, K>(open: readonly FileRows<T, K>[], compare: (a: K, b: K) =
 
 /** The rows of one file, one after the other. */
 class FileRows<T, K> {
-  readonly file: ColdFile;
+  readonly file: DataFile;
   readonly #scan: FileScan<T, K>;
   readonly #rows: RowKind<T, K>;
   #records: readonly T[] = [];
@@ -73,7 +73,7 @@ class FileRows<T, K> {
   #at = 0;
   #read = 0;
 
-  constructor(file: ColdFile, scan: FileScan<T, K>, rows: RowKind<T, K>) {
+  constructor(file: DataFile, scan: FileScan<T, K>, rows: RowKind<T, K>) {
     this.file = file;
     this.#scan = scan;
     this.#rows = rows;

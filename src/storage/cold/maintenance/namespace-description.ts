@@ -1,10 +1,10 @@
-import type { ColdView } from '../namespace/view.js';
+import type { NamespaceView } from '../namespace/view.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { ColdDescription, ColdTableDescription, VacuumReport } from './cold-maintenance.js';
 import { isSettled, planCompaction } from './compaction-plan.js';
 
 /** What a state of a namespace is made of; `garbage`: what a vacuum without grace would delete. */
-export function describeView(view: ColdView, garbage: VacuumReport, compactBytes: number): ColdDescription {
+export function describeNamespace(view: NamespaceView, garbage: VacuumReport, compactBytes: number): ColdDescription {
   return {
     position: view.position,
     headPosition: view.headPosition,
@@ -18,7 +18,7 @@ export function describeView(view: ColdView, garbage: VacuumReport, compactBytes
   };
 }
 
-function describeTable(view: ColdView, table: TableName, compactBytes: number): ColdTableDescription {
+function describeTable(view: NamespaceView, table: TableName, compactBytes: number): ColdTableDescription {
   const { files } = view.tables[table];
   const sum = (of: (file: (typeof files)[number]) => number) => files.reduce((total, file) => total + of(file), 0);
   const times = files.filter(({ maxMs }) => maxMs >= 0);

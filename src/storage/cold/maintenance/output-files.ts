@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { type ColdFile, describeFile, type FlushEnd, type FlushStamp, flushEnds } from '../namespace/data-file.js';
-import type { ColdFileStore } from '../namespace/file-store.js';
+import { type DataFile, describeFile, type FlushEnd, type FlushStamp, flushEnds } from '../namespace/data-file.js';
+import type { DataFileStore } from '../namespace/file-store.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { createFileEncoder, type FileEncoder } from '../rows/data-file-encoder.js';
 import type { RowKind } from '../rows/row-kind.js';
@@ -10,7 +10,7 @@ import type { TableName } from '../rows/table-name.js';
 const MAX_BOUNDARIES = 48;
 
 /** What compacted files are made with. */
-export interface OutputOptions<T, K> {
+export interface OutputFilesOptions<T, K> {
   readonly table: TableName;
   readonly rows: RowKind<T, K>;
   readonly day: string;
@@ -19,22 +19,22 @@ export interface OutputOptions<T, K> {
   readonly most: { readonly files: number; readonly bytes: number; readonly rows: number };
   readonly stamp: FlushStamp;
   readonly zstd: Zstd;
-  readonly files: ColdFileStore;
+  readonly files: DataFileStore;
 }
 
 /** Writes rows that come in order into files of about the same size. Holds one of them in memory. */
 export class OutputFiles<T, K extends { readonly position: bigint }> {
-  readonly #options: OutputOptions<T, K>;
-  readonly #made: ColdFile[] = [];
+  readonly #options: OutputFilesOptions<T, K>;
+  readonly #made: DataFile[] = [];
   #encoder: FileEncoder<T> | null = null;
   #last: K | null = null;
 
-  constructor(options: OutputOptions<T, K>) {
+  constructor(options: OutputFilesOptions<T, K>) {
     this.#options = options;
   }
 
   /** What was stored, or is about to be. */
-  get made(): readonly ColdFile[] {
+  get made(): readonly DataFile[] {
     return this.#made;
   }
 
@@ -69,7 +69,7 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
 }
 
 /** What files that take the place of others say of the flushes that wrote those. */
-export function stampOf(inputs: readonly ColdFile[], writtenMs: number): FlushStamp {
+export function stampOf(inputs: readonly DataFile[], writtenMs: number): FlushStamp {
   let flushThrough = 0n;
   const byPosition = new Map<bigint, FlushEnd>();
   for (const file of inputs) {

@@ -1,8 +1,8 @@
 import type { Common } from '../../../core/common.js';
 import { AbortedError } from '../../../core/errors.js';
 import { dataPathOfIndex, isDataFilePath, uriToPath } from '../delta/paths.js';
-import type { ColdCatalog } from '../namespace/catalog.js';
-import type { ColdView } from '../namespace/view.js';
+import type { Catalog } from '../namespace/catalog.js';
+import type { NamespaceView } from '../namespace/view.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { MaintenanceOptions, VacuumReport } from './cold-maintenance.js';
@@ -39,16 +39,16 @@ export interface VacuumOptions extends MaintenanceOptions {
  * their table that such a writer cannot see, so that its own commit conflicts and it writes everything anew. Cut off
  * anywhere it has deleted a part, and the next one deletes the rest.
  */
-export class ColdVacuum {
+export class Vacuum {
   readonly #store: ObjectStore;
   readonly #common: Common;
-  readonly #catalog: ColdCatalog;
+  readonly #catalog: Catalog;
   readonly #keyOf: (table: TableName, path: string) => string;
 
   constructor(parts: {
     readonly store: ObjectStore;
     readonly common: Common;
-    readonly catalog: ColdCatalog;
+    readonly catalog: Catalog;
     readonly keyOf: (table: TableName, path: string) => string;
   }) {
     this.#store = parts.store;
@@ -72,7 +72,7 @@ export class ColdVacuum {
   }
 
   /** What nothing needs in a state of the namespace. A table that does not exist yet has no garbage. */
-  async #find(view: ColdView, options: VacuumOptions): Promise<Garbage[]> {
+  async #find(view: NamespaceView, options: VacuumOptions): Promise<Garbage[]> {
     const garbage: Garbage[] = [];
     let listed = 0;
     for (const table of TABLE_NAMES) {
@@ -98,7 +98,7 @@ export class ColdVacuum {
     return garbage;
   }
 
-  #neededTest(view: ColdView, table: TableName, graceMs: number) {
+  #neededTest(view: NamespaceView, table: TableName, graceMs: number) {
     const cutoffMs = this.#common.clock.nowMs() - graceMs;
     const named = new Set<string>();
     const torn = view.torn.filter((each) => each.table === table).map(({ file }) => file);

@@ -7,17 +7,25 @@ import type { DeltaSnapshot } from '../delta/snapshot.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { TABLE_COLUMNS } from '../rows/table-columns.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
-import type { ColdFile } from './data-file.js';
-import type { ColdReader } from './file-reader.js';
+import type { DataFile } from './data-file.js';
+import type { DataFileReader } from './file-reader.js';
 import { nextView } from './next-view.js';
 import { commitBesideCompactions } from './rebased-commit.js';
 import { mismatchesOf } from './table-mismatch.js';
-import { type ColdHead, type ColdView, emptyView, headOf, headTransactions, newestOf, splitFiles } from './view.js';
+import {
+  emptyView,
+  headOf,
+  headTransactions,
+  type NamespaceHead,
+  type NamespaceView,
+  newestOf,
+  splitFiles,
+} from './view.js';
 
 /** A flush whose files are stored and checked, ready to become part of the namespace. */
 export interface PreparedFlush {
-  readonly head: ColdHead;
-  readonly files: Readonly<Record<TableName, readonly ColdFile[]>>;
+  readonly head: NamespaceHead;
+  readonly files: Readonly<Record<TableName, readonly DataFile[]>>;
   /** Keys of the rows of its overlay files, so that nobody has to read them again. */
   readonly overlayKeys: ReadonlyMap<string, readonly RowKey[]>;
 }
@@ -25,8 +33,8 @@ export interface PreparedFlush {
 /** What a compaction puts in the place of what. */
 export interface Replacement {
   readonly table: TableName;
-  readonly removed: readonly ColdFile[];
-  readonly added: readonly ColdFile[];
+  readonly removed: readonly DataFile[];
+  readonly added: readonly DataFile[];
 }
 
 const FENCE_APP = 'ccv-indexer:fence';
@@ -51,18 +59,18 @@ const NOTHING_FOUND = { messages: null, verifier_results: null, ledger: null } a
  * on top of them instead of starting anew (`commitBesideCompactions`). A vacuum that is about to delete objects which no
  * log names commits to the tables first: whoever stored them, and was not seen for so long, cannot commit them any more.
  */
-export class ColdCatalog {
+export class Catalog {
   readonly #logs: Readonly<Record<TableName, DeltaLog>>;
-  readonly #reader: ColdReader;
+  readonly #reader: DataFileReader;
   readonly #common: Common;
-  #view: ColdView = emptyView();
-  #refreshing: Promise<ColdView> | null = null;
-  #confirming: Promise<ColdView> | null = null;
+  #view: NamespaceView = emptyView();
+  #refreshing: Promise<NamespaceView> | null = null;
+  #confirming: Promise<NamespaceView> | null = null;
   #isLost = false;
 
   constructor(parts: {
     readonly logs: Readonly<Record<TableName, DeltaLog>>;
-    readonly reader: ColdReader;
+    readonly reader: DataFileReader;
     readonly common: Common;
   }) {
     this.#logs = parts.logs;
@@ -71,7 +79,7 @@ export class ColdCatalog {
   }
 
   /** The newest state known. */
-  get view(): ColdView {
+  get view(): NamespaceView {
     return this.#view;
   }
 
@@ -81,7 +89,7 @@ export class ColdCatalog {
   }
 
   /** Reads what is new in the logs: three requests when nothing is. Calls at the same time share them. */
-  refresh(): Promise<ColdView> {
+  refresh(): Promise<NamespaceView> {
     if (this.#isLost) return this.confirm();
     this.#refreshing ??= this.#look(false).finally(() => {
       this.#refreshing = null;
@@ -90,14 +98,14 @@ export class ColdCatalog {
   }
 
   /** The same, and looks whether what was read before is still there. @throws DeltaLostError */
-  confirm(): Promise<ColdView> {
+  confirm(): Promise<NamespaceView> {
     this.#confirming ??= this.#look(true).finally(() => {
       this.#confirming = null;
     });
     return this.#confirming;
   }
 
-  async #look(confirm: boolean): Promise<ColdView> {
+  async #look(confirm: boolean): Promise<NamespaceView> {
     try {
       const view = await this.#refresh(this.#view.snapshots, confirm);
       if (confirm) this.#isLost = false;
@@ -112,7 +120,7 @@ export class ColdCatalog {
    * Makes a flush part of the namespace, on top of `base`; torn files of others vanish.
    * @throws DeltaConflictError when someone else committed since; nothing of the flush will ever be seen. Refresh first.
    */
-  async commit(base: ColdView, flush: PreparedFlush, operation: string): Promise<ColdView> {
+  async commit(base: NamespaceView, flush: PreparedFlush, operation: string): Promise<NamespaceView> {
     const nowMs = this.#common.clock.nowMs();
     const opened = await this.#open(base);
     if (base.torn.length > 0) opened.ledger = await this.#fence(opened.ledger, nowMs);
@@ -134,7 +142,7 @@ export class ColdCatalog {
    * Puts files in the place of others, which must all be in `base`. False when someone else removed one of them, or a
    * vacuum may have taken what was stored: nothing was committed.
    */
-  async replace(base: ColdView, { table, removed, added }: Replacement): Promise<boolean> {
+  async replace(base: NamespaceView, { table, removed, added }: Replacement): Promise<boolean> {
     const actions: Action[] = [
       ...removed.map(({ add }) => removeOf(add, this.#common.clock.nowMs(), false)),
       ...added.map(({ add }) => ({ add })),
@@ -159,7 +167,7 @@ export class ColdCatalog {
    * From here on nobody can commit to these tables what was stored before: every writer begins anew. Returns the state
    * after that, which says what must be kept.
    */
-  async fenceWriters(tables: readonly TableName[]): Promise<ColdView> {
+  async fenceWriters(tables: readonly TableName[]): Promise<NamespaceView> {
     const found: Record<TableName, DeltaSnapshot | null> = { ...this.#view.snapshots };
     for (const table of tables)
       for (let snapshot = this.#view.snapshots[table]; snapshot; snapshot = await this.#logs[table].refresh(snapshot)) {
@@ -193,7 +201,7 @@ export class ColdCatalog {
     return await this.#logs[table].expire(retentionMs);
   }
 
-  async #open(base: ColdView): Promise<Record<TableName, DeltaSnapshot>> {
+  async #open(base: NamespaceView): Promise<Record<TableName, DeltaSnapshot>> {
     const open = async (table: TableName) => {
       const known = base.snapshots[table];
       if (known) return known;
@@ -213,7 +221,7 @@ export class ColdCatalog {
     return await commitBesideCompactions(this.#logs.ledger, ledger, [{ txn }], { operation: 'FENCE' });
   }
 
-  async #refresh(snapshots: ColdView['snapshots'], confirm: boolean): Promise<ColdView> {
+  async #refresh(snapshots: NamespaceView['snapshots'], confirm: boolean): Promise<NamespaceView> {
     const readMs = this.#common.clock.nowMs();
     let ledger = await this.#newest('ledger', snapshots.ledger, confirm);
     let { messages, verifier_results: results } = snapshots;
@@ -247,10 +255,10 @@ export class ColdCatalog {
    * ledger of before that flush its older rows would be missing.
    */
   async #adopt(
-    found: ColdView['snapshots'],
+    found: NamespaceView['snapshots'],
     keys: ReadonlyMap<string, readonly RowKey[]>,
     readMs: number,
-  ): Promise<ColdView> {
+  ): Promise<NamespaceView> {
     for (;;) {
       const before = this.#view;
       const snapshots = newestOf(found, before.snapshots);
@@ -264,7 +272,7 @@ export class ColdCatalog {
 }
 
 /** The files of each table beyond where the ledger stands. */
-function tornIn(found: ColdView['snapshots']): Readonly<Record<TableName, readonly ColdFile[]>> {
+function tornIn(found: NamespaceView['snapshots']): Readonly<Record<TableName, readonly DataFile[]>> {
   const { position } = headOf(found.ledger);
   const of = (table: TableName) => splitFiles(found[table], position).torn;
   return { messages: of('messages'), verifier_results: of('verifier_results'), ledger: of('ledger') };

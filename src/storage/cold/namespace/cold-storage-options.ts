@@ -3,23 +3,23 @@ import { InvalidArgumentError } from '../../../core/errors.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 
 /**
- * `archive`: follows another storage. What is applied is buffered and flushed in large files; the coverage ends with the
+ * `follower`: follows another storage. What is applied is buffered and flushed in large files; the coverage ends with the
  * last flush. Any number of archives may write one namespace.
  * `reader`: an archive that others write. It keeps nothing of what is applied, and moves on as it sees them do.
- * `sole`: nobody knows more than this namespace. Every write is committed before it is acknowledged, the coverage is open-ended.
+ * `leader`: nobody knows more than this namespace. Every write is committed before it is acknowledged, the coverage is open-ended.
  * One process writes; others with this role see its commits after `refreshIntervalMs` at the latest.
  */
-export type S3StorageRole = 'archive' | 'reader' | 'sole';
+export type ColdStorageRole = 'follower' | 'reader' | 'leader';
 
 /** How a cold storage is set up. Times in milliseconds. */
-export interface S3StorageOptions {
+export interface ColdStorageOptions {
   /** For logs, metrics and errors. */
   readonly name: string;
   /** Where everything lies. Closed by whoever opened it, not by the storage. */
   readonly store: ObjectStore;
   /** Its folder in the store: the tables are below it. */
   readonly namespace: string;
-  readonly role: S3StorageRole;
+  readonly role: ColdStorageRole;
   /** A flush begins when the buffered records have so many bytes before compression. Default 16 MiB. */
   readonly flushBytes?: number;
   /** And when the last one is this long ago. Default 5 minutes. */
@@ -28,7 +28,7 @@ export interface S3StorageOptions {
   readonly cacheBytes?: number;
   /** For how long the logs are taken to be unchanged by others. Default 1 s. */
   readonly refreshIntervalMs?: number;
-  /** A flush of another writer that is older than this and not committed is taken for dead. Default 30 s; `sole`: 0. */
+  /** A flush of another writer that is older than this and not committed is taken for dead. Default 30 s; `leader`: 0. */
   readonly takeoverMs?: number;
   /** Small files are merged so often, by a process that writes. 0 = never. Default 10 minutes. */
   readonly compactIntervalMs?: number;
@@ -42,7 +42,7 @@ export interface S3StorageOptions {
 }
 
 /** The options with every default filled in. */
-export type S3StorageSettings = Readonly<
+export type ColdStorageSettings = Readonly<
   Record<
     | 'flushBytes'
     | 'flushIntervalMs'
@@ -55,14 +55,14 @@ export type S3StorageSettings = Readonly<
     | 'vacuumIntervalMs',
     number
   >
-> & { readonly namespace: string; readonly role: S3StorageRole };
+> & { readonly namespace: string; readonly role: ColdStorageRole };
 
 const MIB = 1024 * 1024;
 const MINUTE_MS = 60_000;
 const NAMESPACE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 /** @throws InvalidArgumentError naming the option and what to pass instead. */
-export function resolveS3Options(options: S3StorageOptions): S3StorageSettings {
+export function resolveColdStorageOptions(options: ColdStorageOptions): ColdStorageSettings {
   const atLeast = (name: string, value: number, least: number) => {
     if (Number.isFinite(value) && value >= least) return value;
     throw new InvalidArgumentError(`${name} of storage ${options.name} is ${value}: pass at least ${least}`);
@@ -78,7 +78,7 @@ export function resolveS3Options(options: S3StorageOptions): S3StorageSettings {
     flushIntervalMs: atLeast('flushIntervalMs', options.flushIntervalMs ?? 300_000, 1),
     cacheBytes: atLeast('cacheBytes', options.cacheBytes ?? 64 * MIB, MIB),
     refreshIntervalMs: atLeast('refreshIntervalMs', options.refreshIntervalMs ?? 1000, 0),
-    takeoverMs: atLeast('takeoverMs', options.takeoverMs ?? (options.role === 'sole' ? 0 : 30_000), 0),
+    takeoverMs: atLeast('takeoverMs', options.takeoverMs ?? (options.role === 'leader' ? 0 : 30_000), 0),
     compactIntervalMs: atLeast('compactIntervalMs', options.compactIntervalMs ?? 10 * MINUTE_MS, 0),
     compactBytes: atLeast('compactBytes', options.compactBytes ?? 128 * MIB, 1),
     graceMs: atLeast('graceMs', options.graceMs ?? 60 * MINUTE_MS, 0),

@@ -16,7 +16,7 @@ export interface IndexPlace {
 }
 
 /** A data file as its add action describes it. */
-export interface ColdFile {
+export interface DataFile {
   /** As the log has it; the name of the file in its table. */
   readonly uri: string;
   /** Relative to the table's root. */
@@ -89,7 +89,7 @@ export interface FilePlace {
 }
 
 /** The add action of a file that is about to be stored under `id`. */
-export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: FlushStamp): ColdFile {
+export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: FlushStamp): DataFile {
   const { summary, index, bytes, footerBytes } = encoded;
   const tags: Record<string, string> = {
     [TAG.through]: String(stamp.flushThrough),
@@ -120,13 +120,13 @@ export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: Flus
 }
 
 /** What was read once: snapshots hand their actions on, and a table has thousands. */
-const read = new WeakMap<AddFile, ColdFile>();
+const read = new WeakMap<AddFile, DataFile>();
 
 /**
  * What an add action of ours says.
  * @throws DeltaFormatError for one that another writer made: it lacks what exact answers need.
  */
-export function readFileEntry(add: AddFile): ColdFile {
+export function readFileEntry(add: AddFile): DataFile {
   const known = read.get(add);
   if (known) return known;
   const file = parseFileEntry(add);
@@ -134,7 +134,7 @@ export function readFileEntry(add: AddFile): ColdFile {
   return file;
 }
 
-function parseFileEntry(add: AddFile): ColdFile {
+function parseFileEntry(add: AddFile): DataFile {
   const tags = new Tags(add);
   const stats = parseStats(add.stats ?? '{}');
   const indexPath = tags.optional(TAG.index);
@@ -224,11 +224,11 @@ function lanes(text: string): ReadonlyMap<string, number> {
 }
 
 /** The day that a file's rows are of, as its partition is named. */
-export function dayOfFile({ add }: ColdFile): string {
+export function dayOfFile({ add }: DataFile): string {
   return add.partitionValues[DAY_COLUMN] ?? '';
 }
 
 /** The ends of flushes that a file knows of. */
-export function flushEnds({ flushThrough, boundaryMs, boundaries }: ColdFile): readonly FlushEnd[] {
+export function flushEnds({ flushThrough, boundaryMs, boundaries }: DataFile): readonly FlushEnd[] {
   return boundaryMs === null ? boundaries : [...boundaries, { position: flushThrough, ms: boundaryMs }];
 }

@@ -10,7 +10,7 @@ import type { Zstd } from '../parquet/zstd.js';
 import type { RowKind } from '../rows/row-kind.js';
 import { TABLE_COLUMNS } from '../rows/table-columns.js';
 import type { TableName } from '../rows/table-name.js';
-import type { ColdFile } from './data-file.js';
+import type { DataFile } from './data-file.js';
 
 /** An index up to this size is read and kept whole: then a lookup costs the row group alone. */
 const WHOLE_INDEX_BYTES = 512 * 1024;
@@ -38,7 +38,7 @@ type Cached = ParquetFooter | IdIndexHead | Uint8Array | Decoded;
  * footers and indexes in one cache, decoded row groups in a smaller one. Reads of the same thing at the same time are one
  * request.
  */
-export class ColdReader {
+export class DataFileReader {
   readonly #store: ObjectStore;
   readonly #zstd: Zstd;
   readonly #keyOf: (table: TableName, path: string) => string;
@@ -66,7 +66,7 @@ export class ColdReader {
   }
 
   /** Where a file's row groups lie: what its index says, else its own footer, which is much larger. */
-  async footer(table: TableName, file: ColdFile): Promise<ParquetFooter> {
+  async footer(table: TableName, file: DataFile): Promise<ParquetFooter> {
     const known = file.index && (await this.#head(table, file)).footer(TABLE_COLUMNS[table]);
     if (known && known.rows !== file.rows) throw new IdIndexFormatError('it is the index of another file');
     if (known) return known;
@@ -79,7 +79,7 @@ export class ColdReader {
   }
 
   /** The keys of row groups, by row group. */
-  async keys<T, K>({ table, rows }: TableRows<T, K>, file: ColdFile, groups: readonly number[]): Promise<K[][]> {
+  async keys<T, K>({ table, rows }: TableRows<T, K>, file: DataFile, groups: readonly number[]): Promise<K[][]> {
     return await this.#groups<K>('keys', table, file, groups, async (missing) => {
       const known = missing.map((group) => this.#rows.get(`rows ${table}/${file.uri} ${group}`) as T[] | undefined);
       if (known.every((records) => records !== undefined))
@@ -94,7 +94,7 @@ export class ColdReader {
   }
 
   /** The records of row groups, by row group. Whoever gets them must not change them. */
-  async records<T, K>({ table, rows }: TableRows<T, K>, file: ColdFile, groups: readonly number[]): Promise<T[][]> {
+  async records<T, K>({ table, rows }: TableRows<T, K>, file: DataFile, groups: readonly number[]): Promise<T[][]> {
     return await this.#groups<T>(
       'rows',
       table,
@@ -109,14 +109,14 @@ export class ColdReader {
   }
 
   /** Says of ids, by their hash, whether the file may have rows with them: false is certain. */
-  async filter(table: TableName, file: ColdFile): Promise<(hash: IdHash) => boolean> {
+  async filter(table: TableName, file: DataFile): Promise<(hash: IdHash) => boolean> {
     if (file.index === null) return () => false;
     const head = await this.#head(table, file);
     return (hash) => head.mayContain(hash);
   }
 
   /** The row groups of a file that may hold an id. */
-  async groupsOf(table: TableName, file: ColdFile, id: Hex): Promise<readonly number[]> {
+  async groupsOf(table: TableName, file: DataFile, id: Hex): Promise<readonly number[]> {
     const { index } = file;
     if (index === null) return [];
     const head = await this.#head(table, file);
@@ -128,7 +128,7 @@ export class ColdReader {
     );
   }
 
-  async #head(table: TableName, file: ColdFile): Promise<IdIndexHead> {
+  async #head(table: TableName, file: DataFile): Promise<IdIndexHead> {
     const { index } = file;
     return await this.#once(
       this.#places,
@@ -143,7 +143,7 @@ export class ColdReader {
   }
 
   /** Heads of large indexes are kept parsed only. */
-  async #indexBytes(table: TableName, file: ColdFile, start: number, endExclusive: number): Promise<Uint8Array> {
+  async #indexBytes(table: TableName, file: DataFile, start: number, endExclusive: number): Promise<Uint8Array> {
     const path = file.index?.path ?? '';
     const fetch = () => this.#store.get(this.#keyOf(table, path), { start, endExclusive });
     return await this.#once(
@@ -157,7 +157,7 @@ export class ColdReader {
   async #groups<V>(
     what: string,
     table: TableName,
-    file: ColdFile,
+    file: DataFile,
     groups: readonly number[],
     load: (missing: readonly number[]) => Promise<V[][]>,
     sizeOf: (value: V) => number = () => KEY_BYTES,
@@ -179,7 +179,7 @@ export class ColdReader {
 
   async #read(
     table: TableName,
-    file: ColdFile,
+    file: DataFile,
     request: Parameters<typeof readRowGroups>[1],
   ): Promise<readonly RowGroupData[]> {
     const footer = await this.footer(table, file);

@@ -2,14 +2,14 @@ import { nextTurn } from '../../../core/event-loop.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import type { EncodedFile } from '../rows/data-file-encoder.js';
 import type { TableName } from '../rows/table-name.js';
-import type { ColdFile } from './data-file.js';
+import type { DataFile } from './data-file.js';
 import { ColdReadBackError } from './namespace-errors.js';
 
 /** How much is read back at once: another copy of a whole file would double what a large one takes. */
 const READ_BACK_BYTES = 4 * 1024 * 1024;
 
 /** Stores data files with their indexes. What it has stored was read back and is what was written. */
-export class ColdFileStore {
+export class DataFileStore {
   readonly #store: ObjectStore;
   readonly #keyOf: (table: TableName, path: string) => string;
 
@@ -22,7 +22,7 @@ export class ColdFileStore {
   }
 
   /** @throws ColdReadBackError, and what the object store throws. */
-  async put(table: TableName, file: ColdFile, { bytes, index }: EncodedFile): Promise<void> {
+  async put(table: TableName, file: DataFile, { bytes, index }: EncodedFile): Promise<void> {
     await Promise.all([
       this.#putChecked(this.#keyOf(table, file.path), bytes),
       index && file.index ? this.#putChecked(this.#keyOf(table, file.index.path), index.bytes) : null,

@@ -17,7 +17,7 @@ export class ColdBusyError extends IndexerError {
   }
 }
 
-/** A storage in role `archive` only follows: it cannot commit by itself. */
+/** A storage in role `follower` only follows: it cannot commit by itself. */
 export class ArchiveWriteError extends IndexerError {
   constructor(backend: string) {
     super('ARCHIVE_WRITE', `storage ${backend} is an archive and takes changes of another storage only`, false, {

@@ -1,17 +1,17 @@
 import { allOf } from '../../../core/parallel.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
-import type { ColdFile } from './data-file.js';
-import type { ColdReader } from './file-reader.js';
+import type { DataFile } from './data-file.js';
+import type { DataFileReader } from './file-reader.js';
 import { Overlay } from './overlay.js';
-import { type ColdView, headOf, MESSAGE_TABLE, RESULT_TABLE, splitFiles, type TableView } from './view.js';
+import { headOf, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE, splitFiles, type TableView } from './view.js';
 
 /** What a namespace was found to be. */
 export interface FoundState {
-  readonly snapshots: ColdView['snapshots'];
+  readonly snapshots: NamespaceView['snapshots'];
   /** Keys of the rows of overlay files, where they are known: the others are read. */
   readonly keys: ReadonlyMap<string, readonly RowKey[]>;
-  /** See `ColdView`. */
+  /** See `NamespaceView`. */
   readonly readMs: number;
 }
 
@@ -22,7 +22,11 @@ const FILES_AT_ONCE = 16;
 const GROUPS_AT_ONCE = 16;
 
 /** The view of what was found, made from the view before it: what is known of files that are still there is taken along. */
-export async function nextView(before: ColdView, found: FoundState, reader: ColdReader): Promise<ColdView> {
+export async function nextView(
+  before: NamespaceView,
+  found: FoundState,
+  reader: DataFileReader,
+): Promise<NamespaceView> {
   const { snapshots, keys, readMs } = found;
   const isAsBefore = (table: TableName) => snapshots[table]?.version === before.snapshots[table]?.version;
   if (TABLE_NAMES.every(isAsBefore)) return { ...before, snapshots, readMs };
@@ -49,10 +53,10 @@ export async function nextView(before: ColdView, found: FoundState, reader: Cold
 
 async function overlayOf(
   list: List,
-  files: readonly ColdFile[],
-  view: ColdView,
+  files: readonly DataFile[],
+  view: NamespaceView,
   keys: FoundState['keys'],
-  reader: ColdReader,
+  reader: DataFileReader,
 ): Promise<Overlay> {
   const overlayFiles = files.filter((file) => file.overlay);
   const present = new Set(overlayFiles.map(({ uri }) => uri));
@@ -69,7 +73,7 @@ async function overlayOf(
   return overlay;
 }
 
-async function readKeys(list: List, file: ColdFile, reader: ColdReader): Promise<readonly RowKey[]> {
+async function readKeys(list: List, file: DataFile, reader: DataFileReader): Promise<readonly RowKey[]> {
   const { groups } = await reader.footer(list.table, file);
   const keys: RowKey[] = [];
   // some at a time: all row groups of a large file at once would hold up everything else

@@ -1,6 +1,6 @@
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
-import type { ColdFile } from './data-file.js';
-import { type ColdView, headOf } from './view.js';
+import type { DataFile } from './data-file.js';
+import { headOf, type NamespaceView } from './view.js';
 
 /** A table that does not go with the others. */
 export interface Mismatch {
@@ -10,7 +10,7 @@ export interface Mismatch {
 
 /**
  * What of the three tables does not go together, as when one of them was set back or deleted. A flush creates all of them,
- * commits to each, and to the ledger last; the one after it removes what it left behind in a table (see `ColdCatalog`). So
+ * commits to each, and to the ledger last; the one after it removes what it left behind in a table (see `Catalog`). So
  *
  * - no table stands below the ledger, and none exists alone;
  * - what lies beyond the ledger in a table is of one flush, all of it is newer than the ledger, and none of it is in the
@@ -20,8 +20,8 @@ export interface Mismatch {
  * it did not stand still.
  */
 export function mismatchesOf(
-  snapshots: ColdView['snapshots'],
-  torn: ((table: TableName) => readonly ColdFile[]) | null,
+  snapshots: NamespaceView['snapshots'],
+  torn: ((table: TableName) => readonly DataFile[]) | null,
 ): readonly Mismatch[] {
   const head = headOf(snapshots.ledger);
   const stands = `the ledger stands at ${head.position}`;

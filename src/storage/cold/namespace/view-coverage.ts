@@ -1,21 +1,21 @@
 import type { Hex } from '../../../core/hex.js';
 import { type Coverage, covers } from '../../../model/coverage.js';
 import { CoverageGapError } from '../../../model/storage-errors.js';
-import type { S3StorageRole } from './cold-storage-options.js';
-import { type ColdView, isWhole } from './view.js';
+import type { ColdStorageRole } from './cold-storage-options.js';
+import { isWhole, type NamespaceView } from './view.js';
 
 /** What a view is complete for, and the refusal of everything else. */
-export class S3Standing {
+export class ViewCoverage {
   readonly #name: string;
-  readonly #role: S3StorageRole;
+  readonly #role: ColdStorageRole;
 
-  constructor(name: string, role: S3StorageRole) {
+  constructor(name: string, role: ColdStorageRole) {
     this.#name = name;
     this.#role = role;
   }
 
   /** `view` is null before anything was read. */
-  coverage(view: ColdView | null): Coverage {
+  coverage(view: NamespaceView | null): Coverage {
     if (view === null || !isWhole(view))
       return {
         afterMs: Number.POSITIVE_INFINITY,
@@ -27,7 +27,7 @@ export class S3Standing {
       };
     return {
       afterMs: -1,
-      throughMs: this.#role === 'sole' ? Number.POSITIVE_INFINITY : view.headMs,
+      throughMs: this.#role === 'leader' ? Number.POSITIVE_INFINITY : view.headMs,
       afterPosition: 0n,
       throughPosition: view.position,
       movePosition: view.movePosition,
@@ -35,7 +35,7 @@ export class S3Standing {
   }
 
   /** @throws CoverageGapError naming the part of the range that is not covered. */
-  requireRange(view: ColdView, startMs: number, endMs: number): void {
+  requireRange(view: NamespaceView, startMs: number, endMs: number): void {
     const coverage = this.coverage(view);
     if (startMs > endMs || covers(coverage, startMs, endMs)) return;
     const uncoveredMs = isWhole(view) ? Math.max(startMs, coverage.throughMs + 1) : startMs;
@@ -43,13 +43,13 @@ export class S3Standing {
   }
 
   /** What is asked is about the present. @throws CoverageGapError unless nobody knows more than this storage. */
-  requirePresent(view: ColdView): void {
+  requirePresent(view: NamespaceView): void {
     this.requireRange(view, 0, Number.POSITIVE_INFINITY);
   }
 
   /** @throws CoverageGapError unless all there is about an id must be in the view. */
-  requireId(view: ColdView, messageId: Hex): void {
-    if (this.#role === 'sole' && isWhole(view)) return;
+  requireId(view: NamespaceView, messageId: Hex): void {
+    if (this.#role === 'leader' && isWhole(view)) return;
     throw new CoverageGapError({ kind: 'messageId', messageId }, `storage ${this.#name}`);
   }
 }

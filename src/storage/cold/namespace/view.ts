@@ -6,11 +6,11 @@ import { MESSAGE_ROWS } from '../rows/messages.js';
 import type { MessageRowKey, RowKey, RowKind } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
 import { VERIFIER_RESULT_ROWS } from '../rows/verifier-results.js';
-import { type ColdFile, readFileEntry } from './data-file.js';
+import { type DataFile, readFileEntry } from './data-file.js';
 import { Overlay } from './overlay.js';
 
 /** How far a namespace has come, as the ledger's transactions say. */
-export interface ColdHead {
+export interface NamespaceHead {
   /** Every change up to this position is committed; 0 = nothing is. */
   readonly position: bigint;
   /** Ingestion time of the last commit that is in here; -1 = none. */
@@ -23,16 +23,16 @@ export interface ColdHead {
 /** The committed files of one table, and what supersedes what in them. */
 export interface TableView {
   readonly table: TableName;
-  readonly files: readonly ColdFile[];
+  readonly files: readonly DataFile[];
   readonly overlay: Overlay;
 }
 
 /** The whole namespace as of one flush. Immutable: a query holds one from beginning to end. */
-export interface ColdView extends ColdHead {
+export interface NamespaceView extends NamespaceHead {
   readonly snapshots: Readonly<Record<TableName, DeltaSnapshot | null>>;
   readonly tables: Readonly<Record<TableName, TableView>>;
   /** Files of flushes that were never committed, or not yet. */
-  readonly torn: readonly { readonly table: TableName; readonly file: ColdFile }[];
+  readonly torn: readonly { readonly table: TableName; readonly file: DataFile }[];
   /** When the store was last asked, unix ms; -1 = never. */
   readonly readMs: number;
 }
@@ -70,7 +70,7 @@ const APP = {
 } as const;
 
 /** The transactions that say how far a flush went. */
-export function headTransactions(head: ColdHead, lastUpdated: number) {
+export function headTransactions(head: NamespaceHead, lastUpdated: number) {
   const entries = [
     [APP.position, head.position],
     [APP.headMs, BigInt(head.headMs)],
@@ -81,7 +81,7 @@ export function headTransactions(head: ColdHead, lastUpdated: number) {
 }
 
 /** The view of a namespace that nobody has written to. */
-export function emptyView(): ColdView {
+export function emptyView(): NamespaceView {
   const table = (name: TableName): TableView => ({ table: name, files: [], overlay: new Overlay() });
   return {
     position: 0n,
@@ -96,7 +96,7 @@ export function emptyView(): ColdView {
 }
 
 /** How far the ledger says that the namespace has come. */
-export function headOf(ledger: DeltaSnapshot | null): ColdHead {
+export function headOf(ledger: DeltaSnapshot | null): NamespaceHead {
   const version = (appId: string, none: bigint) => ledger?.transactions.get(appId)?.version ?? none;
   return {
     position: version(APP.position, 0n),
@@ -107,7 +107,7 @@ export function headOf(ledger: DeltaSnapshot | null): ColdHead {
 }
 
 /** True when nothing that was known to come is missing. */
-export function isWhole(head: ColdHead): boolean {
+export function isWhole(head: NamespaceHead): boolean {
   return head.position >= head.headPosition;
 }
 
@@ -115,9 +115,9 @@ export function isWhole(head: ColdHead): boolean {
 export function splitFiles(
   snapshot: DeltaSnapshot | null,
   position: bigint,
-): { readonly committed: ColdFile[]; readonly torn: ColdFile[] } {
-  const committed: ColdFile[] = [];
-  const torn: ColdFile[] = [];
+): { readonly committed: DataFile[]; readonly torn: DataFile[] } {
+  const committed: DataFile[] = [];
+  const torn: DataFile[] = [];
   for (const add of snapshot?.files.values() ?? []) {
     const file = readFileEntry(add);
     (file.flushThrough <= position ? committed : torn).push(file);
@@ -130,12 +130,12 @@ export function ceilingMs({ files }: TableView): number {
   return files.reduce((highest, { maxMs }) => Math.max(highest, maxMs), -1);
 }
 
-export function asOf({ position, movePosition }: ColdHead): AsOf {
+export function asOf({ position, movePosition }: NamespaceHead): AsOf {
   return { position, movePosition };
 }
 
 /** Of each table the newer snapshot. */
-export function newestOf(a: ColdView['snapshots'], b: ColdView['snapshots']): ColdView['snapshots'] {
+export function newestOf(a: NamespaceView['snapshots'], b: NamespaceView['snapshots']): NamespaceView['snapshots'] {
   const newer = (one: DeltaSnapshot | null, other: DeltaSnapshot | null) =>
     (one?.version ?? -1) >= (other?.version ?? -1) ? one : other;
   return {

@@ -2,14 +2,14 @@ import { mapInParallel } from '../../../core/parallel.js';
 import type { Change, ChangeSet } from '../../../model/batch.js';
 import { BEGINNING, type Boundary } from '../../../model/boundary.js';
 import { CoverageGapError } from '../../../model/storage-errors.js';
-import { type ColdFile, type FlushEnd, flushEnds } from '../namespace/data-file.js';
-import type { ColdReader, TableRows } from '../namespace/file-reader.js';
-import { type ColdView, isWhole, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/view.js';
+import { type DataFile, type FlushEnd, flushEnds } from '../namespace/data-file.js';
+import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
+import { isWhole, type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
 import { sizeOfChange } from '../rows/change-size.js';
 import type { LedgerRowKey } from '../rows/ledger.js';
 import type { RowKey } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
-import { type ColdLedger, LEDGER_TABLE } from './ledger-reads.js';
+import { LEDGER_TABLE, type LedgerReads } from './ledger-reads.js';
 import { type Place, PositionSweep } from './position-sweep.js';
 
 const PARALLEL_FILES = 4;
@@ -21,21 +21,21 @@ const CHANGE_BYTES = 256;
 const READ_BYTES = 4 << 20;
 
 /** What another storage can follow by: changes in position order, and points to start from. */
-export class ColdChanges {
+export class ChangeReads {
   readonly #name: string;
-  readonly #reader: ColdReader;
-  readonly #ledger: ColdLedger;
+  readonly #reader: DataFileReader;
+  readonly #ledger: LedgerReads;
   /** Where whoever reads page by page has come to. */
   #sweep: { readonly sweep: PositionSweep; readonly throughPosition: bigint } | null = null;
 
-  constructor(parts: { readonly name: string; readonly reader: ColdReader; readonly ledger: ColdLedger }) {
+  constructor(parts: { readonly name: string; readonly reader: DataFileReader; readonly ledger: LedgerReads }) {
     this.#name = parts.name;
     this.#reader = parts.reader;
     this.#ledger = parts.ledger;
   }
 
   /** @throws CoverageGapError beyond the view, and while the view is not whole. */
-  async after(view: ColdView, afterPosition: bigint, limit: number, readMs: number): Promise<ChangeSet> {
+  async after(view: NamespaceView, afterPosition: bigint, limit: number, readMs: number): Promise<ChangeSet> {
     if (!isWhole(view) || afterPosition > view.position)
       throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${this.#name}`);
     const page = await this.#page(view, afterPosition, limit);
@@ -56,7 +56,7 @@ export class ColdChanges {
    * The ends of flushes are boundaries, of which every file names one.
    * @throws CoverageGapError while the view is not whole.
    */
-  boundaryAt(view: ColdView, at: { readonly ms: number } | { readonly position: bigint }): Boundary {
+  boundaryAt(view: NamespaceView, at: { readonly ms: number } | { readonly position: bigint }): Boundary {
     if (!isWhole(view)) {
       const gap =
         'ms' in at
@@ -76,7 +76,7 @@ export class ColdChanges {
 
   /** The changes after a position, and where they end when there may be more; at least one, if there is one. */
   async #page(
-    view: ColdView,
+    view: NamespaceView,
     afterPosition: bigint,
     limit: number,
   ): Promise<{ readonly changes: readonly Change[]; readonly throughPosition: bigint | null }> {
@@ -102,7 +102,7 @@ export class ColdChanges {
     return { changes, throughPosition: last.position };
   }
 
-  async #sweepFrom(view: ColdView, afterPosition: bigint): Promise<PositionSweep> {
+  async #sweepFrom(view: NamespaceView, afterPosition: bigint): Promise<PositionSweep> {
     const known = this.#sweep;
     // two calls must not take from one sweep
     this.#sweep = null;
@@ -117,10 +117,10 @@ export class ColdChanges {
   }
 
   async #placesIn(
-    view: ColdView,
-    holds: Awaited<ReturnType<ColdLedger['holdTest']>>,
+    view: NamespaceView,
+    holds: Awaited<ReturnType<LedgerReads['holdTest']>>,
     table: TableName,
-    file: ColdFile,
+    file: DataFile,
     groups: readonly number[],
   ): Promise<readonly Place[]> {
     switch (table) {
@@ -140,8 +140,8 @@ export class ColdChanges {
 
   async #listed<T, K extends RowKey>(
     list: ListTable<T, K>,
-    view: ColdView,
-    file: ColdFile,
+    view: NamespaceView,
+    file: DataFile,
     groups: readonly number[],
   ): Promise<Place[]> {
     const { overlay } = view.tables[list.table];
@@ -150,7 +150,7 @@ export class ColdChanges {
 
   async #held<T, K extends { readonly position: bigint }>(
     rows: TableRows<T, K>,
-    file: ColdFile,
+    file: DataFile,
     groups: readonly number[],
     holds: (key: K) => boolean,
   ): Promise<Place[]> {
@@ -207,11 +207,11 @@ function withinBytes(places: readonly Place[], mostBytes: number): readonly Plac
   return end < 0 ? places : places.slice(0, Math.max(1, end));
 }
 
-function* allFlushEnds({ tables }: ColdView): Generator<FlushEnd> {
+function* allFlushEnds({ tables }: NamespaceView): Generator<FlushEnd> {
   for (const { files } of Object.values(tables)) for (const file of files) yield* flushEnds(file);
 }
 
-function boundariesIn(view: ColdView, afterPosition: bigint, throughPosition: bigint): readonly Boundary[] {
+function boundariesIn(view: NamespaceView, afterPosition: bigint, throughPosition: bigint): readonly Boundary[] {
   const found = new Map<bigint, Boundary>();
   for (const { position, ms } of allFlushEnds(view))
     if (position > afterPosition && position <= throughPosition) found.set(position, { position, ingestionMs: ms });

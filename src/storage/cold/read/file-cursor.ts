@@ -1,8 +1,8 @@
 import type { ResolvedRange } from '../../../model/list-query.js';
 import { compareOrderKeys, type OrderKey } from '../../../model/order.js';
-import type { ColdFile } from '../namespace/data-file.js';
-import type { ColdReader } from '../namespace/file-reader.js';
-import type { ColdView, ListTable } from '../namespace/view.js';
+import type { DataFile } from '../namespace/data-file.js';
+import type { DataFileReader } from '../namespace/file-reader.js';
+import type { ListTable, NamespaceView } from '../namespace/view.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { admitsRow, groupsIn } from './range-pruning.js';
 
@@ -11,7 +11,7 @@ const MAX_GROUPS_AT_ONCE = 64;
 /** A row of a list and where it was found; `record` when it was read already. */
 export interface FoundRow<T, K> {
   readonly key: K;
-  readonly file: ColdFile;
+  readonly file: DataFile;
   readonly group: number;
   readonly row: number;
   readonly record: T | null;
@@ -20,8 +20,8 @@ export interface FoundRow<T, K> {
 /** What a list is read for. */
 export interface CursorOptions<T, K extends RowKey> {
   readonly list: ListTable<T, K>;
-  readonly view: ColdView;
-  readonly reader: ColdReader;
+  readonly view: NamespaceView;
+  readonly reader: DataFileReader;
   readonly range: ResolvedRange;
   readonly after: OrderKey | null;
   /** Most rows of what is read will be in the answer: read records at once, not keys first. */
@@ -38,14 +38,14 @@ export interface ByteBudget {
 /** Goes through the listed rows of one file in their order, some row groups at a time. */
 export class FileCursor<T, K extends RowKey> {
   readonly #options: CursorOptions<T, K>;
-  readonly #file: ColdFile;
+  readonly #file: DataFile;
   #groups:
     | { readonly group: number; readonly rows: number; readonly minMs: number; readonly sizeBytes: number }[]
     | null = null;
   #rows: FoundRow<T, K>[] = [];
   #next = 0;
 
-  constructor(file: ColdFile, options: CursorOptions<T, K>) {
+  constructor(file: DataFile, options: CursorOptions<T, K>) {
     this.#file = file;
     this.#options = options;
   }

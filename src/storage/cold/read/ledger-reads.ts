@@ -1,8 +1,8 @@
 import { mapInParallel } from '../../../core/parallel.js';
 import type { StoredConflict, StoredQuarantineEntry, StoredSourceCursor } from '../../../model/records.js';
-import type { ColdFile } from '../namespace/data-file.js';
-import type { ColdReader } from '../namespace/file-reader.js';
-import type { ColdView } from '../namespace/view.js';
+import type { DataFile } from '../namespace/data-file.js';
+import type { DataFileReader } from '../namespace/file-reader.js';
+import type { NamespaceView } from '../namespace/view.js';
 import { LEDGER_ROWS, type LedgerChange } from '../rows/ledger.js';
 
 const PARALLEL_FILES = 8;
@@ -12,7 +12,7 @@ export const LEDGER_TABLE = { table: 'ledger', rows: LEDGER_ROWS } as const;
 
 interface Place {
   readonly position: bigint;
-  readonly file: ColdFile;
+  readonly file: DataFile;
   readonly group: number;
   readonly row: number;
 }
@@ -37,43 +37,49 @@ class LedgerState {
 }
 
 /** Cursors, quarantined input and conflicts. Files of the ledger are few and small: each is read once. */
-export class ColdLedger {
-  readonly #reader: ColdReader;
+export class LedgerReads {
+  readonly #reader: DataFileReader;
   #state = new LedgerState();
   #reading: Promise<unknown> = Promise.resolve();
 
-  constructor(reader: ColdReader) {
+  constructor(reader: DataFileReader) {
     this.#reader = reader;
   }
 
-  async cursors(view: ColdView): Promise<ReadonlyMap<string, StoredSourceCursor>> {
+  async cursors(view: NamespaceView): Promise<ReadonlyMap<string, StoredSourceCursor>> {
     return (await this.#upTo(view)).cursors;
   }
 
   /** Says of ledger rows whether they hold: no row of a higher position has their identity. */
-  async holdTest(view: ColdView): Promise<(kind: LedgerChange['kind'], identity: string, position: bigint) => boolean> {
+  async holdTest(
+    view: NamespaceView,
+  ): Promise<(kind: LedgerChange['kind'], identity: string, position: bigint) => boolean> {
     const { latest } = await this.#upTo(view);
     return (kind, identity, position) => latest.get(nameOf(kind, identity))?.position === position;
   }
 
   /** Says whether a record of that identity is stored. */
-  async knownTest(view: ColdView): Promise<(kind: LedgerChange['kind'], identity: string) => boolean> {
+  async knownTest(view: NamespaceView): Promise<(kind: LedgerChange['kind'], identity: string) => boolean> {
     const { latest } = await this.#upTo(view);
     return (kind, identity) => latest.has(nameOf(kind, identity));
   }
 
-  async quarantine(view: ColdView, afterPosition: bigint, limit: number): Promise<readonly StoredQuarantineEntry[]> {
+  async quarantine(
+    view: NamespaceView,
+    afterPosition: bigint,
+    limit: number,
+  ): Promise<readonly StoredQuarantineEntry[]> {
     const found = await this.#after(view, 'quarantine', afterPosition, limit);
     return found.flatMap((change) => (change.kind === 'quarantine' ? [change.record] : []));
   }
 
-  async conflicts(view: ColdView, afterPosition: bigint, limit: number): Promise<readonly StoredConflict[]> {
+  async conflicts(view: NamespaceView, afterPosition: bigint, limit: number): Promise<readonly StoredConflict[]> {
     const found = await this.#after(view, 'conflict', afterPosition, limit);
     return found.flatMap((change) => (change.kind === 'conflict' ? [change.record] : []));
   }
 
   async #after(
-    view: ColdView,
+    view: NamespaceView,
     kind: LedgerChange['kind'],
     afterPosition: bigint,
     limit: number,
@@ -89,13 +95,13 @@ export class ColdLedger {
   }
 
   /** The state with all files of a view in it; one call at a time reads. */
-  async #upTo(view: ColdView): Promise<LedgerState> {
+  async #upTo(view: NamespaceView): Promise<LedgerState> {
     const ready = this.#reading.then(() => this.#read(view));
     this.#reading = ready.catch(() => undefined);
     return await ready;
   }
 
-  async #read(view: ColdView): Promise<LedgerState> {
+  async #read(view: NamespaceView): Promise<LedgerState> {
     const { files } = view.tables.ledger;
     const present = new Set(files.map(({ uri }) => uri));
     const extends_ = [...this.#state.files].every((uri) => present.has(uri));

@@ -3,9 +3,9 @@ import type { ResolvedListQuery, ResolvedRange } from '../../../model/list-query
 import { compareOrderKeys } from '../../../model/order.js';
 import { boundedBy, contentBytes } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
-import type { ColdFile } from '../namespace/data-file.js';
-import type { ColdReader } from '../namespace/file-reader.js';
-import type { ColdView, ListTable } from '../namespace/view.js';
+import type { DataFile } from '../namespace/data-file.js';
+import type { DataFileReader } from '../namespace/file-reader.js';
+import type { ListTable, NamespaceView } from '../namespace/view.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { type CursorOptions, FileCursor, type FoundRow } from './file-cursor.js';
 import { admitsRow, filesIn, groupsIn, listedRows } from './range-pruning.js';
@@ -16,17 +16,17 @@ const PARALLEL_FILES = 8;
  * Lists and counts over the files of a view. Files are passed over by their statistics, then row groups by theirs; rows of
  * overlapping files are merged in the one order, and superseded ones dropped on the way.
  */
-export class ColdLists {
-  readonly #reader: ColdReader;
+export class Lists {
+  readonly #reader: DataFileReader;
 
-  constructor(reader: ColdReader) {
+  constructor(reader: DataFileReader) {
     this.#reader = reader;
   }
 
   /** One page, and whether more comes after it. */
   async page<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
     list: ListTable<T, K>,
-    view: ColdView,
+    view: NamespaceView,
     query: ResolvedListQuery,
   ): Promise<{ readonly items: readonly T[]; readonly more: boolean }> {
     const filtered = query.sourceChainSelectors !== null || query.destChainSelectors !== null;
@@ -62,7 +62,7 @@ export class ColdLists {
   }
 
   /** How many rows lists show in a range. */
-  async count<T, K extends RowKey>(list: ListTable<T, K>, view: ColdView, range: ResolvedRange): Promise<number> {
+  async count<T, K extends RowKey>(list: ListTable<T, K>, view: NamespaceView, range: ResolvedRange): Promise<number> {
     const files = filesIn(range, view.tables[list.table].files);
     const counts = await mapInParallel(files, PARALLEL_FILES, async (file) =>
       isWholeIn(list, view, range, file) ? listedRows(range, file) : await this.#countRows(list, view, range, file),
@@ -75,7 +75,7 @@ export class ColdLists {
     list: Pick<ListTable<T, RowKey & K>, 'table' | 'rows'>,
     rows: readonly FoundRow<T, K>[],
   ): Promise<T[]> {
-    const wanted = new Map<ColdFile, Set<number>>();
+    const wanted = new Map<DataFile, Set<number>>();
     for (const { file, group, record } of rows)
       if (record === null) wanted.set(file, (wanted.get(file) ?? new Set()).add(group));
     const read = new Map<string, T[]>();
@@ -130,9 +130,9 @@ export class ColdLists {
 
   async #countRows<T, K extends RowKey>(
     list: ListTable<T, K>,
-    view: ColdView,
+    view: NamespaceView,
     range: ResolvedRange,
-    file: ColdFile,
+    file: DataFile,
   ): Promise<number> {
     const { overlay } = view.tables[list.table];
     const footer = await this.#reader.footer(list.table, file);
@@ -147,9 +147,9 @@ export class ColdLists {
 /** True when statistics count exactly: all of the file is in the range, and none of it is superseded. */
 function isWholeIn<T, K extends RowKey>(
   { table }: ListTable<T, K>,
-  view: ColdView,
+  view: NamespaceView,
   range: ResolvedRange,
-  { minMs, maxMs }: ColdFile,
+  { minMs, maxMs }: DataFile,
 ): boolean {
   return minMs >= range.startMs && maxMs <= range.endMs && !view.tables[table].overlay.touches(minMs, maxMs);
 }

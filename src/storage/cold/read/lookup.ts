@@ -4,12 +4,12 @@ import type { ResultsPart } from '../../../model/outlines.js';
 import { isWanted, partOfResults } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { hashId } from '../id-index/hash.js';
-import type { ColdFile } from '../namespace/data-file.js';
-import type { ColdReader } from '../namespace/file-reader.js';
-import { type ColdView, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/view.js';
+import type { DataFile } from '../namespace/data-file.js';
+import type { DataFileReader } from '../namespace/file-reader.js';
+import { type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
 import type { RowKey } from '../rows/row-kind.js';
 import type { FoundRow } from './file-cursor.js';
-import type { ColdLists } from './lists.js';
+import type { Lists } from './lists.js';
 
 const PARALLEL_FILES = 8;
 const PARALLEL_FILTERS = 32;
@@ -27,22 +27,22 @@ export interface KnownRecords {
  * Lookups by message id. The filters in memory say which files may have the id, their indexes which row groups: all other
  * files cost nothing. What the overlay knows of a message leads to its last row alone.
  */
-export class ColdLookup {
-  readonly #reader: ColdReader;
-  readonly #lists: ColdLists;
+export class Lookup {
+  readonly #reader: DataFileReader;
+  readonly #lists: Lists;
 
-  constructor(reader: ColdReader, lists: ColdLists) {
+  constructor(reader: DataFileReader, lists: Lists) {
     this.#reader = reader;
     this.#lists = lists;
   }
 
-  async known(view: ColdView, messageId: Hex): Promise<KnownRecords> {
+  async known(view: NamespaceView, messageId: Hex): Promise<KnownRecords> {
     const [message, results] = await Promise.all([this.message(view, messageId), this.results(view, messageId)]);
     return { message, results };
   }
 
   /** Also of an orphaned message; null when there is none. */
-  async message(view: ColdView, messageId: Hex): Promise<StoredMessage | null> {
+  async message(view: NamespaceView, messageId: Hex): Promise<StoredMessage | null> {
     const { files, overlay } = view.tables.messages;
     const position = overlay.positionOfMessage(messageId, view.position);
     const candidates =
@@ -53,7 +53,7 @@ export class ColdLookup {
   }
 
   /** Ordered by verifier source and destination address. */
-  async results(view: ColdView, messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
+  async results(view: NamespaceView, messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
     const { files } = view.tables.verifier_results;
     const places = await this.#places(RESULT_TABLE, files, messageId);
     const sizeBytes = places.reduce((sum, place) => sum + place.sizeBytes, 0);
@@ -67,8 +67,8 @@ export class ColdLookup {
 
   async #find<T extends { readonly messageId: Hex }, K extends RowKey>(
     list: ListTable<T, K>,
-    view: ColdView,
-    files: readonly ColdFile[],
+    view: NamespaceView,
+    files: readonly DataFile[],
     messageId: Hex,
   ): Promise<T[]> {
     return await this.#records(list, view, await this.#places(list, files, messageId), messageId);
@@ -77,7 +77,7 @@ export class ColdLookup {
   /** The row groups that may have an id, by file, and how large they are. */
   async #places<T, K extends RowKey>(
     list: ListTable<T, K>,
-    files: readonly ColdFile[],
+    files: readonly DataFile[],
     messageId: Hex,
   ): Promise<readonly Place[]> {
     const hash = hashId(messageId);
@@ -97,7 +97,7 @@ export class ColdLookup {
 
   async #records<T extends { readonly messageId: Hex }, K extends RowKey>(
     list: ListTable<T, K>,
-    view: ColdView,
+    view: NamespaceView,
     places: readonly Place[],
     messageId: Hex,
   ): Promise<T[]> {
@@ -116,7 +116,7 @@ export class ColdLookup {
   /** Where the records of an id lie. */
   async #rows<T, K extends RowKey>(
     list: ListTable<T, K>,
-    view: ColdView,
+    view: NamespaceView,
     places: readonly Place[],
     messageId: Hex,
   ): Promise<FoundRow<T, K>[]> {
@@ -137,7 +137,7 @@ export class ColdLookup {
 
 /** Where in a file an id may be. */
 interface Place {
-  readonly file: ColdFile;
+  readonly file: DataFile;
   readonly groups: readonly number[];
   /** Of the row groups, compressed. */
   readonly sizeBytes: number;

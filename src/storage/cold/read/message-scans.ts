@@ -3,30 +3,30 @@ import type { ResolvedListQuery } from '../../../model/list-query.js';
 import { compareOrderKeys } from '../../../model/order.js';
 import { MAX_PAGE_BYTES, wholeOnes } from '../../../model/outlines.js';
 import type { StoredMessage } from '../../../model/records.js';
-import type { ColdFile } from '../namespace/data-file.js';
-import type { ColdReader } from '../namespace/file-reader.js';
-import { type ColdView, MESSAGE_TABLE } from '../namespace/view.js';
+import type { DataFile } from '../namespace/data-file.js';
+import type { DataFileReader } from '../namespace/file-reader.js';
+import { MESSAGE_TABLE, type NamespaceView } from '../namespace/view.js';
 import type { MessageRowKey } from '../rows/row-kind.js';
 import type { FoundRow } from './file-cursor.js';
-import type { ColdLists } from './lists.js';
+import type { Lists } from './lists.js';
 
 const PARALLEL_FILES = 8;
 
 type FoundMessage = FoundRow<StoredMessage, MessageRowKey>;
 
 /** Questions about all messages that only bookkeeping asks: whole files are passed over by statistics, the rest is read. */
-export class ColdScans {
-  readonly #reader: ColdReader;
-  readonly #lists: ColdLists;
+export class MessageScans {
+  readonly #reader: DataFileReader;
+  readonly #lists: Lists;
 
-  constructor(reader: ColdReader, lists: ColdLists) {
+  constructor(reader: DataFileReader, lists: Lists) {
     this.#reader = reader;
     this.#lists = lists;
   }
 
   /** Messages that are neither orphaned nor successful. */
   async unfinished(
-    view: ColdView,
+    view: NamespaceView,
     { limit, after }: Pick<ResolvedListQuery, 'limit' | 'after'>,
   ): Promise<{ readonly items: readonly StoredMessage[]; readonly more: boolean }> {
     const files = view.tables.messages.files.filter(
@@ -43,7 +43,7 @@ export class ColdScans {
   }
 
   /** Messages of a source chain in blocks above one, by block and log index. */
-  async aboveBlock(view: ColdView, source: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]> {
+  async aboveBlock(view: NamespaceView, source: bigint, afterBlock: bigint): Promise<readonly StoredMessage[]> {
     const files = view.tables.messages.files.filter(({ listedByLane, stats }) => {
       const highest = stats.maxValues['block_number'];
       const hasSource = [...listedByLane.keys()].some((lane) => lane.startsWith(`${source}-`));
@@ -59,8 +59,8 @@ export class ColdScans {
   }
 
   async #scan(
-    view: ColdView,
-    files: readonly ColdFile[],
+    view: NamespaceView,
+    files: readonly DataFile[],
     wanted: (key: MessageRowKey) => boolean,
   ): Promise<FoundMessage[]> {
     const { overlay } = view.tables.messages;

@@ -1,7 +1,7 @@
 import { mapInParallel } from '../../../core/parallel.js';
-import type { ColdFile } from '../namespace/data-file.js';
-import type { ColdReader } from '../namespace/file-reader.js';
-import type { ColdView, TableView } from '../namespace/view.js';
+import type { DataFile } from '../namespace/data-file.js';
+import type { DataFileReader } from '../namespace/file-reader.js';
+import type { NamespaceView, TableView } from '../namespace/view.js';
 import type { TableName } from '../rows/table-name.js';
 
 const PARALLEL_FILES = 4;
@@ -11,7 +11,7 @@ const GROUPS_AT_ONCE = 16;
 /** A row that holds, and where it is. */
 export interface Place {
   readonly table: TableName;
-  readonly file: ColdFile;
+  readonly file: DataFile;
   readonly position: bigint;
   readonly group: number;
   readonly row: number;
@@ -20,18 +20,18 @@ export interface Place {
 /** A row group that was not read yet. */
 interface GroupSource {
   readonly table: TableName;
-  readonly file: ColdFile;
+  readonly file: DataFile;
   readonly group: number;
   readonly minPosition: bigint;
 }
 
 interface FileSource {
   readonly table: TableName;
-  readonly file: ColdFile;
+  readonly file: DataFile;
 }
 
 /** Reads which rows of row groups hold, by row group. */
-export type ReadPlaces = (table: TableName, file: ColdFile, groups: readonly number[]) => Promise<readonly Place[]>;
+export type ReadPlaces = (table: TableName, file: DataFile, groups: readonly number[]) => Promise<readonly Place[]>;
 
 /**
  * Goes through all rows of a view in position order. Files are opened when their lowest position comes, and of a file its
@@ -39,8 +39,8 @@ export type ReadPlaces = (table: TableName, file: ColdFile, groups: readonly num
  * higher position than what was asked for; rows are mostly changed soon after they were new, so those are few.
  */
 export class PositionSweep {
-  readonly view: ColdView;
-  readonly #reader: ColdReader;
+  readonly view: NamespaceView;
+  readonly #reader: DataFileReader;
   readonly #readPlaces: ReadPlaces;
   readonly #afterPosition: bigint;
   /** By their lowest position, as the next. */
@@ -50,9 +50,9 @@ export class PositionSweep {
   #places: Place[] = [];
 
   constructor(parts: {
-    readonly view: ColdView;
+    readonly view: NamespaceView;
     readonly afterPosition: bigint;
-    readonly reader: ColdReader;
+    readonly reader: DataFileReader;
     readonly readPlaces: ReadPlaces;
   }) {
     this.view = parts.view;
@@ -100,7 +100,7 @@ export class PositionSweep {
   }
 
   async #read(): Promise<void> {
-    const byFile = new Map<ColdFile, { table: TableName; groups: number[] }>();
+    const byFile = new Map<DataFile, { table: TableName; groups: number[] }>();
     for (const { table, file, group } of this.#groups.splice(0, GROUPS_AT_ONCE)) {
       const entry = byFile.get(file) ?? { table, groups: [] };
       entry.groups.push(group);

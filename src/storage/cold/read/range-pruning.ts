@@ -1,5 +1,5 @@
 import type { ResolvedRange } from '../../../model/list-query.js';
-import type { ColdFile } from '../namespace/data-file.js';
+import type { DataFile } from '../namespace/data-file.js';
 import type { ParquetFooter } from '../parquet/footer.js';
 import type { RowKey } from '../rows/row-kind.js';
 
@@ -13,7 +13,7 @@ function admitsLane(
 }
 
 /** Rows of a file that lists show and the filters admit, superseded ones too, whatever their time. */
-export function listedRows(range: ResolvedRange, { listedByLane }: ColdFile): number {
+export function listedRows(range: ResolvedRange, { listedByLane }: DataFile): number {
   let listed = 0;
   for (const [lane, count] of listedByLane) {
     const [source = '', dest = ''] = lane.split('-');
@@ -23,7 +23,7 @@ export function listedRows(range: ResolvedRange, { listedByLane }: ColdFile): nu
 }
 
 /** The files that may have rows of a range. */
-export function filesIn(range: ResolvedRange, files: readonly ColdFile[]): ColdFile[] {
+export function filesIn(range: ResolvedRange, files: readonly DataFile[]): DataFile[] {
   return files.filter(
     (file) => file.minMs <= range.endMs && file.maxMs >= range.startMs && listedRows(range, file) > 0,
   );

@@ -2,13 +2,13 @@ import type { Change, ChangeSet } from '../../../model/batch.js';
 import { changedRecord } from '../../../model/identity.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { PositionGapError } from '../../../model/storage-errors.js';
-import type { ColdHead } from '../namespace/view.js';
+import type { NamespaceHead } from '../namespace/view.js';
 import { sizeOfChange } from '../rows/change-size.js';
 import type { LedgerChange } from '../rows/ledger.js';
 
 /** What a flush writes: of each record the last state that was applied, in no order. */
 export interface FlushContent {
-  readonly head: ColdHead;
+  readonly head: NamespaceHead;
   /** False while more is known to come. */
   readonly whole: boolean;
   readonly messages: readonly StoredMessage[];
@@ -28,7 +28,7 @@ interface Held {
 export class ChangeBuffer {
   readonly #name: string;
   readonly #held = new Map<string, Held>();
-  #head: ColdHead = { position: 0n, headMs: -1, headPosition: 0n, movePosition: 0n };
+  #head: NamespaceHead = { position: 0n, headMs: -1, headPosition: 0n, movePosition: 0n };
   #sizeBytes = 0;
 
   constructor(name: string) {
@@ -55,7 +55,7 @@ export class ChangeBuffer {
   }
 
   /** The namespace stands here: what is at or below is not to be written any more. */
-  committed(head: ColdHead): void {
+  committed(head: NamespaceHead): void {
     for (const [identity, { change, sizeBytes }] of this.#held)
       if (change.position <= head.position) {
         this.#held.delete(identity);

@@ -2,12 +2,12 @@ import { type Backoff, backoffMs } from '../../../core/backoff.js';
 import type { Common } from '../../../core/common.js';
 import { IndexerError } from '../../../core/errors.js';
 import { DeltaConflictError } from '../delta/delta-errors.js';
-import type { ColdCatalog } from '../namespace/catalog.js';
+import type { Catalog } from '../namespace/catalog.js';
 import { ColdBusyError } from '../namespace/namespace-errors.js';
-import type { ColdView } from '../namespace/view.js';
+import type { NamespaceView } from '../namespace/view.js';
 import type { ChangeBuffer } from './change-buffer.js';
-import type { ColdFlush, FlushResult } from './flush.js';
-import type { S3StorageMetrics } from './flush-metrics.js';
+import type { Flush, FlushResult } from './flush.js';
+import type { FlushMetrics } from './flush-metrics.js';
 
 const MAX_ATTEMPTS = 8;
 /** For so long a writer that is alone takes what it has committed to be there still. */
@@ -15,14 +15,14 @@ const CONFIRM_AFTER_MS = 60_000;
 const CONFLICT_BACKOFF: Backoff = { baseMs: 20, maxMs: 1000 };
 
 /** What to write, worked out against the state that it will be committed on top of. */
-export type PlanFlush = (base: ColdView) => Promise<ChangeBuffer | null>;
+export type PlanFlush = (base: NamespaceView) => Promise<ChangeBuffer | null>;
 
 /** Flushes one after the other, and again on top of what another writer committed first. */
-export class ColdWriter {
-  readonly #catalog: ColdCatalog;
-  readonly #flush: ColdFlush;
+export class Committer {
+  readonly #catalog: Catalog;
+  readonly #flush: Flush;
   readonly #common: Common;
-  readonly #metrics: S3StorageMetrics;
+  readonly #metrics: FlushMetrics;
   #last: Promise<unknown> = Promise.resolve();
   /** What is known of the logs may be old: others write, or the outcome of a commit is open. */
   #mustRefresh = true;
@@ -30,10 +30,10 @@ export class ColdWriter {
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(parts: {
-    readonly catalog: ColdCatalog;
-    readonly flush: ColdFlush;
+    readonly catalog: Catalog;
+    readonly flush: Flush;
     readonly common: Common;
-    readonly metrics: S3StorageMetrics;
+    readonly metrics: FlushMetrics;
   }) {
     this.#catalog = parts.catalog;
     this.#flush = parts.flush;
@@ -48,7 +48,7 @@ export class ColdWriter {
 
   /**
    * Commits what `plan` asks for; it is asked again when someone else was first, or is at it and comes to an end soon. Null when there was nothing to write.
-   * @throws what `plan` and `ColdFlush.run` throw.
+   * @throws what `plan` and `Flush.run` throw.
    */
   write(plan: PlanFlush): Promise<FlushResult | null> {
     const writing = this.#last.then(() => this.#write(plan));

@@ -1,20 +1,20 @@
 import type { Common } from '../../../core/common.js';
 import { counter, gauge, histogram } from '../../../core/metrics.js';
-import type { ColdHead } from '../namespace/view.js';
+import type { NamespaceHead } from '../namespace/view.js';
 import type { ChangeBuffer } from './change-buffer.js';
 import type { FlushResult } from './flush.js';
 
 /** What a cold storage counts. */
-export interface S3StorageMetrics {
+export interface FlushMetrics {
   flushed(result: FlushResult, startedMs: number): void;
   flushFailed(code: string): void;
   /** The namespace was seen there, whoever brought it. */
-  stands(at: Pick<ColdHead, 'position'>): void;
+  stands(at: Pick<NamespaceHead, 'position'>): void;
   buffered(buffer: ChangeBuffer): void;
   cached(bytes: number): void;
 }
 
-export function createS3StorageMetrics({ metrics, clock }: Common, storage: string): S3StorageMetrics {
+export function createFlushMetrics({ metrics, clock }: Common, storage: string): FlushMetrics {
   const durations = histogram(metrics, {
     name: 'indexer_cold_flush_duration_seconds',
     help: 'Time a flush of the cold tier took, from encoding to its commit',
@@ -56,7 +56,7 @@ export function createS3StorageMetrics({ metrics, clock }: Common, storage: stri
     help: 'Memory of cached footers, indexes and row groups',
     labelNames: ['storage'],
   });
-  const stands = (at: Pick<ColdHead, 'position'>) => position.set({ storage }, Number(at.position));
+  const stands = (at: Pick<NamespaceHead, 'position'>) => position.set({ storage }, Number(at.position));
   return {
     flushed(result, startedMs) {
       durations.observe({ storage }, (clock.monotonicMs() - startedMs) / 1000);

@@ -4,12 +4,12 @@ import type { Common } from '../../../core/common.js';
 import { mapInParallel } from '../../../core/parallel.js';
 import { resultIdentity } from '../../../model/identity.js';
 import { hashId } from '../id-index/hash.js';
-import type { ColdCatalog, PreparedFlush } from '../namespace/catalog.js';
-import { type ColdFile, describeFile, type FlushStamp } from '../namespace/data-file.js';
-import type { ColdReader } from '../namespace/file-reader.js';
-import type { ColdFileStore } from '../namespace/file-store.js';
+import type { Catalog, PreparedFlush } from '../namespace/catalog.js';
+import { type DataFile, describeFile, type FlushStamp } from '../namespace/data-file.js';
+import type { DataFileReader } from '../namespace/file-reader.js';
+import type { DataFileStore } from '../namespace/file-store.js';
 import { ColdBusyError } from '../namespace/namespace-errors.js';
-import { type ColdView, ceilingMs, type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/view.js';
+import { ceilingMs, type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { createFileEncoder, type EncodedFile } from '../rows/data-file-encoder.js';
 import { LEDGER_ROWS } from '../rows/ledger.js';
@@ -23,36 +23,36 @@ const PARALLEL_FILTERS = 16;
 /** A file made, not stored yet. */
 interface MadeFile {
   readonly table: TableName;
-  readonly file: ColdFile;
+  readonly file: DataFile;
   readonly encoded: EncodedFile;
   readonly overlayKeys: readonly RowKey[] | null;
 }
 
 /** What a flush did. */
 export interface FlushResult {
-  readonly view: ColdView;
+  readonly view: NamespaceView;
   readonly rows: number;
   /** Bytes of data files and indexes. */
   readonly bytes: number;
 }
 
 /** Turns changes into files, stores them, reads them back, and has them committed. */
-export class ColdFlush {
+export class Flush {
   readonly #name: string;
-  readonly #files: ColdFileStore;
+  readonly #files: DataFileStore;
   readonly #zstd: Zstd;
   readonly #common: Common;
-  readonly #catalog: ColdCatalog;
-  readonly #reader: ColdReader;
+  readonly #catalog: Catalog;
+  readonly #reader: DataFileReader;
   readonly #takeoverMs: number;
 
   constructor(parts: {
     readonly name: string;
-    readonly files: ColdFileStore;
+    readonly files: DataFileStore;
     readonly zstd: Zstd;
     readonly common: Common;
-    readonly catalog: ColdCatalog;
-    readonly reader: ColdReader;
+    readonly catalog: Catalog;
+    readonly reader: DataFileReader;
     readonly takeoverMs: number;
   }) {
     this.#name = parts.name;
@@ -69,7 +69,7 @@ export class ColdFlush {
    * @throws DeltaConflictError, ColdBusyError, ColdReadBackError, and what the object store throws. Nothing was committed,
    * unless the store was unavailable: then a refresh tells.
    */
-  async run(base: ColdView, buffer: ChangeBuffer): Promise<FlushResult | null> {
+  async run(base: NamespaceView, buffer: ChangeBuffer): Promise<FlushResult | null> {
     buffer.committed(base);
     const content = buffer.content();
     if (content.head.position <= base.position) return null;
@@ -86,7 +86,7 @@ export class ColdFlush {
    * Files of a flush that was not committed: their writer is dead, or at it right now. Nobody is at it for longer than the
    * takeover time after its files were first seen, whatever its clock says.
    */
-  #checkTorn({ torn }: ColdView): void {
+  #checkTorn({ torn }: NamespaceView): void {
     const { clock } = this.#common;
     const [nowMs, seenAtMs] = [clock.nowMs(), clock.monotonicMs()];
     const before = this.#tornSince;
@@ -104,7 +104,7 @@ export class ColdFlush {
   /** Files made by this instance: when they are torn, nobody is at it. */
   readonly #own = new Set<string>();
 
-  async #make(base: ColdView, content: FlushContent): Promise<MadeFile[]> {
+  async #make(base: NamespaceView, content: FlushContent): Promise<MadeFile[]> {
     const stamp: FlushStamp = {
       flushThrough: content.head.position,
       boundaryMs: content.whole ? content.head.headMs : null,
@@ -120,7 +120,7 @@ export class ColdFlush {
 
   async #makeList<T, K extends RowKey>(
     list: ListTable<T, K>,
-    base: ColdView,
+    base: NamespaceView,
     content: FlushContent,
     records: readonly T[],
     stamp: FlushStamp,
@@ -148,7 +148,7 @@ export class ColdFlush {
    */
   async #heldTest<T, K extends RowKey>(
     { table, rows }: ListTable<T, K>,
-    base: ColdView,
+    base: NamespaceView,
     { head }: FlushContent,
     records: readonly T[],
   ): Promise<(key: K) => boolean> {

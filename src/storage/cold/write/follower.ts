@@ -3,12 +3,12 @@ import type { Common } from '../../../core/common.js';
 import { ClosedError, IndexerError, toError } from '../../../core/errors.js';
 import type { ChangeSet } from '../../../model/batch.js';
 import { DivergedError } from '../../../model/storage-errors.js';
-import type { S3StorageSettings } from '../namespace/cold-storage-options.js';
-import type { ColdView } from '../namespace/view.js';
-import type { ColdLookup } from '../read/lookup.js';
+import type { ColdStorageSettings } from '../namespace/cold-storage-options.js';
+import type { NamespaceView } from '../namespace/view.js';
+import type { Lookup } from '../read/lookup.js';
 import { ChangeBuffer } from './change-buffer.js';
-import type { ColdWriter } from './committer.js';
-import type { S3StorageMetrics } from './flush-metrics.js';
+import type { Committer } from './committer.js';
+import type { FlushMetrics } from './flush-metrics.js';
 import { checkWitness, type Witness, witnessOf } from './history-witness.js';
 
 /** While more is known to come, a flush would leave the tier without a whole state: it is put off until this many times the size. */
@@ -28,15 +28,15 @@ type Reason = 'asked' | 'full' | 'interval';
  * The buffer is bounded: when flushes fail for long, `apply` fails with them. Where another writer has committed another
  * history nothing is flushed and nothing taken any more.
  */
-export class ColdFollower {
+export class Follower {
   readonly #name: string;
-  readonly #lookup: ColdLookup;
+  readonly #lookup: Lookup;
   readonly #common: Common;
-  readonly #settings: S3StorageSettings;
-  readonly #writer: ColdWriter;
-  readonly #metrics: S3StorageMetrics;
+  readonly #settings: ColdStorageSettings;
+  readonly #writer: Committer;
+  readonly #metrics: FlushMetrics;
   readonly #buffer: ChangeBuffer;
-  readonly #advanced: (view: ColdView) => void;
+  readonly #advanced: (view: NamespaceView) => void;
   readonly #cancelTimer: () => void;
   #cancelRetry: (() => void) | null = null;
   #failures = 0;
@@ -50,11 +50,11 @@ export class ColdFollower {
   constructor(parts: {
     readonly name: string;
     readonly common: Common;
-    readonly settings: S3StorageSettings;
-    readonly writer: ColdWriter;
-    readonly lookup: ColdLookup;
-    readonly metrics: S3StorageMetrics;
-    readonly advanced: (view: ColdView) => void;
+    readonly settings: ColdStorageSettings;
+    readonly writer: Committer;
+    readonly lookup: Lookup;
+    readonly metrics: FlushMetrics;
+    readonly advanced: (view: NamespaceView) => void;
   }) {
     this.#name = parts.name;
     this.#lookup = parts.lookup;
@@ -66,7 +66,7 @@ export class ColdFollower {
     this.#buffer = new ChangeBuffer(parts.name);
     this.#lastCommitMs = parts.common.clock.monotonicMs();
     this.#cancelTimer =
-      parts.settings.role === 'archive'
+      parts.settings.role === 'follower'
         ? parts.common.clock.every(Math.max(1, Math.floor(parts.settings.flushIntervalMs / 4)), () => this.#onTimer())
         : () => undefined;
   }
@@ -81,7 +81,7 @@ export class ColdFollower {
   }
 
   /** The namespace stands at `view`, `isOwn`: by this instance; called whenever it is known to have moved. */
-  stands(view: ColdView, isOwn = false): void {
+  stands(view: NamespaceView, isOwn = false): void {
     if (view.position > this.#seenPosition) {
       if (!isOwn) this.#witness = witnessOf(this.#buffer, view) ?? this.#witness;
       this.#seenPosition = view.position;
@@ -101,7 +101,7 @@ export class ColdFollower {
     // a reader has to know only that nothing is missing
     if (this.#settings.role === 'reader') this.#buffer.clear();
     this.#metrics.buffered(this.#buffer);
-    if (this.#settings.role === 'sole') await this.flush();
+    if (this.#settings.role === 'leader') await this.flush();
     else if (this.#isFull) await this.flush();
     else if (this.#buffer.sizeBytes >= this.#settings.flushBytes && this.#isWhole) this.#flushSoon('full');
   }
@@ -126,7 +126,7 @@ export class ColdFollower {
     try {
       if (this.#isWhole) await this.flush();
     } catch (thrown) {
-      if (this.#settings.role !== 'archive' || !isAway(thrown)) throw thrown;
+      if (this.#settings.role !== 'follower' || !isAway(thrown)) throw thrown;
       const { namespace } = this.#settings;
       this.#common.log.warn({ err: thrown, storage: namespace }, 'closed without a last flush: it can be made up for');
     } finally {
@@ -171,7 +171,7 @@ export class ColdFollower {
 
   async #run(why: Reason): Promise<void> {
     // archives are many: each begins with what the others committed
-    if (this.#settings.role === 'archive') this.#writer.distrust();
+    if (this.#settings.role === 'follower') this.#writer.distrust();
     const result = await this.#writer.write(async (base) => {
       const wasOvertaken = base.position > this.#seenPosition;
       this.stands(base);
@@ -187,10 +187,10 @@ export class ColdFollower {
     this.#advanced(result.view);
   }
 
-  async #checkHistory(base: ColdView): Promise<void> {
+  async #checkHistory(base: NamespaceView): Promise<void> {
     if (this.#diverged) throw this.#diverged;
     const witness = this.#witness;
-    if (witness === null || this.#settings.role !== 'archive') return;
+    if (witness === null || this.#settings.role !== 'follower') return;
     try {
       await checkWitness(this.#name, this.#lookup, base, witness);
       if (this.#witness === witness) this.#witness = null;

@@ -1,7 +1,7 @@
 import { resultIdentity } from '../../../model/identity.js';
 import { DivergedError } from '../../../model/storage-errors.js';
-import { type ColdHead, type ColdView, isWhole } from '../namespace/view.js';
-import type { ColdLookup } from '../read/lookup.js';
+import { isWhole, type NamespaceHead, type NamespaceView } from '../namespace/view.js';
+import type { Lookup } from '../read/lookup.js';
 import type { ChangeBuffer, RecordChange } from './change-buffer.js';
 
 /**
@@ -14,7 +14,7 @@ export interface Witness {
 }
 
 /** What `buffer` can tell about a namespace that another writer brought to `head`; null: nothing. */
-export function witnessOf(buffer: ChangeBuffer, head: ColdHead): Witness | null {
+export function witnessOf(buffer: ChangeBuffer, head: NamespaceHead): Witness | null {
   // a part of the changes lacks what had changed again beyond it
   const change = isWhole(head) ? buffer.lastRecordAt(head.position) : null;
   if (change === null) return null;
@@ -30,8 +30,8 @@ export function witnessOf(buffer: ChangeBuffer, head: ColdHead): Witness | null 
  */
 export async function checkWitness(
   name: string,
-  lookup: ColdLookup,
-  view: ColdView,
+  lookup: Lookup,
+  view: NamespaceView,
   { change, newerThan }: Witness,
 ): Promise<void> {
   const { position, record } = change;

@@ -7,12 +7,12 @@ import { applyChange } from '../../memory/apply-changes.js';
 import { commitPlan } from '../../memory/commit-plan.js';
 import { planCommit } from '../../memory/plan-commit.js';
 import { RecordStore } from '../../memory/record-store.js';
-import type { ColdView } from '../namespace/view.js';
-import type { ColdLedger } from '../read/ledger-reads.js';
-import type { ColdLookup } from '../read/lookup.js';
+import type { NamespaceView } from '../namespace/view.js';
+import type { LedgerReads } from '../read/ledger-reads.js';
+import type { Lookup } from '../read/lookup.js';
 import { LEDGER_ROWS } from '../rows/ledger.js';
 import { ChangeBuffer } from './change-buffer.js';
-import type { ColdWriter } from './committer.js';
+import type { Committer } from './committer.js';
 
 const GROUP_BATCHES = 256;
 const GROUP_RECORDS = 20_000;
@@ -37,12 +37,12 @@ interface Plan {
  * each batch of a group is a commit of its own, with its own ingestion time. What a batch does is planned over a small
  * memory store, loaded with all that is known of the ids in the group.
  */
-export class ColdPrimary {
+export class Leader {
   readonly #name: string;
   readonly #common: Common;
-  readonly #writer: ColdWriter;
-  readonly #lookup: ColdLookup;
-  readonly #ledger: ColdLedger;
+  readonly #writer: Committer;
+  readonly #lookup: Lookup;
+  readonly #ledger: LedgerReads;
   readonly #committed: (changes: ChangeSet) => void;
   readonly #queue: Entry[] = [];
   #running: Promise<void> | null = null;
@@ -51,9 +51,9 @@ export class ColdPrimary {
   constructor(parts: {
     readonly name: string;
     readonly common: Common;
-    readonly writer: ColdWriter;
-    readonly lookup: ColdLookup;
-    readonly ledger: ColdLedger;
+    readonly writer: Committer;
+    readonly lookup: Lookup;
+    readonly ledger: LedgerReads;
     /** Told of every commit before the writers whose batches it holds. */
     readonly committed: (changes: ChangeSet) => void;
   }) {
@@ -112,7 +112,7 @@ export class ColdPrimary {
     }
   }
 
-  async #plan(base: ColdView, batches: readonly WriteBatch[]): Promise<Plan> {
+  async #plan(base: NamespaceView, batches: readonly WriteBatch[]): Promise<Plan> {
     const readMs = this.#common.clock.nowMs();
     const [store, isKnown] = await Promise.all([this.#load(base, batches), this.#ledger.knownTest(base)]);
     let [ingestionMs, throughPosition, movePosition] = [base.headMs, base.position, base.movePosition];
@@ -163,7 +163,7 @@ export class ColdPrimary {
   }
 
   /** A store with everything that is known of the ids and sources in some batches. */
-  async #load(base: ColdView, batches: readonly WriteBatch[]): Promise<RecordStore> {
+  async #load(base: NamespaceView, batches: readonly WriteBatch[]): Promise<RecordStore> {
     const store = new RecordStore();
     const cursors = await this.#ledger.cursors(base);
     for (const { cursors: moves } of batches)

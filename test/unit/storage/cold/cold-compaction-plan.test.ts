@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type PlanOptions, planCompaction } from '../../../../src/storage/cold/maintenance/compaction-plan.js';
 import { stampOf } from '../../../../src/storage/cold/maintenance/output-files.js';
-import type { ColdFile } from '../../../../src/storage/cold/namespace/data-file.js';
+import type { DataFile } from '../../../../src/storage/cold/namespace/data-file.js';
 import { Overlay } from '../../../../src/storage/cold/namespace/overlay.js';
 import type { TableView } from '../../../../src/storage/cold/namespace/view.js';
 
@@ -11,7 +11,7 @@ const OPTIONS: PlanOptions = { compactBytes: 128 * MIB, full: false, without: ne
 
 let made = 0;
 /** A file of a flush in one minute of a day; what a plan does not look at is left out. */
-function file(minute: number, sizeBytes: number, like: Partial<ColdFile> & { day?: number } = {}): ColdFile {
+function file(minute: number, sizeBytes: number, like: Partial<DataFile> & { day?: number } = {}): DataFile {
   made += 1;
   const day = like.day ?? 0;
   const minMs = day * DAY_MS + minute * 60_000;
@@ -31,19 +31,19 @@ function file(minute: number, sizeBytes: number, like: Partial<ColdFile> & { day
     boundaries: [],
     add: { partitionValues: { day: `1970-01-0${day + 1}` } },
     ...like,
-  } as ColdFile;
+  } as DataFile;
 }
 
-function tableOf(files: readonly ColdFile[], overlay = new Overlay()): TableView {
+function tableOf(files: readonly DataFile[], overlay = new Overlay()): TableView {
   return { table: 'messages', files, overlay };
 }
 
-const planned = (files: readonly ColdFile[], options: Partial<PlanOptions> = {}, overlay?: Overlay) =>
+const planned = (files: readonly DataFile[], options: Partial<PlanOptions> = {}, overlay?: Overlay) =>
   planCompaction(tableOf(files, overlay), { ...OPTIONS, ...options }).map(({ base, overlays }) => [
     base.map(({ uri }) => uri),
     overlays.map(({ uri }) => uri),
   ]);
-const urisOf = (files: readonly ColdFile[]) => files.map(({ uri }) => uri);
+const urisOf = (files: readonly DataFile[]) => files.map(({ uri }) => uri);
 
 describe('the plan of a compaction', () => {
   test('merges eight neighbours of a day, not seven', () => {
@@ -102,7 +102,7 @@ describe('the plan of a compaction', () => {
 
   test('writes a row into ever larger files: at most eight times over a day of flushes, one a minute', () => {
     const writes = new Map<string, number>();
-    let files: ColdFile[] = [];
+    let files: DataFile[] = [];
     let most = 0;
     let rewritten = 0;
     let flushed = 0;

@@ -2,7 +2,7 @@ import { nextTurn } from '../../../../core/event-loop.js';
 import type { Hex } from '../../../../core/hex.js';
 import { stringifyStats } from '../../delta/stats.js';
 import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../../id-index/index-head.js';
-import { type ColdFile, dayOfFile } from '../../namespace/data-file.js';
+import { type DataFile, dayOfFile } from '../../namespace/data-file.js';
 import type { ParquetFooter } from '../../parquet/footer.js';
 import { SummaryCollector } from '../../rows/file-summary.js';
 import { dayOf, type RowKind } from '../../rows/row-kind.js';
@@ -35,7 +35,7 @@ export interface CheckedFile {
 export async function verifyFile<T, K extends { readonly position: bigint }>(
   parts: ScanParts,
   checks: FileChecks<T, K>,
-  file: ColdFile,
+  file: DataFile,
   tell: TellProblem,
 ): Promise<CheckedFile> {
   let bytes = 0;
@@ -62,7 +62,7 @@ async function verifyRows<T, K extends { readonly position: bigint }>(
   scan: FileScan<T, K>,
   footer: ParquetFooter,
   { rows: kind, msOf, onRow }: FileChecks<T, K>,
-  file: ColdFile,
+  file: DataFile,
   ids: { id: Hex; group: number }[],
   tell: TellProblem,
 ): Promise<number> {
@@ -106,7 +106,7 @@ async function verifyRows<T, K extends { readonly position: bigint }>(
 
 function verifyFigures(
   collector: Pick<SummaryCollector<unknown, { readonly position: bigint }>, 'stats' | 'summary'>,
-  file: ColdFile,
+  file: DataFile,
   rows: number,
   tell: TellProblem,
 ): void {
@@ -130,7 +130,7 @@ function verifyFigures(
 async function verifyIndex<T, K>(
   { store, keyOf }: ScanParts,
   { table, rows }: FileChecks<T, K>,
-  file: ColdFile,
+  file: DataFile,
   { ids, footer }: { readonly ids: readonly { id: Hex; group: number }[]; readonly footer: ParquetFooter | null },
   tell: TellProblem,
 ): Promise<number> {

@@ -1,10 +1,10 @@
 import type { Common } from '../../../../core/common.js';
 import { LogReader } from '../../delta/log-reader.js';
 import type { DeltaSnapshot } from '../../delta/snapshot.js';
-import { type ColdFile, readFileEntry } from '../../namespace/data-file.js';
+import { type DataFile, readFileEntry } from '../../namespace/data-file.js';
 import type { TableRows } from '../../namespace/file-reader.js';
 import { Overlay } from '../../namespace/overlay.js';
-import { type ColdHead, headOf } from '../../namespace/view.js';
+import { headOf, type NamespaceHead } from '../../namespace/view.js';
 import { LEDGER_ROWS, type LedgerRowKey } from '../../rows/ledger.js';
 import type { RowKey } from '../../rows/row-kind.js';
 import { TABLE_NAMES, type TableName } from '../../rows/table-name.js';
@@ -16,12 +16,12 @@ const MAX_LOOKS = 8;
 
 /** A namespace as its logs say, as far as they can be read: unlike a view it needs nothing of the files. */
 export interface LoggedState {
-  readonly head: ColdHead;
+  readonly head: NamespaceHead;
   readonly snapshots: Readonly<Record<TableName, DeltaSnapshot | null>>;
   /** Committed files. */
-  readonly files: Readonly<Record<TableName, readonly ColdFile[]>>;
+  readonly files: Readonly<Record<TableName, readonly DataFile[]>>;
   /** Files beyond where the ledger stands: of flushes under way, or never ended. Null when it never stood still. */
-  readonly torn: Readonly<Record<TableName, readonly ColdFile[]>> | null;
+  readonly torn: Readonly<Record<TableName, readonly DataFile[]>> | null;
 }
 
 /** Names a problem of a table. */
@@ -66,9 +66,9 @@ function filesOf(
   snapshots: LoggedState['snapshots'],
   tellOf: TellOf,
   tells: boolean,
-): Record<TableName, readonly ColdFile[]> {
+): Record<TableName, readonly DataFile[]> {
   const filesIn = (table: TableName) => {
-    const files: ColdFile[] = [];
+    const files: DataFile[] = [];
     for (const add of snapshots[table]?.files.values() ?? [])
       try {
         files.push(readFileEntry(add));
@@ -89,7 +89,7 @@ function byTable<T>(of: (table: TableName) => T): Record<TableName, T> {
 export async function readOverlay<T, K extends RowKey>(
   parts: ScanParts,
   list: TableRows<T, K>,
-  files: readonly ColdFile[],
+  files: readonly DataFile[],
 ): Promise<Overlay> {
   const overlay = new Overlay();
   for (const file of files.filter((each) => each.overlay)) overlay.addFile(file.uri, await readKeys(parts, list, file));
@@ -99,7 +99,7 @@ export async function readOverlay<T, K extends RowKey>(
 /** The position of the row of each ledger record that holds, of the files that can be read. */
 export async function readHeldLedger(
   parts: ScanParts,
-  files: readonly ColdFile[],
+  files: readonly DataFile[],
 ): Promise<(key: LedgerRowKey) => boolean> {
   const latest = new Map<string, bigint>();
   const nameOf = ({ kind, identity }: LedgerRowKey) => `${kind} ${identity}`;
@@ -110,7 +110,7 @@ export async function readHeldLedger(
 }
 
 /** Damage ends it: whoever reads the file for itself tells of that. */
-async function readKeys<T, K>(parts: ScanParts, { table, rows }: TableRows<T, K>, file: ColdFile): Promise<K[]> {
+async function readKeys<T, K>(parts: ScanParts, { table, rows }: TableRows<T, K>, file: DataFile): Promise<K[]> {
   const keys: K[] = [];
   const scan = new FileScan(parts, table, rows, file);
   try {

@@ -1,6 +1,6 @@
 import type { Common } from '../../../../core/common.js';
 import { AbortedError } from '../../../../core/errors.js';
-import type { ColdFile } from '../../namespace/data-file.js';
+import type { DataFile } from '../../namespace/data-file.js';
 import type { TableRows } from '../../namespace/file-reader.js';
 import { mismatchesOf } from '../../namespace/table-mismatch.js';
 import { MESSAGE_TABLE, RESULT_TABLE } from '../../namespace/view.js';
@@ -24,7 +24,7 @@ const ANEW = 'answers may be wrong: report it, and let the namespace be followed
  * what is damaged is told of and passed over. Memory: one row group, the ids of one file, what overlay files supersede, a
  * bit for each position, and 16 bytes for each record up to a bound (`SeenIdentities`).
  */
-export class ColdVerify {
+export class Verification {
   readonly #parts: ScanParts;
   readonly #common: Common;
 
@@ -71,9 +71,9 @@ export class ColdVerify {
   /** A file that was compacted and vacuumed away meanwhile has no problem. */
   async #unlessCompacted(
     table: TableName,
-    file: ColdFile,
+    file: DataFile,
     tell: TellProblem,
-    verify: (file: ColdFile, tell: TellProblem) => Promise<CheckedFile>,
+    verify: (file: DataFile, tell: TellProblem) => Promise<CheckedFile>,
   ): Promise<CheckedFile> {
     const told: Parameters<TellProblem>[] = [];
     const checked = await verify(file, (...problem) => told.push(problem));
@@ -155,7 +155,7 @@ export class ColdVerify {
 
 /** The checks of one table, file by file. */
 interface TableCheck {
-  file(file: ColdFile, tell: TellProblem): Promise<CheckedFile>;
+  file(file: DataFile, tell: TellProblem): Promise<CheckedFile>;
   end(tell: TellProblem): void;
   /** Rows of which identities were not compared. */
   uncompared(): number;
