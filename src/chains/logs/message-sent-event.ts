@@ -1,10 +1,17 @@
+import { parseAbiItem, toEventSelector } from 'viem';
 import type { Hex } from '../../core/hex.js';
 import { AbiReader } from './abi-reader.js';
 
-/** Topic 0 of `CCIPMessageSent` (wire facts, section 4). */
-export const MESSAGE_SENT_TOPIC: Hex = '0x371bc2ff0a006f4ef863b1d27a065d4e9f938b6d883eb154572b4aea593b32cc';
+/** Emitted by an OnRamp for each message; see `src/protocol/README.md`. */
+export const MESSAGE_SENT_EVENT = parseAbiItem([
+  'event CCIPMessageSent(uint64 indexed destChainSelector, address indexed sender, bytes32 indexed messageId, address feeToken, uint256 tokenAmountBeforeTokenPoolFees, bytes encodedMessage, Receipt[] receipts, bytes[] verifierBlobs)',
+  'struct Receipt { address issuer; uint32 destGasLimit; uint32 destBytesOverhead; uint256 feeTokenAmount; bytes extraArgs; }',
+]);
 
-/** What is used of the data of a `CCIPMessageSent` event; all of it is checked. */
+/** Topic 0 of the event. */
+export const MESSAGE_SENT_TOPIC: Hex = toEventSelector(MESSAGE_SENT_EVENT);
+
+/** The fields of the event's data that are used; all fields are checked. */
 export interface MessageSentData {
   /** A view into the data. */
   readonly encodedMessage: Uint8Array;
@@ -20,10 +27,8 @@ const HEAD = { feeToken: 0, tokenAmount: 32, encodedMessage: 64, receipts: 96, v
 const RECEIPT = { issuer: 0, destGasLimit: 32, destBytesOverhead: 64, feeTokenAmount: 96, extraArgs: 128 } as const;
 
 /**
- * Decodes the data of a `CCIPMessageSent` event: `(address feeToken, uint256 tokenAmount, bytes encodedMessage,
- * (address issuer, uint32 destGasLimit, uint32 destBytesOverhead, uint256 feeTokenAmount, bytes extraArgs)[] receipts,
- * bytes[] verifierBlobs)`. Written by hand because the general decoder takes longer than everything else together; it
- * refuses whatever that one refuses.
+ * Decodes the data of the event. Written by hand: viem's `decodeEventLog` takes 99 µs a log and this 4 µs (recorded logs of
+ * 1.2 to 1.6 kB), where the rest of the way of a log takes some 30 µs. It refuses all that viem refuses.
  * @throws AbiDecodeError
  */
 export function decodeMessageSentData(data: Buffer): MessageSentData {

@@ -1,5 +1,6 @@
+import { numberToHex } from 'viem';
 import { parseBlockHeader } from './block-header.js';
-import { MAX_BLOCK, parseQuantity, toQuantity } from './quantity.js';
+import { MAX_BLOCK, parseQuantity } from './quantity.js';
 import type { RpcEndpoint } from './rpc-endpoint.js';
 import { RpcError, RpcInvalidAnswerError } from './rpc-errors.js';
 
@@ -16,7 +17,7 @@ export async function noteHead(endpoint: RpcEndpoint, head: unknown, signal: Abo
   const block = endpoint.parsed(() => parseQuantity(head, 'number of the latest block', MAX_BLOCK));
   const below = block - LEAP_BLOCKS;
   if (below > (endpoint.head ?? 0)) {
-    const call = { method: 'eth_getBlockByNumber', params: [toQuantity(below), false] };
+    const call = { method: 'eth_getBlockByNumber', params: [numberToHex(below), false] };
     const [result] = await endpoint.request([call], signal);
     if (result instanceof RpcError) throw result;
     const header = endpoint.parsed(() => parseBlockHeader(result));

@@ -57,8 +57,3 @@ export function parseBytes(value: unknown, field: string): Buffer {
   if (bytes.length * 2 + 2 !== value.length) throw new MalformedAnswerError(`${field} is not hex`);
   return bytes;
 }
-
-/** A number as JSON-RPC writes it. */
-export function toQuantity(value: number): Hex {
-  return `0x${value.toString(16)}`;
-}

@@ -1,3 +1,4 @@
+import { numberToHex } from 'viem';
 import type { Hex } from '../../core/hex.js';
 import { MalformedAnswerError } from './json-rpc-transport.js';
 import {
@@ -8,7 +9,6 @@ import {
   parseHash,
   parseQuantity,
   parseSecondsAsMs,
-  toQuantity,
 } from './quantity.js';
 
 /** A log as the node gave it, its envelope checked; topics and data say what they like. */
@@ -38,7 +38,7 @@ export function encodeLogFilter({ address, topic0, blocks }: LogFilter): Readonl
   const where =
     'hash' in blocks
       ? { blockHash: blocks.hash }
-      : { fromBlock: toQuantity(blocks.from), toBlock: toQuantity(blocks.to) };
+      : { fromBlock: numberToHex(blocks.from), toBlock: numberToHex(blocks.to) };
   return { address, topics: [topic0], ...where };
 }
 

@@ -1,9 +1,8 @@
-import type { Transport } from 'viem';
+import { numberToHex, type Transport } from 'viem';
 import type { Hex } from '../../core/hex.js';
 import { type BlockHeader, parseBlockHeader } from './block-header.js';
 import { noteHead } from './head-proof.js';
 import type { JsonRpcCall } from './json-rpc-transport.js';
-import { toQuantity } from './quantity.js';
 import { encodeLogFilter, type LogFilter, parseLogs, type RawLog } from './raw-log.js';
 import type { RpcEndpoint } from './rpc-endpoint.js';
 import { RpcError, RpcInvalidAnswerError, RpcRefusedError, RpcUnavailableError } from './rpc-errors.js';
@@ -72,7 +71,7 @@ const MAX_AHEAD_MS = 10 * 365 * 24 * 60 * 60 * 1_000;
 
 const getBlock = (block: number | string): JsonRpcCall => ({
   method: 'eth_getBlockByNumber',
-  params: [typeof block === 'number' ? toQuantity(block) : block, false],
+  params: [typeof block === 'number' ? numberToHex(block) : block, false],
 });
 const getBlockOf = (hash: Hex): JsonRpcCall => ({ method: 'eth_getBlockByHash', params: [hash, false] });
 const getLogs = (filter: LogFilter): JsonRpcCall => ({ method: 'eth_getLogs', params: [encodeLogFilter(filter)] });

@@ -1,4 +1,4 @@
-import { type AbiParameter, encodeAbiParameters } from 'viem';
+import { encodeAbiParameters, parseAbiParameters } from 'viem';
 import { MESSAGE_SENT_TOPIC } from '../../../src/chains/logs/message-sent-event.js';
 import { bytesToHex, type Hex } from '../../../src/core/hex.js';
 import { computeCCVAndExecutorHash } from '../../../src/protocol/ccv-and-executor-hash.js';
@@ -21,23 +21,10 @@ export function emitterCalldata({ topics, data }: EmittedLog): Hex {
 }
 
 /** The data of `CCIPMessageSent`, for viem. */
-export const MESSAGE_SENT_PARAMETERS = [
-  { name: 'feeToken', type: 'address' },
-  { name: 'tokenAmountBeforeTokenPoolFees', type: 'uint256' },
-  { name: 'encodedMessage', type: 'bytes' },
-  {
-    name: 'receipts',
-    type: 'tuple[]',
-    components: [
-      { name: 'issuer', type: 'address' },
-      { name: 'destGasLimit', type: 'uint32' },
-      { name: 'destBytesOverhead', type: 'uint32' },
-      { name: 'feeTokenAmount', type: 'uint256' },
-      { name: 'extraArgs', type: 'bytes' },
-    ],
-  },
-  { name: 'verifierBlobs', type: 'bytes[]' },
-] as const satisfies readonly AbiParameter[];
+export const MESSAGE_SENT_PARAMETERS = parseAbiParameters([
+  'address feeToken, uint256 tokenAmountBeforeTokenPoolFees, bytes encodedMessage, Receipt[] receipts, bytes[] verifierBlobs',
+  'struct Receipt { address issuer; uint32 destGasLimit; uint32 destBytesOverhead; uint256 feeTokenAmount; bytes extraArgs; }',
+]);
 
 export const CCV: Hex = '0x3aa5ebb10dc797cac828524e59a333d0a371443c';
 export const EXECUTOR: Hex = '0xb7f8bc63bbcad18155201308c8f3540b07f84f5e';

@@ -3,7 +3,11 @@ import fc from 'fast-check';
 import { decodeAbiParameters, decodeEventLog } from 'viem';
 import { describe, expect, it } from 'vitest';
 import { AbiDecodeError } from '../../../src/chains/logs/abi-reader.js';
-import { decodeMessageSentData, MESSAGE_SENT_TOPIC } from '../../../src/chains/logs/message-sent-event.js';
+import {
+  decodeMessageSentData,
+  MESSAGE_SENT_EVENT,
+  MESSAGE_SENT_TOPIC,
+} from '../../../src/chains/logs/message-sent-event.js';
 import { bytesToHex, type Hex, hexToBytes } from '../../../src/core/hex.js';
 import { encodeMessageSentData, MESSAGE_SENT_PARAMETERS } from '../../support/chain/log-emitter.js';
 
@@ -14,17 +18,6 @@ interface LaneMessage {
 const lane = JSON.parse(readFileSync(new URL('../../fixtures/lane.json', import.meta.url), 'utf8')) as {
   readonly messages: readonly LaneMessage[];
 };
-
-const EVENT = {
-  type: 'event',
-  name: 'CCIPMessageSent',
-  inputs: [
-    { name: 'destChainSelector', type: 'uint64', indexed: true },
-    { name: 'sender', type: 'address', indexed: true },
-    { name: 'messageId', type: 'bytes32', indexed: true },
-    ...MESSAGE_SENT_PARAMETERS.map((parameter) => ({ ...parameter, indexed: false })),
-  ],
-} as const;
 
 const decode = (data: Uint8Array) => {
   const { encodedMessage, issuers } = decodeMessageSentData(Buffer.from(data));
@@ -43,11 +36,8 @@ function decodeWithViem(data: Uint8Array): { encodedMessage: Hex; issuers: Hex[]
 
 describe('decoding CCIPMessageSent', () => {
   it.each(lane.messages)('agrees with viem on the recorded log $label', ({ rawLog }) => {
-    const { args } = decodeEventLog({ abi: [EVENT], topics: rawLog.topics as [Hex], data: rawLog.data });
-    const { encodedMessage, receipts } = args as unknown as {
-      encodedMessage: Hex;
-      receipts: { issuer: string }[];
-    };
+    const { args } = decodeEventLog({ abi: [MESSAGE_SENT_EVENT], topics: rawLog.topics as [Hex], data: rawLog.data });
+    const { encodedMessage, receipts } = args as unknown as { encodedMessage: Hex; receipts: { issuer: string }[] };
     expect(rawLog.topics[0]).toBe(MESSAGE_SENT_TOPIC);
     expect(decode(hexToBytes(rawLog.data))).toEqual({
       encodedMessage,
