@@ -1,6 +1,4 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
-import { readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 
@@ -36,8 +34,8 @@ process.once('exit', () => {
   for (const cli of running) cli.kill('SIGKILL');
 });
 
-/** The built program where it is not older than its source (it starts twice as fast), else the source. */
-const PROGRAM = builtMs() > newestMs(join(ROOT, 'src')) ? ['dist/cli/main.js'] : ['--import', 'tsx', 'src/cli/main.ts'];
+/** What `npm run ccv-indexer` runs. */
+const PROGRAM = ['scripts/ccv-indexer.mjs'];
 /** What `npm start` runs. */
 const DEVNET = ['--import', 'tsx', 'scripts/devnet/main.ts'];
 
@@ -162,18 +160,6 @@ function plainEnvironment(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(process.env).flatMap(([name, value]) =>
       value === undefined || /^(CCV_INDEXER|VITEST|NODE_OPTIONS|NODE_ENV$)/.test(name) ? [] : [[name, value]],
-    ),
-  );
-}
-
-function builtMs(): number {
-  return statSync(join(ROOT, 'dist/cli/main.js'), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-}
-
-function newestMs(directory: string): number {
-  return Math.max(
-    ...readdirSync(directory, { withFileTypes: true }).map((entry) =>
-      entry.isDirectory() ? newestMs(join(directory, entry.name)) : statSync(join(directory, entry.name)).mtimeMs,
     ),
   );
 }
