@@ -1,5 +1,7 @@
 /** Lets so many pieces of work run at a time, the others wait in order. */
 export interface Turns {
+  /** How much work waits for its turn. */
+  readonly waiting: number;
   run<T>(work: () => Promise<T>): Promise<T>;
 }
 
@@ -7,6 +9,9 @@ export function createTurns(most: number): Turns {
   let running = 0;
   const waiting: (() => void)[] = [];
   return {
+    get waiting() {
+      return waiting.length;
+    },
     async run(work) {
       // a turn that ends is handed over: it cannot be taken in between
       if (running < most) running += 1;

@@ -1,18 +1,9 @@
-import {
-  BrokenCircuitError,
-  BulkheadRejectedError,
-  bulkhead,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhen,
-  TaskCancelledError,
-} from 'cockatiel';
 import { type Backoff, backoffMs } from '../core/backoff.js';
+import { CircuitBreaker, CircuitOpenError } from '../core/circuit-breaker.js';
 import type { Common } from '../core/common.js';
 import { AbortedError, toError } from '../core/errors.js';
 import { gauge } from '../core/metrics.js';
-import { OpenPeriod } from '../core/open-period.js';
+import { createTurns } from '../core/turns.js';
 import { VerifierUnavailableError } from './verifier-errors.js';
 import type { VerifierReaderStatus } from './verifier-reader.js';
 
@@ -48,39 +39,39 @@ export interface Resilience {
   circuit(): VerifierReaderStatus['circuit'];
 }
 
-/** Creates the limits of one service: bulkhead around circuit breaker, retries around both. */
+/** Creates the limits of one service: turns around the circuit breaker, retries around both. */
 export function createResilience(options: ResilienceOptions): Resilience {
   const { verifier } = options;
   const { clock, random, log, metrics } = options.common;
-  const openPeriod = { clock, backoff: options.openBackoff };
-  const slots = bulkhead(options.maxConcurrentRequests, options.maxQueuedRequests);
-  const breaker = circuitBreaker(
-    handleWhen((error) => options.countsAgainstService(error)),
-    {
-      breaker: new ConsecutiveBreaker(options.failuresToOpen),
-      halfOpenAfter: { next: () => new OpenPeriod(openPeriod) },
-    },
-  );
+  const turns = createTurns(options.maxConcurrentRequests);
   const status = gauge(metrics, {
     name: 'indexer_circuit_breaker_status_bool',
     help: '1 while the circuit of a verifier is open or half open: it failed too often and is left alone',
     labelNames: ['verifier'],
   });
   status.set({ verifier }, 0);
-  breaker.onStateChange((state) => {
-    status.set({ verifier }, state === CircuitState.Closed ? 0 : 1);
-    log.warn({ verifier, circuit: circuitName(state), ...options.lastFailure() }, 'circuit of a verifier changed');
+  const breaker = new CircuitBreaker({
+    clock,
+    failuresToOpen: options.failuresToOpen,
+    openBackoff: options.openBackoff,
+    verdictOf: (error) => (options.countsAgainstService(error) ? 'against' : 'neither'),
+    onChange: (circuit) => {
+      status.set({ verifier }, circuit === 'closed' ? 0 : 1);
+      log.warn({ verifier, circuit, ...options.lastFailure() }, 'circuit of a verifier changed');
+    },
   });
 
   async function once<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (turns.waiting >= options.maxQueuedRequests) throw new VerifierUnavailableError(verifier, 'overloaded');
     try {
-      return await slots.execute(() => breaker.execute(request), signal);
+      return await turns.run(async () => {
+        signal.throwIfAborted();
+        return await breaker.run(request);
+      });
     } catch (thrown) {
-      if (signal.aborted || thrown instanceof TaskCancelledError)
-        throw new AbortedError(`request to verifier ${verifier}`, { cause: thrown });
-      if (thrown instanceof BrokenCircuitError)
+      if (signal.aborted) throw new AbortedError(`request to verifier ${verifier}`, { cause: thrown });
+      if (thrown instanceof CircuitOpenError)
         throw new VerifierUnavailableError(verifier, 'circuit-open', { said: options.lastFailure()?.reason ?? '' });
-      if (thrown instanceof BulkheadRejectedError) throw new VerifierUnavailableError(verifier, 'overloaded');
       throw thrown;
     }
   }
@@ -98,18 +89,6 @@ export function createResilience(options: ResilienceOptions): Resilience {
         }
       }
     },
-    circuit: () => circuitName(breaker.state),
+    circuit: () => breaker.state,
   };
-}
-
-function circuitName(state: CircuitState): VerifierReaderStatus['circuit'] {
-  switch (state) {
-    case CircuitState.Closed:
-      return 'closed';
-    case CircuitState.HalfOpen:
-      return 'half-open';
-    case CircuitState.Open:
-    case CircuitState.Isolated:
-      return 'open';
-  }
 }
