@@ -1,6 +1,7 @@
 import { type Backoff, backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
+import type { OrderKey } from '../model/order.js';
 import type { Storage } from '../storage/storage.js';
 import { type PendingMessage, pendingMessage } from './verification-task.js';
 
@@ -82,17 +83,17 @@ export class Sweeper {
     const atMs = this.#options.common.clock.nowMs();
     let inTime = 0;
     let timedOut = 0;
-    let cursor: string | null = null;
+    let after: OrderKey | null = null;
     do {
-      const page = await this.#readPage(cursor, signal);
+      const page = await this.#readPage(after, signal);
       if (page === null) return;
       for (const message of page.messages) {
         if (message.timedOut) timedOut++;
         else inTime++;
         if (full || !message.timedOut) await this.#place(message, signal);
       }
-      cursor = page.nextCursor;
-    } while (cursor !== null && !signal.aborted);
+      after = page.next;
+    } while (after !== null && !signal.aborted);
     if (full && !signal.aborted) this.#options.fullPassEnded({ atMs, inTime, timedOut });
   }
 
@@ -103,14 +104,14 @@ export class Sweeper {
 
   /** One page without the messages' bytes; null when aborted. */
   async #readPage(
-    cursor: string | null,
+    after: OrderKey | null,
     signal: AbortSignal,
-  ): Promise<{ readonly messages: readonly PendingMessage[]; readonly nextCursor: string | null } | null> {
+  ): Promise<{ readonly messages: readonly PendingMessage[]; readonly next: OrderKey | null } | null> {
     const { storage, pageSize, common } = this.#options;
     for (let attempt = 0; !signal.aborted; attempt++) {
       try {
-        const page = await storage.queryUnfinishedMessages({ limit: pageSize, ...(cursor === null ? {} : { cursor }) });
-        return { messages: page.items.map(pendingMessage), nextCursor: page.nextCursor };
+        const page = await storage.queryUnfinishedMessages({ limit: pageSize, after });
+        return { messages: page.items.map(pendingMessage), next: page.next };
       } catch (thrown) {
         if (!(thrown instanceof IndexerError)) throw thrown;
         common.log.warn({ err: thrown, attempt }, 'unfinished messages cannot be read: trying again');

@@ -45,6 +45,13 @@ export interface KeyedPage<T> {
   readonly asOf: AsOf;
 }
 
+/** A page of messages that are still to be worked on, from the first one behind a key. */
+export interface UnfinishedQuery {
+  readonly limit: number;
+  /** Absent: from the start. */
+  readonly after?: OrderKey | null;
+}
+
 /** A count and the state it was counted in. */
 export interface Count {
   readonly count: number;

@@ -3,10 +3,12 @@ import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import type { Coverage } from '../model/coverage.js';
-import { type CountQuery, encodePage, type ListQuery, resolveListQuery, resolveRange } from '../model/list-query.js';
+import type { ListedKind, ListedRecords } from '../model/list-kinds.js';
+import type { KeyedPage, ListQuery, ResolvedListQuery, ResolvedRange, UnfinishedQuery } from '../model/list-query.js';
 import type { ResultsPart } from '../model/outlines.js';
 import type { VerifierResult } from '../model/records.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError, type Gap } from '../model/storage-errors.js';
+import { ListFace } from '../storage/list-face.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
 import { type AdvanceEvent, type AdvanceListener, type Health, isPrunable, type Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
@@ -16,7 +18,6 @@ import { changesFrom } from './follow/history.js';
 import { requirePresent } from './follow/lost-commits.js';
 import { Pruner } from './prune/pruner.js';
 import type { Explanation } from './read/explain.js';
-import { messages, verifierResults } from './read/list-kind.js';
 import { ListReader } from './read/list-reader.js';
 import { LookupReader } from './read/lookup-reader.js';
 import { ReadFloor } from './read/read-floor.js';
@@ -53,7 +54,7 @@ export function createSimpleSink(storages: readonly Storage[], common?: Common):
   return createSink({ backends: storages.map((storage) => ({ storage })), ...(common ? { common } : {}) });
 }
 
-class CompositeSink implements Sink {
+class CompositeSink extends ListFace implements Sink {
   readonly name = 'sink';
   readonly durable: boolean;
   readonly #common: Common;
@@ -73,6 +74,7 @@ class CompositeSink implements Sink {
   #settling: Promise<void> | null = null;
 
   constructor(options: SinkOptions) {
+    super();
     const { maxStalenessMs = 250, catchUpWaitMs = 1000 } = options;
     const common = options.common ?? createCommon();
     this.#common = common;
@@ -127,36 +129,22 @@ class CompositeSink implements Sink {
     if (this.#closing) return Promise.reject(new ClosedError('sink'));
     return this.#settling?.then(() => this.#lookups.ccvData(messageId, part)) ?? this.#lookups.ccvData(messageId, part);
   }
-  async queryCCVData(query: ListQuery) {
-    this.#checkOpen();
-    const resolved = resolveListQuery(query);
-    await this.#settling;
-    return encodePage(await this.#lists.page(verifierResults, resolved));
-  }
-  async countCCVData(query: CountQuery) {
-    this.#checkOpen();
-    const range = resolveRange(query);
-    await this.#settling;
-    return await this.#lists.count(verifierResults, range);
-  }
   getMessage(messageId: Hex) {
     if (this.#closing) return Promise.reject(new ClosedError('sink'));
     return this.#settling?.then(() => this.#lookups.message(messageId)) ?? this.#lookups.message(messageId);
   }
-  async queryMessages(query: ListQuery) {
+  async list<K extends ListedKind>(kind: K, query: ResolvedListQuery): Promise<KeyedPage<ListedRecords[K]>> {
     this.#checkOpen();
-    const resolved = resolveListQuery(query);
     await this.#settling;
-    return encodePage(await this.#lists.page(messages, resolved));
+    return await this.#lists.list(kind, query);
   }
-  async countMessages(query: CountQuery) {
+  async count(kind: ListedKind, range: ResolvedRange) {
     this.#checkOpen();
-    const range = resolveRange(query);
     await this.#settling;
-    return await this.#lists.count(messages, range);
+    return await this.#lists.count(kind, range);
   }
 
-  async queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }) {
+  async queryUnfinishedMessages(query: UnfinishedQuery) {
     await this.#checkPresent();
     return await this.#leader.queryUnfinishedMessages(query);
   }

@@ -7,10 +7,12 @@ import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import type { Boundary } from '../model/boundary.js';
 import type { Coverage } from '../model/coverage.js';
 import type { HeldMessage, HeldResults } from '../model/held.js';
-import type { CountQuery, ListQuery } from '../model/list-query.js';
+import type { ListedKind } from '../model/list-kinds.js';
+import type { ResolvedListQuery, ResolvedRange, UnfinishedQuery } from '../model/list-query.js';
 import type { ResultsPart } from '../model/outlines.js';
 import type { VerifierResult } from '../model/records.js';
 import { type BufferedStorage, isBuffered, standsAt } from './buffered-storage.js';
+import { ListFace } from './list-face.js';
 import { type AdvanceListener, isWindowed, type Storage, type WindowedStorage } from './storage.js';
 
 const BUCKETS_SECONDS = [1e-5, 5e-5, 2e-4, 1e-3, 5e-3, 0.02, 0.1, 0.5, 2, 10, 60];
@@ -103,7 +105,7 @@ function count(results: readonly string[], wanted: string): number {
   return found;
 }
 
-class MeteredStorage implements Storage {
+class MeteredStorage extends ListFace implements Storage {
   readonly name: string;
   readonly durable: boolean;
   readonly heldCCVData?: (messageId: Hex, part?: ResultsPart) => Promise<HeldResults>;
@@ -118,6 +120,7 @@ class MeteredStorage implements Storage {
   readonly #finishLookup: Finish;
 
   constructor(storage: Storage, common: Common) {
+    super();
     this.name = storage.name;
     this.durable = storage.durable;
     this.#storage = storage;
@@ -145,22 +148,18 @@ class MeteredStorage implements Storage {
       throw error;
     }
   }
-  queryCCVData(query: ListQuery) {
-    return this.timed('queryCCVData', () => this.#storage.queryCCVData(query));
+  list<K extends ListedKind>(kind: K, query: ResolvedListQuery) {
+    const operation = kind === 'message' ? 'queryMessages' : 'queryCCVData';
+    return this.timed(operation, () => this.#storage.list(kind, query));
   }
-  countCCVData(query: CountQuery) {
-    return this.timed('countCCVData', () => this.#storage.countCCVData(query));
+  count(kind: ListedKind, range: ResolvedRange) {
+    const operation = kind === 'message' ? 'countMessages' : 'countCCVData';
+    return this.timed(operation, () => this.#storage.count(kind, range));
   }
   getMessage(messageId: Hex) {
     return this.timed('getMessage', () => this.#storage.getMessage(messageId));
   }
-  queryMessages(query: ListQuery) {
-    return this.timed('queryMessages', () => this.#storage.queryMessages(query));
-  }
-  countMessages(query: CountQuery) {
-    return this.timed('countMessages', () => this.#storage.countMessages(query));
-  }
-  queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }) {
+  queryUnfinishedMessages(query: UnfinishedQuery) {
     return this.timed('queryUnfinishedMessages', () => this.#storage.queryUnfinishedMessages(query));
   }
   messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {

@@ -4,7 +4,7 @@ import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import type { Boundary } from '../model/boundary.js';
 import type { Coverage } from '../model/coverage.js';
 import type { HeldMessage, HeldResults } from '../model/held.js';
-import type { Count, CountQuery, ListQuery, Page } from '../model/list-query.js';
+import type { KeyedPage, UnfinishedQuery } from '../model/list-query.js';
 import type { ResultsPart } from '../model/outlines.js';
 import type {
   SourceCursor,
@@ -14,6 +14,7 @@ import type {
   StoredVerifierResult,
   VerifierResult,
 } from '../model/records.js';
+import type { Lists, ResolvedLists } from './list-face.js';
 
 /** Whether a backend can be used right now. */
 export interface Health {
@@ -40,7 +41,7 @@ export type AdvanceEvent =
  * `StorageUnavailableError` or `StorageFailureError` when the backend cannot do its work; reads throw
  * `CoverageGapError` for what the backend is not complete for, and `InvalidArgumentError` for what can never be asked.
  */
-export interface Storage {
+export interface Storage extends Lists, ResolvedLists {
   /** Short name for logs and metrics, from the configuration, for example `hot`. */
   readonly name: string;
   /** True when what it acknowledged survives the process. */
@@ -51,21 +52,14 @@ export interface Storage {
    * @throws CCVDataNotFoundError when there is none.
    */
   getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]>;
-  /** Verifier results by ingestion time; an empty range is an empty page. */
-  queryCCVData(query: ListQuery): Promise<Page<StoredVerifierResult>>;
-  countCCVData(query: CountQuery): Promise<Count>;
   /** @throws MessageNotFoundError */
   getMessage(messageId: Hex): Promise<StoredMessage>;
-  /** Messages by ingestion time. */
-  queryMessages(query: ListQuery): Promise<Page<StoredMessage>>;
-  countMessages(query: CountQuery): Promise<Count>;
 
   /**
-   * Messages that are neither orphaned nor `success`, ordered by (ingestionMs, messageId), after a cursor from the page
-   * before (absent: from the start). At most `limit`, fewer when they are large, but at least one when there is one. Needs
+   * Messages that are neither orphaned nor `success`, ordered by (ingestionMs, messageId), after a key. At most `limit`, fewer when they are large, but at least one when there is one. Needs
    * a backend that is complete from the beginning.
    */
-  queryUnfinishedMessages(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
+  queryUnfinishedMessages(query: UnfinishedQuery): Promise<KeyedPage<StoredMessage>>;
   /**
    * Messages (orphaned ones left out) of one source chain found in blocks above `afterBlock`, up to `throughBlock` if it is
    * given, ordered by (block number, log index). Needs a backend that is complete from the beginning.

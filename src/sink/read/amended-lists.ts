@@ -1,12 +1,11 @@
 import type { Move } from '../../model/amendments.js';
 import type { AsOf } from '../../model/coverage.js';
+import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../model/list-kinds.js';
 import type { KeyedPage, ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
 import { compareOrderKeys, type OrderKey } from '../../model/order.js';
 import { withContents } from '../../model/outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
 import type { Storage } from '../../storage/storage.js';
-import type { ListKind } from './list-kind.js';
 import type { ListSource } from './slice-reading.js';
 
 /**
@@ -19,17 +18,20 @@ import type { ListSource } from './slice-reading.js';
  * So: what moved is left out, and every place after it counts that much less; what changed is replaced. When the leader
  * moves records or the storage moves on between two of its reads, the list is null: a new plan knows where both stand.
  */
-export function amendedLists<T extends StoredMessage | StoredVerifierResult>(
-  kind: ListKind<T>,
+export function amendedLists<K extends ListedKind>(
+  kind: K,
   lagging: Storage,
   leader: Storage,
   standsAt: bigint,
-): ListSource<T> {
+): ListSource<ListedRecords[K]> {
+  type T = ListedRecords[K];
+  const { changesInPlace, keyOf, identityOf } = LIST_KINDS[kind];
+
   /** The keys of what has left the range since, in order; more and more for as long as the lagging storage stands still. */
   async function readGone(range: ResolvedRange): Promise<{ readonly gone: readonly OrderKey[]; readonly asOf: AsOf }> {
     const told = await leader.movesAfter?.({ afterPosition: standsAt, throughMs: range.endMs });
     if (!told) throw new CoverageGapError({ kind: 'position', afterPosition: standsAt }, `storage ${leader.name}`);
-    const left = told.moves.filter((move) => move.record === kind.record && isIn(range, move));
+    const left = told.moves.filter((move) => move.record === kind && isIn(range, move));
     return { gone: left.map(({ key }) => key).sort(compareOrderKeys), asOf: told.asOf };
   }
 
@@ -39,13 +41,15 @@ export function amendedLists<T extends StoredMessage | StoredVerifierResult>(
     asOf: AsOf,
     hasMoreGone: () => Promise<boolean>,
   ): Promise<{ readonly records: readonly T[]; readonly asOf: AsOf } | null> {
-    if (!kind.changesInPlace || records.length === 0) return { records, asOf };
-    const changed = await kind.changedAfter(leader, standsAt, records);
+    if (!changesInPlace || records.length === 0) return { records, asOf };
+    const messageIds = records.map(({ messageId }) => messageId);
+    const changed = await leader.changedMessages?.({ afterPosition: standsAt, messageIds });
+    if (!changed) throw new CoverageGapError({ kind: 'position', afterPosition: standsAt }, `storage ${leader.name}`);
     if (changed.asOf.movePosition !== asOf.movePosition && (await hasMoreGone())) return null;
-    const byIdentity = new Map(changed.records.map((record) => [kind.identityOf(record), record]));
+    const byIdentity = new Map(changed.messages.map((message) => [message.messageId as string, message as T]));
     return {
       records: records.map((record) => {
-        const state = byIdentity.get(kind.identityOf(record));
+        const state = byIdentity.get(identityOf(record));
         return state === undefined || record.outline ? (state ?? record) : withContents(state, record);
       }),
       asOf: changed.asOf,
@@ -58,13 +62,13 @@ export function amendedLists<T extends StoredMessage | StoredVerifierResult>(
       const { gone, asOf } = await readGone(query);
       const ahead = after === null ? gone : gone.filter((key) => compareOrderKeys(key, after) > 0);
       // as many more as could have to be left out
-      const page = await kind.list(lagging, { ...query, limit: limit + ahead.length });
+      const page = await lagging.list(kind, { ...query, limit: limit + ahead.length });
       if (page.asOf.position !== standsAt) return null;
       const kept: T[] = [];
       let isMore = page.next !== null;
       let before = 0;
       for (const [index, item] of page.items.entries()) {
-        const key = kind.keyOf(item);
+        const key = keyOf(item);
         let goneKey = ahead[before];
         while (goneKey !== undefined && compareOrderKeys(goneKey, key) < 0) goneKey = ahead[++before];
         if (goneKey !== undefined && compareOrderKeys(goneKey, key) === 0) continue;
@@ -77,13 +81,13 @@ export function amendedLists<T extends StoredMessage | StoredVerifierResult>(
       const last = kept.at(-1);
       return {
         items: items.records,
-        next: isMore && last !== undefined ? kind.keyOf(last) : null,
+        next: isMore && last !== undefined ? keyOf(last) : null,
         asOf: items.asOf,
       };
     },
     async count(range) {
       const { gone, asOf } = await readGone(range);
-      const { count, asOf: readAt } = await kind.count(lagging, range);
+      const { count, asOf: readAt } = await lagging.count(kind, range);
       return readAt.position === standsAt ? { count: count - gone.length, asOf } : null;
     },
   };

@@ -1,8 +1,8 @@
 import type { Common } from '../../core/common.js';
+import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../model/list-kinds.js';
 import type { Count, KeyedPage, ListQuery, ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
 import { resolveListQuery } from '../../model/list-query.js';
 import { boundedBy } from '../../model/outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
 import type { Storage } from '../../storage/storage.js';
 import type { Backend, Candidate } from '../backend.js';
@@ -11,7 +11,6 @@ import { type SinkMetrics, shapeOf } from '../sink-metrics.js';
 import type { Tier } from '../sink-options.js';
 import { amendedLists } from './amended-lists.js';
 import { type Explanation, whyNot } from './explain.js';
-import type { ListKind } from './list-kind.js';
 import { type Contribution, findTear, mergedAsOf } from './merge.js';
 import { type Lacking, NOTHING_LACKING, type Plan, Planner, type Requirement } from './planner.js';
 import type { PlannedSlice } from './query-plan.js';
@@ -59,20 +58,18 @@ export class ListReader {
     this.#loop = parts.loop;
   }
 
-  async page<T extends StoredMessage | StoredVerifierResult>(
-    kind: ListKind<T>,
-    query: ResolvedListQuery,
-  ): Promise<KeyedPage<T>> {
-    const { value, contributions } = await this.#answer(query, startOf(query), kind.changesInPlace, () =>
-      readPage(query, kind, (slice) => this.#listOf(kind, slice)),
+  async list<K extends ListedKind>(kind: K, query: ResolvedListQuery): Promise<KeyedPage<ListedRecords[K]>> {
+    const { changesInPlace, outlineOf } = LIST_KINDS[kind];
+    const { value, contributions } = await this.#answer(query, startOf(query), changesInPlace, () =>
+      readPage(query, LIST_KINDS[kind], (slice) => this.#listOf(kind, slice)),
     );
     this.#floor.showed(value.items);
     // one part is bounded by the backend that answered it
-    const items = contributions.length > 1 ? boundedBy(value.items, query.maxBytes, kind.outlineOf) : value.items;
+    const items = contributions.length > 1 ? boundedBy(value.items, query.maxBytes, outlineOf) : value.items;
     return { items, next: value.next, asOf: this.#asOf(contributions) };
   }
 
-  async count<T extends StoredMessage | StoredVerifierResult>(kind: ListKind<T>, range: ResolvedRange): Promise<Count> {
+  async count(kind: ListedKind, range: ResolvedRange): Promise<Count> {
     const { value, contributions } = await this.#answer(range, range.startMs, false, () =>
       readCount(range, (slice) => this.#listOf(kind, slice)),
     );
@@ -91,13 +88,13 @@ export class ListReader {
     return this.#planner.candidates(this.#required(Number.POSITIVE_INFINITY));
   }
 
-  #listOf<T extends StoredMessage | StoredVerifierResult>(
-    kind: ListKind<T>,
+  #listOf<K extends ListedKind>(
+    kind: K,
     { candidate: { backend, amended, coverage } }: Slice,
-  ): ListSource<T> {
+  ): ListSource<ListedRecords[K]> {
     const { storage } = backend;
     if (amended) return amendedLists(kind, storage, this.#leader, coverage.throughPosition);
-    return { page: (query) => kind.list(storage, query), count: (range) => kind.count(storage, range) };
+    return { page: (query) => storage.list(kind, query), count: (range) => storage.count(kind, range) };
   }
 
   /** Asks slice by slice. A backend that stands below a tear is left out of the next plan of the whole. */

@@ -2,6 +2,7 @@ import type { Common } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
 import { checkId } from '../../model/check-batch.js';
 import { type Held, unite } from '../../model/held.js';
+import { resultIdentity } from '../../model/identity.js';
 import { compareOrderKeys } from '../../model/order.js';
 import type { ResultsPart } from '../../model/outlines.js';
 import { partOfResults } from '../../model/outlines.js';
@@ -11,7 +12,6 @@ import type { Storage } from '../../storage/storage.js';
 import { type Backend, isLagging, isReadable, mayLookUp } from '../backend.js';
 import { lostCommits, lostError } from '../follow/lost-commits.js';
 import type { SinkMetrics } from '../sink-metrics.js';
-import { messages, verifierResults } from './list-kind.js';
 import type { ReadFloor } from './read-floor.js';
 import { isAnswer, Met, type Part, passOver, type Question, type ReadLoop } from './read-loop.js';
 
@@ -245,7 +245,7 @@ interface Lookup<T, R extends { readonly position: bigint }> {
 const RESULTS: Lookup<readonly StoredVerifierResult[], StoredVerifierResult> = {
   ask: (storage, messageId) => storage.getCCVData(messageId),
   holder: (storage) => storage.heldCCVData?.bind(storage) ?? null,
-  identityOf: verifierResults.identityOf,
+  identityOf: resultIdentity,
   answerOf(messageId, results) {
     if (results.length === 0) throw new CCVDataNotFoundError(messageId);
     return [...results].sort((a, b) => compareOrderKeys({ ...a, ingestionMs: 0 }, { ...b, ingestionMs: 0 }));
@@ -278,7 +278,7 @@ const MESSAGE: Lookup<StoredMessage, StoredMessage> = {
       return { value: value === null ? [] : [value], ...range };
     };
   },
-  identityOf: messages.identityOf,
+  identityOf: ({ messageId }) => messageId,
   answerOf(messageId, [message]) {
     if (!message) throw new MessageNotFoundError(messageId);
     return message;

@@ -1,8 +1,8 @@
 import type { AsOf } from '../../model/coverage.js';
+import type { ListKind } from '../../model/list-kinds.js';
 import type { Count, KeyedPage, ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
 import type { OrderKey } from '../../model/order.js';
 import type { Candidate } from '../backend.js';
-import type { ListKind } from './list-kind.js';
 import { type Contribution, withoutSuperseded } from './merge.js';
 import type { PlannedSlice } from './query-plan.js';
 

@@ -6,9 +6,10 @@ import type { Boundary } from '../../model/boundary.js';
 import { checkId } from '../../model/check-batch.js';
 import type { Coverage } from '../../model/coverage.js';
 import type { HeldMessage, HeldResults } from '../../model/held.js';
-import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
-import { checkLimit, checkPosition, resolveListQuery, resolveRange } from '../../model/list-query.js';
-import { encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
+import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../model/list-kinds.js';
+import type { Count, KeyedPage, ResolvedListQuery, ResolvedRange, UnfinishedQuery } from '../../model/list-query.js';
+import { checkLimit, checkPosition } from '../../model/list-query.js';
+import { messageOrderKey, type OrderKey } from '../../model/order.js';
 import type { ResultsPart } from '../../model/outlines.js';
 import type {
   SourceCursor,
@@ -23,13 +24,23 @@ import {
   StorageFailureError,
   StorageUnavailableError,
 } from '../../model/storage-errors.js';
+import { ListFace } from '../list-face.js';
 import { asOf, type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from './namespace/view.js';
 import type { ViewCoverage } from './namespace/view-coverage.js';
 import { ObjectNotFoundError } from './object-store/object-store-errors.js';
 import type { OpenNamespace } from './open-namespace.js';
-import type { RowKey } from './rows/row-kind.js';
+import type { MessageRowKey, RowKey } from './rows/row-kind.js';
 
 const DEFAULT_CHANGES = 1000;
+const TABLES: { readonly [K in ListedKind]: ListTable<ListedRecords[K], RowKeys[K]> } = {
+  message: MESSAGE_TABLE,
+  verifierResult: RESULT_TABLE,
+};
+
+interface RowKeys {
+  readonly message: MessageRowKey;
+  readonly verifierResult: RowKey;
+}
 /** Reads of lists and of ids at a time: each takes some megabytes. Others wait in order, holding nothing. */
 const LISTS_AT_ONCE = 32;
 const LOOKUPS_AT_ONCE = 64;
@@ -44,13 +55,14 @@ export interface Opened {
 }
 
 /** The questions that a cold storage answers, each from one view of its namespace. */
-export abstract class ColdStorageReader {
+export abstract class ColdStorageReader extends ListFace {
   readonly name: string;
   readonly #standing: ViewCoverage;
   readonly #lists = createTurns(LISTS_AT_ONCE);
   readonly #lookups = createTurns(LOOKUPS_AT_ONCE);
 
   constructor(name: string, standing: ViewCoverage) {
+    super();
     this.name = name;
     this.#standing = standing;
   }
@@ -101,30 +113,29 @@ export abstract class ColdStorageReader {
     }));
   }
 
-  async queryCCVData(query: ListQuery): Promise<Page<StoredVerifierResult>> {
-    return await this.#list(RESULT_TABLE, query, (result) => result);
+  async list<K extends ListedKind>(kind: K, query: ResolvedListQuery): Promise<KeyedPage<ListedRecords[K]>> {
+    const startMs = Math.max(query.startMs, query.after?.ingestionMs ?? 0);
+    return await this.#lists.run(() =>
+      this.#read('list records', async ({ parts, view }) => {
+        this.#standing.requireRange(view, startMs, query.endMs);
+        const { items, more } = await parts.lists.page(TABLES[kind], view, query);
+        return pageOf(view, items, more, LIST_KINDS[kind].keyOf);
+      }),
+    );
   }
 
-  async queryMessages(query: ListQuery): Promise<Page<StoredMessage>> {
-    return await this.#list(MESSAGE_TABLE, query, messageOrderKey);
+  async count<K extends ListedKind>(kind: K, range: ResolvedRange): Promise<Count> {
+    return await this.#read('count records', async ({ parts, view }) => {
+      this.#standing.requireRange(view, range.startMs, range.endMs);
+      return { count: await parts.lists.count(TABLES[kind], view, range), asOf: asOf(view) };
+    });
   }
 
-  async countCCVData(query: CountQuery): Promise<Count> {
-    return await this.#count(RESULT_TABLE, query);
-  }
-
-  async countMessages(query: CountQuery): Promise<Count> {
-    return await this.#count(MESSAGE_TABLE, query);
-  }
-
-  async queryUnfinishedMessages(query: {
-    readonly limit: number;
-    readonly cursor?: string;
-  }): Promise<Page<StoredMessage>> {
-    const resolved = resolveListQuery(query);
+  async queryUnfinishedMessages({ limit, after = null }: UnfinishedQuery): Promise<KeyedPage<StoredMessage>> {
+    checkLimit(limit);
     return await this.#read('list unfinished messages', async ({ parts, view }) => {
       this.#standing.requirePresent(view);
-      const { items, more } = await parts.scans.unfinished(view, resolved);
+      const { items, more } = await parts.scans.unfinished(view, { limit, after });
       return pageOf(view, items, more, messageOrderKey);
     });
   }
@@ -206,30 +217,6 @@ export abstract class ColdStorageReader {
     }
   }
 
-  async #list<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
-    list: ListTable<T, K>,
-    query: ListQuery,
-    keyOf: (item: T) => OrderKey,
-  ): Promise<Page<T>> {
-    const resolved = resolveListQuery(query);
-    const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
-    return await this.#lists.run(() =>
-      this.#read('list records', async ({ parts, view }) => {
-        this.#standing.requireRange(view, startMs, resolved.endMs);
-        const { items, more } = await parts.lists.page(list, view, resolved);
-        return pageOf(view, items, more, keyOf);
-      }),
-    );
-  }
-
-  async #count<T, K extends RowKey>(list: ListTable<T, K>, query: CountQuery): Promise<Count> {
-    const range = resolveRange(query);
-    return await this.#read('count records', async ({ parts, view }) => {
-      this.#standing.requireRange(view, range.startMs, range.endMs);
-      return { count: await parts.lists.count(list, view, range), asOf: asOf(view) };
-    });
-  }
-
   async #cursors(): Promise<ReadonlyMap<string, SourceCursor>> {
     return await this.#read('read cursors', async ({ parts, view }) => {
       this.#standing.requirePresent(view);
@@ -271,7 +258,12 @@ function checkPage({ afterPosition, limit }: { readonly afterPosition: bigint; r
   checkLimit(limit);
 }
 
-function pageOf<T>(view: NamespaceView, items: readonly T[], more: boolean, keyOf: (item: T) => OrderKey): Page<T> {
+function pageOf<T>(
+  view: NamespaceView,
+  items: readonly T[],
+  more: boolean,
+  keyOf: (item: T) => OrderKey,
+): KeyedPage<T> {
   const last = items.at(-1);
-  return { items, nextCursor: more && last !== undefined ? encodeCursor(keyOf(last)) : null, asOf: asOf(view) };
+  return { items, next: more && last !== undefined ? keyOf(last) : null, asOf: asOf(view) };
 }

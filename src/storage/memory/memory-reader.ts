@@ -3,11 +3,12 @@ import type { ChangeSet } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
 import { checkId } from '../../model/check-batch.js';
 import type { Coverage } from '../../model/coverage.js';
-import type { Count, CountQuery, ListQuery, Page } from '../../model/list-query.js';
-import { checkLimit, checkPosition, type ResolvedListQuery, resolveListQuery } from '../../model/list-query.js';
-import { encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
+import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../model/list-kinds.js';
+import type { Count, KeyedPage, ResolvedListQuery, ResolvedRange, UnfinishedQuery } from '../../model/list-query.js';
+import { checkLimit, checkPosition } from '../../model/list-query.js';
+import { messageOrderKey, type OrderKey } from '../../model/order.js';
 import type { ResultsPart } from '../../model/outlines.js';
-import { boundedBy, outlineOfMessage, outlineOfResult, partOfResults } from '../../model/outlines.js';
+import { boundedBy, partOfResults } from '../../model/outlines.js';
 import type {
   SourceCursor,
   StoredConflict,
@@ -16,16 +17,18 @@ import type {
   StoredVerifierResult,
 } from '../../model/records.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
+import { ListFace } from '../list-face.js';
 import type { MemoryState } from './memory-state.js';
 
 const DEFAULT_CHANGES = 1000;
 
 /** The questions that a memory storage answers, each only for what it is complete for. */
-export abstract class MemoryReader {
+export abstract class MemoryReader extends ListFace {
   readonly name: string;
   readonly #state: MemoryState;
 
   constructor(state: MemoryState) {
+    super();
     this.name = state.name;
     this.#state = state;
   }
@@ -43,34 +46,22 @@ export abstract class MemoryReader {
     return message;
   }
 
-  async queryCCVData(query: ListQuery): Promise<Page<StoredVerifierResult>> {
-    const resolved = this.#resolve(query);
-    const { items, more } = this.#state.store.results.page(resolved);
-    return this.#page(boundedBy(items, resolved.maxBytes, outlineOfResult), more, (result) => result);
+  /** Behind a key nothing older is needed. */
+  async list<K extends ListedKind>(kind: K, query: ResolvedListQuery): Promise<KeyedPage<ListedRecords[K]>> {
+    this.#requireRange(query, Math.max(query.startMs, query.after?.ingestionMs ?? 0));
+    const { items, more } = this.#state.store.lists[kind].page(query);
+    const { keyOf, outlineOf } = LIST_KINDS[kind];
+    return this.#page(boundedBy(items, query.maxBytes, outlineOf), more, keyOf);
   }
 
-  async queryMessages(query: ListQuery): Promise<Page<StoredMessage>> {
-    const resolved = this.#resolve(query);
-    const { items, more } = this.#state.store.messages.page(resolved);
-    return this.#page(boundedBy(items, resolved.maxBytes, outlineOfMessage), more, messageOrderKey);
+  async count(kind: ListedKind, range: ResolvedRange): Promise<Count> {
+    this.#requireRange(range, range.startMs);
+    return { count: this.#state.store.lists[kind].count(range), asOf: this.#state.asOf() };
   }
 
-  async countCCVData(query: CountQuery): Promise<Count> {
-    const resolved = this.#resolve(query);
-    return { count: this.#state.store.results.count(resolved), asOf: this.#state.asOf() };
-  }
-
-  async countMessages(query: CountQuery): Promise<Count> {
-    const resolved = this.#resolve(query);
-    return { count: this.#state.store.messages.count(resolved), asOf: this.#state.asOf() };
-  }
-
-  async queryUnfinishedMessages(query: {
-    readonly limit: number;
-    readonly cursor?: string;
-  }): Promise<Page<StoredMessage>> {
+  async queryUnfinishedMessages({ limit, after }: UnfinishedQuery): Promise<KeyedPage<StoredMessage>> {
     this.#state.requireOpen();
-    const { limit, after } = resolveListQuery(query);
+    checkLimit(limit);
     this.#state.standing.requireRange(0, Number.POSITIVE_INFINITY);
     const { unfinished } = this.#state.store;
     const from = after ? unfinished.upperBound(after) : 0;
@@ -162,21 +153,13 @@ export abstract class MemoryReader {
     return entry;
   }
 
-  /** The query with its defaults, when this storage may answer it. Behind a cursor nothing older is needed. */
-  #resolve(query: ListQuery): ResolvedListQuery {
+  #requireRange({ endMs }: ResolvedRange, startMs: number): void {
     this.#state.requireOpen();
-    const resolved = resolveListQuery(query);
-    const startMs = Math.max(resolved.startMs, resolved.after?.ingestionMs ?? 0);
-    if (startMs <= resolved.endMs) this.#state.standing.requireRange(startMs, resolved.endMs);
-    return resolved;
+    if (startMs <= endMs) this.#state.standing.requireRange(startMs, endMs);
   }
 
-  #page<T>(items: readonly T[], more: boolean, keyOf: (item: T) => OrderKey): Page<T> {
+  #page<T>(items: readonly T[], more: boolean, keyOf: (item: T) => OrderKey): KeyedPage<T> {
     const last = items.at(-1);
-    return {
-      items,
-      nextCursor: more && last !== undefined ? encodeCursor(keyOf(last)) : null,
-      asOf: this.#state.asOf(),
-    };
+    return { items, next: more && last !== undefined ? keyOf(last) : null, asOf: this.#state.asOf() };
   }
 }

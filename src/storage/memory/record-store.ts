@@ -1,6 +1,7 @@
 import type { Hex } from '../../core/hex.js';
 import type { Change } from '../../model/batch.js';
 import { conflictIdentity, quarantineIdentity } from '../../model/identity.js';
+import type { ListedKind, ListedRecords } from '../../model/list-kinds.js';
 import { messageOrderKey, type OrderKey } from '../../model/order.js';
 import type {
   StoredConflict,
@@ -14,7 +15,7 @@ import { type Body, findResult, withResult } from './body.js';
 import { Interner } from './interner.js';
 import { OnceList } from './once-list.js';
 import { PositionLog } from './position-log.js';
-import { compareMessage, createMessageIndex, createResultIndex, timeKey } from './record-index.js';
+import { compareMessage, createMessageIndex, createResultIndex, type RecordIndex, timeKey } from './record-index.js';
 import { SortedList } from './sorted-list.js';
 
 /** Everything held about one message id. */
@@ -43,6 +44,10 @@ export class RecordStore {
   readonly entries = new Map<Hex, Entry>();
   readonly messages = createMessageIndex();
   readonly results = createResultIndex();
+  readonly lists: { readonly [K in ListedKind]: RecordIndex<ListedRecords[K]> } = {
+    message: this.messages,
+    verifierResult: this.results,
+  };
   /** Messages that are neither orphaned nor successful. */
   readonly unfinished = new SortedList<StoredMessage, OrderKey>(compareMessage, messageOrderKey);
   readonly blocks = new BlockIndex();

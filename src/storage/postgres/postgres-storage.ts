@@ -4,6 +4,7 @@ import type { WriteBatch } from '../../model/batch.js';
 import type { Recall } from '../../model/recall.js';
 import type { VerifierResult } from '../../model/records.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/storage-errors.js';
+import { listFace } from '../list-face.js';
 import type { Health, PrunableStorage } from '../storage.js';
 import { createAdvanceHub } from './clock/advance-hub.js';
 import { createAdvanceListener } from './clock/advance-listener.js';
@@ -128,11 +129,11 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     durable: true,
     namespace: namespace.name,
     getCCVData: (messageId, part) => open(() => messages.getCCVData(messageId, part)),
-    queryCCVData: (query) => open(() => lists.results(query)),
-    countCCVData: (query) => open(() => lists.count('results', query)),
     getMessage: (messageId) => open(() => messages.getMessage(messageId)),
-    queryMessages: (query) => open(() => lists.messages(query)),
-    countMessages: (query) => open(() => lists.count('messages', query)),
+    ...listFace({
+      list: (kind, query) => open(() => lists.list(kind, query)),
+      count: (kind, range) => open(() => lists.count(kind, range)),
+    }),
     queryUnfinishedMessages: (query) => open(() => messages.unfinished(query)),
     messagesAboveBlock: (sourceChainSelector, afterBlock, throughBlock) =>
       open(() => messages.aboveBlock(sourceChainSelector, afterBlock, throughBlock)),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { OrderKey } from '../../../src/model/order.js';
 import { withContents } from '../../../src/model/outlines.js';
 import { CCVDataNotFoundError } from '../../../src/model/storage-errors.js';
 import { createRecordMaker } from '../../support/records.js';
@@ -101,16 +102,16 @@ export function boundCases(use: Use): void {
       await storage.insertBatch({ messages });
     }
     const found: string[] = [];
-    let cursor: string | null = null;
+    let after: OrderKey | null = null;
     do {
       const page: Awaited<ReturnType<typeof storage.queryUnfinishedMessages>> = await storage.queryUnfinishedMessages({
         limit: 1_000,
-        ...(cursor === null ? {} : { cursor }),
+        after,
       });
       expect(page.items.every(({ outline, encodedMessage }) => !outline && encodedMessage.length > 64_000)).toBe(true);
       found.push(...page.items.map(({ messageId }) => messageId));
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+      after = page.next;
+    } while (after !== null);
     expect(found).toEqual(ids);
   });
 }

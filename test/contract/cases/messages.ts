@@ -1,4 +1,7 @@
 import { expect, test } from 'vitest';
+import type { KeyedPage } from '../../../src/model/list-query.js';
+import type { OrderKey } from '../../../src/model/order.js';
+import type { StoredMessage } from '../../../src/model/records.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { fieldsOf, plain, type Use } from '../subject.js';
 
@@ -118,15 +121,15 @@ export function messageCases(use: Use): void {
     });
     const expected = messages.filter((_, i) => i !== 2 && i !== 7).map((message) => message.messageId);
     const found: string[] = [];
-    let cursor: string | null = null;
+    let after: OrderKey | null = null;
     do {
-      const page = await storage.queryUnfinishedMessages({ limit: 4, ...(cursor === null ? {} : { cursor }) });
+      const page: KeyedPage<StoredMessage> = await storage.queryUnfinishedMessages({ limit: 4, after });
       expect(page.items.length).toBeLessThanOrEqual(4);
       found.push(...page.items.map((item) => item.messageId));
-      cursor = page.nextCursor;
-    } while (cursor !== null);
+      after = page.next;
+    } while (after !== null);
     expect(found).toEqual(expected);
-    expect((await storage.queryUnfinishedMessages({ limit: 10 })).nextCursor).toBeNull();
+    expect((await storage.queryUnfinishedMessages({ limit: 10 })).next).toBeNull();
   });
 
   test('messages above a block are those of that source chain, by block and log index', async () => {

@@ -2,8 +2,12 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { silentLogger } from '../../../src/core/logger.js';
-import type { ListQuery } from '../../../src/model/list-query.js';
-import { encodeCursor } from '../../../src/model/order.js';
+import {
+  type ListQuery,
+  type ResolvedListQuery,
+  resolveListQuery,
+  resolveRange,
+} from '../../../src/model/list-query.js';
 import { createAdvanceHub } from '../../../src/storage/postgres/clock/advance-hub.js';
 import { parseNamespace } from '../../../src/storage/postgres/connection/namespace.js';
 import { createPool } from '../../../src/storage/postgres/connection/pool.js';
@@ -114,11 +118,11 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
     verifierSourceAddress: '0x' as const,
     verifierDestAddress: '0x' as const,
   };
-  const ranges: Record<string, { query: ListQuery; skipped: number }> = {
+  const ranges: Record<string, { query: Partial<ResolvedListQuery>; skipped: number }> = {
     everything: { query: {}, skipped: 0 },
     'a range in the middle': { query: { startMs: MIDDLE_MS, endMs: MIDDLE_MS + 5_000 }, skipped: 0 },
     'the end': { query: { startMs: FIRST_MS + ROWS / 2 - 10 }, skipped: 0 },
-    'after a cursor': { query: { cursor: encodeCursor(key) }, skipped: 0 },
+    'after a cursor': { query: { after: key }, skipped: 0 },
     'a deep offset': { query: { offset: 4_000 }, skipped: 4_000 },
   };
   const cases = Object.entries(filters).flatMap(([filter, chains]) =>
@@ -134,14 +138,14 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
     // up to twelve lanes give a page each before they are merged; a page's rows are read by key, with their bodies
     const lanes = filter === 'no filter' ? 1 : 2 * CHAINS;
     const most = lanes * (skipped + 110) + 3 * 110;
-    await expectIndexed(() => reads.lists.results({ limit: 100, ...query }), most);
-    await expectIndexed(() => reads.lists.messages({ limit: 100, ...query }), most);
+    await expectIndexed(() => reads.lists.list('verifierResult', { ...resolveListQuery({}), ...query }), most);
+    await expectIndexed(() => reads.lists.list('message', { ...resolveListQuery({}), ...query }), most);
   });
 
   test.each(Object.entries(filters))('a count with %s reads what it counts', async (_, chains) => {
     const range = { startMs: MIDDLE_MS, endMs: MIDDLE_MS + 1_000 };
-    await expectIndexed(() => reads.lists.count('results', { ...range, ...chains }), 2_100);
-    await expectIndexed(() => reads.lists.count('messages', { ...range, ...chains }), 2_100);
+    await expectIndexed(() => reads.lists.count('verifierResult', resolveRange({ ...range, ...chains })), 2_100);
+    await expectIndexed(() => reads.lists.count('message', resolveRange({ ...range, ...chains })), 2_100);
   });
 
   test('by id, by block, unfinished and by position, each reads what it gives', async () => {
@@ -151,7 +155,7 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
     await expectIndexed(() => reads.messages.getMessage(id), 5);
     await expectIndexed(() => reads.messages.aboveBlock(1n, BigInt(ROWS - 300)), 300);
     await expectIndexed(() => reads.messages.unfinished({ limit: 50 }), 160);
-    await expectIndexed(() => reads.messages.unfinished({ limit: 50, cursor: encodeCursor(key) }), 160);
+    await expectIndexed(() => reads.messages.unfinished({ limit: 50, after: key }), 160);
     await expectIndexed(() => reads.changes.changesAfter(BigInt(ROWS), 50), 400);
     await expectIndexed(() => reads.changes.boundaryAt({ ms: MIDDLE_MS }), 0);
     await expectIndexed(() => reads.changes.boundaryAt({ position: BigInt(ROWS) }), 0);

@@ -190,7 +190,7 @@ describe('following', () => {
     const [moving] = messages;
     let moved = false;
     // while the second slice is asked, the record of the first one moves into it
-    hot.before('queryMessages', async () => {
+    hot.before('list', async () => {
       if (moved) return;
       moved = true;
       await warm.storage.insertBatch({
@@ -230,12 +230,12 @@ describe('following', () => {
     const sink = start([{ storage: hot.storage }, { storage: warm.storage }]);
     await clock.settle();
     await sink.insertBatch({ verifierResults: make.results(5) });
-    hot.fail(['queryCCVData', 'countCCVData', 'getCCVData', 'getMessage']);
+    hot.fail(['list', 'count', 'getCCVData', 'getMessage']);
     expect((await sink.queryCCVData({ limit: 2, offset: 1 })).items).toHaveLength(2);
     expect((await sink.countCCVData({})).count).toBe(5);
     const [listed] = (await sink.queryCCVData({ limit: 1 })).items;
     expect(await sink.getCCVData(listed!.messageId)).toHaveLength(1);
-    warm.fail(['queryCCVData']);
+    warm.fail(['list']);
     await expect(sink.queryCCVData({})).rejects.toMatchObject({ name: 'CoverageGapError' });
   });
 

@@ -232,7 +232,7 @@ describe('a Sink whose database is pruned', () => {
       flushed.push(writer.lagging.storage.coverage());
       await writer.warm.prune({ ingestionMs: throughMs, position: throughPosition }, { dutyCycle: 1 });
     };
-    for (const operation of ['queryCCVData', 'countCCVData'] as const) reader.leader.before(operation, pruneTwoBehind);
+    for (const operation of ['list', 'count'] as const) reader.leader.before(operation, pruneTwoBehind);
     const page = await reader.sink.queryCCVData({ limit: 100 });
     expect(page.items.length).toBe(written);
     expect((await reader.sink.countCCVData({})).count).toBe(written);
@@ -264,7 +264,7 @@ describe('a Sink whose database is pruned', () => {
     const process = await open();
     await write(process.sink, 12);
     await pruneAll(process);
-    process.cold.before('queryCCVData', async () => {
+    process.cold.before('list', async () => {
       const { afterMs } = process.hot.coverage();
       await write(process.sink, 6);
       await eventually('memory has evicted', () => process.hot.coverage().afterMs > afterMs);
@@ -274,7 +274,7 @@ describe('a Sink whose database is pruned', () => {
       name: 'CoverageGapError',
       cause: { name: 'StorageUnavailableError' },
     });
-    expect(process.cold.calls('queryCCVData')).toBe(1);
+    expect(process.cold.calls('list')).toBe(1);
   });
 
   test.each(['database', 'cold tier'])(

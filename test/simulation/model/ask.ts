@@ -2,7 +2,9 @@ import { expect } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
 import type { Change } from '../../../src/model/batch.js';
 import { changedRecord } from '../../../src/model/identity.js';
-import type { ListQuery } from '../../../src/model/list-query.js';
+import type { KeyedPage, ListQuery } from '../../../src/model/list-query.js';
+import type { OrderKey } from '../../../src/model/order.js';
+import type { StoredMessage } from '../../../src/model/records.js';
 import {
   CCVDataNotFoundError,
   CoverageGapError,
@@ -158,12 +160,12 @@ export function ledgerQuestion(world: World, above: number, limit: number): Ques
     isOfLeader: true,
     async ask(storage) {
       const unfinished = [];
-      let cursor: string | null = null;
+      let after: OrderKey | null = null;
       do {
-        const page = await storage.queryUnfinishedMessages({ limit, ...(cursor === null ? {} : { cursor }) });
+        const page: KeyedPage<StoredMessage> = await storage.queryUnfinishedMessages({ limit, after });
         unfinished.push(...page.items);
-        cursor = page.nextCursor;
-      } while (cursor !== null);
+        after = page.next;
+      } while (after !== null);
       const all = { afterPosition: 0n, limit: 1000 };
       return ledgerText({
         unfinished,

@@ -275,6 +275,6 @@ export class World {
 
 /** What of a database an outage of its reads takes away. Writing goes on. */
 export const FAILING_READS = [
-  ...(['getCCVData', 'getMessage', 'queryCCVData', 'queryMessages', 'countCCVData', 'countMessages'] as const),
+  ...(['getCCVData', 'getMessage', 'list', 'count'] as const),
   ...(['heldCCVData', 'heldMessage', 'movesAfter', 'changedMessages'] as const),
 ];

@@ -14,14 +14,7 @@ const LANES = [
   { sourceChainSelector: SELECTORS.high, destChainSelector: SELECTORS.low },
   { sourceChainSelector: SELECTORS.max, destChainSelector: SELECTORS.mid },
 ];
-const READS: readonly Operation[] = [
-  'getCCVData',
-  'getMessage',
-  'queryCCVData',
-  'queryMessages',
-  'countCCVData',
-  'countMessages',
-];
+const READS: readonly Operation[] = ['getCCVData', 'getMessage', 'list', 'count'];
 
 /** What a simulation acts on. `warm` leads; faults of the others must never change an answer. */
 export interface SimulatedSink {

@@ -20,7 +20,7 @@ function storageAt(standing: { position: bigint; headMs: number; beforeMs: numbe
       tell = listener;
       return () => undefined;
     },
-    queryUnfinishedMessages: async () => ({ items: [], nextCursor: null, asOf: { position: standing.position } }),
+    queryUnfinishedMessages: async () => ({ items: [], next: null, asOf: { position: standing.position } }),
     changesAfter: async (afterPosition: bigint) => set(afterPosition),
   } as unknown as Storage;
   return { storage, advance: () => tell({ kind: 'advanced', throughPosition: standing.position }) };

@@ -1,13 +1,7 @@
 import { hexToBytes } from '../../../core/hex.js';
-import type { Count, CountQuery, ListQuery, Page } from '../../../model/list-query.js';
-import {
-  type ResolvedListQuery,
-  type ResolvedRange,
-  resolveListQuery,
-  resolveRange,
-} from '../../../model/list-query.js';
-import { encodeCursor, messageOrderKey, type OrderKey } from '../../../model/order.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
+import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../../model/list-kinds.js';
+import type { KeyedPage, ResolvedListQuery, ResolvedRange } from '../../../model/list-query.js';
+import type { ResolvedLists } from '../../list-face.js';
 import { asOf, CLOCK_WIDTH, checkTimes, decodeClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import type { Row } from '../connection/statement.js';
@@ -21,44 +15,37 @@ import type { ReadContext } from './read-context.js';
 /** What `Infinity` is to the database. */
 const END_OF_TIME = 2n ** 63n - 1n;
 
-/** The lists and their counts: each one statement, so one snapshot and one round trip. */
-export interface ListReads {
-  results(query: ListQuery): Promise<Page<StoredVerifierResult>>;
-  messages(query: ListQuery): Promise<Page<StoredMessage>>;
-  count(list: ListName, query: CountQuery): Promise<Count>;
-}
+const LISTS: Readonly<Record<ListedKind, ListName>> = { message: 'messages', verifierResult: 'results' };
+const DECODERS: { readonly [K in ListedKind]: (row: Row, at: number) => ListedRecords[K] } = {
+  message: decodeMessage,
+  verifierResult: decodeResult,
+};
 
-export function createListReads(namespace: Namespace, { read, hub, name }: ReadContext): ListReads {
+/** The lists and their counts: each one statement, so one snapshot and one round trip. */
+export function createListReads(namespace: Namespace, { read, hub, name }: ReadContext): ResolvedLists {
   const statements = createListStatements(namespace);
 
-  async function page<T>(
-    list: ListName,
-    query: ListQuery,
-    decode: (row: Row, at: number) => T,
-    keyOf: (record: T) => OrderKey,
-  ): Promise<Page<T>> {
-    const resolved = resolveListQuery(query);
-    const { startMs, endMs, limit } = resolved;
-    const shape = { ...filtersOf(resolved), after: resolved.after !== null, bounded: isBounded(resolved) };
-    const rows = await read(`query ${list}`, {
-      statement: statements.page(list, shape),
-      values: pageParameters(list, resolved),
-    });
-    const clock = decodeClock(rows[0] ?? []);
-    hub.seen(clock);
-    checkTimes(clock, startMs, endMs, name);
-    const found = rows.filter((row) => row[CLOCK_WIDTH] !== null);
-    const items = found.slice(0, limit).map((row) => decode(row, CLOCK_WIDTH));
-    const last = items.at(-1);
-    const nextCursor = found.length > limit && last ? encodeCursor(keyOf(last)) : null;
-    return { items, nextCursor, asOf: asOf(clock) };
-  }
-
   return {
-    results: (query) => page('results', query, decodeResult, (result) => result),
-    messages: (query) => page('messages', query, decodeMessage, messageOrderKey),
-    async count(list, query) {
-      const range = resolveRange(query);
+    async list<K extends ListedKind>(kind: K, query: ResolvedListQuery): Promise<KeyedPage<ListedRecords[K]>> {
+      const { startMs, endMs, limit } = query;
+      const list = LISTS[kind];
+      const shape = { ...filtersOf(query), after: query.after !== null, bounded: isBounded(query) };
+      const rows = await read(`query ${list}`, {
+        statement: statements.page(list, shape),
+        values: pageParameters(list, query),
+      });
+      const clock = decodeClock(rows[0] ?? []);
+      hub.seen(clock);
+      checkTimes(clock, startMs, endMs, name);
+      const found = rows.filter((row) => row[CLOCK_WIDTH] !== null);
+      const decode = DECODERS[kind];
+      const items = found.slice(0, limit).map((row) => decode(row, CLOCK_WIDTH));
+      const last = items.at(-1);
+      const next = found.length > limit && last ? LIST_KINDS[kind].keyOf(last) : null;
+      return { items, next, asOf: asOf(clock) };
+    },
+    async count(kind, range) {
+      const list = LISTS[kind];
       const statement = statements.count(list, filtersOf(range));
       const values = [...rangeParameters(range), ...filterParameters(range)];
       const [row = []] = await read(`count ${list}`, { statement, values });

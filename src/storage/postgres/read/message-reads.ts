@@ -1,9 +1,8 @@
 import { type Hex, hexToBytes } from '../../../core/hex.js';
 import { checkId } from '../../../model/check-batch.js';
 import type { HeldMessage, HeldResults } from '../../../model/held.js';
-import type { Page } from '../../../model/list-query.js';
-import { resolveListQuery } from '../../../model/list-query.js';
-import { encodeCursor, messageOrderKey } from '../../../model/order.js';
+import { checkLimit, type KeyedPage, type UnfinishedQuery } from '../../../model/list-query.js';
+import { messageOrderKey } from '../../../model/order.js';
 import type { ResultsPart } from '../../../model/outlines.js';
 import { MAX_PAGE_BYTES, wholeOnes } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
@@ -33,7 +32,7 @@ export interface MessageReads {
   getMessage(messageId: Hex): Promise<StoredMessage>;
   heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
   heldMessage(messageId: Hex): Promise<HeldMessage>;
-  unfinished(query: { readonly limit: number; readonly cursor?: string }): Promise<Page<StoredMessage>>;
+  unfinished(query: UnfinishedQuery): Promise<KeyedPage<StoredMessage>>;
   aboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint): Promise<readonly StoredMessage[]>;
 }
 
@@ -89,8 +88,8 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
       const { rows, clock, isPruned } = await rowsOf('get held message', 'message', messageId);
       return { value: rows[0] ? decodeMessage(rows[0], RECORD) : null, ...rangeOf(clock, isPruned) };
     },
-    async unfinished(query) {
-      const { limit, after } = resolveListQuery(query);
+    async unfinished({ limit, after }) {
+      checkLimit(limit);
       const rows = await read('query unfinished messages', {
         statement: sql.unfinished,
         values: [after?.ingestionMs ?? -1, Buffer.from(hexToBytes(after?.messageId ?? '0x')), limit + 1],
@@ -101,8 +100,8 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
       const found = rows.filter((row) => row[CLOCK_WIDTH] !== null);
       const items = wholeOnes(found.slice(0, limit).map((row) => decodeMessage(row, CLOCK_WIDTH)));
       const last = items.at(-1);
-      const nextCursor = found.length > items.length && last ? encodeCursor(messageOrderKey(last)) : null;
-      return { items, nextCursor, asOf: asOf(clock) };
+      const next = found.length > items.length && last ? messageOrderKey(last) : null;
+      return { items, next, asOf: asOf(clock) };
     },
     async aboveBlock(sourceChainSelector, afterBlock, throughBlock = MAX_BLOCK) {
       const rows = await read('query messages above a block', {

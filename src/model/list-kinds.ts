@@ -1,0 +1,38 @@
+import type { Hex } from '../core/hex.js';
+import { resultIdentity } from './identity.js';
+import { messageOrderKey, type OrderKey } from './order.js';
+import { outlineOfMessage, outlineOfResult } from './outlines.js';
+import type { StoredMessage, StoredVerifierResult } from './records.js';
+
+/** The records that are listed, by the name of their kind. */
+export interface ListedRecords {
+  readonly message: StoredMessage;
+  readonly verifierResult: StoredVerifierResult;
+}
+
+export type ListedKind = keyof ListedRecords;
+
+/** What tells the lists of one kind of record from those of the other. */
+export interface ListKind<T> {
+  /** Listed records change where they are, so that a late storage would show an old state of them. */
+  readonly changesInPlace: boolean;
+  keyOf(record: T): OrderKey;
+  identityOf(record: T): string;
+  outlineOf(record: T): T;
+}
+
+/** The kinds of listed record. */
+export const LIST_KINDS: { readonly [K in ListedKind]: ListKind<ListedRecords[K]> } = {
+  message: {
+    changesInPlace: true,
+    keyOf: messageOrderKey,
+    identityOf: ({ messageId }): Hex => messageId,
+    outlineOf: outlineOfMessage,
+  },
+  verifierResult: {
+    changesInPlace: false,
+    keyOf: (result) => result,
+    identityOf: resultIdentity,
+    outlineOf: outlineOfResult,
+  },
+};
