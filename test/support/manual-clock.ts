@@ -22,6 +22,7 @@ const SETTLE_TURNS = 5;
 /** A manual clock at `startMs` (unix ms; default: in November 2025). */
 export function createManualClock(startMs = 1_763_000_000_000): ManualClock {
   const timers = new Set<Timer>();
+  const sleepers = new WeakMap<AbortSignal, Set<() => void>>();
   let elapsedMs = 0;
   let order = 0;
 
@@ -42,6 +43,16 @@ export function createManualClock(startMs = 1_763_000_000_000): ManualClock {
     return next;
   }
 
+  /** A signal has one listener here, however many sleep on it: Node warns of the eleventh. */
+  function endsOf(signal: AbortSignal): Set<() => void> {
+    let ends = sleepers.get(signal);
+    if (ends) return ends;
+    ends = new Set();
+    sleepers.set(signal, ends);
+    signal.addEventListener('abort', () => ends.forEach((end) => end()), { once: true });
+    return ends;
+  }
+
   async function settle(): Promise<void> {
     for (let turn = 0; turn < SETTLE_TURNS; turn++) await new Promise((resolve) => setImmediate(resolve));
   }
@@ -52,16 +63,17 @@ export function createManualClock(startMs = 1_763_000_000_000): ManualClock {
     sleep: (durationMs, signal) =>
       new Promise<void>((resolve, reject) => {
         if (signal?.aborted) return reject(new AbortedError('sleep'));
-        const onAbort = () => {
+        const ends = signal ? endsOf(signal) : new Set();
+        const end = () => {
           cancel();
           reject(new AbortedError('sleep'));
         };
         const cancel = add(durationMs, (timer) => {
           timers.delete(timer);
-          signal?.removeEventListener('abort', onAbort);
+          ends.delete(end);
           resolve();
         });
-        signal?.addEventListener('abort', onAbort, { once: true });
+        ends.add(end);
       }),
     after: (durationMs, callback) =>
       add(durationMs, (timer) => {
