@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import type { Hex } from '../../src/core/hex.js';
 import { type AnvilChain, startAnvilChain } from '../support/chain/anvil-chain.js';
 import { message } from '../support/chain/chain-fixture.js';
@@ -14,8 +14,6 @@ import {
 } from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
-
-vi.setConfig({ testTimeout: 120_000 });
 
 /** finalized = latest − 6 */
 const SLOTS = 3;

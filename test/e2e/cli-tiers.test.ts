@@ -1,4 +1,4 @@
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { flushed, openWorker } from '../support/e2e/cold-namespace.js';
 import { commandFixture } from '../support/e2e/fixture.js';
 import { body, type ListedResult, listMessages, listResults, resultsOfIdIn } from '../support/e2e/http.js';
@@ -6,8 +6,6 @@ import { startServiceProcess } from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
 import { createRecordMaker } from '../support/records.js';
 import { liveEventfully } from '../support/sink/eventful-life.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const fixture = commandFixture();
 

@@ -8,8 +8,6 @@ import { commandFixture } from '../support/e2e/fixture.js';
 import { hotAndWarm, writeConfig } from '../support/e2e/service.js';
 
 // a test starts up to five processes
-vi.setConfig({ testTimeout: 90_000 });
-
 const fixture = commandFixture();
 
 function config(namespace: string, change: (table: ReturnType<typeof hotAndWarm>) => void = () => undefined): string {

@@ -63,7 +63,7 @@ beforeAll(async () => {
   const { code, stderr } = await runCli(['migrate', 'up', '--config', configFile]);
   expect(code, stderr).toBe(0);
   await keepHistory(database, NAMESPACE);
-}, 300_000);
+});
 afterEach(endAllCli);
 afterAll(async () => {
   duckdb.close();
@@ -151,7 +151,7 @@ it('DuckDB reads from the tables what the query API answers, row by row, after u
   expect(await present.cli.stop()).toEqual({ code: 0, signal: null });
 
   expect(await coldHistory(duckdb, await checkpointed(), readCheckpointsWithDuckDB)).toEqual(history);
-}, 120_000);
+});
 
 /** What the product itself counts. */
 async function countsOf({ adminUrl }: RunningService) {

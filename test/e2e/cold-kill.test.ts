@@ -51,7 +51,7 @@ beforeAll(async () => {
   chain = await startEmittedChain(51);
   duckdb = await openDuckDB();
   taps = { postgres: await startTap(database.tcp), s3: await startTap(server) };
-}, 300_000);
+});
 afterAll(async () => {
   await endAllCli();
   duckdb.close();
@@ -174,28 +174,20 @@ it('a worker that is killed again and again while it flushes and prunes ends wit
   for (const { cli } of [calm, last]) expect(await cli.stop()).toEqual({ code: 0, signal: null });
   const verified = await runCli(['storage', 'verify', '--config', killedFile]);
   expect(verified.code, verified.stdout + verified.stderr).toBe(0);
-}, 240_000);
+});
 
 /** Until everything is verified, in the cold tier, and gone from Postgres. */
 async function untilSettled(namespace: string, { adminUrl }: RunningService): Promise<void> {
-  await eventually(
-    `${namespace} to be complete`,
-    async () => {
-      const { verified } = await countHistory(database, namespace);
-      if (verified < chain.messageIds.length) return `${verified} of ${chain.messageIds.length}`;
-      const { rows } = await database.sql(`SELECT height::int AS height FROM ${namespace}.source_cursors`);
-      return rows[0]?.height === (await chain.finalized()) || rows;
-    },
-    30_000,
-  );
-  await eventually(
-    `${namespace} to be pruned`,
-    async () => {
-      const { messages } = await warmStanding(database, namespace);
-      return messages === 0 || messages;
-    },
-    30_000,
-  );
+  await eventually(`${namespace} to be complete`, async () => {
+    const { verified } = await countHistory(database, namespace);
+    if (verified < chain.messageIds.length) return `${verified} of ${chain.messageIds.length}`;
+    const { rows } = await database.sql(`SELECT height::int AS height FROM ${namespace}.source_cursors`);
+    return rows[0]?.height === (await chain.finalized()) || rows;
+  });
+  await eventually(`${namespace} to be pruned`, async () => {
+    const { messages } = await warmStanding(database, namespace);
+    return messages === 0 || messages;
+  });
   await untilColdHoldsAll(adminUrl, database, namespace);
 }
 

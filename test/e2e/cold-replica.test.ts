@@ -58,7 +58,7 @@ beforeAll(async () => {
   const common = createCommon({ clock: { ...systemClock, nowMs: () => nowOn(clock) } });
   library = await openStorage(parseConfig(config, 'replica'), common, 'read');
   await library.sink.started();
-}, 300_000);
+});
 afterAll(async () => {
   await library?.close();
   await endAllCli();
@@ -121,4 +121,4 @@ it('a replica shows every record once, in order and by id, while the worker flus
     if (name !== 'refusals') expect(figure, name).toBeGreaterThan(3);
   expect(await replica.cli.stop()).toEqual({ code: 0, signal: null });
   expect(await worker.cli.stop()).toEqual({ code: 0, signal: null });
-}, 120_000);
+});

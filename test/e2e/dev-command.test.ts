@@ -96,7 +96,7 @@ it('sends for 15 seconds, answers all three endpoints with exact selectors meanw
   expect(await body(`${adminUrl}/metrics`)).toMatch(/^indexer_time_to_index_seconds_count [1-9]/m);
 
   await endsWell(cli, helpers);
-}, 120_000);
+});
 
 it('continues from its data directory', async () => {
   const { cli, apiUrl } = await startDev('--for', '3s');
@@ -108,7 +108,7 @@ it('continues from its data directory', async () => {
     expect(listed.get(messageId)?.metadata).toEqual({ ...entry.metadata, status: 1 });
   }
   await endsWell(cli, helpers);
-}, 120_000);
+});
 
 it('every tier answers, for what it holds, and nobody is told anything else about the past than before', async () => {
   const { cli, adminUrl } = await startDev('--rate', '4');
@@ -121,7 +121,7 @@ it('every tier answers, for what it holds, and nobody is told anything else abou
     );
   };
   // until the first message is no longer in memory, and then no longer in Postgres
-  await eventually('every tier to have been asked', asked, 110_000);
+  await eventually('every tier to have been asked', asked);
   cli.interrupt();
   expect(await cli.exited, cli.stderr()).toEqual({ code: 0, signal: null });
   expect(cli.stdout()).toMatch(/^tier +records +positions +lookups +lists$/m);
@@ -129,7 +129,7 @@ it('every tier answers, for what it holds, and nobody is told anything else abou
     expect(cli.stdout()).toMatch(new RegExp(`^${tier} +[1-9]\\d* +\\d+–\\d+ +[1-9]\\d* +[1-9]\\d*$`, 'm'));
   expect(cli.stdout()).not.toContain('answers about the past');
   await leavesNothing(helpers);
-}, 180_000);
+});
 
 it('Ctrl-C in the middle ends it with code 0, and what it had sent is executed at the next start', async () => {
   const { cli, apiUrl } = await startDev('--rate', '5');
@@ -148,7 +148,7 @@ it('Ctrl-C in the middle ends it with code 0, and what it had sent is executed a
     return [...underWay.keys()].every((messageId) => listed.get(messageId)?.metadata.status === 1);
   });
   await endsWell(next.cli, nextHelpers);
-}, 120_000);
+});
 
 it('Ctrl-C while it is still starting ends it with code 0 as well, quietly', async () => {
   const cli = startDevnet(['--port', '0', '--data', dataDir]);
@@ -159,7 +159,7 @@ it('Ctrl-C while it is still starting ends it with code 0 as well, quietly', asy
   expect(await cli.exited, cli.stderr()).toEqual({ code: 0, signal: null });
   expect(cli.stderr()).toBe('');
   await leavesNothing(helpers);
-}, 60_000);
+});
 
 it('kill -9 leaves nothing running either, and the next start works', async () => {
   const { cli } = await startDev();
@@ -169,7 +169,7 @@ it('kill -9 leaves nothing running either, and the next start works', async () =
   await leavesNothing(helpers);
   const next = await startDev('--for', '1s');
   await endsWell(next.cli, helpersOf(next.cli));
-}, 120_000);
+});
 
 it('a lane that is gone takes the database and the cold tier with it', async () => {
   const files = coldFiles();
@@ -184,4 +184,4 @@ it('a lane that is gone takes the database and the cold tier with it', async () 
   const listed = await listMessages(apiUrl);
   expect([...listed.keys()].filter((messageId) => left.has(messageId))).toEqual([]);
   await endsWell(cli, helpers);
-}, 120_000);
+});

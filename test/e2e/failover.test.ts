@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runCli } from '../support/e2e/cli.js';
 import { flushed, lived, openWorker } from '../support/e2e/cold-namespace.js';
 import { commandFixture } from '../support/e2e/fixture.js';
@@ -11,9 +11,6 @@ import { createRecordMaker } from '../support/records.js';
 import { createTestS3Store } from '../support/s3/object-store.js';
 import { newBucketName } from '../support/s3/server.js';
 import { s3ServerFixture } from '../support/s3/server-fixture.js';
-
-// a test runs up to six processes
-vi.setConfig({ testTimeout: 120_000 });
 
 const fixture = commandFixture();
 const s3 = s3ServerFixture();

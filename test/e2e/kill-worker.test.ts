@@ -35,7 +35,7 @@ beforeAll(async () => {
   await chain.mine(EMPTY_BLOCKS);
   rpc = await startRpcProxy(chain.url);
   tap = await startTap(database.tcp);
-}, 120_000);
+});
 afterEach(endAllCli);
 afterAll(async () => {
   await tap.close();
@@ -65,16 +65,12 @@ async function counts(namespace: string): Promise<{ messages: number; verified: 
 /** Until everything is found and verified, and the cursor stands at the finalized block. */
 async function untilComplete(namespace: string): Promise<void> {
   const finalized = await chain.finalized();
-  await eventually(
-    `${namespace} to be complete`,
-    async () => {
-      const { verified } = await counts(namespace);
-      if (verified < chain.messageIds.length) return `${verified} of ${chain.messageIds.length} messages`;
-      const { rows } = await database.sql(`SELECT height::int AS height FROM ${namespace}.source_cursors`);
-      return rows[0]?.height === finalized || rows;
-    },
-    60_000,
-  );
+  await eventually(`${namespace} to be complete`, async () => {
+    const { verified } = await counts(namespace);
+    if (verified < chain.messageIds.length) return `${verified} of ${chain.messageIds.length} messages`;
+    const { rows } = await database.sql(`SELECT height::int AS height FROM ${namespace}.source_cursors`);
+    return rows[0]?.height === finalized || rows;
+  });
 }
 
 /** Where the next life of the worker ends. */
@@ -153,4 +149,4 @@ it('ten kills in the middle of a backfill leave the same rows as no kill at all'
   expect(expected.get('verifier_results')).toHaveLength(chain.messageIds.length);
   expect(expected.get('quarantine')).toHaveLength(chain.badLogs);
   for (const namespace of ['undisturbed', 'killed']) await checkOrder(database, namespace);
-}, 300_000);
+});

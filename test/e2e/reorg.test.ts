@@ -156,4 +156,4 @@ it('a message that a reorg replaced leaves the lists, its replacement is execute
   const listed = await listMessages(service.apiUrl);
   expect([...listed.keys()].sort()).toEqual([before, first].sort());
   expect(await service.cli.stop()).toEqual({ code: 0, signal: null });
-}, 90_000);
+});

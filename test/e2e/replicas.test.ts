@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { endAllCli } from '../support/e2e/cli.js';
 import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-chain.js';
@@ -14,8 +14,6 @@ import {
 import { startTap, type Tap } from '../support/e2e/tap.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const directory = e2eDirectory();
 let database: TestDatabase;

@@ -104,14 +104,10 @@ async function storeThePast({ namespace, database, chain, configFile }: Run): Pr
 }
 
 async function untilVerified({ database, namespace }: Pick<Run, 'database' | 'namespace'>, count: number) {
-  await eventually(
-    `${count} messages to be stored and verified`,
-    async () => {
-      const { messages, verified, results } = await countHistory(database, namespace);
-      return (messages === count && verified === count && results === count) || { messages, verified, results };
-    },
-    30_000,
-  );
+  await eventually(`${count} messages to be stored and verified`, async () => {
+    const { messages, verified, results } = await countHistory(database, namespace);
+    return (messages === count && verified === count && results === count) || { messages, verified, results };
+  });
 }
 
 /** A sender that does not stop for anything. */
@@ -134,7 +130,6 @@ function startTraffic(chain: EmittedChain): { stop(): Promise<void> } {
 
 it.concurrent.for(['refuses', 'hangs'] as const)(
   'S3 that %s for a minute under traffic costs no record, and no answer is less than the truth',
-  { timeout: 240_000 },
   async (way, { onTestFailed }) => {
     const run = await prepare(way);
     const { namespace, database, chain, configFile, outage } = run;
@@ -188,25 +183,17 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
 
     clients.stage('healing');
     await outage.end();
-    await eventually(
-      'the cold tier to catch up',
-      async () => {
-        const { coldPosition } = await coldStanding(service);
-        return coldPosition > outageEnded.position || `${coldPosition} of ${outageEnded.position}`;
-      },
-      60_000,
-    );
+    await eventually('the cold tier to catch up', async () => {
+      const { coldPosition } = await coldStanding(service);
+      return coldPosition > outageEnded.position || `${coldPosition} of ${outageEnded.position}`;
+    });
     const healedMs = Math.round(performance.now() - beganMs - OUTAGE_MS);
-    await eventually(
-      'pruning to go on',
-      async () => {
-        const { floorPosition } = await warmStanding(database, namespace);
-        const left = await tooOldInWarm(run, outageBegan.coldMs);
-        const isRaised = floorPosition > outageBegan.coldPosition;
-        return (isRaised && left < tooOld / 4) || { floorPosition: String(floorPosition), left, before: tooOld };
-      },
-      60_000,
-    );
+    await eventually('pruning to go on', async () => {
+      const { floorPosition } = await warmStanding(database, namespace);
+      const left = await tooOldInWarm(run, outageBegan.coldMs);
+      const isRaised = floorPosition > outageBegan.coldPosition;
+      return (isRaised && left < tooOld / 4) || { floorPosition: String(floorPosition), left, before: tooOld };
+    });
     const prunedMs = Math.round(performance.now() - beganMs - OUTAGE_MS);
     clients.stage('after');
     await delay(2_000);

@@ -1,15 +1,13 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { afterAll, afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, describe, expect, it } from 'vitest';
 import { endAllCli, runCli } from '../support/e2e/cli.js';
 import { get } from '../support/e2e/http.js';
 import { e2eDirectory, startServiceProcess, writeConfig } from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
 
 // a test starts a process or two
-vi.setConfig({ testTimeout: 60_000 });
-
 const directory = e2eDirectory();
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { createCommon } from '../../src/core/common.js';
 import { migrate } from '../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
@@ -10,9 +10,6 @@ import { eventually } from '../support/eventually.js';
 import { dumpDatabase } from '../support/postgres/database-dump.js';
 import { createRecordMaker } from '../support/records.js';
 import { liveEventfully } from '../support/sink/eventful-life.js';
-
-// a test runs up to six processes
-vi.setConfig({ testTimeout: 120_000 });
 
 const common = createCommon();
 const fixture = commandFixture();

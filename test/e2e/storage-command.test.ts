@@ -1,14 +1,11 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runCli } from '../support/e2e/cli.js';
 import { coldAnswers, flushed, lived, openWorker, parquetFiles } from '../support/e2e/cold-namespace.js';
 import { commandFixture } from '../support/e2e/fixture.js';
 import { hotAndWarm, writeConfig } from '../support/e2e/service.js';
 import { createRecordMaker } from '../support/records.js';
 import { liveEventfully } from '../support/sink/eventful-life.js';
-
-// a test runs up to six processes
-vi.setConfig({ testTimeout: 120_000 });
 
 const TABLES = ['messages', 'verifier_results', 'ledger'];
 const fixture = commandFixture();

@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import type { TomlTable } from 'smol-toml';
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { runCli, startCli } from '../support/e2e/cli.js';
 import { lived } from '../support/e2e/cold-namespace.js';
 import { commandFixture } from '../support/e2e/fixture.js';
@@ -12,9 +12,6 @@ import { createTestS3Store } from '../support/s3/object-store.js';
 import { newBucketName } from '../support/s3/server.js';
 import { s3ServerFixture } from '../support/s3/server-fixture.js';
 import { startS3Proxy } from '../support/s3/server-proxy.js';
-
-// a test runs up to six processes
-vi.setConfig({ testTimeout: 120_000 });
 
 const fixture = commandFixture();
 const { tiersOf } = fixture;

@@ -114,7 +114,7 @@ it('a client that reads slowly is no such client: it gets the whole of a large a
   }
   expect(read).toBeGreaterThan(whole);
   expect(await closed(api, 'not_reading')).toBe(0);
-}, 20_000);
+});
 
 describe('at a limit of connections', () => {
   it('unused ones give way, so that hoarding keeps nobody out', async () => {

@@ -189,10 +189,12 @@ describe('following', () => {
       // the subscription may still be under way: blocks until one is noticed
       await eventually('a new block is noticed', async () => {
         await chain.block(message((await chain.head()) + 1));
-        await eventually('soon', async () => running.watcher.status().processed === (await chain.head()), 300).catch(
-          () => undefined,
-        );
-        return running.watcher.status().processed === (await chain.head());
+        const isNoticed = async () => running.watcher.status().processed === (await chain.head());
+        await expect
+          .poll(isNoticed, { timeout: 300 })
+          .toBe(true)
+          .catch(() => undefined);
+        return await isNoticed();
       });
     }
     expect(store.content().live).toEqual(await liveOnChain(chain, await chain.head()));

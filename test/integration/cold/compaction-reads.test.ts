@@ -34,7 +34,7 @@ beforeAll(async () => {
   expect(tables.map(({ files }) => files)).toEqual([1, 1, 0]);
   expect(tables[0]!.indexBytes).toBeGreaterThan(512 * 1024);
   await archive.close();
-}, 180_000);
+});
 
 afterAll(async () => {
   await origin.close();
@@ -62,7 +62,7 @@ test('a lookup by id in a large compacted file costs one request and 256 KiB at 
     expect(store.total().requests).toBeLessThanOrEqual(1);
   }
   await reader.close();
-}, 60_000);
+});
 
 test('a page of 100 by time reads the row groups of that time and no footer', async () => {
   const store = createCountingObjectStore(directory.store);
@@ -79,7 +79,7 @@ test('a page of 100 by time reads the row groups of that time and no footer', as
     expect(plain(page.items)).toEqual(plain((await origin.queryMessages({ startMs, limit: 100 })).items));
   }
   await reader.close();
-}, 60_000);
+});
 
 test('a follower from the beginning is given every change once, in order', async () => {
   const reader = openMaintained(directory.store, { role: 'leader', refreshIntervalMs: 0 });
@@ -94,7 +94,7 @@ test('a follower from the beginning is given every change once, in order', async
   }
   expect(position).toBe(BigInt(2 * MESSAGES));
   await reader.close();
-}, 60_000);
+});
 
 test('a set of large changes ends early, and the next goes on where it ended', async () => {
   const other = await createTestDirectoryStore();
@@ -118,4 +118,4 @@ test('a set of large changes ends early, and the next goes on where it ended', a
   await archive.close();
   await large.close();
   await other.remove();
-}, 60_000);
+});

@@ -78,4 +78,4 @@ test('two archives on a real server that flush, compact and vacuum at once hold 
   }
   for (const archive of archives) await archive.close();
   for (const each of stores) await each.close();
-}, 120_000);
+});

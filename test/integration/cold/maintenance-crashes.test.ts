@@ -60,7 +60,7 @@ beforeAll(async () => {
       await store.putIfAbsent(`test/${table}/day=2025-11-13/part-orphan.zstd.parquet`, new Uint8Array(9));
     await archive.close();
   });
-}, 60_000);
+});
 afterAll(async () => template.remove());
 afterEach(async () => {
   for (const directory of directories.splice(0)) await directory.remove();
@@ -124,7 +124,7 @@ describe.each(Object.entries(TASKS))('a process that dies in the middle of: %s',
       }
     }
     console.log([`${name}: ${log.length} points`, ...log].join('\n  '));
-  }, 120_000);
+  });
 });
 
 test('a vacuum that dies when a part of a batch is deleted leaves the rest to the next one', async () => {

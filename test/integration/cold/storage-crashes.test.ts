@@ -79,7 +79,7 @@ describe('a flush that is cut off', () => {
         expect(await committed(store)).toEqual(expected);
         await archive.close();
       }
-  }, 120_000);
+  });
 
   test('at any write, by the end of its process, ends as if nothing had happened', async () => {
     const total = await countWrites(2);
@@ -98,7 +98,7 @@ describe('a flush that is cut off', () => {
         expect(await committed(store)).toEqual(await allOf(life.origin));
         await archive.close().catch(() => undefined);
       }
-  }, 120_000);
+  });
 
   test('by a store that gives back something else than was written is not committed', async () => {
     const { life, store, faulty, archive, before } = await prepare(3);
@@ -205,7 +205,7 @@ describe('a batch of the only storage that is cut off', () => {
         await storage.close();
       }
     expect(total).toBeGreaterThan(8);
-  }, 120_000);
+  });
 });
 
 function bigints(_: string, value: unknown): unknown {

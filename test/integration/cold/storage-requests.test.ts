@@ -44,7 +44,7 @@ beforeAll(async () => {
     await archive.flush();
   }
   await archive.close();
-}, 120_000);
+});
 
 afterAll(async () => {
   await origin.close();

@@ -28,7 +28,7 @@ beforeAll(async () => {
     await archive.maintenance.vacuum({ graceMs: 0 });
     await archive.close();
   });
-}, 120_000);
+});
 afterAll(async () => template.remove());
 afterEach(async () => copyOfTemplate.remove());
 
@@ -180,7 +180,7 @@ describe('verifying a namespace', () => {
     }
     expect(unnoticed).toEqual([]);
     expect(await problemsNow()).toEqual([]);
-  }, 120_000);
+  });
 
   test('names a commit or a checkpoint in which any bit is wrong', async () => {
     copyOfTemplate = await template.copy();
@@ -213,7 +213,7 @@ describe('verifying a namespace', () => {
       await writeFile(path, intact);
     }
     expect(await verify()).toEqual([]);
-  }, 120_000);
+  });
 
   test.each([
     ['the ledger is gone', 'ledger', 0],

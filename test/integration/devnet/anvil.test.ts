@@ -10,6 +10,7 @@ import { DevnetProcessError } from '../../../scripts/devnet/anvil/devnet-errors.
 import { createJsonRpc } from '../../../scripts/devnet/anvil/json-rpc.js';
 import { startTiedProcess } from '../../../scripts/devnet/anvil/tied-process.js';
 import { createCommon } from '../../../src/core/common.js';
+import { eventually } from '../../support/eventually.js';
 
 const common = createCommon();
 const running: { stop(): Promise<unknown> }[] = [];
@@ -19,15 +20,6 @@ async function anvil(options: Partial<AnvilOptions> = {}): Promise<Anvil> {
   const node = await startAnvil({ common, chainId: 1337, slotsInAnEpoch: 2, ...options });
   running.push(node);
   return node;
-}
-
-/** Polls until `probe` is true; fails the test after ten seconds. */
-async function until(what: string, probe: () => boolean | Promise<boolean>): Promise<void> {
-  const deadlineMs = common.clock.monotonicMs() + 10_000;
-  while (!(await probe())) {
-    if (common.clock.monotonicMs() > deadlineMs) throw new Error(`timed out: ${what}`);
-    await common.clock.sleep(10);
-  }
 }
 
 /** A zombie that nobody reaps yet does not count as alive. */
@@ -70,7 +62,7 @@ describe('anvil', () => {
 
   it('makes blocks by itself at an interval below a second', async () => {
     const rpc = createJsonRpc((await anvil({ mining: { everyMs: 50 } })).url);
-    await until('five blocks', async () => Number(await rpc('eth_blockNumber')) >= 5);
+    await eventually('five blocks', async () => Number(await rpc('eth_blockNumber')) >= 5);
   });
 
   it('continues the chain of its state file: same blocks, same receipts, same balances', async () => {
@@ -128,7 +120,7 @@ describe('anvil', () => {
     const stateFile = join(directory, 'killed.json');
     const script = `
       import { createCommon } from './src/core/common.js';
-      import { startAnvil } from './src/devnet/anvil.js';
+      import { startAnvil } from './scripts/devnet/anvil/anvil.js';
       const stateFile = ${JSON.stringify(stateFile)};
       const node = await startAnvil({ common: createCommon(), chainId: 1337, slotsInAnEpoch: 2, stateFile });
       await fetch(node.url, { method: 'POST', headers: { 'content-type': 'application/json' },
@@ -152,7 +144,7 @@ describe.each(['pdeathsig', 'pipe'] as const)('a process tied by %s', (tie) => {
   it.skipIf(tie === 'pdeathsig' && process.platform !== 'linux')('ends when its parent is killed', async () => {
     const script = `
       import { systemClock } from './src/core/clock.js';
-      import { startTiedProcess } from './src/devnet/tied-process.js';
+      import { startTiedProcess } from './scripts/devnet/anvil/tied-process.js';
       const child = await startTiedProcess('sleep', ['600'], systemClock, '${tie}');
       console.log(child.pid);
       setInterval(() => {}, 1000);`;
@@ -163,13 +155,13 @@ describe.each(['pdeathsig', 'pipe'] as const)('a process tied by %s', (tie) => {
     const pid = Number(await firstLine(parent));
     expect(isAlive(pid)).toBe(true);
     parent.kill('SIGKILL');
-    await until('the child to be gone', () => !isAlive(pid));
+    await eventually('the child to be gone', () => !isAlive(pid));
   });
 
   it('reports exit and output, and ends on stop', async () => {
     const failed = await startTiedProcess('sh', ['-c', 'echo first; echo second >&2; exit 3'], common.clock, tie);
     expect(await failed.exited).toEqual({ code: 3, signal: null });
-    await until('the output', () => failed.output().includes('first') && failed.output().includes('second'));
+    await eventually('the output', () => failed.output().includes('first') && failed.output().includes('second'));
     const sleeper = await startTiedProcess('sleep', ['600'], common.clock, tie);
     expect(await sleeper.stop(5_000)).toEqual({ code: null, signal: 'SIGTERM' });
     expect(isAlive(sleeper.pid)).toBe(false);

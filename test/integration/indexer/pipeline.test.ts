@@ -16,7 +16,6 @@ import { createRecordMaker, SELECTORS } from '../../support/records.js';
 const make = createRecordMaker(23);
 const A: Hex = `0x${'aa'.repeat(20)}`;
 const B: Hex = `0x${'bb'.repeat(20)}`;
-const DEADLINE = { timeout: 20_000, interval: 20 };
 
 let database: TestDatabase;
 let servers: readonly [VerifierServer, VerifierServer];
@@ -121,9 +120,9 @@ describe('from the chain to Postgres', () => {
     attest(early);
     await found(storage, early);
     await found(storage, late);
-    await expect.poll(() => unverified(storage), DEADLINE).toBe(30);
+    await expect.poll(() => unverified(storage)).toBe(30);
     attest(late);
-    await expect.poll(() => unverified(storage), DEADLINE).toBe(0);
+    await expect.poll(() => unverified(storage)).toBe(0);
     for (const { messageId } of early) expect(await storage.getCCVData(messageId)).toHaveLength(2);
     for (const { messageId } of late) expect(await storage.getCCVData(messageId)).toHaveLength(1);
     const { tasks, unknownCCVs } = indexer.status().scheduler;
@@ -136,14 +135,14 @@ describe('from the chain to Postgres', () => {
     const first = start();
     const before = messages(40, A);
     await found(other, before);
-    await expect.poll(() => servers[0].requests.flat().length, DEADLINE).toBeGreaterThanOrEqual(40);
+    await expect.poll(() => servers[0].requests.flat().length).toBeGreaterThanOrEqual(40);
     await first.close();
     const between = messages(40, A);
     await found(other, between);
     attest([...before, ...between]);
     expect(await unverified(other)).toBe(80);
     const second = start({ maxHeapSize: 30 });
-    await expect.poll(() => unverified(second.storage), DEADLINE).toBe(0);
+    await expect.poll(() => unverified(second.storage)).toBe(0);
   });
 
   it('an outage of a verifier leaves its messages pending, and all of them are verified after it', async () => {
@@ -153,10 +152,10 @@ describe('from the chain to Postgres', () => {
     servers[1].misbehave((_ids, reply) => void reply.code(503).send(''));
     await found(storage, sent);
     await expect
-      .poll(() => indexer.status().scheduler.verifiers.map(({ circuit }) => circuit), DEADLINE)
+      .poll(() => indexer.status().scheduler.verifiers.map(({ circuit }) => circuit))
       .toEqual(['closed', 'open']);
     expect(await unverified(storage)).toBe(60);
     servers[1].misbehave(null);
-    await expect.poll(() => unverified(storage), DEADLINE).toBe(0);
+    await expect.poll(() => unverified(storage)).toBe(0);
   });
 });

@@ -17,7 +17,7 @@ describe('the check of a bucket', () => {
 
   beforeAll(async () => {
     server = await startS3Server();
-  }, 300_000);
+  });
   afterAll(async () => {
     await server?.stop();
   });

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { ClosedError } from '../../../src/core/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
@@ -13,6 +13,7 @@ import type { S3ObjectStore, S3ObjectStoreOptions } from '../../../src/storage/c
 import { s3StoreOn } from '../../support/s3/object-store.js';
 import { newBucketName, type S3TestServer, startS3Server } from '../../support/s3/server.js';
 import { type S3Proxy, startS3Proxy } from '../../support/s3/server-proxy.js';
+import { createStandingClock } from '../../support/standing-clock.js';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 const answer = (status: number, code: string) =>
@@ -34,7 +35,7 @@ describe('an S3 store behind a network that fails', () => {
 
   beforeAll(async () => {
     server = await startS3Server();
-  }, 300_000);
+  });
   afterAll(async () => {
     await server?.stop();
   });
@@ -70,7 +71,8 @@ describe('an S3 store behind a network that fails', () => {
 
     it('is left alone after some attempts, and asked again when that may have ended', async () => {
       proxy.always({ kind: 'hang' });
-      const store = open({ maxAttempts: 4, requestTimeoutMs: 300 });
+      const clock = createStandingClock();
+      const store = open({ maxAttempts: 4, requestTimeoutMs: 300, common: createCommon({ clock }) });
       expect(await failureOf(store.list(''))).toMatchObject({ details: { kind: 'timeout', attempts: 4 } });
       const asked = proxy.seen.length;
       const failure = await failureOf(store.list(''));
@@ -78,7 +80,8 @@ describe('an S3 store behind a network that fails', () => {
       expect(failure).toMatchObject({ retryable: true, message: expect.stringContaining('left alone') });
       expect(proxy.seen).toHaveLength(asked);
       proxy.always({ kind: 'pass' });
-      await vi.waitFor(async () => expect((await store.list('')).objects).toHaveLength(1), { timeout: 20_000 });
+      clock.advance(10_000);
+      await expect.poll(async () => (await store.list('')).objects).toHaveLength(1);
     });
 
     it('is unavailable once every request has met its deadline without an answer', async () => {
@@ -88,7 +91,7 @@ describe('an S3 store behind a network that fails', () => {
       expect(failure).toBeInstanceOf(ObjectStoreUnavailableError);
       expect(failure).toMatchObject({ details: { kind: 'timeout', attempts: 2 } });
       expect(proxy.seen).toHaveLength(2);
-      await vi.waitFor(() => expect(proxy.seen.every((request) => request.abandoned)).toBe(true));
+      await expect.poll(() => proxy.seen.every((request) => request.abandoned)).toBe(true);
     });
 
     it('meets the deadline also when the body of an answer stops', async () => {
@@ -212,7 +215,7 @@ describe('an S3 store behind a network that fails', () => {
         proxy.next({ kind: 'hang' });
         expect(['0123456789', 'object', '10']).toContain(await read());
         expect(proxy.seen.length - first).toBe(2);
-        await vi.waitFor(() => expect(proxy.seen[first]!.abandoned).toBe(true));
+        await expect.poll(() => proxy.seen[first]!.abandoned).toBe(true);
       }
       const metrics = await common.metrics.metrics();
       expect(metrics).toContain('indexer_object_store_hedged_requests_total{store="s3"} 4');
@@ -239,7 +242,7 @@ describe('an S3 store behind a network that fails', () => {
       proxy.next({ kind: 'hang' }, answer(500, 'InternalError'));
       // told is what failed first, once the first request has met its deadline too
       expect(await failureOf(store.get('object'))).toMatchObject({ details: { kind: 'server_error' } });
-      await vi.waitFor(() => expect(proxy.seen[0]!.abandoned).toBe(true));
+      await expect.poll(() => proxy.seen[0]!.abandoned).toBe(true);
       expect(text(await store.get('object'))).toBe('0123456789');
     });
 
@@ -356,7 +359,7 @@ describe('an S3 store behind a network that fails', () => {
     proxy.always({ kind: 'hang' });
     const store = open();
     const running = [store.get('object'), store.putIfAbsent('new', Buffer.from('x'))].map(failureOf);
-    await vi.waitFor(() => expect(proxy.seen).toHaveLength(2));
+    await expect.poll(() => proxy.seen).toHaveLength(2);
     await store.close();
     for (const failure of await Promise.all(running)) expect(failure).toBeInstanceOf(ClosedError);
   });
@@ -365,7 +368,7 @@ describe('an S3 store behind a network that fails', () => {
     proxy.always(answer(503, 'SlowDown'));
     const store = open({ maxAttempts: 50 });
     const running = failureOf(store.list(''));
-    await vi.waitFor(() => expect(proxy.seen.length).toBeGreaterThan(0));
+    await expect.poll(() => proxy.seen.length).toBeGreaterThan(0);
     await store.close();
     expect(await running).toBeInstanceOf(ClosedError);
   });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { expect, it, vi } from 'vitest';
+import { expect, it } from 'vitest';
 import { processesOf } from '../../support/s3/server-processes.js';
 
 it('leaves no process behind when the one that started it is killed', async () => {
@@ -15,6 +15,6 @@ it('leaves no process behind when the one that started it is killed', async () =
   expect(before.map(({ program }) => program).sort()).toEqual(['ceph-mon', 'ceph-osd', 'radosgw']);
   runner.kill('SIGKILL');
   await once(runner, 'exit');
-  await vi.waitFor(async () => expect(await processesOf(host)).toEqual([]), { timeout: 20_000 });
+  await expect.poll(() => processesOf(host)).toEqual([]);
   await rm(before[0]!.directory, { recursive: true, force: true });
-}, 300_000);
+});

@@ -134,33 +134,29 @@ describe('a migration that waits', () => {
   test.each([
     ['another migration', 'SELECT pg_advisory_xact_lock(7262031884107)'],
     ['a table of the namespace', 'LOCK TABLE ccv.messages IN ACCESS SHARE MODE'],
-  ])(
-    'for %s says for whom, once, and goes on when it can',
-    async (lock, sql) => {
-      const { connection } = database;
-      await migrate({ connection });
-      await withDirectory(async (directory) => {
-        const next = String((await readdir(directory)).length + 1).padStart(4, '0');
-        await writeFile(join(directory, `${next}_more.sql`), 'ALTER TABLE messages ADD COLUMN more int;');
-        const holder = await hold(sql);
-        const { rows } = await holder.query('SELECT pg_backend_pid() AS pid');
-        const waits: MigrationWait[] = [];
-        const waiting = migrate({ connection, directory, onWait: (wait) => waits.push(wait) });
-        await eventually('it waits', () => waits.length > 0);
-        expect(waits).toMatchObject([{ lock, holders: [{ pid: rows[0].pid, application: 'somebody' }] }]);
-        expect(describeWait(waits[0]!)).toMatch(
-          new RegExp(
-            `^waiting for ${lock}, held by pid ${rows[0].pid} \\(somebody, .*idle in transaction for \\d+ s\\)$`,
-          ),
-        );
-        await holder.query('ROLLBACK');
-        await holder.end();
-        expect(await waiting).toMatchObject([{ name: 'more' }]);
-        expect(waits).toHaveLength(1);
-      });
-    },
-    20_000,
-  );
+  ])('for %s says for whom, once, and goes on when it can', async (lock, sql) => {
+    const { connection } = database;
+    await migrate({ connection });
+    await withDirectory(async (directory) => {
+      const next = String((await readdir(directory)).length + 1).padStart(4, '0');
+      await writeFile(join(directory, `${next}_more.sql`), 'ALTER TABLE messages ADD COLUMN more int;');
+      const holder = await hold(sql);
+      const { rows } = await holder.query('SELECT pg_backend_pid() AS pid');
+      const waits: MigrationWait[] = [];
+      const waiting = migrate({ connection, directory, onWait: (wait) => waits.push(wait) });
+      await eventually('it waits', () => waits.length > 0);
+      expect(waits).toMatchObject([{ lock, holders: [{ pid: rows[0].pid, application: 'somebody' }] }]);
+      expect(describeWait(waits[0]!)).toMatch(
+        new RegExp(
+          `^waiting for ${lock}, held by pid ${rows[0].pid} \\(somebody, .*idle in transaction for \\d+ s\\)$`,
+        ),
+      );
+      await holder.query('ROLLBACK');
+      await holder.end();
+      expect(await waiting).toMatchObject([{ name: 'more' }]);
+      expect(waits).toHaveLength(1);
+    });
+  });
 
   test('leaves no lock behind, on a connection that stays open', async () => {
     await migrate({ connection: database.connection });

@@ -251,7 +251,7 @@ describe('a server that crashes', () => {
     // each result has its position, each cursor move had one
     expect(headPosition).toBe(BigInt(stored.length) + height);
     await storage.close();
-  }, 60_000);
+  });
 
   test('and is shut down and started again by an operator is used again by itself', async () => {
     const database = await createDatabaseOn(server);

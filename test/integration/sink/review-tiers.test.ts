@@ -143,7 +143,6 @@ describe('tiers around a cold one', () => {
       expect(await state(everything(alone))).toEqual(after);
       await alone.close();
     },
-    60_000,
   );
 
   test('a process that cannot reach its database does not list from the cold tier what has left the lists since', async () => {

@@ -143,7 +143,7 @@ describe('a worker that ends at any write of flush, commit, prune, compaction an
     );
   });
 
-  test('is followed by one that leaves what an undisturbed one leaves', { timeout: 600_000 }, async () => {
+  test('is followed by one that leaves what an undisturbed one leaves', async () => {
     for (const kind of [
       'put messages/part',
       'put ledger/_delta_log',

@@ -75,7 +75,7 @@ describe('a worker process that is killed', () => {
     const ground = await newGround();
     total = (await workAndDie(ground, Number.POSITIVE_INFINITY, START_MS)).length;
     undisturbed = await finish(ground, START_MS + LATER_MS);
-  }, 120_000);
+  });
   afterAll(async () => {
     for (const { database, directory } of grounds) {
       await database.drop();
@@ -84,9 +84,7 @@ describe('a worker process that is killed', () => {
     console.log(`killed after: ${where.join(', ')}`);
   });
 
-  test('anywhere, and again, is followed by one that leaves what an undisturbed one leaves', {
-    timeout: 240_000,
-  }, async () => {
+  test('anywhere, and again, is followed by one that leaves what an undisturbed one leaves', async () => {
     const random = seededRandom(SEED);
     for (let kill = 0; kill < KILLS; kill += 1) {
       const ground = await newGround();

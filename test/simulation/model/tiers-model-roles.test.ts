@@ -7,7 +7,7 @@ const [two, sole] = [new Tally(), new Tally()];
 describe('a process that only reads, beside one that writes and prunes', () => {
   afterAll(() => console.log(`seed ${SEED}, two processes: ${two.report()}`));
 
-  test('answers as the flat list does or did since its last answer', { timeout: 1_200_000 }, async () => {
+  test('answers as the flat list does or did since its last answer', async () => {
     await simulate({ name: 'two', shape: 'two', runs: 120, commands: 40, lanes: 4 }, two);
   });
 
@@ -20,7 +20,7 @@ describe('a process that only reads, beside one that writes and prunes', () => {
 describe('a memory over a cold tier without a database', () => {
   afterAll(() => console.log(`seed ${SEED}, no database: ${sole.report()}`));
 
-  test('answers as one flat list would', { timeout: 1_200_000 }, async () => {
+  test('answers as one flat list would', async () => {
     await simulate({ name: 'leader', shape: 'leader', runs: 240, commands: 40, lanes: 2 }, sole);
   });
 

@@ -7,15 +7,15 @@ const tally = new Tally();
 describe('memory, Postgres and the cold tier answer as one flat list would', () => {
   afterAll(() => console.log(`seed ${SEED}: ${tally.report()}`));
 
-  test('in many short runs', { timeout: 1_200_000 }, async () => {
+  test('in many short runs', async () => {
     await simulate({ name: 'three', shape: 'three', runs: 240, commands: 40, lanes: 4 }, tally);
   });
 
-  test('in some long runs', { timeout: 600_000 }, async () => {
+  test('in some long runs', async () => {
     await simulate({ name: 'long', shape: 'three', runs: 8, commands: 300, lanes: 4 }, tally);
   });
 
-  test('with a directory for a bucket', { timeout: 600_000 }, async () => {
+  test('with a directory for a bucket', async () => {
     await simulate(
       { name: 'directory', shape: 'three', runs: 24, commands: 40, lanes: 4, buckets: directoryBuckets },
       tally,

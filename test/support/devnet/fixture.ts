@@ -9,6 +9,7 @@ import { DEVNET_CHAINS, deployLane } from '../../../scripts/devnet/lane/lane.js'
 import type { DevnetChain, LaneDeployment } from '../../../scripts/devnet/lane/lane-deployment.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
+import { PATIENCE_MS } from '../patience.js';
 
 export const common = createCommon();
 export const library = createContractLibrary();
@@ -56,9 +57,9 @@ export async function startTestLane(
   };
 }
 
-/** Polls until `probe` gives something else than null, undefined or false; fails after `limitMs`. */
-export async function until<T>(what: string, probe: () => T | Promise<T>, limitMs = 20_000) {
-  const deadlineMs = common.clock.monotonicMs() + limitMs;
+/** Polls until `probe` gives something else than null, undefined or false; fails when patience ends. */
+export async function until<T>(what: string, probe: () => T | Promise<T>) {
+  const deadlineMs = common.clock.monotonicMs() + PATIENCE_MS;
   for (;;) {
     const found = await probe();
     if (found !== null && found !== undefined && found !== false) return found as NonNullable<Exclude<T, false>>;

@@ -1,6 +1,7 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import { PATIENCE_MS } from '../patience.js';
 
 /** The checkout: relative paths of commands begin here. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -20,7 +21,7 @@ export interface CliProcess {
   stdout(): string;
   stderr(): string;
   /** Resolves with the match once `pattern` was printed on either stream; rejects when the process ends without it. */
-  printed(pattern: RegExp, deadlineMs?: number): Promise<RegExpExecArray>;
+  printed(pattern: RegExp): Promise<RegExpExecArray>;
   /** Sends a signal to this process alone. */
   kill(signal: NodeJS.Signals): void;
   /** What Ctrl-C in a terminal does: SIGINT to the whole process group. */
@@ -106,13 +107,13 @@ function startProgram(
     exit: () => ended,
     stdout: () => stdout,
     stderr: () => stderr,
-    printed: (pattern, deadlineMs = 60_000) =>
+    printed: (pattern) =>
       new Promise((resolve, reject) => {
         const fail = (why: string) => {
           done();
           reject(new Error(`${args.join(' ')}: ${why} before it printed ${pattern}\n${stdout}\n${stderr}`));
         };
-        const timer = setTimeout(() => fail(`${deadlineMs} ms passed`), deadlineMs);
+        const timer = setTimeout(() => fail(`${PATIENCE_MS} ms passed`), PATIENCE_MS);
         const done = () => {
           clearTimeout(timer);
           waiting.delete(look);

@@ -38,21 +38,12 @@ export async function tierStatus(adminUrl: string, name: string): Promise<Backen
 }
 
 /** Until the cold tier, as that process knows it, holds everything that is in the database. */
-export async function untilColdHoldsAll(
-  adminUrl: string,
-  database: TestDatabase,
-  namespace: string,
-  deadlineMs = 20_000,
-): Promise<void> {
-  await eventually(
-    'the cold tier to hold everything',
-    async () => {
-      const { position } = await warmStanding(database, namespace);
-      const { coverage } = await tierStatus(adminUrl, 'cold');
-      return BigInt(coverage.throughPosition) === position || `${coverage.throughPosition} of ${position}`;
-    },
-    deadlineMs,
-  );
+export async function untilColdHoldsAll(adminUrl: string, database: TestDatabase, namespace: string): Promise<void> {
+  await eventually('the cold tier to hold everything', async () => {
+    const { position } = await warmStanding(database, namespace);
+    const { coverage } = await tierStatus(adminUrl, 'cold');
+    return BigInt(coverage.throughPosition) === position || `${coverage.throughPosition} of ${position}`;
+  });
 }
 
 /** Sums a metric of a process over all of its labels that match. */

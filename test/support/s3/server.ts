@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { startTiedProcess, type TiedProcess } from '../../../scripts/devnet/anvil/tied-process.js';
 import { systemClock } from '../../../src/core/clock.js';
+import { PATIENCE_MS } from '../patience.js';
 import { cephConfiguration, cephKeyring, GATEWAY_PORT, MONITOR_PORT } from './server-config.js';
 
 /**
@@ -29,7 +30,6 @@ export interface S3TestServer {
 
 const run = promisify(execFile);
 const INSTALLER = resolve(import.meta.dirname, '../../../.ci/install-ceph');
-const READY_WITHIN_MS = 30_000;
 const ACCESS_KEY = 'test';
 const SECRET_KEY = 'testsecret';
 
@@ -64,7 +64,7 @@ async function startIn(
   const configFile = join(directory, 'ceph.conf');
   const environment = environmentOf(root, configFile);
   const ceph = async (program: string, ...args: string[]) => {
-    await run('env', [...environment, program, ...args], { timeout: READY_WITHIN_MS });
+    await run('env', [...environment, program, ...args], { timeout: PATIENCE_MS });
   };
   const daemon = async (program: string, ...args: string[]) => {
     // SIGKILL at the end of this process: a Ceph daemon that has lost the others may wait for them on SIGTERM
@@ -157,7 +157,7 @@ async function canListen(host: string, port: number): Promise<boolean> {
 }
 
 async function untilItListens(host: string, gateway: TiedProcess): Promise<void> {
-  const deadlineMs = systemClock.monotonicMs() + READY_WITHIN_MS;
+  const deadlineMs = systemClock.monotonicMs() + PATIENCE_MS;
   while (!(await canConnect(host))) {
     if (gateway.exit()) throw new Error(`radosgw ended: ${gateway.output()}`);
     if (systemClock.monotonicMs() > deadlineMs) throw new Error('radosgw does not listen');

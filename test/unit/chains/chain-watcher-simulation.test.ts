@@ -121,5 +121,5 @@ describe('a simulated run of reorgs, failing and lying nodes, lost commits and r
     }
     expect(reorgs).toBeGreaterThan(SEEDS);
     expect(orphanings).toBeGreaterThan(SEEDS / 10);
-  }, 120_000);
+  });
 });
