@@ -43,7 +43,7 @@ beforeAll(async () => {
   await run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', `./${tarball}`], { cwd: project });
   for (const name of ['@types/node', 'undici-types'])
     await cp(join(ROOT, 'node_modules', name), join(project, 'node_modules', name), { recursive: true });
-}, 300_000);
+});
 afterAll(() => rm(project, { recursive: true }));
 
 async function ccvIndexer(...args: readonly string[]): Promise<string> {
@@ -98,7 +98,7 @@ describe('the installed package', () => {
   it('has types that compile where libraries are checked', async () => {
     await writeFile(join(project, 'consumer.ts'), CONSUMER);
     expect(await compile('consumer.ts')).toBe('');
-  }, 60_000);
+  });
 
   it('runs the library example of the README, which prints what it says', async () => {
     const example = /```ts\n([\s\S]*?)```/.exec(await readFile(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? '';
@@ -117,5 +117,5 @@ describe('the installed package', () => {
     } finally {
       await database.drop();
     }
-  }, 60_000);
+  });
 });
