@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { AbortedError } from '../../core/errors.js';
 import { createRateLimiter, type RateLimiter } from '../../core/rate-limiter.js';
-import { type BatchSize, createBatchSize } from './batch-size.js';
+import { type BatchedCalls, createBatchedCalls } from './batched-calls.js';
 import { createHttpTransport } from './http-transport.js';
 import {
   type JsonRpcAnswer,
@@ -9,7 +9,7 @@ import {
   type JsonRpcTransport,
   MalformedAnswerError,
 } from './json-rpc-transport.js';
-import { classifyFailure, isRateLimit, spansBlocks } from './rpc-error-codes.js';
+import { classifyFailure, spansBlocks } from './rpc-error-codes.js';
 import {
   RpcError,
   RpcInvalidAnswerError,
@@ -39,12 +39,6 @@ export interface RpcEndpointOptions {
 const RATE_LIMITED_PAUSE_MS = 1_000;
 const MAX_RATE_LIMITED_PAUSE_MS = 60_000;
 
-/** On whose behalf a request is sent. */
-interface Asking {
-  readonly signal: AbortSignal;
-  readonly onRequest: () => void;
-}
-
 /** Lets a request through to a node of the right chain only, and its answer when the node still is. */
 export type ChainGuard = <T>(endpoint: RpcEndpoint, signal: AbortSignal, request: () => Promise<T>) => Promise<T>;
 
@@ -62,9 +56,7 @@ export class RpcEndpoint {
   readonly #rateLimit: RateLimiter;
   readonly #labels: { readonly chain: string; readonly url: string };
   #coolUntilMs = Number.NEGATIVE_INFINITY;
-  readonly #batch: BatchSize;
-  /** Calls of a batch that failed in a way that may be the batch's fault: the next request shows whether it is. */
-  #doubtedCalls: number | null = null;
+  readonly #batches: BatchedCalls;
   #rateLimitedInARow = 0;
   #head: number | null = null;
   #lastError: RpcError | null = null;
@@ -78,11 +70,11 @@ export class RpcEndpoint {
     this.origin = { chain: chainName, url: index };
     this.#labels = { chain: chainName, url: String(index) };
     this.#rateLimit = createRateLimiter({ perSecond: options.requestsPerSecond, clock });
-    this.#batch = createBatchSize({
+    this.#batches = createBatchedCalls({
       maxCalls: options.maxBatchCalls,
-      clock,
-      onChange: (calls) =>
-        options.common.log.info({ ...this.origin, calls }, 'RPC node gets batches of another size from now on'),
+      origin: this.origin,
+      isRateLimited: () => this.#rateLimitedInARow > 0,
+      common: options.common,
     });
     const transport = { url, origin: this.origin, timeoutMs, maxResponseBytes, clock };
     this.#transport = /^wss?:/i.test(url) ? new WebSocketTransport(transport) : createHttpTransport(transport);
@@ -166,10 +158,10 @@ export class RpcEndpoint {
   ): Promise<readonly (unknown | RpcError)[]> {
     const results: (unknown | RpcError)[] = [];
     while (results.length < calls.length) {
-      const batch = calls.slice(results.length, results.length + this.#batch.calls);
-      const answers = await this.#answers(batch, { signal, onRequest });
+      const left = calls.slice(results.length);
+      const answers = await this.#batches.answers(left, (batch) => this.#send(batch, signal, onRequest));
       for (const [index, answer] of answers.entries()) {
-        const call = batch[index];
+        const call = left[index];
         if (call) results.push(this.#resultOf(call, answer));
       }
     }
@@ -191,80 +183,11 @@ export class RpcEndpoint {
     return this.#transport.close();
   }
 
-  /**
-   * The answers to a batch, or only that to its first call. A batch that brought no answer for each call, in whatever
-   * form, is told from a node that is broken by sending its first call alone: when that is answered, the batch was at
-   * fault, and the next ones are smaller.
-   */
-  async #answers(batch: readonly JsonRpcCall[], asking: Asking): Promise<readonly JsonRpcAnswer[]> {
-    // a question for the chain id, say, shows nothing about batches
-    const doubtedCalls = batch.length > 1 ? this.#doubtedCalls : null;
-    if (doubtedCalls !== null) this.#doubtedCalls = null;
-    const together = doubtedCalls === null ? await this.#together(batch, asking) : null;
-    if (together !== null && !this.#mayBeRefused(together)) return await this.#whole(together, batch, asking);
-    const alone = await this.#send(batch.slice(0, 1), asking);
-    if (together !== null && !alone[0]?.ok) return together;
-    this.#batch.refused(doubtedCalls ?? batch.length);
-    return alone;
-  }
-
-  /** The answers to a batch, or to the first of its calls, where a node takes no more than these of it. */
-  async #whole(
-    answers: readonly JsonRpcAnswer[],
+  async #send(
     batch: readonly JsonRpcCall[],
-    asking: Asking,
+    signal: AbortSignal,
+    onRequest: () => void,
   ): Promise<readonly JsonRpcAnswer[]> {
-    const failures = answers.map((answer) => (answer.ok ? null : answer.failure.code));
-    const code = failures.at(-1) ?? null;
-    const cut = failures.findLastIndex((each) => each !== code) + 1;
-    if (failures.some((each) => each !== null && isRateLimit(each))) {
-      if (batch.length > 1 && this.#rateLimitedInARow > 0) this.#doubtedCalls = batch.length;
-    } else if (code === null || batch.length - cut < 2) this.#batch.answered(batch.length);
-    else {
-      const alone = await this.#send(batch.slice(cut, cut + 1), asking);
-      if (!alone[0]?.ok) return answers;
-      this.#batch.refused(batch.length);
-      return [...answers.slice(0, cut), ...alone];
-    }
-    return answers;
-  }
-
-  /** Null when the batch as a whole may have been refused. */
-  async #together(batch: readonly JsonRpcCall[], asking: Asking): Promise<readonly JsonRpcAnswer[] | null> {
-    try {
-      return await this.#send(batch, asking);
-    } catch (thrown) {
-      if (!(thrown instanceof RpcError) || batch.length === 1) throw thrown;
-      switch (thrown.kind) {
-        case 'timeout':
-          // asking again at once would take as long again; over a range of blocks, the range is halved first
-          if (!batch.some(spansBlocks)) this.#doubtedCalls = batch.length;
-          throw thrown;
-        case 'rateLimited':
-          // a node that counts each call of a batch may never let this one through
-          if (this.#rateLimitedInARow > 0) this.#doubtedCalls = batch.length;
-          throw thrown;
-        case 'tooManyResults':
-          // the range of blocks is halved
-          throw thrown;
-        case 'invalidAnswer':
-        case 'refused':
-        case 'unavailable':
-          return null;
-      }
-    }
-  }
-
-  /** Each of several calls got the same error: it may be about the batch. */
-  #mayBeRefused(answers: readonly JsonRpcAnswer[]): boolean {
-    const [first] = answers;
-    if (!first || first.ok || answers.length === 1) return false;
-    const { code } = first.failure;
-    if (isRateLimit(code) && this.#rateLimitedInARow === 0) return false;
-    return answers.every((answer) => !answer.ok && answer.failure.code === code);
-  }
-
-  async #send(batch: readonly JsonRpcCall[], { signal, onRequest }: Asking): Promise<readonly JsonRpcAnswer[]> {
     const { metrics, common } = this.#options;
     await this.#rateLimit.take(signal);
     const startMs = common.clock.monotonicMs();

@@ -1,20 +1,14 @@
 import type { Transport } from 'viem';
 import type { Common } from '../../core/common.js';
-import { AbortedError, IndexerError, InvalidArgumentError, toError } from '../../core/errors.js';
+import { AbortedError, IndexerError, InvalidArgumentError } from '../../core/errors.js';
 import { ChainUnknownError } from '../chain-errors.js';
 import { ChainIdentity } from './chain-identity.js';
-import { noteHead } from './head-proof.js';
+import { createEndpointOrder, type EndpointOrder, type EndpointState } from './endpoint-order.js';
+import { createHeadChecks, type HeadChecks } from './head-checks.js';
 import type { JsonRpcCall } from './json-rpc-transport.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
 import { RpcEndpoint } from './rpc-endpoint.js';
-import {
-  RpcError,
-  type RpcErrorKind,
-  RpcRefusedError,
-  RpcTooManyResultsError,
-  RpcUnavailableError,
-  RpcWrongChainError,
-} from './rpc-errors.js';
+import { RpcError, RpcRefusedError, RpcTooManyResultsError, RpcUnavailableError } from './rpc-errors.js';
 import { createRpcMetrics } from './rpc-metrics.js';
 import { createRpcNode, type RpcNode } from './rpc-node.js';
 import { viemTransport } from './viem-transport.js';
@@ -49,7 +43,7 @@ export interface RpcPoolOptions {
 /** One URL in `status`, by its index. */
 export interface RpcUrlStatus {
   readonly url: number;
-  readonly state: 'ready' | 'cooling' | 'lagging' | 'wrongChain';
+  readonly state: EndpointState;
   readonly head: number | null;
   /** As the node last told; null before it did. */
   readonly chainId: number | null;
@@ -116,18 +110,15 @@ export function createRpcPool(options: RpcPoolOptions): RpcPool {
   return new FailoverRpcPool(options);
 }
 
-const AWAY_KINDS: ReadonlySet<RpcErrorKind> = new Set(['timeout', 'rateLimited', 'unavailable']);
-
 class FailoverRpcPool implements RpcPool {
   readonly #options: RpcPoolOptions;
-  readonly #common: Common;
   readonly #endpoints: readonly RpcEndpoint[];
   readonly #closing = new AbortController();
   readonly #subscriptions = new Set<NewHeads>();
   readonly #identity: ChainIdentity;
+  readonly #order: EndpointOrder;
   readonly transport: Transport;
-  #nextHeadCheckMs = Number.NEGATIVE_INFINITY;
-  #headCheck: Promise<void> = Promise.resolve();
+  readonly #headChecks: HeadChecks;
 
   constructor(options: RpcPoolOptions) {
     if (options.urls.length === 0)
@@ -135,7 +126,6 @@ class FailoverRpcPool implements RpcPool {
     const metrics = createRpcMetrics(options.common.metrics);
     this.#options = options;
     this.transport = viemTransport(`chain ${options.chainName}`, (call, signal) => this.#call(call, signal));
-    this.#common = options.common;
     this.#endpoints = options.urls.map(
       (url, index) =>
         new RpcEndpoint({
@@ -159,6 +149,19 @@ class FailoverRpcPool implements RpcPool {
       recheckMs: options.chainRecheckMs ?? 10_000,
       common: options.common,
     });
+    this.#order = createEndpointOrder({
+      endpoints: this.#endpoints,
+      identity: this.#identity,
+      maxLagBlocks: options.maxHeadLagBlocks ?? 10,
+      clock: options.common.clock,
+    });
+    this.#headChecks = createHeadChecks({
+      endpoints: this.#endpoints,
+      identity: this.#identity,
+      everyMs: options.headCheckMs ?? 5_000,
+      signal: this.#closing.signal,
+      common: options.common,
+    });
   }
 
   get urlCount(): number {
@@ -179,9 +182,9 @@ class FailoverRpcPool implements RpcPool {
     signal: AbortSignal,
     isAtFault: (error: RpcError) => boolean,
   ): Promise<T> {
-    this.#checkHeadsWhenDue();
+    this.#headChecks.beginWhenDue();
     let last: RpcError | undefined;
-    for (const endpoint of this.#ranked()) {
+    for (const endpoint of this.#order.ranked()) {
       try {
         const coolUntilMs = endpoint.coolUntilMs;
         const result = await this.#conclude(endpoint, operation, signal);
@@ -217,22 +220,18 @@ class FailoverRpcPool implements RpcPool {
   }
 
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[] {
-    return this.#ranked()
+    return this.#order
+      .ranked()
       .filter((endpoint) => endpoint.index !== node.index && !this.#identity.isForeign(endpoint))
       .map((endpoint) => createRpcNode(endpoint, signal));
   }
 
   reachable(signal: AbortSignal): readonly RpcNode[] {
-    this.#checkHeadsWhenDue();
-    return this.#ranked()
-      .filter((endpoint) => !this.#isAway(endpoint) && !this.#identity.isForeign(endpoint))
+    this.#headChecks.beginWhenDue();
+    return this.#order
+      .ranked()
+      .filter((endpoint) => !this.#order.isAway(endpoint) && !this.#identity.isForeign(endpoint))
       .map((endpoint) => createRpcNode(endpoint, signal));
-  }
-
-  /** A node that is passed over because of what it said can be asked all the same. */
-  #isAway({ coolUntilMs, lastError }: RpcEndpoint): boolean {
-    const isCooling = coolUntilMs > this.#common.clock.monotonicMs();
-    return isCooling && lastError !== null && AWAY_KINDS.has(lastError.kind);
   }
 
   blame(error: RpcError): void {
@@ -247,7 +246,12 @@ class FailoverRpcPool implements RpcPool {
       // another chain has no say in how often this one is looked at
       const onHead = () => this.#identity.isForeign(endpoint) || listener();
       return [
-        subscribeNewHeads({ url, origin: { chain: chainName, url: endpoint.index }, onHead, common: this.#common }),
+        subscribeNewHeads({
+          url,
+          origin: { chain: chainName, url: endpoint.index },
+          onHead,
+          common: this.#options.common,
+        }),
       ];
     });
     for (const subscription of mine) this.#subscriptions.add(subscription);
@@ -262,7 +266,7 @@ class FailoverRpcPool implements RpcPool {
   status(): readonly RpcUrlStatus[] {
     return this.#endpoints.map((endpoint) => ({
       url: endpoint.index,
-      state: this.#stateOf(endpoint),
+      state: this.#order.stateOf(endpoint),
       head: endpoint.head,
       chainId: this.#identity.toldBy(endpoint),
       lastError: endpoint.lastError?.message ?? null,
@@ -275,39 +279,7 @@ class FailoverRpcPool implements RpcPool {
     for (const subscription of this.#subscriptions) subscription.close();
     this.#subscriptions.clear();
     await Promise.all(this.#endpoints.map((endpoint) => endpoint.close()));
-    await this.#headCheck;
-  }
-
-  #stateOf(endpoint: RpcEndpoint): RpcUrlStatus['state'] {
-    if (this.#identity.isForeign(endpoint)) return 'wrongChain';
-    if (endpoint.coolUntilMs > this.#common.clock.monotonicMs()) return 'cooling';
-    const lagBlocks = endpoint.head === null ? 0 : this.#bestHead() - endpoint.head;
-    return lagBlocks > (this.#options.maxHeadLagBlocks ?? 10) ? 'lagging' : 'ready';
-  }
-
-  /**
-   * The head that the nodes are measured by. Of three or more the second highest, so that none can make all others lag
-   * on its own. One that is passed over counts for nothing: what it last told may be long ago, or wrong.
-   */
-  #bestHead(): number {
-    const nowMs = this.#common.clock.monotonicMs();
-    const heads = this.#endpoints
-      .filter((endpoint) => !this.#identity.isForeign(endpoint) && endpoint.coolUntilMs <= nowMs)
-      .flatMap(({ head }) => head ?? [])
-      .sort((a, b) => b - a);
-    return heads[heads.length > 2 ? 1 : 0] ?? 0;
-  }
-
-  /** In the order in which to ask: ready, lagging, cooling (the first to be done first), of another chain. */
-  #ranked(): readonly RpcEndpoint[] {
-    const rank = { ready: 0, lagging: 1, cooling: 2, wrongChain: 3 } as const;
-    const states = new Map(this.#endpoints.map((endpoint) => [endpoint, this.#stateOf(endpoint)]));
-    const rankOf = (endpoint: RpcEndpoint) => rank[states.get(endpoint) ?? 'ready'];
-    for (const [endpoint, state] of states) endpoint.noteHealth(state === 'ready');
-    return [...this.#endpoints].sort(
-      (a, b) =>
-        rankOf(a) - rankOf(b) || (rankOf(a) === rank.cooling ? a.coolUntilMs - b.coolUntilMs : 0) || a.index - b.index,
-    );
+    await this.#headChecks.ended();
   }
 
   /** What an operation finds out about the chain (that it moved, say) counts only if its node is still of that chain. */
@@ -317,34 +289,6 @@ class FailoverRpcPool implements RpcPool {
     } catch (thrown) {
       if (isConclusion(thrown)) await this.#identity.check(endpoint, signal);
       throw thrown;
-    }
-  }
-
-  #checkHeadsWhenDue(): void {
-    const nowMs = this.#common.clock.monotonicMs();
-    if (this.#endpoints.length < 2 || nowMs < this.#nextHeadCheckMs) return;
-    this.#nextHeadCheckMs = nowMs + (this.#options.headCheckMs ?? 5_000);
-    const before = this.#headCheck;
-    this.#headCheck = Promise.all([before, ...this.#endpoints.map((endpoint) => this.#checkHead(endpoint))]).then(
-      () => undefined,
-    );
-  }
-
-  async #checkHead(endpoint: RpcEndpoint): Promise<void> {
-    const wasForeign = this.#identity.isForeign(endpoint);
-    try {
-      const calls = ['eth_chainId', 'eth_blockNumber'].map((method) => ({ method, params: [] }));
-      const [chainId, head] = await endpoint.requestUnguarded(calls, this.#closing.signal);
-      this.#identity.note(endpoint, chainId);
-      if (head instanceof RpcError) throw head;
-      await noteHead(endpoint, head, this.#closing.signal);
-    } catch (thrown) {
-      if (thrown instanceof AbortedError) return;
-      // that it still is of another chain is no news
-      if (wasForeign && thrown instanceof RpcWrongChainError) return;
-      // a node that cannot even tell its head is not asked first
-      if (thrown instanceof RpcError) endpoint.cool(thrown);
-      else this.#common.log.error({ err: toError(thrown) }, 'the check of an RPC head failed');
     }
   }
 }
