@@ -4,7 +4,7 @@ import type { FinalizedClaim, FinalizedDispute } from './finalized-dispute.js';
 
 /**
  * A block that was final, and whose messages are stored as such, is no longer on the chain. The watcher of that chain
- * stops: what is right to do is for a person to decide.
+ * stops: a person decides how to go on.
  */
 export class FinalizedReorgError extends IndexerError {
   readonly blockNumber: number;
@@ -23,11 +23,12 @@ export class FinalizedReorgError extends IndexerError {
     super(
       'FINALIZED_REORG',
       `chain ${chain}: finalized block ${blockNumber} was ${expectedHash} and is now ${actualHash}, by the word of ` +
-        `${claims.map(describeClaim).join(' and ')}. This chain is stopped, others go on. Check with a block explorer ` +
-        'which hash is right. If the RPC nodes are wrong, replace them in RpcUrls and restart: indexing goes on where it ' +
-        `stood. If the chain was really reorganised, stop the workers, run 'ccv-indexer chain resume ${chain} --from ` +
-        "<block>' with the first block that is not what it was, and start them again: the range is read anew, and what " +
-        'is gone from the chain leaves the lists',
+        `${claims.map(describeClaim).join(' and ')}. This chain is stopped, others go on. Check with a block ` +
+        'explorer which hash is right. If the RPC nodes are wrong, replace them in RpcUrls and restart: indexing ' +
+        'goes on where it stood. If the chain was really reorganised, stop the workers, run ' +
+        `'ccv-indexer chain resume ${chain} --from <block>' ` +
+        'with the first block that is not what it was, and start them again: the range is read anew, and ' +
+        'what is gone from the chain leaves the lists',
       false,
       { details: { ...facts, actualHash, urls } },
     );
@@ -36,7 +37,10 @@ export class FinalizedReorgError extends IndexerError {
   }
 }
 
-/** A node alone has another hash for a block that was final, and no node that answers has the old one: wait for another. */
+/**
+ * A node alone has another hash for a block that was final, and no node that answers has the old one: wait for
+ * another.
+ */
 export class FinalizedDisputedError extends IndexerError {
   readonly dispute: FinalizedDispute;
   constructor(chain: string, dispute: FinalizedDispute) {
@@ -45,8 +49,8 @@ export class FinalizedDisputedError extends IndexerError {
     super(
       'FINALIZED_DISPUTED',
       `chain ${chain}: finalized block ${blockNumber} was ${expectedHash}, and ` +
-        `${claims.map((claim) => `${describeClaim(claim)} has ${claim.hash}`).join(', ')}${silent}. Nothing is read until ` +
-        `another node answers; without one the chain halts at ${new Date(haltsAtMs).toISOString()} (HaltAfter)`,
+        `${claims.map((claim) => `${describeClaim(claim)} has ${claim.hash}`).join(', ')}${silent}. Nothing is read ` +
+        `until another node answers; without one the chain halts at ${new Date(haltsAtMs).toISOString()} (HaltAfter)`,
       true,
       { details: { chain, ...dispute } },
     );
@@ -63,22 +67,25 @@ export class ChainMovedError extends IndexerError {
 
 /** Nothing tells which chain the nodes of a chain are of: nothing is read until it is clear. */
 export class ChainUnknownError extends IndexerError {
-  /** `chainIds`: what each URL said, null for one that has not answered. */
+  /** `chainIds`: by URL; null for one that has not answered. */
   constructor(chain: string, chainIds: readonly (number | null)[]) {
     const told = chainIds.map(
       (chainId, url) => `URL ${url} ${chainId === null ? 'has not answered' : `says ${chainId}`}`,
     );
     super(
       'CHAIN_UNKNOWN',
-      `chain ${chain}: it is not certain which chain this is, so nothing is read. Its selector is not in the public list, ` +
-        `no ChainID is configured, and the RPC URLs do not all agree (${told.join(', ')}): set ChainID to the id that is right`,
+      `chain ${chain}: it is not certain which chain this is, so nothing is read. Its selector is not in the public ` +
+        `list, no ChainID is configured, and the RPC URLs do not all agree (${told.join(', ')}): ` +
+        'set ChainID to the id that is right',
       true,
       { details: { chain, chainIds } },
     );
   }
 }
 
-/** OnRamps of one chain that were read together are at different blocks now: another process reads some of them alone. */
+/**
+ * OnRamps of one chain that were read together are at different blocks now: another process reads some of them alone.
+ */
 export class OnRampsApartError extends IndexerError {
   constructor(selector: bigint, heights: readonly (bigint | null)[]) {
     super(

@@ -76,7 +76,9 @@ export function createChainMetrics(registry: Registry) {
     }),
     believedSilences: counter(registry, {
       name: 'indexer_source_believed_silences_total',
-      help: 'Blocks whose bloom could contain a message that no node returned, though every node that could be reached was asked.',
+      help:
+        'Blocks whose bloom could contain a message that no node returned, ' +
+        'though every node that could be reached was asked.',
       labelNames,
     }),
     unconfirmedSilences: counter(registry, {

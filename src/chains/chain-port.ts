@@ -23,7 +23,10 @@ export interface ChainStore {
   /** The block at which the chain last halted, and the hash that it was found to have; null when it never did. */
   lastHalt(): Promise<ChainCursor | null>;
   noteHalt(halt: ChainCursor): Promise<void>;
-  /** Messages of these OnRamps that are stored (orphaned ones left out) from blocks above `afterBlock`, up to `throughBlock`. */
+  /**
+   * Messages of these OnRamps that are stored (orphaned ones left out) from blocks above `afterBlock`, up to
+   * `throughBlock`.
+   */
   messagesAbove(afterBlock: bigint, throughBlock?: bigint): Promise<readonly UnfinalizedMessage[]>;
   /** Stores the batch in one transaction, its cursors with its records. Resolves once all of it is durable. */
   commit(batch: WriteBatch): Promise<void>;

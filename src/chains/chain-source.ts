@@ -10,7 +10,10 @@ import { OnRampCode } from './watch/on-ramp-code.js';
 import { type OnRampGroup, type OnRampPlan, planOnRamps } from './watch/on-ramp-plan.js';
 import type { WatchedOnRamp } from './watch/watched-chain.js';
 
-/** What the source of one chain is made of: what its watchers are, with a store for whichever OnRamps are read together. */
+/**
+ * The parts of the source of one chain: those of its watchers, with a store for each set of OnRamps that are read
+ * together.
+ */
 export interface ChainSourceOptions extends Omit<ChainWatcherOptions, 'store'> {
   readonly openStore: (onRampAddresses: readonly Hex[]) => ChainStore;
   /** How often an address without a contract is looked at again. Default 60 s. */
@@ -38,11 +41,11 @@ const RETRY = { baseMs: 250, maxMs: 15_000 };
  * catches up first, with a cursor of its own:
  *
  * *together* (one watcher, no OnRamp behind) · *beside* (OnRamps that are far behind catch up with the cursor that the
- * others had, while these go on being watched) · *joining* (what is left is little: it is read while the others wait, so
- * that all cursors become equal). Each ends in a new plan by the stored cursors; a restart begins with one too.
+ * others had, while these go on being watched) · *joining* (few blocks are left: they are read while the others wait,
+ * so that all cursors become equal). Each ends in a new plan by the stored cursors; a restart begins with one too.
  *
- * Invariant: a watcher's OnRamps have one cursor, equal in height and hash. When another process moves some of them alone
- * (it is configured with fewer), that is found when the cursors are read again, and a new plan is made.
+ * Invariant: a watcher's OnRamps have one cursor, equal in height and hash. When another process moves some of them
+ * alone (it is configured with fewer), that is found when the cursors are read again, and a new plan is made.
  */
 class OnRampsSource implements ChainSource {
   readonly #options: ChainSourceOptions;
@@ -130,7 +133,7 @@ class OnRampsSource implements ChainSource {
     await this.#watcher.run(AbortSignal.any([signal, apart.signal]));
   }
 
-  /** One attempt: the others wait, and must not wait for what does not go well. True when it did. */
+  /** One attempt, since the others wait. True when it went well. */
   async #join(plan: OnRampPlan, signal: AbortSignal): Promise<boolean> {
     try {
       for (const group of plan.behind) await this.#catchUp(group, plan, signal);

@@ -1,6 +1,6 @@
 import type { Hex } from '../core/hex.js';
 
-/** What one node says of a block that was final, again and again. */
+/** The claim that one node repeats about a block that was final. */
 export interface FinalizedClaim {
   /** Index of its URL. */
   readonly url: number;

@@ -1,8 +1,8 @@
 import type { Hex } from '../core/hex.js';
 
 /**
- * The name of an OnRamp among the sources of a storage. Each has a cursor of its own: one that is added later is read from its
- * own start, and what was read from another stays as it is.
+ * The name of an OnRamp among the sources of a storage. Each has a cursor of its own: one that is added later is read
+ * from its own start, and the messages of another stay as they are.
  */
 export function chainSourceId(selector: bigint, onRampAddress: Hex): string {
   return `chain:${selector}:${onRampAddress.toLowerCase()}`;
@@ -13,7 +13,10 @@ export function confirmedSourceId(selector: bigint, onRampAddress: Hex): string 
   return `confirmed:${selector}:${onRampAddress.toLowerCase()}`;
 }
 
-/** The name of the block at which a chain halted. Outside of `chain:<selector>:…`, whose cursors say up to where it is final. */
+/**
+ * The name of the block at which a chain halted. Outside of `chain:<selector>:…`, whose cursors say up to where it is
+ * final.
+ */
 export function haltSourceId(selector: bigint): string {
   return `halt:chain:${selector}`;
 }

@@ -14,13 +14,14 @@ import type { WriteQueue } from './write-queue.js';
 
 /**
  * How an attempt ended.
- * - `success`: every known CCV has answered, and that is stored · `pending`: some verifier does not know the message yet
+ * - `success`: every known CCV has answered, and that is stored · `pending`: some verifier does not know the message
+ *   yet
  * - `rejected`: a result failed a check · `unavailable`: some verifier could not be asked, or not in time
- * - `unverifiable`: no CCV of the message has a reader · `ended`: nobody waits for it any more
+ * - `unverifiable`: no CCV of the message has a reader · `ended`: the task is over
  */
 export type AttemptOutcome = 'success' | 'pending' | 'rejected' | 'unavailable' | 'unverifiable' | 'ended';
 
-/** What an attempt needs. */
+/** The parts of an attempt. */
 export interface AttemptDependencies {
   readonly storage: Storage;
   readonly registry: VerifierRegistry;
@@ -31,9 +32,9 @@ export interface AttemptDependencies {
 }
 
 /**
- * Asks every reader of every missing CCV once, side by side, and stores what comes as it comes. The status `success` goes
- * into the same transaction as the result that completes the message.
- * @throws what the storage threw, when it cannot be asked what is stored or will never take a result.
+ * Asks every reader of every missing CCV once, side by side, and stores each result as it comes. The status `success`
+ * goes into the same transaction as the result that completes the message.
+ * @throws the storage's error, when it cannot be read or will never take a result.
  */
 export async function attemptTask(task: VerificationTask, deps: AttemptDependencies): Promise<AttemptOutcome> {
   if (!task.verifiable) return 'unverifiable';
@@ -118,8 +119,8 @@ class Attempt {
   }
 
   /**
-   * Stores what has arrived, one write at a time: a write that says `success` must not overtake the results that make it
-   * true. What arrives meanwhile goes along with the next.
+   * Stores the results that have arrived, one write at a time: a write that says `success` must not overtake the
+   * results that make it true. Results that arrive meanwhile go along with the next.
    */
   async #store(): Promise<void> {
     while (this.#arrived.length > 0 || this.#rejected.length > 0) {

@@ -8,14 +8,14 @@ import type { CursorMove } from '../model/batch.js';
 import type { SourceCursor } from '../model/records.js';
 import type { Storage } from '../storage/storage.js';
 
-/** A chain that cannot be set back as asked: the message says why and what to do instead. */
+/** A chain that cannot be set back as asked: the message says why, and the way out. */
 class ResumeError extends IndexerError {
   constructor(code: string, message: string, details: Readonly<Record<string, unknown>> = {}) {
     super(code, message, false, { details });
   }
 }
 
-/** What one URL says of the block that the cursors are set back to. */
+/** The answer of one URL about the block that the cursors are set back to. */
 export interface ResumeNode {
   readonly url: number;
   /** Null when it gave no answer or does not have the block. */
@@ -23,7 +23,7 @@ export interface ResumeNode {
   readonly head: number | null;
 }
 
-/** What setting a chain back does. */
+/** The effect of setting a chain back. */
 export interface ResumePlan {
   /** The first block that is read again. */
   readonly from: number;
@@ -45,7 +45,7 @@ export interface ResumePlan {
 /** Where a chain's messages are listed from. */
 export type MessageLister = Pick<ChainStore, 'messagesAbove'>;
 
-/** What a plan is made from. */
+/** The parts of planning. */
 export interface ResumeOptions {
   readonly chain: string;
   readonly storage: Pick<Storage, 'getCursor'>;
@@ -59,15 +59,19 @@ export interface ResumeOptions {
   readonly signal: AbortSignal;
 }
 
-/** Stored messages of so many blocks below `from` are looked at: one that is not where it was shows that `from` is too high. */
+/**
+ * Stored messages of so many blocks below `from` are looked at: one that is not where it was shows that `from` is too
+ * high.
+ */
 const LOOK_BELOW_BLOCKS = 10_000;
 const HEADERS_AT_ONCE = 1_000;
 
 /**
- * Looks at what setting a chain back would do, and changes nothing.
+ * Plans how to set a chain back, and changes nothing.
  *
- * Messages that are listed are left to the watcher: it reads their blocks again, and orphans what is gone. It does not know
- * of those that were pruned, nor reads above the head of a chain that became shorter: these are in `orphanings`.
+ * Messages that are listed are left to the watcher: it reads their blocks again, and orphans those that are gone. It
+ * does not know of those that were pruned, nor reads above the head of a chain that became shorter: these are in
+ * `orphanings`.
  * @throws ResumeError, RpcError
  */
 export async function planResume(options: ResumeOptions): Promise<ResumePlan> {
@@ -90,7 +94,9 @@ export async function planResume(options: ResumeOptions): Promise<ResumePlan> {
   if (below)
     throw new ResumeError(
       'RESUME_FROM_TOO_HIGH',
-      `chain ${chain}: message ${below.messageId} was in block ${below.blockNumber}, below --from ${from}, and that block is not on the chain any more: write --from ${below.blockNumber}, or a block before it`,
+      `chain ${chain}: message ${below.messageId} was in block ${below.blockNumber}, ` +
+        `below --from ${from}, and that block is not on the chain any more: ` +
+        `write --from ${below.blockNumber}, or a block before it`,
       { chain, from, block: String(below.blockNumber) },
     );
   const prunedIds = new Set(pruned.map(({ messageId }) => messageId));
@@ -129,7 +135,10 @@ export async function resume(
   await storage.insertBatch({ orphanings, cursors: moves });
 }
 
-/** The block by the word of every URL that answers; they must agree. The node that is furthest answers further questions. */
+/**
+ * The block by the word of every URL that answers; they must agree. The node that is furthest answers further
+ * questions.
+ */
 async function agreedBlock(chain: string, rpc: RpcPool, block: number, signal: AbortSignal) {
   const all = await rpc.withNode(async (node) => [node, ...rpc.others(node, signal)], signal);
   const answers = await Promise.all(all.map(async (node) => ({ node, heads: await headsOf(node, block) })));
@@ -143,7 +152,8 @@ async function agreedBlock(chain: string, rpc: RpcPool, block: number, signal: A
   if (hashes.size > 1)
     throw new ResumeError(
       'RESUME_NODES_DISAGREE',
-      `chain ${chain}: the nodes have different blocks ${block} (${words.join(', ')}): take those that are wrong out of RpcUrls, or write a lower --from, from before they part`,
+      `chain ${chain}: the nodes have different blocks ${block} (${words.join(', ')}): ` +
+        'take those that are wrong out of RpcUrls, or write a lower --from, from before they part',
       { chain, block, nodes },
     );
   const answered = answers.flatMap(({ node, heads }) =>
@@ -156,7 +166,8 @@ async function agreedBlock(chain: string, rpc: RpcPool, block: number, signal: A
   if (furthest) return { ...furthest, nodes };
   throw new ResumeError(
     'RESUME_NO_BLOCK',
-    `chain ${chain}: no node has block ${block}, the one before --from (${words.join(', ')}): try again when one does, or write a lower --from`,
+    `chain ${chain}: no node has block ${block}, the one before --from (${words.join(', ')}): ` +
+      'try again when one does, or write a lower --from',
     { chain, block, nodes },
   );
 }
@@ -195,5 +206,6 @@ async function goneOf(
 function nothingToSetBack(chain: string, from: number, stored: readonly SourceCursor[]): string {
   return stored.length === 0
     ? `chain ${chain} has no cursor yet: it is read from its StartBlock, there is nothing to set back`
-    : `chain ${chain} stands at block ${stored.map(({ height }) => height).join(', ')} and reads on from there: --from ${from} is above it, there is nothing to set back`;
+    : `chain ${chain} stands at block ${stored.map(({ height }) => height).join(', ')} and reads on from there: ` +
+        `--from ${from} is above it, there is nothing to set back`;
 }

@@ -5,7 +5,7 @@ import type { ChangeSet } from '../model/batch.js';
 import { CoverageGapError } from '../model/storage-errors.js';
 import type { AdvanceEvent, Storage } from '../storage/storage.js';
 
-/** What a follower tells. */
+/** The news of a follower. */
 export interface ChangeFollowerOptions {
   readonly storage: Storage;
   /**
@@ -22,8 +22,8 @@ const RETRY: Backoff = { baseMs: 200, maxMs: 10_000 };
 
 /**
  * Sees every change that anyone commits to a storage: its own commits as they are told, and what others committed by
- * reading on from its position. Told sets that do not join its position are not kept but read again, so that it holds no
- * queue however far it is behind.
+ * reading on from its position. Told sets that do not join its position are not kept but read again, so that it holds
+ * no queue however far it is behind.
  */
 export class ChangeFollower {
   readonly #options: ChangeFollowerOptions;
@@ -33,7 +33,7 @@ export class ChangeFollower {
   #head: { readonly position: bigint; readonly ingestionMs: number } | null = null;
   /** The highest position that anyone spoke of. */
   #target = 0n;
-  /** The storage stands below what was told. */
+  /** The storage stands below the last position that was told. */
   #isSetBack = false;
   #wake: (() => void) | null = null;
   #unsubscribe: (() => void) | null = null;
@@ -115,7 +115,7 @@ export class ChangeFollower {
     return false;
   }
 
-  /** What the storage has lost is told again when it is found again. */
+  /** Records that the storage lost are told again when they are found again. */
   async #startAnew(): Promise<void> {
     this.#isSetBack = false;
     this.#target = 0n;

@@ -37,7 +37,7 @@ export interface IndexerStatus<Status> {
 export interface Indexer<Status> {
   /**
    * Works until `signal` aborts or `close` is called. A chain that fails or halts does not stop the others.
-   * @throws what the scheduler threw, after everything else has ended: without it nothing would be verified.
+   * @throws the scheduler's error, after everything else has ended: without it nothing would be verified.
    */
   run(signal: AbortSignal): Promise<void>;
   status(): IndexerStatus<Status>;
@@ -45,7 +45,7 @@ export interface Indexer<Status> {
   close(): Promise<void>;
 }
 
-/** What an indexer needs. */
+/** The parts of an indexer. */
 export interface IndexerOptions<Status> {
   readonly chains: readonly ChainRunner<Status>[];
   readonly scheduler: Scheduler;
@@ -62,7 +62,7 @@ interface ChainEntry<Status> {
   lastError: { readonly code: string; readonly message: string } | null;
 }
 
-/** Creates the indexer of a process; it owns the run of what it is given. */
+/** Creates the indexer of a process; it owns the run of its parts. */
 export function createIndexer<Status>(options: IndexerOptions<Status>): Indexer<Status> {
   return new ChainsAndScheduler(options);
 }
@@ -121,7 +121,7 @@ class ChainsAndScheduler<Status> implements Indexer<Status> {
 
   async #close(): Promise<void> {
     this.#closing.abort();
-    // whoever called run is told of its failure
+    // the caller of run is told of its failure
     await Promise.allSettled([this.#running]);
     await this.#options.registry.close();
   }

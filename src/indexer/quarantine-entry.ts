@@ -5,7 +5,7 @@ import type { VerifierResultRejectedError } from '../verifiers/verifier-errors.j
 /** Longer evidence is cut: a hostile verifier must not fill the quarantine with a few answers. */
 const MAX_RAW_BYTES = 1024 * 1024;
 const MAX_DETAIL_CHARS = 2_000;
-/** What storages do not take in a text, and a verifier may have put into what a detail quotes. */
+/** Characters that storages do not take in a text, and a verifier may have put into the words that a detail quotes. */
 const UNSTORABLE = /[\0\p{Surrogate}]/gu;
 
 /**

@@ -13,7 +13,9 @@ export function createSchedulerMetrics(registry: Registry) {
     }),
     unfinished: gauge(registry, {
       name: 'indexer_unfinished_messages',
-      help: 'Messages without all their verifications, at the last look at all of them, by whether their window has ended',
+      help:
+        'Messages without all their verifications, at the last look at all of them, ' +
+        'by whether their window has ended',
       labelNames: ['window'],
     }),
     overflowed: gauge(registry, {

@@ -24,7 +24,9 @@ export interface SchedulerSettings {
   readonly baseDelayMs: number;
   /** [Scheduler.MaxDelay] */
   readonly maxDelayMs: number;
-  /** A message that is not verified this long after its ingestion times out. [Scheduler.VerificationVisibilityWindow] */
+  /**
+   * A message that is not verified this long after its ingestion times out. [Scheduler.VerificationVisibilityWindow]
+   */
   readonly visibilityWindowMs: number;
   /** Most tasks held in memory; the rest waits in storage. [Scheduler.MaxHeapSize] */
   readonly maxHeapSize: number;
@@ -38,7 +40,7 @@ export interface SchedulerSettings {
   readonly timedOutRetryMs?: number;
 }
 
-/** What a scheduler needs. */
+/** The parts of a scheduler. */
 export interface SchedulerOptions extends SchedulerSettings {
   /** Where messages come from and results go: complete from the beginning. */
   readonly storage: Storage;
@@ -72,10 +74,11 @@ export interface Scheduler {
 const MIN_TIMED_OUT_RETRY_MS = 10 * 60 * 1_000;
 
 /**
- * A task per unfinished message: asks the readers of its missing CCVs, backs off from `baseDelayMs` to `maxDelayMs`, ends
- * as `success` when every CCV that has a reader has answered. A message that is not verified within the visibility window
- * becomes `timeout`; from then on it is asked for once every `timedOutRetryMs`, for as long as it takes. A message none of whose CCVs has a
- * reader times out and stays so until there is one (readers are configured at the start).
+ * A task per unfinished message: asks the readers of its missing CCVs, backs off from `baseDelayMs` to `maxDelayMs`,
+ * ends as `success` when every CCV that has a reader has answered. A message that is not verified within the
+ * visibility window becomes `timeout`; from then on it is asked for once every `timedOutRetryMs`, for as long as it
+ * takes. A message none of whose CCVs has a reader times out and stays so until there is one (readers are configured
+ * at the start).
  *
  * Messages come from the storage, not from the watchers: what any process stores is found, and after a restart what was
  * unfinished is found again. Nothing of a task is lost with the process, because nothing of it is kept but in storage.
@@ -157,7 +160,7 @@ class VerificationScheduler implements Scheduler {
     try {
       await this.#follower.start(stop.signal);
       const loops = [this.#follower.run(stop.signal), this.#sweeper.run(stop.signal), this.#tick(stop.signal)];
-      // a loop that breaks takes the others along, so that whoever runs this can start anew
+      // a loop that breaks takes the others along, so that the caller can start anew
       for (const loop of loops) loop.catch(stopNow);
       for (const loop of await Promise.allSettled(loops)) if (loop.status === 'rejected') throw loop.reason;
     } catch (thrown) {
@@ -240,7 +243,7 @@ class VerificationScheduler implements Scheduler {
     else this.#board.wait(task, this.#nextDueMs(task));
   }
 
-  /** An attempt, and the timeout that may follow from it. Never throws: what went wrong is tried again later. */
+  /** An attempt, and the timeout that may follow from it. Never throws: a failure is tried again later. */
   async #tryOnce(task: VerificationTask): Promise<AttemptOutcome | 'failed'> {
     const { common, visibilityWindowMs } = this.#options;
     try {

@@ -7,7 +7,7 @@ import { quarantineEntry } from './quarantine-entry.js';
 import type { createSchedulerMetrics } from './scheduler-metrics.js';
 import type { WriteQueue } from './write-queue.js';
 
-/** A hostile verifier must not fill the quarantine: what it sends beyond this is counted only. */
+/** A hostile verifier must not fill the quarantine: results beyond this are counted only. */
 const MAX_A_MINUTE = 60;
 /** Bytes that wait to be stored, of all verifiers: while the storage is away they must not gather. */
 const MAX_WAITING_BYTES = 8 * 1024 * 1024;

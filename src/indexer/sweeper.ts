@@ -5,7 +5,7 @@ import type { OrderKey } from '../model/order.js';
 import type { Storage } from '../storage/storage.js';
 import { type PendingMessage, pendingMessage } from './verification-task.js';
 
-/** What came of offering a message to the board. */
+/** The outcome of offering a message to the board. */
 export type Offer =
   /** Taken, or held already, or nothing to do for it. */
   | 'taken'
@@ -14,7 +14,7 @@ export type Offer =
   /** No place, and none to be expected. */
   | 'refused';
 
-/** What a look at all unfinished messages found. */
+/** The findings of a look at all unfinished messages. */
 export interface FullPass {
   /** When it began, unix ms. */
   readonly atMs: number;
@@ -22,7 +22,7 @@ export interface FullPass {
   readonly timedOut: number;
 }
 
-/** What a sweeper needs. */
+/** The parts of a sweeper. */
 export interface SweeperOptions {
   readonly storage: Storage;
   /** Messages read at a time. */

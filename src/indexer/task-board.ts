@@ -12,7 +12,9 @@ export interface TaskCounts {
   readonly waiting: number;
 }
 
-/** The share of the places that is kept for messages whose window has ended, so that neither kind keeps out the other. */
+/**
+ * The share of the places that is kept for messages whose window has ended, so that neither kind keeps out the other.
+ */
 const TIMED_OUT_SHARE = 0.1;
 
 /**
@@ -27,9 +29,9 @@ const TIMED_OUT_SHARE = 0.1;
  * ```
  *
  * A message that is not verified yet is always in storage; being on the board only means that it is asked for. When the
- * board is full, admitting one parks another: the waiting task whose last attempt is longest ago. Tasks that are ready or
- * running are never parked, so that whatever is admitted is asked for at least once. `overflowed` tells that messages
- * still in their window are in storage only, and must be swept up again.
+ * board is full, admitting one parks another: the waiting task whose last attempt is longest ago. Tasks that are
+ * ready or running are never parked, so that whatever is admitted is asked for at least once. `overflowed` tells that
+ * messages still in their window are in storage only, and must be swept up again.
  *
  * Messages whose window has ended are here for one attempt at a time, in places of their own, behind all others.
  */
@@ -135,7 +137,7 @@ export class TaskBoard {
     this.#pushReady(task);
   }
 
-  /** Makes ready what is due. */
+  /** Makes the tasks ready that are due. */
   advance(nowMs: number): void {
     for (const task of this.#wheel.advance(nowMs)) {
       task.list?.remove(task);

@@ -39,7 +39,7 @@ export class TaskIntake {
     this.#clock = parts.clock;
   }
 
-  /** Takes over what was committed. `live`: told as it was, not read later. */
+  /** Takes over a commit. `live`: told as it was made, not read later. */
   follow(changes: ChangeSet, live: boolean): void {
     for (const change of changes.changes) {
       if (change.kind === 'message') {

@@ -1,4 +1,4 @@
-/** What a wheel keeps in its items. */
+/** The fields that a wheel keeps in its items. */
 export interface Timed {
   /** When it is due, on the wheel's time line. */
   dueMs: number;

@@ -12,7 +12,7 @@ export interface UnknownCCV {
   readonly messages: number;
 }
 
-/** What cannot be verified for want of readers. */
+/** The messages that cannot be verified for want of readers. */
 export interface UnknownCCVReport {
   readonly addresses: readonly UnknownCCV[];
   /** Messages none of whose CCVs has a reader; at most 10 000 are counted. */
@@ -21,7 +21,7 @@ export interface UnknownCCVReport {
   readonly unverifiableSample: readonly Hex[];
 }
 
-/** Whoever sends a message chooses its CCVs, so what is kept about unknown ones is bounded. */
+/** The sender of a message chooses its CCVs, so the memory of unknown ones is bounded. */
 const MAX_ADDRESSES = 1_000;
 const MAX_MESSAGES = 10_000;
 const SAMPLE = 20;

@@ -6,10 +6,13 @@ import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { ListNode } from './intrusive-list.js';
 import type { Timed } from './timing-wheel.js';
 
-/** Why the reads of an attempt end early. One for all: an abort without a reason makes an error, and its stack, each time. */
+/**
+ * Why the reads of an attempt end early. One for all: an abort without a reason makes an error, and its stack, each
+ * time.
+ */
 export const ATTEMPT_OVER = new AbortedError('attempt');
 
-/** What the scheduler needs to know of a message; never its bytes. */
+/** The scheduler's view of a message; never its bytes. */
 export interface PendingMessage {
   readonly messageId: Hex;
   readonly ingestionMs: number;
@@ -28,7 +31,7 @@ export interface VerificationTask extends Timed, ListNode<VerificationTask> {
   readonly verifiable: boolean;
   /** CCVs that have a reader and no stored result, in canonical form. */
   missing: readonly Hex[];
-  /** What is stored for the message must be looked up before `missing` is right. */
+  /** The stored results of the message must be looked up before `missing` is right. */
   needsLookup: boolean;
   /** The window has ended, and that is stored. */
   timedOut: boolean;
@@ -38,9 +41,12 @@ export interface VerificationTask extends Timed, ListNode<VerificationTask> {
   attempts: number;
   /** Ends the reads of the attempt under way; null when none is. */
   attempt: AbortController | null;
-  /** Nobody waits for it any more: verified, orphaned, or the scheduler closes. */
+  /** The task is over: verified, orphaned, or the scheduler closes. */
   ended: boolean;
-  /** What was put into quarantine for it already, so that the same answer is not written again every time. */
+  /**
+   * The entries that were put into quarantine for it already, so that the same answer is not written again every
+   * time.
+   */
   quarantined: Set<string> | null;
 }
 

@@ -6,7 +6,7 @@ import type { QuarantineEntry } from '../model/records.js';
 import type { VerifierResult } from '../protocol/records.js';
 import type { Storage } from '../storage/storage.js';
 
-/** What one task wants stored, in one transaction. */
+/** The records of one task, stored in one transaction. */
 export interface WritePart {
   readonly verifierResults?: readonly VerifierResult[];
   readonly statuses?: readonly StatusChange[];
@@ -18,10 +18,10 @@ export interface WriteQueue {
   /**
    * Resolves once the part is stored. While the storage cannot be reached it is tried again and again, so that whoever
    * waits here holds still instead of asking verifiers for what cannot be kept.
-   * @throws what the storage threw when trying again is no use; AbortedError or ClosedError at the end.
+   * @throws the storage's error when trying again is no use; AbortedError or ClosedError at the end.
    */
   write(part: WritePart): Promise<void>;
-  /** Ends after the batch under way; fails what waits. Idempotent. */
+  /** Ends after the batch under way; fails the parts that wait. Idempotent. */
   close(): Promise<void>;
 }
 

@@ -1,7 +1,7 @@
 import { IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 
-/** Bytes are not the ABI encoding that was expected: which field, what was expected of it, what was found. */
+/** Bytes that are not the expected ABI encoding: the field, the expectation, the finding. */
 export class AbiDecodeError extends IndexerError {
   constructor(field: string, expected: string, found: string, offset: number) {
     super('ABI_DECODE', `${field} at byte ${offset}: expected ${expected}, found ${found}`, false, {
@@ -29,7 +29,7 @@ export class AbiReader {
   /** The unsigned number of at most 6 bytes in the word at `at`: an offset or a length. */
   small(field: string, at: number): number {
     this.#require(field, at, WORD);
-    // no valid offset or length is larger; six bytes are what a number can be read from exactly
+    // no valid offset or length is larger; a number holds six bytes exactly
     const view = this.#view;
     const high = view.getUint16(at + WORD - 6);
     if (this.#zeroWords(at, 6) && view.getUint16(at + WORD - 8) === 0)
@@ -72,7 +72,10 @@ export class AbiReader {
     return this.#bytes.subarray(start, start + length);
   }
 
-  /** Number of elements of an array of dynamic values that starts at `at`; their offsets follow, relative to `at + 32`. */
+  /**
+   * Number of elements of an array of dynamic values that starts at `at`; their offsets follow, relative to `at +
+   * 32`.
+   */
   count(field: string, at: number, atMost: number): number {
     const count = this.small(field, at);
     if (count > atMost) throw this.#error(field, `at most ${atMost} elements`, String(count), at);

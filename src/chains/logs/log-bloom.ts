@@ -6,7 +6,7 @@ import { keccak256 } from '../../protocol/keccak.js';
 export type BloomTest = (logsBloom: Hex | null) => boolean;
 
 /**
- * What the blooms of a chain are worth: `proveNothing` once a log was seen in a block whose bloom denies it (some chains
+ * The worth of the blooms of a chain: `proveNothing` once a log was seen in a block whose bloom denies it (some chains
  * have empty blooms throughout), `prove` while logs were seen and no bloom denied one.
  */
 export type BloomWorth = 'unknown' | 'prove' | 'proveNothing';
@@ -37,8 +37,8 @@ export function createChainBlooms(test: BloomTest, onWorthless: () => void): Cha
 }
 
 /**
- * A test for blooms (Ethereum yellow paper, 4.3.1: of each value's keccak, the first three pairs of bytes modulo 2048 are
- * bits, counted from the end of the 256 bytes) that reads the hex digits as they are.
+ * A test for blooms (Ethereum yellow paper, 4.3.1: of each value's keccak, the first three pairs of bytes modulo 2048
+ * are bits, counted from the end of the 256 bytes) that reads the hex digits as they are.
  */
 export function createBloomTest(values: readonly Hex[]): BloomTest {
   const bits = values.flatMap((value) => {

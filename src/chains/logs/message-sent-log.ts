@@ -10,12 +10,12 @@ import type { RawLog } from '../rpc/raw-log.js';
 import { decodeMessageSentData } from './message-sent-event.js';
 import { type QuarantineReason, quarantineLog } from './quarantine.js';
 
-/** What a log turned out to be. */
+/** A log, read. */
 export type LogReading =
   | { readonly kind: 'message'; readonly message: NewMessage<MessageOrigin> }
   | { readonly kind: 'quarantine'; readonly entry: QuarantineEntry };
 
-/** Whose logs are read. */
+/** The chain whose logs are read. */
 export interface LogContext {
   readonly selector: bigint;
   /** Default: one without a memory. */
@@ -25,9 +25,9 @@ export interface LogContext {
 const MIN_RECEIPTS = 3;
 
 /**
- * Reads a `CCIPMessageSent` log and makes the checks of the wire page, in its order: the message's OnRamp is the contract
- * that emitted the log, which is one of those that were asked for. Never throws for what is in the log: what fails a check
- * is a quarantine entry with the first reason.
+ * Reads a `CCIPMessageSent` log and makes the checks of `src/protocol/README.md`, in its order: the message's OnRamp
+ * is the contract that emitted the log, which is one of those that were asked for. Never throws for a log's contents:
+ * a log that fails a check is a quarantine entry with the first reason.
  */
 export function readMessageSentLog(log: RawLog, blockTimestampMs: number, context: LogContext): LogReading {
   let failing: QuarantineReason = 'topic_count';

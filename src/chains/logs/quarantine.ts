@@ -4,9 +4,9 @@ import type { RawLog } from '../rpc/raw-log.js';
 import { chainSourceId } from '../source-ids.js';
 
 /**
- * Why a log was quarantined: the first check that failed, in the order in which they are made (wire facts, section 4).
- * `source_selector` comes after those of the wire page: a message that says it is of another chain can be neither found
- * nor orphaned as one of this chain.
+ * Why a log was quarantined: the first check that failed, in the order in which they are made
+ * (`src/protocol/README.md`). `source_selector` is one more, and the last: a message that says it is of another chain
+ * can be neither found nor orphaned as one of this chain.
  */
 export const QUARANTINE_REASONS = [
   'topic_count',
@@ -28,8 +28,8 @@ export function logKey(log: RawLog): string {
 }
 
 /**
- * The log as it is kept: `raw` is UTF-8 JSON with `address`, `topics`, `data`, `blockHash`, `transactionHash` in hex and
- * `blockNumber`, `logIndex` as numbers, in this order.
+ * The log as it is kept: `raw` is UTF-8 JSON with `address`, `topics`, `data`, `blockHash`, `transactionHash` in hex
+ * and `blockNumber`, `logIndex` as numbers, in this order.
  */
 export function quarantineLog(
   log: RawLog,

@@ -4,7 +4,7 @@ import type { RpcPool } from '../rpc/rpc-pool.js';
 import { type RangeReaderOptions, type RangeReading, readRange } from './range-reader.js';
 import type { RangeSize } from './range-size.js';
 
-/** What to read, and by which means. */
+/** The blocks to read, and the means. */
 export interface RangePipelineOptions extends RangeReaderOptions {
   readonly from: number;
   readonly to: number;
@@ -17,8 +17,8 @@ export interface RangePipelineOptions extends RangeReaderOptions {
 }
 
 /**
- * Reads the finalized blocks `from` to `to` in ranges, several at a time, and hands them out in order: the next ones are
- * fetched while the one before is stored. A range that turns out too large is read in halves.
+ * Reads the finalized blocks `from` to `to` in ranges, several at a time, and hands them out in order: the next ones
+ * are fetched while the one before is stored. A range that turns out too large is read in halves.
  * @throws RpcError when no node can answer for a range, AbortedError.
  */
 export async function* readRanges(options: RangePipelineOptions, signal: AbortSignal): AsyncGenerator<RangeReading> {

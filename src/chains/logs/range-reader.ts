@@ -19,7 +19,7 @@ export interface RangeReading extends LogReadings {
   readonly url: number;
 }
 
-/** What it takes to read the messages of some OnRamps. */
+/** The filter, the checks and the blooms for reading the messages of some OnRamps. */
 export interface RangeReaderOptions {
   readonly filter: Omit<LogFilter, 'blocks'>;
   readonly context: LogContext;
@@ -31,8 +31,8 @@ export interface RangeReaderOptions {
 
 /**
  * Reads one range of finalized blocks: the logs and both outermost blocks in one request. Further blocks are fetched
- * only where they are needed: for the time of logs that tell none, or none that can be right, and, with `checkSilence`, for the bloom
- * of each block that came without a log.
+ * only where they are needed: for the time of logs that tell none, or none that can be right, and, with
+ * `checkSilence`, for the bloom of each block that came without a log.
  *
  * Cost of `checkSilence`, measured on anvil: 27 µs a block without logs, nothing for one with logs.
  */

@@ -3,7 +3,7 @@ import type { RawLog } from '../rpc/raw-log.js';
 import { type LogContext, readMessageSentLog } from './message-sent-log.js';
 import { logKey } from './quarantine.js';
 
-/** What logs turned out to be. */
+/** The messages and quarantine entries that logs are read as. */
 export interface LogReadings {
   readonly messages: readonly NewMessage<MessageOrigin>[];
   readonly quarantine: readonly QuarantineEntry[];
@@ -17,8 +17,8 @@ export interface LogReadings {
 }
 
 /**
- * Reads logs as messages, and those that fail a check as quarantine entries. Messages whose keys are in `stored` are neither
- * read nor returned, but are among `logs`. `timeOf` tells when the block of a log was made, in unix ms.
+ * Reads logs as messages, and those that fail a check as quarantine entries. Messages whose keys are in `stored` are
+ * neither read nor returned, but are among `logs`. `timeOf` tells when the block of a log was made, in unix ms.
  */
 export function readLogs(
   logs: readonly RawLog[],

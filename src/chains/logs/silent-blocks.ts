@@ -10,10 +10,10 @@ import type { RpcPool } from '../rpc/rpc-pool.js';
 export type SilentBlock = Pick<BlockHeader, 'number' | 'hash'>;
 
 /**
- * Asks again, by block hash, for the logs of blocks that are suspiciously silent, of one other node after the other until
- * each block has spoken: a node that left logs out is passed over for a while, and `onLiar` is told of it. A silence that
- * every node which can be reached repeats is believed, and counted: most often the bloom was a false positive. When no
- * other node can answer, the same one is asked once more, which is counted as unconfirmed.
+ * Asks again, by block hash, for the logs of blocks that are suspiciously silent, of one other node after the other
+ * until each block has spoken: a node that left logs out is passed over for a while, and `onLiar` is told of it. A
+ * silence that every node which can be reached repeats is believed, and counted: most often the bloom was a false
+ * positive. When no other node can answer, the same one is asked once more, which is counted as unconfirmed.
  */
 export function createSilenceCheck({
   chain,

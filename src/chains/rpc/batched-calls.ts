@@ -7,7 +7,10 @@ import { RpcError, type RpcOrigin } from './rpc-errors.js';
 /** Sends calls as one request; resolves to their answers, in the order of the calls. @throws RpcError, AbortedError */
 export type SendBatch = (calls: readonly JsonRpcCall[]) => Promise<readonly JsonRpcAnswer[]>;
 
-/** Sends calls to one node in batches that are as large as it takes, and tells a node that is broken from one that takes less. */
+/**
+ * Sends calls to one node in batches that are as large as it takes, and tells a node that is broken from one that
+ * takes less.
+ */
 export interface BatchedCalls {
   /** The answers to the first of `calls`: as many as fit into one batch, or fewer. */
   answers(calls: readonly JsonRpcCall[], send: SendBatch): Promise<readonly JsonRpcAnswer[]>;

@@ -2,7 +2,7 @@ import type { Hex } from '../../core/hex.js';
 import { MalformedAnswerError } from './json-rpc-transport.js';
 import { MAX_BLOCK, parseHash, parseQuantity, parseSecondsAsMs } from './quantity.js';
 
-/** What the watcher needs of a block. */
+/** The fields of a block that the watcher uses. */
 export interface BlockHeader {
   readonly number: number;
   readonly hash: Hex;

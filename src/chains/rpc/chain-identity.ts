@@ -7,7 +7,7 @@ import { RpcError, RpcWrongChainError } from './rpc-errors.js';
 /** An endpoint, as far as its chain is concerned. */
 export type IdentifiedEndpoint = Pick<RpcEndpoint, 'origin' | 'connections' | 'requestUnguarded' | 'parsed' | 'cool'>;
 
-/** What a node said of its chain, and when. */
+/** The word of a node on its chain, and its time. */
 interface Proof {
   readonly chainId: number;
   readonly atMs: number;
@@ -15,7 +15,7 @@ interface Proof {
   readonly connections: number;
 }
 
-/** What the identity of a chain is made of. */
+/** The parts of the identity of a chain. */
 export interface ChainIdentityOptions {
   readonly chainName: string;
   /** Null: all endpoints must agree before anything else is asked of one of them. */
@@ -27,12 +27,14 @@ export interface ChainIdentityOptions {
 }
 
 /**
- * Which chain this is, and whether a node is of it. The id comes from the configuration, or else from all URLs together:
- * one alone may be the wrong one, and a block of another chain that became the cursor would spoil the namespace for good.
+ * Which chain this is, and whether a node is of it. The id comes from the configuration, or else from all URLs
+ * together: one alone may be the wrong one, and a block of another chain that became the cursor would spoil the
+ * namespace for good.
  *
- * Per endpoint: *unproved* → (it said the id) → *proved* → (a connection was made since, or `recheckMs` passed) → unproved.
- * Invariant: an answer is used only when its node was proved at the start, and again after each connection made meanwhile.
- * Which of several open connections carries the question is not ours to say: blocks that are linked by hash do the rest.
+ * Per endpoint: *unproved* → (it said the id) → *proved* → (a connection was made since, or `recheckMs` passed) →
+ * unproved. Invariant: an answer is used only when its node was proved at the start, and again after each connection
+ * made meanwhile. Which of several open connections carries the question cannot be chosen: blocks that are linked by
+ * hash do the rest.
  */
 export class ChainIdentity {
   readonly #options: ChainIdentityOptions;
@@ -49,7 +51,7 @@ export class ChainIdentity {
     return this.#chainId;
   }
 
-  /** What the endpoint last said; null before it said anything. */
+  /** The chain id that the endpoint last told; null before it told any. */
   toldBy(endpoint: IdentifiedEndpoint): number | null {
     return this.#proofs.get(endpoint)?.chainId ?? null;
   }
@@ -62,7 +64,7 @@ export class ChainIdentity {
 
   /**
    * Runs a request to the endpoint when its node is of this chain, and lets the answer through when it still is.
-   * @throws RpcWrongChainError, ChainUnknownError when nothing tells which chain this is, and what `request` throws.
+   * @throws RpcWrongChainError, ChainUnknownError when nothing tells which chain this is, and the errors of `request`.
    */
   async guard<T>(endpoint: IdentifiedEndpoint, signal: AbortSignal, request: () => Promise<T>): Promise<T> {
     if (this.#chainId === null) await this.#agree(signal);

@@ -22,7 +22,7 @@ import {
   RpcUnavailableError,
 } from './rpc-errors.js';
 
-/** What a transport to one URL is made of. */
+/** The parts of a transport to one URL. */
 export interface TransportOptions {
   readonly url: string;
   readonly origin: RpcOrigin;
@@ -37,7 +37,7 @@ const CONNECTIONS = 8;
 /** Error pages are looked at for a JSON-RPC error, no further. */
 const MAX_ERROR_BYTES = 64 * 1024;
 
-/** JSON-RPC over HTTP. Fetches logs several times faster than a general client, since nothing but the JSON is parsed. */
+/** JSON-RPC over HTTP, with a cap on answers that is kept while they arrive. */
 export function createHttpTransport(options: TransportOptions): JsonRpcTransport {
   const { origin, clock, timeoutMs } = options;
   const url = new URL(options.url);

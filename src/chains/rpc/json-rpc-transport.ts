@@ -15,7 +15,7 @@ export interface JsonRpcFailure {
   readonly data?: unknown;
 }
 
-/** What the node answered to one call. */
+/** The answer of a node to one call. */
 export type JsonRpcAnswer =
   | { readonly ok: true; readonly result: unknown }
   | { readonly ok: false; readonly failure: JsonRpcFailure };
@@ -30,7 +30,7 @@ export interface JsonRpcTransport {
    * @throws RpcError when there is no usable answer, AbortedError when `signal` aborts.
    */
   send(calls: readonly JsonRpcCall[], signal: AbortSignal): Promise<readonly JsonRpcAnswer[]>;
-  /** Ends what is under way with an error and releases the connections. */
+  /** Ends calls that are under way with an error and releases the connections. */
   close(): Promise<void>;
 }
 

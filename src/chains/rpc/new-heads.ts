@@ -17,9 +17,9 @@ const HEARTBEAT_MS = 15_000;
 const MAX_NOTICE_BYTES = 1024 * 1024;
 
 /**
- * Calls `onHead` whenever the node at a `ws(s)` URL says that there is a new block. Only a wake-up: nothing that it says
- * is used, and a lost subscription costs nothing but time, since the watcher polls as well. Connects again after a loss,
- * also a silent one (a ping without an answer).
+ * Calls `onHead` whenever the node at a `ws(s)` URL says that there is a new block. Only a wake-up: nothing that it
+ * says is used, and a lost subscription costs nothing but time, since the watcher polls as well. Connects again after
+ * a loss, also a silent one (a ping without an answer).
  */
 export function subscribeNewHeads({
   url,

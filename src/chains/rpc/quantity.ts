@@ -13,7 +13,10 @@ const MAX_SECONDS = 253_402_300_799;
 /** As stored. */
 export const MAX_LOG_INDEX = 2 ** 31 - 1;
 
-/** A block number, index or time of at most `max`: hex, or a JSON number as some nodes write it. @throws MalformedAnswerError */
+/**
+ * A block number, index or time of at most `max`: hex, or a JSON number as some nodes write it.
+ * @throws MalformedAnswerError
+ */
 export function parseQuantity(value: unknown, field: string, max = Number.MAX_SAFE_INTEGER): number {
   const quantity = typeof value === 'string' && QUANTITY.test(value) ? Number.parseInt(value, 16) : value;
   if (typeof quantity !== 'number' || !Number.isSafeInteger(quantity) || quantity < 0)

@@ -11,7 +11,7 @@ import {
   parseSecondsAsMs,
 } from './quantity.js';
 
-/** A log as the node gave it, its envelope checked; topics and data say what they like. */
+/** A log as the node gave it, its envelope checked; topics and data are not. */
 export interface RawLog {
   readonly address: Hex;
   /** 0 to 4 of 32 bytes each. */
@@ -43,9 +43,9 @@ export function encodeLogFilter({ address, topic0, blocks }: LogFilter): Readonl
 }
 
 /**
- * The answer to `eth_getLogs`, checked against what was asked (the contract, the event, the blocks), in ascending order
- * by block and index. A log that came twice is taken once. What contradicts itself is refused whole: two logs at one
- * place, two hashes for one block, one hash for two.
+ * The answer to `eth_getLogs`, checked against the question (the contract, the event, the blocks), in ascending order
+ * by block and index. A log that came twice is taken once. An answer that contradicts itself is refused whole: two
+ * logs at one place, two hashes for one block, one hash for two.
  * @throws MalformedAnswerError that names the field and, where it can be read, the block.
  */
 export function parseLogs(result: unknown, filter: LogFilter): RawLog[] {

@@ -21,7 +21,7 @@ import {
 import type { RpcMetrics } from './rpc-metrics.js';
 import { WebSocketTransport } from './websocket-transport.js';
 
-/** What an endpoint is made of; see `RpcPoolOptions`. */
+/** The parts of an endpoint; see `RpcPoolOptions`. */
 export interface RpcEndpointOptions {
   readonly chainName: string;
   readonly index: number;
@@ -95,7 +95,7 @@ export class RpcEndpoint {
     return this.#lastError;
   }
 
-  /** How often it was passed over since it last did what was asked. */
+  /** How often it was passed over since it last succeeded. */
   get failuresInARow(): number {
     return this.#failuresInARow;
   }
@@ -114,7 +114,7 @@ export class RpcEndpoint {
     this.#options.metrics.headBlock.set(this.#labels, block);
   }
 
-  /** Sets the health metric; the client, which compares nodes, knows it. */
+  /** Sets the health metric; the order of endpoints, which compares them, knows it. */
   noteHealth(healthy: boolean): void {
     this.#options.metrics.healthy.set(this.#labels, healthy ? 1 : 0);
   }
@@ -130,7 +130,7 @@ export class RpcEndpoint {
     common.log.warn({ ...this.origin, ...facts }, 'RPC node is passed over');
   }
 
-  /** The node did what was asked of it. */
+  /** The node succeeded. */
   recover(): void {
     this.#coolUntilMs = Number.NEGATIVE_INFINITY;
     this.#rateLimitedInARow = 0;
@@ -168,7 +168,7 @@ export class RpcEndpoint {
     return results;
   }
 
-  /** What `parse` makes of an answer of this node. @throws RpcInvalidAnswerError where it throws MalformedAnswerError */
+  /** The result of `parse`. @throws RpcInvalidAnswerError of this node where `parse` throws MalformedAnswerError */
   parsed<T>(parse: () => T): T {
     try {
       return parse();

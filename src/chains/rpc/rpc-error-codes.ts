@@ -9,9 +9,9 @@ import {
 
 /**
  * Codes by which nodes and providers refuse an `eth_getLogs` over too many blocks or results. The first three are the
- * general ones of JSON-RPC and EIP-1474 (invalid params, limit exceeded, server error) that most use and explain only in
- * their text, which is never looked at: over a range of blocks they are a reason to ask for less, and a range of one
- * block tells what they really meant.
+ * general ones of JSON-RPC and EIP-1474 (invalid params, limit exceeded, server error) that most use and explain only
+ * in their text, which is never looked at: over a range of blocks they are a reason to ask for less, and a range of
+ * one block tells their meaning.
  */
 const TOO_MANY_CODES: ReadonlySet<number> = new Set([
   -32602, -32005, -32000,

@@ -9,7 +9,7 @@ export interface RpcOrigin {
   readonly url: number;
 }
 
-/** What can go wrong with an RPC call; a label of metrics. */
+/** The ways in which an RPC call fails; a label of metrics. */
 export type RpcErrorKind = 'timeout' | 'tooManyResults' | 'rateLimited' | 'invalidAnswer' | 'refused' | 'unavailable';
 
 /** Base of all errors of RPC calls. `details` names the chain and the index of the URL, never the URL itself. */
@@ -39,7 +39,7 @@ export class RpcTimeoutError extends RpcError {
   }
 }
 
-/** The node will not, or the client must not, take an answer that large: ask for fewer blocks. */
+/** The answer is too large for the node, or for the cap on answers: ask for fewer blocks. */
 export class RpcTooManyResultsError extends RpcError {
   constructor(origin: RpcOrigin, message: string, options?: IndexerErrorOptions) {
     super('tooManyResults', 'RPC_TOO_MANY_RESULTS', origin, message, options);
@@ -58,7 +58,7 @@ export class RpcRateLimitedError extends RpcError {
   }
 }
 
-/** The answer is not what the protocol promises, or contradicts itself: nothing of it is used. */
+/** The answer breaks the protocol, or contradicts itself: nothing of it is used. */
 export class RpcInvalidAnswerError extends RpcError {
   constructor(origin: RpcOrigin, message: string, options?: IndexerErrorOptions) {
     super('invalidAnswer', 'RPC_INVALID_ANSWER', origin, message, options);

@@ -23,7 +23,9 @@ export function createRpcMetrics(registry: Registry) {
     }),
     healthy: gauge(registry, {
       name: 'indexer_rpc_healthy_bool',
-      help: '1 while an RPC node is used in its turn, 0 while it is passed over because it failed, lags or is of another chain.',
+      help:
+        '1 while an RPC node is used in its turn, ' +
+        '0 while it is passed over because it failed, lags or is of another chain.',
       labelNames,
     }),
     headBlock: gauge(registry, {

@@ -37,8 +37,8 @@ export type BlockFilter = LogFilter & { readonly blocks: { readonly hash: Hex } 
 /**
  * One node, for as long as an operation lasts: answers of different nodes must not be mixed where they have to agree.
  *
- * One URL may stand for several nodes, some of which lag: an answer with logs comes in one request with a block that the
- * node must have, so that logs that it does not have yet are not taken for none.
+ * One URL may stand for several nodes, some of which lag: an answer with logs comes in one request with a block that
+ * the node must have, so that logs that it does not have yet are not taken for none.
  *
  * Every method throws `RpcError`, or `AbortedError` when the operation's signal aborts.
  */
@@ -50,7 +50,9 @@ export interface RpcNode {
   heads(numbers: readonly number[]): Promise<ChainHeads>;
   /** The blocks of these numbers, in order; null for one that the node does not have. */
   headers(numbers: readonly number[]): Promise<readonly (BlockHeader | null)[]>;
-  /** @throws RpcTooManyResultsError when the range is too long, RpcUnavailableError when the node lacks its last block */
+  /**
+   * @throws RpcTooManyResultsError when the range is too long, RpcUnavailableError when the node lacks its last block
+   */
   logs(filter: RangeFilter): Promise<readonly RawLog[]>;
   /** One answer per filter, in order. @throws RpcUnavailableError when the node lacks one of the blocks */
   logsOfEach(filters: readonly BlockFilter[]): Promise<readonly (readonly RawLog[])[]>;

@@ -33,7 +33,9 @@ export interface RpcPoolOptions {
   readonly maxHeadLagBlocks?: number;
   /** How often the heads of all nodes are compared, when there are several. Default 5 s. */
   readonly headCheckMs?: number;
-  /** The EIP-155 chain id that every node must have. Absent: all URLs must answer and agree before anything is asked. */
+  /**
+   * The EIP-155 chain id that every node must have. Absent: all URLs must answer and agree before anything is asked.
+   */
   readonly chainId?: number;
   /** After that long a node is asked for its chain id anew; it also is when a connection was made. Default 10 s. */
   readonly chainRecheckMs?: number;
@@ -49,7 +51,7 @@ export interface RpcUrlStatus {
   readonly chainId: number | null;
   /** Why it was last passed over. */
   readonly lastError: string | null;
-  /** How often since it last did what was asked. */
+  /** How often since it last succeeded. */
   readonly failuresInARow: number;
 }
 
@@ -60,20 +62,21 @@ export interface RpcPool {
   readonly chainId: number | null;
   /**
    * Runs `operation` against the most preferred node that is healthy, and again against the next one each time it fails
-   * with an `RpcError`. `RpcTooManyResultsError` is not passed on to another node: it is the question that is at fault.
+   * with an `RpcError`. `RpcTooManyResultsError` is not passed on to another node: the question is at fault.
    * A node that failed is asked last for a while, then in its turn again.
    * Every request is asked of a node of this chain only.
-   * @throws RpcError of the last node when all have failed, AbortedError, ChainUnknownError, and whatever else `operation`
-   * throws.
+   * @throws RpcError of the last node when all have failed, AbortedError, ChainUnknownError, and every other error of
+   * `operation`.
    */
   withNode<T>(operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** All nodes of this chain but one, the most preferred first: for a second opinion. */
   others(node: RpcNode, signal: AbortSignal): readonly RpcNode[];
-  /** The nodes of this chain that did not fail to answer lately, whatever they said, the most preferred first. */
+  /** The nodes of this chain that did not fail to answer lately, right or wrong, the most preferred first. */
   reachable(signal: AbortSignal): readonly RpcNode[];
   /**
-   * The pool for a viem client: each call goes to the most preferred node of this chain that is healthy, and to the next one when
-   * that fails. A revert is an answer. Another refusal is asked of the next node as well, and held against no node.
+   * The pool for a viem client: each call goes to the most preferred node of this chain that is healthy, and to the
+   * next one when that fails. A revert is an answer. Another refusal is asked of the next node as well, and held
+   * against no node.
    */
   readonly transport: Transport;
   /** Passes the node of the error's origin over for a while. */
@@ -81,14 +84,14 @@ export interface RpcPool {
   /** Calls `listener` on new blocks of any `ws(s)` URL. The returned function ends that. */
   onNewHead(listener: () => void): () => void;
   status(): readonly RpcUrlStatus[];
-  /** Ends what is under way. Idempotent. */
+  /** Ends calls that are under way. Idempotent. */
   close(): Promise<void>;
 }
 
 /**
- * Creates the pool of one chain's nodes: one order of preference, failover, a limit of requests per second, caps on answers, and
- * no answer of a node of another chain. It connects when first used and remembers no answers. Its `transport` gives a viem
- * client all of that; leave viem's own retries and cache off, as here:
+ * Creates the pool of one chain's nodes: one order of preference, failover, a limit of requests per second, caps on
+ * answers, and no answer of a node of another chain. It connects when first used and remembers no answers. Its
+ * `transport` gives a viem client all of that; leave viem's own retries and cache off, as here:
  *
  * ```ts
  * const pool = createRpcPool({
@@ -282,7 +285,7 @@ class FailoverRpcPool implements RpcPool {
     await this.#headChecks.ended();
   }
 
-  /** What an operation finds out about the chain (that it moved, say) counts only if its node is still of that chain. */
+  /** A finding of an operation about the chain (that it moved, say) counts only if its node is still of that chain. */
   async #conclude<T>(endpoint: RpcEndpoint, operation: (node: RpcNode) => Promise<T>, signal: AbortSignal): Promise<T> {
     try {
       return await operation(createRpcNode(endpoint, signal));
@@ -293,7 +296,7 @@ class FailoverRpcPool implements RpcPool {
   }
 }
 
-/** True for what an operation says of the chain, and not of the way to it. */
+/** True for a finding about the chain, and not about the way to it. */
 function isConclusion(error: unknown): boolean {
   const isOfTheWay = [RpcError, AbortedError, ChainUnknownError].some((kind) => error instanceof kind);
   return error instanceof IndexerError && !isOfTheWay;

@@ -8,9 +8,10 @@ import { RpcError, RpcRefusedError } from './rpc-errors.js';
 export type SendCall = (call: JsonRpcCall, signal: AbortSignal | undefined) => Promise<unknown>;
 
 /**
- * A viem transport that sends calls by `send`. viem retries nothing, also where a client asks it to: `send` decides which node
- * is asked next. A refusal becomes viem's `RpcRequestError` with the node's code and data, so that viem reads the reason of a
- * revert; every other `RpcError` is the cause of viem's error. No message holds a URL: URLs carry API keys.
+ * A viem transport that sends calls by `send`. viem retries nothing, also where a client asks it to: `send` decides
+ * which node is asked next. A refusal becomes viem's `RpcRequestError` with the node's code and data, so that viem
+ * reads the reason of a revert; every other `RpcError` is the cause of viem's error. No message holds a URL: URLs
+ * carry API keys.
  */
 export function viemTransport(name: string, send: SendCall): Transport {
   async function request(call: { readonly method: string; readonly params?: unknown }, options?: ViemOptions) {
@@ -47,8 +48,8 @@ const CHECKS: Readonly<Record<string, (result: unknown) => unknown>> = {
 };
 
 /**
- * The result of a call as viem takes it. viem itself reads `"12"` as a block number and code that is not hex as code, so the
- * results that the indexer relies on are checked before.
+ * The result of a call as viem takes it. viem itself reads `"12"` as a block number and code that is not hex as code,
+ * so the results that the indexer relies on are checked before.
  * @throws MalformedAnswerError
  */
 export function checkedResult({ method }: JsonRpcCall, result: unknown): unknown {

@@ -24,7 +24,7 @@ export function socketAgent(url: string): { readonly agent?: HttpAgent } {
   return agent === null ? {} : { agent };
 }
 
-/** What `ws` calls a message above `maxPayload`. */
+/** The code of `ws` for a message above `maxPayload`. */
 const TOO_LARGE_CODE = 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH';
 
 /**

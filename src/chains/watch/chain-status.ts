@@ -5,8 +5,8 @@ import type { RpcUrlStatus } from '../rpc/rpc-pool.js';
 import type { FinalityBasis } from './finality-view.js';
 
 /**
- * `starting` until the first answer, then `backfilling` while finalized blocks are far ahead, else `following`. `halted`
- * when a finalized block changed; `stopped` when the watcher was told to end.
+ * `starting` until the first answer, then `backfilling` while finalized blocks are far ahead, else `following`.
+ * `halted` when a finalized block changed; `stopped` when the watcher was told to end.
  */
 export type ChainState = 'starting' | 'backfilling' | 'following' | 'halted' | 'stopped';
 
@@ -26,9 +26,9 @@ export interface ChainStatus {
   readonly lagBlocks: number | null;
   /** Age of the block `processed`. */
   readonly lagMs: number | null;
-  /** What makes a block final; null before the first answer. */
+  /** The basis of finality; null before the first answer. */
   readonly finality: FinalityBasis | null;
-  /** Why the chain cannot be indexed as configured, and what to configure instead; null when it can. */
+  /** For people: why the chain cannot be indexed as configured, and the setting to change; null when it can. */
   readonly problem: string | null;
   /** False when nothing of the chain is ever read as configured. */
   readonly isReadable: boolean;
@@ -47,8 +47,8 @@ export interface ChainStatus {
 /** How far the silence of the nodes is confirmed. */
 export interface CrossCheckStatus {
   /**
-   * `on`: finalized blocks are confirmed by a second URL · `off`: by `CrossCheck = false` · `oneUrl`: there is no second URL, and
-   * nothing vouches for what the one says.
+   * `on`: finalized blocks are confirmed by a second URL · `off`: by `CrossCheck = false` · `oneUrl`: there is no
+   * second URL, and nothing vouches for its answers.
    */
   readonly state: 'on' | 'off' | 'oneUrl';
   /** Two URLs have answered for this block and all below it. */

@@ -16,13 +16,13 @@ import type { WatchedChain } from './watched-chain.js';
 import type { WatcherJournal } from './watcher-journal.js';
 import type { WindowReader, WindowReading } from './window-reader.js';
 
-/** What one look at the chain asks for. */
+/** The outcome of one look at the chain. */
 export type ChainView =
   | { readonly kind: 'behind'; readonly finalized: number; readonly head: number }
   | { readonly kind: 'nothing' }
   | WindowView;
 
-/** The linked blocks of the window, in line with the node, and what was read of them. */
+/** The linked blocks of the window, in line with the node, and the messages that were read of them. */
 export interface WindowView {
   readonly kind: 'window';
   readonly reading: WindowReading;
@@ -44,7 +44,7 @@ const DEFAULT_HALT_AFTER_MS = 900_000;
 /** A chain that moves between two questions that often in a row does not move: its node contradicts itself. */
 const MAX_MOVES_IN_A_ROW = 3;
 
-/** Looks at the chain through one node at a time. Remembers nothing that a node said: what is stored is the anchor. */
+/** Looks at the chain through one node at a time. The anchor is stored; no answer of a node is remembered. */
 export class ChainViewer {
   readonly #chain: WatchedChain;
   readonly #finality: FinalityView;
@@ -82,8 +82,8 @@ export class ChainViewer {
   }
 
   /**
-   * Asks `node` where the chain stands, and reads what is new of the window when it is near. Changes `window` only: which
-   * blocks are linked, not what is read of them.
+   * Asks `node` where the chain stands, and reads the new blocks of the window when it is near. Changes `window`
+   * only: which blocks are linked, not through which they are read.
    * @throws RpcError, ChainMovedError, FinalizedReorgError, FinalizedDisputedError
    */
   async look(
@@ -190,8 +190,8 @@ export class ChainViewer {
 }
 
 /**
- * Every block is read when it is new, and once more before the cursor passes it: a node may tell of a block before it has
- * its logs.
+ * Every block is read when it is new, and once more before the cursor passes it: a node may tell of a block before it
+ * has its logs.
  */
 function rangesToRead({ anchor, headers, isWhole }: ChainWindow, to: number, finalized: number): BlockRange[] {
   const { base, readThrough } = headers;

@@ -23,17 +23,20 @@ import { WatcherJournal } from './watcher-journal.js';
 import { WatcherPosition } from './watcher-position.js';
 import { WindowReader, type WindowReading } from './window-reader.js';
 
-/** What a watcher is made of. */
+/** The parts of a watcher. */
 export interface ChainWatcherOptions {
   readonly chain: WatchedChain;
-  /** Closed by whoever made it. */
+  /** The watcher does not close it. */
   readonly rpc: RpcPool;
   readonly store: ChainStore;
   readonly common: Common;
   readonly onProgress?: (progress: BackfillProgress) => void;
   /** How often a cursor is stored that has no messages to go with. Default 5 s. */
   readonly cursorEveryMs?: number;
-  /** Blocks above the finalized one that are looked at one by one at once after a start; those below follow. Default 512. */
+  /**
+   * Blocks above the finalized one that are looked at one by one at once after a start; those below follow. Default
+   * 512.
+   */
   readonly linkBlocks?: number;
 }
 
@@ -53,7 +56,7 @@ export function createChainWatcher(options: ChainWatcherOptions): ChainWatcher {
   return new PollingChainWatcher(options);
 }
 
-/** Logs a range; bounds what a commit holds and how long decoding keeps the thread. */
+/** Logs a range; bounds the size of a commit, and the time for which decoding keeps the thread. */
 const TARGET_LOGS = 1_000;
 const RETRY = { baseMs: 250, maxMs: 15_000 };
 
@@ -61,9 +64,9 @@ const RETRY = { baseMs: 250, maxMs: 15_000 };
  * The loop.
  *
  * Each turn asks one node where the chain stands and whether the anchor, the last finalized block that is done with, is
- * still what it was. Far behind: finalized blocks are read in ranges and stored range by range (*backfilling*). Else
- * (*following*) the blocks above the anchor are brought in line with the node (see `ChainWindow`), the logs of those that
- * are new or about to be final are read, and the difference to what is stored is stored:
+ * unchanged. Far behind: finalized blocks are read in ranges and stored range by range (*backfilling*). Else
+ * (*following*) the blocks above the anchor are brought in line with the node (see `ChainWindow`), the logs of those
+ * that are new or about to be final are read, and the difference to the store is stored:
  *
  * 1. found, not stored, or stored from another block: stored with its new place;
  * 2. stored, not found, its block is not on the chain any more: orphaned;
@@ -82,7 +85,7 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #store: ChainStore;
   /** Rung by new blocks. */
   readonly #alarm: Alarm;
-  /** Never rung: what failed is not tried again because there is a new block. */
+  /** Never rung: a new block is no reason to try a failed turn again. */
   readonly #retry: Alarm;
   readonly #journal: WatcherJournal;
   readonly #position: WatcherPosition;

@@ -14,10 +14,11 @@ const HEADERS_AT_ONCE = 50;
  *     read in ranges, oldest first        each block known, each read once
  * ```
  *
- * After a start only the last blocks are linked, however wide the window is, so that what is new is found at once. The
- * *gap* below is read in ranges, beside that; each range follows the one before, and the last one ends at the base, by
- * hash. From then on one look at the tip proves the whole window, because a hash stands for every block below it. The
- * marks are where ranges ended: they are where a fork below the base is looked for, and where the cursor may stand.
+ * After a start only the last blocks are linked, however wide the window is, so that new messages are found at once.
+ * The *gap* below is read in ranges, beside that; each range follows the one before, and the last one ends at the
+ * base, by hash. From then on one look at the tip proves the whole window, because a hash stands for every block
+ * below it. The marks are where ranges ended: they are where a fork below the base is looked for, and where the
+ * cursor may stand.
  */
 export class ChainWindow {
   readonly headers: HeaderChain;
@@ -102,7 +103,7 @@ export class ChainWindow {
     return number <= tip.number && this.headers.hashAt(number) === hash;
   }
 
-  /** What is above `number` has to be read again. */
+  /** The blocks above `number` have to be read again. */
   rewind(number: number): void {
     if (number < this.headers.base.number) this.#dropMarks((mark) => mark.number <= number);
     else this.headers.rewind(number);

@@ -18,7 +18,7 @@ import { compareAnswers, type NodeAnswer, readAnswer } from './node-answers.js';
 import { type Stretch, UNKNOWN, VouchedBlocks } from './vouched-blocks.js';
 import type { WatchedChain } from './watched-chain.js';
 
-/** What a cross-check is made of. */
+/** The parts of a cross-check. */
 export interface CrossCheckOptions {
   readonly chain: WatchedChain;
   readonly rpc: RpcPool;
@@ -40,16 +40,18 @@ const TARGET_LOGS = 1_000;
 const PROOF_MS = 10_000;
 
 /**
- * Has finalized blocks that one node has answered for confirmed by the others: their logs are read from every other node
- * that can be reached, and a log that only one of them tells is stored. A log counts when one node tells it: to believe a
- * silence can lose a message, to believe a log that is none costs a message that no CCV verifies.
+ * Has finalized blocks that one node has answered for confirmed by the others: their logs are read from every other
+ * node that can be reached, and a log that only one of them tells is stored. A log counts when one node tells it: to
+ * believe a silence can lose a message, to believe a log that is none costs a message that no CCV verifies.
  *
- * The watcher notes what it has stored and goes on; the cross-check follows at its own pace, so that a slow or absent
- * second node holds nothing up. The last block below which everything is confirmed is a cursor of its own, moved in the
- * commit of the logs that were found: after a restart what is above it is read again. Blocks that a second node cannot
- * answer for, because it was away or does not keep them, are asked about again and again, with growing pauses.
+ * The watcher notes the blocks that it has stored and goes on; the cross-check follows at its own pace, so that a
+ * slow or absent second node holds nothing up. The last block below which everything is confirmed is a cursor of its
+ * own, moved in the commit of the logs that were found: after a restart the blocks above it are read again. Blocks
+ * that a second node cannot answer for, because it was away or does not keep them, are asked about again and again,
+ * with growing pauses.
  *
- * With `CrossCheck = false` blocks that a node alone vouched for are read again from others when that node is found lying.
+ * With `CrossCheck = false` blocks that a node alone vouched for are read again from others when that node is found
+ * lying.
  */
 export class CrossCheck {
   readonly #options: CrossCheckOptions;
@@ -75,8 +77,8 @@ export class CrossCheck {
   }
 
   /**
-   * Reads from the store up to where blocks are confirmed. The watcher is done with all blocks through `anchor`; `isSetBack`:
-   * it was done with more.
+   * Reads from the store up to where blocks are confirmed. The watcher is done with all blocks through `anchor`;
+   * `isSetBack`: it was done with more.
    */
   async load(anchor: Anchor, isSetBack: boolean): Promise<void> {
     const { chain, rpc, store } = this.#options;

@@ -7,7 +7,7 @@ import type { RpcPool } from '../rpc/rpc-pool.js';
 export type Confirmations = 'finalized' | 'safe' | 'latest' | number;
 
 /**
- * What makes a block final: the `finalized` tag, bounded by a depth where one is configured · the depth alone, where no
+ * The basis of finality: the `finalized` tag, bounded by a depth where one is configured · the depth alone, where no
  * node knows the tag · nothing (`unknown`).
  */
 export type FinalityBasis = 'tag' | 'depth' | 'unknown';
@@ -27,9 +27,9 @@ export function finalityDepth(confirmations: Confirmations, minFinalityDepth = 0
 }
 
 /**
- * Tells what is final. A tag may claim too much (some nodes answer `finalized` with the latest block), so that a depth
- * bounds it; a node may not know it at all, and then the depth takes its place. It does so only where no URL that answers
- * knows the tag: beside one that does, a node without it says nothing about finality.
+ * Tells which blocks are final. A tag may claim too much (some nodes answer `finalized` with the latest block), so
+ * that a depth bounds it; a node may not know it at all, and then the depth takes its place. It does so only where no
+ * URL that answers knows the tag: beside one that does, a node without it says nothing about finality.
  */
 export class FinalityView {
   readonly #depth: number;
@@ -45,7 +45,7 @@ export class FinalityView {
     this.#clock = options.clock;
   }
 
-  /** What `heads`, as told by `node`, make final. */
+  /** The highest final block by `heads`, the word of `node`. */
   async of(node: RpcNode, { latest, finalized }: ChainHeads, signal: AbortSignal): Promise<Finality> {
     const deepEnough = latest.number - this.#depth;
     if (finalized) {
@@ -79,7 +79,7 @@ export class FinalityView {
 
 /**
  * The last block to read. Never below `finalized`; a chain without a safe
- * block is read up to the finalized one (wire facts, section 3).
+ * block is read up to the finalized one (see `src/protocol/README.md`).
  */
 export function lastReadableBlock(confirmations: Confirmations, heads: ChainHeads, finalized: number): number {
   switch (confirmations) {
@@ -94,9 +94,13 @@ export function lastReadableBlock(confirmations: Confirmations, heads: ChainHead
   }
 }
 
-/** Why a chain on which nothing becomes final is not indexed as it should be, and what to configure. */
+/** For people: why a chain on which nothing becomes final is not indexed as it should be, and the setting to change. */
 export function finalityProblem(confirmations: Confirmations, isAnythingRead: boolean): string {
   return isAnythingRead
-    ? `no RPC URL tells a finalized block: messages are read, but none becomes final, and every start reads them all again. Set MinFinalityDepth to the blocks after which this chain's blocks stay, for example 64, or add a URL that knows the tag`
-    : `no RPC URL tells a finalized block, and Confirmations = "${confirmations}" reads nothing without it. Set Confirmations to the blocks after which this chain's blocks stay, for example 64, or add a URL that knows the tag`;
+    ? 'no RPC URL tells a finalized block: messages are read, but none becomes final, and every start reads them all ' +
+        "again. Set MinFinalityDepth to the blocks after which this chain's blocks stay, for example 64, or add a " +
+        'URL that knows the tag'
+    : `no RPC URL tells a finalized block, and Confirmations = "${confirmations}" reads nothing without it. Set ` +
+        "Confirmations to the blocks after which this chain's blocks stay, for example 64, or add a URL " +
+        'that knows the tag';
 }

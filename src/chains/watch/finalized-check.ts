@@ -13,7 +13,7 @@ interface Claim extends FinalizedClaim {
   readonly heardMs: number;
 }
 
-/** A node that was not heard for longer has not repeated what it said. */
+/** A claim that a node does not repeat within this time begins anew. */
 const REPEATED_WITHIN_MS = 60_000;
 
 /**
@@ -50,7 +50,7 @@ export class FinalizedCheck {
     this.#lastHalt = halt;
   }
 
-  /** A node has the hash that was expected: whoever claims otherwise begins anew. */
+  /** A node has the hash that was expected: the claims of the others begin anew. */
   agreed(): void {
     this.#claims.clear();
   }

@@ -23,8 +23,8 @@ export interface Anchor {
  * The blocks above the base, as last seen.
  *
  * Invariant: block i's parent is block i − 1, down to the base. So one block that is still on the chain proves all
- * below it, and one that is not disproves all above it: their hashes are kept as *dropped* until what was in them has
- * been dealt with, or they come back. What was read of a block holds for as long as the block is here.
+ * below it, and one that is not disproves all above it: their hashes are kept as *dropped* until their messages are
+ * settled, or they come back. The reading of a block holds for as long as the block is here.
  */
 export class HeaderChain {
   readonly #chain: string;
@@ -49,7 +49,7 @@ export class HeaderChain {
     return this.#blocks.at(-1) ?? this.#base;
   }
 
-  /** The logs of all known blocks up to this one have been read, and what they held is stored. */
+  /** The logs of all known blocks up to this one have been read, and their messages are stored. */
   get readThrough(): number {
     return this.#readThrough;
   }
@@ -76,7 +76,7 @@ export class HeaderChain {
     return this.#blocks[number - this.#base.number - 1];
   }
 
-  /** What the hash at a height was; null where it is not known. */
+  /** The hash of the block at a height; null where it is not known. */
   hashAt(number: number): Hex | null {
     return number === this.#base.number ? this.#base.hash : (this.at(number)?.hash ?? null);
   }
@@ -127,7 +127,7 @@ export class HeaderChain {
     this.#readThrough = Math.max(this.#base.number, Math.min(this.#readThrough, number));
   }
 
-  /** What was in the dropped blocks has been dealt with. */
+  /** The messages of the dropped blocks are settled. */
   settle(): void {
     this.#dropped.clear();
   }

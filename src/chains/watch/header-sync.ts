@@ -9,10 +9,10 @@ const MAX_STEP_BACK = 256;
 const MAX_NEW_BLOCKS = 1_000_000;
 
 /**
- * Brings the known blocks in line with `node` up to block `to`, from the top down: when the highest known block is still
- * on the chain all below it are. Otherwise the fork is looked for downwards, in steps that double, and what is above it
- * is dropped. Known blocks above `to` stay unless a block below them changed: that a node is behind is no evidence.
- * `given` are blocks that the node has told of just now.
+ * Brings the known blocks in line with `node` up to block `to`, from the top down: when the highest known block is
+ * still on the chain all below it are. Otherwise the fork is looked for downwards, in steps that double, and the
+ * blocks above it are dropped. Known blocks above `to` stay unless a block below them changed: that a node is behind
+ * is no evidence. `given` are blocks that the node has told of just now.
  * @returns false when the chain forked below the base: nothing was changed.
  * @throws ChainMovedError, RpcError
  */

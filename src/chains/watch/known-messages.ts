@@ -25,7 +25,7 @@ export class KnownMessages {
   readonly #missing = new Map<Hex, GoneMessage>();
 
   /**
-   * Takes the store's word for what is stored above block `above`.
+   * Takes the store's word for the messages above block `above`.
    * @returns the lowest block of a message that was taken to be stored there and is not; null when there is none.
    */
   load(messages: readonly UnfinalizedMessage[], above: number): number | null {
@@ -50,7 +50,10 @@ export class KnownMessages {
     return highest;
   }
 
-  /** What the store lacks of the messages `found`: new ones, and those that moved to another block. Of two logs of one message the first counts. */
+  /**
+   * The messages of `found` that the store lacks: new ones, and those that moved to another block. Of two logs of one
+   * message the first counts.
+   */
   toStore(found: Found, headers?: Pick<HeaderChain, 'isOnChain'>): readonly NewMessage<MessageOrigin>[] {
     const first = firstOfEach(found);
     for (const { messageId, origin } of first)
@@ -65,7 +68,10 @@ export class KnownMessages {
     });
   }
 
-  /** What is stored from the blocks of `ranges`, or from a block that is off the chain, and is not among all messages `found` there. */
+  /**
+   * The messages that are stored from the blocks of `ranges`, or from a block that is off the chain, and are not
+   * among all `found` there.
+   */
   gone(found: Found, ranges: readonly BlockRange[], headers?: Pick<HeaderChain, 'isOffChain'>): readonly GoneMessage[] {
     const ids = new Set(found.map(({ messageId }) => messageId));
     const isRead = (block: number) => ranges.some(({ from, to }) => block >= from && block <= to);
@@ -77,17 +83,20 @@ export class KnownMessages {
       .map(([messageId, place]) => ({ messageId, ...place }));
   }
 
-  /** Notes what was not found and may yet be. Found again where they were, or stored from elsewhere, they are forgotten. */
+  /**
+   * Notes messages that were not found and may yet be. Found again where they were, or stored from elsewhere, they
+   * are forgotten.
+   */
   miss(gone: readonly GoneMessage[]): void {
     for (const each of gone) this.#missing.set(each.messageId, each);
   }
 
-  /** Through here nothing is missing: the cursor must not pass what has to be orphaned yet. */
+  /** Through here nothing is missing: the cursor must not pass a message that may have to be orphaned. */
   get missingAbove(): number {
     return Math.min(...[...this.#missing.values()].map(({ blockNumber }) => blockNumber)) - 1;
   }
 
-  /** What is still missing beside `found`, once all is read that it may have moved to. */
+  /** The messages that are missing beside `found`, once all blocks are read that they may have moved to. */
   stillMissing(found: Found, headers: Pick<HeaderChain, 'isOnChain'>): readonly GoneMessage[] {
     const ids = new Set(found.map(({ messageId }) => messageId));
     return [...this.#missing.values()].filter(

@@ -8,7 +8,7 @@ import { RpcError, RpcTimeoutError } from '../rpc/rpc-errors.js';
 import type { RpcNode } from '../rpc/rpc-node.js';
 import type { Stretch } from './vouched-blocks.js';
 
-/** What one node said about a stretch of finalized blocks. */
+/** The answer of one node about a stretch of finalized blocks. */
 export interface NodeAnswer {
   readonly url: number;
   /** Hash of the last block. */
@@ -20,13 +20,13 @@ export interface NodeAnswer {
   readonly quarantine: readonly QuarantineEntry[];
 }
 
-/** What several nodes said, held against each other and against what is stored. */
+/** The answers of several nodes, held against each other and against the store. */
 export interface Comparison {
   /** Null when no answer counts. */
   readonly hash: Hex | null;
   /** The nodes whose answers count. */
   readonly urls: readonly number[];
-  /** What is not stored yet and one of them told. */
+  /** The messages that one of them told and that are not stored yet. */
   readonly messages: readonly NewMessage<MessageOrigin>[];
   readonly quarantine: readonly QuarantineEntry[];
   /** Nodes that left out logs which another node told. */

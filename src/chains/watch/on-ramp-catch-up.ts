@@ -17,7 +17,7 @@ const PIPELINE_DEPTH = 3;
 const TARGET_LOGS = 1_000;
 const CURSOR_EVERY_MS = 5_000;
 
-/** What it takes to catch up. */
+/** The parts of catching up. */
 export interface CatchUpOptions {
   /** With the OnRamps that are behind, and no others. */
   readonly chain: WatchedChain;
@@ -33,9 +33,9 @@ export interface CatchUpOptions {
 
 /**
  * Reads OnRamps from their own cursor, or start block, up to the cursor of others of the chain, in ranges of finalized
- * blocks; each is stored with the cursor, so that a restart goes on where this ended. Resolves when their cursor is `to`, in
- * height and hash. OnRamps that start above it only take it over.
- * @throws RpcError, ChainMovedError when the blocks do not lead from the one cursor to the other, what the store throws,
+ * blocks; each is stored with the cursor, so that a restart goes on where this ended. Resolves when their cursor is
+ * `to`, in height and hash. OnRamps that start above it only take it over.
+ * @throws RpcError, ChainMovedError when the blocks do not lead from the one cursor to the other, the store's errors,
  * AbortedError.
  */
 export async function catchUpOnRamps(options: CatchUpOptions, signal: AbortSignal): Promise<void> {
@@ -58,7 +58,8 @@ export async function catchUpOnRamps(options: CatchUpOptions, signal: AbortSigna
   }
 
   async function storeRange(range: RangeReading): Promise<void> {
-    // they may have been read before, and left out for a while: what has gone meanwhile goes
+    // they may have been read before, and left out of the configuration for a while: messages that vanished meanwhile
+    // go
     const known = new KnownMessages();
     known.load(await store.messagesAbove(BigInt(range.from - 1), BigInt(range.to)), range.from - 1);
     const messages = known.toStore(range.messages);

@@ -13,8 +13,8 @@ const EVERY_MS = 60_000;
 const RETRY_MS = 5_000;
 
 /**
- * Asks whether there is a contract at each OnRamp address, and asks again slowly until there is. An address without code
- * is most often a mistake and emits nothing; it may also be deployed later, so the chain is read all the same.
+ * Asks whether there is a contract at each OnRamp address, and asks again slowly until there is. An address without
+ * code is most often a mistake and emits nothing; it may also be deployed later, so the chain is read all the same.
  */
 export class OnRampCode {
   readonly #chain: string;

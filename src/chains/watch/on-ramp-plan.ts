@@ -22,7 +22,10 @@ export interface OnRampPlan {
   readonly gapBlocks: number;
 }
 
-/** Plans by the stored cursors. Where nothing is stored yet, all OnRamps are read together from the lowest start block. */
+/**
+ * Plans by the stored cursors. Where nothing is stored yet, all OnRamps are read together from the lowest start
+ * block.
+ */
 export function planOnRamps(stored: readonly StoredOnRamp[]): OnRampPlan {
   const groups = new Map<string, { readonly onRamps: WatchedOnRamp[]; readonly cursor: ChainCursor | null }>();
   for (const { onRamp, cursor } of stored) {

@@ -9,7 +9,7 @@ import { createSilenceCheck } from '../logs/silent-blocks.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
 import type { WatchedChain } from './watched-chain.js';
 
-/** What it takes to read the messages of the chain's OnRamps. */
+/** The filter, the checks and the blooms for reading the messages of the chain's OnRamps. */
 export function createRangeReading({
   chain,
   rpc,

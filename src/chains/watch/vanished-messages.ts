@@ -11,9 +11,9 @@ export interface GoneMessage {
 }
 
 /**
- * For messages that were not found although their blocks are still on the chain: their blocks are asked about once more,
- * elsewhere if possible. A message that turns up was left out, and nothing of the node's answer is used. One that does
- * not was never there for these OnRamps and goes.
+ * For messages that were not found although their blocks are still on the chain: their blocks are asked about once
+ * more, elsewhere if possible. A message that turns up was left out, and nothing of the node's answer is used. One
+ * that does not was never there for these OnRamps and goes.
  */
 export function createVanishedCheck({
   chain,

@@ -20,20 +20,20 @@ interface Entry extends Stretch {
 }
 
 /**
- * What may be remembered, in logs of about 150 bytes. Stretches beyond are read as if nothing were stored from them, and
+ * Bound of the memory, in logs of about 150 bytes. Stretches beyond are read as if nothing were stored from them, and
  * become one: each look goes through all that there are.
  */
 const MAX_LOGS = 100_000;
-/** What a stretch takes beside its logs. */
+/** The memory of a stretch beside its logs, counted in logs. */
 const STRETCH_LOGS = 50;
 
 /**
  * Up to where finalized blocks are confirmed, and who vouches for those above that.
  *
- * Blocks are *confirmed* when two nodes have answered for them, at least one of which was never found lying, or when all
- * have: there is nobody left to ask. Every block
- * from the stored watermark to the last one noted is in exactly one entry; the entries are ascending and without gaps. A
- * node that is found lying takes what only lying nodes vouched for out of the confirmed again.
+ * Blocks are *confirmed* when two nodes have answered for them, at least one of which was never found lying, or when
+ * all have. Every block from the stored watermark to the last one noted is in exactly one entry; the entries are
+ * ascending and without gaps. A node that is found lying takes the blocks that only lying nodes vouched for out of
+ * the confirmed ones.
  */
 export class VouchedBlocks {
   readonly #crossCheck: boolean;
@@ -97,13 +97,17 @@ export class VouchedBlocks {
     this.#append(waiting(part({ ...stretch, logs }, Math.max(stretch.from, next), stretch.to)));
   }
 
-  /** Blocks about which one of these nodes is to be asked now, the lowest unless that failed; null when there are none. */
+  /**
+   * Blocks about which one of these nodes is to be asked now, the lowest unless that failed; null when there are
+   * none.
+   */
   next(nowMs: number, reachableUrls: readonly number[]): Stretch | null {
     const entry = this.#entries.find(
       (each) => each.notBeforeMs <= nowMs && this.#isWanted(each) && reachableUrls.some((url) => !each.urls.has(url)),
     );
     if (!entry) return null;
-    // the lowest may be for ever beyond what a node keeps: every other question after that is about the highest
+    // the lowest may be for ever below the blocks that a node keeps: every other question after that is about the
+    // highest
     const from = entry.failures % 2 === 0 ? entry.from : Math.max(entry.from, entry.to - this.#maxBlocks + 1);
     return part(entry, from, Math.min(entry.to, from + this.#maxBlocks - 1));
   }
@@ -119,7 +123,10 @@ export class VouchedBlocks {
     }));
   }
 
-  /** Not all nodes answered for `stretch`: when they are still wanted, the next question waits for `pauseMs(failures)`. */
+  /**
+   * Not all nodes answered for `stretch`: when they are still wanted, the next question waits for
+   * `pauseMs(failures)`.
+   */
   defer(stretch: Stretch, nowMs: number, pauseMs: (failures: number) => number): void {
     this.#replace(stretch, (entry) =>
       this.#isWanted(entry)
@@ -128,7 +135,7 @@ export class VouchedBlocks {
     );
   }
 
-  /** A node left out logs: what only it and its like vouched for has to be read again. True when that is news. */
+  /** A node left out logs: blocks that only lying nodes vouched for are read again. True when that is news. */
   foundLying(url: number): boolean {
     if (this.#lying.has(url)) return false;
     this.#lying.add(url);
@@ -181,7 +188,7 @@ export class VouchedBlocks {
   }
 }
 
-/** Who answered for blocks that were stored before this process began. */
+/** Blocks that were stored before this process began: their nodes and logs are not known. */
 export const UNKNOWN = { hash: null, urls: new Set<number>(), logs: null } as const;
 
 function waiting(stretch: Stretch): Entry {

@@ -15,14 +15,15 @@ export interface WatchedChain {
   readonly name: string;
   readonly selector: bigint;
   /**
-   * Contracts are replaced: several may have sent messages. Those without a cursor are read from the lowest of their start
-   * blocks on, so that a message below the start block of its own OnRamp is taken when the block is read anyway.
+   * Contracts are replaced: several may have sent messages. Those without a cursor are read from the lowest of their
+   * start blocks on, so that a message below the start block of its own OnRamp is taken when the block is read
+   * anyway.
    */
   readonly onRamps: readonly WatchedOnRamp[];
   readonly confirmations: Confirmations;
   /**
-   * Blocks that a final one has above it, whatever the `finalized` tag claims; where no node knows the tag, this depth is
-   * finality. Default 0, and as many as `confirmations` when that is a number.
+   * Blocks that a final one has above it, whatever the `finalized` tag claims; where no node knows the tag, this
+   * depth is finality. Default 0, and as many as `confirmations` when that is a number.
    */
   readonly minFinalityDepth?: number;
   /** How long one node alone must claim that a finalized block changed before the chain halts. Default 15 min. */
@@ -33,8 +34,9 @@ export interface WatchedChain {
   /** Default true: where there are several URLs, finalized blocks are confirmed by a second one. */
   readonly crossCheck?: boolean;
   /**
-   * In a backfill, the blooms of blocks without logs are checked for logs that a node left out, down to that many blocks
-   * below the head. Default 100 000: older ones would take a fetched block each. Blocks that are followed are all checked.
+   * In a backfill, the blooms of blocks without logs are checked for logs that a node left out, down to that many
+   * blocks below the head. Default 100 000: older ones would take a fetched block each. Blocks that are followed are
+   * all checked.
    */
   readonly bloomCheckBlocks?: number;
 }

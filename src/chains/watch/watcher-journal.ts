@@ -11,7 +11,7 @@ import type { WatchedChain } from './watched-chain.js';
 
 const WARN_AGAIN_MS = 3_600_000;
 
-/** What a watcher did and saw: its status, its metrics, its log. */
+/** The status, the metrics and the log of a watcher. */
 export class WatcherJournal {
   readonly #chain: string;
   readonly #confirmations: WatchedChain['confirmations'];
@@ -74,7 +74,10 @@ export class WatcherJournal {
     this.#lag();
   }
 
-  /** What is final, and whether anything above the cursor is read. A chain without finality is warned of now and then. */
+  /**
+   * The basis of finality. `isAnythingRead`: blocks above the cursor are read. A chain without finality is warned of
+   * every hour.
+   */
   finality(basis: FinalityBasis, isAnythingRead: boolean): void {
     this.#finality = basis;
     this.#isReadable = basis !== 'unknown' || isAnythingRead;

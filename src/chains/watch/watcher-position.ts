@@ -4,7 +4,7 @@ import type { ChainCursor, ChainStore } from '../chain-port.js';
 import type { Anchor } from './header-chain.js';
 import { KnownMessages } from './known-messages.js';
 
-/** What the store says when it is read. */
+/** The word of the store. */
 export interface LoadedPosition {
   /** The block to go on from. */
   readonly anchor: Anchor;
@@ -17,8 +17,9 @@ export interface LoadedPosition {
 /**
  * Where the watcher stands in the store: the stored cursor and the messages above it.
  *
- * The cursor moves in the same commit as the messages below it, compared with what this watcher last saw. A cursor that
- * has nothing to go with is stored every `cursorEveryMs` only; until then a restart reads these blocks again.
+ * The cursor moves in the same commit as the messages below it, compared with the cursor that this watcher last saw.
+ * A cursor that has nothing to go with is stored every `cursorEveryMs` only; until then a restart reads these blocks
+ * again.
  */
 export class WatcherPosition {
   readonly messages = new KnownMessages();
@@ -52,7 +53,7 @@ export class WatcherPosition {
     return this.#certain;
   }
 
-  /** Somebody may have moved the cursor. */
+  /** The cursor may have been moved from elsewhere. */
   doubt(): void {
     this.#certain = false;
   }
@@ -71,8 +72,9 @@ export class WatcherPosition {
   }
 
   /**
-   * Stores the records of `batch` and moves the cursors up to `finalThrough`, through which blocks are final then. False when
-   * there was nothing to store yet: the cursors wait for company. Throws what the store throws; nothing is stored then.
+   * Stores the records of `batch` and moves the cursors up to `finalThrough`, through which blocks are final then.
+   * False when there was nothing to store yet: the cursors wait for company. Throws the store's errors; nothing is
+   * stored then.
    */
   async commit(batch: WriteBatch, finalThrough: Anchor): Promise<boolean> {
     const { messages = [], orphanings = [], quarantine = [] } = batch;

@@ -10,15 +10,15 @@ import type { RpcNode } from '../rpc/rpc-node.js';
 import type { HeaderChain } from './header-chain.js';
 import type { BlockRange } from './known-messages.js';
 
-/** What blocks of the window hold. */
+/** The messages of blocks of the window. */
 export interface WindowReading extends LogReadings {
   /** Index of the URL. */
   readonly url: number;
 }
 
 /**
- * Reads the logs of known blocks and holds them against those blocks: a log of another block means that the chain moved, a
- * block whose bloom holds more than was returned is asked about elsewhere.
+ * Reads the logs of known blocks and holds them against those blocks: a log of another block means that the chain
+ * moved, a block whose bloom holds more than was returned is asked about elsewhere.
  */
 export class WindowReader {
   readonly #chain: string;
@@ -63,7 +63,7 @@ export class WindowReader {
     return { ...readLogs(all, timeOf, this.#options.context), url: node.index };
   }
 
-  /** What of `entries` has not been stored yet. */
+  /** The entries that are not stored yet. */
   newQuarantine(entries: readonly QuarantineEntry[]): readonly QuarantineEntry[] {
     return entries.filter(({ key }) => !this.#quarantined.has(key));
   }
@@ -73,7 +73,7 @@ export class WindowReader {
     for (const { key } of entries) this.#quarantined.add(key);
   }
 
-  /** Forgets what is no longer in the window. */
+  /** Forgets entries of blocks that have left the window. */
   prune(headers: HeaderChain): void {
     if (this.#quarantined.size === 0) return;
     const { base, tip } = headers;
