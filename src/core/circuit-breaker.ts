@@ -4,7 +4,10 @@ import { IndexerError, toError } from './errors.js';
 
 export type CircuitState = 'closed' | 'open' | 'half-open';
 
-/** What an error says of the service: `neither` leaves the failures in a row as they are. */
+/**
+ * The meaning of an error: `against` the service, an `answer` of it, or `neither`, which leaves the failures in a row
+ * as they are.
+ */
 export type Verdict = 'against' | 'answer' | 'neither';
 
 /** Failures in a row that speak against a service. */
@@ -35,7 +38,7 @@ export interface CircuitBreakerOptions {
  * Leaves a service alone that does not answer.
  *
  *     closed ──── failures in a row ──────────→ open
- *     open ────── a while, then ever longer ──→ half-open   (the next attempt is the trial, others wait for its outcome)
+ *     open ────── a while, then ever longer ──→ half-open   (one attempt is the trial, others wait for it)
  *     half-open ─ a failure of the trial ─────→ open
  *     half-open ─ any other outcome ──────────→ closed
  *
@@ -62,7 +65,7 @@ export class CircuitBreaker {
     return this.#failures;
   }
 
-  /** Makes an attempt. @throws CircuitOpenError when it was not made, and what `attempt` throws. */
+  /** Makes an attempt. @throws CircuitOpenError when it was not made, and the errors of `attempt`. */
   async run<T>(attempt: () => Promise<T>): Promise<T> {
     while (this.#state === 'half-open') await this.#trial.catch(() => undefined);
     if (this.#state === 'closed') return await this.#attempt(attempt, false);

@@ -3,7 +3,7 @@ import { type Logger, silentLogger } from './logger.js';
 import { Registry } from './metrics.js';
 import { type Random, systemRandom } from './random.js';
 
-/** What every component is given: time, randomness, a logger and the registry its metrics go to. */
+/** The means of every component: time, randomness, a logger and the registry of its metrics. */
 export interface Common {
   readonly clock: Clock;
   readonly random: Random;
@@ -11,7 +11,7 @@ export interface Common {
   readonly metrics: Registry;
 }
 
-/** The machine's clock and randomness, no logging, a registry of its own; `overrides` replace what they name. */
+/** The machine's clock and randomness, no logging, a registry of its own; `overrides` replace them by name. */
 export function createCommon(overrides: Partial<Common> = {}): Common {
   return {
     clock: overrides.clock ?? systemClock,

@@ -1,6 +1,6 @@
 import { secrets } from './masker.js';
 
-/** What every error of this package can be asked: facts for logs and callers, never credentials. */
+/** Facts of every error of this package, for logs and callers; never credentials. */
 export interface IndexerErrorOptions {
   readonly cause?: unknown;
   /** Structured facts. Values must survive `JSON.stringify` (bigints as strings). */
@@ -25,7 +25,7 @@ export class IndexerError extends Error {
   }
 }
 
-/** The errors of drivers and clients repeat what they were asked and what they were answered: masked where they are. */
+/** The errors of drivers and clients repeat requests and answers: masked in place. */
 function masked(cause: unknown): unknown {
   if (typeof cause === 'string') return secrets.text(cause);
   for (let each: unknown = cause; each instanceof Error && !(each instanceof IndexerError); each = each.cause) {
@@ -37,12 +37,12 @@ function masked(cause: unknown): unknown {
   return cause;
 }
 
-/** Changes the text of an error that somebody else made, in its stack as well. */
+/** Changes the text of another library's error, in its stack as well. */
 export function rewordError(error: Error, reword: (text: string) => string): void {
   const { message, stack } = error;
   const said = reword(message);
   if (said === message) return;
-  // some are frozen, or have what they say from a getter
+  // some are frozen, or have their message from a getter
   Reflect.set(error, 'message', said);
   if (stack !== undefined)
     Reflect.set(
@@ -52,7 +52,7 @@ export function rewordError(error: Error, reword: (text: string) => string): voi
     );
 }
 
-/** A caller passed something that can never work: the message says what, where, and what to pass instead. */
+/** A caller passed something that can never work: the message names it, its place, and the value to pass instead. */
 export class InvalidArgumentError extends IndexerError {
   constructor(message: string, options?: IndexerErrorOptions) {
     super('INVALID_ARGUMENT', message, false, options);
@@ -83,17 +83,17 @@ export function toError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
-/** What an error and those that caused it say, in that order; none twice in a row. */
+/** The messages of an error and of its causes, in that order; none twice in a row. */
 export function messagesOf(error: Error): string[] {
   return (
     causesOf(error)
-      // what the client for S3 says where a server sent no words of its own: its name says more
+      // the client for S3 says so where a server sent no words of its own: its name says more
       .map(({ name, message }) => (message === 'UnknownError' ? name : message))
       .filter((message, index, all) => message !== '' && message !== all[index - 1])
   );
 }
 
-/** An error, what caused it, what caused that … */
+/** An error, its cause, the cause of that, and so on. */
 export function causesOf(error: Error): Error[] {
   const chain: Error[] = [];
   for (let each: unknown = error; each instanceof Error && !chain.includes(each); each = each.cause) chain.push(each);

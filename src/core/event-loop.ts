@@ -1,4 +1,6 @@
-/** Resolves after what the event loop has ready now: sockets have been written to and read from. Takes no time of a clock. */
+/**
+ * Resolves after the event loop's ready work: sockets have been written to and read from. Takes no time of a clock.
+ */
 export function nextTurn(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,6 +1,6 @@
 import { formsOf, type Secret } from './secret-forms.js';
 
-/** What stands in the place of a secret. */
+/** The text in the place of a secret. */
 const MASK = '***';
 
 /** Takes secrets out of texts. */
@@ -24,7 +24,7 @@ export function createMasker(): Masker {
   let pattern: RegExp | null = null;
 
   function patternOf(): RegExp {
-    // the longest first: what is part of another secret must not cut it in pieces
+    // the longest first: a part of another secret must not cut it in pieces
     const longestFirst = [...known.values()].sort((a, b) => b.text.length - a.text.length);
     pattern ??= new RegExp(longestFirst.flatMap(formsOf).join('|'), 'g');
     return pattern;
@@ -71,8 +71,8 @@ export function createMasker(): Masker {
 }
 
 /**
- * The secrets of this process. They are told once, where they are read or first used, and masked in everything that leaves
- * it: log lines, status and error answers, errors that are thrown, output of commands. An error may be made where nobody
- * was handed a masker, so there is one for the process.
+ * The secrets of this process. They are told once, where they are read or first used, and masked in everything that
+ * leaves it: log lines, status and error answers, errors that are thrown, output of commands. An error may be made
+ * far from any masker, so there is one for the process.
  */
 export const secrets: Masker = createMasker();

@@ -5,18 +5,20 @@ import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici';
 import { InvalidArgumentError } from './errors.js';
 import { parseIpRange } from './ip-ranges.js';
 
-/** Hosts that are asked directly where NO_PROXY says nothing: a proxy elsewhere means another machine by these names. */
+/**
+ * Hosts that are asked directly where NO_PROXY says nothing: a proxy elsewhere means another machine by these names.
+ */
 const THIS_MACHINE = 'localhost,127.0.0.0/8,::1';
 
 /** Variables of a process. */
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * The proxy through which a URL (http, https, ws, wss) is reached: `HTTPS_PROXY` for what is encrypted, `HTTP_PROXY` for what
- * is not, `ALL_PROXY` for both, unless `NO_PROXY` names its host. Small letters go first. Null: directly.
+ * The proxy through which a URL (http, https, ws, wss) is reached: `HTTPS_PROXY` for https and wss, `HTTP_PROXY` for
+ * http and ws, `ALL_PROXY` for both, unless `NO_PROXY` names its host. Small letters go first. Null: directly.
  *
- * `NO_PROXY` is a list of host names (with their subdomains), addresses and CIDR ranges, each with a port or without; `*` is
- * everything. While it is not set, this machine is asked directly.
+ * `NO_PROXY` is a list of host names (with their subdomains), addresses and CIDR ranges, each with a port or without;
+ * `*` is everything. While it is not set, this machine is asked directly.
  * @throws InvalidArgumentError when the proxy is none that makes tunnels (CONNECT).
  */
 export function outboundProxy(url: string, environment: Environment = process.env): string | null {
@@ -36,7 +38,8 @@ export function outboundProxy(url: string, environment: Environment = process.en
   if (URL.canParse(uri) && /^https?:/i.test(uri)) return uri;
   const names = `${isEncrypted ? 'HTTPS_PROXY' : 'HTTP_PROXY'} or ALL_PROXY`;
   throw new InvalidArgumentError(
-    `${host} is reached through the proxy of the environment, which has no URL of http:// or https://: correct ${names}, or list the host in NO_PROXY`,
+    `${host} is reached through the proxy of the environment, which has no URL of http:// or https://: ` +
+      `correct ${names}, or list the host in NO_PROXY`,
   );
 }
 
@@ -59,7 +62,10 @@ function listOf({ address, bits, version }: NonNullable<ReturnType<typeof parseI
   return list;
 }
 
-/** What undici sends requests to a URL with: through its proxy where there is one. `onConnect` is called for each connection. */
+/**
+ * The dispatcher of undici for a URL: through its proxy where there is one. `onConnect` is called for each
+ * connection.
+ */
 export function createDispatcher(
   url: string,
   options: Agent.Options,
@@ -74,7 +80,7 @@ export function createDispatcher(
   return proxy === null ? new Agent({ ...options, factory }) : new ProxyAgent({ ...options, factory, uri: proxy });
 }
 
-/** What `node:http`, and what is built on it, reaches a URL with: null where there is no proxy. */
+/** The agent of `node:http`, and of clients built on it, for a URL: null without a proxy. */
 export function createProxyAgent(url: string, options: { readonly maxSockets?: number } = {}): HttpAgent | null {
   const proxy = outboundProxy(url);
   return proxy === null ? null : new HttpsProxyAgent(proxy, { keepAlive: true, ...options });

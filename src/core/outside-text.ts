@@ -2,7 +2,10 @@ import { secrets } from './masker.js';
 
 /** Longer texts from outside are cut. */
 const MAX_CHARS = 200;
-/** What moves a cursor, rewrites a terminal or turns the direction of writing: `\p{C}` but for letters not yet assigned. */
+/**
+ * Characters that move a cursor, rewrite a terminal or turn the direction of writing: `\p{C}` but for unassigned
+ * letters.
+ */
 const CONTROLS = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}]+/gu;
 /** Much more than is kept is not looked at. */
 const MAX_LOOKED_AT = 64 * 1024;
@@ -20,8 +23,8 @@ export function outsideText(text: string, maxChars = MAX_CHARS): string {
 }
 
 /**
- * The first line of such a text that says anything; of JSON all of it, and of a page its words, since their first lines are
- * a bracket or a tag.
+ * The first line of such a text that says anything; of JSON all of it, and of a page its words, since their first
+ * lines are a bracket or a tag.
  */
 export function firstOutsideLine(text: string, maxChars = MAX_CHARS): string {
   // masked before anything is cut off or taken out: half a secret would not be recognised
@@ -32,7 +35,10 @@ export function firstOutsideLine(text: string, maxChars = MAX_CHARS): string {
   return outsideText(line, maxChars);
 }
 
-/** Why a connection failed: the system's code, which names no address, or else what the library says (of a proxy, say). */
+/**
+ * The reason of a failed connection: the system's code, which names no address, or else the library's words (of a
+ * proxy, say).
+ */
 export function networkReason(error: Error): string {
   const { code } = error as NodeJS.ErrnoException;
   return typeof code === 'string' && /^E[A-Z]+$|^(?:CERT|ERR_TLS)_/.test(code) ? code : outsideText(error.message);

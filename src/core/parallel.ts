@@ -13,7 +13,7 @@ export async function mapInParallel<T, R>(
   return results;
 }
 
-/** Waits for all, also when one fails: what goes on unwatched could take effect after its failure was handled. */
+/** Waits for all, also when one fails: unwatched work could take effect after its failure was handled. */
 export async function allOf<T extends readonly Promise<unknown>[]>(
   promises: readonly [...T],
 ): Promise<{ -readonly [I in keyof T]: Awaited<T[I]> }> {

@@ -2,12 +2,18 @@ import type pg from 'pg';
 import { parse, toClientConfig } from 'pg-connection-string';
 import { InvalidArgumentError, toError } from './errors.js';
 
-/** The values of `sslmode` that say whether the connection is encrypted; `no-verify` is the driver's word for `require`. */
+const WRITE_INSTEAD = 'write verify-full, verify-ca, require or disable';
+
+/**
+ * The values of `sslmode` that say whether the connection is encrypted; `no-verify` is the driver's word for
+ * `require`.
+ */
 const SSL_MODES: readonly string[] = ['disable', 'require', 'no-verify', 'verify-ca', 'verify-full'];
 
 /**
- * A connection URI in the driver's words, with the certificates that it names. `sslmode` means what it means to libpq: `require` encrypts and believes any server (with
- * `sslrootcert` it is `verify-ca`), `verify-ca` asks for a certificate of that authority, `verify-full` for the host's name too.
+ * A connection URI in the driver's words, with the certificates that it names. `sslmode` means the same as to libpq:
+ * `require` encrypts and believes any server (with `sslrootcert` it is `verify-ca`), `verify-ca` asks for a
+ * certificate of that authority, `verify-full` for the host's name too.
  * @throws InvalidArgumentError naming the parameter, never the URI: it may hold a password.
  */
 export function parsePostgresUri(uri: string): pg.ClientConfig {
@@ -32,8 +38,8 @@ function checkTls(query: URLSearchParams): void {
   if (mode !== null && !SSL_MODES.includes(mode))
     throw new InvalidArgumentError(
       mode === 'prefer' || mode === 'allow'
-        ? `sslmode=${mode} leaves it to the server whether the connection is encrypted: write verify-full, verify-ca, require or disable`
-        : `sslmode=${mode} is none: write verify-full, verify-ca, require or disable`,
+        ? `sslmode=${mode} leaves it to the server whether the connection is encrypted: ${WRITE_INSTEAD}`
+        : `sslmode=${mode} is none: ${WRITE_INSTEAD}`,
     );
   if (mode === 'verify-ca' && (rootCert === null || rootCert === 'system'))
     throw new InvalidArgumentError(

@@ -7,14 +7,14 @@ export interface RateLimiter {
    * @throws AbortedError as soon as `signal` aborts.
    */
   take(signal?: AbortSignal): Promise<void>;
-  /** Lets nobody through for `durationMs` from now, because the other side said so. */
+  /** Lets no call through for `durationMs` from now, because the other side asked for it. */
   pause(durationMs: number): void;
 }
 
 /**
- * Lets `perSecond` calls through a second on average, and up to `burst` (default: a second's worth) at once after a rest.
- * A token bucket kept as one instant, the time at which the next call would be exactly on schedule (the generic cell rate
- * algorithm), so that it needs no timer of its own. `perSecond` null: only pauses hold.
+ * Lets `perSecond` calls through a second on average, and up to `burst` (default: a second's worth) at once after a
+ * rest. A token bucket kept as one instant, the time at which the next call would be exactly on schedule (the generic
+ * cell rate algorithm), so that it needs no timer of its own. `perSecond` null: only pauses hold.
  */
 export function createRateLimiter(options: {
   readonly perSecond: number | null;

@@ -2,13 +2,13 @@
 export interface Secret {
   readonly text: string;
   /**
-   * `anywhere`, or only where it is `marked` as a value: behind `/`, `=`, or between `:` and `@`. For what may be a word
-   * as well, such as a part of a path: a text that happens to have the word stays as it is.
+   * `anywhere`, or only where it is `marked` as a value: behind `/`, `=`, or between `:` and `@`. For texts that may
+   * be a word as well, such as a part of a path: a text that happens to have the word stays as it is.
    */
   readonly where: 'anywhere' | 'marked';
 }
 
-/** A shorter one is masked only where it is marked: in ordinary text it would hide what is none. */
+/** A shorter one is masked only where it is marked: in ordinary text it would hide other words. */
 export const SHORTEST_ANYWHERE = 6;
 /** Fewer characters of base64 or hex may be a coincidence. */
 const SHORTEST_ENCODED = 7;
@@ -23,9 +23,9 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /**
- * The sources of the regular expressions that find a secret: as it is, in URLs (every mix of the two encodings, once or
- * twice), in JSON, in HTML, in base64 and base64url (alone or within a longer text, such as Basic's `user:password`), in
- * hex, and, of one that is hex itself, in the other case.
+ * The sources of the regular expressions that find a secret: as it is, in URLs (every mix of the two encodings, once
+ * or twice), in JSON, in HTML, in base64 and base64url (alone or within a longer text, such as Basic's
+ * `user:password`), in hex, and, of one that is hex itself, in the other case.
  */
 export function formsOf({ text, where }: Secret): string[] {
   const plain = [...text].map(plainCharacter).join('');
@@ -54,7 +54,9 @@ function plainCharacter(character: string): string {
   return `(?:${forms.join('|')})`;
 }
 
-/** Of the three ways in which base64 can cut a text into sixes of bits: the characters that the secret alone decides. */
+/**
+ * Of the three ways in which base64 can cut a text into sixes of bits: the characters that the secret alone decides.
+ */
 function base64Forms(bytes: Buffer): string[] {
   const whole = bytes.toString('base64').replace(/=+$/, '');
   const inner = [0, 1, 2].map((offset) => {

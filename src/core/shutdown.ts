@@ -2,7 +2,7 @@ import { toError } from './errors.js';
 import type { Logger } from './logger.js';
 
 /**
- * An ordered shutdown. Components register what closes them as they start; `close` aborts `signal` and then runs the
+ * An ordered shutdown. Components register their closing as they start; `close` aborts `signal` and then runs the
  * callbacks one after the other, last registered first, each awaited. A callback that fails does not keep the others
  * from running; the first failure is thrown at the end.
  */
@@ -47,7 +47,7 @@ export function createShutdown({ log }: { readonly log: Logger }): Shutdown {
         await run().catch(() => 'logged there');
         throw failure;
       });
-      // whoever wants to know calls `close`; registering late must not end the process
+      // `close` tells of the failure; registering late must not end the process
       closing.catch(() => 'told by close');
     },
     close() {

@@ -8,7 +8,7 @@ const WORDS = /^[a-z][a-z._-]{0,30}$/;
 const ROUTE = /^(?:v\d+|[a-z]{1,7}|\d{1,7}|ethereum|verifications|verifierresults|messages)$/i;
 
 /**
- * What of a URL must not be shown: user and password, each value of its query, the parts of its path that may be a key. One
+ * The secret parts of a URL: user and password, each value of its query, the parts of its path that may be a key. One
  * that cannot be taken apart is secret from its `//` to the last `@`.
  */
 export function secretsOfUrl(text: string): Secret[] {

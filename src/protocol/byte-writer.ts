@@ -91,7 +91,7 @@ export class ByteWriter {
   }
 }
 
-/** Bytes that a hex string stands for; 0 for what is no string, which the writer then refuses by name. */
+/** Bytes that a hex string stands for; 0 for any other value, which the writer then refuses by name. */
 export function hexByteLength(value: string): number {
   return typeof value === 'string' && value.length > 2 ? (value.length - 2) >>> 1 : 0;
 }

@@ -40,8 +40,8 @@ export function computeCCVAndExecutorHash(ccvs: readonly Hex[], executor: Hex): 
 export type CCVAndExecutorHasher = (ccvs: readonly Hex[], executor: Hex) => Hex;
 
 /**
- * A hasher that remembers the last `maxEntries` hashes: thousands of messages share their CCVs and executor, and a hash takes about
- * ten times as long as finding it again.
+ * A hasher that remembers the last `maxEntries` hashes: thousands of messages share their CCVs and executor, and a
+ * hash takes about ten times as long as finding it again.
  */
 export function createCCVAndExecutorHasher(maxEntries = 1_000): CCVAndExecutorHasher {
   const known = new LRUCache<string, Hex>({ max: maxEntries });

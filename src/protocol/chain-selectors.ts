@@ -1,7 +1,8 @@
 /*
- * The public list of CCIP chain selectors, as the package @chainlink/ccip-sdk 1.6.2 (MIT) has it: 270 chains of EVM nodes and
- * those of other families. That package is not a dependency: it would bring the client libraries of six chain families along.
- * Added: 2337, the second chain of a local devnet. A newer chain is watched by saying its ChainID.
+ * The public list of CCIP chain selectors, as the package @chainlink/ccip-sdk 1.6.2 (MIT) has it: 270 chains of EVM
+ * nodes and those of other families. That package is not a dependency: it would bring the client libraries of six
+ * chain families along. Added: 2337, the second chain of a local devnet. A newer chain is watched by saying its
+ * ChainID.
  */
 
 /** `<selector>:<EIP-155 chain id>`, by chain id. */
@@ -92,7 +93,9 @@ const CHAIN_IDS: ReadonlyMap<bigint, number> = new Map(
     .map(([selector = '', chainId = '']) => [BigInt(selector), Number(chainId)]),
 );
 
-/** The chain id that every node of the chain with this selector has; null for a selector that the list does not have. */
+/**
+ * The chain id that every node of the chain with this selector has; null for a selector that the list does not have.
+ */
 export function chainIdOfSelector(selector: bigint): number | null {
   return CHAIN_IDS.get(selector) ?? null;
 }

@@ -1,6 +1,9 @@
 import type { Hex } from '../core/hex.js';
 
-/** Version tag of verifier results that only announce a message: keccak256("CCIP1.7_MessageDiscovery_Version"), 4 bytes. */
+/**
+ * Version tag of verifier results that only announce a message: keccak256("CCIP1.7_MessageDiscovery_Version"), 4
+ * bytes.
+ */
 export const DISCOVERY_ONLY_TAG: Hex = '0x3c4605eb';
 
 const TAG_BYTES = 4;

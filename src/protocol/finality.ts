@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../core/errors.js';
 
-/** What a message waits for on its source chain. */
+/** The depth that a message waits for on its source chain. */
 export type Finality =
   | { readonly kind: 'finalized' }
   | { readonly kind: 'safe' }

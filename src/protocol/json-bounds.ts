@@ -1,7 +1,9 @@
 import { IndexerError } from '../core/errors.js';
 import { closingQuote } from './json-strings.js';
 
-/** The part of a JSON text that is beyond a bound: `size` is more of it, `shape` is nothing that an honest answer has. */
+/**
+ * The part of a JSON text that is beyond a bound: `size` is more of it, `shape` is nothing that an honest answer has.
+ */
 export type JsonExcess = 'size' | 'shape';
 
 /** A JSON text that is not parsed, since building its values costs too much. `details` name the bound. */
@@ -27,9 +29,9 @@ const [QUOTE, COMMA, COLON] = [0x22, 0x2c, 0x3a];
 const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
 
 /**
- * Reads a text that a stranger sent, before it is parsed: 60 MiB of `[0,0,0,…]` take `JSON.parse` 1.5 s and 300 MiB, 30
- * million brackets 12 s and 1.7 GiB. The text is read once and only as far as the first excess; 16 MiB of logs take 10 ms.
- * Whether it is JSON at all is for the parser to say.
+ * Reads a text that a stranger sent, before it is parsed: 60 MiB of `[0,0,0,…]` take `JSON.parse` 1.5 s and 300 MiB,
+ * 30 million brackets 12 s and 1.7 GiB. The text is read once and only as far as the first excess; 16 MiB of logs
+ * take 10 ms. Whether it is JSON at all is for the parser to say.
  * @throws JsonBoundsError
  */
 export function checkJsonBounds(text: string): void {

@@ -46,7 +46,7 @@ export function encodeMessage(message: Message): Uint8Array {
 }
 
 /**
- * The inverse of `encodeMessage`. What decodes also encodes to the same bytes: there is one encoding per message.
+ * The inverse of `encodeMessage`. Decoding and encoding give the same bytes: there is one encoding per message.
  * @throws MessageDecodeError naming the first field that is cut short or wrong; `end` when bytes are left over.
  */
 export function decodeMessage(bytes: Uint8Array): Message {

@@ -1,12 +1,12 @@
 import { IndexerError } from '../core/errors.js';
 
-/** What the reader or writer of canonical bytes met: the field in dotted form, what was expected of it, what was found. */
+/** The fault in canonical bytes: the field in dotted form, the expected and the found. */
 export interface MessageFault {
   /** A `Message` property (`sender`, `tokenTransfer.amount`), or `end` for bytes after the last field. */
   readonly field: string;
   readonly expected: string;
   readonly found: string;
-  /** Byte offset in what was decoded. */
+  /** Byte offset in the decoded bytes. */
   readonly offset?: number;
 }
 

@@ -4,8 +4,8 @@ import { decodeMessage } from './message-codec.js';
 
 /**
  * The JSON text of `message` in answers and verifier results (wire facts, section 7), from canonical bytes: fields in
- * the order listed there, bytes as lower-case hex, empty bytes `null`, empty addresses `""`, 64- and 256-bit numbers with
- * all their digits.
+ * the order listed there, bytes as lower-case hex, empty bytes `null`, empty addresses `""`, 64- and 256-bit numbers
+ * with all their digits.
  * @throws MessageDecodeError when the bytes are not a message.
  */
 export function messageJson(encodedMessage: Uint8Array): string {

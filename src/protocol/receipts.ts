@@ -10,7 +10,7 @@ export class TooFewReceiptsError extends IndexerError {
   }
 }
 
-/** Who issued which receipt. */
+/** The issuers of the receipts. */
 export interface SplitReceipts {
   /** In receipt order: `verifierBlobs[i]` belongs to the i-th. */
   readonly ccvAddresses: readonly Hex[];

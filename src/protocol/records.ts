@@ -5,7 +5,7 @@ import type { Hex } from '../core/hex.js';
  * Addresses and ids are lower-case hex; addresses are opaque bytes of 0 to 255.
  */
 export interface VerifierResult {
-  /** keccak256 of `encodedMessage`, 32 bytes. Storages trust it; whoever takes input from outside checks it. */
+  /** keccak256 of `encodedMessage`, 32 bytes. Storages trust it; the edge that takes input from outside checks it. */
   readonly messageId: Hex;
   readonly verifierSourceAddress: Hex;
   readonly verifierDestAddress: Hex;
@@ -16,9 +16,9 @@ export interface VerifierResult {
   readonly messageExecutorAddress: Hex;
   /** The proof for the chain, opaque. */
   readonly ccvData: Uint8Array;
-  /** When the verifier attested, unix ms, as the verifier says. Not part of what makes two results equal. */
+  /** When the verifier attested, unix ms, as the verifier says. Two results may be equal with different ones. */
   readonly attestationMs: number;
-  /** The configured name of the reader that brought it. Not part of what makes two results equal. */
+  /** The configured name of the reader that brought it. Two results may be equal with different ones. */
   readonly verifierName: string;
 }
 

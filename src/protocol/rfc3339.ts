@@ -1,9 +1,11 @@
 import { InvalidArgumentError } from '../core/errors.js';
 
-const RFC3339 =
-  /^(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)[Tt](?<hour>\d\d):(?<minute>\d\d):(?<second>\d\d)(?:\.(?<fraction>\d+))?(?:[Zz]|(?<sign>[+-])(?<offsetHour>\d\d):(?<offsetMinute>\d\d))$/;
+const DATE = String.raw`(?<year>\d{4})-(?<month>\d\d)-(?<day>\d\d)`;
+const TIME = String.raw`(?<hour>\d\d):(?<minute>\d\d):(?<second>\d\d)(?:\.(?<fraction>\d+))?`;
+const ZONE = String.raw`(?:[Zz]|(?<sign>[+-])(?<offsetHour>\d\d):(?<offsetMinute>\d\d))`;
+const RFC3339 = new RegExp(`^${DATE}[Tt]${TIME}${ZONE}$`);
 
-/** 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: what four digits of year can say. */
+/** 0000-01-01T00:00:00.000Z and 9999-12-31T23:59:59.999Z: the range of four digits of year. */
 const MIN_MS = -62_167_219_200_000;
 const MAX_MS = 253_402_300_799_999;
 
@@ -11,7 +13,7 @@ const MINUTE_MS = 60_000;
 
 /**
  * Unix milliseconds as RFC 3339 in UTC, always with three fraction digits: `2026-01-02T03:04:05.678Z`.
- * @throws InvalidArgumentError for what is no whole millisecond of the years 0000 to 9999.
+ * @throws InvalidArgumentError for any number but a whole millisecond of the years 0000 to 9999.
  */
 export function formatRfc3339(ms: number): string {
   if (!Number.isInteger(ms) || ms < MIN_MS || ms > MAX_MS)

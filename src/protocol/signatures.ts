@@ -42,8 +42,8 @@ export interface CommitteeProof {
 }
 
 /**
- * Splits `ccv_data` as the contract does: whole signatures within L count, a rest shorter than one and bytes after L are
- * left for formats to come.
+ * Splits `ccv_data` as the contract does: whole signatures within L count, a rest shorter than one and bytes after L
+ * are left for formats to come.
  * @throws CommitteeProofError naming `tag`, `length` or `signatures` when the bytes end too early.
  */
 export function parseCommitteeProof(ccvData: Uint8Array): CommitteeProof {
@@ -63,7 +63,7 @@ export function parseCommitteeProof(ccvData: Uint8Array): CommitteeProof {
   return { tag: bytesToHex(bytes.subarray(0, TAG_BYTES)), signatures };
 }
 
-/** What a committee signs: `keccak256(tag ‖ messageId)`, without a prefix. */
+/** The hash that a committee signs: `keccak256(tag ‖ messageId)`, without a prefix. */
 export function committeeDigest(tag: Hex, messageId: Hex): Hex {
   checkBytes('tag', tag, TAG_BYTES);
   checkBytes('messageId', messageId, 32);
@@ -126,9 +126,10 @@ export interface CommitteeConfig {
 }
 
 /**
- * What the chain would say of `ccvData`. `valid`: of the committee's tag, and its first `threshold` signatures are of
- * registered signers, strictly ascending (later ones are not looked at, as on chain). `unsupported`: another verifier's
- * tag, for which no check is defined here. `invalid`: everything else, malformed and discovery-only data included.
+ * The chain's verdict on `ccvData`. `valid`: of the committee's tag, and its first `threshold` signatures are of
+ * registered signers, strictly ascending (later ones are not looked at, as on chain). `unsupported`: another
+ * verifier's tag, for which no check is defined here. `invalid`: everything else, malformed and discovery-only data
+ * included.
  * @throws CommitteeProofError when `messageId` is not 32 bytes.
  */
 export async function verifyCommitteeProof(

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import { AbortedError, ClosedError, IndexerError, toError } from '../core/errors.js';
 
-/** What became of one item of a batch. */
+/** The outcome of one item of a batch. */
 export type Outcome<Result> =
   | { readonly ok: true; readonly value: Result }
   | { readonly ok: false; readonly error: Error };
@@ -9,15 +9,15 @@ export type Outcome<Result> =
 /** Gathers single requests into batches. */
 export interface Batcher<Item, Result> {
   /**
-   * Resolves with what `run` found for `item`.
-   * @throws what `run` gave for this item; AbortedError as soon as `signal` aborts; ClosedError after `close`.
+   * Resolves with the result of `run` for `item`.
+   * @throws the error of `run` for this item; AbortedError as soon as `signal` aborts; ClosedError after `close`.
    */
   add(item: Item, signal?: AbortSignal): Promise<Result>;
-  /** Fails what waits, aborts what runs and awaits it. Idempotent. */
+  /** Fails waiting items, aborts running batches and awaits them. Idempotent. */
   close(): Promise<void>;
 }
 
-/** What a batcher needs. */
+/** Options of a batcher. */
 export interface BatcherOptions<Item, Result> {
   /** Names it in errors. */
   readonly name: string;

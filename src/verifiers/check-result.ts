@@ -10,13 +10,13 @@ const MAX_ADDRESS_BYTES = 255;
 /** How far a verifier's clock may be ahead of ours. */
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 
-/** Against what a claim is checked. */
+/** The expectations against which a claim is checked. */
 export interface CheckContext {
   readonly verifierName: string;
   /** The reader's issuer addresses, each through `canonicalAddress`. */
   readonly issuers: ReadonlySet<Hex>;
   readonly nowMs: number;
-  /** Default 128 KiB: what a transaction that executes a message can carry on most chains. */
+  /** Default 128 KiB: the most that a transaction which executes a message can carry on most chains. */
   readonly maxCCVDataBytes?: number;
 }
 

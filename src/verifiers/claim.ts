@@ -5,7 +5,7 @@ import { encodeMessage } from '../protocol/message-codec.js';
 import { messageFromJson } from '../protocol/message-json.js';
 import type { RejectReason } from './verifier-errors.js';
 
-/** What a verifier says about a message, whatever way it came, before any of it is believed. */
+/** A verifier's statement about a message, of any source, before any of it is believed. */
 export interface Claim {
   /** keccak256 of `encodedMessage`: recomputed, never taken from the verifier. */
   readonly messageId: Hex;
@@ -30,8 +30,8 @@ export interface Rejection {
 }
 
 /**
- * The claim in one element of a REST verifier's `results` (wire facts, section 6), as `parseExactJson` gave it. Hex of
- * either case becomes lower case; null, `""` and absent byte fields are empty.
+ * The claim in one element of a REST verifier's `results`, as `parseExactJson` gave it. Hex of either case becomes
+ * lower case; null, `""` and absent byte fields are empty.
  */
 export function claimFromJson(value: unknown): { readonly kind: 'claim'; readonly claim: Claim } | Rejection {
   if (!isRecord(value)) return { kind: 'rejected', reason: 'shape', messageId: null, detail: 'result: not an object' };

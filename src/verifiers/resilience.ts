@@ -32,7 +32,7 @@ export interface ResilienceOptions {
 /** Runs requests within the limits. */
 export interface Resilience {
   /**
-   * @throws what the last try threw; VerifierUnavailableError `circuit-open` or `overloaded` when it was not made;
+   * @throws the error of the last try; VerifierUnavailableError `circuit-open` or `overloaded` when it was not made;
    * AbortedError when `signal` aborted.
    */
   execute<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T>;

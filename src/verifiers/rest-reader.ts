@@ -17,7 +17,7 @@ import { type RestAnswer, readRestAnswer } from './rest-response.js';
 import { type UnavailableKind, VerifierResultRejectedError, VerifierUnavailableError } from './verifier-errors.js';
 import type { VerifierReader } from './verifier-reader.js';
 
-/** What a REST verifier needs to be asked. */
+/** Options of the reader of a REST verifier. */
 export interface RestReaderOptions {
   /** For logs, metrics and `VerifierResult.verifierName`. */
   readonly name: string;
@@ -68,7 +68,7 @@ const AGAINST_SERVICE: ReadonlySet<UnavailableKind> = new Set([
 ]);
 
 /**
- * A reader of a REST verifier (wire facts, section 6).
+ * A reader of a REST verifier.
  * @throws InvalidArgumentError when `baseUrl` is no http(s) URL, or too long for even one id.
  */
 export function createRestReader(options: RestReaderOptions): VerifierReader {
@@ -170,8 +170,8 @@ class RestReader implements VerifierReader {
   }
 
   /**
-   * Asks for all ids at once, and in halves where that fails because of what is asked. Halves one after the other: when
-   * it is the service after all, the circuit opens within a few of them and ends the rest.
+   * Asks for all ids at once, and in halves where that fails because of an id. Halves one after the other: when it is
+   * the service after all, the circuit opens within a few of them and ends the rest.
    */
   async #ask(messageIds: readonly Hex[], signal: AbortSignal): Promise<Map<Hex, Outcome<VerifierResult | null>>> {
     try {
@@ -262,7 +262,7 @@ class RestReader implements VerifierReader {
   }
 }
 
-/** The service is alive, but some id in the request may be what it stumbles over: halves tell which. */
+/** The service is alive, but may stumble over some id in the request: halves tell which. */
 function isSplittable(error: Error): boolean {
   if (!(error instanceof VerifierUnavailableError)) return false;
   const { kind, status } = error;

@@ -18,11 +18,11 @@ export interface RestRequest {
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
-/** What is read of a body nobody wants, so that its connection can be used again. */
+/** The part of an unwanted body that is read, so that its connection can be used again. */
 const MAX_DUMP_BYTES = 16 * 1024;
 
 /**
- * The body of a 200, or null for a 404 ("none of them known", wire facts, section 6).
+ * The body of a 200, or null for a 404: "none of them known".
  * @throws VerifierUnavailableError for everything else · AbortedError when `signal` aborts.
  */
 export async function getVerifications(options: RestRequest, signal: AbortSignal): Promise<string | null> {
@@ -74,7 +74,7 @@ async function exchange(options: RestRequest, signal: AbortSignal): Promise<stri
   throw new VerifierUnavailableError(verifier, status >= 500 ? 'server' : 'refused', { status, said });
 }
 
-/** What a refusal says of itself, as far as it came: it ends where the connection or our patience does. */
+/** The words of a refusal, as far as they came: they end where the connection or our patience does. */
 async function wordsOf(body: AsyncIterable<Buffer>): Promise<string> {
   const chunks: Buffer[] = [];
   let sizeBytes = 0;

@@ -8,7 +8,7 @@ import { claimFromJson, type Rejection } from './claim.js';
 import { rawElements } from './raw-element.js';
 import { VerifierResultRejectedError, VerifierUnavailableError } from './verifier-errors.js';
 
-/** What one REST answer says about the messages that were asked for. */
+/** The content of one REST answer about the messages that were asked for. */
 export interface RestAnswer {
   /** One outcome for every id asked; null: not known to the verifier. */
   readonly outcomes: Map<Hex, Outcome<VerifierResult | null>>;
@@ -24,14 +24,15 @@ export interface RestAnswer {
  */
 const MAX_SPARE_RESULTS = 100;
 
-/** Of what is refused for its size no more than this is kept. */
+/** The kept part of an element that is refused for its size. */
 const MAX_OVERSIZED_CHARS = 4_096;
 
 /**
  * Reads and checks the body of a 200 (wire facts, section 6). Results are matched by the id recomputed from their
  * message, in whatever order they come; a bad one spoils no other.
- * @throws VerifierUnavailableError `malformed` when the body is not the object the wire defines, has far more results than
- * ids were asked for, or has JSON that no honest answer has; `response-too-large` when it has far too many values.
+ * @throws VerifierUnavailableError `malformed` when the body is not the object the wire defines, has far more results
+ * than ids were asked for, or has JSON that no honest answer has; `response-too-large` when it has far too many
+ * values.
  */
 export function readRestAnswer(body: string, asked: readonly Hex[], context: CheckContext): RestAnswer {
   const { results, errors } = parseBody(body, context.verifierName);
@@ -109,7 +110,7 @@ function parseBody(
   return { results: results ?? [], errors: (errors ?? []).map(complaintText) };
 }
 
-/** A hostile complaint need not be text, and most of what else it can be cannot be made into one safely. */
+/** A hostile complaint need not be text, and most other values cannot be made into text safely. */
 function complaintText(complaint: unknown): string {
   return typeof complaint === 'string' ? complaint : `(no text but ${complaint === null ? 'null' : typeof complaint})`;
 }

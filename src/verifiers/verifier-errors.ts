@@ -20,7 +20,7 @@ export type UnavailableKind =
 export interface VerifierUnavailableOptions extends IndexerErrorOptions {
   /** HTTP status, when there was one. */
   readonly status?: number;
-  /** The service's own words, or what the network said: one line. */
+  /** The service's own words, or those of the network: one line. */
   readonly said?: string;
   /** How long the service asked us to stay away, in milliseconds. */
   readonly retryAfterMs?: number;
@@ -82,7 +82,7 @@ export class VerifierResultRejectedError extends IndexerError {
   readonly reason: RejectReason;
   /** Null when the message is unreadable. */
   readonly messageId: Hex | null;
-  /** For people: what was expected and what was found. */
+  /** For people: the expected and the found. */
   readonly detail: string;
   readonly raw: Uint8Array;
 

@@ -9,8 +9,8 @@ export interface VerifierReaderStatus {
   /** When the service last gave a readable answer, unix ms; null: never. */
   readonly lastSuccessMs: number | null;
   /**
-   * Why the last request that was made failed, with the HTTP status and the first line of what the service said; null when
-   * it did not. That none is made while the circuit is open is no reason.
+   * The reason for which the last request that was made failed, with the HTTP status and the service's first line;
+   * null when it did not fail. That none is made while the circuit is open is no reason.
    */
   readonly lastError: string | null;
   /** When that was, unix ms. */
@@ -21,7 +21,7 @@ export interface VerifierReaderStatus {
   readonly failuresInARow: number;
 }
 
-/** Asks one verifier service for results. What it returns has passed every check of `checkVerifierResult`. */
+/** Asks one verifier service for results. Its results have passed every check of `checkVerifierResult`. */
 export interface VerifierReader {
   /** The configured name, for logs, metrics and `VerifierResult.verifierName`. */
   readonly name: string;
@@ -35,11 +35,11 @@ export interface VerifierReader {
    */
   read(messageId: Hex, signal?: AbortSignal): Promise<VerifierResult | null>;
   /**
-   * Tells `listener` of every result that fails a check and belongs to no `read`: unreadable, not asked for, or a second
-   * one. Listeners must not throw. The returned function ends that.
+   * Tells `listener` of every result that fails a check and belongs to no `read`: unreadable, not asked for, or a
+   * second one. Listeners must not throw. The returned function ends that.
    */
   onStray(listener: (rejected: VerifierResultRejectedError) => void): () => void;
   status(): VerifierReaderStatus;
-  /** Fails what waits, ends what runs. Idempotent. */
+  /** Fails waiting reads, ends running ones. Idempotent. */
   close(): Promise<void>;
 }

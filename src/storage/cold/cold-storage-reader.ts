@@ -48,9 +48,9 @@ const LOOKUPS_AT_ONCE = 64;
 /** A state to read from. */
 export interface Opened {
   readonly parts: OpenNamespace;
-  /** What lists and changes are answered from: whole, if that can be. */
+  /** The state that answers lists and changes: a whole one, if there is one. */
   readonly view: NamespaceView;
-  /** The newest there is. What is held of an id needs no more: it says up to where. */
+  /** The newest state: enough for the records held of an id, which come with their position. */
   readonly newest: NamespaceView;
 }
 
@@ -96,7 +96,7 @@ export abstract class ColdStorageReader extends ListFace {
     return message;
   }
 
-  /** What is committed about an id: see `Storage.heldCCVData`. */
+  /** The committed results of an id: see `Storage.heldCCVData`. */
   async heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults> {
     checkId(messageId, 'messageId');
     return await this.#lookUp('look up results', async ({ parts, newest }) => ({
@@ -204,7 +204,7 @@ export abstract class ColdStorageReader extends ListFace {
     if (this.isClosed) throw new ClosedError(`storage ${this.name}`);
   }
 
-  /** Runs `work`; what the object store and the formats throw becomes an error of this storage. */
+  /** Runs `work`; errors of the object store and of the formats become errors of this storage. */
   protected async guard<T>(operation: string, work: () => Promise<T>): Promise<T> {
     try {
       return await work();
@@ -228,7 +228,7 @@ export abstract class ColdStorageReader extends ListFace {
     return await this.#lookups.run(() => this.#read(operation, ask));
   }
 
-  /** A file that is gone was compacted away since the view was read: a newer one knows what stands for it. */
+  /** A missing file was compacted away since the view was read: a newer view names its successor. */
   async #read<T>(operation: string, ask: (opened: Opened) => Promise<T>): Promise<T> {
     this.requireOpen();
     return await this.guard(operation, async () => {

@@ -28,7 +28,10 @@ import { createFlushMetrics, type FlushMetrics } from './write/flush-metrics.js'
 
 export type { ColdStorageOptions };
 
-/** The storage over an object store: everything for good, in Delta tables that other engines read. See `ColdStorageRole`. */
+/**
+ * The storage over an object store: everything for good, in Delta tables that other engines read. See
+ * `ColdStorageRole`.
+ */
 export interface ColdStorage extends BufferedStorage {
   heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
   heldMessage(messageId: Hex): Promise<HeldMessage>;
@@ -86,7 +89,7 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
   #writes = false;
   #toldPosition = 0n;
   readonly #whole: LastWholeView;
-  /** Runs once this process writes: readers, however many, leave it to those who do. */
+  /** Runs once this process writes: readers leave maintenance to writers. */
   #loop: MaintenanceLoop | null = null;
   readonly #ending = new AbortController();
   readonly #maintaining = new Set<Promise<unknown>>();
@@ -124,7 +127,7 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
   async apply(set: ChangeSet): Promise<void> {
     this.requireOpen();
     await this.guard('apply changes', async () => {
-      // without a pause once it is open: whoever applies in this turn sees where it stands then
+      // without a pause once it is open: the position is right within this turn
       const { follower } = this.#parts ?? (await this.#open());
       this.#startLoop();
       await follower.apply(set);
@@ -254,7 +257,7 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
     if (!this.isClosed) this.#loop ??= this.#parts?.maintain() ?? null;
   }
 
-  /** What is under way when the storage is closed is aborted, and awaited. */
+  /** Calls under way when the storage is closed are aborted, and awaited. */
   async #maintain<T>(
     operation: string,
     options: MaintenanceOptions | undefined,

@@ -42,11 +42,11 @@ export interface OpenNamespace {
   maintain(): MaintenanceLoop;
 }
 
-/** What an open storage tells its owner. */
+/** Events that an open storage tells its owner of. */
 export interface NamespaceEvents {
   /** It committed this by itself. */
   committed(changes: ChangeSet): void;
-  /** What it follows was committed. */
+  /** The namespace stands further than before. */
   advanced(view: NamespaceView): void;
 }
 
@@ -111,7 +111,7 @@ export async function openNamespace(options: {
 
 type LogOf = ReturnType<typeof createDeltaLog>;
 
-/** What verifies a namespace, whatever state it is in. */
+/** The verification of a namespace in any state. */
 export async function openVerification(store: ObjectStore, namespace: string, common: Common): Promise<Verification> {
   return new Verification({ scan: { store, zstd: await loadZstd(), keyOf: keysIn(namespace) }, common });
 }

@@ -1,9 +1,9 @@
 /*
- * The actions of a Delta table's log that we write and read (delta-io/delta, PROTOCOL.md, "Actions"). Fields and actions
- * that are not named here are ignored when read, as the protocol asks.
+ * The actions of a Delta table's log that we write and read (delta-io/delta, PROTOCOL.md, "Actions"). Fields and
+ * actions that are not named here are ignored when read, as the protocol asks.
  */
 
-/** A file of the table. Adding a path that is there already replaces what is known of it. */
+/** A file of the table. Adding a path again replaces its entry. */
 export interface AddFile {
   /** Relative to the table's root, as a URI: see `pathToUri`. */
   readonly path: string;
@@ -18,7 +18,7 @@ export interface AddFile {
   readonly tags: Readonly<Record<string, string | null>> | null;
 }
 
-/** A file that is no longer of the table; its tombstone stays until nobody can be reading it. */
+/** A file that is no longer of the table; its tombstone stays as long as readers may hold it. */
 export interface RemoveFile {
   readonly path: string;
   /** Unix ms; null when the writer did not say. */
@@ -37,13 +37,13 @@ export interface Transaction {
   readonly lastUpdated: number | null;
 }
 
-/** What a client must know to read or write the table. */
+/** The protocol versions that readers and writers of the table need. */
 export interface Protocol {
   readonly minReaderVersion: number;
   readonly minWriterVersion: number;
 }
 
-/** What the table is. */
+/** The metadata of the table. */
 export interface TableMetadata {
   /** A GUID. */
   readonly id: string;
@@ -56,7 +56,7 @@ export interface TableMetadata {
   readonly createdTime: number | null;
 }
 
-/** What is free to say about a commit. */
+/** Free facts of a commit. */
 export interface CommitInfo {
   /** For people, such as `WRITE`, `OPTIMIZE`. */
   readonly operation: string;

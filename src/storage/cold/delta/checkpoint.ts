@@ -7,7 +7,7 @@ import { Fields, toAction } from './commit-json.js';
 import { DeltaFormatError, DeltaUnsupportedError } from './delta-errors.js';
 import type { DeltaSnapshot } from './snapshot.js';
 
-/** A checkpoint and what `_last_checkpoint` says of it. */
+/** A checkpoint and the figures of `_last_checkpoint`. */
 export interface EncodedCheckpoint {
   readonly bytes: Uint8Array;
   readonly actions: number;
@@ -86,7 +86,10 @@ const SCHEMA: SchemaElement[] = [
 
 type Row = { readonly [K in keyof typeof COLUMNS]?: object };
 
-/** A classic checkpoint (version 1 of its specification, one file) of a snapshot; tombstones as old as that are left out. */
+/**
+ * A classic checkpoint (version 1 of its specification, one file) of a snapshot; tombstones as old as that are left
+ * out.
+ */
 export function encodeCheckpoint(snapshot: DeltaSnapshot, expiredBeforeMs: number, zstd: Zstd): EncodedCheckpoint {
   const { metadata, protocol } = snapshot;
   const tombstones = [...snapshot.tombstones.values()].filter(
@@ -141,7 +144,7 @@ function toLong(value: number | null): bigint | null {
 /**
  * The actions of a checkpoint, of any writer.
  * @throws DeltaFormatError when it cannot be read.
- * @throws DeltaUnsupportedError when it says something that we do not know.
+ * @throws DeltaUnsupportedError when it uses an unknown feature.
  */
 export async function decodeCheckpoint(bytes: Uint8Array, name: string, zstd: Zstd): Promise<Action[]> {
   if (!isIntactCheckpoint(bytes)) throw new DeltaFormatError(`${name} is damaged: its checksum is of another content`);

@@ -1,16 +1,16 @@
 import { crc32 } from 'node:zlib';
 
 /*
- * A damaged data file is known by the checksums in its footer. The log has none in Delta's protocol, and one wrong digit
- * there (how far the ledger stands, the bounds of a file) would make wrong answers that nobody notices. So ours says a
- * CRC-32, where readers pass over what they do not know: in `commitInfo` of a commit, of the lines after it; in the
- * metadata of a checkpoint's footer, of the file with zeros in the checksum's place. What another writer made has none.
+ * The checksums in its footer show a damaged data file. The log has none in Delta's protocol, and one wrong digit
+ * there (the ledger's position, the bounds of a file) would make wrong answers without a sign. So ours holds a
+ * CRC-32, in fields that other readers ignore: in `commitInfo` of a commit, over the lines after it; in the metadata
+ * of a checkpoint's footer, over the file with zeros in the checksum's place. Commits of other writers have none.
  */
 
 /** The name of the checksum, in both. */
 export const CHECKSUM_KEY = 'ccv-indexer.crc32';
 
-/** What a checkpoint is written with in the place of its checksum. */
+/** The placeholder of the checksum while a checkpoint is written. */
 export const NO_CHECKSUM = '00000000';
 
 const LINE_END = 0x0a;

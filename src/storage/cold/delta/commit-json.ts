@@ -12,8 +12,8 @@ export interface CommitStamp {
 }
 
 /**
- * The bytes of a commit: one JSON object a line, `commitInfo` first. 64-bit numbers are JSON numbers of all their digits;
- * optional fields that are null are left out.
+ * The bytes of a commit: one JSON object a line, `commitInfo` first. 64-bit numbers are JSON numbers of all their
+ * digits; optional fields that are null are left out.
  */
 export function encodeCommit(actions: readonly Action[], info: CommitInfo, stamp: CommitStamp): Uint8Array {
   const commitInfo = {

@@ -1,8 +1,8 @@
 import { IndexerError, type IndexerErrorOptions } from '../../../core/errors.js';
 
 /**
- * Someone else committed the version first. Nothing of the losing commit is in the table: refresh the snapshot, see what
- * of the work is still to do, and commit again.
+ * Another writer committed the version first. Nothing of the losing commit is in the table: refresh the snapshot,
+ * plan the rest of the work, and commit again.
  */
 export class DeltaConflictError extends IndexerError {
   /** The version that the other writer won. */
@@ -15,7 +15,7 @@ export class DeltaConflictError extends IndexerError {
   }
 }
 
-/** A table's log is not what the protocol asks for: damaged, incomplete, or written wrongly. */
+/** A table's log breaks the protocol: damaged, incomplete, or written wrongly. */
 export class DeltaFormatError extends IndexerError {
   constructor(problem: string, options?: IndexerErrorOptions) {
     super('DELTA_FORMAT', `not a readable Delta log: ${problem}`, false, options);
@@ -23,8 +23,8 @@ export class DeltaFormatError extends IndexerError {
 }
 
 /**
- * A table that was read before is not there any more, or ends before where it was read to, or lacks what was there:
- * its bucket was emptied or set back. Nothing may be committed on top of what is not there, and nobody may rely on it.
+ * A table that was read before is gone, or ends below the version that was read, or lacks commits: its bucket was
+ * emptied or set back. Nothing may be committed on top of it, and no answer may rely on it.
  */
 export class DeltaLostError extends IndexerError {
   constructor(table: string, version: number, found: number) {

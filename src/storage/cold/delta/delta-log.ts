@@ -18,17 +18,19 @@ export interface DeltaLogOptions extends LogReaderOptions {
   readonly table: string;
   /** A checkpoint is written with every version that this divides. Default 100. */
   readonly checkpointEvery?: number;
-  /** How long nobody deletes a removed file: readers of older snapshots may hold it. Default 7 days, Delta's own. */
+  /** Time for which a removed file stays: readers of older snapshots may hold it. Default 7 days, Delta's own. */
   readonly tombstoneRetentionMs?: number;
   /** Makes GUIDs; for tests. */
   readonly createId?: () => string;
 }
 
 /**
- * One Delta table over an object store (delta-io/delta, PROTOCOL.md). Safe for any number of readers and writers, which
- * share nothing but the store: a version exists as soon as its commit does, and only one writer can create that.
+ * One Delta table over an object store (delta-io/delta, PROTOCOL.md). Safe for any number of readers and writers,
+ * which share nothing but the store: a version exists as soon as its commit does, and only one writer can create
+ * that.
  *
- * Every method throws what the store throws, and DeltaFormatError or DeltaUnsupportedError for a log that it cannot read.
+ * Every method throws the errors of the store, and DeltaFormatError or DeltaUnsupportedError for a log that it cannot
+ * read.
  */
 export interface DeltaLog {
   /** Key of an object below the table's root. */
@@ -38,9 +40,9 @@ export interface DeltaLog {
   /** The table as it is now; creates it, with these columns and the partition column `day`, when there is none. */
   open(columns: readonly ColumnSpec[]): Promise<DeltaSnapshot>;
   /**
-   * The table as it is now, from a snapshot of it: one request when nothing is new. `confirm`: with another one, whether
-   * what was found before, and what was committed on top of it, is still there.
-   * @throws DeltaLostError when it is seen not to be.
+   * The table as it is now, from a snapshot of it: one request when nothing is new. `confirm`: with another request,
+   * checks that the commits found and made before are still there.
+   * @throws DeltaLostError when they are not.
    */
   refresh(snapshot: DeltaSnapshot, confirm?: boolean): Promise<DeltaSnapshot>;
   /**
@@ -54,8 +56,8 @@ export interface DeltaLog {
   /** Writes the checkpoint of a snapshot, unless it exists, and points to it. */
   checkpoint(snapshot: DeltaSnapshot): Promise<void>;
   /**
-   * Deletes the log entries that a readable checkpoint older than `retentionMs` stands for. Returns how many. Readers that look at
-   * the table once an hour never miss them.
+   * Deletes the log entries that a readable checkpoint older than `retentionMs` stands for. Returns how many. Readers
+   * that look at the table once an hour never miss them.
    * @throws InvalidArgumentError when `retentionMs` is below MIN_LOG_RETENTION_MS.
    */
   expire(retentionMs: number): Promise<number>;
@@ -66,7 +68,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const HOUR_MS = 60 * 60 * 1000;
 /** Delta's own default. */
 export const DEFAULT_TOMBSTONE_RETENTION_MS = 7 * DAY_MS;
-/** Far above what a reader may sleep between two looks at the log. */
+/** Far above the pause of a reader between two looks at the log. */
 export const MIN_LOG_RETENTION_MS = DAY_MS;
 
 export function createDeltaLog(options: DeltaLogOptions): DeltaLog {
@@ -179,7 +181,7 @@ class Log implements DeltaLog {
     ];
     const candidates = checkpoints.map(({ version }) => version).filter((version) => version <= cutoff);
     if (namesBelow(candidates.at(-1) ?? -1).length === 0) return 0;
-    // PROTOCOL.md, "Metadata Cleanup": its commit stays too. From then on it is all there is: it must be readable
+    // PROTOCOL.md, "Metadata Cleanup": its commit stays too. A checkpoint that stands for all before must be readable
     const { start: kept } = await this.#reader.startFrom(candidates.reverse());
     const names = namesBelow(kept);
     if (names.length > 0) await this.#options.store.deleteMany(names.map((name) => this.#reader.key(name)));
@@ -245,7 +247,9 @@ function lost(root: string): never {
   throw new DeltaFormatError(`table ${root} was created and is gone`);
 }
 
-/** PROTOCOL.md, "Requirements for Writers", "Delta Log Entries": no two actions of a commit reconcile with each other. */
+/**
+ * PROTOCOL.md, "Requirements for Writers", "Delta Log Entries": no two actions of a commit reconcile with each other.
+ */
 function checkActions(snapshot: DeltaSnapshot, actions: readonly Action[]): void {
   const seen = new Set<string>();
   for (const action of actions) {

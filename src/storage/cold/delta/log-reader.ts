@@ -9,7 +9,7 @@ import { DeltaFormatError, DeltaLostError } from './delta-errors.js';
 import { checkpointName, commitName, LAST_CHECKPOINT, LOG_FOLDER, parseLogName, versionName } from './paths.js';
 import { type DeltaSnapshot, SnapshotBuilder } from './snapshot.js';
 
-/** What a log is read with. */
+/** Options of a log reader. */
 export interface LogReaderOptions {
   readonly store: ObjectStore;
   /** Key of the table's root, without a slash at the end. */
@@ -20,15 +20,15 @@ export interface LogReaderOptions {
 
 /** Requests under way at once. */
 const PARALLEL_READS = 16;
-/** The log can be cleaned up while it is read: what was listed is gone, and a newer checkpoint stands for it. */
+/** The log can be cleaned up while it is read: listed entries are gone, and a newer checkpoint stands for them. */
 const READ_TRIES = 3;
 /**
- * A snapshot this old is not brought up to date commit by commit: the commits after it may be gone. Log entries are kept
- * for far longer (`MIN_LOG_RETENTION_MS`).
+ * A snapshot this old is not brought up to date commit by commit: the commits after it may be gone. Log entries are
+ * kept for far longer (`MIN_LOG_RETENTION_MS`).
  */
 const RELIST_AFTER_MS = 60 * 60 * 1000;
 
-/** What a listing of the log shows. */
+/** The entries of a log. */
 export interface LogListing {
   /** Versions, ascending. */
   readonly commits: readonly { readonly version: number; readonly modifiedMs: number }[];
@@ -100,8 +100,8 @@ export class LogReader {
   }
 
   /**
-   * The last commit alone says nothing about those below it when this process has put it there: on top of a log that was
-   * emptied it would be the only one.
+   * The last commit alone says nothing about those below it when this process has put it there: on top of a log that
+   * was emptied it would be the only one.
    */
   async #isThere({ version, seenVersion }: DeltaSnapshot): Promise<boolean> {
     if (seenVersion === version) return await this.#hasCommit(version);
@@ -169,7 +169,7 @@ export class LogReader {
   async list(fromVersion: number): Promise<LogListing> {
     const commits: { version: number; modifiedMs: number }[] = [];
     const checkpoints: { version: number; modifiedMs: number }[] = [];
-    // no table comes to 10^19 versions: what does not begin with 0 is something else
+    // no table comes to 10^19 versions: log entries begin with 0
     const prefix = this.key('0');
     let startAfter: string | null = this.key(versionName(Math.max(0, fromVersion)));
     while (startAfter !== null) {
@@ -183,7 +183,7 @@ export class LogReader {
     return { commits, checkpoints };
   }
 
-  /** Null when nothing is there: no table, or (from a version above 0) a pointer to what is no longer there. */
+  /** Null without entries: no table, or (from a version above 0) a pointer to a deleted checkpoint. */
   async #readFrom(lowest: number): Promise<DeltaSnapshot | null> {
     const readMs = this.#options.common.clock.nowMs();
     const { commits, checkpoints } = await this.list(lowest);

@@ -24,7 +24,7 @@ export function checkpointName(version: number): string {
   return `${versionName(version)}.checkpoint.parquet`;
 }
 
-/** What a name within the log is; null for anything that we neither read nor write. */
+/** The kind and version of a name within the log; null for names that we neither read nor write. */
 export function parseLogName(
   name: string,
 ): { readonly kind: 'commit' | 'checkpoint'; readonly version: number } | null {
@@ -44,7 +44,7 @@ export function pathToUri(path: string): string {
 
 /**
  * The file that an action's `path` names, relative to the table's root.
- * @throws DeltaUnsupportedError for absolute paths and for what is no URI.
+ * @throws DeltaUnsupportedError for absolute paths and for texts that are no URI.
  */
 export function uriToPath(uri: string): string {
   if (uri.startsWith('/') || /^[a-zA-Z][a-zA-Z0-9+.-]*:/.test(uri))
@@ -62,8 +62,8 @@ export function dataFilePath(day: string, id: string): string {
 }
 
 /**
- * Where the index of that file is kept. Other engines' clean-up deletes what a table's log does not name, but nothing in
- * folders that begin with an underscore.
+ * Where the index of that file is kept. Other engines' clean-up deletes objects that a table's log does not name, but
+ * none in folders that begin with an underscore.
  */
 export function indexFilePath(day: string, id: string): string {
   return `_index/day=${day}/part-${id}.idx`;

@@ -11,8 +11,8 @@ const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
 };
 
 /**
- * `metaData.schemaString` of a table with these columns, and the partition column `day` (a date) after them, which is not in
- * the files (PROTOCOL.md, "Schema Serialization Format").
+ * `metaData.schemaString` of a table with these columns, and the partition column `day` (a date) after them, which is
+ * not in the files (PROTOCOL.md, "Schema Serialization Format").
  */
 export function tableSchemaString(columns: readonly ColumnSpec[]): string {
   const fields = [

@@ -8,7 +8,7 @@ export interface DeltaSnapshot {
   readonly metadata: TableMetadata;
   /** The files of the table, by `path` as the log has it. */
   readonly files: ReadonlyMap<string, AddFile>;
-  /** Files that are no longer of the table, and may still be read by those who hold an older snapshot. */
+  /** Files that are no longer of the table, and may still be read by holders of an older snapshot. */
   readonly tombstones: ReadonlyMap<string, RemoveFile>;
   /** By `appId`. */
   readonly transactions: ReadonlyMap<string, Transaction>;
@@ -23,7 +23,7 @@ export interface DeltaSnapshot {
 /** The protocol that our tables ask for: the oldest one that every engine reads. */
 export const PROTOCOL: Protocol = { minReaderVersion: 1, minWriterVersion: 2 };
 
-/** What a snapshot is built from; the maps are the builder's own. */
+/** The state of a builder; the maps are its own. */
 interface Draft {
   protocol: Protocol | null;
   metadata: TableMetadata | null;
@@ -69,7 +69,7 @@ export class SnapshotBuilder {
 
   /**
    * `seenVersion`: `version` unless given.
-   * @throws DeltaFormatError when no commit said what the table is.
+   * @throws DeltaFormatError when no commit has a protocol and metadata.
    */
   build(
     at: Pick<DeltaSnapshot, 'version' | 'checkpointVersion' | 'readMs'> & Partial<Pick<DeltaSnapshot, 'seenVersion'>>,
@@ -86,7 +86,7 @@ function readable(protocol: Protocol): Protocol {
   return protocol;
 }
 
-/** @throws DeltaUnsupportedError when the table asks of a writer what we do not know. */
+/** @throws DeltaUnsupportedError when the table asks for an unknown feature of a writer. */
 export function checkWritable({ protocol }: DeltaSnapshot): void {
   if (protocol.minWriterVersion > PROTOCOL.minWriterVersion)
     throw new DeltaUnsupportedError(`it needs a writer of version ${protocol.minWriterVersion}`);

@@ -5,8 +5,8 @@ import { DeltaFormatError } from './delta-errors.js';
 export type StatValue = string | number | bigint;
 
 /**
- * What is known of a data file's columns (PROTOCOL.md, "Per-file Statistics"): every value lies between the bounds. Columns
- * without bounds are absent.
+ * Statistics of a data file's columns (PROTOCOL.md, "Per-file Statistics"): every value lies between the bounds.
+ * Columns without bounds are absent.
  */
 export interface FileStats {
   readonly numRecords: number;
@@ -21,7 +21,8 @@ export function stringifyStats({ numRecords, minValues, maxValues, nullCount }: 
 }
 
 /**
- * Parses `add.stats`; what other writers leave out is empty, and bounds that are not text or whole numbers are passed over.
+ * Parses `add.stats`; fields that other writers leave out are empty, and bounds that are not text or whole numbers
+ * are passed over.
  * @throws DeltaFormatError
  */
 export function parseStats(text: string): FileStats {

@@ -20,7 +20,7 @@ import { hashId } from './hash.js';
 import { writeGroupTable } from './row-group-table.js';
 import { buildingXorFilter, type XorFilter } from './xor-filter.js';
 
-/** An index of fewer is kept whole by whoever reads it: 512 KB. */
+/** A reader keeps an index of fewer entries whole: 512 KB. */
 const VALUES_FROM_ENTRIES = 30_000;
 
 /** An index as it is stored. */
@@ -41,7 +41,7 @@ export interface IdIndexBuilder {
 }
 
 export function createIdIndexBuilder(): IdIndexBuilder {
-  // columns of numbers: a large file has 200 000 entries, and objects for them cost more than all the rest
+  // columns of numbers: objects for the 200 000 entries of a large file cost more than all the rest
   const entries: Entries<number[]> = { high: [], low: [], rowGroup: [] };
   let last: { readonly id: Hex; readonly rowGroup: number } | undefined;
   return {
@@ -68,7 +68,7 @@ function* encode(unsorted: Entries<number[]>, groups: readonly EncodedGroup[]): 
   const isLarge = groups.length > 0 && entries.high.length >= VALUES_FROM_ENTRIES;
   const filter = yield* buildingXorFilter(uniqueHashes(entries, isLarge));
   const columns = groups[0]?.chunks.length ?? 0;
-  // one that does not fit leads to the footer, as one of another schema
+  // a table that does not fit leads to the footer, as one of another schema does
   const table = groups.length < MAX_GROUPS ? groups : [];
   const pages = Math.ceil(entries.high.length / PAGE_ENTRIES);
   const figures: HeadFigures = {

@@ -3,18 +3,19 @@ import { IdIndexFormatError } from './id-index-format-error.js';
 import { groupTableBytes } from './row-group-table.js';
 
 /*
- * Which row groups of a data file hold a message id, and where those lie. One object beside each file, so that a lookup
- * touches no other file: its head (row groups, the filter and the first hash of each page) stays in memory and mostly says
- * "not here"; else one page of 4 KB is read, and then the row group. All numbers are little-endian:
+ * Which row groups of a data file hold a message id, and where those lie. One object beside each file, so that a
+ * lookup touches no other file: its head (row groups, the filter and the first hash of each page) stays in memory and
+ * mostly says "not here"; else one page of 4 KB is read, and then the row group. All numbers are little-endian:
  *
  *   head  "CCVIDX1\n" · u32 bytes of the head · u32 entries · u32 pages · u32 filter seed · u32 filter slots
- *         · u32 row groups + 2^20 × columns (0: without a table) · the table of row groups, see `id-index-groups.ts`
+ *         · u32 row groups + 2^20 × columns (0: without a table) · the table of row groups, see `row-group-table.ts`
  *           (+ 2^31: with values) · pages × (u32 high, u32 low: the hash of the page's first entry) · slots × u16
  *         · with values: slots × u16 · padding to 4 · u32 CRC-32 of all that
- *   page  up to 340 entries × (u32 high, u32 low: the hash of the id; u32 row group), ascending · u32 CRC-32 of all that
+ *   page  up to 340 entries × (u32 high, u32 low: the hash of the id; u32 row group), ascending
+ *         · u32 CRC-32 of all that
  *
- * About 14.5 bytes a record, and 150 a row group. Values say the row group of an id that lies in one only, for 2.5 bytes a
- * record more: indexes that are too large to be kept whole have them, and then a lookup mostly needs no page.
+ * About 14.5 bytes a record, and 150 a row group. Values say the row group of an id that lies in one only, for 2.5
+ * bytes a record more: indexes that are too large to be kept whole have them, and then a lookup mostly needs no page.
  */
 const MAGIC = Buffer.from('CCVIDX1\n', 'latin1');
 /** Of a head, before the table of row groups. */

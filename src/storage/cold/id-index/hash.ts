@@ -7,8 +7,9 @@ export interface IdHash {
 }
 
 /**
- * The hash of the index format, version 1: over the character codes of the lower-case hex text (cyrb53 by bryc, public
- * domain, with both of its 32-bit states kept whole). Not cryptographic: two ids of one hash cost a read, never an answer.
+ * The hash of the index format, version 1: over the character codes of the lower-case hex text (cyrb53 by bryc,
+ * public domain, with both of its 32-bit states kept whole). Not cryptographic: two ids of one hash cost a read,
+ * never an answer.
  */
 export function hashId(id: Hex): IdHash {
   let high = 0xdeadbeef;

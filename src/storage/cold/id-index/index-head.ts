@@ -11,12 +11,12 @@ import { IdIndexFormatError } from './id-index-format-error.js';
 import { groupTableFooter } from './row-group-table.js';
 import { filterContains, filterValue, type XorFilter } from './xor-filter.js';
 
-/** The head of an index: what stays in memory. */
+/** The head of an index: the part that stays in memory. */
 export interface IdIndexHead {
   readonly entries: number;
   /** About how much memory this takes. */
   readonly memoryBytes: number;
-  /** False when the id is certainly not in the file; wrongly true for one in 65 536. */
+  /** False when the id is certainly not in the file; wrongly true for one id in 65 536. */
   mayContain(hash: IdHash): boolean;
   /** The only row group that may hold an id which the head may contain; null when its page says that. */
   groupOf(hash: IdHash): number | null;
@@ -125,9 +125,9 @@ class Head implements IdIndexHead {
 }
 
 /**
- * The row groups that may hold an id, ascending: none without a request when the filter says so, else by one request at
- * most.
- * @throws IdIndexFormatError, and what `fetch` throws.
+ * The row groups that may hold an id, ascending: none without a request when the filter says so, else by one request
+ * at most.
+ * @throws IdIndexFormatError, and the errors of `fetch`.
  */
 export async function findRowGroups(
   head: IdIndexHead,

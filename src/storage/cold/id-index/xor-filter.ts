@@ -11,7 +11,7 @@ export interface XorFilter {
   readonly seed: number;
   /** Three equal parts; an id's fingerprint is the xor of one slot of each. */
   readonly slots: Uint16Array;
-  /** What each id of the set is given, kept as the fingerprints are: the xor of three slots. Null: nothing. */
+  /** Values of the ids of the set, kept as the fingerprints are: the xor of three slots. Null: no values. */
   readonly values: Uint16Array | null;
 }
 
@@ -25,7 +25,7 @@ export function filterSlots(ids: number): number {
   return ids === 0 ? 0 : 3 * Math.ceil((32 + 1.23 * ids) / 3);
 }
 
-/** The hashes of a set, by halves, each hash once, and what each is given. */
+/** The hashes of a set, by halves, each hash once, and the value of each. */
 export interface FilterKeys {
   readonly high: Uint32Array;
   readonly low: Uint32Array;
@@ -49,7 +49,7 @@ export function filterContains({ seed, slots }: Pick<XorFilter, 'seed' | 'slots'
   return combined(slots, hash.high, hash.low, seed, part) === fingerprint(hash.high, hash.low, seed);
 }
 
-/** What an id of the set was given; anything for others. Null when nothing was. */
+/** The value of an id of the set, any number for other ids. Null: no values. */
 export function filterValue({ seed, slots, values }: XorFilter, { high, low }: IdHash): number | null {
   return values && combined(values, high, low, seed, slots.length / 3);
 }

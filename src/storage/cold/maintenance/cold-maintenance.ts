@@ -1,6 +1,6 @@
 import type { TableName } from '../rows/table-name.js';
 
-/** How far a call has come. `total`: null while it is not known. Steps follow each other and each counts anew. */
+/** The progress of a call. `total`: null while it is not known. Steps follow each other and each counts anew. */
 export interface MaintenanceProgress {
   readonly step: string;
   readonly done: number;
@@ -8,18 +8,18 @@ export interface MaintenanceProgress {
   readonly unit: 'files' | 'bytes' | 'rows';
 }
 
-/** What every call takes. */
+/** Options of every call. */
 export interface MaintenanceOptions {
-  /** Ends the call between two steps with an AbortedError. What was committed or deleted before stays so. */
+  /** Ends the call between two steps with an AbortedError. Commits and deletions before that stay. */
   readonly signal?: AbortSignal;
   /** Called often; must not throw and must return quickly. */
   readonly onProgress?: (progress: MaintenanceProgress) => void;
 }
 
-/** What one table holds, from its log alone. */
+/** The figures of one table, from its log alone. */
 export interface ColdTableDescription {
   readonly table: TableName;
-  /** Version of its Delta log; -1 when nobody has written to it. */
+  /** Version of its Delta log; -1 without one. */
   readonly version: number;
   /** Data files. */
   readonly files: number;
@@ -36,15 +36,18 @@ export interface ColdTableDescription {
   /** Ingestion times of its rows, unix ms; -1 without rows. */
   readonly minMs: number;
   readonly maxMs: number;
-  /** What a compaction would rewrite now, by the policy and not `full`. */
+  /** Files that a compaction would rewrite now, by the policy and not `full`. */
   readonly toCompact: { readonly files: number; readonly bytes: number };
 }
 
-/** Where a namespace stands and what it is made of. */
+/** The position of a namespace and the figures of its tables. */
 export interface ColdDescription {
   /** Every change up to this position is committed. */
   readonly position: bigint;
-  /** The highest position that was known of when it was written to; above `position` while a backlog is flushed in parts. */
+  /**
+   * The highest position that was known of when it was written to; above `position` while a backlog is flushed in
+   * parts.
+   */
   readonly headPosition: bigint;
   /** Ingestion time of the last commit in it, unix ms; -1 = none. */
   readonly headMs: number;
@@ -55,7 +58,7 @@ export interface ColdDescription {
   readonly waitingForVacuum: { readonly files: number; readonly bytes: number };
 }
 
-/** What a compaction did to one table. Files and bytes are of the whole table, without indexes. */
+/** The outcome of a compaction for one table. Files and bytes are of the whole table, without indexes. */
 export interface TableCompaction {
   readonly table: TableName;
   readonly filesBefore: number;
@@ -74,7 +77,7 @@ export interface CompactionReport {
   readonly tables: readonly TableCompaction[];
 }
 
-/** What a vacuum deleted, or (`dryRun`) would delete. */
+/** The objects that a vacuum deleted, or (`dryRun`) would delete. */
 export interface VacuumReport {
   /** Data files and indexes that the log says were removed. */
   readonly removedFiles: number;
@@ -87,14 +90,14 @@ export interface VacuumReport {
   readonly dryRun: boolean;
 }
 
-/** One thing that is not as it must be. */
+/** One problem that a verification found. */
 export interface VerifyProblem {
   readonly table: TableName;
   /** The object, relative to the table's root; empty for the table as a whole. */
   readonly path: string;
-  /** What was expected and what was found. */
+  /** The expected and the found. */
   readonly what: string;
-  /** What to do about it. */
+  /** The remedy. */
   readonly advice: string;
 }
 
@@ -111,21 +114,22 @@ export interface VerifyReport {
 }
 
 /**
- * Looking after the files of a cold storage. Safe at any time, from any number of processes, beside flushes and readers.
- * Every call opens the storage if need be, and throws StorageUnavailableError (nothing is lost: call again),
+ * The maintenance of the files of a cold storage. Safe at any time, from any number of processes, beside flushes and
+ * readers. Every call opens the storage if need be, and throws StorageUnavailableError (nothing is lost: call again),
  * StorageFailureError, AbortedError or ClosedError.
  */
 export interface ColdMaintenance {
-  /** What there is. Reads the logs and lists the objects, no data file. */
+  /** Describes the namespace. Reads the logs and lists the objects, no data file. */
   describe(): Promise<ColdDescription>;
   /**
-   * Merges small files and folds superseding rows into what they supersede; see `cold-compaction-plan.ts` for which.
-   * `full`: everything that could be fewer files or fewer rows, whatever it costs. Answers stay the same throughout.
+   * Merges small files and folds superseding rows into the rows they supersede; `compaction-plan.ts` chooses the
+   * files. `full`: everything that could be fewer files or fewer rows, whatever it costs. Answers stay the same
+   * throughout.
    */
   compact(options?: MaintenanceOptions & { readonly full?: boolean }): Promise<CompactionReport>;
   /**
-   * Deletes what nothing needs any more: what the log removed more than `graceMs` ago (default: the storage's), objects
-   * older than that which the log does not name, and old log entries. No reader may take longer than the grace.
+   * Deletes unneeded objects: files that the log removed more than `graceMs` ago (default: the storage's), older
+   * objects that the log does not name, and old log entries. No reader may take longer than the grace.
    */
   vacuum(
     options?: MaintenanceOptions & { readonly dryRun?: boolean; readonly graceMs?: number },

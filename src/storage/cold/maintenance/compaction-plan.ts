@@ -2,21 +2,23 @@ import { type DataFile, dayOfFile } from '../namespace/data-file.js';
 import type { TableView } from '../namespace/view.js';
 
 /*
- * Which files a compaction merges. Files stay within their day, the partition other engines know, and only neighbours in
- * time become one, so that time ranges go on excluding files. Of the files of a day that are in the order of time (base):
+ * The files that a compaction merges. Files stay within their day, the partition other engines know, and only
+ * neighbours in time become one, so that time ranges go on excluding files. Of the files of a day that are in the
+ * order of time (base):
  *
- * - settled: at least half of `compactBytes`, or of the most rows of a file. Left alone for good, unless superseded rows make up a fifth of it and
- *   overlay files have been written since it was.
- * - a run of 8 neighbours that are not settled becomes one (or more, of equal size), if none of them is larger than all
- *   others together: a row is only written again into a file of at least twice the size, so at most log2(compactBytes /
- *   1 MiB) times, 7 for 128 MiB. Below 1 MiB that does not hold, and does not matter.
+ * - settled: at least half of `compactBytes`, or of the most rows of a file. Left alone for good, unless superseded
+ *   rows make up a fifth of it and overlay files have been written since it was.
+ * - a run of 8 neighbours that are not settled becomes one (or more, of equal size), if none of them is larger than
+ *   all others together: a row is only written again into a file of at least twice the size, so at most
+ *   log2(compactBytes / 1 MiB) times, 7 for 128 MiB. Below 1 MiB that does not hold, and does not matter.
  * - of a day that is over two neighbours suffice, once: nothing will be added between them.
  *
- * Overlay files whose times overlap those of a run are merged into it. What in them supersedes rows of other files
- * stays overlay; all else is base from then on. 8 overlay files of a day that no run takes are merged among themselves.
+ * Overlay files whose times overlap those of a run are merged into it. Their rows that supersede rows of other files
+ * stay overlay; all other rows are base from then on. 8 overlay files of a day that no run takes are merged among
+ * themselves.
  */
 
-/** What to merge by one commit. */
+/** The files that one commit merges. */
 export interface CompactionGroup {
   readonly day: string;
   readonly base: readonly DataFile[];
@@ -40,9 +42,9 @@ const RUN_FILES_OF_PAST_DAYS = 2;
 const SUPERSEDED_SHARE = 0.2;
 /** Files below this part of `compactBytes` may be written again any number of times. */
 const TINY_SHARE = 1 / 128;
-/** Most of one group, in parts of `compactBytes`: what is lost when it is cut off. */
+/** Size of one group at most, in parts of `compactBytes`: the work lost when it is cut off. */
 const GROUP_SIZES = 4;
-/** The same in files: all of them may have to be open at once. */
+/** The same in files: all of them may be open at once. */
 const GROUP_FILES = 256;
 
 /** The index of so many rows takes a megabyte of memory, and its ids are sorted while an event loop may stand still. */
@@ -128,7 +130,7 @@ const overlayGroup = (day: string) => (overlays: readonly DataFile[]) => ({
   toMs: Number.POSITIVE_INFINITY,
 });
 
-/** The times of a part; when all is merged, its parts have what lies between and around them as well. */
+/** The times of a part; when all is merged, also the times between and around the parts. */
 function rangeOf(parts: readonly (readonly DataFile[])[], place: number, { full }: PlanOptions) {
   const part = parts[place] ?? [];
   if (!full)
@@ -180,7 +182,7 @@ function isRun(files: readonly DataFile[], least: number, { compactBytes }: Plan
 
 function isSuperseded({ files, overlay }: TableView, { minMs, maxMs, rows, writtenMs, add }: DataFile): boolean {
   if (overlay.pointsIn(minMs, maxMs) < rows * SUPERSEDED_SHARE) return false;
-  // what was there when it was written it has taken as far as it can
+  // it has taken the overlay files of the time when it was written
   const day = add.partitionValues['day'];
   return files.some(
     (file) =>

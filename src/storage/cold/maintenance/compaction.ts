@@ -22,7 +22,7 @@ import { OutputFiles, stampOf } from './output-files.js';
 
 const PARALLEL_FILTERS = 16;
 
-/** What became of one group. */
+/** The outcome of one group. */
 export interface GroupResult {
   readonly removed: readonly DataFile[];
   readonly added: readonly DataFile[];
@@ -36,7 +36,7 @@ export interface GroupOptions {
   readonly onRows?: (rows: number) => void;
 }
 
-/** What a table's rows are merged by. */
+/** The rules by which a table's rows are merged. */
 interface Merging<T, K extends { readonly position: bigint }> extends TableRows<T, K> {
   readonly startOf: (file: DataFile) => number | bigint;
   readonly placeOf: (key: K) => number | bigint;
@@ -52,9 +52,9 @@ interface Merging<T, K extends { readonly position: bigint }> extends TableRows<
  *     read, merged → stored and read back → committed: the new files are in the table, the old ones are not
  *                                             └ lost: one of them was taken by someone else; the new files are deleted
  *
- * Right whatever happens meanwhile: a row is dropped only because one that supersedes it is committed, and committed rows
- * never vanish; a flush that comes later supersedes by position wherever the row is. Cut off anywhere, the table is as
- * before, or as after; new files that no log names are for the vacuum.
+ * Right whatever happens meanwhile: a row is dropped only because one that supersedes it is committed, and committed
+ * rows never vanish; a flush that comes later supersedes by position wherever the row is. Cut off anywhere, the table
+ * is as before, or as after; new files that no log names are for the vacuum.
  */
 export class Compaction {
   readonly #store: ObjectStore;
@@ -90,8 +90,9 @@ export class Compaction {
   }
 
   /**
-   * Null when the group is not there any more: someone else was first.
-   * @throws AbortedError, ColdReadBackError, DeltaFormatError, ParquetFormatError, and what the object store throws.
+   * Null when the group is not there any more: another writer was first.
+   * @throws AbortedError, ColdReadBackError, DeltaFormatError, ParquetFormatError, and the errors of the object
+   * store.
    */
   async run(
     view: NamespaceView,
@@ -216,13 +217,13 @@ export class Compaction {
     return null;
   }
 
-  /** False when someone else has taken one of them: what is still of the table and gone from the store is lost. */
+  /** False when another writer has taken one of them; a file of the table that is gone from the store is lost. */
   async #isThere(table: TableName, files: readonly DataFile[]): Promise<boolean> {
     const present = new Set((await this.#catalog.refresh()).tables[table].files.map(({ uri }) => uri));
     return files.every(({ uri }) => present.has(uri));
   }
 
-  /** Nobody knows of these files. */
+  /** Deletes files that no log names. */
   async #discard(table: TableName, files: readonly DataFile[]): Promise<void> {
     const paths = files.flatMap(({ path, index }) => (index ? [path, index.path] : [path]));
     if (paths.length === 0) return;

@@ -15,7 +15,7 @@ const LEAST_FETCH_BYTES = 128 * 1024;
 /** Of all files that are read at once. */
 const ALL_FETCH_BYTES = 64 * 1024 * 1024;
 
-/** What a file is read through with. */
+/** Means of a scan. */
 export interface ScanParts {
   readonly store: ObjectStore;
   readonly zstd: Zstd;
@@ -31,9 +31,9 @@ export interface ScannedGroup<T, K> {
 }
 
 /**
- * Reads a whole file once, row group by row group, past the caches: what is read once must not displace what is asked
- * often. Holds one megabyte of the file (less when many are read at once) and one decoded row group, and fetches the next
- * megabyte while that one is used.
+ * Reads a whole file once, row group by row group, past the caches: a scan must not displace rows that are asked for
+ * often. Holds one megabyte of the file (less when many are read at once) and one decoded row group, and fetches the
+ * next megabyte while that one is used.
  */
 export class FileScan<T, K> {
   readonly #parts: ScanParts;
@@ -54,7 +54,7 @@ export class FileScan<T, K> {
     this.#key = parts.keyOf(table, file.path);
   }
 
-  /** The file's own footer. @throws ParquetFormatError, and what the object store throws. */
+  /** The file's own footer. @throws ParquetFormatError, and the errors of the object store. */
   async footer(): Promise<ParquetFooter> {
     this.#footer ??= await readFooter(this.#file, (range) => this.#parts.store.get(this.#key, range));
     return this.#footer;
@@ -62,7 +62,7 @@ export class FileScan<T, K> {
 
   /**
    * The next row group; null after the last.
-   * @throws ParquetFormatError for a damaged one, after which the next call goes on; what the object store throws.
+   * @throws ParquetFormatError for a damaged one, after which the next call goes on; the errors of the object store.
    */
   async next(): Promise<ScannedGroup<T, K> | null> {
     const footer = await this.footer();
@@ -73,7 +73,7 @@ export class FileScan<T, K> {
     this.#next = group + 1;
     if (this.#next >= window.endGroup) {
       this.#fetched = this.#next < footer.groups ? this.#fetch(footer, this.#next) : null;
-      // whoever asks next is told of a failure
+      // the next call throws the failure
       this.#fetched?.catch(() => undefined);
     }
     const [data] = await readRowGroups(

@@ -10,9 +10,10 @@ const JITTER = 0.5;
  * Compacts and vacuums from time to time, until it is closed
  *
  *     waiting ── interval ──→ compacting or vacuuming ──→ waiting
- *        └────── close: what runs is aborted between two steps, and awaited ──→ closed
+ *        └────── close: the running task is aborted between two steps, and awaited ──→ closed
  *
- * One task at a time; one that failed is tried again after its interval. Flushes do not wait for it: it takes no lock.
+ * One task at a time; one that failed is tried again after its interval. Flushes do not wait for it: it takes no
+ * lock.
  */
 export class MaintenanceLoop {
   readonly #name: string;
@@ -42,7 +43,7 @@ export class MaintenanceLoop {
     ]);
   }
 
-  /** Ends what is under way. Idempotent. */
+  /** Aborts the running task and awaits it. Idempotent. */
   async close(): Promise<void> {
     this.#abort.abort();
     await this.#running;

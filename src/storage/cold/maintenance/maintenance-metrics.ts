@@ -2,7 +2,7 @@ import type { Common } from '../../../core/common.js';
 import { counter, gauge, histogram } from '../../../core/metrics.js';
 import type { CompactionReport, VacuumReport } from './cold-maintenance.js';
 
-/** What the maintenance of a cold storage counts. */
+/** The metrics of maintenance. */
 export interface MaintenanceMetrics {
   compacted(report: CompactionReport, startedMs: number): void;
   vacuumed(report: VacuumReport): void;

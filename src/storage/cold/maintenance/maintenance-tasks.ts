@@ -20,7 +20,7 @@ import type { Vacuum } from './vacuum.js';
 /** Plans of one compaction: a second one when another writer took files of the first, and so on. */
 const MAX_ROUNDS = 8;
 
-/** What a table's compaction has done so far. */
+/** The work that a table's compaction has done so far. */
 interface Tally {
   rowsDropped: number;
   filesRewritten: number;
@@ -28,7 +28,7 @@ interface Tally {
   bytesRewritten: number;
 }
 
-/** What needs a storage that can be opened. */
+/** The tasks that need a storage that can be opened. */
 export type OpenMaintenance = Omit<ColdMaintenance, 'verify'>;
 
 /** The maintenance of one open storage. Compactions and vacuums of one process wait for each other. */
@@ -85,7 +85,7 @@ export class MaintenanceTasks implements OpenMaintenance {
     });
   }
 
-  /** Every file is rewritten once at most: what this call made is left to the next. */
+  /** Every file is rewritten once at most: the files of this call are left to the next. */
   async #compactTable(table: TableName, options: MaintenanceOptions & { readonly full?: boolean }): Promise<Tally> {
     const { compactBytes } = this.#settings;
     const full = options.full ?? false;

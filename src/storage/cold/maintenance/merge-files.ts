@@ -18,15 +18,17 @@ export interface MergeOptions<T, K> {
   readonly rows: RowKind<T, K>;
   readonly files: readonly DataFile[];
   readonly scan: (file: DataFile) => FileScan<T, K>;
-  /** Where the rows of a file begin, and where a row lies, in the same measure: a file is opened when its turn comes. */
+  /**
+   * Where the rows of a file begin, and where a row lies, in the same measure: a file is opened when its turn comes.
+   */
   readonly startOf: (file: DataFile) => number | bigint;
   readonly placeOf: (key: K) => number | bigint;
 }
 
 /**
- * The rows of all files in the one order of their table, some at a time; of rows with one order key the older state first.
- * Files that do not overlap are open one after the other.
- * @throws DeltaFormatError when a file has not as many rows as the log says, and what reading throws.
+ * The rows of all files in the one order of their table, some at a time; of rows with one order key the older state
+ * first. Files that do not overlap are open one after the other.
+ * @throws DeltaFormatError when a file has not as many rows as the log says, and the errors of reading.
  */
 export async function* mergeFiles<T, K extends { readonly position: bigint }>({
   rows,

@@ -3,7 +3,7 @@ import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { ColdDescription, ColdTableDescription, VacuumReport } from './cold-maintenance.js';
 import { isSettled, planCompaction } from './compaction-plan.js';
 
-/** What a state of a namespace is made of; `garbage`: what a vacuum without grace would delete. */
+/** The figures of a state of a namespace; `garbage`: the report of a vacuum without grace. */
 export function describeNamespace(view: NamespaceView, garbage: VacuumReport, compactBytes: number): ColdDescription {
   return {
     position: view.position,

@@ -6,16 +6,16 @@ import { createFileEncoder, type FileEncoder } from '../rows/data-file-encoder.j
 import type { RowKind } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
 
-/** Points to start from that a compacted file keeps of the flushes in it. */
+/** Boundaries that a compacted file keeps of the flushes in it. */
 const MAX_BOUNDARIES = 48;
 
-/** What compacted files are made with. */
+/** Options of the files that a compaction writes. */
 export interface OutputFilesOptions<T, K> {
   readonly table: TableName;
   readonly rows: RowKind<T, K>;
   readonly day: string;
   readonly overlay: boolean;
-  /** Into how many files they go, and what all of them have at most. */
+  /** The number of files, and the bytes and rows of all of them at most. */
   readonly most: { readonly files: number; readonly bytes: number; readonly rows: number };
   readonly stamp: FlushStamp;
   readonly zstd: Zstd;
@@ -33,7 +33,7 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
     this.#options = options;
   }
 
-  /** What was stored, or is about to be. */
+  /** Files that were stored, or are about to be. */
   get made(): readonly DataFile[] {
     return this.#made;
   }
@@ -41,7 +41,7 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
   async add(record: T, key: K): Promise<void> {
     const { rows, zstd, most } = this.#options;
     const encoder = this.#encoder;
-    // the last one takes what is left, so that none comes out small
+    // the last one takes the rest, so that none comes out small
     const isFull =
       encoder !== null &&
       this.#made.length < most.files - 1 &&
@@ -53,14 +53,14 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
     this.#last = key;
   }
 
-  /** Stores what is open. */
+  /** Stores the open file. */
   async end(): Promise<void> {
     if (this.#encoder === null) return;
     const encoder = this.#encoder;
     this.#encoder = null;
     const { table, day, overlay, stamp, files } = this.#options;
     const encoded = await encoder.finishInTurns();
-    // once is enough: all of them are committed together
+    // one file names them: all are committed together
     const own = this.#made.length === 0 ? stamp : { ...stamp, boundaries: [] };
     const file = describeFile(encoded, { id: randomUUID(), day, overlay, isCompacted: true }, own);
     this.#made.push(file);
@@ -68,7 +68,7 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
   }
 }
 
-/** What files that take the place of others say of the flushes that wrote those. */
+/** The stamp of files that take the place of others: of the flushes that wrote those. */
 export function stampOf(inputs: readonly DataFile[], writtenMs: number): FlushStamp {
   let flushThrough = 0n;
   const byPosition = new Map<bigint, FlushEnd>();

@@ -7,11 +7,11 @@ import type { ObjectStore } from '../object-store/object-store.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { MaintenanceOptions, VacuumReport } from './cold-maintenance.js';
 
-/** Objects deleted by one call: what S3 takes in one request. */
+/** Objects deleted by one call: one request of S3. */
 const BATCH_OBJECTS = 1000;
 /** Log entries that a checkpoint stands for stay so long: other engines' readers and time travel over a week. */
 const LOG_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
-/** Where data files and indexes lie. Nothing else below a table's root is ours to delete. */
+/** Where data files and indexes lie. Nothing else below a table's root is deleted. */
 const FOLDERS = ['day=', '_index/day='] as const;
 
 /** An object that nothing needs. */
@@ -29,15 +29,15 @@ export interface VacuumOptions extends MaintenanceOptions {
 }
 
 /**
- * Deletes what no log entry needs. An object is needed while
+ * Deletes the objects that no log entry needs. An object is needed while
  *
  * - a file of the table, torn or not, or its index: by the log;
  * - removed by the log at most `graceMs` ago: a reader may hold the state before;
  * - stored at most `graceMs` ago by the store's clock: a flush or a compaction may be about to commit it.
  *
- * The last is a guess: a writer may stand still for hours and go on. Therefore orphans are deleted only after a commit to
- * their table that such a writer cannot see, so that its own commit conflicts and it writes everything anew. Cut off
- * anywhere it has deleted a part, and the next one deletes the rest.
+ * The last is a guess: a writer may stand still for hours and go on. Therefore orphans are deleted only after a
+ * commit to their table that such a writer cannot see, so that its own commit conflicts and it writes everything
+ * anew. Cut off anywhere it has deleted a part, and the next one deletes the rest.
  */
 export class Vacuum {
   readonly #store: ObjectStore;
@@ -57,7 +57,7 @@ export class Vacuum {
     this.#keyOf = parts.keyOf;
   }
 
-  /** @throws AbortedError, ObjectDeleteError, and what the object store and the log throw. */
+  /** @throws AbortedError, ObjectDeleteError, and the errors of the object store and the log. */
   async run(options: VacuumOptions): Promise<VacuumReport> {
     const found = await this.#find(await this.#catalog.refresh(), options);
     if (options.dryRun) return reportOf(found, 0, true);
@@ -71,7 +71,7 @@ export class Vacuum {
     return reportOf(garbage, logEntries, false);
   }
 
-  /** What nothing needs in a state of the namespace. A table that does not exist yet has no garbage. */
+  /** The garbage in a state of the namespace. A table that does not exist yet has none. */
   async #find(view: NamespaceView, options: VacuumOptions): Promise<Garbage[]> {
     const garbage: Garbage[] = [];
     let listed = 0;
@@ -117,7 +117,7 @@ export class Vacuum {
     };
   }
 
-  /** What is garbage still, once nobody can commit any orphan of it. */
+  /** The garbage that is left once no writer can commit any orphan of it. */
   async #confirmed(found: readonly Garbage[], { graceMs }: VacuumOptions): Promise<readonly Garbage[]> {
     const tables = TABLE_NAMES.filter((table) => found.some((each) => each.table === table && !each.wasRemoved));
     if (tables.length === 0) return found;

@@ -26,11 +26,11 @@ import {
 export interface PreparedFlush {
   readonly head: NamespaceHead;
   readonly files: Readonly<Record<TableName, readonly DataFile[]>>;
-  /** Keys of the rows of its overlay files, so that nobody has to read them again. */
+  /** Keys of the rows of its overlay files, so that they need not be read again. */
   readonly overlayKeys: ReadonlyMap<string, readonly RowKey[]>;
 }
 
-/** What a compaction puts in the place of what. */
+/** The files of a compaction, and those that they stand for. */
 export interface Replacement {
   readonly table: TableName;
   readonly removed: readonly DataFile[];
@@ -42,22 +42,22 @@ const VACUUM_APP = 'ccv-indexer:vacuum';
 const NOTHING_FOUND = { messages: null, verifier_results: null, ledger: null } as const;
 
 /**
- * What the namespace is: three Delta tables that move as one.
+ * The namespace: three Delta tables that move as one.
  *
- * A flush commits to `messages`, then to `verifier_results`, then to `ledger`, with or without rows. The ledger decides:
- * files of a flush beyond the position that it names are not part of the namespace (torn). So
+ * A flush commits to `messages`, then to `verifier_results`, then to `ledger`, with or without rows. The ledger
+ * decides: files of a flush beyond the position that it names are not part of the namespace (torn).
  *
  *     files stored and read back → prepared (two commits) → committed (the ledger's commit)
- *                                     └ lost: whoever flushes next fences the ledger, then removes the torn files
+ *                                     └ lost: the next flush fences the ledger, then removes the torn files
  *
- * Every flush commits to every table on top of what its writer has seen, and so does a fence. Of two writers that prepare
- * at the same time one meets the other's commit, starts anew, and sees what it did. A writer whose files were removed
- * cannot commit the ledger any more, because the fence took its version. Readers read the ledger first: what it names is then in the
- * other tables.
+ * Every flush commits to every table on top of the versions that its writer has seen, and so does a fence. Of two
+ * writers that prepare at the same time one meets the other's commit and starts anew on top of it. A writer whose
+ * files were removed cannot commit the ledger any more, because the fence took its version. Readers read the ledger
+ * first: its position is then in the other tables.
  *
- * Compactions commit to one table each, at any time: they take committed files only and change no answer, so a flush goes
- * on top of them instead of starting anew (`commitBesideCompactions`). A vacuum that is about to delete objects which no
- * log names commits to the tables first: whoever stored them, and was not seen for so long, cannot commit them any more.
+ * Compactions commit to one table each, at any time: they take committed files only and change no answer, so a flush
+ * goes on top of them instead of starting anew (`commitBesideCompactions`). A vacuum that is about to delete objects
+ * which no log names commits to the tables first: their writer cannot commit them any more.
  */
 export class Catalog {
   readonly #logs: Readonly<Record<TableName, DeltaLog>>;
@@ -83,12 +83,12 @@ export class Catalog {
     return this.#view;
   }
 
-  /** What was read is not in the store any more: nobody may rely on the view until it was confirmed again. */
+  /** The state that was read is gone from the store: the view must be confirmed before it is relied on. */
   get isLost(): boolean {
     return this.#isLost;
   }
 
-  /** Reads what is new in the logs: three requests when nothing is. Calls at the same time share them. */
+  /** Reads the new commits of the logs: three requests without new ones. Calls at the same time share them. */
   refresh(): Promise<NamespaceView> {
     if (this.#isLost) return this.confirm();
     this.#refreshing ??= this.#look(false).finally(() => {
@@ -97,7 +97,7 @@ export class Catalog {
     return this.#refreshing;
   }
 
-  /** The same, and looks whether what was read before is still there. @throws DeltaLostError */
+  /** The same, and checks that the commits read before are still there. @throws DeltaLostError */
   confirm(): Promise<NamespaceView> {
     this.#confirming ??= this.#look(true).finally(() => {
       this.#confirming = null;
@@ -118,7 +118,8 @@ export class Catalog {
 
   /**
    * Makes a flush part of the namespace, on top of `base`; torn files of others vanish.
-   * @throws DeltaConflictError when someone else committed since; nothing of the flush will ever be seen. Refresh first.
+   * @throws DeltaConflictError when another writer committed since; nothing of the flush will ever be seen. Refresh
+   * first.
    */
   async commit(base: NamespaceView, flush: PreparedFlush, operation: string): Promise<NamespaceView> {
     const nowMs = this.#common.clock.nowMs();
@@ -131,7 +132,7 @@ export class Catalog {
     ];
     const commit = (table: TableName) =>
       commitBesideCompactions(this.#logs[table], opened[table], actionsOf(table), { operation });
-    // one after the other: whoever wins the first wins all, unless it is taken for dead
+    // one after the other: the winner of the first wins all, unless it is taken for dead
     const messages = await commit('messages');
     const results = await commit('verifier_results');
     const ledger = await commit('ledger');
@@ -139,8 +140,8 @@ export class Catalog {
   }
 
   /**
-   * Puts files in the place of others, which must all be in `base`. False when someone else removed one of them, or a
-   * vacuum may have taken what was stored: nothing was committed.
+   * Puts files in the place of others, which must all be in `base`. False when another writer removed one of them, or
+   * a vacuum may have deleted the new ones: nothing was committed.
    */
   async replace(base: NamespaceView, { table, removed, added }: Replacement): Promise<boolean> {
     const actions: Action[] = [
@@ -164,8 +165,8 @@ export class Catalog {
   }
 
   /**
-   * From here on nobody can commit to these tables what was stored before: every writer begins anew. Returns the state
-   * after that, which says what must be kept.
+   * Makes every writer begin anew: objects that were stored before can no longer be committed to these tables.
+   * Returns the state after that.
    */
   async fenceWriters(tables: readonly TableName[]): Promise<NamespaceView> {
     const found: Record<TableName, DeltaSnapshot | null> = { ...this.#view.snapshots };
@@ -187,8 +188,8 @@ export class Catalog {
   }
 
   /**
-   * Takes over a commit to one table. When others were there first, what they merged may hold rows of flushes that the
-   * ledger does not name as it is known here: then all tables are read again, the ledger before.
+   * Takes over a commit to one table. When others were first, their merged files may hold rows of flushes beyond the
+   * known ledger: then all tables are read again, the ledger before.
    */
   async #adoptCommit(base: DeltaSnapshot | null, table: TableName, committed: DeltaSnapshot): Promise<void> {
     const found = { ...NOTHING_FOUND, [table]: committed };
@@ -206,7 +207,7 @@ export class Catalog {
       const known = base.snapshots[table];
       if (known) return known;
       const opened = await this.#logs[table].open(TABLE_COLUMNS[table]);
-      // someone else has created it since, and written to it: `base` knows nothing of that
+      // another writer has created it since, and written to it: `base` does not know
       if (opened.version > 0) throw new DeltaConflictError(table, opened.version);
       return opened;
     };
@@ -214,7 +215,7 @@ export class Catalog {
     return { messages, verifier_results: results, ledger };
   }
 
-  /** From here on nobody who prepared a flush before can commit it. */
+  /** Makes flushes that were prepared before impossible to commit. */
   async #fence(ledger: DeltaSnapshot, nowMs: number): Promise<DeltaSnapshot> {
     const version = BigInt(ledger.version + 1);
     const txn = { appId: FENCE_APP, version, lastUpdated: nowMs };
@@ -239,7 +240,7 @@ export class Catalog {
       const stands = again?.version === ledger?.version;
       ledger = again;
       if (!stands || (mismatch && isFirst)) continue;
-      // what was set back would have others take for torn what was committed
+      // beside a table that was set back, committed files would be taken for torn
       if (mismatch) throw new DeltaFormatError(`${mismatch.table}: ${mismatch.what}`);
       return await this.#adopt(found, new Map(), readMs);
     }
@@ -250,9 +251,9 @@ export class Catalog {
   }
 
   /**
-   * Takes over what was found, of each table the newest: calls overlap (a flush, a compaction, reads). What was found must
-   * go together, as what a refresh reads does: a merged file counts as one of the newest flush in it, so that beside a
-   * ledger of before that flush its older rows would be missing.
+   * Takes over found snapshots, of each table the newest: calls overlap (a flush, a compaction, reads). The snapshots
+   * must go together, as those of a refresh do: a merged file counts as one of the newest flush in it, so that beside
+   * an older ledger its older rows would be missing.
    */
   async #adopt(
     found: NamespaceView['snapshots'],

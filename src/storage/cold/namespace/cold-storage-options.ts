@@ -3,11 +3,11 @@ import { InvalidArgumentError } from '../../../core/errors.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 
 /**
- * `follower`: follows another storage. What is applied is buffered and flushed in large files; the coverage ends with the
- * last flush. Any number of archives may write one namespace.
- * `reader`: an archive that others write. It keeps nothing of what is applied, and moves on as it sees them do.
- * `leader`: nobody knows more than this namespace. Every write is committed before it is acknowledged, the coverage is open-ended.
- * One process writes; others with this role see its commits after `refreshIntervalMs` at the latest.
+ * - `follower`: follows another storage. Applied changes are buffered and flushed in large files; the coverage ends
+ *   with the last flush. Any number of followers may write one namespace.
+ * - `reader`: follows without writing. It keeps no applied changes, and moves on with the commits of the followers.
+ * - `leader`: is the system of record. Every write is committed before it is acknowledged; the coverage is
+ *   open-ended. One process writes; others in this role see its commits after `refreshIntervalMs` at the latest.
  */
 export type ColdStorageRole = 'follower' | 'reader' | 'leader';
 
@@ -15,7 +15,7 @@ export type ColdStorageRole = 'follower' | 'reader' | 'leader';
 export interface ColdStorageOptions {
   /** For logs, metrics and errors. */
   readonly name: string;
-  /** Where everything lies. Closed by whoever opened it, not by the storage. */
+  /** The bucket or directory. Its opener closes it, not the storage. */
   readonly store: ObjectStore;
   /** Its folder in the store: the tables are below it. */
   readonly namespace: string;
@@ -26,15 +26,20 @@ export interface ColdStorageOptions {
   readonly flushIntervalMs?: number;
   /** Most memory for footers, indexes and decoded row groups. Default 64 MiB. */
   readonly cacheBytes?: number;
-  /** For how long the logs are taken to be unchanged by others. Default 1 s. */
+  /** Time for which the logs are taken to be unchanged by others. Default 1 s. */
   readonly refreshIntervalMs?: number;
-  /** A flush of another writer that is older than this and not committed is taken for dead. Default 30 s; `leader`: 0. */
+  /**
+   * A flush of another writer that is older than this and not committed is taken for dead. Default 30 s; `leader`: 0.
+   */
   readonly takeoverMs?: number;
   /** Small files are merged so often, by a process that writes. 0 = never. Default 10 minutes. */
   readonly compactIntervalMs?: number;
   /** Compaction makes files up to about this size, and takes twice that of memory. Default 128 MiB. */
   readonly compactBytes?: number;
-  /** Files that were removed, or belong to nothing, are kept for so long: no reader or writer may take longer. Default 1 h. */
+  /**
+   * Files that were removed, or belong to nothing, are kept for so long: no reader or writer may take longer. Default
+   * 1 h.
+   */
   readonly graceMs?: number;
   /** And are deleted so often after that, by a process that writes. 0 = never. Default 1 h. */
   readonly vacuumIntervalMs?: number;
@@ -61,7 +66,7 @@ const MIB = 1024 * 1024;
 const MINUTE_MS = 60_000;
 const NAMESPACE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
-/** @throws InvalidArgumentError naming the option and what to pass instead. */
+/** @throws InvalidArgumentError naming the option and the values to pass instead. */
 export function resolveColdStorageOptions(options: ColdStorageOptions): ColdStorageSettings {
   const atLeast = (name: string, value: number, least: number) => {
     if (Number.isFinite(value) && value >= least) return value;

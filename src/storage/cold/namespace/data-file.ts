@@ -34,11 +34,17 @@ export interface DataFile {
   readonly listedByLane: ReadonlyMap<string, number>;
   /** Its rows may supersede rows of other files. */
   readonly overlay: boolean;
-  /** The position that the flush which wrote it went up to. Not yet part of the namespace while the ledger stands below. */
+  /**
+   * The position that the flush which wrote it went up to. Not yet part of the namespace while the ledger stands
+   * below.
+   */
   readonly flushThrough: bigint;
   /** Ingestion time of the last commit of that flush; null when more was known to come. */
   readonly boundaryMs: number | null;
-  /** Ends of earlier flushes whose rows are in here since a compaction, ascending: points to start from, as `boundaryMs`. */
+  /**
+   * Ends of earlier flushes whose rows are in here since a compaction, ascending: points to start from, as
+   * `boundaryMs`.
+   */
   readonly boundaries: readonly FlushEnd[];
   /** When it was written, unix ms by its writer's clock. */
   readonly writtenMs: number;
@@ -47,7 +53,7 @@ export interface DataFile {
   readonly add: AddFile;
 }
 
-/** What a flush says of all its files. */
+/** The facts of a flush, in all its files. */
 export interface FlushStamp {
   readonly flushThrough: bigint;
   readonly boundaryMs: number | null;
@@ -78,13 +84,13 @@ const TAG = {
   indexHeadBytes: 'ccv.indexHeadBytes',
 } as const;
 
-/** Where a new file goes and what kind it is. */
+/** The place of a new file. */
 export interface FilePlace {
   /** Unique for ever. */
   readonly id: string;
   readonly day: string;
   readonly overlay: boolean;
-  /** It only rearranges rows of files that the same commit removes. */
+  /** It rearranges rows of files that the same commit removes. */
   readonly isCompacted?: boolean;
 }
 
@@ -119,12 +125,12 @@ export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: Flus
   });
 }
 
-/** What was read once: snapshots hand their actions on, and a table has thousands. */
+/** Parsed entries: snapshots hand their actions on, and a table has thousands. */
 const read = new WeakMap<AddFile, DataFile>();
 
 /**
- * What an add action of ours says.
- * @throws DeltaFormatError for one that another writer made: it lacks what exact answers need.
+ * The data file of an add action.
+ * @throws DeltaFormatError for an action of another writer: it lacks the tags that exact answers need.
  */
 export function readFileEntry(add: AddFile): DataFile {
   const known = read.get(add);
@@ -164,7 +170,7 @@ function parseFileEntry(add: AddFile): DataFile {
   };
 }
 
-/** Reads tags; what is missing or no number is a fault of the log. */
+/** Reads tags; a missing or malformed one is a fault of the log. */
 class Tags {
   readonly #add: AddFile;
 

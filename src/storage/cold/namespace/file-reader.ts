@@ -14,13 +14,13 @@ import type { DataFile } from './data-file.js';
 
 /** An index up to this size is read and kept whole: then a lookup costs the row group alone. */
 const WHOLE_INDEX_BYTES = 512 * 1024;
-/** What a key takes in memory, about. */
+/** Memory of a key, about. */
 const KEY_BYTES = 400;
-/** Key columns of neighbouring row groups, with what lies between them: one request instead of many. */
+/** Key columns of neighbouring row groups, with the bytes between them: one request instead of many. */
 const KEYS_MAX_GAP_BYTES = 128 * 1024;
 /** One entry never takes more than this part of its cache. */
 const MAX_ENTRY_SHARE = 4;
-/** The part of the memory that rows may take. What leads to them has the rest: a scan must not displace it. */
+/** The part of the memory that rows may take. Footers and indexes have the rest: a scan must not displace them. */
 const ROWS_SHARE = 4;
 
 /** How a table's rows are read. */
@@ -34,9 +34,9 @@ type Decoded = readonly unknown[];
 type Cached = ParquetFooter | IdIndexHead | Uint8Array | Decoded;
 
 /**
- * Reads data files and their indexes. Everything about a file is immutable, so all of it can be cached, bounded by bytes:
- * footers and indexes in one cache, decoded row groups in a smaller one. Reads of the same thing at the same time are one
- * request.
+ * Reads data files and their indexes. Everything about a file is immutable, so all of it can be cached, bounded by
+ * bytes: footers and indexes in one cache, decoded row groups in a smaller one. Reads of the same thing at the same
+ * time are one request.
  */
 export class DataFileReader {
   readonly #store: ObjectStore;
@@ -65,7 +65,7 @@ export class DataFileReader {
     return this.#places.calculatedSize + this.#rows.calculatedSize;
   }
 
-  /** Where a file's row groups lie: what its index says, else its own footer, which is much larger. */
+  /** The places of a file's row groups: from its index, else from its own footer, which is much larger. */
   async footer(table: TableName, file: DataFile): Promise<ParquetFooter> {
     const known = file.index && (await this.#head(table, file)).footer(TABLE_COLUMNS[table]);
     if (known && known.rows !== file.rows) throw new IdIndexFormatError('it is the index of another file');
@@ -93,7 +93,7 @@ export class DataFileReader {
     });
   }
 
-  /** The records of row groups, by row group. Whoever gets them must not change them. */
+  /** The records of row groups, by row group. They are shared: callers must not change them. */
   async records<T, K>({ table, rows }: TableRows<T, K>, file: DataFile, groups: readonly number[]): Promise<T[][]> {
     return await this.#groups<T>(
       'rows',
@@ -213,7 +213,7 @@ export class DataFileReader {
   }
 }
 
-/** What is too large for it is not kept. */
+/** A cache that does not keep an entry beyond its share. */
 function createCache(maxSize: number): LRUCache<string, Cached> {
   return new LRUCache({ maxSize, maxEntrySize: Math.max(1, Math.floor(maxSize / MAX_ENTRY_SHARE)) });
 }

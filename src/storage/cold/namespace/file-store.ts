@@ -5,10 +5,10 @@ import type { TableName } from '../rows/table-name.js';
 import type { DataFile } from './data-file.js';
 import { ColdReadBackError } from './namespace-errors.js';
 
-/** How much is read back at once: another copy of a whole file would double what a large one takes. */
+/** Bytes read back at once: another copy of a whole file would double the memory of a large one. */
 const READ_BACK_BYTES = 4 * 1024 * 1024;
 
-/** Stores data files with their indexes. What it has stored was read back and is what was written. */
+/** Stores data files with their indexes, and compares the stored bytes with the written ones. */
 export class DataFileStore {
   readonly #store: ObjectStore;
   readonly #keyOf: (table: TableName, path: string) => string;
@@ -21,7 +21,7 @@ export class DataFileStore {
     this.#keyOf = parts.keyOf;
   }
 
-  /** @throws ColdReadBackError, and what the object store throws. */
+  /** @throws ColdReadBackError, and the errors of the object store. */
   async put(table: TableName, file: DataFile, { bytes, index }: EncodedFile): Promise<void> {
     await Promise.all([
       this.#putChecked(this.#keyOf(table, file.path), bytes),
@@ -35,7 +35,7 @@ export class DataFileStore {
       if (!isSame(await this.#store.get(key), bytes)) throw new ColdReadBackError(key);
       return;
     }
-    // what follows cannot see what an object has beyond
+    // the ranges below do not see bytes beyond the end
     if ((await this.#store.head(key)).sizeBytes !== bytes.length) throw new ColdReadBackError(key);
     for (let start = 0; start < bytes.length; start += READ_BACK_BYTES) {
       const endExclusive = Math.min(bytes.length, start + READ_BACK_BYTES);

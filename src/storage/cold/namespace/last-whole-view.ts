@@ -2,8 +2,9 @@ import type { ColdStorageRole } from './cold-storage-options.js';
 import { isWhole, type NamespaceView } from './view.js';
 
 /**
- * The last state that this process has seen and that had everything which was known to be. While a backlog is flushed in
- * parts the newest states have not, and lists are answered from this one: its files stay for the grace of a vacuum.
+ * The last whole state that this process has seen: one that has every change known of. While a backlog is flushed in
+ * parts the newest states are not whole, and lists are answered from this one: its files stay for the grace of a
+ * vacuum.
  */
 export class LastWholeView {
   readonly #role: ColdStorageRole;
@@ -14,17 +15,17 @@ export class LastWholeView {
   }
 
   see(view: NamespaceView): void {
-    // one that nobody knows more than answers for the present, which this is not
+    // a leader answers for the present, which an older view is not
     if (this.#role === 'leader' || view.position === 0n || !isWhole(view)) return;
     if (view.position >= (this.#view?.position ?? 0n)) this.#view = view;
   }
 
-  /** Its files are gone. */
+  /** Called when its files are gone. */
   forget(): void {
     this.#view = null;
   }
 
-  /** What to answer from when `newest` is the newest. */
+  /** The view to answer from when `newest` is the newest. */
   insteadOf(newest: NamespaceView): NamespaceView {
     return isWhole(newest) ? newest : (this.#view ?? newest);
   }

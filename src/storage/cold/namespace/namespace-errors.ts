@@ -1,6 +1,6 @@
 import { IndexerError, type IndexerErrorOptions } from '../../../core/errors.js';
 
-/** What was read back is not what was written. Nothing of it was committed. */
+/** The object that was read back is not the one that was written. Nothing of it was committed. */
 export class ColdReadBackError extends IndexerError {
   constructor(key: string, options: IndexerErrorOptions = {}) {
     super('COLD_READ_BACK', `object ${key} does not hold what was written to it`, true, {
@@ -17,7 +17,7 @@ export class ColdBusyError extends IndexerError {
   }
 }
 
-/** A storage in role `follower` only follows: it cannot commit by itself. */
+/** A storage in role `follower` or `reader` cannot commit by itself. */
 export class ArchiveWriteError extends IndexerError {
   constructor(backend: string) {
     super('ARCHIVE_WRITE', `storage ${backend} is an archive and takes changes of another storage only`, false, {

@@ -6,7 +6,7 @@ import type { DataFileReader } from './file-reader.js';
 import { Overlay } from './overlay.js';
 import { headOf, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE, splitFiles, type TableView } from './view.js';
 
-/** What a namespace was found to be. */
+/** The found state of a namespace. */
 export interface FoundState {
   readonly snapshots: NamespaceView['snapshots'];
   /** Keys of the rows of overlay files, where they are known: the others are read. */
@@ -21,7 +21,7 @@ type List = typeof MESSAGE_TABLE | typeof RESULT_TABLE;
 const FILES_AT_ONCE = 16;
 const GROUPS_AT_ONCE = 16;
 
-/** The view of what was found, made from the view before it: what is known of files that are still there is taken along. */
+/** The view of a found state, made from the view before it: knowledge of files that are still there is taken along. */
 export async function nextView(
   before: NamespaceView,
   found: FoundState,
@@ -61,7 +61,7 @@ async function overlayOf(
   const overlayFiles = files.filter((file) => file.overlay);
   const present = new Set(overlayFiles.map(({ uri }) => uri));
   const before = view.tables[list.table].overlay;
-  // what was compacted away supersedes nothing any more; a view that still has it keeps the overlay it has
+  // rows that were compacted away supersede nothing any more; older views keep their own overlay
   const overlay = [...before.files].every((uri) => present.has(uri)) ? before : new Overlay();
   const missing = overlayFiles.filter(({ uri }) => !overlay.hasFile(uri));
   for (let from = 0; from < missing.length; from += FILES_AT_ONCE)

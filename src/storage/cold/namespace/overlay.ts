@@ -4,12 +4,13 @@ import type { RowKey } from '../rows/row-kind.js';
 
 /**
  * The identities of all overlay rows of one table, with their positions. A row is dropped wherever it is found when a
- * higher position is known for its identity. Views of different ages share one of these: each asks as of its own position.
+ * higher position is known for its identity. Views of different ages share one of these: each asks as of its own
+ * position.
  *
- * Memory: about 400 bytes an overlay row, whatever the size of the table. Compaction bounds their number: it folds a row
- * that supersedes into what it supersedes once a fifth of a file is superseded. A table that is never compacted
- * has one for each change of a record that was flushed before. Views from before a compaction keep the overlay of then
- * until they are let go.
+ * Memory: about 400 bytes an overlay row, whatever the size of the table. Compaction bounds their number: it folds
+ * superseding rows into a file once a fifth of it is superseded. A table that is never compacted has one for each
+ * change of a record that was flushed before. Views from before a compaction keep the overlay of then until they are
+ * let go.
  */
 export class Overlay {
   /** Ascending positions of an identity; a single one, by far the most common, has no list. */
@@ -61,8 +62,8 @@ export class Overlay {
   }
 
   /**
-   * How many rows of records that never moved have their ingestion time in the range: about so many rows of other files are
-   * superseded there.
+   * How many rows of records that never moved have their ingestion time in the range: about so many rows of other
+   * files are superseded there.
    */
   pointsIn(fromMs: number, toMs: number): number {
     if (!this.#pointsAreSorted) {

@@ -3,13 +3,12 @@ import { DeltaConflictError } from '../delta/delta-errors.js';
 import type { DeltaLog } from '../delta/delta-log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
 
-/** Compactions that one commit may be overtaken by: each is minutes of work, so more of them is something else. */
+/** Compactions that may overtake one commit: each is minutes of work, so more of them is something else. */
 const MAX_REBASES = 16;
 
 /**
- * Commits on top of `snapshot`, or of what compactions have made of it since. A compaction changes no answer, so whoever
- * was at it need not begin anew; whatever says how far the table has come (a flush, a fence) is in its transactions, and
- * then this commit has lost.
+ * Commits on top of `snapshot`, or of the compactions since. A compaction changes no answer, so the flush beside it
+ * need not begin anew. A flush or a fence shows in the table's transactions: then this commit has lost.
  * @throws DeltaConflictError when something else than compactions was committed since; nothing of this was.
  */
 export async function commitBesideCompactions(

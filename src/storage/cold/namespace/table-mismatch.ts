@@ -9,15 +9,15 @@ export interface Mismatch {
 }
 
 /**
- * What of the three tables does not go together, as when one of them was set back or deleted. A flush creates all of them,
- * commits to each, and to the ledger last; the one after it removes what it left behind in a table (see `Catalog`). So
+ * The tables that do not go with the others, as when one of them was set back or deleted. A flush creates all of
+ * them, commits to each, and to the ledger last; the next flush removes its torn files (see `Catalog`). So
  *
  * - no table stands below the ledger, and none exists alone;
- * - what lies beyond the ledger in a table is of one flush, all of it is newer than the ledger, and none of it is in the
+ * - the files of a table beyond the ledger are of one flush, all of it newer than the ledger, and none is in the
  *   ledger's own table.
  *
- * `snapshots` must have been read while the ledger stood still, or after it. `torn`: the files beyond the ledger; null when
- * it did not stand still.
+ * `snapshots` must have been read while the ledger stood still, or after it. `torn`: the files beyond the ledger;
+ * null when it did not stand still.
  */
 export function mismatchesOf(
   snapshots: NamespaceView['snapshots'],

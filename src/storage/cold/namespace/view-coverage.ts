@@ -4,7 +4,7 @@ import { CoverageGapError } from '../../../model/storage-errors.js';
 import type { ColdStorageRole } from './cold-storage-options.js';
 import { isWhole, type NamespaceView } from './view.js';
 
-/** What a view is complete for, and the refusal of everything else. */
+/** The coverage of a view, and the refusal of questions beyond it. */
 export class ViewCoverage {
   readonly #name: string;
   readonly #role: ColdStorageRole;
@@ -20,7 +20,7 @@ export class ViewCoverage {
       return {
         afterMs: Number.POSITIVE_INFINITY,
         throughMs: -1,
-        // whoever asks for all changes makes it look
+        // a question for all changes makes the storage look
         afterPosition: view === null ? 0n : view.position + 1n,
         throughPosition: view?.position ?? 0n,
         movePosition: view?.movePosition ?? 0n,
@@ -42,12 +42,12 @@ export class ViewCoverage {
     throw new CoverageGapError({ kind: 'time', startMs: uncoveredMs, endMs }, `storage ${this.#name}`);
   }
 
-  /** What is asked is about the present. @throws CoverageGapError unless nobody knows more than this storage. */
+  /** For a question about the present. @throws CoverageGapError unless this storage is the leader. */
   requirePresent(view: NamespaceView): void {
     this.requireRange(view, 0, Number.POSITIVE_INFINITY);
   }
 
-  /** @throws CoverageGapError unless all there is about an id must be in the view. */
+  /** @throws CoverageGapError unless the view must hold every record of an id. */
   requireId(view: NamespaceView, messageId: Hex): void {
     if (this.#role === 'leader' && isWhole(view)) return;
     throw new CoverageGapError({ kind: 'messageId', messageId }, `storage ${this.#name}`);

@@ -9,18 +9,18 @@ import { VERIFIER_RESULT_ROWS } from '../rows/verifier-results.js';
 import { type DataFile, readFileEntry } from './data-file.js';
 import { Overlay } from './overlay.js';
 
-/** How far a namespace has come, as the ledger's transactions say. */
+/** The state of a namespace as the ledger's transactions tell it. */
 export interface NamespaceHead {
   /** Every change up to this position is committed; 0 = nothing is. */
   readonly position: bigint;
   /** Ingestion time of the last commit that is in here; -1 = none. */
   readonly headMs: number;
-  /** The highest position that whoever is followed is known to have had. */
+  /** The highest position that the leader is known to have had. */
   readonly headPosition: bigint;
   readonly movePosition: bigint;
 }
 
-/** The committed files of one table, and what supersedes what in them. */
+/** The committed files of one table, and the overlay of superseding rows. */
 export interface TableView {
   readonly table: TableName;
   readonly files: readonly DataFile[];
@@ -41,7 +41,7 @@ export interface NamespaceView extends NamespaceHead {
 export interface ListTable<T, K extends RowKey> {
   readonly table: TableName;
   readonly rows: RowKind<T, K>;
-  /** What is known of a record by its key alone. */
+  /** The outline of a record, from its key alone. */
   outlineOf(key: K): T;
 }
 
@@ -80,7 +80,7 @@ export function headTransactions(head: NamespaceHead, lastUpdated: number) {
   return entries.map(([appId, version]) => ({ txn: { appId, version, lastUpdated } }));
 }
 
-/** The view of a namespace that nobody has written to. */
+/** The view of an empty namespace. */
 export function emptyView(): NamespaceView {
   const table = (name: TableName): TableView => ({ table: name, files: [], overlay: new Overlay() });
   return {
@@ -95,7 +95,7 @@ export function emptyView(): NamespaceView {
   };
 }
 
-/** How far the ledger says that the namespace has come. */
+/** The head that the ledger's log tells. */
 export function headOf(ledger: DeltaSnapshot | null): NamespaceHead {
   const version = (appId: string, none: bigint) => ledger?.transactions.get(appId)?.version ?? none;
   return {

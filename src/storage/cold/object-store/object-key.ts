@@ -3,18 +3,19 @@ import { type ByteRange, type ListOptions, MAX_PAGE_OBJECTS } from './object-sto
 
 /** S3 takes 1024 bytes; the rest is left for the store's prefix. */
 const MAX_KEY_BYTES = 900;
-/** What Linux file systems take as one name. */
+/** The longest name in Linux file systems. */
 const MAX_SEGMENT_BYTES = 255;
-/** Where a directory store keeps files that are being written. */
+/** The folder of a directory store for files that are being written. */
 export const RESERVED_SEGMENT = '.uploading';
 
-// control characters cannot travel in S3's XML answers, half a surrogate pair has no UTF-8, and a backslash separates on some systems
+// control characters cannot travel in S3's XML answers, half a surrogate pair has no UTF-8, and a backslash separates
+// on some systems
 const FORBIDDEN = /[\p{Cc}\p{Cs}\\\uFFFE\uFFFF]/u;
 
 /**
- * Accepts keys that mean the same in a bucket and in a directory: segments separated by single slashes, none empty, `.` or
- * `..`, none longer than 255 bytes, at most 900 bytes in all, well-formed Unicode without control characters and
- * backslashes, not starting with the segment `.uploading`.
+ * Accepts keys that mean the same in a bucket and in a directory: segments separated by single slashes, none empty,
+ * `.` or `..`, none longer than 255 bytes, at most 900 bytes in all, well-formed Unicode without control characters
+ * and backslashes, not starting with the segment `.uploading`.
  * @throws InvalidArgumentError for any other.
  */
 export function checkObjectKey(key: string, maxBytes: number = MAX_KEY_BYTES): void {

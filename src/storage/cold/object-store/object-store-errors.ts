@@ -1,7 +1,9 @@
 import { IndexerError, type IndexerErrorOptions } from '../../../core/errors.js';
 import type { ByteRange } from './object-store.js';
 
-/** The object store refused for good: credentials, permissions, a missing bucket. `details` holds its name and status. */
+/**
+ * The object store refused for good: credentials, permissions, a missing bucket. `details` holds its name and status.
+ */
 export class ObjectStoreError extends IndexerError {
   constructor(message: string, options?: IndexerErrorOptions) {
     super('OBJECT_STORE_FAILED', message, false, options);
@@ -9,8 +11,8 @@ export class ObjectStoreError extends IndexerError {
 }
 
 /**
- * The object store could not be reached, refused for load, or answered wrongly, every time it was asked. The same call can
- * succeed later. A write may have had its effect.
+ * The object store could not be reached, refused for load, or answered wrongly, every time it was asked. The same
+ * call can succeed later. A write may have had its effect.
  */
 export class ObjectStoreUnavailableError extends IndexerError {
   constructor(message: string, options?: IndexerErrorOptions) {

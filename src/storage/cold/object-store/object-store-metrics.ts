@@ -1,10 +1,10 @@
 import type { Common } from '../../../core/common.js';
 import { counter, histogram } from '../../../core/metrics.js';
 
-/** What a request does. `bucket` looks for or creates the bucket itself. */
+/** The operation of a request. `bucket` looks for or creates the bucket itself. */
 export type ObjectOperation = 'put' | 'get' | 'head' | 'list' | 'delete' | 'bucket';
 
-/** How a request ended: the label of the metrics. `aborted` is the slower of two equal requests, or one ended by `close`. */
+/** The outcome of a request, as a label. `aborted` is the slower of two equal requests, or one ended by `close`. */
 export type RequestResult =
   | 'ok'
   | 'exists'

@@ -1,10 +1,12 @@
-/** A part of an object, in bytes from its start: `0 <= start < endExclusive`, both integers, wholly inside the object. */
+/**
+ * A part of an object, in bytes from its start: `0 <= start < endExclusive`, both integers, wholly inside the object.
+ */
 export interface ByteRange {
   readonly start: number;
   readonly endExclusive: number;
 }
 
-/** What a store knows of an object without reading it. */
+/** The facts of an object that a store knows without reading it. */
 export interface ObjectHead {
   readonly sizeBytes: number;
   /** When the object was created, by the store's own clock, in unix milliseconds (S3 gives whole seconds). */
@@ -16,7 +18,7 @@ export interface ListedObject extends ObjectHead {
   readonly key: string;
 }
 
-/** Which part of a listing is wanted. */
+/** The wanted part of a listing. */
 export interface ListOptions {
   /** Only keys after this one; it need not exist. */
   readonly startAfter?: string;
@@ -36,18 +38,18 @@ export interface ObjectPage {
 export const MAX_PAGE_OBJECTS = 1000;
 
 /**
- * Immutable objects by key: a bucket, or a directory. An object appears whole or not at all, is never overwritten, and is
- * visible to every reader as soon as its write has returned.
+ * Immutable objects by key: a bucket, or a directory. An object appears whole or not at all, is never overwritten,
+ * and is visible to every reader as soon as its write has returned.
  *
- * Keys are relative to the store's own prefix; `checkObjectKey` says which are allowed. A key that continues another one
- * after a `/` (`a` and `a/b`) cannot exist beside it in a directory.
+ * Keys are relative to the store's own prefix; `checkObjectKey` says which are allowed. A key that continues another
+ * one after a `/` (`a` and `a/b`) cannot exist beside it in a directory.
  *
  * Every method throws
- * - `ObjectStoreUnavailableError` (retryable) when the store could not be reached, refused for load or answered wrongly,
- *   after the implementation's own retries. A write may have had its effect all the same.
+ * - `ObjectStoreUnavailableError` (retryable) when the store could not be reached, refused for load or answered
+ *   wrongly, after the implementation's own retries. A write may have had its effect all the same.
  * - `ObjectStoreError` when it refused for good: credentials, permissions, a missing bucket.
  * - `InvalidArgumentError` for a key, range or limit outside the above.
- * - `ClosedError` after, and for what is running at, `close`.
+ * - `ClosedError` after `close`, and for calls that are running then.
  */
 export interface ObjectStore {
   /**
@@ -70,9 +72,10 @@ export interface ObjectStore {
   list(prefix: string, options?: ListOptions): Promise<ObjectPage>;
   /**
    * Deletes objects; a key without an object counts as deleted.
-   * @throws ObjectDeleteError when the store refused some for good; all others are deleted. It names each with the reason.
+   * @throws ObjectDeleteError when the store refused some for good; all others are deleted. It names each with the
+   * reason.
    */
   deleteMany(keys: readonly string[]): Promise<void>;
-  /** Ends what is running and frees connections. Idempotent. */
+  /** Ends running calls and frees connections. Idempotent. */
   close(): Promise<void>;
 }

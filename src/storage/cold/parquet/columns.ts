@@ -1,6 +1,6 @@
 import type { SchemaElement } from 'hyparquet';
 
-/** What a cell may hold: text, int64, boolean, bytes; null in nullable columns. */
+/** The value of a cell: text, int64, boolean, bytes; null in nullable columns. */
 export type ColumnValue = string | bigint | boolean | Uint8Array | null;
 
 /**

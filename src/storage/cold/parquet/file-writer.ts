@@ -17,8 +17,8 @@ export interface RowGroupLimits {
 }
 
 /**
- * Small enough that the two row groups which a message's results may lie in, and a page of the index, stay below 256 KiB;
- * large enough that what a row group adds to the file (about 2.5 KB) is 2 to 3 percent of it.
+ * Small enough that the two row groups which a message's results may lie in, and a page of the index, stay below 256
+ * KiB; large enough that the overhead of a row group (about 2.5 KB) is 2 to 3 percent of the file.
  */
 export const ROW_GROUP_LIMITS: RowGroupLimits = {
   targetBytes: 88 * 1024,
@@ -55,7 +55,7 @@ export interface EncodedParquet {
 export interface ParquetEncoder {
   /** Appends a row: one value for each column. `rowBytes`: about how large it is before compression. */
   add(values: readonly ColumnValue[], rowBytes: number): void;
-  /** Compressed bytes so far; what waits for its row group is estimated. */
+  /** Compressed bytes so far; rows that wait for their row group are estimated. */
   sizeBytes(): number;
   /** Rows of each row group that is finished, in file order. */
   readonly groupRows: readonly number[];
@@ -65,7 +65,7 @@ export interface ParquetEncoder {
   finishing(): Steps<EncodedParquet>;
 }
 
-/** What an encoder is made of. */
+/** Options of an encoder. */
 export interface ParquetEncoderOptions {
   readonly columns: readonly ColumnSpec[];
   readonly zstd: Zstd;
@@ -198,7 +198,7 @@ class Encoder implements ParquetEncoder {
       codec: 'ZSTD',
       compressors: { ZSTD: (page) => this.#zstd.compress(page) },
     });
-    // the writer has begun with a magic number; what comes now will lie there in the file
+    // the writer has begun with a magic number; its next bytes will lie at this offset of the file
     writer.offset = this.#writtenBytes;
     parquet.write({
       columnData: this.#columns.map((spec, index) => source(spec, columns[index] ?? [])),

@@ -6,8 +6,8 @@ import { ParquetFormatError } from './parquet-format-error.js';
 import { ThriftCursor } from './thrift-cursor.js';
 
 /**
- * Places of the numbers kept for each column chunk. `min` and `max`: where the bounds lie in the footer, start and length
- * in one number, the length in its low 16 bits; -1 without them.
+ * Places of the numbers kept for each column chunk. `min` and `max`: where the bounds lie in the footer, start and
+ * length in one number, the length in its low 16 bits; -1 without them.
  */
 export const CHUNK = { start: 0, length: 1, codec: 2, min: 3, max: 4, values: 5 } as const;
 /** How many numbers those are. */
@@ -59,7 +59,7 @@ export class FooterParser {
     return { columns: this.#columns, groupRows: this.#groupRows, chunks: this.#chunks, checksums: this.#checksums };
   }
 
-  /** Takes the checksums of the column chunks, when that is what this entry of the footer's own metadata holds. */
+  /** Takes the checksums of the column chunks, when this entry of the footer's own metadata holds them. */
   #ownMetadata(coveredEnd: number): void {
     const cursor = this.#cursor;
     let [key, value] = ['', ''];

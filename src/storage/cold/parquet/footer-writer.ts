@@ -13,8 +13,8 @@ import { serializeTCompactProtocol } from 'hyparquet-writer/src/thrift.js';
 import { unconvertStatistics } from 'hyparquet-writer/src/unconvert.js';
 
 /*
- * Footers of flat files, written a row group at a time: a footer of a thousand row groups takes longer than an event loop
- * may stand still. Field ids are those of apache/parquet-format, src/main/thrift/parquet.thrift.
+ * Footers of flat files, written a row group at a time: a footer of a thousand row groups takes longer than an event
+ * loop may stand still. Field ids are those of apache/parquet-format, src/main/thrift/parquet.thrift.
  */
 const FORMAT_VERSION = 2;
 /** `PAR1`, at the beginning and the end of a file, little-endian. */
@@ -64,16 +64,16 @@ function columnChunk({ file_offset, meta_data: data }: ColumnChunk, element: Sch
   };
 }
 
-/** Who writes our files, as footers say it. */
+/** The writer of our files, as footers name it. */
 export const CREATED_BY = 'ccv-indexer version 1';
 
 /**
- * Key of our checksums in a footer's own metadata. The value is base64 of little-endian u32s: the CRC-32 of the footer's
- * bytes before the field with this key, then that of each column chunk, row group by row group.
+ * Key of our checksums in a footer's own metadata. The value is base64 of little-endian u32s: the CRC-32 of the
+ * footer's bytes before the field with this key, then that of each column chunk, row group by row group.
  */
 export const CHECKSUMS_KEY = 'ccv-indexer.crc32';
 
-/** What a footer says beside its row groups. */
+/** The content of a footer beside its row groups. */
 export interface FooterFacts {
   readonly schema: readonly SchemaElement[];
   readonly rows: bigint;

@@ -15,7 +15,7 @@ export interface ColumnBounds {
   readonly max: Uint8Array;
 }
 
-/** What is known of a Parquet file without its rows: kept small, for caches that count bytes. */
+/** The metadata of a Parquet file: kept small, for caches that count bytes. */
 export interface ParquetFooter {
   /** Columns, in file order. */
   readonly columns: readonly SchemaElement[];
@@ -44,14 +44,14 @@ export interface ParquetFooter {
 const TRAILER_BYTES = 8;
 const FIRST_GUESS_BYTES = 64 * 1024;
 
-/** Where a file is and how long its footer is, when that is known. */
+/** The size of a file and of its footer, when that is known. */
 export interface FooterPlace {
   readonly sizeBytes: number;
   /** `EncodedParquet.footerBytes`: makes it one request. */
   readonly footerBytes?: number;
-  /** How many rows our own log says it has: it then is a file of ours, and must have its checksums. */
+  /** Rows by our own log: the file then is one of ours, and must have its checksums. */
   readonly rows?: number;
-  /** CRC-32 of those `footerBytes` by our own log; null where that does not say. */
+  /** CRC-32 of those `footerBytes` by our own log; null in logs of older versions. */
   readonly footerChecksum?: number | null;
 }
 

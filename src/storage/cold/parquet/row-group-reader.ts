@@ -8,14 +8,14 @@ import type { FetchRange, ParquetFooter } from './footer.js';
 import { ParquetFormatError } from './parquet-format-error.js';
 import type { Zstd } from './zstd.js';
 
-/** Which part of a file is wanted. */
+/** The wanted part of a file. */
 export interface ReadRequest {
   /** Row groups, ascending, each once. */
   readonly groups: readonly number[];
   readonly columns: readonly ColumnSpec[];
   /**
    * Ranges at most this far apart become one request. Default 16 KiB: reading 16 KiB takes less than asking again.
-   * With 256 KiB, key columns of neighbouring row groups come in one request together with what lies between.
+   * With 256 KiB, key columns of neighbouring row groups come in one request together with the bytes between them.
    */
   readonly maxGapBytes?: number;
   /** No request is made larger than this by merging. Default 8 MiB. */
@@ -27,8 +27,8 @@ export interface RowGroupData {
   readonly group: number;
   readonly rows: number;
   /**
-   * The values of a column that was asked for, by row. Bytes may be views into a larger buffer: copy what is kept.
-   * A column that the file does not have is all null.
+   * The values of a column that was asked for, by row. Bytes may be views into a larger buffer: copy them to keep
+   * them. A column that the file does not have is all null.
    */
   values(name: string): ArrayLike<ColumnValue>;
 }
@@ -38,7 +38,7 @@ const DEFAULT_MAX_REQUEST_BYTES = 8 * 1024 * 1024;
 
 /**
  * Reads columns of row groups, with as few requests as their places allow, all at once.
- * @throws ParquetFormatError when the bytes are not what the footer says, and what `fetch` throws.
+ * @throws ParquetFormatError when the bytes contradict the footer, and the errors of `fetch`.
  */
 export async function readRowGroups(
   footer: ParquetFooter,

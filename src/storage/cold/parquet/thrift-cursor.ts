@@ -20,8 +20,8 @@ const STRUCT = 12;
 const MAX_DEPTH = 32;
 
 /**
- * Walks over compact Thrift without building objects: a footer of a thousand row groups has tens of thousands of structs.
- * Every method throws ParquetFormatError when the bytes end early or make no sense.
+ * Walks over compact Thrift without building objects: a footer of a thousand row groups has tens of thousands of
+ * structs. Every method throws ParquetFormatError when the bytes end early or make no sense.
  */
 export class ThriftCursor {
   readonly #bytes: Uint8Array;

@@ -53,7 +53,7 @@ function createZstd(): Zstd {
 }
 
 /**
- * What a frame says of its content's size, null when it does not say (RFC 8878, section 3.1.1.1).
+ * The size of a frame's content by its header, null when that has none (RFC 8878, section 3.1.1.1).
  * @throws ParquetFormatError when there is no frame.
  */
 function contentSize(bytes: Uint8Array): number | null {

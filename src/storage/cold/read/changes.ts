@@ -13,19 +13,19 @@ import { LEDGER_TABLE, type LedgerReads } from './ledger-reads.js';
 import { type Place, PositionSweep } from './position-sweep.js';
 
 const PARALLEL_FILES = 4;
-/** A set ends with the change that reaches this many bytes, as in Postgres: what is read at once must fit into memory. */
+/** A set ends with the change that reaches this many bytes, as in Postgres: it must fit into memory. */
 const MAX_SET_BYTES = 32 << 20;
-/** What a change weighs besides its contents. */
+/** The weight of a change besides its contents. */
 const CHANGE_BYTES = 256;
 /** Rows are read together up to about so many compressed bytes, before their real size is known. */
 const READ_BYTES = 4 << 20;
 
-/** What another storage can follow by: changes in position order, and points to start from. */
+/** Changes in position order, and boundaries to start from, for a follower of this storage. */
 export class ChangeReads {
   readonly #name: string;
   readonly #reader: DataFileReader;
   readonly #ledger: LedgerReads;
-  /** Where whoever reads page by page has come to. */
+  /** The sweep of the last page: a reader of the next page goes on with it. */
   #sweep: { readonly sweep: PositionSweep; readonly throughPosition: bigint } | null = null;
 
   constructor(parts: { readonly name: string; readonly reader: DataFileReader; readonly ledger: LedgerReads }) {

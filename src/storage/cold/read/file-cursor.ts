@@ -17,16 +17,16 @@ export interface FoundRow<T, K> {
   readonly record: T | null;
 }
 
-/** What a list is read for. */
+/** The question that a list is read for. */
 export interface CursorOptions<T, K extends RowKey> {
   readonly list: ListTable<T, K>;
   readonly view: NamespaceView;
   readonly reader: DataFileReader;
   readonly range: ResolvedRange;
   readonly after: OrderKey | null;
-  /** Most rows of what is read will be in the answer: read records at once, not keys first. */
+  /** Most rows that are read will be in the answer: read records at once, not keys first. */
   readonly dense: boolean;
-  /** What is still to be read of contents: nothing more than keys once it is spent. Shared by the files of one read. */
+  /** The contents still to be read: keys alone once it is spent. Shared by the files of one read. */
   readonly budget: ByteBudget;
 }
 
@@ -66,7 +66,10 @@ export class FileCursor<T, K extends RowKey> {
     this.#next += 1;
   }
 
-  /** Loads row groups until `wanted` rows are there, as far as row counts tell. At least one row group, if there is one. */
+  /**
+   * Loads row groups until `wanted` rows are there, as far as row counts tell. At least one row group, if there is
+   * one.
+   */
   async load(wanted: number): Promise<void> {
     const { reader, list } = this.#options;
     this.#groups ??= await this.#findGroups();

@@ -18,8 +18,8 @@ interface Place {
 }
 
 /**
- * What of the ledger is kept in memory: the cursors, and where everything else lies. About 400 bytes for each source,
- * quarantined input and conflict that is stored, and nothing for rows that are superseded: their identity is there once.
+ * The ledger in memory: the cursors, and the places of all other rows. About 400 bytes for each source, quarantined
+ * input and conflict that is stored, and nothing for rows that are superseded: their identity is there once.
  */
 class LedgerState {
   readonly files = new Set<string>();
@@ -105,7 +105,7 @@ export class LedgerReads {
     const { files } = view.tables.ledger;
     const present = new Set(files.map(({ uri }) => uri));
     const extends_ = [...this.#state.files].every((uri) => present.has(uri));
-    // an older view than the one that was read last is answered with what is known since
+    // an older view than the last one is answered from the newer state
     if (!extends_ && files.every(({ uri }) => this.#state.files.has(uri))) return this.#state;
     const state = extends_ ? this.#state : new LedgerState();
     await mapInParallel(

@@ -13,8 +13,8 @@ import { admitsRow, filesIn, groupsIn, listedRows } from './range-pruning.js';
 const PARALLEL_FILES = 8;
 
 /**
- * Lists and counts over the files of a view. Files are passed over by their statistics, then row groups by theirs; rows of
- * overlapping files are merged in the one order, and superseded ones dropped on the way.
+ * Lists and counts over the files of a view. Files are passed over by their statistics, then row groups by theirs;
+ * rows of overlapping files are merged in the one order, and superseded ones dropped on the way.
  */
 export class Lists {
   readonly #reader: DataFileReader;
@@ -48,7 +48,7 @@ export class Lists {
     const items: T[] = [];
     for (let at = 0, bytes = 0; at < rows.length && bytes < maxBytes; ) {
       const first = rows[at];
-      // as far as one row group reaches: what it holds is bounded
+      // as far as one row group reaches: its size is bounded
       const end = rows.findIndex((row, index) => index > at && (row.file !== first?.file || row.group !== first.group));
       const next = rows.slice(at, end < 0 ? rows.length : end);
       const records = boundedBy(await this.recordsOf(list, next), maxBytes - bytes, (record) =>

@@ -16,7 +16,7 @@ const PARALLEL_FILTERS = 32;
 /** Row groups of more compressed bytes than this are read one after the other, as far as they are wanted. */
 const AT_ONCE_BYTES = 1 << 20;
 
-/** What a namespace knows of one message id. */
+/** The records of one message id. */
 export interface KnownRecords {
   readonly message: StoredMessage | null;
   /** Ordered by verifier source and destination address. */
@@ -24,8 +24,8 @@ export interface KnownRecords {
 }
 
 /**
- * Lookups by message id. The filters in memory say which files may have the id, their indexes which row groups: all other
- * files cost nothing. What the overlay knows of a message leads to its last row alone.
+ * Lookups by message id. The filters in memory say which files may have the id, their indexes which row groups: all
+ * other files cost nothing. A message in the overlay leads to its last row alone.
  */
 export class Lookup {
   readonly #reader: DataFileReader;

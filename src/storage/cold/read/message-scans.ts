@@ -14,7 +14,10 @@ const PARALLEL_FILES = 8;
 
 type FoundMessage = FoundRow<StoredMessage, MessageRowKey>;
 
-/** Questions about all messages that only bookkeeping asks: whole files are passed over by statistics, the rest is read. */
+/**
+ * Questions about all messages that only bookkeeping asks: whole files are passed over by statistics, the rest is
+ * read.
+ */
 export class MessageScans {
   readonly #reader: DataFileReader;
   readonly #lists: Lists;

@@ -34,9 +34,9 @@ interface FileSource {
 export type ReadPlaces = (table: TableName, file: DataFile, groups: readonly number[]) => Promise<readonly Place[]>;
 
 /**
- * Goes through all rows of a view in position order. Files are opened when their lowest position comes, and of a file its
- * row groups likewise: a compacted file has many positions. Memory: a few words for each row that was read and has a
- * higher position than what was asked for; rows are mostly changed soon after they were new, so those are few.
+ * Goes through all rows of a view in position order. Files are opened when their lowest position comes, and of a file
+ * its row groups likewise: a compacted file has many positions. Memory: a few words for each row that was read and
+ * has a higher position than the page; rows mostly change soon after they were new, so those are few.
  */
 export class PositionSweep {
   readonly view: NamespaceView;
@@ -71,14 +71,14 @@ export class PositionSweep {
       const [file, group] = [this.#files[0], this.#groups[0]];
       const last = this.#places[limit - 1];
       const bound = lower(file?.file.minPosition, group?.minPosition);
-      // everything below what comes next is there
+      // everything below the next source is there
       if (bound === undefined || (last && last.position < bound)) return this.#places.slice(0, limit);
       if (file && file.file.minPosition === bound) await this.#open();
       else await this.#read();
     }
   }
 
-  /** The first rows of what `next` gave are done with. */
+  /** Drops the first rows that `next` gave. */
   take(count: number): void {
     this.#places = this.#places.slice(count);
   }

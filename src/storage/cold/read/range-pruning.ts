@@ -39,7 +39,7 @@ export function admitsRow(range: ResolvedRange, key: RowKey): boolean {
   );
 }
 
-/** The row groups that may have rows with an ingestion time in a range, and what time each begins with, ascending. */
+/** The row groups that may have rows with an ingestion time in a range, with their times, ascending. */
 export function groupsIn(
   footer: ParquetFooter,
   startMs: number,

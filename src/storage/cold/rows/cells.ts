@@ -7,8 +7,8 @@ import type { RowGroupData } from '../parquet/row-group-reader.js';
 export type Cell<T> = (row: number) => T;
 
 /**
- * Readers of the cells of a row group, by column name. Each throws ParquetFormatError for a value that its type cannot be.
- * Bytes are copies of their own.
+ * Readers of the cells of a row group, by column name. Each throws ParquetFormatError for a value that its type
+ * cannot be. Bytes are copies of their own.
  */
 export interface Cells {
   text(name: string): Cell<string>;
@@ -114,7 +114,7 @@ function required<T>(name: string, cells: Cell<T | null>): Cell<T> {
   };
 }
 
-/** Neighbouring rows mostly hold the same text: what was made of the last one is used again. */
+/** Neighbouring rows mostly hold the same text: its value is made once. */
 function memoized<T>(cells: Cell<string>, make: (text: string) => T): Cell<T> {
   let lastText: string | undefined;
   let last: T | undefined;

@@ -36,7 +36,7 @@ export interface FileEncoder<T> {
   finishInTurns(): Promise<EncodedFile>;
 }
 
-/** What a file encoder is made of. */
+/** Options of a file encoder. */
 export interface FileEncoderOptions<T, K> {
   readonly kind: RowKind<T, K>;
   readonly zstd: Zstd;
@@ -44,8 +44,8 @@ export interface FileEncoderOptions<T, K> {
 }
 
 /**
- * Synchronous and made for one core: about 25 microseconds a record. Whoever adds many yields to the event loop in between.
- * Rows of one order key (an older and a newer state of one record) are kept, in the order they come.
+ * Synchronous and made for one core: about 25 microseconds a record. A caller that adds many yields to the event loop
+ * in between. Rows of one order key (an older and a newer state of one record) are kept, in the order they come.
  */
 export function createFileEncoder<T, K extends { readonly position: bigint }>({
   kind,

@@ -7,10 +7,10 @@ import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { cellsOf } from './cells.js';
 import type { RowKind } from './row-kind.js';
 
-/** What is neither a message nor a verifier result: cursors, quarantined input, conflicts. */
+/** Changes of cursors, quarantined input and conflicts. */
 export type LedgerChange = Extract<Change, { kind: 'cursor' | 'quarantine' | 'conflict' }>;
 
-/** What ledger rows are found and superseded by. */
+/** The key of a ledger row: it is found and superseded by it. */
 export interface LedgerRowKey {
   readonly kind: LedgerChange['kind'];
   readonly position: bigint;
@@ -44,7 +44,7 @@ const COLUMNS = [
 
 const EMPTY: Readonly<Record<string, ColumnValue>> = Object.fromEntries(COLUMNS.map(({ name }) => [name, null]));
 
-/** Ledger rows, ordered by position. What a kind does not have is null. */
+/** Ledger rows, ordered by position. Columns that a kind does not have are null. */
 export const LEDGER_ROWS: RowKind<LedgerChange, LedgerRowKey> = {
   table: 'ledger',
   columns: COLUMNS,

@@ -5,7 +5,7 @@ import type { Lane } from '../../../protocol/message.js';
 import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 
-/** What a row is found, ordered, filtered and superseded by. */
+/** The key of a row: it is found, ordered, filtered and superseded by it. */
 export interface RowKey extends OrderKey {
   readonly position: bigint;
   readonly firstMs: number;
@@ -14,7 +14,7 @@ export interface RowKey extends OrderKey {
   readonly destChainSelector: bigint;
 }
 
-/** What messages are found by beyond that. */
+/** The key of a message's row. */
 export interface MessageRowKey extends RowKey {
   readonly status: MessageStatus;
   /** Null when the message was not read from the chain. */

@@ -6,7 +6,7 @@ import type { NamespaceHead } from '../namespace/view.js';
 import { sizeOfChange } from '../rows/change-size.js';
 import type { LedgerChange } from '../rows/ledger.js';
 
-/** What a flush writes: of each record the last state that was applied, in no order. */
+/** The content of a flush: the last applied state of each record, in no order. */
 export interface FlushContent {
   readonly head: NamespaceHead;
   /** False while more is known to come. */
@@ -49,12 +49,12 @@ export class ChangeBuffer {
     return this.#held.size;
   }
 
-  /** The highest position that whoever is followed is known to have. */
+  /** The highest position that the leader is known to have. */
   get headPosition(): bigint {
     return this.#head.headPosition;
   }
 
-  /** The namespace stands here: what is at or below is not to be written any more. */
+  /** The namespace stands at `head`: changes at or below are written. */
   committed(head: NamespaceHead): void {
     for (const [identity, { change, sizeBytes }] of this.#held)
       if (change.position <= head.position) {

@@ -10,21 +10,21 @@ import type { Flush, FlushResult } from './flush.js';
 import type { FlushMetrics } from './flush-metrics.js';
 
 const MAX_ATTEMPTS = 8;
-/** For so long a writer that is alone takes what it has committed to be there still. */
+/** A lone writer trusts its own commits for so long without looking. */
 const CONFIRM_AFTER_MS = 60_000;
 const CONFLICT_BACKOFF: Backoff = { baseMs: 20, maxMs: 1000 };
 
-/** What to write, worked out against the state that it will be committed on top of. */
+/** Plans a flush against the state that it will be committed on top of; null: nothing to write. */
 export type PlanFlush = (base: NamespaceView) => Promise<ChangeBuffer | null>;
 
-/** Flushes one after the other, and again on top of what another writer committed first. */
+/** Runs flushes one after the other, and again on top of a commit that another writer made first. */
 export class Committer {
   readonly #catalog: Catalog;
   readonly #flush: Flush;
   readonly #common: Common;
   readonly #metrics: FlushMetrics;
   #last: Promise<unknown> = Promise.resolve();
-  /** What is known of the logs may be old: others write, or the outcome of a commit is open. */
+  /** The known state of the logs may be old: others write, or the outcome of a commit is open. */
   #mustRefresh = true;
   /** On the monotonic clock. */
   #confirmedAtMs = Number.NEGATIVE_INFINITY;
@@ -47,8 +47,9 @@ export class Committer {
   }
 
   /**
-   * Commits what `plan` asks for; it is asked again when someone else was first, or is at it and comes to an end soon. Null when there was nothing to write.
-   * @throws what `plan` and `Flush.run` throw.
+   * Commits the flush of `plan`, and plans it again when another writer was first, or is flushing. Null when there
+   * was nothing to write.
+   * @throws the errors of `plan` and of `Flush.run`.
    */
   write(plan: PlanFlush): Promise<FlushResult | null> {
     const writing = this.#last.then(() => this.#write(plan));
@@ -56,7 +57,7 @@ export class Committer {
     return writing;
   }
 
-  /** A commit on top of what is not there any more would be read by nobody. */
+  /** No reader would find a commit on top of a log that is gone. */
   get #isUnconfirmed(): boolean {
     return this.#catalog.isLost || this.#common.clock.monotonicMs() - this.#confirmedAtMs >= CONFIRM_AFTER_MS;
   }

@@ -4,11 +4,11 @@ import type { NamespaceHead } from '../namespace/view.js';
 import type { ChangeBuffer } from './change-buffer.js';
 import type { FlushResult } from './flush.js';
 
-/** What a cold storage counts. */
+/** The metrics of flushes and of the namespace. */
 export interface FlushMetrics {
   flushed(result: FlushResult, startedMs: number): void;
   flushFailed(code: string): void;
-  /** The namespace was seen there, whoever brought it. */
+  /** The namespace stands at a position, by this or another writer. */
   stands(at: Pick<NamespaceHead, 'position'>): void;
   buffered(buffer: ChangeBuffer): void;
   cached(bytes: number): void;

@@ -28,7 +28,7 @@ interface MadeFile {
   readonly overlayKeys: readonly RowKey[] | null;
 }
 
-/** What a flush did. */
+/** The outcome of a flush. */
 export interface FlushResult {
   readonly view: NamespaceView;
   readonly rows: number;
@@ -36,7 +36,7 @@ export interface FlushResult {
   readonly bytes: number;
 }
 
-/** Turns changes into files, stores them, reads them back, and has them committed. */
+/** Turns changes into files, stores them, reads them back, and has them committed */
 export class Flush {
   readonly #name: string;
   readonly #files: DataFileStore;
@@ -65,9 +65,9 @@ export class Flush {
   }
 
   /**
-   * Writes what `buffer` holds above `base` and commits it on top of that; null when there is nothing.
-   * @throws DeltaConflictError, ColdBusyError, ColdReadBackError, and what the object store throws. Nothing was committed,
-   * unless the store was unavailable: then a refresh tells.
+   * Writes the changes that `buffer` holds above `base` and commits them on top of it; null without changes.
+   * @throws DeltaConflictError, ColdBusyError, ColdReadBackError, and the errors of the object store. Nothing was
+   * committed, unless the store was unavailable: then a refresh tells.
    */
   async run(base: NamespaceView, buffer: ChangeBuffer): Promise<FlushResult | null> {
     buffer.committed(base);
@@ -83,8 +83,8 @@ export class Flush {
   }
 
   /**
-   * Files of a flush that was not committed: their writer is dead, or at it right now. Nobody is at it for longer than the
-   * takeover time after its files were first seen, whatever its clock says.
+   * Torn files belong to a flush that was not committed: its writer is dead, or still flushing. A flush takes no
+   * longer than the takeover time after its files were first seen, by any clock.
    */
   #checkTorn({ torn }: NamespaceView): void {
     const { clock } = this.#common;
@@ -101,7 +101,7 @@ export class Flush {
   /** When torn files were first seen, on the monotonic clock. */
   #tornSince: ReadonlyMap<string, number> = new Map();
 
-  /** Files made by this instance: when they are torn, nobody is at it. */
+  /** Files of this instance: when they are torn, no other writer is flushing them. */
   readonly #own = new Set<string>();
 
   async #make(base: NamespaceView, content: FlushContent): Promise<MadeFile[]> {
@@ -143,8 +143,8 @@ export class Flush {
   }
 
   /**
-   * Whether a row's record may be in the table already, so that the row must supersede it. An ingestion time above all of
-   * the table's is a new record's, unless records moved since; of the others the indexes know.
+   * Whether a row's record may be in the table already, so that the row must supersede it. An ingestion time above
+   * all of the table's is a new record's, unless records moved since; the indexes know of the others.
    */
   async #heldTest<T, K extends RowKey>(
     { table, rows }: ListTable<T, K>,

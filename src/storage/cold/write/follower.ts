@@ -11,7 +11,10 @@ import type { Committer } from './committer.js';
 import type { FlushMetrics } from './flush-metrics.js';
 import { checkWitness, type Witness, witnessOf } from './history-witness.js';
 
-/** While more is known to come, a flush would leave the tier without a whole state: it is put off until this many times the size. */
+/**
+ * While more changes are known to come, a flush would leave the tier without a whole state: it waits for this many
+ * times the size.
+ */
 const PARTIAL_FACTOR = 4;
 const RETRY: Backoff = { baseMs: 500, maxMs: 30_000 };
 
@@ -19,14 +22,14 @@ const RETRY: Backoff = { baseMs: 500, maxMs: 30_000 };
 type Reason = 'asked' | 'full' | 'interval';
 
 /**
- * Takes what another storage committed, and flushes it
+ * Takes the changes that another storage committed, and flushes them
  *
  *     apply → buffered ── size, interval, flush(), close ──→ committed
  *                ↑                     └─ failed: kept, tried again after a while
- *                └── a restart begins again at what is committed
+ *                └── a restart begins again after the last commit
  *
- * The buffer is bounded: when flushes fail for long, `apply` fails with them. Where another writer has committed another
- * history nothing is flushed and nothing taken any more.
+ * The buffer is bounded: when flushes fail for long, `apply` fails with them. A follower beside a writer of another
+ * history flushes and takes nothing any more.
  */
 export class Follower {
   readonly #name: string;
@@ -43,7 +46,7 @@ export class Follower {
   #flushing: Promise<void> | null = null;
   #lastCommitMs: number;
   #seenPosition = 0n;
-  /** To be looked for before anything is committed on top of what others have. */
+  /** Checked before anything is committed on top of another writer's commit. */
   #witness: Witness | null = null;
   #diverged: DivergedError | null = null;
 
@@ -92,13 +95,16 @@ export class Follower {
     this.#metrics.buffered(this.#buffer);
   }
 
-  /** @throws PositionGapError, DivergedError, and what a flush throws when the buffer is full or everything is flushed at once. */
+  /**
+   * @throws PositionGapError, DivergedError, and the errors of a flush when the buffer is full or every change is
+   * flushed at once.
+   */
   async apply(set: ChangeSet): Promise<void> {
     if (this.#diverged) throw this.#diverged;
-    // nothing is taken while what is there cannot be flushed
+    // a full buffer takes nothing
     if (this.#isFull) await this.flush();
     this.#buffer.add(set);
-    // a reader has to know only that nothing is missing
+    // a reader needs the positions only: no gap
     if (this.#settings.role === 'reader') this.#buffer.clear();
     this.#metrics.buffered(this.#buffer);
     if (this.#settings.role === 'leader') await this.flush();
@@ -110,15 +116,15 @@ export class Follower {
   async flush(): Promise<void> {
     if (this.#settings.role === 'reader') return;
     const position = this.#buffer.position;
-    // one that began before may have left out what came since
+    // a flush that began before may have left out later changes
     while (this.#flushing) await this.#flushing.catch(() => undefined);
     if (this.#seenPosition >= position) return;
     await this.#flushNow('asked');
   }
 
   /**
-   * Flushes what is whole; what is not is left to whoever is followed, and so is everything when the store is away: a
-   * restart begins again at what is committed.
+   * Flushes a whole buffer. A part is left to the leader, and so is everything when the store is away: a restart
+   * begins again after the last commit.
    */
   async close(): Promise<void> {
     this.#cancelTimer();
@@ -170,14 +176,14 @@ export class Follower {
   }
 
   async #run(why: Reason): Promise<void> {
-    // archives are many: each begins with what the others committed
+    // followers are many: each flush begins with the commits of the others
     if (this.#settings.role === 'follower') this.#writer.distrust();
     const result = await this.#writer.write(async (base) => {
       const wasOvertaken = base.position > this.#seenPosition;
       this.stands(base);
       this.#advanced(base);
       await this.#checkHistory(base);
-      // another archive has just flushed: what came since can wait for its turn
+      // another follower has just flushed: later changes can wait for their turn
       if (why !== 'asked' && wasOvertaken && this.#buffer.sizeBytes < this.#settings.flushBytes / 2) return null;
       return this.#buffer;
     });
@@ -201,7 +207,7 @@ export class Follower {
   }
 }
 
-/** It cannot be reached, or whoever opened it did not want to wait for it any longer. */
+/** The store cannot be reached, or its owner has closed it. */
 function isAway(thrown: unknown): thrown is IndexerError {
   return thrown instanceof ClosedError || (thrown instanceof IndexerError && thrown.retryable);
 }

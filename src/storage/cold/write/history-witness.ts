@@ -5,28 +5,29 @@ import type { Lookup } from '../read/lookup.js';
 import type { ChangeBuffer, RecordChange } from './change-buffer.js';
 
 /**
- * Something that an archive had buffered when another writer committed those positions. When both follow one history it is
- * in the namespace: at its position, or above `newerThan` if it has changed again.
+ * A change that a follower had buffered when another writer committed its position. When both follow one history, the
+ * namespace holds it: at its position, or above `newerThan` if the record has changed again.
  */
 export interface Witness {
   readonly change: RecordChange;
   readonly newerThan: bigint;
 }
 
-/** What `buffer` can tell about a namespace that another writer brought to `head`; null: nothing. */
+/** The witness in `buffer` about a namespace that another writer brought to `head`; null without one. */
 export function witnessOf(buffer: ChangeBuffer, head: NamespaceHead): Witness | null {
-  // a part of the changes lacks what had changed again beyond it
+  // a part of the changes lacks the records that changed again beyond it
   const change = isWhole(head) ? buffer.lastRecordAt(head.position) : null;
   if (change === null) return null;
   const { position, headPosition } = buffer;
-  // all that was there beyond the head was applied: the record did not change again up to there
+  // every change beyond the head was applied: the record did not change again up to there
   const isExact = position >= headPosition && position >= head.position;
   return { change, newerThan: isExact ? head.position : change.position };
 }
 
 /**
- * Two indexers with a database each that were given one namespace by mistake would write their histories into each other.
- * @throws DivergedError when the namespace does not hold what the witness says.
+ * Two indexers with a database each that were given one namespace by mistake would write their histories into each
+ * other.
+ * @throws DivergedError when the namespace does not hold the witness.
  */
 export async function checkWitness(
   name: string,

@@ -33,9 +33,9 @@ interface Plan {
 }
 
 /**
- * Commits batches by itself, for a storage that is the only one. What arrives while a group is committed is the next group;
- * each batch of a group is a commit of its own, with its own ingestion time. What a batch does is planned over a small
- * memory store, loaded with all that is known of the ids in the group.
+ * Commits batches, for a storage that is the leader. Batches that arrive while a group is committed are the next
+ * group; each batch of a group is a commit of its own, with its own ingestion time. The effect of a batch is planned
+ * over a small memory store, loaded with the records of the ids in the group.
  */
 export class Leader {
   readonly #name: string;
@@ -65,7 +65,7 @@ export class Leader {
     this.#committed = parts.committed;
   }
 
-  /** A checked batch. @throws CursorConflictError, ClosedError, and what a flush throws. */
+  /** A checked batch. @throws CursorConflictError, ClosedError, and the errors of a flush. */
   write(batch: WriteBatch): Promise<WriteOutcome> {
     if (this.#closed) return Promise.reject(new ClosedError(`storage ${this.#name}`));
     return new Promise((resolve, reject) => {
@@ -74,7 +74,7 @@ export class Leader {
     });
   }
 
-  /** Refuses what comes, waits for what is there. */
+  /** Refuses new batches, waits for those under way. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#running;

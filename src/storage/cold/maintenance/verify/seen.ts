@@ -29,7 +29,7 @@ export class SeenPositions {
 }
 
 const FIRST_SLOTS = 1 << 16;
-/** 512 MiB. What comes after half as many records is not compared. */
+/** 512 MiB. Records beyond half as many are not compared. */
 const MAX_SLOTS = 1 << 26;
 const TWO_TO_THE_21 = 2 ** 21;
 

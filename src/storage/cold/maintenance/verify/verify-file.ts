@@ -15,7 +15,7 @@ const BUG = 'answers may be wrong: report it, and let the namespace be followed 
 /** Index lookups without a pause. */
 const STEP_LOOKUPS = 2000;
 
-/** What all files of a table are checked by. */
+/** The checks of all files of a table. */
 export interface FileChecks<T, K> {
   readonly table: TableName;
   readonly rows: RowKind<T, K>;
@@ -25,13 +25,13 @@ export interface FileChecks<T, K> {
   readonly onRow: (key: K) => void;
 }
 
-/** What was read of a file. */
+/** The rows and bytes that were read of a file. */
 export interface CheckedFile {
   readonly rows: number;
   readonly bytes: number;
 }
 
-/** Reads one file and its index back and compares everything that the log says of them with what they hold. */
+/** Reads one file and its index back and compares everything that the log says of them with their content. */
 export async function verifyFile<T, K extends { readonly position: bigint }>(
   parts: ScanParts,
   checks: FileChecks<T, K>,

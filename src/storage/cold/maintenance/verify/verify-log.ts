@@ -9,7 +9,7 @@ import { type DeltaSnapshot, SnapshotBuilder } from '../../delta/snapshot.js';
 import { TABLE_COLUMNS } from '../../rows/table-columns.js';
 import type { TableName } from '../../rows/table-name.js';
 
-/** Names a problem: the path relative to the table's root, what is wrong, what to do. */
+/** Names a problem: the path relative to the table's root, the fault, the remedy. */
 export type TellProblem = (path: string, what: string, advice: string) => void;
 
 const FROM_BACKUP = 'restore the object from a copy of the bucket; until then a restart may not find the table';
@@ -17,9 +17,9 @@ const POINTER = `${LOG_FOLDER}/${LAST_CHECKPOINT}`;
 const REBUILD = 'delete this object: readers then use the commits instead';
 
 /**
- * Checks the log of one table against the rules of delta-io/delta, PROTOCOL.md, that readers rely on: versions without
- * gaps, commits that can be read, every checkpoint equal to the replay of the commits, and a replay that ends in
- * `snapshot`, which is what readers see; null when they see nothing.
+ * Checks the log of one table against the rules of delta-io/delta, PROTOCOL.md, that readers rely on: versions
+ * without gaps, commits that can be read, every checkpoint equal to the replay of the commits, and a replay that ends
+ * in `snapshot`, the one of readers; null when they cannot open the table.
  */
 export async function verifyLog(
   reader: LogReader,
@@ -105,7 +105,7 @@ function verifyMetadata(table: TableName, { metadata, protocol }: DeltaSnapshot,
     tell('', `the table is partitioned by "${metadata.partitionColumns.join()}", not by ${DAY_COLUMN}`, advice);
 }
 
-/** What a snapshot says, in one text. `dataChange` belongs to a commit, and tombstones of checkpoints expire. */
+/** The content of a snapshot, in one text. `dataChange` belongs to a commit, and tombstones of checkpoints expire. */
 function contentOf({ protocol, metadata, files, transactions }: DeltaSnapshot): string {
   const byName = <V>(map: ReadonlyMap<string, V>) => [...map].sort(([a], [b]) => (a < b ? -1 : 1));
   return stringifyExactJson({
@@ -123,7 +123,7 @@ function contentOf({ protocol, metadata, files, transactions }: DeltaSnapshot): 
   });
 }
 
-/** The message of what a damaged object throws. @throws what is not about the object. */
+/** The message of a damaged object's error. @throws errors that are not about the object. */
 export function messageOf(thrown: unknown): string {
   if (thrown instanceof DeltaFormatError) return thrown.message;
   if (thrown instanceof IndexerError && /^(PARQUET|ID_INDEX|DELTA|OBJECT_NOT_FOUND|OBJECT_RANGE)/.test(thrown.code))

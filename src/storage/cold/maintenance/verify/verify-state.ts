@@ -85,7 +85,7 @@ function byTable<T>(of: (table: TableName) => T): Record<TableName, T> {
   return { messages: of('messages'), verifier_results: of('verifier_results'), ledger: of('ledger') };
 }
 
-/** What supersedes what in a table, of the overlay files that can be read. */
+/** The overlay of a table, of the files that can be read. */
 export async function readOverlay<T, K extends RowKey>(
   parts: ScanParts,
   list: TableRows<T, K>,
@@ -109,7 +109,7 @@ export async function readHeldLedger(
   return (key) => latest.get(nameOf(key)) === key.position;
 }
 
-/** Damage ends it: whoever reads the file for itself tells of that. */
+/** Damage ends the reading: the check of the file itself tells of it. */
 async function readKeys<T, K>(parts: ScanParts, { table, rows }: TableRows<T, K>, file: DataFile): Promise<K[]> {
   const keys: K[] = [];
   const scan = new FileScan(parts, table, rows, file);

@@ -20,9 +20,9 @@ const SET_BACK =
 const ANEW = 'answers may be wrong: report it, and let the namespace be followed anew';
 
 /**
- * Reads a whole namespace back and checks it, against the state of the beginning. It needs no storage that can be opened:
- * what is damaged is told of and passed over. Memory: one row group, the ids of one file, what overlay files supersede, a
- * bit for each position, and 16 bytes for each record up to a bound (`SeenIdentities`).
+ * Reads a whole namespace back and checks it, against the state of the beginning. It needs no storage that can be
+ * opened: damage is told of and passed over. Memory: one row group, the ids of one file, the overlay, a bit for each
+ * position, and 16 bytes for each record up to a bound (`SeenIdentities`).
  */
 export class Verification {
   readonly #parts: ScanParts;
@@ -33,7 +33,7 @@ export class Verification {
     this.#common = parts.common;
   }
 
-  /** @throws AbortedError, and what the object store throws for reasons of its own. */
+  /** @throws AbortedError, and errors of the object store that are no damage. */
   async run(options: MaintenanceOptions): Promise<VerifyReport> {
     const problems: VerifyProblem[] = [];
     const tellOf =

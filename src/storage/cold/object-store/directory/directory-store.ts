@@ -39,18 +39,18 @@ import {
 import { directoryError, systemErrorCode } from './system-errors.js';
 import { walkKeys } from './walk.js';
 
-/** Where the objects of a local store are. */
+/** The place of a local store. */
 export interface DirectoryObjectStoreOptions {
   /** Created with the first object. Any number of processes of one machine may use it. */
   readonly directory: string;
   readonly common: Common;
 }
 
-/** No write takes so long: what is older in the folder of files being written was left by a crash. */
+/** No write takes so long: an older file in the folder of files being written was left by a crash. */
 const ABANDONED_AFTER_MS = 60 * 60 * 1000;
 
 /**
- * An object store in a local directory: each object is a file at its key's path. What was acknowledged survives a crash
+ * An object store in a local directory: each object is a file at its key's path. Acknowledged writes survive a crash
  * of the process and of the machine. Touches nothing before the first call.
  */
 export function createDirectoryObjectStore(options: DirectoryObjectStoreOptions): ObjectStore {
@@ -154,7 +154,7 @@ class DirectoryObjectStore implements ObjectStore {
     });
   }
 
-  /** What is running finishes: it is short and holds nothing of the store's. */
+  /** Running calls finish: they are short and hold nothing of the store's. */
   async close(): Promise<void> {
     this.#closed = true;
   }

@@ -4,8 +4,8 @@ import { dirname, join } from 'node:path';
 import { systemErrorCode } from './system-errors.js';
 
 /*
- * A file appears under its name by link(2): whole and synced, and only if the name was free, whatever other processes do.
- * (rename(2) would replace an existing file.) Its directory entry is synced before the call returns, those of new
+ * A file appears under its name by link(2): whole and synced, and only if the name was free, whatever other processes
+ * do. (rename(2) would replace an existing file.) Its directory entry is synced before the call returns, those of new
  * folders too.
  */
 
@@ -20,7 +20,7 @@ export async function writeSynced(temporaryPath: string, bytes: Uint8Array): Pro
   }
 }
 
-/** Gives the file at `temporaryPath` the name `path` unless that exists; makes what it did, or found, durable. */
+/** Gives the file at `temporaryPath` the name `path` unless that exists; makes the name durable in both cases. */
 export async function linkIfAbsent(temporaryPath: string, path: string): Promise<'created' | 'exists'> {
   let result: 'created' | 'exists' = 'created';
   try {
@@ -35,10 +35,10 @@ export async function linkIfAbsent(temporaryPath: string, path: string): Promise
 }
 
 /**
- * Creates folders and what is missing above them, durably; asked again for the same path it does nothing.
+ * Creates folders and their missing parents, durably; a second call for the same path does nothing.
  *
- * A folder that exists already may have been made by a process that has not come to its sync yet, so the first time each
- * one is synced into its parent all the same.
+ * A folder that exists already may have been made by a process that has not come to its sync yet, so the first time
+ * each one is synced into its parent all the same.
  */
 export class DurableFolders {
   readonly #durable = new Set<string>();

@@ -22,7 +22,7 @@ const TEMPORARY: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
 ]);
 
-/** A system error as the store's own; what is none is returned as it is. */
+/** A system error as the store's own; any other value as it is. */
 export function directoryError(operation: string, thrown: unknown): unknown {
   const code = systemErrorCode(thrown);
   if (code === undefined) return thrown;

@@ -28,7 +28,7 @@ async function* walk(root: string, folder: string, prefix: string, startAfter: s
   }
 }
 
-/** What a folder (empty, or ending with a slash) holds: whole keys, and with a slash at the end the folders in it. */
+/** The entries of a folder (empty, or ending with a slash): whole keys, and its folders with a slash at the end. */
 async function sortedEntries(root: string, folder: string): Promise<string[]> {
   try {
     const entries = await readdir(join(root, folder), { withFileTypes: true });

@@ -12,8 +12,8 @@ export interface BodyListener {
 }
 
 /**
- * Reads the answer to a GET to its end and checks that it is what was asked for: status, Content-Range and
- * Content-Length (RFC 9110, section 14.4), and as many bytes as announced.
+ * Reads the answer to a GET to its end and checks it against the request: status, Content-Range and Content-Length
+ * (RFC 9110, section 14.4), and as many bytes as announced.
  * @throws S3RequestFailure `wrong_answer`, or `range` when the object ends before the range does.
  */
 export async function readS3Body(

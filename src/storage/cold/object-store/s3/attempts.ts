@@ -10,11 +10,12 @@ export interface AttemptPolicy {
   readonly throttledBackoff: Backoff;
 }
 
-/** What to do about a failed attempt. */
+/** The verdict on a failed attempt. */
 export type AttemptVerdict = 'give-up' | 'retry' | 'retry-throttled';
 
 /**
- * Runs `attempt` until it succeeds, `judge` gives up, or it has failed `maxAttempts` times; rejects with the last failure.
+ * Runs `attempt` until it succeeds, `judge` gives up, or it has failed `maxAttempts` times; rejects with the last
+ * failure.
  * @throws AbortedError when `signal` aborts during a pause.
  */
 export async function withAttempts<T>(

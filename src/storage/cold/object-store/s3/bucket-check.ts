@@ -14,12 +14,12 @@ const PAGE_OBJECTS = 2;
 const STRAY_MS = 3_600_000;
 
 /**
- * What a server may do otherwise than the cold tier needs it: `details.name` of the error where the server gives none.
+ * A server's deviation from the needs of the cold tier: `details.name` of the error where the server gives none.
  * - `IfNoneMatchRefused`: it writes objects, but not on the condition that there is none.
  * - `IfNoneMatchIgnored`: it overwrites in spite of the condition: of two commits one would be lost.
  * - `MissingKeyRefused`: it does not say of an object that is not there that it is not there.
  * - `UnorderedListing`, `StaleListing`: keys are not listed in byte order, or not as soon as they are written.
- * - `DeleteIgnored`: what it said was deleted is still there.
+ * - `DeleteIgnored`: objects are still there after they were deleted.
  */
 export type BucketFault =
   | 'IfNoneMatchRefused'
@@ -30,8 +30,8 @@ export type BucketFault =
   | 'DeleteIgnored';
 
 /**
- * Tries everything that the cold tier asks of a bucket, and deletes what it wrote, also when it fails. Deleting is tried
- * before anything is written, so that a server that refuses it keeps nothing of ours.
+ * Tries everything that the cold tier asks of a bucket, and deletes its objects, also when it fails. Deleting is
+ * tried before anything is written, so that a server that refuses it keeps nothing of ours.
  * @param overwrite writes an object without a condition.
  * @throws ObjectStoreError, ObjectDeleteError when the server refuses; ObjectStoreUnavailableError
  */
@@ -55,7 +55,7 @@ export async function checkBucket(
   await checkDeleted(store, base, nowMs);
 }
 
-/** What checks left behind that were killed goes as well. `nowMs`: by the clock of the store. */
+/** Deletes the leftovers of killed checks as well. `nowMs`: by the clock of the store. */
 async function checkDeleted(store: ObjectStore, base: string, nowMs: number): Promise<void> {
   if ((await store.list(base)).objects.length > 0)
     throw fault('DeleteIgnored', 'the object store still lists objects that it has deleted');
@@ -79,7 +79,7 @@ async function requireMissing(store: ObjectStore, key: string): Promise<void> {
     }
 }
 
-/** Of several writers at once one wins, and nobody later; what is read is what the one wrote. */
+/** Of several writers at once one wins, and none later; a read gives the bytes of the winner. */
 async function checkWrites(
   store: ObjectStore,
   key: string,

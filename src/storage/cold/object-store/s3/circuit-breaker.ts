@@ -5,7 +5,10 @@ import { gauge } from '../../../../core/metrics.js';
 import { ObjectStoreUnavailableError } from '../object-store-errors.js';
 import { describeS3Failure, type S3FailureKind, S3RequestFailure } from './s3-failures.js';
 
-/** A call is given up after four attempts: with deadlines of ten seconds a second call should not wait for its own four. */
+/**
+ * A call is given up after four attempts: with deadlines of ten seconds a second call should not wait for its own
+ * four.
+ */
 const FAILURES_TO_OPEN = 4;
 const OPEN: Backoff = { baseMs: 1_000, maxMs: 10_000 };
 
@@ -14,7 +17,7 @@ const SPEAKS_AGAINST: ReadonlySet<S3FailureKind> = new Set(['connection', 'timeo
 
 /** Runs the attempts of one object store behind a circuit breaker. */
 export interface RequestBreaker {
-  /** @throws ObjectStoreUnavailableError when the attempt was not made, and what `attempt` throws. */
+  /** @throws ObjectStoreUnavailableError when the attempt was not made, and the errors of `attempt`. */
   run<T>(attempt: () => Promise<T>): Promise<T>;
 }
 

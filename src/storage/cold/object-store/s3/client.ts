@@ -17,7 +17,7 @@ export interface S3Endpoint {
   /** A server other than AWS, with its scheme: `http://127.0.0.1:9000`. */
   readonly endpoint?: string;
   readonly region: string;
-  /** The bucket's name in the path instead of the host name: what most servers other than AWS need. */
+  /** The bucket's name in the path instead of the host name, as most servers other than AWS need it. */
   readonly pathStyle: boolean;
   /** `when_supported` sends and checks CRC32 checksums; servers that choke on them need `when_required`. */
   readonly checksums: 'when_supported' | 'when_required';
@@ -58,7 +58,7 @@ export function createS3Client(
   });
 }
 
-/** Servers repeat what they refuse. */
+/** Servers repeat the credentials that they refuse. */
 function hideCredentials({ credentials }: S3Endpoint): void {
   const keys = credentials ? [credentials.accessKeyId, credentials.secretAccessKey, credentials.sessionToken] : [];
   secrets.add(keys.flatMap((text) => (text === undefined ? [] : [{ text, where: 'anywhere' as const }])));
@@ -68,9 +68,9 @@ const LOST_CODES: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE']);
 const lostKept = new WeakSet<object>();
 
 /**
- * True for a failure that says no more than that a connection which was kept had been closed by the time the request got
- * there. Servers and proxies close what is idle for some seconds; it says nothing about whether they work
- * (https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1, https://nodejs.org/api/http.html#requestreusedsocket).
+ * True for a failure that says no more than that a connection which was kept had been closed by the time the request
+ * got there. Servers and proxies close connections that are idle for some seconds; it says nothing about whether they
+ * work (https://www.rfc-editor.org/rfc/rfc9112#section-9.3.1, https://nodejs.org/api/http.html#requestreusedsocket).
  */
 export function isLostKeptConnection(thrown: unknown): boolean {
   return typeof thrown === 'object' && thrown !== null && lostKept.has(thrown);

@@ -1,14 +1,14 @@
 import type { Clock } from '../../../../core/clock.js';
 
-/** Slower than this (1 MB/s) is not a transfer any more: what a request moves extends its deadline at this rate. */
+/** The slowest transfer, 1 MB/s: the bytes of a request extend its deadline at this rate. */
 const SLOWEST_BYTES_PER_MS = 1000;
 
 /** Why a request was ended before its answer. */
 export type EndedBy = 'deadline' | 'abort';
 
 /**
- * The life of one request: its abort signal and its deadline, which is a fixed time plus the time that its bytes may take.
- * `end` must be called when it is over.
+ * The life of one request: its abort signal and its deadline, which is a fixed time plus the time that its bytes may
+ * take. `end` must be called when it is over.
  */
 export class RequestScope {
   readonly #clock: Clock;

@@ -12,8 +12,8 @@ const MOST_AT_ONCE = 8;
 const OF_THE_BUCKET: ReadonlySet<unknown> = new Set(['NoSuchBucket', 'InvalidAccessKeyId', 'SignatureDoesNotMatch']);
 
 /**
- * Deletes objects of a bucket, up to 1000 with a request. A server that refuses such requests and takes single ones is asked
- * for single ones from then on: some do not know the operation, others not the checksum that comes with it.
+ * Deletes objects of a bucket, up to 1000 with a request. A server that refuses such requests and takes single ones
+ * is asked for single ones from then on: some do not know the operation, others not the checksum that comes with it.
  */
 export class S3Deletes {
   readonly #client: S3Client;

@@ -7,7 +7,7 @@ export interface StartedRequest<T> {
   abort(): void;
 }
 
-/** When a second request is sent, and what ends both. */
+/** The conditions of a second request, and of the end of both. */
 export interface HedgeOptions {
   readonly clock: Clock;
   /** How long nothing may arrive before the second is sent. */
@@ -19,9 +19,9 @@ export interface HedgeOptions {
 }
 
 /**
- * Sends a request, and the same once more beside it when nothing has arrived of the first for a while: neither head nor,
- * later, the next part of its body. The first complete answer wins and the other request is aborted. Rejects with the
- * first failure once none runs any more. For requests without effect only.
+ * Sends a request, and the same once more beside it when nothing has arrived of the first for a while: neither head
+ * nor, later, the next part of its body. The first complete answer wins and the other request is aborted. Rejects
+ * with the first failure once none runs any more. For requests without effect only.
  */
 export async function hedge<T>(
   start: (progressed: () => void) => StartedRequest<T>,

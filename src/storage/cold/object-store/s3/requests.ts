@@ -23,7 +23,7 @@ import {
 
 /** How long and how often to try. */
 export interface S3RequestLimits {
-  /** Deadline of one request; what it sends and receives extends it by a second a megabyte. */
+  /** Deadline of one request; each megabyte sent or received extends it by a second. */
   readonly requestTimeoutMs: number;
   /** How often a request is sent in all before the call fails. */
   readonly maxAttempts: number;
@@ -32,7 +32,7 @@ export interface S3RequestLimits {
   readonly maxConnections: number;
 }
 
-/** What the work of one request gets. */
+/** The context of the work of one request. */
 export interface S3Request {
   readonly signal: AbortSignal;
   /** So many bytes will come: extends the deadline. */
@@ -165,8 +165,9 @@ export class S3Requests {
 }
 
 /**
- * What meets a connection that the server had closed is sent again at once: after a pause in the traffic all that are kept
- * may be, and as failed attempts they would open the circuit of a server that works. Each costs one, so it ends.
+ * A request that meets a connection closed by the server is sent again at once: after a pause in the traffic all kept
+ * connections may be closed, and as failed attempts they would open the circuit of a server that works. Each round
+ * costs one connection, so it ends.
  */
 async function onOpenConnection<T>(work: Work<T>, request: S3Request): Promise<T> {
   for (;;) {

@@ -3,8 +3,8 @@ import { outsideText } from '../../../../core/outside-text.js';
 import type { AttemptVerdict } from './attempts.js';
 
 /**
- * What a failed S3 request means. `precondition` (412) and `conflict` (409) concern conditional writes; `not_found` and
- * `range` are answers; the last two cannot be helped by asking again.
+ * The meaning of a failed S3 request. `precondition` (412) and `conflict` (409) concern conditional writes;
+ * `not_found` and `range` are answers; the last two cannot be helped by asking again.
  */
 export type S3FailureKind =
   | 'not_found'
@@ -34,7 +34,7 @@ export class S3RequestFailure extends Error {
   }
 }
 
-/** An answer that contradicts what was asked or itself. */
+/** An answer that contradicts the request or itself. */
 export function wrongAnswer(reason: string, facts: Readonly<Record<string, unknown>> = {}): S3RequestFailure {
   return new S3RequestFailure('wrong_answer', { reason, ...facts });
 }
@@ -59,7 +59,7 @@ const KIND_OF_NAME: ReadonlyMap<string, S3FailureKind> = new Map<string, S3Failu
   ['ExpiredToken', 'credentials'],
   ['ExpiredTokenException', 'credentials'],
   ['CredentialsProviderError', 'credentials'],
-  // what arrived was not what was sent
+  // the bytes changed on their way
   ['BadDigest', 'wrong_answer'],
   ['XAmzContentChecksumMismatch', 'wrong_answer'],
   ['IncompleteBody', 'wrong_answer'],
@@ -79,7 +79,7 @@ export function classifyS3Failure(thrown: unknown): S3RequestFailure {
   const code = textOf(thrown, 'code');
   const metadata = propertyOf(thrown, '$metadata');
   const status = propertyOf(metadata, 'httpStatusCode');
-  // a server may say anything, at any length, and repeat what it was sent
+  // a server may say anything, at any length, and repeat the request
   if (thrown instanceof Error) rewordError(thrown, outsideText);
   const said = textOf(thrown, 'message') ?? '';
   const facts = {
@@ -91,7 +91,10 @@ export function classifyS3Failure(thrown: unknown): S3RequestFailure {
   return new S3RequestFailure(kindOf(name, code, typeof status === 'number' ? status : undefined), facts, thrown);
 }
 
-/** The server is there, but speaks no TLS, or shows a certificate that this process does not trust: https://nodejs.org/api/tls.html */
+/**
+ * The server is there, but speaks no TLS, or shows a certificate that this process does not trust:
+ * https://nodejs.org/api/tls.html
+ */
 const UNTRUSTED: ReadonlySet<string> = new Set([
   'EPROTO',
   'ERR_SSL_WRONG_VERSION_NUMBER',
@@ -126,7 +129,7 @@ function kindOf(name: string | undefined, code: string | undefined, status: numb
   return 'refused';
 }
 
-/** A failure in a few words: its kind, the server's name for it, the HTTP status, and what was said. */
+/** A failure in a few words: its kind, the server's name for it, the HTTP status and the server's words. */
 export function describeS3Failure({ kind, facts }: S3RequestFailure): string {
   const { name, code, status, reason, said } = facts;
   const named = [code ?? name, status === undefined ? undefined : `HTTP ${status}`, reason, said];

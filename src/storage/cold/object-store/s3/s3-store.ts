@@ -90,10 +90,10 @@ class BucketObjectStore implements S3ObjectStore {
   }
 
   /*
-   * "Exists" must not be said about this call's own object. A request whose answer was lost, here or in a proxy that sends
-   * it again by itself, may have been carried out, and the next one then meets its object. So every call marks what it
-   * writes with an id of its own, and a refusal (412) is decided by the id of the object that is there: ours is `created`,
-   * any other is `exists`, whatever the bytes.
+   * "Exists" must not be said about this call's own object. A request whose answer was lost, here or in a proxy that
+   * sends it again by itself, may have been carried out, and the next one then meets its object. So every call marks
+   * its object with an id of its own, and a refusal (412) is decided by the id of the object that is there: ours is
+   * `created`, any other is `exists`, whatever the bytes.
    *
    * 409 means that another conditional write or a delete of the key was running: no answer yet, so it is asked again.
    */
@@ -113,7 +113,7 @@ class BucketObjectStore implements S3ObjectStore {
       }
       const owner = await this.#ownerOf(key, writeId, attempts > 1 ? bytes : undefined);
       if (owner !== 'none') return owner === 'this-call' ? 'created' : 'exists';
-      // what refused the write has been deleted since
+      // the object that refused the write has been deleted since
     }
     throw new ObjectStoreUnavailableError('an object was created and deleted again during every attempt to write it', {
       details: { key },
@@ -127,12 +127,12 @@ class BucketObjectStore implements S3ObjectStore {
     });
   }
 
-  /** Writes whatever is there: only to find out why the other way is refused. */
+  /** Writes without a condition: only to find out why the conditional way is refused. */
   async #put(key: string, bytes: Uint8Array): Promise<void> {
     await this.#send({ ...this.#at(key), Body: bytes }, () => undefined);
   }
 
-  /** Who wrote the object. `retried` are the bytes of a call that was sent more than once. */
+  /** The writer of the object. `retried` are the bytes of a call that was sent more than once. */
   async #ownerOf(
     key: string,
     writeId: string,
