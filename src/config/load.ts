@@ -5,7 +5,7 @@ import { proxyProblems } from './checks/proxy-problems.js';
 import { fileWarnings } from './checks/secret-warnings.js';
 import { configWarnings } from './checks/warnings.js';
 import { configSecrets } from './config-secrets.js';
-import { withFound } from './found.js';
+import { withFoundValue } from './found-value.js';
 import { type AddedEntry, environmentTable, overlayTable, type TomlTable } from './overlay.js';
 import { placeholders } from './placeholders.js';
 import { ConfigError, type ConfigProblem, toProblems } from './problems.js';
@@ -53,7 +53,7 @@ export function checkConfig(sources: ConfigSources): CheckedConfig {
     const files = [{ file: sources.file, table: base }];
     if (sources.secretsFile) files.push({ file: sources.secretsFile, table: over });
     const warnings = [...configWarnings(config, table), ...fileWarnings(files)];
-    return { config, warnings: warnings.map((warning) => secrets.value(withFound(warning, table))) };
+    return { config, warnings: warnings.map((warning) => secrets.value(withFoundValue(warning, table))) };
   } catch (thrown) {
     if (!(thrown instanceof ConfigError)) throw thrown;
     throw new ConfigError(sources.file, [...thrown.problems, ...mistyped(thrown.problems, added)]);
@@ -81,7 +81,7 @@ export function parseConfig(table: TomlTable, source: string): Config {
   const found = result.success ? crossChecks(result.data) : toProblems(result.error.issues, knownKeysAt);
   // a value with a variable left in it is told as that alone, whatever else it then is
   const others = found.filter(({ path }) => left.every((each) => each.path !== path));
-  const problems = [...left, ...others].map((problem) => withFound(problem, table));
+  const problems = [...left, ...others].map((problem) => withFoundValue(problem, table));
   if (problems.length > 0 || !result.success) throw new ConfigError(source, problems);
   return result.data;
 }

@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { IndexerError } from '../core/errors.js';
 import { secrets } from '../core/masker.js';
-import { nearest } from './nearest.js';
+import { similarWord } from './similar-word.js';
 
 /** One thing wrong with the configuration. */
 export interface ConfigProblem {
@@ -56,7 +56,7 @@ export function toProblems(
 }
 
 function unknownKey(key: string, known: readonly string[]): string {
-  const meant = nearest(key, known);
+  const meant = similarWord(key, known);
   if (meant !== null) return `unknown key; did you mean ${meant}?`;
   return known.length > 0 ? `unknown key; known here: ${known.join(', ')}` : 'unknown key';
 }

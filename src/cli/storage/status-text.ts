@@ -58,7 +58,7 @@ function coldLines(description: ColdDescription, lag: Lag | undefined, nowMs: nu
   const sum = (of: (table: (typeof tables)[number]) => number) => tables.reduce((total, each) => total + of(each), 0);
   const toCompact = { files: sum((each) => each.toCompact.files), bytes: sum((each) => each.toCompact.bytes) };
   return [
-    coldStanding(description),
+    coldProgress(description),
     ...times(oldestMs, newestMs, headMs, nowMs),
     ...lagLines(lag),
     `${formatBytes(sum((each) => each.bytes + each.indexBytes))} in ${formatCount(sum((each) => each.files))} files`,
@@ -85,7 +85,7 @@ function coldLines(description: ColdDescription, lag: Lag | undefined, nowMs: nu
   ];
 }
 
-function coldStanding({ position, headPosition }: ColdDescription): string {
+function coldProgress({ position, headPosition }: ColdDescription): string {
   if (position === 0n) return 'empty';
   if (position < headPosition)
     return `CATCHING UP: at position ${formatCount(position)} of ${formatCount(headPosition)}; a backlog is flushed in parts`;

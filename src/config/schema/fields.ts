@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { Hex } from '../../core/hex.js';
 import { keccak256 } from '../../protocol/keccak.js';
-import { nearest } from '../nearest.js';
+import { similarWord } from '../similar-word.js';
 import { urlFault } from './url-faults.js';
 
 const MAX_SELECTOR = 2n ** 64n - 1n;
@@ -120,7 +120,7 @@ export function oneOf<const T extends readonly [string, ...string[]]>(words: T) 
 
 /** `; did you mean "finalized"?`, or nothing. */
 export function didYouMean(input: unknown, words: readonly string[]): string {
-  const meant = typeof input === 'string' ? nearest(input, words) : null;
+  const meant = typeof input === 'string' ? similarWord(input, words) : null;
   return meant === null ? '' : `; did you mean ${JSON.stringify(meant)}?`;
 }
 

@@ -1,5 +1,5 @@
 /** The candidate that `word` resembles, or null: `did you mean …?` */
-export function nearest(word: string, candidates: readonly string[]): string | null {
+export function similarWord(word: string, candidates: readonly string[]): string | null {
   const [best] = candidates
     .map((candidate) => ({ candidate, distance: editDistance(word.toLowerCase(), candidate.toLowerCase()) }))
     .sort((a, b) => a.distance - b.distance);
