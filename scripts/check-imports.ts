@@ -1,4 +1,6 @@
-/** Fails when a file of `src` imports against the directions of the rooms, or when files import each other in a circle. */
+/**
+ * Fails when a file of `src` imports against the directions of the rooms, or when files import each other in a circle.
+ */
 import { resolve } from 'node:path';
 import { importProblems } from './checks/imports.js';
 import { KNOWN_EXCEPTIONS, ROOMS } from './checks/rooms.js';

@@ -22,5 +22,5 @@ export const BENCHES = {
   'growth-cold': growthCold,
 } as const satisfies Readonly<Record<string, Bench>>;
 
-/** What `--only` takes. */
+/** Names that `--only` takes. */
 export type BenchName = keyof typeof BENCHES;

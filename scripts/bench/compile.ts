@@ -16,7 +16,7 @@ export interface CompiledBenches {
 }
 
 /**
- * Compiles the benchmarks with all that they use as the product is compiled: what loads TypeScript directly also wraps every
+ * Compiles the benchmarks, and the code that they use, as the product is compiled. A loader of TypeScript wraps every
  * function that is made at run time, which the product would pay for and the ceilings would not.
  */
 export async function compileBenches(): Promise<CompiledBenches> {

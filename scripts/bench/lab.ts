@@ -11,10 +11,13 @@ import type { Storage } from '../../src/storage/storage.js';
 import { type PostgresConnection, startEmbeddedPostgres } from '../devnet/postgres/embedded-postgres.js';
 import { makeDirectory } from './scratch.js';
 
-/** Enough memory and log that no checkpoint falls into a round; durability is the server's default: fsync at each commit. */
+/**
+ * Enough memory and log that no checkpoint falls into a round; durability is the server's default: fsync at each
+ * commit.
+ */
 const SERVER_SETTINGS = { shared_buffers: '1GB', max_wal_size: '8GB', min_wal_size: '4GB', checkpoint_timeout: '1h' };
 
-/** A Postgres server that keeps what it acknowledges, with namespaces to measure in. */
+/** A Postgres server with durable commits, and namespaces to measure in. */
 export interface Lab {
   readonly connection: PostgresConnection;
   /** A client beside the product's. */
@@ -42,7 +45,7 @@ export async function openLab(): Promise<Lab> {
       namespaces += 1;
       const namespace = `bench_${namespaces}`;
       await migrate({ connection: server.connection, namespace });
-      // what earlier rounds left to write is not this one's to wait for
+      // writes left by earlier rounds are not this one's to wait for
       await client.query('CHECKPOINT');
       try {
         return await work(namespace);

@@ -1,7 +1,7 @@
 /**
- * `npm run bench`: how near the product comes to what this machine can do. Every figure is held against a ceiling that is
- * measured in the same run, in turn with it, or shown at several sizes. Needs no setup: Postgres and anvil come from their
- * packages; the rows of a real S3 server are left out where Ceph is not installed.
+ * `npm run bench`: the distance of the product from the limits of this machine. Every figure stands beside a ceiling
+ * that is measured in the same run, in turn with it, or is shown at several sizes. Postgres and anvil come from their
+ * packages; rows of a real S3 server are left out where Ceph is not installed.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { cpus, loadavg } from 'node:os';
@@ -77,7 +77,7 @@ function runInChild(name: string): Promise<Report> {
       // a million records of the hot tier lie in the heap
       execArgv: ['--expose-gc', '--enable-source-maps', '--max-old-space-size=8192'],
       env: { ...process.env, ...scratch.environment },
-      // what a library prints must not get into the JSON
+      // output of a library must not get into the JSON
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
     });
     running = child;

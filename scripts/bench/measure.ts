@@ -1,4 +1,4 @@
-/** What a figure of the product is held against: reach at least, or stay at or under, this ratio. */
+/** The aim of a figure: to reach at least, or to stay at or under, this ratio. */
 export interface Aim {
   readonly kind: 'atLeast' | 'atMost';
   readonly ratio: number;
@@ -15,9 +15,9 @@ export interface Row {
   readonly ratio: number;
   /** Least and greatest ratio of a round. */
   readonly spread: readonly [low: number, high: number];
-  /** Null where the issue sets none. */
+  /** Null: none. */
   readonly aim: Aim | null;
-  /** What was measured in detail. */
+  /** Details of the measurement. */
   readonly note: string;
 }
 
@@ -25,9 +25,9 @@ export interface Row {
 export type Comparison = Pick<Row, 'product' | 'ceiling' | 'ratio' | 'spread'>;
 
 /**
- * Measures ceiling and product in turn, `rounds` times after one round to warm up, and once more the ceiling: each figure of the
- * product is held against the ceilings just before and just after it, so that a machine that gets slower while this runs
- * takes nothing from the ratio.
+ * Measures ceiling and product in turn, `rounds` times after one round to warm up, and once more the ceiling: each
+ * figure of the product is held against the ceilings just before and just after it, so that a machine that gets slower
+ * while this runs takes nothing from the ratio.
  */
 export async function compareInTurn(
   rounds: number,

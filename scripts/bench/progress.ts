@@ -29,7 +29,7 @@ export function startProgress(what: string, total: number): Progress {
   };
 }
 
-/** What is done, how fast, and how long the rest takes at that rate. */
+/** Work done, its rate, and the time of the rest at that rate. */
 export function progressLine(what: string, done: number, total: number, elapsedMs: number): string {
   const counts = `${done.toLocaleString('en-US')} of ${total.toLocaleString('en-US')}`;
   if (done === 0 || elapsedMs <= 0) return `${what}: ${counts}`;

@@ -5,16 +5,21 @@ import { PAYLOAD_BYTES } from './workload/records.js';
 
 const KIB = 1024;
 
-/** What stands under the table of reads. */
-export const READS_NOTE = `Requests, KiB and ms: median / worst of what was asked; the aim is for the worst. Footers and indexes are in memory, rows are not; the log is taken to be unchanged. Looking for news, which a reader does once a second at most, is a line of its own. Smaller sizes are shown where an aim is missed; --json has all.`;
-/** What stands under the table of growth. */
-export const GROWTH_NOTE = `Each tier alone, without API or Sink: verifier results of ${PAYLOAD_BYTES} bytes by message id, and pages of ${PAGE_LIMIT} by time; ms: median, one at a time; /s: ${ASKERS} at a time.`;
+/** Note under the table of reads. */
+export const READS_NOTE =
+  'Requests, KiB and ms: median / worst of what was asked; the aim is for the worst. Footers and indexes are in ' +
+  'memory, rows are not; the log is taken to be unchanged. Looking for news, which a reader does once a second at ' +
+  'most, is a line of its own. Smaller sizes are shown where an aim is missed; --json has all.';
+/** Note under the table of growth. */
+export const GROWTH_NOTE =
+  `Each tier alone, without API or Sink: verifier results of ${PAYLOAD_BYTES} bytes by message id, and pages of ` +
+  `${PAGE_LIMIT} by time; ms: median, one at a time; /s: ${ASKERS} at a time.`;
 
 const READ_HEAD = ['cold read', 'store', 'records', 'asked', 'requests', 'KiB', 'ms', 'aim', 'met'] as const;
 const GROWTH_HEAD = ['tier', 'records', 'bytes/record', 'by id, ms', 'by id, /s', 'page, ms', 'page, /s'] as const;
 
 /**
- * What reads of the cold tier cost, median and worst of each, as a table for people: at the largest size, and at others
+ * Costs of reads of the cold tier, median and worst of each, as a table for people: at the largest size, and at others
  * where an aim was missed.
  */
 export function formatReads(reads: readonly ReadCost[]): string {

@@ -2,7 +2,7 @@ import type { Growth } from './benches/growth.js';
 import type { ReadCost } from './benches/read-costs.js';
 import type { Row } from './measure.js';
 
-/** What every benchmark is told. */
+/** Options of every benchmark. */
 export interface BenchOptions {
   /** Less work and fewer rounds: shows that it runs, its figures are rough. */
   readonly quick: boolean;
@@ -10,12 +10,12 @@ export interface BenchOptions {
   readonly sizes: readonly number[];
 }
 
-/** What a benchmark found, by the table it belongs to. */
+/** Results of a benchmark, by table. */
 export interface Report {
   readonly rows?: readonly Row[];
   readonly reads?: readonly ReadCost[];
   readonly growth?: readonly Growth[];
-  /** What could not be measured here, why, and how it can. */
+  /** Figures that could not be measured here, the reason, and the way to measure them. */
   readonly remarks?: readonly string[];
 }
 

@@ -11,11 +11,14 @@ export interface Asked {
 /** Records picked while a tier is filled. */
 export interface Sample {
   see(set: ChangeSet): void;
-  /** From all over the tier, in no order: what many clients ask for. */
+  /** From all over the tier, in no order, as many clients ask. */
   readonly spread: readonly Asked[];
-  /** So far apart that no two lie in one row group of the cold tier: what a cache of rows does not help with. */
+  /** So far apart that no two lie in one row group of the cold tier: a cache of rows does not help. */
   readonly apart: readonly Asked[];
-  /** From every file of the cold tier, also the last and smallest, in other row groups than those of `apart`: what makes its indexes warm. */
+  /**
+   * From every file of the cold tier, also the last and smallest, in other row groups than those of `apart`: they warm
+   * its indexes.
+   */
   readonly everywhere: readonly Asked[];
 }
 

@@ -12,7 +12,7 @@ export interface Scratch {
   remove(): Promise<void>;
 }
 
-/** Makes the directory of a run: whatever ends a benchmark, what it wrote goes with this. */
+/** Makes the directory of a run. Files of a benchmark go with it, however it ends. */
 export async function makeScratch(): Promise<Scratch> {
   const directory = await mkdtemp(join(tmpdir(), 'ccv-bench-'));
   // the database server runs under another account when we are root
@@ -23,7 +23,7 @@ export async function makeScratch(): Promise<Scratch> {
   };
 }
 
-/** A new directory in that of the run. Whoever makes it removes it; the run would, at its end. */
+/** A new directory in that of the run. Its maker removes it; the run would, at its end. */
 export async function makeDirectory(): Promise<string> {
   const directory = await mkdtemp(join(scratchDirectory(), 'part-'));
   await chmod(directory, 0o711);

@@ -1,6 +1,6 @@
 import { Pool } from 'undici';
 
-/** What greedy clients got. */
+/** Answers that greedy clients got. */
 export interface Greed {
   /** Whole answers, by status. */
   readonly answers: ReadonlyMap<number, number>;

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { type CallFault, type ProxiedCall, type RpcProxy, startRpcProxy } from '../../test/support/chain/rpc-proxy.js';
 
-/** What a node did that no node should. */
+/** Faults of the lying node. */
 export type Lie = 'left logs out' | 'head of 2^51' | '60 MiB of zeros' | 'block time of 0' | 'two logs at one index';
 
 /** A node that lies now and then, in front of one that does not. */

@@ -17,8 +17,8 @@ import { startHostileVerifier } from './hostile-verifier.js';
 import { startLyingNode } from './lying-node.js';
 
 /*
- * `npm run chaos`: one process with a heap of 512 MB between 50 greedy clients, a hostile verifier and a lying node, for 60 s.
- * It must not die, go on ingesting meanwhile, and hold every message with its verification afterwards.
+ * `npm run chaos`: one process with a heap of 512 MB between 50 greedy clients, a hostile verifier and a lying node,
+ * for 60 s. It must not die, goes on ingesting meanwhile, and holds every message with its verification afterwards.
  */
 const HEAP_MB = 512;
 const CLIENTS = 50;
@@ -126,13 +126,16 @@ const status = (await (await fetch(`${service.adminUrl}/status`)).json()) as {
 };
 say(`\nprocess          ${isAlive ? 'alive' : 'dead'}, peak RSS ${peakMb.toFixed(0)} MB, heap limit ${HEAP_MB} MB`);
 say(
-  `greedy clients   ${[...got.answers].map(([code, count]) => `${count} × ${code}`).join(', ')}, ${got.broken} broken off, ${got.torn} torn, ${(got.bytes / 1e9).toFixed(2)} GB`,
+  `greedy clients   ${[...got.answers].map(([code, count]) => `${count} × ${code}`).join(', ')}, ` +
+    `${got.broken} broken off, ${got.torn} torn, ${(got.bytes / 1e9).toFixed(2)} GB`,
 );
 say(
-  `messages         ${before.messages} stored before, ${during.messages} of ${sent} at the end of the minute, ${after.messages} of ${sent} ${((performance.now() - startMs) / 1_000).toFixed(0)} s later`,
+  `messages         ${before.messages} stored before, ${during.messages} of ${sent} at the end of the minute, ` +
+    `${after.messages} of ${sent} ${((performance.now() - startMs) / 1_000).toFixed(0)} s later`,
 );
 say(
-  `verified         ${before.verifierResults} before, ${during.verifierResults} at the end of the minute, ${after.verifierResults} of ${sent} later`,
+  `verified         ${before.verifierResults} before, ${during.verifierResults} at the end of the minute, ` +
+    `${after.verifierResults} of ${sent} later`,
 );
 say(`lies             ${[...liar.lies].map(([kind, count]) => `${count} × ${kind}`).join(', ')}`);
 say(`hostilities      ${[...verifier.hostilities].map(([kind, count]) => `${count} × ${kind}`).join(', ')}`);

@@ -4,7 +4,10 @@ import type { KnownException, Rooms } from './rooms.js';
 
 const IMPORT = /(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g;
 
-/** One line for each import that goes against the directions of the rooms, and for each circle of files, with the next step. */
+/**
+ * One line for each import that goes against the directions of the rooms, and for each circle of files, with the next
+ * step.
+ */
 export function importProblems(source: string, rooms: Rooms, exceptions: readonly KnownException[] = []): string[] {
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.ts'))
@@ -35,7 +38,8 @@ function refusal(file: string, target: string, room: string, rooms: Rooms): stri
     return `${file}: imports ${target}, which is not in src: move what the package needs into src`;
   const allowed = rooms[room] ?? [];
   return (
-    `${file}: imports ${target}, but '${room}' knows ${allowed.length > 0 ? allowed.join(', ') : 'no other room'} only: ` +
+    `${file}: imports ${target}, but '${room}' knows ${allowed.length > 0 ? allowed.join(', ') : 'no other room'} ` +
+    'only: ' +
     'move what it needs to a room below both'
   );
 }

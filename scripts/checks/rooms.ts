@@ -1,6 +1,6 @@
 /**
- * The rooms of `src`, each with the rooms that its files may import besides their own. A name is a folder or a file; a file belongs to
- * the longest name that holds it. `x/**` names a room with all its inner rooms.
+ * The rooms of `src`, each with the rooms that its files may import besides their own. A name is a folder or a file; a
+ * file belongs to the longest name that holds it. `x/**` names a room with all its inner rooms.
  */
 export type Rooms = Readonly<Record<string, readonly string[]>>;
 
@@ -19,7 +19,10 @@ const cold = [...ground, 'storage'];
 const sink = [...ground, 'storage', 'sink'];
 const sinkRooms = [...sink, 'sink/follow', 'sink/read/read-floor.ts', 'sink/backend.ts'];
 const api = [...ground, 'storage', 'api'];
-/** Each room of the cold tier and the rooms below it. `parquet` and `delta` hold values and files: a record is nothing to them. */
+/**
+ * Each room of the cold tier and the rooms below it. `parquet` and `delta` hold values and files: a record is nothing
+ * to them.
+ */
 const coldRows = ['object-store', 'parquet', 'delta', 'id-index', 'rows'].map((room) => `storage/cold/${room}`);
 const coldReads = [...coldRows, 'storage/cold/namespace', 'storage/cold/read'];
 

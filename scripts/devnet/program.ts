@@ -31,13 +31,14 @@ export function createDevnetProgram(): Command {
     .addHelpText(
       'after',
       `
-Starts an embedded Postgres, two anvil chains with the real CCIP contracts as a lane in both directions, two committees
-that wait for each message's finality and sign, the indexer with its API, and an executor that knows nothing but that API
-and calls the real OffRamp. Messages vary: data, tokens, two CCVs, 20 KB and more, faster than finality.
+Starts an embedded Postgres, two anvil chains with the real CCIP contracts as a lane in both directions, two
+committees that wait for each message's finality and sign, the indexer with its API, and an executor that knows
+nothing but that API and calls the real OffRamp. Messages vary: data, tokens, two CCVs, 20 KB and more, faster than
+finality.
 
 All three tiers run, with short times: memory for 10 s, Postgres for 40 s, and the cold tier (Parquet files below
-<data>/cold) for good. Someone keeps asking about the past and holds the indexer to what it said before; the second table
-shows which tier was asked for ids, and which answered lists.
+<data>/cold) for good. Someone keeps asking about the past and holds the indexer to what it said before; the second
+table shows which tier was asked for ids, and which answered lists.
 
   $ npm start                                  until Ctrl-C; the next start goes on from the data directory
   $ npm start -- --for 30s                     exit code 0 only if everything sent was executed

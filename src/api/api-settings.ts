@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from '../core/errors.js';
 
-/** Where an HTTP server listens and what it accepts of a request. */
+/** Address, limits and times of an HTTP server. */
 export interface HttpSettings {
   /** Address to bind, for example `0.0.0.0` or `127.0.0.1`. */
   readonly host: string;
@@ -18,9 +18,11 @@ export interface HttpSettings {
   readonly keepAliveTimeoutMs?: number;
   /** Time a new connection has for its first byte. Default 10 000. */
   readonly firstByteTimeoutMs?: number;
-  /** Time a client has to take any of what is ready for it, after which its connection is cut. Default 20 000. */
+  /**
+   * Time in which a client reads some of the bytes that are ready for it, before its connection is cut. Default 20 000.
+   */
   readonly readTimeoutMs?: number;
-  /** Open connections, see `watchConnections`. Default 1000, at most the server's share of the process's descriptors. */
+  /** Open connections, see `watchConnections`. Default 1000, at most the server's share of descriptors. */
   readonly maxConnections?: number;
   /** Open connections of one client address (an IPv6 client is its /64; trusted proxies are exempt). Default 256. */
   readonly maxConnectionsPerAddress?: number;
@@ -38,21 +40,21 @@ export interface RateLimitSettings {
 /** Settings of the query API. */
 export interface ApiSettings extends HttpSettings {
   /**
-   * Addresses and CIDR ranges whose `X-Forwarded-For` is believed when the client's address is looked for. Default none:
-   * the header is ignored.
+   * Addresses and CIDR ranges whose `X-Forwarded-For` is believed to name the client. Default none: the header is
+   * ignored.
    */
   readonly trustedProxies?: readonly string[];
   /** Default: off. `/health` and `/ready` are never limited. */
   readonly rateLimit?: RateLimitSettings;
-  /** Value of `access-control-allow-origin` on every answer, for explorers in browsers. Default null: no such header. */
+  /** Value of `access-control-allow-origin` on every answer, for explorers in browsers. Default null: no header. */
   readonly corsAllowOrigin?: string | null;
   /** Bytes of rendered records kept for the next request. Default 64 MiB; 0 keeps none. */
   readonly fragmentCacheBytes?: number;
-  /** Memory that the answers under way may take together; what would need more is a 503. Default 128 MiB. */
+  /** Memory of all answers under way; an answer that would exceed it is a 503. Default 128 MiB. */
   readonly maxAnswerBytes?: number;
   /**
-   * Bytes of records that an answer reads at once. What a larger one consists of is known at once, its records are read as
-   * its client takes them. Default 2 MiB.
+   * Bytes of records that an answer reads at once. Records beyond are outlines, whose contents are read as the client
+   * takes them. Default 2 MiB.
    */
   readonly answerPartBytes?: number;
 }

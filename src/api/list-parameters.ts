@@ -33,8 +33,8 @@ const time = (rounding: 'up' | 'down') =>
 const TIME_ERROR = 'must be RFC 3339 (2026-01-02T03:04:05Z) or unix milliseconds';
 
 /**
- * Matches whole numbers from 0 to `max`, with as many zeros in front as `max` has room for: a pattern, so that the
- * description says what is accepted.
+ * Matches whole numbers from 0 to `max`, with as many zeros in front as `max` has room for. A pattern, because the
+ * OpenAPI document shows it.
  */
 function digitsUpTo(max: bigint): RegExp {
   const digits = String(max);
@@ -61,7 +61,7 @@ export interface QueryParameter<T> {
   /** Takes the decoded text of the parameter, or for a `list` its comma-separated items. */
   readonly schema: z.ZodType<T>;
   readonly kind: 'single' | 'list';
-  /** Which side of `schema` the description shows: what is written, or what it is read as. */
+  /** Side of `schema` that the OpenAPI document shows: the text of the client, or the value read from it. */
   readonly shown: 'input' | 'output';
   readonly default?: number;
 }
@@ -132,9 +132,10 @@ export interface ListRequest {
 export type QueryString = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /**
- * Reads the parameters of a list. An empty value counts as absent, which is what the generated Go client sends for an
- * empty filter; unknown parameters are ignored; a repeated filter adds its selectors, a repeated anything else is an error.
- * @throws InvalidArgumentError naming the parameter and what to pass.
+ * Reads the parameters of a list. An empty value counts as absent: the generated Go client sends one for an empty
+ * filter. Unknown parameters are ignored. A repeated filter adds its selectors; any other repeated parameter is an
+ * error.
+ * @throws InvalidArgumentError naming the parameter and the value to pass.
  */
 export function parseListRequest(query: QueryString): ListRequest {
   const startMs = read(LIST_PARAMETERS.start, query);

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 
-/** What `parseMessageId` accepts, for the OpenAPI document. */
+/** Pattern of the ids that `parseMessageId` accepts, for the OpenAPI document. */
 export const MESSAGE_ID_PATTERN = '^(0[xX])?([0-9a-fA-F]{2}){0,32}$';
 
 const SHAPE = new RegExp(MESSAGE_ID_PATTERN);

@@ -26,22 +26,23 @@ function resumeCommand(): Command {
     .addHelpText(
       'after',
       `
-A chain halts (state "halted" in /status, FINALIZED_REORG in the log) when a block that was final has another hash. Find out
-first which hash is right, with a block explorer. If the nodes are wrong, replace them in RpcUrls and start again: nothing has
-to be set back. If the chain was really reorganised, stop every worker and set the chain back to before the fork:
+A chain halts (state "halted" in /status, FINALIZED_REORG in the log) when a block that was final has another hash.
+Find out first which hash is right, with a block explorer. If the nodes are wrong, replace them in RpcUrls and start
+again: nothing has to be set back. If the chain was really reorganised, stop every worker and set the chain back to
+before the fork:
 
   $ ccv-indexer chain resume ethereum --from 21000000 -c indexer.toml -s secrets.toml --dry-run
   $ ccv-indexer chain resume ethereum --from 21000000 -c indexer.toml -s secrets.toml
   $ ccv-indexer start -c indexer.toml -s secrets.toml
 
---from is the first block that is not what it was, or any block before it: a lower one costs time, nothing else. One that
-is too high is refused where a stored message shows it. The hash of the block before --from is taken from the nodes in
-RpcUrls; all that answer must agree.
+--from is the first block that is not what it was, or any block before it: a lower one costs time, nothing else. One
+that is too high is refused where a stored message shows it. The hash of the block before --from is taken from the
+nodes in RpcUrls; all that answer must agree.
 
-One transaction sets back every cursor of the chain that stands at or above --from. The worker then reads the range again:
-messages that are where they were stay as they are, those in another block are moved, new ones are added, and what is gone
-leaves every list, stays readable by id as orphaned, and comes back if the chain brings it back. Ingestion times and positions
-only rise, so clients miss nothing.
+One transaction sets back every cursor of the chain that stands at or above --from. The worker then reads the range
+again: messages that are where they were stay as they are, those in another block are moved, new ones are added, and
+what is gone leaves every list, stays readable by id as orphaned, and comes back if the chain brings it back.
+Ingestion times and positions only rise, so clients miss nothing.
 
 Exit code 0: the cursor was set back, or would be. 1: it was refused, with the reason and what to do.`,
     )

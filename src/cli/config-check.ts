@@ -28,14 +28,14 @@ export function configCommand(): Command {
       `
 Looks at the files and the environment alone: nothing is connected to. Secrets are not printed.
 
-Exit code 0: usable, and by which commands; warnings tell what is surely not meant. 1: it is not (with --strict: or there
-are warnings), and every problem was printed with its path, what was found there and what to write instead.
+Exit code 0: usable, and by which commands; warnings tell what is surely not meant. 1: it is not (with --strict: or
+there are warnings), and every problem was printed with its path, what was found there and what to write instead.
 
   $ ccv-indexer config check -c indexer.toml -s secrets.toml`,
     )
     .action((options: CheckOptions) => {
       const { config, warnings } = readCheckedConfig(options);
-      // what even one process that does everything cannot use, nobody can
+      // storage that does not suit a process of both roles suits none
       checkRole('both', config);
       const lines = warnings.map((warning) => `warning: ${formatProblem(warning)}`);
       process.stdout.write(`${[summary(options.config, config), ...lines].join('\n')}\n`);
@@ -57,6 +57,7 @@ function summary(file: string, config: Config): string {
     `  chains     ${config.Chain.map((chain) => chain.Name).join(', ') || 'none'}`,
     `  verifiers  ${config.Verifier.map((verifier) => verifier.Name).join(', ') || 'none'}`,
     `  storage    ${backends.join(' → ')}`,
-    `  api        ${config.API.ListenAddress}:${config.API.ListenPort}, admin ${config.Admin.ListenAddress}:${config.Admin.ListenPort}`,
+    `  api        ${config.API.ListenAddress}:${config.API.ListenPort}, admin ` +
+      `${config.Admin.ListenAddress}:${config.Admin.ListenPort}`,
   ].join('\n');
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { type CheckedConfig, checkConfig } from '../config/load.js';
 import type { Config } from '../config/schema/schema.js';
 
-/** What the options `--config` and `--secrets` were given. */
+/** Values of `--config` and `--secrets`. */
 export interface ConfigOptions {
   readonly config: string;
   readonly secrets?: string;
@@ -27,7 +27,7 @@ export function readConfig(options: ConfigOptions): Config {
   return readCheckedConfig(options).config;
 }
 
-/** Like `readConfig`, with what is surely not meant. */
+/** Like `readConfig`, with warnings. */
 export function readCheckedConfig(options: ConfigOptions): CheckedConfig {
   return checkConfig({ file: options.config, secretsFile: options.secrets, environment: process.env });
 }

@@ -2,7 +2,7 @@ import { ConfigError } from '../config/problems.js';
 import { causesOf, IndexerError, messagesOf, toError } from '../core/errors.js';
 import { secrets } from '../core/masker.js';
 
-/** What a person is told when a command fails: the message, what caused it, what to do, and the code to search for. No secrets. */
+/** Lines about a failed command: message, causes, next step, and the code to search for. No secrets. */
 export function describeFailure(thrown: unknown): string {
   return secrets.text(described(thrown));
 }
@@ -20,7 +20,7 @@ function described(thrown: unknown): string {
   return lines.join('\n');
 }
 
-/** What the first error of the chain that knows it says to do. */
+/** The next step of the first error in the chain of causes that has one. */
 export function nextStepOf(error: Error): string | null {
   for (const each of causesOf(error)) {
     const nextStep = each instanceof IndexerError ? each.details['nextStep'] : undefined;

@@ -9,7 +9,7 @@ import { createBackfillView } from './backfill-view.js';
 import { type ConfigOptions, readCheckedConfig } from './config-option.js';
 import { onSignals } from './signals.js';
 
-/** What `start`, `worker` and `api` are called with. */
+/** Options of `start`, `worker` and `api`. */
 export interface StartOptions extends ConfigOptions {
   readonly migrate?: boolean;
 }
@@ -35,7 +35,7 @@ export async function runRole(role: Role, options: StartOptions): Promise<void> 
   }
 
   try {
-    // what a start waits for (a database that says nothing, somebody else's migration) must not outlast a signal
+    // a signal ends a start that waits (for a silent database, for the migration of another process)
     const service = await Promise.race([start(), stopping.then(() => null)]);
     if (service) {
       log.info({ role, version: packageVersion(), api: service.apiUrl, admin: service.adminUrl }, 'started');

@@ -2,10 +2,10 @@ import type { Logger } from '../core/logger.js';
 import type { Shutdown } from '../core/shutdown.js';
 
 /**
- * The first SIGINT, SIGTERM or SIGHUP begins an orderly shutdown, the second SIGINT or SIGTERM ends the process at once. A
- * SIGHUP does not mean "read the configuration again" here: a terminal that goes away sends it, twice at times. `tell` says
- * so to whoever sent it.
- * @returns resolves when the shutdown begins, whoever asked for it.
+ * The first SIGINT, SIGTERM or SIGHUP begins an orderly shutdown, which `tell` announces; the second SIGINT or SIGTERM
+ * ends the process at once. SIGHUP does not mean "read the configuration again": a terminal that goes away sends it, at
+ * times twice.
+ * @returns resolves when a shutdown begins, by a signal or otherwise.
  */
 export function onSignals(
   shutdown: Shutdown,

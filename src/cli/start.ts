@@ -4,8 +4,8 @@ import { withConfigOptions } from './config-option.js';
 import type { StartOptions } from './run-role.js';
 
 const SIGNALS = `
-SIGTERM, SIGHUP or Ctrl-C drains: requests under way are answered, what was read is stored, then the process ends with code 0.
-A second SIGTERM or Ctrl-C ends it at once; the next start goes on where the cursors stand.`;
+SIGTERM, SIGHUP or Ctrl-C drains: requests under way are answered, what was read is stored, then the process ends with
+code 0. A second SIGTERM or Ctrl-C ends it at once; the next start goes on where the cursors stand.`;
 
 /** `ccv-indexer start` */
 export function startCommand(): Command {
@@ -26,9 +26,8 @@ export function workerCommand(): Command {
   return roleCommand('worker', 'worker', 'index only: fill the storage, answer nothing but the admin port').addHelpText(
     'after',
     `
-Any number of workers may share one database: cursors move by compare and set, and what one has stored is a duplicate for
-the others. Two workers on one chain do the work twice, though, and are meant for taking over.
-${SIGNALS}
+Any number of workers may share one database: cursors move by compare and set, and what one has stored is a duplicate
+for the others. Two workers on one chain do the work twice, though, and are meant for taking over. ${SIGNALS}
 
   $ ccv-indexer worker -c indexer.toml -s secrets.toml
   $ curl localhost:8101/status                 how far each source is, what each tier covers`,

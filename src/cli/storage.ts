@@ -12,10 +12,10 @@ export function storageCommand(): Command {
     .addHelpText(
       'after',
       `
-All of these work beside running processes, except where they say otherwise. Progress goes to standard error, results to
-standard output, as JSON with --json. Ctrl-C ends them between two steps with exit code 130, a second one at once; what was
-done stays done, and nothing is left half done. A cold tier that holds nothing of the namespace is an error everywhere but in
-status: more often than a new tier it is a mistyped name.
+All of these work beside running processes, except where they say otherwise. Progress goes to standard error, results
+to standard output, as JSON with --json. Ctrl-C ends them between two steps with exit code 130, a second one at once;
+what was done stays done, and nothing is left half done. A cold tier that holds nothing of the namespace is an error
+everywhere but in status: more often than a new tier it is a mistyped name.
 
   $ ccv-indexer storage status -c indexer.toml
   $ ccv-indexer storage verify -c indexer.toml -s secrets.toml`,
@@ -58,9 +58,10 @@ function compactCommand(): Command {
     .addHelpText(
       'after',
       `
-Processes do this by themselves every CompactInterval; by hand it is for a namespace with CompactInterval = 0, or before
-other programs read the tables. Answers stay the same throughout. What is replaced stays for those who are reading it, and is
-deleted by a vacuum after Grace. Interrupted, it leaves nothing half done: the same command goes on.
+Processes do this by themselves every CompactInterval; by hand it is for a namespace with CompactInterval = 0, or
+before other programs read the tables. Answers stay the same throughout. What is replaced stays for those who are
+reading it, and is deleted by a vacuum after Grace. Interrupted, it leaves nothing half done: the same command goes
+on.
 
   $ ccv-indexer storage compact -c indexer.toml -s secrets.toml
   $ ccv-indexer storage compact -c indexer.toml -s secrets.toml --full --json`,
@@ -83,8 +84,8 @@ function vacuumCommand(): Command {
 Deletes files that a compaction replaced, files that a crash left before anything named them, and log entries that a
 checkpoint stands for, each when it is older than the grace. Processes do this by themselves every VacuumInterval.
 
-A reader may hold a file that was replaced, and a flush stores its files before it names them: with a grace that is shorter
-than either takes, records could be lost. Such a grace is refused without --force.
+A reader may hold a file that was replaced, and a flush stores its files before it names them: with a grace that is
+shorter than either takes, records could be lost. Such a grace is refused without --force.
 
   $ ccv-indexer storage vacuum -c indexer.toml -s secrets.toml --dry-run
   $ ccv-indexer storage vacuum -c indexer.toml -s secrets.toml --grace 24h`,
@@ -101,9 +102,9 @@ function verifyCommand(): Command {
     .addHelpText(
       'after',
       `
-Checks the logs against the rules of Delta Lake, every data file against its checksums and statistics, every index against
-its file, and the order and positions of all rows. Every problem is named with what to do about it, not only the first.
-Reads all there is: expect the time and the cost of that.
+Checks the logs against the rules of Delta Lake, every data file against its checksums and statistics, every index
+against its file, and the order and positions of all rows. Every problem is named with what to do about it, not only
+the first. Reads all there is: expect the time and the cost of that.
 
 Exit code 0: everything is as it must be. 1: it is not, or it could not be read.
 
@@ -127,14 +128,15 @@ function restoreCommand(): Command {
     .addHelpText(
       'after',
       `
-Stop every worker first. A database that is lost: create an empty one (or drop the namespace's schema). A database that is
-behind (FOLLOWER_AHEAD: a failover to a replica that lacked the last commits, a restore from a backup): leave it as it is. The
-schema is brought up to date, then all that the database lacks is taken over with its times and positions, page by page. Killed
-or stopped, the same command goes on where it was. In the end both are counted and compared. What the cold tier had not
-flushed when the database was lost (up to FlushInterval) is found again by the workers: cursors come back with the records.
+Stop every worker first. A database that is lost: create an empty one (or drop the namespace's schema). A database
+that is behind (FOLLOWER_AHEAD: a failover to a replica that lacked the last commits, a restore from a backup): leave
+it as it is. The schema is brought up to date, then all that the database lacks is taken over with its times and
+positions, page by page. Killed or stopped, the same command goes on where it was. In the end both are counted and
+compared. What the cold tier had not flushed when the database was lost (up to FlushInterval) is found again by the
+workers: cursors come back with the records.
 
-Refuses a database that holds other commits than the cold tier at the same positions (DIVERGED: it was written to after the
-failover, or filled from somewhere else; the error says how to go on), and one that others are connected to.
+Refuses a database that holds other commits than the cold tier at the same positions (DIVERGED: it was written to
+after the failover, or filled from somewhere else; the error says how to go on), and one that others are connected to.
 
 Exit code 0: the database holds what the cold tier does. 1: it does not, or the restore was refused.
 

@@ -1,4 +1,4 @@
-/** Lines of columns as wide as what is in them: the first to the left, the others to the right. */
+/** Lines of columns as wide as their cells: the first to the left, the others to the right. */
 export function textTable(rows: readonly (readonly string[])[], indent = ''): string[] {
   const widths: number[] = [];
   for (const row of rows)

@@ -1,7 +1,7 @@
 import type { Secret } from '../core/secret-forms.js';
 import { SECRET_NAME, secretsOfUrl } from '../core/url-secrets.js';
 
-/** Keys whose values are secrets as a whole, or tables of them; a key of a later version that sounds like one is too. */
+/** Keys whose values are secrets as a whole, or tables of them; also keys of later versions that sound like one. */
 export const SECRET_KEY = /secret|token|password|passphrase|apikey|accesskey|authorization|headers$/i;
 const URL_START = /^[a-z][a-z0-9+.-]*:\/\//i;
 /** A variable that was left in place of a secret is none. */
@@ -60,7 +60,7 @@ function whole(text: string | undefined): Found[] {
   return text === undefined || text === '' ? [] : [{ text, where: 'anywhere', isWhole: true }];
 }
 
-/** What is shown on purpose: the names of chains, verifiers and backends. */
+/** The names of chains, verifiers and backends, which are shown on purpose. */
 function namesIn(value: unknown): string[] {
   if (Array.isArray(value)) return value.flatMap(namesIn);
   if (typeof value !== 'object' || value === null) return [];

@@ -5,7 +5,7 @@ import type { ConfigProblem } from './problems.js';
 
 const MAX_CHARS = 80;
 
-/** The problem with what stands at its path, where that is one value. Secrets are masked. */
+/** The problem with the value at its path, where that is one value. Secrets are masked. */
 export function withFoundValue(problem: ConfigProblem, table: TomlTable): ConfigProblem {
   if (problem.found !== undefined) return problem;
   const parts = problem.path.split(/[.[\]]+/).filter((part) => part !== '');

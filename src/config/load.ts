@@ -21,7 +21,7 @@ export interface ConfigSources {
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
 
-/** A configuration that can be used, and what of it is surely not meant. */
+/** A usable configuration, and warnings of values that are surely not meant. */
 export interface CheckedConfig {
   readonly config: Config;
   readonly warnings: readonly ConfigProblem[];
@@ -29,13 +29,13 @@ export interface CheckedConfig {
 
 /**
  * Reads, merges and checks a configuration.
- * @throws ConfigError with every problem found, each with its path and what to write instead.
+ * @throws ConfigError with every problem found, each with its path and the value to write.
  */
 export function loadConfig(sources: ConfigSources): Config {
   return checkConfig(sources).config;
 }
 
-/** Like `loadConfig`, and looks for what can be used but is surely not meant. @throws ConfigError */
+/** Like `loadConfig`, with warnings. @throws ConfigError */
 export function checkConfig(sources: ConfigSources): CheckedConfig {
   const added: AddedEntry[] = [];
   const told = (entry: AddedEntry) => added.push(entry);
@@ -66,7 +66,9 @@ function mistyped(problems: readonly ConfigProblem[], added: readonly AddedEntry
     .filter((entry) => problems.some(({ path }) => path.startsWith(entry.path)))
     .map(({ path, name, known }) => ({
       path,
-      message: `was added by the secrets file or the environment, because no entry is called ${JSON.stringify(name)} (there are ${known.join(', ')}): correct the name if one of those is meant`,
+      message:
+        `was added by the secrets file or the environment, because no entry is called ${JSON.stringify(name)} (there ` +
+        `are ${known.join(', ')}): correct the name if one of those is meant`,
     }));
 }
 

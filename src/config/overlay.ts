@@ -18,8 +18,8 @@ export interface AddedEntry {
 
 /**
  * `base` with everything that `overlay` names replaced: the way a secrets file adds to the configuration. Where `base`
- * has a list of tables, `overlay` has either a list (entries are matched by `Name`, else by place) or a table whose keys
- * are names or places. `told` hears of every entry that is new by its name; `path` is where the two tables are.
+ * has a list of tables, `overlay` has a list (entries are matched by `Name`, else by place) or a table whose keys are
+ * names or places. `told` hears of every entry that is new by its name; `path` is where the two tables are.
  */
 export function overlayTable(
   base: TomlTable,
@@ -64,8 +64,8 @@ function overlayList(
 }
 
 /**
- * What the environment sets, as a table to lay over the file. Values that read as TOML numbers, booleans or lists (of
- * JSON) are taken as such, everything else as text.
+ * The keys of the environment, as a table to lay over the file. Values that read as TOML numbers, booleans or lists (of
+ * JSON) are taken as such, all others as text.
  */
 export function environmentTable(environment: Readonly<Record<string, string | undefined>>): {
   readonly table: TomlTable;

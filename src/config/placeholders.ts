@@ -13,7 +13,9 @@ export function placeholders(table: TomlTable): ConfigProblem[] {
     return [
       {
         path: formatPath(path),
-        message: `has ${left} left in it, which is filled in by nobody: write the value, or set the whole key by the environment (CCV_INDEXER__${path.join('__')}=…)`,
+        message:
+          `has ${left} left in it, which is filled in by nobody: write the value, or set the whole key by the ` +
+          `environment (CCV_INDEXER__${path.join('__')}=…)`,
       },
     ];
   });

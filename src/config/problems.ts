@@ -7,9 +7,9 @@ import { similarWord } from './similar-word.js';
 export interface ConfigProblem {
   /** Where, as the file spells it, for example `Chain[0].Selector`. */
   readonly path: string;
-  /** What is wrong and what to write instead. */
+  /** The fault and the value to write instead. */
   readonly message: string;
-  /** What stands there, without secrets; absent where nothing does, or a whole table. */
+  /** The value at the path, without secrets; absent where there is none, or a whole table. */
   readonly found?: string;
 }
 

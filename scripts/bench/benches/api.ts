@@ -14,15 +14,16 @@ const PAGE = 100;
 const IDS_ASKED = 1_000;
 const CONNECTIONS = 20;
 
-/** What is asked of the API. */
+/** A question to the API. */
 interface Question {
   readonly what: string;
   readonly paths: readonly string[];
 }
 
 /**
- * The query API over real HTTP, answered from memory and from Postgres alone, against a Fastify route in the same process that returns a
- * constant buffer of the same size. Records are of usual size: a message of about 250 bytes, a proof of two signatures.
+ * The query API over real HTTP, answered from memory and from Postgres alone, against a Fastify route in the same
+ * process that returns a constant buffer of the same size. Records are of usual size: a message of about 250 bytes, a
+ * proof of two signatures.
  */
 export const api: Bench = async (options) => {
   const lab = await openLab();
@@ -52,7 +53,7 @@ export const api: Bench = async (options) => {
   }
 };
 
-/** Stores messages with one verifier result each; returns what to ask for: single ids, and pages from all over the list. */
+/** Stores messages with one verifier result each. @returns questions: single ids, and pages from all over the list. */
 async function fill(sink: Sink): Promise<readonly [byId: Question, page: Question]> {
   const maker = createRecordMaker(2);
   const messages = Array.from({ length: MESSAGES }, () => maker.message());
@@ -92,7 +93,9 @@ async function compare(
       product: () => load.run({ url, paths, ...measure }),
       ceiling: () => load.run({ url: constantUrl, paths: ['/'], ...measure }),
     });
-    const note = `${body.length} bytes, ${CONNECTIONS} connections, ${paths.length} different requests over ${MESSAGES} messages`;
+    const note =
+      `${body.length} bytes, ${CONNECTIONS} connections, ${paths.length} different ` +
+      `requests over ${MESSAGES} messages`;
     return { what: `${what}, ${tier}`, unit: 'requests/s', ...compared, aim, note };
   } finally {
     await server.close();

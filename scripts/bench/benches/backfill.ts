@@ -20,8 +20,8 @@ interface Range {
 }
 
 /**
- * Backfill of a chain that is dense with events, and of one that is sparse: the whole way from the node into a Sink of memory and
- * Postgres, against fetching the same logs in the same ranges, parsing the JSON, and throwing it away.
+ * Backfill of a chain that is dense with events, and of one that is sparse: the whole way from the node into a Sink of
+ * memory and Postgres, against fetching the same logs in the same ranges, parsing the JSON, and throwing it away.
  */
 export const backfill: Bench = async (options) => ({
   rows: [
@@ -30,7 +30,9 @@ export const backfill: Bench = async (options) => ({
   ],
 });
 
-/** How many URLs lead to the chain, and what the clock is stopped by: the last event stored, or confirmed by the second URL. */
+/**
+ * Number of URLs of the chain, and the end of the measurement: the last event stored, or confirmed by the second URL.
+ */
 interface Variant {
   readonly urls: 1 | 2;
   readonly until: 'stored' | 'confirmed';
@@ -69,7 +71,9 @@ async function compare(
         unit: 'events/s',
         ...compared,
         aim: variant.urls === 1 ? aim : null,
-        note: `${ranges.length} ranges of up to ${Math.max(...ranges.map(({ from, to }) => to - from + 1))} blocks, ${DEPTH} at a time`,
+        note:
+          `${ranges.length} ranges of up to ${Math.max(...ranges.map(({ from, to }) => to - from + 1))} blocks, ` +
+          `${DEPTH} at a time`,
       });
     }
     return rows;

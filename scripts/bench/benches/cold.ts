@@ -17,8 +17,8 @@ const FLUSH_BYTES = 16 * 1024 * 1024;
 const SCAN_PAGE = 1_000;
 
 /**
- * The cold tier over a directory and over a real S3 server: how fast it takes records and gives all of them back, against
- * putting and getting the same bytes as plain objects through the same client; and what a record takes there.
+ * The cold tier over a directory and over a real S3 server: the rate of records taken and of all of them read back,
+ * against putting and getting the same bytes as plain objects through the same client; and the bytes of a record.
  */
 export const cold: Bench = async (options) => {
   const { found, remarks } = await inObjectPlaces(async (place) => [
@@ -55,7 +55,9 @@ async function measureWrites(place: ObjectPlace, { quick }: BenchOptions): Promi
     unit: 'records/s',
     ...compared,
     aim: null,
-    note: `${records} records of ${PAYLOAD_BYTES} bytes applied and flushed, read back and committed; ${objects.length} objects, as plain ones ${PARALLEL} at a time`,
+    note:
+      `${records} records of ${PAYLOAD_BYTES} bytes applied and flushed, read back and committed; ${objects.length} ` +
+      `objects, as plain ones ${PARALLEL} at a time`,
   };
 }
 
@@ -73,7 +75,7 @@ async function writeAll(store: ObjectStore, namespace: string, sets: readonly Ch
   }
 }
 
-/** Also what the records take: what is scanned is there to be weighed. */
+/** Scans, and weighs the records, which are there. */
 async function measureScan(place: ObjectPlace, { quick }: BenchOptions): Promise<readonly Row[]> {
   const { store } = place;
   const records = quick ? 8_000 : 40_000;
@@ -103,7 +105,9 @@ async function measureScan(place: ObjectPlace, { quick }: BenchOptions): Promise
     unit: 'MB/s',
     ...compared,
     aim: null,
-    note: `${records} records in pages of ${SCAN_PAGE}; MB of the ${data.length} data files, each ${perMegabyte.toFixed(1)} MB of payload; plain GETs ${PARALLEL} at a time`,
+    note:
+      `${records} records in pages of ${SCAN_PAGE}; MB of the ${data.length} data files, each ` +
+      `${perMegabyte.toFixed(1)} MB of payload; plain GETs ${PARALLEL} at a time`,
   };
   await deleteAll(store, '');
   return [scan, ...sizes.values()];
@@ -123,7 +127,9 @@ async function weigh(place: ObjectPlace, payload: PayloadKind, records: number):
     spread: [ratio, ratio],
     // no compression takes random bytes below their number
     aim: payload === 'abi' ? { kind: 'atMost', ratio: AIM_BYTES / PAYLOAD_BYTES } : null,
-    note: `${parts[0]} data, ${parts[1]} index, ${parts[2]} log, of ${records} records flushed each 16 MiB; of a payload ${randomBytesOf(payload)} bytes are random, and 32 of its id`,
+    note:
+      `${parts[0]} data, ${parts[1]} index, ${parts[2]} log, of ${records} records flushed each 16 MiB; of a payload ` +
+      `${randomBytesOf(payload)} bytes are random, and 32 of its id`,
   };
 }
 

@@ -7,7 +7,7 @@ import { allObjects, fillCold, openArchive, partOf } from '../workload/cold-name
 import { getAll, MB, PARALLEL, putAll } from '../workload/plain-objects.js';
 import { deleteAll, type ObjectPlace } from './object-places.js';
 
-/** Small files: what a quiet namespace has, which flushes by time. */
+/** Small files, as of a quiet namespace that flushes by time. */
 const SMALL_FLUSH_BYTES = 1024 * 1024;
 
 /** Merges all files of a namespace that can be merged, and deletes those that were replaced. */
@@ -63,7 +63,9 @@ export async function measureCompaction(place: ObjectPlace, { quick }: BenchOpti
     unit: 'MB/s',
     ...compared,
     aim: null,
-    note: `${records} records in ${files.length} files become ${filesAfter}; MB of the files before; plain GETs and PUTs ${PARALLEL} at a time`,
+    note:
+      `${records} records in ${files.length} files become ${filesAfter}; MB of the files before; plain GETs and PUTs ` +
+      `${PARALLEL} at a time`,
   };
 }
 

@@ -25,8 +25,8 @@ const TOKEN: Hex = '0xdc64a140aa3e981100a9beca4e685f962f0cf6c9';
 const RECEIVER: Hex = '0x70e0ba845a1a0f2da3359c97e0285013525ffc49';
 
 /**
- * Makes events as the real OnRamp emits them, which pass every check: mostly messages of up to 256 bytes, one in four with tokens, one in
- * five with two CCVs.
+ * Makes events as the real OnRamp emits them, which pass every check: mostly messages of up to 256 bytes, one in four
+ * with tokens, one in five with two CCVs.
  */
 export function createEventMaker(seed: number): () => EmittedLog {
   const random = seededRandom(seed);

@@ -15,7 +15,7 @@ interface Measured {
   readonly growth: readonly Growth[];
 }
 
-/** The cold tier at each size, in each place: what its reads cost and how fast they are, as flushed and compacted. */
+/** The cold tier at each size, in each place: cost and rate of its reads, as flushed and compacted. */
 export const growthCold: Bench = async (options) => {
   const { found, remarks } = await inObjectPlaces(async (place) => {
     const measured: Measured[] = [];

@@ -6,7 +6,7 @@ import { createSample } from '../sample.js';
 import { fill } from '../workload/fill.js';
 import { type Growth, measureSpeed } from './growth.js';
 
-/** What a record takes while it is built, in this process: a size that does not fit is left out. */
+/** Bytes of a record while it is built, in this process: a size that does not fit is left out. */
 const BYTES_NEEDED = 5_000;
 
 /** The hot tier at each size. */
@@ -25,7 +25,7 @@ export const growthHot: Bench = async (options) => {
 async function measureHot(records: number, { quick }: BenchOptions): Promise<Growth> {
   const before = await settledBytes();
   const sample = createSample(records);
-  // nobody confirms that it is current: it stays so
+  // nothing confirms that it is current: it stays so
   const storage = createMemoryStorage({ name: 'hot', maxStalenessMs: Number.POSITIVE_INFINITY });
   try {
     await fill({ what: 'hot', records, payload: 'abi', seed: 11, sample, apply: (set) => storage.apply(set) });

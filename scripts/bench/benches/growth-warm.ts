@@ -6,7 +6,7 @@ import { scratchDirectory } from '../scratch.js';
 import { fill } from '../workload/fill.js';
 import { type Growth, measureSpeed } from './growth.js';
 
-/** What a record takes on the disk while it is built, with the server's log: a size that does not fit is left out. */
+/** Bytes of a record on the disk while it is built, with the server's log: a size that does not fit is left out. */
 const BYTES_NEEDED = 8_000;
 
 /** The warm tier at each size. */

@@ -41,7 +41,7 @@ export async function measureSpeed(
 
 async function speedOf(storage: Storage, asked: readonly Asked[], ask: Ask, seconds: number): Promise<Speed> {
   const turns = inTurn(asked);
-  // what the first questions find out, the others know
+  // the first questions warm the caches
   await atOnce(seconds / 4, () => ask(storage, turns()));
   return {
     ms: median(await oneByOne(seconds, () => ask(storage, turns()))),

@@ -17,8 +17,8 @@ interface Held {
 }
 
 /**
- * What the process holds of a record of the hot tier, in the JavaScript heap and beside it, after garbage collection, against the
- * record's payload. Here the figures are bytes, the ceiling is the payload itself, and less is better.
+ * Bytes of a record of the hot tier in the process, in the JavaScript heap and beside it, after garbage collection,
+ * against the record's payload. The ceiling is the payload itself, and less is better.
  */
 export const memory: Bench = async ({ quick }) => {
   const count = quick ? 10_000 : 50_000;

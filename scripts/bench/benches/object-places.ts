@@ -19,7 +19,7 @@ export interface ObjectPlace {
   close(): Promise<void>;
 }
 
-/** What `work` found in each place; and why one is missing. */
+/** Results of `work` in each place, and the reason where one is missing. */
 export interface InPlaces<T> {
   readonly found: readonly T[];
   readonly remarks: readonly string[];
@@ -30,7 +30,9 @@ const CEPH_PROGRAMS = ['radosgw', 'radosgw-admin', 'ceph-mon', 'ceph-osd', 'ceph
 const NO_S3 =
   'The S3 server was left out: Ceph is not installed. `.ci/install-ceph` installs it (Debian, or any system with apt).';
 
-/** Gives `work` a directory and, where there is one, a real S3 server, one after the other, and empties each afterwards. */
+/**
+ * Gives `work` a directory and, where there is one, a real S3 server, one after the other, and empties each afterwards.
+ */
 export async function inObjectPlaces<T>(work: (place: ObjectPlace) => Promise<T>): Promise<InPlaces<T>> {
   const found = [await inPlace(await openDirectory(), work)];
   if (!(await hasCeph())) return { found, remarks: [NO_S3] };

@@ -5,10 +5,10 @@ import { median, type Row } from '../measure.js';
 import type { Bench } from '../report.js';
 import { createResultMaker } from '../workload/records.js';
 
-/** A writer that leaves the database time for other work, as ingestion does: what pruning holds up then shows. */
+/** A writer that leaves the database time for other work, as ingestion does: delays by pruning then show. */
 const BATCH = 50;
 const BATCHES_A_SECOND = 20;
-/** What lies there to be pruned when the measurement begins. */
+/** Records past their retention when the measurement begins. */
 const BACKLOG_BATCHES = 400;
 const KEPT_MS = 2_000;
 
@@ -23,8 +23,9 @@ interface Phase {
 }
 
 /**
- * What pruning costs: the time of a paced writer's commits while everything older than two seconds is pruned beside it, a backlog
- * of 20 000 records first, against the same writer without pruning; and the room that the records' tables then take.
+ * The cost of pruning: the time of a paced writer's commits while everything older than two seconds is pruned beside
+ * it, a backlog of 20 000 records first, against the same writer without pruning; and the room that the tables then
+ * take.
  */
 export const pruning: Bench = async ({ quick }) => {
   const seconds = quick ? 6 : 30;
@@ -33,7 +34,9 @@ export const pruning: Bench = async ({ quick }) => {
     const without = await run(lab, seconds, false);
     const beside = await run(lab, seconds, true);
     if (beside.pruned === 0) throw new Error('nothing was pruned');
-    const note = `${BATCH} records a commit, ${BATCHES_A_SECOND} a second, ${beside.pruned} records pruned in ${seconds} s; worst ${ms(worst(beside))}, without ${ms(worst(without))}`;
+    const note =
+      `${BATCH} records a commit, ${BATCHES_A_SECOND} a second, ${beside.pruned} records pruned in ${seconds} s; ` +
+      `worst ${ms(worst(beside))}, without ${ms(worst(without))}`;
     return {
       rows: [
         latencyRow('commit while pruning, p50', beside, without, 0.5, note),
@@ -43,7 +46,9 @@ export const pruning: Bench = async ({ quick }) => {
           unit: 'MB',
           ...against(beside.recordBytes / 1e6, without.recordBytes / 1e6),
           aim: null,
-          note: `files that held all ${without.records} records or less at a time, ${beside.records} in the end: what is freed is written to again`,
+          note:
+            `files that held all ${without.records} records or less at a time, ${beside.records} in the end: what is ` +
+            'freed is written to again',
         },
         {
           what: 'trace of a pruned record',
@@ -62,7 +67,7 @@ export const pruning: Bench = async ({ quick }) => {
 async function run(lab: Lab, seconds: number, prunes: boolean): Promise<Phase> {
   return await lab.inNamespace(async (namespace) => {
     const common = createCommon();
-    // results of messages that are nobody's task: nothing is ever recalled
+    // results of messages without a task: nothing is ever recalled
     const recall = async () => Promise.reject(new Error('nothing is recalled here'));
     const storage = createPostgresStorage({ name: 'warm', connection: lab.connection, namespace, common, recall });
     const make = createResultMaker(7);

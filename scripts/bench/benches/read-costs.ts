@@ -14,9 +14,9 @@ export interface MiddleAndWorst {
   readonly worst: number;
 }
 
-/** What a read of the cold tier costs: a line of its table. */
+/** The cost of a read of the cold tier: a line of its table. */
 export interface ReadCost {
-  /** Where the tables are and what was done to them, for example `S3 server, compacted`. */
+  /** Place and state of the tables, for example `S3 server, compacted`. */
   readonly store: string;
   readonly records: number;
   readonly question: 'by id' | 'absent id' | 'page of 100' | 'look for news';
@@ -48,8 +48,8 @@ export function middleAndWorst(values: readonly number[]): MiddleAndWorst {
 }
 
 /**
- * Asks a cold storage for ids, for ids that are not there and for pages, each with fresh caches that only hold what leads
- * to rows: file footers and indexes. Rows are never asked for twice.
+ * Asks a cold storage for ids, for unknown ids and for pages, each with fresh caches that hold file footers and indexes
+ * only. Rows are never asked for twice.
  */
 export async function measureReadCosts(wish: {
   readonly store: CountingObjectStore;
@@ -106,7 +106,7 @@ const askAbsent: Ask = async (storage, { messageId }) => {
   throw new Error(`${messageId} is there`);
 };
 
-/** All that a storage does to answer this is to see whether somebody wrote: whole files are counted by their statistics. */
+/** A count only looks whether another process has written: whole files are counted by their statistics. */
 const askNews: Ask = async (storage) => {
   const { count } = await storage.countCCVData({});
   if (count === 0) throw new Error('nothing is there');

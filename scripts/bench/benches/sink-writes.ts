@@ -10,9 +10,9 @@ const WRITERS = 8;
 const WRITER_BATCH = 500;
 
 /**
- * Durable writes of verifier results to a Sink of memory and Postgres, several writers at once, against a bare staged COPY of the same
- * records in commits of the size that the product's group commit came to. The ceiling's bytes are encoded before the clock starts, the
- * product's records are not.
+ * Durable writes of verifier results to a Sink of memory and Postgres, several writers at once, against a bare staged
+ * COPY of the same records in commits of the size that the product's group commit came to. The ceiling's bytes are
+ * encoded before the clock starts, the product's records are not.
  */
 export const sinkWrites: Bench = async ({ quick }) => {
   const count = quick ? 12_000 : 40_000;
@@ -42,7 +42,9 @@ export const sinkWrites: Bench = async ({ quick }) => {
       unit: 'records/s',
       ...compared,
       aim: { kind: 'atLeast', ratio: 0.6 },
-      note: `${WRITERS} writers of batches of ${WRITER_BATCH}; commits of ${commitRecords} records of ${PAYLOAD_BYTES} bytes`,
+      note:
+        `${WRITERS} writers of batches of ${WRITER_BATCH}; commits of ${commitRecords} records of ${PAYLOAD_BYTES} ` +
+        'bytes',
     };
     return { rows: [row] };
   } finally {

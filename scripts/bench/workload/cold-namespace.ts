@@ -18,7 +18,9 @@ export function openArchive(store: ObjectStore, namespace: string): ColdStorage 
   });
 }
 
-/** The same tables to read from, caches empty. Unless told otherwise it never looks for news: that is measured apart. */
+/**
+ * The same tables to read from, caches empty. Unless told otherwise it never looks for news: that is measured apart.
+ */
 export function openReader(store: ObjectStore, namespace: string, refreshIntervalMs = NEVER_MS): ColdStorage {
   return createColdStorage({
     ...{ name: 'cold', store, namespace, role: 'leader', refreshIntervalMs },
@@ -59,7 +61,7 @@ export async function fillCold(
   }
 }
 
-/** Bytes and number of what a namespace keeps in its object store. */
+/** Bytes and number of the objects of a namespace. */
 export interface ColdSize {
   readonly dataFiles: number;
   readonly dataBytes: number;
@@ -79,7 +81,7 @@ export async function allObjects(store: ObjectStore, prefix: string): Promise<re
   return found;
 }
 
-/** What the objects of a namespace are, by their place in the tables (see `delta-paths.ts`). */
+/** Sizes of the objects of a namespace, by their place in the tables. */
 export function sizeOf(objects: readonly ListedObject[]): ColdSize {
   const data = objects.filter(({ key }) => partOf(key) === 'data');
   const bytes = (part: ColdPart) =>

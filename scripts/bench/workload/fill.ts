@@ -7,7 +7,9 @@ import { createRecordStream, type PayloadKind } from './record-stream.js';
 /** Records of a set that a storage is given at once. */
 const SET_RECORDS = 1_000;
 
-/** Gives a storage `records` new ones as a follower gets them, made on the way: a million of them need no memory here. */
+/**
+ * Gives a storage `records` new ones as a follower gets them, made on the way: a million of them need no memory here.
+ */
 export async function fill(wish: {
   readonly what: string;
   readonly records: number;
@@ -25,7 +27,7 @@ export async function fill(wish: {
       sample?.see(set);
       await apply(set);
       progress.update(done + set.changes.length);
-      // what the storage does beside has its turn, as it has where changes come over a connection
+      // work of the storage beside has its turn, as where changes come over a connection
       await letOthersRun();
     }
   } finally {

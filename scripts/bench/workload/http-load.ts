@@ -1,7 +1,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-/** What the load process is asked to do: the paths in turn, over that many connections. */
+/** Work of the load process: the paths in turn, over that many connections. */
 export interface LoadRequest {
   readonly url: string;
   readonly paths: readonly string[];

@@ -6,8 +6,8 @@ import { createRecordMaker, SELECTORS } from '../../../test/support/records.js';
 import { PAYLOAD_BYTES, PROOF_BYTES } from './records.js';
 
 /**
- * What the data of a message is. `abi`: a batch of payments as contracts encode it, `(recipient, token, amount)[]`, with
- * the padding that this encoding has. `random`: bytes that nothing can compress, as in the other benchmarks.
+ * The data of a message. `abi`: a batch of payments as contracts encode it, `(recipient, token, amount)[]`, with the
+ * padding of this encoding. `random`: bytes that nothing can compress, as in the other benchmarks.
  */
 export type PayloadKind = 'abi' | 'random';
 
@@ -42,7 +42,7 @@ const ITEM_BYTES = 3 * WORD_BYTES;
 /** Offset and length of the array come first. */
 const ITEMS_AT = 2 * WORD_BYTES;
 const ITEMS = Math.floor((DATA_BYTES - ITEMS_AT) / ITEM_BYTES);
-/** Of an amount: what a number with 18 decimals has. */
+/** Bytes of an amount with 18 decimals. */
 const AMOUNT_BYTES = 8;
 const TOKENS = 8;
 
@@ -54,8 +54,8 @@ const LANES = [
 ] as const;
 
 /**
- * The same seed and kind give the same records, however they are taken. About 20 microseconds a record: a template for each
- * lane is filled in, since encoding a million messages anew would take longer than storing them.
+ * The same seed and kind give the same records, however they are taken. About 20 microseconds a record: a template for
+ * each lane is filled in, since encoding a million messages anew would take longer than storing them.
  */
 export function createRecordStream({
   seed,
@@ -142,7 +142,7 @@ export function randomBytesOf(payload: PayloadKind): number {
   return 2 * ADDRESS_BYTES + inData + PROOF_BYTES - PROOF_HEAD_BYTES;
 }
 
-/** What all batches of payments have in common: zeroes, the offset of the array, its length. */
+/** The part that all batches of payments share: zeroes, the offset of the array, its length. */
 function layOutPayments(data: Uint8Array): void {
   data.fill(0);
   data[WORD_BYTES - 1] = WORD_BYTES;

@@ -4,7 +4,7 @@ export const QUICK_SIZES: readonly number[] = [2_000, 10_000];
 
 const STEP = 1_000;
 
-/** Counts with commas between them, as `--sizes` takes them; what to write instead when it is something else. */
+/** Counts with commas between them, as `--sizes` takes them; else the text to write instead. */
 export function parseSizes(text: string): readonly number[] | string {
   const sizes = text.split(',').map(Number);
   const areSizes = sizes.every((size) => Number.isSafeInteger(size) && size >= STEP && size % STEP === 0);

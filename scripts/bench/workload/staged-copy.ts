@@ -4,8 +4,9 @@ import { hexToBytes } from '../../../src/core/hex.js';
 import type { VerifierResult } from '../../../src/model/records.js';
 
 /**
- * The fastest known way to store records in Postgres so that a duplicate is passed over: binary COPY into a temporary table, then
- * INSERT … SELECT into a table whose only index is the records' primary key. One connection, one durable commit a batch.
+ * The fastest known way to store records in Postgres so that a duplicate is passed over: binary COPY into a temporary
+ * table, then INSERT … SELECT into a table whose only index is the records' primary key. One connection, one durable
+ * commit a batch.
  */
 export interface StagedCopy {
   /** Creates the tables anew, empty. */
@@ -14,7 +15,7 @@ export interface StagedCopy {
 }
 
 const COLUMNS = 'message_id, verifier_source, verifier_dest, encoded_message, ccv_data';
-/** As the product's tables have it: bytes that are nobody's to compress stay in their row. */
+/** As in the product's tables: bytes that do not compress stay in their row. */
 const AS_IS = `ALTER TABLE bare.records ALTER COLUMN encoded_message SET STORAGE EXTERNAL,
   ALTER COLUMN ccv_data SET STORAGE EXTERNAL, SET (toast_tuple_target = 8160)`;
 

@@ -3,8 +3,8 @@ import type { Common } from '../../../src/core/common.js';
 import { DevnetProcessError } from './devnet-errors.js';
 
 /*
- * A node writes its state file in place when it ends. After kill -9 of its parent it ends by itself, and needs a moment:
- * who starts again at once must not read half a file. So the node's pid is kept beside the state while it runs:
+ * A node writes its state file in place when it ends. After kill -9 of its parent it ends by itself, and needs a
+ * moment, in which a new process must not read half a file. So the node's pid is kept beside the state while it runs:
  *
  *   <state>.pid absent            the node was stopped, its state is current
  *   present, process alive        the node is still writing: wait for it
@@ -12,7 +12,7 @@ import { DevnetProcessError } from './devnet-errors.js';
  *   present, dead, state older    the node itself was killed: the state is that of its last start
  */
 
-/** What is known of a state file before the node starts from it. */
+/** State of the file before the node starts from it. */
 export type SavedState = 'none' | 'current' | 'stale';
 
 const WAIT_MS = 60_000;
@@ -23,8 +23,8 @@ function pidFile(stateFile: string): string {
 }
 
 /**
- * Waits until no node writes `stateFile` any more, and tells what it holds: `stale` when the last node was killed before
- * it could save. What others stored about the chain since then is then about blocks that no longer exist.
+ * Waits until no node writes `stateFile` any more. `stale`: the last node was killed before it could save, and records
+ * about the chain that were stored since are of blocks that no longer exist.
  * @throws DevnetProcessError when a node still runs on it after a minute.
  */
 export async function savedState(common: Common, stateFile: string): Promise<SavedState> {

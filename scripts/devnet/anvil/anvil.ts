@@ -10,7 +10,7 @@ import { type ProcessExit, startTiedProcess, type TiedProcess } from './tied-pro
 /** When blocks are made: one a transaction, one every so often, or only by `evm_mine`. */
 export type AnvilMining = 'automine' | 'manual' | { readonly everyMs: number };
 
-/** What kind of chain to start. */
+/** The kind of chain to start. */
 export interface AnvilOptions {
   readonly common: Common;
   readonly chainId: number;
@@ -64,7 +64,8 @@ export function anvilBinaryPath(platform: string = process.platform, architectur
   } catch (cause) {
     throw new DevnetPackageMissingError(
       name,
-      "run `npm ci` in a checkout of this project (dev and optional dependencies included); it brings the local chain's node",
+      'run `npm ci` in a checkout of this project (dev and optional dependencies included); ' +
+        "it brings the local chain's node",
       { cause },
     );
   }
@@ -77,7 +78,8 @@ export function anvilBinaryPath(platform: string = process.platform, architectur
  */
 export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
   const binary = anvilBinaryPath();
-  if (options.stateFile !== undefined) await savedState(options.common, options.stateFile); // nobody writes it any more
+  // no node writes the file any more
+  if (options.stateFile !== undefined) await savedState(options.common, options.stateFile);
   if (options.port !== undefined) return await startOnPort(binary, options, options.port);
   // Another process may take a port between our probe and the node's bind, so ask for another one then.
   for (let attempt = 1; ; attempt += 1) {

@@ -1,8 +1,8 @@
 import { type Clock, systemClock } from '../../../src/core/clock.js';
 
 /**
- * Runs `task` with a signal that aborts after `timeoutMs`, or when `outer` does. Leaves nothing behind on `outer`, which
- * `AbortSignal.any` does: about a hundred bytes a call for as long as `outer` lives.
+ * Runs `task` with a signal that aborts after `timeoutMs`, or when `outer` does. Leaves nothing behind on `outer`,
+ * which `AbortSignal.any` does: about a hundred bytes a call for as long as `outer` lives.
  */
 export async function withDeadline<T>(
   timeoutMs: number,

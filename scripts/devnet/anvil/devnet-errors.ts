@@ -1,6 +1,6 @@
 import { IndexerError, type IndexerErrorOptions } from '../../../src/core/errors.js';
 
-/** A package that only the local devnet needs is not installed. The message says what to install. */
+/** A package that only the local devnet needs is not installed. The message names the installation. */
 export class DevnetPackageMissingError extends IndexerError {
   constructor(packageName: string, nextStep: string, options?: IndexerErrorOptions) {
     super('DEVNET_PACKAGE_MISSING', `the package ${packageName} is not installed: ${nextStep}`, false, options);

@@ -31,10 +31,11 @@ const OUTPUT_LIMIT = 8 * 1024;
 /*
  * A child is started so that
  * - it receives SIGTERM when this process dies in any way, kill -9 included, and can still save its state;
- * - Ctrl-C in the terminal does not reach it (it leads a session of its own): whoever owns it drains first, then stops it.
+ * - Ctrl-C in the terminal does not reach it, because it leads a session of its own: its owner drains first, then stops
+ *   it.
  *
- * pdeathsig: the kernel sends the signal (Linux, setpriv of util-linux). We may have died before the kernel was told, so
- * the shell in between looks whether its parent is still us. Both exec, so the pid is the child's own.
+ * pdeathsig: the kernel sends the signal (Linux, setpriv of util-linux). We may have died before the kernel was told,
+ * so the shell in between looks whether its parent is still us. Both exec, so the pid is the child's own.
  * pipe: anywhere else, a shell holds the read end of a pipe whose write end only this process has. The shell execs the
  * program, a subshell of it waits for the end of the pipe and signals. It fails only if that subshell is killed too.
  */

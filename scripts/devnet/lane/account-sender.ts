@@ -41,11 +41,11 @@ export interface AccountSender {
    * @throws ClosedError when the sender was closed before the transaction was mined.
    */
   send(call: OutgoingCall): Promise<MinedTransaction>;
-  /** Fails what is not mined yet, and resolves when nothing runs any more. Idempotent. */
+  /** Fails transactions that are not mined yet, and resolves when nothing runs any more. Idempotent. */
   close(): Promise<void>;
 }
 
-/** What a sender works with. */
+/** Dependencies of a sender. */
 export interface AccountSenderOptions {
   readonly common: Common;
   readonly rpc: JsonRpc;
@@ -74,8 +74,8 @@ const REFUSALS_BEFORE_GIVING_UP = 5;
 const BLOCKS_BEFORE_REPAIR = 5;
 
 /*
- * Submission is one at a time: ask the node for the next nonce, sign, send. The hash is known before sending, so after an
- * error the node is asked whether it has the transaction, and only when it has not is another nonce taken.
+ * Submission is one at a time: ask the node for the next nonce, sign, send. The hash is known before sending; after an
+ * error the node is asked for the transaction, and only when it has none is another nonce taken.
  *
  * A reorg can drop transactions that were pending or mined. One that still waits is sent again as it is, which also
  * fills its gap; a gap that nothing waiting can fill is closed with an empty transaction to the account itself.
@@ -151,7 +151,8 @@ class NonceOrderedSender implements AccountSender {
       } catch (thrown) {
         if (this.#abort.signal.aborted) break;
         common.log.debug({ err: toError(thrown) }, 'looking for receipts failed, trying again');
-        await this.#pause(failures++).catch(() => undefined); // only an abort ends a pause early, and ends the loop above
+        // only an abort ends a pause early, and ends the loop above
+        await this.#pause(failures++).catch(() => undefined);
       }
     }
     this.#watching = null;

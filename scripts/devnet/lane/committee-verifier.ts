@@ -14,7 +14,7 @@ export interface CommitteeVerifier {
   /** Base URL: verifications are at `{url}/verifications`. */
   readonly url: string;
   readonly name: string;
-  /** The CCV's address on each source chain: what an indexer configures as `IssuerAddresses`. Lower-case hex. */
+  /** The CCV's address on each source chain, for `IssuerAddresses` of an indexer. Lower-case hex. */
   readonly issuerAddresses: readonly Hex[];
   /** Messages signed so far. */
   signedCount(): number;
@@ -22,7 +22,7 @@ export interface CommitteeVerifier {
   close(): Promise<void>;
 }
 
-/** What a committee works with. */
+/** Dependencies of a committee. */
 export interface CommitteeVerifierOptions {
   readonly common: Common;
   readonly deployment: LaneDeployment;
@@ -43,8 +43,8 @@ const DEFAULT_POLL_MS = 250;
 const MAX_HEADER_BYTES = 256 * 1024;
 
 /**
- * Starts a committee: it watches both source chains by itself, waits for each message's finality, signs what names its
- * CCV with as many of its keys as the threshold asks, and answers for nothing else.
+ * Starts a committee: it watches both source chains by itself, waits for the finality of each message, signs messages
+ * that name its CCV with as many of its keys as the threshold asks, and answers for no other.
  * @throws InvalidArgumentError for a committee or chain that the deployment does not have.
  */
 export async function createCommitteeVerifier(options: CommitteeVerifierOptions): Promise<CommitteeVerifier> {

@@ -12,7 +12,7 @@ import type { ContractArtifact, ContractLibrary, ContractName } from './contract
  * either exists, and a whole lane takes as few blocks as its gas needs.
  */
 export interface DeploymentPlan {
-  /** Who sends, and so owns what is deployed. */
+  /** The sender, who owns the contracts. */
   readonly account: Hex;
   /** Plans a deployment and tells the address (lower case) that it will have. */
   deploy(name: ContractName, args?: readonly unknown[]): Hex;
@@ -20,12 +20,12 @@ export interface DeploymentPlan {
   call(name: ContractName, address: Hex, functionName: string, args: readonly unknown[]): void;
   /**
    * Sends everything, mines, and resolves to the height of the last block that was needed.
-   * @throws DevnetTransactionError naming the first step that reverted, with what the contract said.
+   * @throws DevnetTransactionError naming the first step that reverted, with the return data of the contract.
    */
   run(): Promise<bigint>;
 }
 
-/** What a plan works with. */
+/** Dependencies of a plan. */
 export interface DeploymentPlanOptions {
   readonly common: Common;
   readonly rpc: JsonRpc;

@@ -25,7 +25,7 @@ export interface RawLog {
   readonly data: Hex;
 }
 
-/** What a `CCIPMessageSent` log says. Addresses are lower-case hex. */
+/** Fields of a `CCIPMessageSent` log. Addresses are lower-case hex. */
 export interface SentLog {
   readonly messageId: Hex;
   readonly encodedMessage: Uint8Array;
@@ -53,7 +53,7 @@ export const EXECUTION_STATES = ['UNTOUCHED', 'IN_PROGRESS', 'SUCCESS', 'FAILURE
 /** Where a message stands on its destination chain. */
 export type ExecutionState = (typeof EXECUTION_STATES)[number];
 
-/** What an `ExecutionStateChanged` log says; null for any other log. */
+/** Fields of an `ExecutionStateChanged` log; null for any other log. */
 export function decodeExecutionLog(log: RawLog): { messageId: Hex; state: ExecutionState; returnData: Hex } | null {
   if (log.topics[0] !== EXECUTION_STATE_CHANGED_TOPIC) return null;
   const { args } = decodeEventLog({

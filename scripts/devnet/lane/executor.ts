@@ -41,7 +41,7 @@ export interface Executor {
   close(): Promise<void>;
 }
 
-/** What an executor works with. Of the indexer it knows the API alone. */
+/** Dependencies of an executor. Of the indexer it knows the API alone. */
 export interface ExecutorOptions {
   readonly common: Common;
   /** Base URLs of indexers, tried in this order. */
@@ -50,7 +50,7 @@ export interface ExecutorOptions {
   readonly deployment: LaneDeployment;
   /** How often new messages are asked for. Defaults to a second, as executors do. */
   readonly pollIntervalMs?: number;
-  /** From which time of ingestion on, unix ms. Defaults to 0: what is executed already is skipped. */
+  /** First ingestion time, unix ms. Default 0: messages that are executed already are skipped. */
   readonly startMs?: number;
   readonly library?: ContractLibrary;
   /** Told at each step of each message. */
@@ -250,8 +250,8 @@ function executionOf(listed: ListedMessage, results: readonly ListedVerification
 }
 
 /**
- * Starts an executor: it polls `/v1/messages` from the last seen second, fetches each message's verifications, and calls
- * the real `OffRamp.execute` of the destination chain until it says SUCCESS.
+ * Starts an executor: it polls `/v1/messages` from the last seen second, fetches each message's verifications, and
+ * calls the real `OffRamp.execute` of the destination chain until it says SUCCESS.
  * @throws InvalidArgumentError when a chain of the deployment has no URL.
  */
 export function createExecutor(options: ExecutorOptions): Executor {

@@ -5,7 +5,7 @@ import { type ChainHeads, isFinalityReached } from '../../../src/protocol/finali
 import { createJsonRpc, type JsonRpc } from '../anvil/json-rpc.js';
 import { decodeSentLog, MESSAGE_SENT_TOPIC, type SentLog } from './events.js';
 
-/** What watches one source chain for messages that have the finality they ask for. */
+/** Watches one source chain for messages that have the finality they ask for. */
 export interface FinalMessageWatcher {
   /** The last block whose messages have all been handed over. */
   settledBlock(): bigint;
@@ -13,7 +13,7 @@ export interface FinalMessageWatcher {
   close(): Promise<void>;
 }
 
-/** What the watcher works with. */
+/** Dependencies of the watcher. */
 export interface FinalMessageWatcherOptions {
   readonly common: Common;
   readonly url: string;

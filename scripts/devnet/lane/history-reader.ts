@@ -4,17 +4,17 @@ import { toError } from '../../../src/core/errors.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { withDeadline } from '../anvil/deadline.js';
 
-/** Someone who keeps asking about the past, and remembers what was said. */
+/** A reader that keeps asking about the past, and remembers the answers. */
 export interface HistoryReader {
-  /** From now on the message may be asked about: everything about it is known. `ingestionMs`: when it was stored, unix ms. */
+  /** Takes up a message that is complete. `ingestionMs`: of the message, unix ms. */
   know(messageId: Hex, ingestionMs: number): void;
-  /** Answers that were not what was said before: anything but 0 is a fault of the indexer. */
+  /** Answers that differ from an earlier one: anything but 0 is a fault of the indexer. */
   changedCount(): number;
   /** Stops asking and resolves when nothing runs any more. Idempotent. */
   close(): Promise<void>;
 }
 
-/** What a history reader works with. Of the indexer it knows the API alone. */
+/** Dependencies of a history reader. Of the indexer it knows the API alone. */
 export interface HistoryReaderOptions {
   readonly common: Common;
   readonly apiUrl: string;
@@ -28,7 +28,7 @@ const TIMEOUT_MS = 10_000;
 const MIN_AGE_MS = 3_000;
 /** Lists are asked for in whole spans, so that the same ones come up again. */
 const SPAN_MS = 5_000;
-/** What is remembered; the oldest is forgotten first. */
+/** Messages remembered; the oldest is forgotten first. */
 const MAX_KNOWN = 20_000;
 
 interface Known {
@@ -37,10 +37,10 @@ interface Known {
 }
 
 /**
- * Asks as an explorer does, for messages and times of every age, so that every tier has something to answer, and holds
- * the indexer to its promises: what is past is closed, and the answer is the same bytes whichever tier gives it. So the
- * verifications of a message of which nothing is missing, and those of a span of time that is over, never change. An
- * indexer that says that it cannot answer just then is asked again later.
+ * Asks as an explorer does, for messages and times of every age, so that every tier has something to answer. It holds
+ * the indexer to two promises: the past is closed, and an answer is the same bytes whichever tier gives it. So the
+ * verifications of a complete message, and those of a span of time that is over, never change. A question that the
+ * indexer cannot answer just then is asked again later.
  */
 class ApiHistoryReader implements HistoryReader {
   readonly #options: HistoryReaderOptions;
@@ -64,7 +64,7 @@ class ApiHistoryReader implements HistoryReader {
     if (this.#ids.has(messageId)) return;
     this.#ids.add(messageId);
     this.#known.push({ messageId, ingestionMs });
-    // beyond the limit the youngest are not taken: the oldest are what is interesting
+    // beyond the limit the youngest are dropped: the oldest are of interest
     if (this.#known.length > MAX_KNOWN) this.#known.pop();
   }
 

@@ -16,7 +16,7 @@ class IndexerApiUnavailableError extends IndexerError {
   }
 }
 
-/** An answer is not what the API promises (wire facts, section 7). */
+/** An answer is not as the API promises (wire facts, section 7). */
 export class IndexerApiAnswerError extends IndexerError {
   constructor(what: string, cause?: unknown) {
     super('INDEXER_API_ANSWER', `the indexer's answer is wrong: ${what}`, false, { cause });
@@ -49,7 +49,7 @@ export interface IndexerApi {
    */
   messages(page: MessagesPage, signal: AbortSignal): Promise<readonly (ListedMessage | IndexerApiAnswerError)[]>;
   /**
-   * What is known of one message; empty while nothing is.
+   * The verifications of one message; empty while there are none.
    * @throws IndexerApiUnavailableError, IndexerApiAnswerError
    */
   verifications(messageId: Hex, signal: AbortSignal): Promise<readonly ListedVerification[]>;
@@ -63,7 +63,7 @@ export interface MessagesPage {
   readonly offset: number;
 }
 
-/** What the client works with. */
+/** Dependencies of the client. */
 export interface IndexerApiOptions {
   readonly common: Common;
   /** Base URLs of indexers, in the order in which they are tried. */

@@ -2,7 +2,7 @@ import { keccak256, stringToHex } from 'viem';
 import { type PrivateKeyAccount, privateKeyToAccount } from 'viem/accounts';
 import type { Hex } from '../../../src/core/hex.js';
 
-/** Who signs something in the devnet. */
+/** A signer of the devnet. */
 export type DevnetRole = `owner of ${string}` | 'sender' | 'executor' | `committee ${string} signer ${number}`;
 
 /**

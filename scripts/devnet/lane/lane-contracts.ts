@@ -174,7 +174,7 @@ function planReceivers(plan: DeploymentPlan, ccvs: readonly Hex[]): Receivers {
   };
 }
 
-/** What each chain must know of the other: ramps, pools, tokens. */
+/** Ramps, pools and tokens of the other chain, made known to each. */
 export function planWiring(
   plan: DeploymentPlan,
   self: ChainAddresses,

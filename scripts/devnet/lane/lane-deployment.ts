@@ -1,6 +1,6 @@
 import type { Hex } from '../../../src/core/hex.js';
 
-/** Where one chain of the devnet is reached, and who it is. */
+/** Address and identity of a chain of the devnet. */
 export interface DevnetChain {
   /** Short name, for tables and logs. */
   readonly name: string;
@@ -20,7 +20,7 @@ export interface ChainAddresses {
   readonly pool: Hex;
   /** The proxy in front of the resolver of each committee: the CCV's address in messages, by committee name. */
   readonly ccvs: Readonly<Record<string, Hex>>;
-  /** Logs what it gets. Default CCVs, finalized messages only. */
+  /** Logs each message it receives. Default CCVs, finalized messages only. */
   readonly receiverLog: Hex;
   /** Requires every committee. Takes any finality. */
   readonly receiverTwoCCVs: Hex;

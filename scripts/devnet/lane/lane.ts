@@ -17,7 +17,7 @@ export const DEVNET_CHAINS = [
 /** An account that never runs out of gas money. */
 const BALANCE_WEI = parseEther('1000000000');
 
-/** What `deployLane` works with. */
+/** Dependencies of `deployLane`. */
 export interface DeployLaneOptions {
   readonly common: Common;
   readonly chains: readonly [DevnetChain, DevnetChain];

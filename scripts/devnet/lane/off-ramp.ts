@@ -9,7 +9,7 @@ import { decodeExecutionLog, EXECUTION_STATES, type ExecutionState } from './eve
 export interface Execution {
   readonly messageId: Hex;
   readonly encodedMessage: Uint8Array;
-  /** What the message itself grants. */
+  /** The gas limit of the message. */
   readonly executionGasLimit: number;
   /** Addresses on the destination chain. */
   readonly destCcvs: readonly Hex[];
@@ -17,10 +17,10 @@ export interface Execution {
   readonly verifierResults: readonly Hex[];
 }
 
-/** What came of an attempt. */
+/** Outcome of an attempt. */
 export interface ExecutionOutcome {
   readonly state: ExecutionState;
-  /** What the failed step said, `0x` without one; null when the whole transaction reverted. */
+  /** Return data of the failed step, `0x` without any; null when the whole transaction reverted. */
   readonly returnData: Hex | null;
   readonly transactionHash: Hex;
   readonly blockNumber: bigint;

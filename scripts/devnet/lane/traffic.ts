@@ -42,13 +42,13 @@ export interface Traffic {
   start(): void;
   /** Sends no more, and resolves when everything submitted is in a block or has failed. */
   stop(): Promise<void>;
-  /** `stop`, without waiting for blocks: what is not mined is given up. Idempotent. */
+  /** `stop`, without waiting for blocks: transactions that are not mined are given up. Idempotent. */
   close(): Promise<void>;
-  /** What the steady traffic came to so far. */
+  /** Counts of the steady traffic so far. */
   counts(): { readonly submitted: number; readonly sent: number; readonly failed: number };
 }
 
-/** What the traffic works with. */
+/** Dependencies of the traffic. */
 export interface TrafficOptions {
   readonly common: Common;
   readonly deployment: LaneDeployment;
@@ -155,7 +155,8 @@ class LaneTraffic implements Traffic {
       if (this.#unmined.size >= MAX_UNMINED) await Promise.race(this.#unmined);
       const nowMs = common.clock.monotonicMs();
       dueMs = Math.max(dueMs + periodMs, nowMs - 1_000); // at most a second is ever made up for
-      if (dueMs > nowMs) await common.clock.sleep(dueMs - nowMs, this.#abort.signal).catch(() => undefined); // the loop ends
+      // an abort ends the loop
+      if (dueMs > nowMs) await common.clock.sleep(dueMs - nowMs, this.#abort.signal).catch(() => undefined);
     }
   }
 

@@ -14,7 +14,7 @@ export interface ServerAccount {
 }
 
 /**
- * Picks the account: ourselves, or for root the owner of an existing data directory, `postgres`, or `nobody`.
+ * The account of the server: our own, or for root the owner of an existing data directory, `postgres`, or `nobody`.
  * @throws EmbeddedPostgresError when root finds no other account.
  */
 export async function pickServerAccount(dataDir: string): Promise<ServerAccount> {

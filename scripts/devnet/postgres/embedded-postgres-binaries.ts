@@ -30,7 +30,8 @@ export async function locatePostgresBinaries(account: ServerAccount): Promise<Po
   } catch (cause) {
     throw new EmbeddedPostgresError(
       'BINARIES_UNUSABLE',
-      `Postgres in ${copy} does not run as ${account.name}: is ${tmpdir()} mounted noexec, or a library missing? Set TMPDIR to another directory, or configure a Postgres of your own`,
+      `Postgres in ${copy} does not run as ${account.name}: is ${tmpdir()} mounted noexec, or a library missing? ` +
+        'Set TMPDIR to another directory, or configure a Postgres of your own',
       { cause },
     );
   }
@@ -46,7 +47,8 @@ async function findPackage(): Promise<{ packageDir: string; version: string }> {
   } catch (cause) {
     throw new EmbeddedPostgresError(
       'UNSUPPORTED_PLATFORM',
-      `there is no ${name} here: install with development and optional dependencies on linux or macOS, or configure a Postgres of your own`,
+      `there is no ${name} here: install with development and optional dependencies on linux or macOS, or ` +
+        'configure a Postgres of your own',
       { cause },
     );
   }
@@ -76,8 +78,8 @@ async function linkLibraries(native: string): Promise<void> {
 }
 
 /**
- * The copy's name can be guessed, and the directory it is in may be writable by all: it is used only when it belongs to us and
- * nobody else can write it; otherwise, or when its name is taken by another, a fresh unguessable one is made.
+ * The copy's name can be guessed, and its directory may be writable by all. It is used only when it belongs to us and
+ * no other account can write it; else a fresh, unguessable one is made.
  */
 async function copyOnce(native: string, version: string): Promise<string> {
   const shared = join(tmpdir(), `ccv-indexer-postgres-${version}-${process.getuid?.() ?? 0}`);

@@ -13,8 +13,8 @@ const PASSWORD_FILE = 'ccv-indexer.password';
 const PREVIOUS_SERVER_MS = 15_000;
 
 /**
- * Creates the data directory when there is none. It appears under its name only when it is complete, so that a kill in the
- * middle leaves nothing half made there.
+ * Creates the data directory when there is none. It appears under its name only when it is complete, so that a kill in
+ * the middle leaves nothing half made there.
  * @returns the password for connections over TCP.
  * @throws EmbeddedPostgresError
  */
@@ -96,15 +96,16 @@ async function checkReachable(directory: string, account: ServerAccount): Promis
   await runAs(account, 'test', ['-w', directory]).catch((cause) => {
     throw new EmbeddedPostgresError(
       'DATA_DIR_UNREACHABLE',
-      `${account.name} (Postgres does not run as root) cannot write ${directory}: choose a data directory none of whose parents is closed to others, for example under /var/tmp`,
+      `${account.name} (Postgres does not run as root) cannot write ${directory}: choose a data directory none of ` +
+        'whose parents is closed to others, for example under /var/tmp',
       { cause },
     );
   });
 }
 
 /**
- * Waits for a server that a killed process left shutting down, and removes a pid file whose pid now belongs to something
- * else, on which Postgres would refuse to start.
+ * Waits for a server that a killed process left shutting down, and removes a pid file whose pid now belongs to
+ * something else, on which Postgres would refuse to start.
  * @throws EmbeddedPostgresError when the server that runs there stays.
  */
 export async function awaitPreviousServer(dataDir: string, clock: Clock): Promise<void> {

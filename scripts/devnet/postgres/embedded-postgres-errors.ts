@@ -1,6 +1,6 @@
 import { IndexerError, type IndexerErrorOptions } from '../../../src/core/errors.js';
 
-/** What kept the embedded Postgres from running. */
+/** Reason why the embedded Postgres cannot run. */
 export type EmbeddedPostgresProblem =
   | 'UNSUPPORTED_PLATFORM'
   | 'NO_UNPRIVILEGED_USER'
@@ -11,7 +11,7 @@ export type EmbeddedPostgresProblem =
   | 'INIT_FAILED'
   | 'START_FAILED';
 
-/** The embedded Postgres cannot run; the message ends in what to do about it. */
+/** The embedded Postgres cannot run; the message ends with the next step. */
 export class EmbeddedPostgresError extends IndexerError {
   constructor(problem: EmbeddedPostgresProblem, message: string, options?: IndexerErrorOptions) {
     super(`EMBEDDED_POSTGRES_${problem}`, message, false, options);

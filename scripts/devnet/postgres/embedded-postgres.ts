@@ -30,7 +30,7 @@ export interface EmbeddedPostgresOptions {
   readonly clock?: Clock;
 }
 
-/** What `pg` needs to connect. */
+/** Connection settings of `pg`. */
 export interface PostgresConnection {
   readonly host: string;
   readonly port: number;
@@ -57,7 +57,7 @@ export interface EmbeddedPostgres {
 
 /**
  * Runs a Postgres server from the npm package for this platform: no installation, no root, no container.
- * @throws EmbeddedPostgresError whose message says what to do.
+ * @throws EmbeddedPostgresError whose message names the next step.
  */
 export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): Promise<EmbeddedPostgres> {
   const clock = options.clock ?? systemClock;
@@ -103,7 +103,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
     exited,
     async stop() {
       stopping = true;
-      // fast shutdown: roll back what is open, write everything out
+      // fast shutdown: open transactions roll back, everything is written out
       server.kill('SIGINT');
       await exited;
     },
@@ -140,8 +140,9 @@ async function createSocketDir({ ids }: ServerAccount): Promise<string> {
 }
 
 /**
- * A shell that reads from a pipe we hold open and never write to. When we end, by whatever means, the pipe closes and it shuts
- * the server down; so not even `kill -9` leaves a server behind. The server empties the socket's directory as it ends.
+ * A shell that reads from a pipe we hold open and never write to. When we end, by whatever means, the pipe closes and
+ * it shuts the server down; so not even `kill -9` leaves a server behind. The server empties the socket's directory as
+ * it ends.
  */
 function watchOverParent(serverPid: number, socketDir: string): ChildProcess {
   const script = 'read -r _; kill -INT "$0"; for _ in 1 2 3 4 5 6 7 8 9 10; do sleep 1; rmdir "$1" && exit; done';
@@ -163,7 +164,7 @@ function followStderr(server: ChildProcess, log: Logger): { tail(): string } {
   return { tail: () => tail.trim() };
 }
 
-/** The eighth line of the pid file is the server's status: what `pg_ctl start` waits for. */
+/** The eighth line of the pid file is the server's status, as for `pg_ctl start`. */
 async function untilReady(
   server: ChildProcess,
   exited: Promise<string | null>,
@@ -187,7 +188,8 @@ async function untilReady(
   }
   throw new EmbeddedPostgresError(
     'START_FAILED',
-    `Postgres in ${dataDir} did not start (${failure ?? 'not ready in time'}): see its last words, or move the directory away to begin anew`,
+    `Postgres in ${dataDir} did not start (${failure ?? 'not ready in time'}): see its last words, or move the ` +
+      'directory away to begin anew',
   );
 }
 

@@ -9,7 +9,7 @@ import { EmbeddedPostgresError } from '../postgres/embedded-postgres-errors.js';
 /** Survives a restart of the machine, unlike the directory for temporary files. */
 const SHARED_DIRECTORY = '/var/tmp';
 
-/** What the database is started with. */
+/** Settings of the database. */
 export interface DatabaseOptions {
   readonly common: Common;
   readonly dataDir: string;
@@ -17,9 +17,9 @@ export interface DatabaseOptions {
 }
 
 /**
- * Starts the database of a data directory. Postgres does not run as root, and the user it runs as instead cannot enter a
- * directory below a closed one such as /root: then the database lies under /var/tmp, in a place that follows from the data
- * directory's path, so that the next start finds it again.
+ * Starts the database of a data directory. Postgres does not run as root, and the user it runs as instead cannot enter
+ * a directory below a closed one such as /root: then the database lies under /var/tmp, in a place that follows from the
+ * data directory's path, so that the next start finds it again.
  * @throws EmbeddedPostgresError
  */
 export async function startDatabase({ common, dataDir, onStep }: DatabaseOptions): Promise<EmbeddedPostgres> {

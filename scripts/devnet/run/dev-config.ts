@@ -9,8 +9,8 @@ import type { Environment } from './environment.js';
 const QUICKSTART = new URL('../../../config/quickstart.toml', import.meta.url);
 
 /**
- * `config/quickstart.toml` with what exists only now: the chains, the committees, the database, the cold tier's directory and the ports. `port` is
- * the query API's, the admin port follows it; 0 lets the system choose both.
+ * `config/quickstart.toml` with the parts that exist only now: the chains, the committees, the database, the cold
+ * tier's directory and the ports. `port` is the query API's, the admin port follows it; 0 lets the system choose both.
  * @throws ConfigError when the file was edited into something unusable.
  */
 export function devConfig({ chains, deployment, committees, postgres, coldDir }: Environment, port: number): Config {

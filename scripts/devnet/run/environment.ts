@@ -27,7 +27,7 @@ export interface Environment {
   readonly continued: boolean;
 }
 
-/** What the environment is started with. */
+/** Settings of the environment. */
 export interface EnvironmentOptions {
   readonly common: Common;
   readonly dataDir: string;
@@ -41,10 +41,10 @@ const BLOCK_EVERY_MS = 1_000;
 const SLOTS_IN_AN_EPOCH = 1;
 
 /**
- * Starts Postgres, two chains with the real contracts and both committees, from what the data directory holds. A lane
- * that is gone (its chains' state was removed) is replaced by a new one, and the database and the cold tier with it: its
- * messages mean nothing on other chains. Both go before the new lane is noted, so that a start that is killed in between
- * leaves nothing that a later one could take for the new lane's.
+ * Starts Postgres, two chains with the real contracts and both committees, from the contents of the data directory. A
+ * lane that is gone (the state of its chains was removed) is replaced by a new one, and the database and the cold tier
+ * with it: its messages mean nothing on other chains. Both go before the new lane is noted, so that a start that is
+ * killed in between leaves nothing that a later one could take for the new lane's.
  */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
   const { common, dataDir, shutdown, onStep } = options;
@@ -74,7 +74,9 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   return { postgres, coldDir, chains, deployment, committees, continued };
 }
 
-/** A chain that was killed before it saved itself is older than what the database says about it: nothing of both is kept. */
+/**
+ * A chain that was killed before it saved itself is older than the records about it in the database: both are removed.
+ */
 async function removeStaleData({ common, dataDir, onStep }: EnvironmentOptions): Promise<void> {
   const states = await Promise.all(DEVNET_CHAINS.map(({ name }) => savedState(common, stateFile(dataDir, name))));
   if (!states.includes('stale')) return;

@@ -102,7 +102,7 @@ async function sendAndShow(run: DevnetRun, running: Running): Promise<number> {
     deployment,
     chains,
     ratePerSecond: run.ratePerSecond,
-    // another seed each time: a second start must not send what the first one sent
+    // another seed each time: a second start must not send the messages of the first
     seed: randomInt(2 ** 31),
     onSent: progress.sent,
   });

@@ -9,7 +9,7 @@ import type { ColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { inspectPostgres, type PostgresInspection } from '../../../src/storage/postgres/inspection.js';
 import type { TierRow, TierSnapshot } from '../view/tier-table.js';
 
-/** What the tiers of a running service hold and answer, looked at now and then. */
+/** Records and answers of the tiers of a running service, looked at now and then. */
 export interface TierActivity {
   /** As of the last look; null before the first. */
   snapshot(): TierSnapshot | null;
@@ -94,7 +94,7 @@ function positionsOf({ coverage }: BackendStatus) {
   return { fromPosition: BigInt(coverage.afterPosition) + 1n, throughPosition: through };
 }
 
-/** What it lists up to where it stands, from statistics where those say it. */
+/** Records that it lists up to its head, from statistics where those say it. */
 async function coldRecords(cold: ColdStorage): Promise<number> {
   const { throughMs } = cold.coverage();
   if (throughMs < 0) return 0;

@@ -19,17 +19,17 @@ export interface TableStream {
 
 /** A table that is kept up to date on a terminal, or now and then a line where there is none. */
 export interface LiveTable {
-  /** Draws a last time and leaves what is drawn. Idempotent. */
+  /** Draws a last time and leaves the lines. Idempotent. */
   stop(): void;
 }
 
-/** What the table works with. */
+/** Dependencies of the table. */
 export interface LiveTableOptions {
   readonly clock: Clock;
   readonly stream: TableStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly snapshot: () => ProgressSnapshot;
-  /** What the tiers of the indexer hold and answer; null while that is not known. */
+  /** Records and answers of the tiers of the indexer; null while they are not known. */
   readonly tiers?: () => TierSnapshot | null;
   /** Lines under the table, such as where the API is. */
   readonly notes?: () => readonly string[];
@@ -121,7 +121,8 @@ export function renderSummary(
   const verdict =
     missing === 0
       ? `all ${sent} messages sent were executed, in ${duration(snapshot.elapsedMs)}`
-      : `${missing} of ${sent} messages sent were NOT executed (indexed ${reached.indexed}, verified ${reached.verified})`;
+      : `${missing} of ${sent} messages sent were NOT executed (indexed ${reached.indexed}, verified ` +
+        `${reached.verified})`;
   const held = tiers === null ? [] : ['', ...renderTierLines(tiers, style)];
   return [...renderTable(snapshot, style), ...held, '', verdict.slice(0, style.columns)];
 }

@@ -17,7 +17,7 @@ export interface TierSnapshot {
   readonly rows: readonly TierRow[];
   /** Lists and counts that several tiers answered together. */
   readonly sharedLists: number;
-  /** Questions that nobody could answer. */
+  /** Questions that no tier could answer. */
   readonly unanswered: number;
 }
 
@@ -26,7 +26,7 @@ const RECORDS_WIDTH = 9;
 const POSITIONS_WIDTH = 18;
 const COUNT_WIDTH = 9;
 
-/** A row for each tier: what it holds, and what it was asked and answered. Narrower than 80 columns. */
+/** A row a tier: its records, and the questions that it was asked and answered. Narrower than 80 columns. */
 export function renderTiers({ rows, sharedLists, unanswered }: TierSnapshot): string[] {
   const line = (name: string, records: string, positions: string, lookups: string, lists: string) =>
     (

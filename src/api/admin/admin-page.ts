@@ -1,17 +1,15 @@
-/**
- * A plain page of any status value: objects become two-column tables, lists of objects tables with a column per field. It
- * knows nothing of what it shows, so whatever the status says appears.
- */
+/** A plain page of any value: an object becomes a table of two columns, a list of objects one with a column a field. */
 export function renderPage(title: string, value: unknown): string {
   return (
-    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title><style>${STYLE}</style>` +
-    `</head><body><h1>${escapeHtml(title)}</h1>${renderValue(value)}</body></html>\n`
+    `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>${escapeHtml(title)}</title>` +
+    `<style>${STYLE}</style></head><body><h1>${escapeHtml(title)}</h1>${renderValue(value)}</body></html>\n`
   );
 }
 
 const STYLE =
   'body{font:14px/1.4 system-ui,sans-serif;margin:2em}h1{font-size:1.3em}table{border-collapse:collapse}' +
-  'th,td{border:1px solid #8884;padding:.2em .6em;text-align:left;vertical-align:top;font-variant-numeric:tabular-nums}';
+  'th,td{border:1px solid #8884;padding:.2em .6em;text-align:left;vertical-align:top;' +
+  'font-variant-numeric:tabular-nums}';
 
 function renderValue(value: unknown): string {
   if (value === null || value === undefined) return '<i>none</i>';

@@ -32,7 +32,9 @@ const ENTRIES_AT_ONCE = 8;
 /** A page with bytes ends with the entry that reaches so many. */
 const MAX_SHOWN_BYTES = 4 * 1024 * 1024;
 
-/** Quarantine entries with the number of their bytes, or with the bytes as hex: then fewer than the limit, if they are many. */
+/**
+ * Quarantine entries with the number of their bytes; or with the bytes as hex, then at most `MAX_SHOWN_BYTES` of them.
+ */
 export async function describeQuarantine(
   storage: Pick<Storage, 'queryQuarantine'>,
   page: { readonly afterPosition: bigint; readonly limit: number },

@@ -18,7 +18,7 @@ import { describeMessage, describeQuarantine } from './admin-records.js';
 /** Which list a plan is asked for. */
 export type ExplainKind = 'verifierresults' | 'messages';
 
-/** What the admin port is made of. */
+/** Dependencies and settings of the admin port. */
 export interface AdminServerOptions {
   readonly storage: Pick<Storage, 'getMessage' | 'getCCVData' | 'queryQuarantine' | 'queryConflicts' | 'health'>;
   readonly common: Common;
@@ -70,9 +70,9 @@ const BYTES: QueryParameter<boolean> = {
 };
 
 /**
- * The admin port: `/metrics` (Prometheus), `/status` (JSON, or a page for browsers), `/explain?kind=…` with the parameters of
- * the list, `/messages/:id`, `/quarantine` (with `bytes=true` what was quarantined) and `/conflicts` (pages by `after` and
- * `limit`), `/health`, `/ready`.
+ * The admin port: `/metrics` (Prometheus), `/status` (JSON, or a page for browsers), `/explain?kind=…` with the
+ * parameters of a list, `/messages/:id`, `/quarantine` (with `bytes=true` the bytes) and `/conflicts` (pages by `after`
+ * and `limit`), `/health`, `/ready`.
  */
 export function createAdminServer(options: AdminServerOptions): HttpServer {
   const { storage, common, settings, status, explain, problem = () => null } = options;
@@ -85,7 +85,7 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
     isKnownPath: (path) => PATHS.includes(path) || MESSAGE_PATH.test(path),
   });
   const { app } = server;
-  // of what others wrote (errors of nodes, raw bytes in quarantine) no part may show a secret
+  // errors of nodes and raw bytes in quarantine can hold a secret
   app.addHook('onSend', async (_request, reply, payload: unknown) => {
     if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
     const type = String(reply.getHeader('content-type'));

@@ -11,7 +11,7 @@ export function clientOf(address: string): string {
   const [head = '', tail] = address.split('::', 2);
   const groups = head === '' ? [] : head.split(':');
   const after = tail === undefined || tail === '' ? 0 : tail.split(':').length;
-  // what `::` leaves out, as far as the network reaches
+  // zeros of `::`, as far as the network reaches
   while (tail !== undefined && groups.length < NETWORK_GROUPS && groups.length + after < 8) groups.push('0');
   return [...groups, ...(tail ?? '').split(':')].slice(0, NETWORK_GROUPS).join(':');
 }

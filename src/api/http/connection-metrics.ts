@@ -1,8 +1,9 @@
 import { counter, gauge, type Registry } from '../../core/metrics.js';
 
 /**
- * Why a server closed a connection: no byte came in time · a request was not whole in time · the client did not read its answer · another took the place of
- * one that was unused · there were too many, of one address or of all, and every one at work.
+ * Why a server closed a connection: no byte came in time · a request was not whole in time · the client did not read
+ * its answer · a new connection took the place of an unused one · all connections, of one address or together, were at
+ * work.
  */
 export type ClosedBecause =
   | 'no_first_byte'
@@ -12,7 +13,7 @@ export type ClosedBecause =
   | 'limit_of_address'
   | 'limit';
 
-/** What a server tells about its connections. */
+/** Metrics of the connections of a server. */
 export interface ConnectionMetrics {
   open(connections: number): void;
   closed(reason: ClosedBecause): void;

@@ -5,9 +5,9 @@ import { clientOf } from './client-address.js';
 import type { ConnectionMetrics } from './connection-metrics.js';
 
 /**
- * Knows which connections of a server owe an answer. Node's own `closeIdleConnections` takes a connection for idle as soon
- * as the last byte of its answer was handed over, and cuts what the client has not read by then; here it owes until that
- * byte has left for the network.
+ * Knows which connections of a server owe an answer. A connection owes until the last byte of its answer has left for
+ * the network. Node's own `closeIdleConnections` takes it for idle when that byte was handed over, and cuts bytes that
+ * the client has not read by then.
  */
 export interface Connections {
   /** A request was read from this connection. */
@@ -23,7 +23,7 @@ export interface ConnectionLimits {
   readonly maxConnectionsPerAddress: number;
   /** For the first byte of the first request. */
   readonly firstByteTimeoutMs: number;
-  /** For a client to take any of what is ready for it. */
+  /** For a client to read some of the bytes that are ready for it. */
   readonly readTimeoutMs: number;
   /** Proxies stand for many clients: no limit for each of them. */
   readonly isProxy: (address: string) => boolean;
@@ -44,19 +44,19 @@ interface Connection {
 /** A look for those that do nothing is taken so often in the shortest of their times. */
 const LOOKS = 4;
 
-/** Of the write under way. Node tells only whole writes, and one may be of megabytes, which a slow client takes in minutes. */
+/** Bytes left of the write under way. Node tells whole writes only, and a slow client takes megabytes in minutes. */
 function unsentBytes(socket: Socket): number {
   const { _handle: handle } = socket as Socket & { readonly _handle?: { readonly writeQueueSize?: number } | null };
   return handle?.writeQueueSize ?? 0;
 }
 
 /**
- * Watches the connections of `server`. Replaces its `closeIdleConnections`, which `server.close()` calls: connections that
- * owe nothing are closed then, the others when they have answered everything they read.
+ * Watches the connections of `server`. Replaces its `closeIdleConnections`, which `server.close()` calls: connections
+ * that owe nothing are closed then, the others when they have answered every request they read.
  *
- * At a limit a new connection takes the place of one that owes nothing: the one that was opened first of those on which
- * nothing was asked yet, else the one that has been unused for longest. So a client that hoards connections keeps no other out.
- * Where all are at work, the new one is closed.
+ * At a limit a new connection takes the place of one that owes nothing: the first opened without a request so far, else
+ * the one that is unused for longest. So a client that hoards connections keeps no other out. Where all are at work,
+ * the new one is closed.
  */
 export function watchConnections(
   server: Server,

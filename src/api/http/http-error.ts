@@ -11,7 +11,7 @@ export class HttpError extends IndexerError {
   }
 }
 
-/** What a client is told about a failure. */
+/** A failure as the client sees it. */
 export interface ErrorAnswer {
   readonly status: number;
   readonly message: string;
@@ -23,9 +23,9 @@ export function errorBody({ status, message }: ErrorAnswer): string {
 }
 
 /**
- * What a client may know about `thrown`. Only errors made for the caller show their own text; everything else becomes a
- * constant one, so that no SQL, host name or stack ever leaves the process. Clients go to another indexer on anything but
- * 200 and 404, so what can pass is a 503, never an answer with less in it.
+ * The answer for `thrown`. Only errors made for the caller show their own text; others show a constant one, so that no
+ * SQL, host name or stack leaves the process. A failure that can pass is a 503, never an answer with less in it:
+ * clients go to another indexer on every status but 200 and 404.
  */
 export function errorAnswer(thrown: unknown, requestId: string): ErrorAnswer {
   if (thrown instanceof HttpError) return { status: thrown.status, message: thrown.message };

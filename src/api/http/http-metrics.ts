@@ -1,6 +1,6 @@
 import { gauge, histogram, type Registry } from '../../core/metrics.js';
 
-/** What the servers count about requests. */
+/** Metrics of requests. */
 export interface HttpMetrics {
   /** A request has begun. */
   began(): void;
@@ -10,7 +10,7 @@ export interface HttpMetrics {
 
 const METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
-/** Registers `indexer_http_request_duration_seconds` and `indexer_active_requests`, the names of the upstream service. */
+/** The names are those of the upstream service. */
 export function createHttpMetrics(registry: Registry): HttpMetrics {
   const durations = histogram(registry, {
     name: 'indexer_http_request_duration_seconds',

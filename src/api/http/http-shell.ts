@@ -31,13 +31,13 @@ export interface HttpServer {
   /** @throws ListenError */
   listen(): Promise<void>;
   /**
-   * Stops accepting connections, lets requests under way finish within the drain limit, closes idle connections at once
-   * and then cuts what is left. Idempotent.
+   * Accepts no more connections, closes idle ones, lets requests under way finish within the drain limit, then cuts the
+   * others. Idempotent.
    */
   close(): Promise<void>;
 }
 
-/** What makes one server differ from the other. */
+/** Differences of one server from the other. */
 export interface HttpShellOptions {
   readonly common: Common;
   /** For logs and errors, for example `query API`. */
@@ -54,8 +54,8 @@ export interface HttpShellOptions {
 }
 
 /**
- * A Fastify server with what both of ours share: limits, request ids, error bodies for every failure down to the parser's,
- * metrics, and a drain. Routes are added to `app` by the caller.
+ * A Fastify server with the parts that both servers share: limits, request ids, error bodies for every failure down to
+ * the parser's, metrics, and a drain. The caller adds routes to `app`.
  */
 export function createHttpShell(options: HttpShellOptions): HttpServer {
   const { common, name, settings } = options;
@@ -140,13 +140,13 @@ function createFastify(
       // a missing one is told with the error body, by the hook
       requireHostHeader: false,
     },
-    // a longer parameter is told apart by its own check, which can say what is wrong with it
+    // a longer parameter meets its own check, which names the fault
     routerOptions: { maxParamLength: settings.maxUrlBytes },
     frameworkErrors: (error, request, reply) =>
       sendError(common, request, reply, new HttpError(error.statusCode ?? 400, 'malformed URL')),
     clientErrorHandler: (error, socket) => answerClientError(error, socket, metrics),
   });
-  // Node drops what is above its own limit without a word, a late Host header among it: the bytes limit it, the hook counts
+  // Node drops headers above its own limit silently, a late Host among them: bytes limit them, the hook counts
   app.server.maxHeadersCount = 0;
   // without this Node answers with an empty body
   app.server.on('checkExpectation', (_request, response: ServerResponse) => {
@@ -171,7 +171,7 @@ function addRequestHook(app: FastifyInstance, options: HttpShellOptions, connect
   });
 }
 
-/** What is wrong with a request before anyone looks at its parameters. Bodies are never read. */
+/** The fault of a request before its parameters are looked at. Bodies are never read. */
 function refuse(
   request: FastifyRequest,
   settings: ResolvedHttpSettings,
@@ -198,7 +198,7 @@ function countHosts(rawHeaders: readonly string[]): number {
   return hosts;
 }
 
-/** Counts, times and (at debug level) logs a request when its connection is done with it, also when the client went away. */
+/** Counts, times and (at debug level) logs a request at the end of its answer, or when the client went away. */
 function createObserver({ common, metered, name }: HttpShellOptions, connections: Connections) {
   const { clock, log } = common;
   const metrics = metered ? createHttpMetrics(common.metrics) : null;
@@ -249,7 +249,7 @@ function fromFramework(thrown: unknown): unknown {
   return new HttpError(statusCode, (STATUS_CODES[statusCode] ?? 'bad request').toLowerCase());
 }
 
-/** What the HTTP parser refused never becomes a request: the answer is written to the bare socket. */
+/** A request that the HTTP parser refuses never becomes one: the answer is written to the bare socket. */
 function answerClientError(error: Error & { code?: string }, socket: Socket, metrics: ConnectionMetrics): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();

@@ -9,8 +9,8 @@ const REMEMBERED_CLIENTS = 10_000;
 const WINDOW_MS = 1_000;
 
 /**
- * Limits every route added after this by client address, in windows of a second, answering 429 with `retry-after`. A route
- * with `config: { rateLimit: false }` is exempt.
+ * Limits every route added after this by client address, in windows of a second: 429 with `retry-after`. A route with
+ * `config: { rateLimit: false }` is exempt.
  */
 export function addRateLimit(app: FastifyInstance, settings: RateLimitSettings): void {
   const requestsPerSecond = settings.requestsPerSecond ?? DEFAULT_REQUESTS_PER_SECOND;

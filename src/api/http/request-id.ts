@@ -7,8 +7,8 @@ export const REQUEST_ID_HEADER = 'x-request-id';
 const SANE = /^[A-Za-z0-9._:-]{1,64}$/;
 
 /**
- * Gives every request an id: the client's own when it is short and harmless, else one that is unique in this process and
- * very likely beyond it.
+ * Gives every request an id: the client's own when it is short and harmless, else one that is unique in this process
+ * and very likely beyond it.
  */
 export function createRequestIds(random: Random): (request: IncomingMessage) => string {
   const prefix = Math.floor(random() * 2 ** 40).toString(36);

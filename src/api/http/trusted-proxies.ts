@@ -11,7 +11,8 @@ export function checkTrustedProxies(entries: readonly string[]): void {
     const range = parseIpRange(entry);
     if (range === null || isEveryone(range))
       throw new InvalidArgumentError(
-        `trustedProxies[${index}] is ${JSON.stringify(entry)}: write an address or a CIDR range, for example 10.0.0.0/8`,
+        `trustedProxies[${index}] is ${JSON.stringify(entry)}: ` +
+          'write an address or a CIDR range, for example 10.0.0.0/8',
       );
   });
 }
@@ -26,6 +27,6 @@ export function createProxyTest(entries: readonly string[]): (address: string) =
     if (bits === undefined) proxies.addAddress(address, family);
     else proxies.addSubnet(address, Number(bits), family);
   }
-  // an IPv4 address that came over an IPv6 socket is told for what it is
+  // an IPv4 address over an IPv6 socket counts as IPv4
   return (address) => proxies.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
 }

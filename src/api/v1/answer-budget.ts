@@ -4,8 +4,8 @@ import { HttpError } from '../http/http-error.js';
 /** Memory that all answers under way share. */
 export interface AnswerBudget {
   /**
-   * Takes memory until the returned function is called, once or more often. An answer is always possible where no other is
-   * under way, however large it is.
+   * Takes memory until the returned function is called, once or more often. An answer of any size is possible where no
+   * other is under way.
    * @throws HttpError 503
    */
   take(sizeBytes: number): () => void;

@@ -1,8 +1,8 @@
 import { z } from 'zod';
 
 /**
- * The shapes of the answers, for the OpenAPI document and the tests that hold real answers against it. Answers are written
- * by `record-json.ts` and never pass through these at run time.
+ * Schemas of the answers, for the OpenAPI document and the tests that hold real answers against it. `record-json.ts`
+ * writes the answers; none passes through a schema at run time.
  */
 const bytes = z
   .string()

@@ -9,7 +9,7 @@ import type { RecordContents } from './record-contents.js';
 /** A body ready to send: bytes of known length, or, for a large one, a stream of them. */
 export type Body = Buffer | Readable;
 
-/** What bodies are made with. */
+/** Dependencies of the bodies. */
 export interface Renderer {
   readonly fragments: Fragments;
   readonly memory: BodyMemory;
@@ -30,9 +30,9 @@ interface RecordPiece {
 
 /** A body that is longer than this, or has outlines in it, goes out piece by piece as the client takes it. */
 const STREAM_ABOVE_BYTES = 8 * 1024 * 1024;
-/** What goes out at once, or one record when that is larger. */
+/** Bytes of a chunk; a larger record is a chunk by itself. */
 const CHUNK_BYTES = 64 * 1024;
-/** What a record takes as JSON besides its bytes, about. */
+/** Bytes of a record's JSON besides its contents, about. */
 const RECORD_BYTES = 2_048;
 
 /** `GET /v1/verifierresults`: results grouped by message id, a message where its first result stands in the list. */
@@ -137,9 +137,9 @@ function toBody(
 }
 
 /**
- * The contents of a record are read when the client has taken those before, so that a thousand records of a megabyte are
- * never in memory at once. A failure before the first chunk is an error answer. A later one breaks the connection off: the
- * client sees a broken body, not a shorter one.
+ * Contents of a record are read when the client has taken those before: a thousand records of a megabyte are never in
+ * memory at once. A failure before the first chunk is an error answer. A later one breaks the connection off, so that
+ * the client sees a broken body, not a shorter one.
  */
 async function toStream(source: AsyncGenerator<Buffer, void, void>): Promise<Readable> {
   const first = await source.next();
@@ -166,7 +166,7 @@ async function* chunks(source: Iterable<Piece>, { fragments, contents }: Rendere
   yield join(pieces, Buffer.allocUnsafe(sizeBytes));
 }
 
-/** A record as the list showed it: what may have changed since is taken from the outline. */
+/** The record in the state that the list showed: fields that can change are those of the outline. */
 async function wholeOf(record: StoredRecord, contents: RecordContents): Promise<StoredRecord> {
   if (!record.outline) return record;
   return 'ccvData' in record

@@ -33,7 +33,7 @@ import { createOpenApiDocument } from './openapi.js';
 import { createRecordContents } from './record-contents.js';
 import { isKnownPath, ROUTES, type RouteDefinition } from './route-definitions.js';
 
-/** What the query API is made of. */
+/** Dependencies and settings of the query API. */
 export interface ApiServerOptions {
   /** Usually the Sink. It is not closed with the server: close it after. */
   readonly storage: Pick<Storage, 'getCCVData' | 'getMessage' | 'queryCCVData' | 'queryMessages' | 'health'>;
@@ -46,9 +46,10 @@ export interface ApiServerOptions {
 }
 
 /**
- * The query API that existing clients speak (wire facts, section 7). Answers come whole from `storage` or as an error: what
- * it cannot answer is a 503, never a shorter list. Large ones are sent in parts, each read when the client has taken the one
- * before, and are of one state all the same: the first read says what they consist of, and contents never change.
+ * The query API that existing clients speak (wire facts, section 7). An answer comes whole from `storage`, or it is an
+ * error: a range without an answer is a 503, never a shorter list. A large answer is sent in parts, each read when the
+ * client has taken the one before. It is of one state all the same: the first read gives the records as outlines, and
+ * the contents of an outline never change.
  * @throws InvalidArgumentError naming the setting that cannot work.
  */
 export function createApiServer(options: ApiServerOptions): HttpServer {
@@ -100,7 +101,7 @@ function addRoute(scope: FastifyInstance, route: RouteDefinition, handle: Handle
   const options = route.exempt ? { config: { rateLimit: false as const } } : {};
   const broken = counter(common.metrics, {
     name: 'indexer_http_answers_broken_total',
-    help: 'Answers that failed on their way: their connections were broken off, so that no client takes them for whole.',
+    help: 'Answers that failed on their way: their connections were broken off, so that no client takes one for whole.',
   });
   const onBroken = (requestId: string) => (err: Error) => {
     broken.inc();
@@ -177,10 +178,7 @@ function createHandlers({
   };
 }
 
-/**
- * A storage query always asks for something: `limit=0` asks for one record and drops it, so that an outage is an error for
- * that client, too.
- */
+/** `limit=0` asks storage for one record and drops it, so that an outage is an error for that client, too. */
 function listQuery({ limit, ...rest }: ListRequest): { readonly query: ListQuery; readonly isNothing: boolean } {
   return limit === 0
     ? { query: { ...rest, limit: 1 }, isNothing: true }

@@ -1,13 +1,13 @@
 /**
- * Memory for large bodies, used again once a body has been sent. Fresh memory of half a megabyte costs ten times what
- * filling it does, for every page of it is mapped and cleared first (measured: 250 µs against 20 µs).
+ * Memory for large bodies, used again once a body was sent. Half a megabyte of fresh memory costs 250 µs, because each
+ * page of it is mapped and cleared first; filling it costs 20 µs.
  */
 export interface BodyMemory {
-  /** Memory of exactly this size; what is in it is left from before. */
+  /** Memory of exactly this size, with bytes of an earlier body in it. */
   take(sizeBytes: number): Buffer;
   /**
-   * Gives memory back that nobody reads any more: for an answer, after its `finish`, when all of it is with the operating
-   * system. Anything that was not taken here, or was given back already, is ignored.
+   * Takes back memory that has no reader any more: of an answer after its `finish`, when the operating system has all
+   * bytes. Memory from elsewhere, or given back already, is ignored.
    */
   giveBack(body: Buffer): void;
 }
@@ -15,7 +15,7 @@ export interface BodyMemory {
 /** Smaller bodies come from memory that is mapped already. */
 const MIN_BYTES = 64 * 1024;
 
-/** Keeps at most `maxIdleBytes` of unused memory; what is above it goes to the garbage collector. */
+/** Keeps at most `maxIdleBytes` of unused memory; more goes to the garbage collector. */
 export function createBodyMemory({ maxIdleBytes }: { readonly maxIdleBytes: number }): BodyMemory {
   /** Unused slabs by size, which is a power of two. */
   const idle = new Map<number, Buffer[]>();

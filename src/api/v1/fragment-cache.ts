@@ -21,9 +21,9 @@ interface Entry<T> extends Fragment {
   readonly of: T;
 }
 
-/** What an entry costs beside its bytes and its record: the objects around them. */
+/** Bytes of the objects around an entry's fragment and record. */
 const ENTRY_BYTES = 512;
-/** An entry keeps its record alive, whose bytes take at most half of what they take as hex. */
+/** Bytes of the record that an entry keeps alive, by those of its fragment: hex takes twice the bytes. */
 const RECORD_SHARE = 0.5;
 /** A record above this share of the cache is rendered each time rather than pushing out everything else. */
 const MAX_ENTRY_SHARE = 1 / 64;

@@ -19,8 +19,8 @@ export function createOpenApiDocument(version: string): Json {
       title: 'CCV indexer query API',
       version,
       description:
-        'Cross-chain messages and the verifications that CCVs give them. Integers of format uint64 and uint256 are JSON ' +
-        'numbers with all their digits. An answer covers everything asked for, or it is an error.',
+        'Cross-chain messages and the verifications that CCVs give them. Integers of format uint64 and uint256 are ' +
+        'JSON numbers with all their digits. An answer covers everything asked for, or it is an error.',
     },
     paths: Object.fromEntries(
       ROUTES.map((route) => [route.path.replace(/:([A-Za-z]+)/, '{$1}'), { get: operation(route, named) }]),
@@ -75,7 +75,7 @@ function operation(route: RouteDefinition, named: Named): Json {
   };
 }
 
-/** What any request can be refused for, before its route is looked at. */
+/** Statuses of requests that are refused before their route is looked at. */
 const COMMON_ERRORS = [400, 405, 408, 414, 417, 431];
 
 function errorsOf({ errors }: RouteDefinition): readonly number[] {

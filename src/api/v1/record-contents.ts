@@ -2,7 +2,7 @@ import type { StoredMessage, StoredVerifierResult } from '../../model/records.js
 import { CCVDataNotFoundError } from '../../model/storage-errors.js';
 import type { Storage } from '../../storage/storage.js';
 
-/** Reads by identity what an outline stands for, also of a record that has left the lists since. */
+/** Reads the record of an outline by identity, also of a record that has left the lists since. */
 export interface RecordContents {
   message(outline: StoredMessage): Promise<StoredMessage>;
   verifierResult(outline: StoredVerifierResult): Promise<StoredVerifierResult>;

@@ -4,7 +4,7 @@ import { STATUS_CODES } from '../../model/status.js';
 import { messageJson } from '../../protocol/message-json.js';
 import { formatRfc3339 } from '../../protocol/rfc3339.js';
 
-/** 9999-12-31T23:59:59.999Z: what RFC 3339 can say. */
+/** 9999-12-31T23:59:59.999Z, the last time of RFC 3339. */
 const MAX_RFC3339_MS = 253_402_300_799_999;
 
 /** `{ verifierResult, metadata }` as existing clients read it (wire facts, section 7). */
@@ -28,7 +28,8 @@ export function messageEntryJson(record: StoredMessage): string {
   const addresses = record.messageCCVAddresses;
   return (
     `{"message":${messageJson(record.encodedMessage)}` +
-    `,"metadata":{"status":${STATUS_CODES[record.status]},"ingestionTimestamp":"${formatRfc3339(record.ingestionMs)}"}` +
+    `,"metadata":{"status":${STATUS_CODES[record.status]}` +
+    `,"ingestionTimestamp":"${formatRfc3339(record.ingestionMs)}"}` +
     `${addresses.length === 0 ? '' : `,"messageCCVAddresses":${addressesJson(addresses)}`}}`
   );
 }

@@ -3,7 +3,7 @@ import { LIST_PARAMETERS, type QueryParameter } from '../list-parameters.js';
 import { MESSAGE_ID_PATTERN } from '../message-id.js';
 import { messagesAnswer, verifierResultsAnswer, verifierResultsByIdAnswer } from './answer-schemas.js';
 
-/** A route of the query API: what the server registers and what the OpenAPI document says come from here. */
+/** A route of the query API, for the server and for the OpenAPI document. */
 export interface RouteDefinition {
   readonly id: 'health' | 'ready' | 'verifierResults' | 'verifierResultsById' | 'messages' | 'openapi';
   /** Path in Fastify's notation. */
@@ -17,7 +17,7 @@ export interface RouteDefinition {
   readonly queryParameters: readonly QueryParameter<unknown>[];
   /** Body of a 200; null: none. */
   readonly answer: z.ZodType | null;
-  /** Statuses beside 200 and what any request can be refused for, all with the error body. */
+  /** Statuses with the error body, beside those of requests that are refused before their route. */
   readonly errors: readonly number[];
   /** Never rate limited. */
   readonly exempt: boolean;

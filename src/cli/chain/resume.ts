@@ -20,7 +20,7 @@ import { print, printJson } from '../storage/output.js';
 import { runStorageCommand, type StorageCommand, unlessStopped } from '../storage/run-command.js';
 import { textTable } from '../text-table.js';
 
-/** What `chain resume` is called with. */
+/** Options of `chain resume`. */
 export interface ResumeCommandOptions extends ConfigOptions {
   readonly from: number;
   readonly dryRun?: boolean;
@@ -97,7 +97,7 @@ function addressesOf(section: ChainSection): readonly Hex[] {
   return onRampsOf(section).map(({ address }) => address);
 }
 
-/** The cold backend that holds what a database lets go; null where none does. */
+/** The cold backend that holds pruned records; null where nothing is pruned. */
 function openArchive(config: Config, common: Common): OpenedCold | null {
   const sections = backendSections(config);
   const section = sections.find(({ Type }) => Type === 's3');
@@ -105,7 +105,7 @@ function openArchive(config: Config, common: Common): OpenedCold | null {
   return section?.S3 && prunes ? openCold(config, { ...section, S3: section.S3 }, common) : null;
 }
 
-/** How many connections others have to the leading database. @throws IndexerError when there are some, without `force`. */
+/** Connections of other processes to the leading database. @throws IndexerError for any, without `force`. */
 async function otherProcesses(
   { config, common, signal }: StorageCommand,
   { force, dryRun }: ResumeCommandOptions,
@@ -134,7 +134,8 @@ async function otherProcesses(
     if (connections === 0 || force === true || dryRun === true) return connections;
     throw new IndexerError(
       'RESUME_BUSY',
-      `${connections} connections of other processes work on namespace ${config.Namespace} of backend ${section.Name}: stop every worker; add --force when those that are left only answer queries`,
+      `${connections} connections of other processes work on namespace ${config.Namespace} of backend ` +
+        `${section.Name}: stop every worker; add --force when those that are left only answer queries`,
       false,
     );
   } finally {
@@ -158,7 +159,8 @@ function describe(name: string, plan: ResumePlan, others: number, { dryRun }: Re
   const back = from - 1;
   const isDry = dryRun === true;
   return [
-    `chain ${name} ${isDry ? 'would be' : 'is'} set back to block ${back}, ${hash}; block ${from} is the first to be read again`,
+    `chain ${name} ${isDry ? 'would be' : 'is'} set back to block ${back}, ${hash}; block ${from} is the first to ` +
+      'be read again',
     ...textTable(
       [
         ['source', 'from', 'to'],
@@ -169,9 +171,11 @@ function describe(name: string, plan: ResumePlan, others: number, { dryRun }: Re
     ),
     ...nodes.map(({ url, hash: told, head }) => {
       if (head === null) return `  RPC URL ${url} gave no answer`;
-      return `  RPC URL ${url} ${told === null ? `does not have block ${back}` : 'agrees on that block'}, its head is ${head}`;
+      const answer = told === null ? `does not have block ${back}` : 'agrees on that block';
+      return `  RPC URL ${url} ${answer}, its head is ${head}`;
     }),
-    `  ${formatCount(storedMessages)} stored messages are from block ${from} on, ${formatCount(goneMessages)} of them in blocks that are not on the chain any more`,
+    `  ${formatCount(storedMessages)} stored messages are from block ${from} on, ${formatCount(goneMessages)} of ` +
+      'them in blocks that are not on the chain any more',
     ...(others > 0 ? [`  ${others} connections of other processes: a worker that runs has to be restarted`] : []),
     isDry
       ? 'nothing was changed: the same without --dry-run sets it back'

@@ -19,7 +19,7 @@ export interface OpenedCold {
   readonly storage: ColdStorage;
   /** Refuses a server on which writing could lose something: see `OpenedObjectStore.check`. */
   check(): Promise<void>;
-  /** Whether anything of the namespace is there. @throws what `OpenedObjectStore.look` throws. */
+  /** Whether the place holds anything of the namespace. @throws the errors of `OpenedObjectStore.look`. */
   holdsAnything(): Promise<boolean>;
   close(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export function openCold(config: Config, section: ColdSection, common: Common): 
     name: section.Name,
     store: objects.store,
     namespace: config.Namespace,
-    // what another tier may know beyond it is not asked for here
+    // it answers by itself: no other tier is asked
     role: 'leader',
     common,
   });
@@ -78,7 +78,10 @@ export function openCold(config: Config, section: ColdSection, common: Common): 
   };
 }
 
-/** What is told of a place where nothing of the namespace is: a mistyped name looks like a tier that nobody has flushed to. */
+/** Message for a place without anything of the namespace: a mistyped name looks like a tier without a flush. */
 export function nothingThere({ name, place }: OpenedCold, namespace: string): string {
-  return `backend ${name} (${place}) holds nothing of namespace ${namespace}: correct Namespace or its S3 table, unless nobody has flushed to it yet`;
+  return (
+    `backend ${name} (${place}) holds nothing of namespace ${namespace}: correct Namespace or its S3 table, unless ` +
+    'nobody has flushed to it yet'
+  );
 }

@@ -10,12 +10,12 @@ import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-ba
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 
-/** What `storage compact` is called with. */
+/** Options of `storage compact`. */
 export interface CompactOptions extends StorageOptions {
   readonly full?: boolean;
 }
 
-/** What `storage vacuum` is called with. */
+/** Options of `storage vacuum`. */
 export interface VacuumOptions extends StorageOptions {
   readonly dryRun?: boolean;
   /** Milliseconds. */
@@ -35,7 +35,7 @@ export async function compact(options: CompactOptions): Promise<number> {
   });
 }
 
-/** Deletes what nothing needs any more. @returns the exit code. */
+/** Deletes files without a use. @returns the exit code. */
 export async function vacuum(options: VacuumOptions): Promise<number> {
   return await eachCold(options, describeVacuum, async (cold, { config, signal, progress }) => {
     const graceMs = options.grace ?? cold.section.S3.Grace;
@@ -60,13 +60,14 @@ export async function verify(options: StorageOptions): Promise<number> {
   return isFine ? code : 1;
 }
 
-/** A flush under way has stored files that nothing names yet: deleting those would damage what it is about to commit. */
+/** A flush under way has stored files that no commit names yet: without them its commit is damaged. */
 function refuseShortGrace(config: Config, { name, section }: OpenedCold, graceMs: number): void {
   const leastMs = leastGraceMs(section.S3, longestStatementMs(backendSections(config)));
   if (graceMs >= leastMs) return;
   throw new IndexerError(
     'GRACE_TOO_SHORT',
-    `a grace below ${leastMs / 1_000} s may delete what a flush or a reader of backend ${name} needs right now: stop every process that uses it and add --force, or write a longer --grace`,
+    `a grace below ${leastMs / 1_000} s may delete what a flush or a reader of backend ${name} needs right now: ` +
+      'stop every process that uses it and add --force, or write a longer --grace',
     false,
   );
 }
@@ -120,8 +121,10 @@ function describeCompaction({ tables }: CompactionReport): string[] {
 function describeVacuum(report: VacuumReport): string[] {
   const { removedFiles, removedBytes, orphans, orphanBytes, logEntries, dryRun } = report;
   return [
-    `  ${dryRun ? 'would delete' : 'deleted'} ${formatCount(removedFiles)} files that were replaced (${formatBytes(removedBytes)})`,
-    `  ${dryRun ? 'would delete' : 'deleted'} ${formatCount(orphans)} files that nothing names (${formatBytes(orphanBytes)})`,
+    `  ${dryRun ? 'would delete' : 'deleted'} ${formatCount(removedFiles)} files that were replaced ` +
+      `(${formatBytes(removedBytes)})`,
+    `  ${dryRun ? 'would delete' : 'deleted'} ${formatCount(orphans)} files that nothing names ` +
+      `(${formatBytes(orphanBytes)})`,
     ...(dryRun ? [] : [`  deleted ${formatCount(logEntries)} log entries that a checkpoint stands for`]),
   ];
 }

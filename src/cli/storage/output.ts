@@ -6,8 +6,8 @@ export function print(...lines: readonly string[]): void {
 }
 
 /**
- * Prints a value as JSON on standard output, without secrets; bigints as text, because JSON numbers of that size are not read
- * exactly.
+ * Prints a value as JSON on standard output, without secrets; bigints as text, because JSON numbers of that size are
+ * not read exactly.
  */
 export function printJson(value: unknown): void {
   const shown = (_key: string, field: unknown) => {

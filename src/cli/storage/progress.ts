@@ -6,7 +6,7 @@ import { formatBytes, formatCount } from '../amounts.js';
 /** Shows how far a command is, on standard error so that results stay apart. */
 export interface ProgressView {
   show(progress: MaintenanceProgress): void;
-  /** Leaves what was shown last. Idempotent. */
+  /** Leaves the last line. Idempotent. */
   close(): void;
 }
 
@@ -35,7 +35,7 @@ function createBars(stream: NodeJS.WriteStream): ProgressView {
         );
         bar.start(1, 0, { step, amount: amountOf(progress) });
       }
-      // what has no known end stays an empty bar with a number that grows
+      // work without a known end is an empty bar with a number that grows
       bar.setTotal(Math.max(1, progress.total ?? Number.MAX_SAFE_INTEGER));
       bar.update(progress.total === 0 ? 1 : progress.done, { step, amount: amountOf(progress) });
     },

@@ -19,7 +19,7 @@ import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-ba
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 
-/** What `storage restore` is called with. */
+/** Options of `storage restore`. */
 export interface RestoreCommandOptions extends Omit<StorageOptions, 'backend'> {
   /** The cold backend; default: the only one. */
   readonly from?: string;
@@ -34,7 +34,7 @@ const COUNT_LIMIT_MS = 600_000;
 const LINGER_MS = 5_000;
 const LINGER_POLL_MS = 100;
 
-/** Rebuilds a Postgres backend from the cold tier alone. @returns the exit code: 1 when the two do not hold the same in the end. */
+/** Rebuilds a Postgres backend from the cold tier. @returns the exit code: 1 when the two differ in the end. */
 export async function restore(options: RestoreCommandOptions): Promise<number> {
   return await runStorageCommand(options, async (command) => {
     const { config, common } = command;
@@ -55,7 +55,7 @@ export async function restore(options: RestoreCommandOptions): Promise<number> {
 
 interface Outcome extends RestoreReport {
   readonly recordsPerSecond: number;
-  /** What the target holds (`first`) and what the cold tier does (`second`). */
+  /** Counts of the target (`first`) and of the cold tier (`second`). */
   readonly compared: readonly ComparedCount[];
 }
 
@@ -117,7 +117,8 @@ async function refuseWhileUsed(
   if (connections === 0) return;
   throw new IndexerError(
     'RESTORE_TARGET_BUSY',
-    `${connections} connections of other processes work on namespace ${namespace} of backend ${name}: stop every worker; add --force when those that are left only answer queries`,
+    `${connections} connections of other processes work on namespace ${namespace} of backend ${name}: stop every ` +
+      'worker; add --force when those that are left only answer queries',
     false,
   );
 }
@@ -145,7 +146,8 @@ function describe(outcome: Outcome, from: string, to: string): string[] {
   return [
     records === 0
       ? `${to} held everything of ${from} already`
-      : `${to} took ${formatCount(records)} records from ${from} in ${formatDuration(outcome.elapsedMs)} (${formatCount(outcome.recordsPerSecond)} records/s)`,
+      : `${to} took ${formatCount(records)} records from ${from} in ${formatDuration(outcome.elapsedMs)} ` +
+        `(${formatCount(outcome.recordsPerSecond)} records/s)`,
     `it stands at position ${formatCount(outcome.throughPosition)}, last commit ${formatMs(outcome.headMs)}`,
     ...textTable(
       [

@@ -7,14 +7,14 @@ import { type ConfigOptions, readConfig } from '../config-option.js';
 import { onSignals } from '../signals.js';
 import { createProgressView, type ProgressView } from './progress.js';
 
-/** What every `storage` command is called with. */
+/** Options of every `storage` command. */
 export interface StorageOptions extends ConfigOptions {
   /** Only this backend. */
   readonly backend?: string;
   readonly json?: boolean;
 }
 
-/** What a command works with. */
+/** Dependencies of a command. */
 export interface StorageCommand {
   readonly config: Config;
   readonly common: Common;
@@ -24,7 +24,7 @@ export interface StorageCommand {
 
 /**
  * Runs a command until it is done or a signal ends it between two steps.
- * @returns the exit code: 0, what `work` says, or 130 after a signal.
+ * @returns the exit code of `work`, or 130 after a signal.
  * @throws ConfigError, IndexerError
  */
 export async function runStorageCommand(
@@ -32,7 +32,7 @@ export async function runStorageCommand(
   work: (command: StorageCommand) => Promise<number>,
 ): Promise<number> {
   const config = readConfig(options);
-  // what a service would log is noise beside a command's own words, warnings are not
+  // a service's log is noise beside a command's own words, its warnings are not
   const log = createLogger({ level: 'warn', format: config.Log.Format });
   const common = createCommon({ log });
   const shutdown = createShutdown({ log });
@@ -54,7 +54,10 @@ export async function runStorageCommand(
   }
 }
 
-/** Waits for what changes nothing until a signal comes. @throws AbortedError then, and what `looking` rejects with. */
+/**
+ * Waits for work without side effects, at most until a signal.
+ * @throws AbortedError then, and the error of `looking`.
+ */
 export async function unlessStopped<T>(signal: AbortSignal, looking: Promise<T>): Promise<T> {
   const looked = new AbortController();
   const stopped = new Promise<never>((_, reject) => {

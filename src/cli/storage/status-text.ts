@@ -31,7 +31,8 @@ function postgresLines(description: PostgresDescription, lag: Lag | undefined, n
   return [
     isWhole
       ? `complete for positions ${formatCount(floorPosition + 1n)} to ${formatCount(position)}${pruned(floorMs)}`
-      : `NOT COMPLETE: at position ${formatCount(position)} of ${formatCount(headPosition)}; finish with 'ccv-indexer storage restore', or by following`,
+      : `NOT COMPLETE: at position ${formatCount(position)} of ${formatCount(headPosition)}; finish with ` +
+        `'ccv-indexer storage restore', or by following`,
     ...times(oldestMs, newestMs, headMs, nowMs),
     ...lagLines(lag),
     `${formatBytes(bytes)} in schema ${description.namespace}`,
@@ -88,7 +89,10 @@ function coldLines(description: ColdDescription, lag: Lag | undefined, nowMs: nu
 function coldProgress({ position, headPosition }: ColdDescription): string {
   if (position === 0n) return 'empty';
   if (position < headPosition)
-    return `CATCHING UP: at position ${formatCount(position)} of ${formatCount(headPosition)}; a backlog is flushed in parts`;
+    return (
+      `CATCHING UP: at position ${formatCount(position)} of ${formatCount(headPosition)}; a backlog is flushed in ` +
+      'parts'
+    );
   return `complete for positions 1 to ${formatCount(position)}`;
 }
 

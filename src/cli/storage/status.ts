@@ -14,7 +14,7 @@ import type { TierStatus, Unreachable } from './tier-status.js';
 
 const TELL_EVERY_MS = 5_000;
 
-/** Shows every backend of the configuration, running or not. @returns the exit code: 1 when one could not be looked at. */
+/** Shows every backend, running or not. @returns the exit code: 1 when one could not be looked at. */
 export async function status(options: StorageOptions): Promise<number> {
   return await runStorageCommand(options, async ({ config, common, signal }) => {
     const all = backendSections(config);
@@ -34,7 +34,7 @@ export async function status(options: StorageOptions): Promise<number> {
   });
 }
 
-/** Counting what is large takes long: who is still being looked at is told now and then. */
+/** Counting a large tier takes long: the tiers still under way are named now and then. */
 async function tellingWhile(
   { clock }: Common,
   looks: readonly { readonly name: string; readonly look: Promise<TierStatus> }[],
@@ -50,7 +50,7 @@ async function tellingWhile(
   }
 }
 
-/** Never throws: what cannot be looked at is told, and the others are shown. */
+/** Never throws: a tier that cannot be looked at is shown with the reason. */
 async function lookAt(
   section: NamedSection,
   all: readonly NamedSection[],
@@ -110,7 +110,7 @@ async function described<T>(
   }
 }
 
-/** The message with what caused it, and what to do where that is known. */
+/** The message with its causes, and the next step where it is known. */
 function whyNot(thrown: unknown): Unreachable {
   const error = toError(thrown);
   const nextStep = nextStepOf(error);
@@ -119,8 +119,8 @@ function whyNot(thrown: unknown): Unreachable {
 }
 
 /**
- * How far each is behind the system of record: the database of that name, or the cold tier where there is none. Nobody is
- * when that could not be looked at, and what has no description has no lag.
+ * Adds to each tier its lag behind the system of record: the database called `leading`, or the cold tier without one.
+ * No lag is known where the system of record, or the tier, could not be looked at.
  */
 export function withLag(tiers: readonly TierStatus[], leading: string | undefined): readonly TierStatus[] {
   const leader = tiers.find((tier) =>
@@ -132,7 +132,7 @@ export function withLag(tiers: readonly TierStatus[], leading: string | undefine
     if (tier === leader || tier.type === 'memory' || !tier.description) return tier;
     const { position, headMs } = tier.description;
     const positions = head.position > position ? head.position - position : 0n;
-    // one that holds nothing is behind since nobody knows when
+    // an empty tier has been behind for an unknown time
     return { ...tier, lag: { positions, ms: headMs < 0 ? null : Math.max(0, head.headMs - headMs) } };
   });
 }

@@ -7,7 +7,7 @@ export interface Unreachable {
   readonly message: string;
 }
 
-/** How far a backend is behind the one that leads. `ms`: from the last commit of one to the last of the other, if it has any. */
+/** Distance of a backend from the leader. `ms`: between their last commits; null where one has none. */
 export interface Lag {
   readonly positions: bigint;
   readonly ms: number | null;

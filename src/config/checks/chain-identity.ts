@@ -18,7 +18,7 @@ export function chainIdOf({ ChainID, Selector }: ChainSection): number | null {
   return ChainID ?? chainIdOfSelector(Selector);
 }
 
-/** What contradicts itself in the chains' selectors, chain ids and OnRamps. */
+/** Contradictions among the chains' selectors, chain ids and OnRamps. */
 export function chainIdentityProblems({ Chain }: Config): ConfigProblem[] {
   const chainIds = new Map<number, number>();
   return Chain.flatMap((chain, index): ConfigProblem[] => {
@@ -30,20 +30,24 @@ export function chainIdentityProblems({ Chain }: Config): ConfigProblem[] {
     if (before !== undefined && Chain[before]?.Selector !== chain.Selector)
       problems.push({
         path: chain.ChainID === undefined ? `${path}.Selector` : `${path}.ChainID`,
-        message: `is of chain id ${chainId}, as Chain[${before}] is: one chain has one selector, so write each chain once, with its own ChainID`,
+        message:
+          `is of chain id ${chainId}, as Chain[${before}] is: one chain has one selector, so write each chain once, ` +
+          'with its own ChainID',
       });
     return problems;
   });
 }
 
-/** What is legal and leaves a chain without a safeguard. */
+/** Chains whose id nothing tells: legal, and without a safeguard. */
 export function chainIdentityWarnings({ Chain }: Config): ConfigProblem[] {
   return Chain.flatMap((chain, index) =>
     chainIdOf(chain) === null
       ? [
           {
             path: `Chain[${index}].ChainID`,
-            message: `write the chain id of its nodes: the public list does not have the selector ${chain.Selector}, so nothing is read until all RPC URLs have answered and agree on one`,
+            message:
+              `write the chain id of its nodes: the public list does not have the selector ${chain.Selector}, so ` +
+              'nothing is read until all RPC URLs have answered and agree on one',
           },
         ]
       : [],
@@ -61,7 +65,9 @@ function selectorProblems({ Selector, ChainID }: ChainSection, path: string): Co
   return [
     {
       path: `${path}.ChainID`,
-      message: `is ${ChainID}, but the selector ${Selector} is that of chain id ${known}: correct the one that is wrong, or leave ChainID out`,
+      message:
+        `is ${ChainID}, but the selector ${Selector} is that of chain id ${known}: correct the one that is wrong, or ` +
+        'leave ChainID out',
     },
   ];
 }

@@ -1,8 +1,8 @@
 import type { BackendSection } from '../schema/storage-schema.js';
 
 /**
- * The role of a backend of Type = "s3" among the others: a `follower` follows the system of record and may be minutes late,
- * a `leader` is the system of record itself, because nothing else lasts. Null for other types.
+ * The role of a backend of Type = "s3": a `follower` follows the system of record and may be minutes late; a `leader`
+ * is the system of record itself, because nothing else lasts. Null for other types.
  */
 export function coldRole(section: BackendSection, all: readonly BackendSection[]): 'follower' | 'leader' | null {
   if (section.Type !== 's3') return null;

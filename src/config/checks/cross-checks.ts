@@ -38,7 +38,9 @@ function sources(config: Config): ConfigProblem[] {
     if (typeof Confirmations === 'number' && MinFinalityDepth > 0 && MinFinalityDepth < Confirmations)
       problems.push({
         path: `Chain[${index}].MinFinalityDepth`,
-        message: `write at least Confirmations (${Confirmations}), or leave it out: a block cannot be final before it is read`,
+        message:
+          `write at least Confirmations (${Confirmations}), or leave it out: a block cannot be final before it is ` +
+          'read',
       });
   });
   config.Chain.forEach((chain, index) => {
@@ -53,7 +55,8 @@ function sources(config: Config): ConfigProblem[] {
     problems.push({
       path: `Discoveries[${index}]`,
       message:
-        'this version does not read aggregators yet: leaving one out silently would hide its messages, so remove it knowingly and list the chains under [[Chain]]',
+        'this version does not read aggregators yet: leaving one out silently would hide its messages, so remove ' +
+        'it knowingly and list the chains under [[Chain]]',
     });
   });
   return problems;
@@ -90,7 +93,9 @@ function servers({ API, Admin }: Config): ConfigProblem[] {
   if (API.AnswerPartBytes * LEAST_PARTS > API.MaxAnswerBytes)
     problems.push({
       path: 'API.AnswerPartBytes',
-      message: `write at most ${Math.floor(API.MaxAnswerBytes / LEAST_PARTS)}, an eighth of MaxAnswerBytes: a few large answers would leave no room for others`,
+      message:
+        `write at most ${Math.floor(API.MaxAnswerBytes / LEAST_PARTS)}, an eighth of MaxAnswerBytes: a few large ` +
+        'answers would leave no room for others',
     });
   return problems;
 }

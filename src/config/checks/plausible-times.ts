@@ -4,7 +4,7 @@ import { type ConfigProblem, formatPath } from '../problems.js';
 const HOUR_S = 3_600;
 const DAY_S = 24 * HOUR_S;
 
-/** Keys that are durations, with their unit and what they usually are in it: beyond, the unit is mostly mistaken. 0 is free. */
+/** Keys of durations, with their unit and usual range: beyond it, the unit is mostly mistaken. 0 is free. */
 const USUAL: Readonly<Record<string, readonly ['ms' | 's', least: number, most: number]>> = {
   'Chain.PollInterval': ['ms', 50, HOUR_S * 1_000],
   'Chain.RequestTimeout': ['ms', 500, HOUR_S * 1_000],

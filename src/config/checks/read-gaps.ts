@@ -1,7 +1,7 @@
 import type { ConfigProblem } from '../problems.js';
 import type { SinkBackendSection } from '../schema/storage-schema.js';
 
-/** How long a flush itself may take, with retries, until the cold tier answers for what it wrote. */
+/** Time of a flush, with retries, until the cold tier answers for its records. */
 const FLUSH_MARGIN_MS = 30_000;
 
 /**
@@ -20,7 +20,7 @@ interface Span {
 
 const ALWAYS: Span = { from: 0, to: Number.POSITIVE_INFINITY };
 
-/** What cross-checks need to know about the time that a backend needs and keeps. */
+/** Ages of the records that a backend holds. */
 export interface StoredAges {
   /** Its records are answered for only this long after their ingestion; 0: at once. */
   readonly lagMs: number;
@@ -28,7 +28,7 @@ export interface StoredAges {
   readonly keptMs: number;
 }
 
-/** What a backend holds by its settings, whatever its condition admits. */
+/** Ages of the records that a backend holds by its settings, whatever its condition admits. */
 export function storedAges(backend: SinkBackendSection, flushIntervalMs: number | null): StoredAges {
   if (backend.Type === 's3' && flushIntervalMs === null) return { lagMs: 0, keptMs: Number.POSITIVE_INFINITY };
   if (flushIntervalMs !== null) return { lagMs: coldLagMs(flushIntervalMs), keptMs: Number.POSITIVE_INFINITY };
@@ -38,10 +38,9 @@ export function storedAges(backend: SinkBackendSection, flushIntervalMs: number 
 
 /**
  * Ages, or times, between those that the backends answer for. Where tiers depend on each other (one lags, one forgets)
- * every age must be somebody's; otherwise an operator may leave out the oldest or the newest. Fixed and rolling
- * conditions together make a whole that changes with time: then only one kind of the two has to be without gaps. Between
- * tiers, ages that nobody is read for are filled only by fixed times that do not end, as every time comes to be of such
- * an age.
+ * every age needs a backend; otherwise an operator may leave out the oldest or the newest. Fixed and rolling conditions
+ * together make a whole that changes with time: then only one kind of the two has to be without gaps. Between tiers,
+ * ages without a backend are filled only by fixed times that do not end, because every time comes to be of such an age.
  */
 export function readGaps(
   backends: readonly { readonly section: SinkBackendSection; readonly ages: StoredAges }[],
@@ -64,7 +63,7 @@ export function readGaps(
   return [];
 }
 
-/** Times of which the records are read from nobody while they are of these ages, as far as fixed conditions say. */
+/** The first fixed times whose records have no backend while they are of these ages. */
 function firstGapAtAges(
   ages: Span,
   backends: readonly { readonly section: SinkBackendSection; readonly ages: StoredAges }[],

@@ -5,12 +5,12 @@ import type { ReadConditionSection, SinkBackendSection } from '../schema/storage
 const SHARED_BOUND_MS = 1_000;
 
 /**
- * Conditions of two backends that contradict each other. That several backends admit the same time is no mistake as
- * such: their order says who is preferred, and the next one stands in when one fails (`recent` beside `always`, `older`
- * reaching into `recent`). Two things cannot be meant that way:
+ * Conditions of two backends that contradict each other. Several backends may admit the same time: the first in order
+ * is preferred, and the next one stands in when it fails (`recent` beside `always`, `older` reaching into `recent`).
+ * Two overlaps cannot be meant that way:
  * - fixed ranges that overlap by more than their bounds: fixed ranges divide the past among backends;
- * - the same rolling window given to two backends of one type: one of the two was to be another.
- * Who wants a stand-in for either says so with `always`.
+ * - the same rolling window of two backends of one type: one of the two was to be another.
+ * A stand-in for either has the condition `always`.
  */
 export function readOverlaps(backends: readonly SinkBackendSection[], table: string): ConfigProblem[] {
   return backends.flatMap((later, index) =>
@@ -21,7 +21,9 @@ export function readOverlaps(backends: readonly SinkBackendSection[], table: str
         : [
             {
               path: `${table}[${index}].ReadCondition`,
-              message: `${overlap} ${table}[${at}] already: change one, or write Type = "always" if this one is to stand in when that one fails`,
+              message:
+                `${overlap} ${table}[${at}] already: change one, or write Type = "always" if this one is to stand in ` +
+                'when that one fails',
             },
           ];
     }),

@@ -4,7 +4,7 @@ import type { S3Section } from '../schema/s3-schema.js';
 /** Keys that say something about a bucket, and nothing about a directory. */
 const OF_A_BUCKET = ['Region', 'Endpoint', 'Prefix', 'AccessKeyID', 'SecretAccessKey', 'SessionToken'] as const;
 
-/** What is wrong with an `S3` table as a whole. `longestStatementMs`: how long a query may take elsewhere in the process. */
+/** Faults of an `S3` table as a whole. `longestStatementMs`: of a query elsewhere in the process. */
 export function s3Checks(section: S3Section | undefined, longestStatementMs: number, path: string): ConfigProblem[] {
   const at = (key: string, message: string): ConfigProblem => ({ path: key ? `${path}.${key}` : path, message });
   if (!section)
@@ -67,13 +67,14 @@ function upkeep(section: S3Section, longestStatementMs: number, at: At): ConfigP
     problems.push(
       at(
         'Grace',
-        `must be at least ${leastMs / 1_000} s: so long a reader, or a flush under way, may need a file that is no longer named (RefreshInterval + MaxAttempts × RequestTimeout, TakeoverDelay, StatementTimeout)`,
+        `must be at least ${leastMs / 1_000} s: so long a reader, or a flush under way, may need a file that is no ` +
+          'longer named (RefreshInterval + MaxAttempts × RequestTimeout, TakeoverDelay, StatementTimeout)',
       ),
     );
   return problems;
 }
 
-/** The shortest time after which nobody can be in need of a file that the tables no longer name. */
+/** The shortest time after which no process needs a file that the tables no longer name. */
 export function leastGraceMs(
   { RefreshInterval, MaxAttempts, RequestTimeout, TakeoverDelay }: S3Section,
   longestStatementMs: number,

@@ -23,7 +23,7 @@ export function samePlaces(backends: readonly BackendSection[], table: string): 
   });
 }
 
-/** What tells places apart, without showing it to anyone: it may hold a password. */
+/** The place of a backend. Never shown: it may hold a password. */
 function placeOf({ Type, Postgres, S3 }: BackendSection): { readonly id: string; readonly key: string } | null {
   if (Type === 'postgres' && Postgres?.URI) return { id: `postgres ${databaseId(Postgres.URI)}`, key: 'Postgres.URI' };
   if (Type !== 's3' || !S3) return null;

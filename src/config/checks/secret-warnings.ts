@@ -7,12 +7,14 @@ import type { TomlTable } from '../overlay.js';
 import { textsIn } from '../placeholders.js';
 import { type ConfigProblem, formatPath } from '../problems.js';
 
-/** What stands in examples until somebody writes the real value. */
+/** Texts of examples. */
 const EXAMPLE_TEXT =
   /change[-_ ]?(?:me|it|this)|replace[-_ ]?(?:me|with|this)|\byour[-_ ]|<[a-z][^<>]*>|x{5,}|fixme|placeholder/i;
-/** What somebody tries first. */
-const EXAMPLE_SECRET =
-  /^(?:pass(?:word|w0rd)?\d*|secret|example|test(?:ing)?|todo|dummy|admin|postgres|root|guest|minioadmin|12345\d*|letmein|qwerty)$/i;
+/** Passwords that are tried first. */
+const FIRST_TRIED =
+  'pass(?:word|w0rd)?\\d*|secret|example|test(?:ing)?|todo|dummy|admin|postgres|root|guest|minioadmin|12345\\d*|' +
+  'letmein|qwerty';
+const EXAMPLE_SECRET = new RegExp(`^(?:${FIRST_TRIED})$`, 'i');
 const EXAMPLE_HOST = /(?:^|\.)(?:example\.(?:com|org|net)|example|invalid|test)$/i;
 
 /** Secrets that are none, are sent in the clear, or cannot be kept out of the logs. */
@@ -27,7 +29,8 @@ export function secretWarnings(table: TomlTable): ConfigProblem[] {
         : []),
       ...(passwords.some((each) => each !== '' && each.length < SHORTEST_ANYWHERE)
         ? [
-            `holds a secret of fewer than ${SHORTEST_ANYWHERE} characters, which logs can mask only where it is marked as one: write a longer one`,
+            `holds a secret of fewer than ${SHORTEST_ANYWHERE} characters, which logs can mask only where it is ` +
+              'marked as one: write a longer one',
           ]
         : []),
       ...(url ? urlWarnings(text, url) : []),
@@ -43,7 +46,8 @@ function urlWarnings(text: string, url: URL): string[] {
   const hasSecrets = secretsOfUrl(text).some(({ where }) => where === 'anywhere');
   if (!isClear || !hasSecrets || isLoopbackHost(host)) return [];
   return [
-    `sends its credentials in the clear: write ${url.protocol.replace(':', 's:')}//, unless the network in between is yours`,
+    `sends its credentials in the clear: write ${url.protocol.replace(':', 's:')}//, unless the network in between ` +
+      'is yours',
   ];
 }
 

@@ -65,7 +65,8 @@ function backend(
     problems.push({
       path: `${path}.Required`,
       message:
-        'a cold backend beside Postgres takes records minutes after they are acknowledged, so none can wait for it: leave it out',
+        'a cold backend beside Postgres takes records minutes after they are acknowledged, so none can wait for ' +
+        'it: leave it out',
     });
   return problems;
 }
@@ -97,7 +98,9 @@ function retention({ Scheduler }: Config, backends: readonly SinkBackendSection[
     if (intervals.length > 0 && keptMs < coldLagMs(longestFlushMs))
       problems.push({
         path,
-        message: `must be at least ${coldLagMs(longestFlushMs) / 1_000} s: the cold backend has a record only so long after its ingestion (FlushInterval is ${longestFlushMs / 1_000} s)`,
+        message:
+          `must be at least ${coldLagMs(longestFlushMs) / 1_000} s: the cold backend has a record only so long after ` +
+          `its ingestion (FlushInterval is ${longestFlushMs / 1_000} s)`,
       });
     return problems;
   });

@@ -1,7 +1,7 @@
 import type { ConfigProblem } from '../problems.js';
 
 /**
- * A problem for every entry of a list whose key another entry before it has; entries without a key are free. `same` says so
+ * A problem for every entry of a list whose key an entry before it has; entries without a key are free. `same` says so
  * without the key, which may be a secret; `field` is empty where the entries are values themselves.
  */
 export function unique<T>(

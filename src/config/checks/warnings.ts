@@ -14,7 +14,7 @@ const LEAST_SELECTOR = 2n ** 40n;
 /** Networks of fewer bits have more addresses than anybody has proxies. */
 const LEAST_BITS = { 4: 8, 6: 16 } as const;
 
-/** What can be used but is surely not meant, of a configuration without problems; `table` is its input. */
+/** Values that work and are surely not meant, of a configuration without problems; `table` is its input. */
 export function configWarnings(config: Config, table: TomlTable): ConfigProblem[] {
   return [
     ...nothingToDo(config),
@@ -103,7 +103,8 @@ function proxies({ API }: Config): ConfigProblem[] {
       {
         path: `API.TrustedProxies[${index}]`,
         message:
-          'trusts a large part of everyone, and who is trusted can pretend to be any client: write the addresses of your proxies alone',
+          'trusts a large part of everyone, and who is trusted can pretend to be any client: write the addresses ' +
+          'of your proxies alone',
       },
     ];
   });

@@ -76,7 +76,10 @@ function addressFault(text: string): string | null {
   if (/^0+$/.test(digits)) return 'is the zero address, which nobody has: write the address that is meant';
   const isMixed = /[a-f]/.test(digits) && /[A-F]/.test(digits);
   if (digits.length !== 40 || !isMixed || text === checksummed(digits.toLowerCase())) return null;
-  return 'has a wrong checksum (EIP-55), so a digit may be mistyped: copy the address again, or write it in lower case when it is surely right';
+  return (
+    'has a wrong checksum (EIP-55), so a digit may be mistyped: copy the address again, or write it in lower case ' +
+    'when it is surely right'
+  );
 }
 
 /** An address of 20 bytes as EIP-55 writes it. */
@@ -100,7 +103,9 @@ export function url(...schemes: string[]) {
 
 /** A name for logs, metrics and status: one that can be seen, and told from others. */
 export function name(example: string) {
-  const error = `write a name without spaces around it and without invisible characters, for example ${JSON.stringify(example)}`;
+  const error =
+    'write a name without spaces around it and without invisible characters, for ' +
+    `example ${JSON.stringify(example)}`;
   return text(example)
     .max(100, { error: 'write a name of at most 100 characters' })
     .refine((given) => given === given.trim() && !/[\p{C}\p{Zl}\p{Zp}]/u.test(given), { error });

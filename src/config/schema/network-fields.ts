@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { isEveryone, parseIpRange } from '../../core/ip-ranges.js';
 
 const LISTEN_HINT =
-  'write an IP address of this machine without a port, "localhost", or "0.0.0.0" or "::" for every one of its addresses';
+  'write an IP address of this machine without a port, "localhost", or "0.0.0.0" or "::" for every one of its ' +
+  'addresses';
 const PROXY_HINT = 'write an address or a CIDR range, for example "10.0.0.0/8"';
 
 /** An address that a server can listen on. Names are not looked up, so only one is known. */
@@ -21,7 +22,7 @@ export const isTrustedProxy = z.string({ error: PROXY_HINT }).superRefine((text,
     );
 });
 
-/** Multicast and broadcast addresses are nobody's. */
+/** True for multicast and broadcast addresses, which belong to no machine. */
 function isGroup(address: string): boolean {
   const first = Number(address.split('.', 1)[0]);
   return isIP(address) === 4 ? first >= 224 : /^ff/i.test(address);

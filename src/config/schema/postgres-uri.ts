@@ -20,7 +20,7 @@ interface Parts {
   readonly query: URLSearchParams;
 }
 
-/** What keeps a connection URI from being used, each with what to write instead. */
+/** Faults of a connection URI, each with the text to write instead. */
 export function postgresUriFaults(uri: string): string[] {
   if (!SCHEME.test(uri)) {
     const [, scheme] = /^([a-z][a-z0-9+.-]*):\/\//i.exec(uri) ?? [];
@@ -31,7 +31,8 @@ export function postgresUriFaults(uri: string): string[] {
   const unescaped = unescapedIn(uri);
   if (unescaped !== null)
     return [
-      `has a ${unescaped} in user or password that ends it early: write it as ${encodeURIComponent(unescaped)} (and %40 for @, %3A for :, %25 for %)`,
+      `has a ${unescaped} in user or password that ends it early: write it as ${encodeURIComponent(unescaped)} ` +
+        '(and %40 for @, %3A for :, %25 for %)',
     ];
   const { address, path, query } = partsOf(uri);
   const mode = query.get('sslmode');
@@ -46,7 +47,7 @@ export function postgresUriFaults(uri: string): string[] {
   return faults.length > 0 ? faults : driverFaults(uri);
 }
 
-/** What the driver, and what is asked of TLS, would refuse at start. */
+/** Faults that the driver, or TLS as asked for, would find at start. */
 function driverFaults(uri: string): string[] {
   try {
     parsePostgresUri(uri);
@@ -56,7 +57,7 @@ function driverFaults(uri: string): string[] {
   }
 }
 
-/** What works, but is surely not meant. Only for a URI without faults. */
+/** Parts that work and are surely not meant. Only for a URI without faults. */
 export function postgresUriWarnings(uri: string): string[] {
   const { login, query } = partsOf(uri);
   const strange = [...query.keys()].filter((name) => !PARAMETERS.includes(name));
@@ -87,7 +88,7 @@ function unescapedIn(uri: string): '#' | '/' | '?' | null {
   const [authority, tail] = [rest.slice(0, end), rest.slice(end)];
   const [path = ''] = tail.split('?', 1);
   if (path.includes('@')) return '/';
-  // a port is a number: what is none, with an @ further on, is half a password
+  // a port is a number: any other text, with an @ further on, is half a password
   const isCut = !authority.includes('@') && /:(?!\d*$)/.test(authority.replace(/^\[[^\]]*\]/, ''));
   return isCut && tail.includes('@') ? (path === '' ? '?' : '/') : null;
 }

@@ -3,7 +3,9 @@ import { ageAsMs, flag, milliseconds, oneOf, secondsAsMs, text, url, whole } fro
 
 const MIB = 1024 * 1024;
 const MAX_PREFIX_BYTES = 100;
-const PREFIX_HINT = `write names joined by single slashes, at most ${MAX_PREFIX_BYTES} bytes, for example "indexer/cold"; empty for the whole bucket`;
+const PREFIX_HINT =
+  `write names joined by single slashes, at most ${MAX_PREFIX_BYTES} bytes, for example "indexer/cold"; empty for ` +
+  'the whole bucket';
 
 const BUCKET_HINT = 'write the name of the bucket alone: no s3://, no server, and what lies below it as Prefix';
 const REGION_HINT = 'write the region as letters, digits and hyphens, for example "eu-central-1"';
@@ -13,7 +15,7 @@ const secret = z
   .string({ error: 'write the key as text, in the secrets file' })
   .min(1, { error: 'write the key, or leave it out' });
 
-/** What a cold backend is set up with: where its objects lie, how to reach them, and how it works on them. */
+/** Settings of a cold backend: the place of its objects, requests, flushes, care. */
 export const s3 = z.strictObject({
   /** A local directory instead of a bucket. */
   Directory: text('/var/lib/ccv-indexer/cold').optional(),
@@ -31,7 +33,7 @@ export const s3 = z.strictObject({
   SessionToken: secret.optional(),
   ChecksumMode: oneOf(['when_supported', 'when_required']).default('when_supported'),
   MaxAttempts: whole(1, 'the number of attempts').default(4),
-  /** Of one attempt; what it sends and receives extends it. */
+  /** Of one attempt; bytes sent and received extend it. */
   RequestTimeout: secondsAsMs(0.1).default(10_000),
   /** Milliseconds; a read of which nothing has come for so long is sent once more beside the first. */
   HedgeDelay: milliseconds().default(1_000),
@@ -45,7 +47,7 @@ export const s3 = z.strictObject({
   TakeoverDelay: secondsAsMs().default(30_000),
   CompactInterval: secondsAsMs().default(600_000),
   CompactBytes: whole(MIB, 'the size in bytes').default(128 * MIB),
-  /** What is replaced stays so long, for those who are still reading it. */
+  /** A replaced file stays so long, for readers under way. */
   Grace: ageAsMs().default(3_600_000),
   VacuumInterval: secondsAsMs().default(3_600_000),
 });

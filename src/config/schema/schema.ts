@@ -20,7 +20,8 @@ import { storageSchema } from './storage-schema.js';
 
 const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 'the number of blocks')], {
   error: ({ input }) =>
-    `write "finalized", "safe", "latest" or a number of blocks, for example 12${didYouMean(input, ['finalized', 'safe', 'latest'])}`,
+    'write "finalized", "safe", "latest" or a number of blocks, for example ' +
+    `12${didYouMean(input, ['finalized', 'safe', 'latest'])}`,
 });
 
 const maxResponseBytes = whole(1_024, 'the size in bytes').max(100 * 1024 * 1024, {

@@ -68,21 +68,21 @@ export const storageSchema = z.strictObject({
       Storages: tables(sinkBackend, 'Storage.Sink.Storages').min(1, {
         error: 'write at least one [[Storage.Sink.Storages]]',
       }),
-      /** Between two looks for what `Postgres.Retention` lets go. */
+      /** Between two looks for records past `Postgres.Retention`. */
       PruneInterval: secondsAsMs(0.1).default(60_000),
     })
     .optional(),
 });
 
 export type StorageSection = z.output<typeof storageSchema>;
-/** One backend, of a Sink or alone: what both can be told. */
+/** One backend, of a Sink or alone: the keys of both. */
 export type BackendSection = NonNullable<StorageSection['Single']>;
 export type SinkBackendSection = z.output<typeof sinkBackend>;
 export type ReadConditionSection = z.output<typeof readCondition>;
 export type MemorySection = z.output<typeof memory>;
 export type PostgresSection = z.output<typeof postgres>;
 
-/** What a `Memory` table left out is filled with. */
+/** A `Memory` table without keys. */
 export const MEMORY_DEFAULTS: MemorySection = memory.parse({});
-/** What a `Postgres` table left out is filled with. */
+/** A `Postgres` table without keys. */
 export const POSTGRES_DEFAULTS: PostgresSection = postgres.parse({});

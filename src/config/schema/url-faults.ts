@@ -1,4 +1,4 @@
-/** What is wrong with a URL that can be parsed: a parser forgives what nobody means. Null when nothing is. */
+/** The fault of a URL that can be parsed but cannot be meant; null without one. */
 export function urlFault(text: string, url: URL): string | null {
   if (/[\s\p{C}]/u.test(text)) return 'has spaces or invisible characters in it: write the URL alone';
   if (!/^[a-z]+:\/\/[^/?#\\]/i.test(text) || text.includes('\\'))
