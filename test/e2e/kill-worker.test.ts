@@ -114,7 +114,7 @@ async function live(configFile: string, death: Death): Promise<void> {
   tap.onSent = null;
 }
 
-it('ten kills in the middle of a backfill leave the same rows as no kill at all', async () => {
+it('promise 1: ten kills in the middle of a backfill leave the same rows as no kill at all', async () => {
   const seed = Number(process.env['TEST_SEED'] ?? randomInt(2 ** 31));
   const deaths = drawDeaths(seed);
   console.log(`TEST_SEED=${seed}`);

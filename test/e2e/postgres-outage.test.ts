@@ -32,7 +32,7 @@ afterAll(async () => {
   directory.remove();
 });
 
-it('a database that is away for 30 seconds under traffic costs no message, and no answer is less than the truth', async () => {
+it('promise 1: a database that is away for 30 seconds under traffic costs no message, and no answer is less than the truth', async () => {
   const config = hotAndWarm({
     namespace: 'outage',
     uri: connectionUri(postgres.tcp),

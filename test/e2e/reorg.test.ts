@@ -114,7 +114,7 @@ async function untilListed(shown: Hex, hidden: Hex | null): Promise<void> {
   }
 }
 
-it('a message that a reorg replaced leaves the lists, its replacement is executed, and it returns when its chain does', async () => {
+it('promise 9: a message that a reorg replaced leaves the lists, its replacement is executed, and it returns when its chain does', async () => {
   const nonce = Number(await rpc('eth_getTransactionCount', [devnetAccount('sender').address, 'latest']));
   // a message below the fork, which nothing here may touch
   await rpc('eth_sendRawTransaction', [await signedMessage(nonce)]);

@@ -80,7 +80,7 @@ export function changeCases(use: Use): void {
     await follower.close();
   });
 
-  test('a storage takes over the changes of another with times and positions, and any of them twice', async () => {
+  test('promise 7: a storage takes over the changes of another with times and positions, and any of them twice', async () => {
     const { storage } = use();
     const origin = createMemoryStorage({ name: 'origin' });
     const make = createRecordMaker(24);

@@ -31,7 +31,7 @@ export function concurrencyCases(use: Use): void {
     return { done, running: () => running };
   }
 
-  test('a reader that polls by time while others write misses nothing and sees nothing twice', async () => {
+  test('promise 5: a reader that polls by time while others write misses nothing and sees nothing twice', async () => {
     const { storage } = use();
     const writers = startWriters();
     const seen: StoredVerifierResult[] = [];
@@ -53,7 +53,7 @@ export function concurrencyCases(use: Use): void {
     expect(plain(seen)).toEqual(plain(items));
   });
 
-  test('a follower that reads by position while others write sees every change once, in order', async () => {
+  test('promise 6: a follower that reads by position while others write sees every change once, in order', async () => {
     const { storage } = use();
     const writers = startWriters();
     const positions: bigint[] = [];

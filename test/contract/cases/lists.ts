@@ -128,7 +128,7 @@ export function listCases(use: Use): void {
       }
     });
 
-    test('give the flat list in pages, by offset and by cursor, under every filter', async () => {
+    test('promise 4: give the flat list in pages, by offset and by cursor, under every filter', async () => {
       const { storage } = use();
       await fill(storage);
       for (const list of listsOf(storage)) {

@@ -28,7 +28,7 @@ export function reorgCases(use: Use): void {
     counts: [(await storage.countMessages({})).count, (await storage.countCCVData({})).count],
   });
 
-  test('an orphaned message leaves every list and count with its results, and stays readable by id', async () => {
+  test('promise 9: an orphaned message leaves every list and count with its results, and stays readable by id', async () => {
     const { storage } = use();
     const { before, message, after } = await storeThree(storage);
     const was = await storage.getMessage(message.messageId);
@@ -72,7 +72,7 @@ export function reorgCases(use: Use): void {
     expect((await storage.getMessage(message.messageId)).orphaned).toBe(false);
   });
 
-  test('a message that comes back returns with its results, at the end of the lists, with its new origin', async () => {
+  test('promise 9: a message that comes back returns with its results, at the end of the lists, with its new origin', async () => {
     const { storage } = use();
     const { before, message, after } = await storeThree(storage);
     await storage.insertBatch({ orphanings: [orphaning(message)] });

@@ -25,7 +25,7 @@ export function sourceCases(use: Use): void {
     expect((await storage.listCursors()).map((cursor) => cursor.sourceId)).toEqual(['B', 'a', 'b', 'chain:2', 'ä']);
   });
 
-  test('a cursor moved by someone else in between is a conflict, and nothing of the batch is stored', async () => {
+  test('promise 1: a cursor moved by someone else in between is a conflict, and nothing of the batch is stored', async () => {
     const { storage } = use();
     const move = { sourceId: SOURCE, hash: null };
     await storage.insertBatch({ cursors: [{ ...move, height: 5n, expectedHeight: null }] });
@@ -140,7 +140,7 @@ export function sourceCases(use: Use): void {
     expect(await storage.getCursor(SOURCE)).toMatchObject({ height: 6n });
   });
 
-  test('quarantined input is kept once by source and key, in order, with its bytes', async () => {
+  test('promise 10: quarantined input is kept once by source and key, in order, with its bytes', async () => {
     const { storage } = use();
     const entries = ['a', 'b', 'c'].map(quarantined);
     const outcome = await storage.insertBatch({ quarantine: [entries[0]!, entries[1]!, entries[0]!] });

@@ -67,7 +67,7 @@ export function writeCases(use: Use): void {
     await expect(storage.getCCVData(other.messageId)).rejects.toMatchObject({ name: 'CCVDataNotFoundError' });
   });
 
-  test('duplicates inside one batch are successes, the first is stored', async () => {
+  test('promise 2: duplicates inside one batch are successes, the first is stored', async () => {
     const { storage } = use();
     const [a, b] = make.results(2);
     const message = make.message();
@@ -113,7 +113,7 @@ export function writeCases(use: Use): void {
     expect((await storage.changesAfter(0n)).headPosition).toBe(25n);
   });
 
-  test('the same identity with other bytes is a conflict: the first stays, the second is recorded once', async () => {
+  test('promise 2: the same identity with other bytes is a conflict: the first stays, the second is recorded once', async () => {
     const { storage } = use();
     const [result] = make.results(1);
     const other = { ...result!, ccvData: make.bytes(40) };
@@ -207,7 +207,7 @@ export function writeCases(use: Use): void {
     expect(fieldsOf(await storage.getMessage(second.messageId), second)).toEqual(plain(second));
   });
 
-  test('ingestion times rise with every commit, positions have no gap and follow the list inside a commit', async () => {
+  test('promise 6: ingestion times rise with every commit, positions have no gap and follow the list inside a commit', async () => {
     const { storage } = use();
     let lastMs = -1;
     let lastPosition = 0n;

@@ -37,7 +37,7 @@ describe('a log that fails a check', () => {
     source_selector: makeMessageLog(SOURCE, 1, { sourceChainSelector: 5n }),
   };
 
-  it('is quarantined with its reason, once, and the rest of its block goes on', async () => {
+  it('promise 10: is quarantined with its reason, once, and the rest of its block goes on', async () => {
     const chain = await chainOf();
     // the emitter always has four topics, so that reason is left to the unit test
     const reasons = QUARANTINE_REASONS.filter((reason) => reason !== 'topic_count');

@@ -27,7 +27,7 @@ async function allChanges(storage: PostgresStorage): Promise<ChangeSet['changes'
 }
 
 describe('several instances on one database', () => {
-  test('give positions without gaps, in the order of strictly rising times, and store each record once', async () => {
+  test('promise 6: give positions without gaps, in the order of strictly rising times, and store each record once', async () => {
     const make = createRecordMaker(40);
     const shared = make.results(60);
     const outcomes = await Promise.all(
@@ -83,7 +83,7 @@ describe('several instances on one database', () => {
     expect((await storages[1]!.countMessages({})).count).toBe(total);
   });
 
-  test('nothing appears at or below a time that a read has returned', async () => {
+  test('promise 5: nothing appears at or below a time that a read has returned', async () => {
     const make = createRecordMaker(42);
     let writing = true;
     const writers = Promise.all(
@@ -105,7 +105,7 @@ describe('several instances on one database', () => {
     expect(seen).toEqual(Array.from({ length: 160 }, (_, i) => BigInt(i + 1)));
   });
 
-  test('a clock that is set back does not turn ingestion times back', async () => {
+  test('promise 5: a clock that is set back does not turn ingestion times back', async () => {
     const clock = createManualClock(2_000_000_000_000);
     const ahead = createPostgresStorage({ connection: database.connection, common: createCommon({ clock }) });
     const make = createRecordMaker(43);

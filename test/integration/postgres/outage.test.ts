@@ -195,7 +195,7 @@ describe('a server that crashes', () => {
     await server.remove();
   });
 
-  test('under writes loses nothing acknowledged and stores nothing twice, three times over', async () => {
+  test('promise 1: under writes loses nothing acknowledged and stores nothing twice, three times over', async () => {
     const database = await createDatabaseOn(server);
     const storage = createPostgresStorage({ connection: database.tcp, pool: { connectTimeoutMs: 500 } });
     const acknowledged = new Set<string>();

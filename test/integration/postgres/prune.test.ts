@@ -131,7 +131,7 @@ describe('a pruned Postgres', () => {
     });
   });
 
-  test('knows a duplicate and writes nothing, without asking the cold tier', async () => {
+  test('promise 2: knows a duplicate and writes nothing, without asking the cold tier', async () => {
     await twins.prune();
     twins.recallFails = true;
     const outcome = await twins.write({ messages: [message], verifierResults: [result] });
@@ -140,7 +140,7 @@ describe('a pruned Postgres', () => {
     expect((await twins.write({ statuses })).committed).toBeNull();
   });
 
-  test('knows a conflict and describes it with both hashes', async () => {
+  test('promise 2: knows a conflict and describes it with both hashes', async () => {
     await twins.prune();
     const other = { ...result, ccvData: twins.make.bytes(80) };
     const outcome = await twins.write({

@@ -64,7 +64,7 @@ describe('a follower that holds another history than its leader', () => {
     }
   });
 
-  test('refuses the commit that has another in its place, and everything after it', async () => {
+  test('promise 7: refuses the commit that has another in its place, and everything after it', async () => {
     const sink = pair(a!, b!);
     await sink.insertBatch({ messages: [make.message()] });
     await open('other', b!).insertBatch({ messages: [make.message()] });

@@ -100,7 +100,7 @@ describe('a Sink whose database is pruned', () => {
     return results;
   }
 
-  test('is pruned by its loop only as far as the cold tier has committed', async () => {
+  test('promise 8: is pruned by its loop only as far as the cold tier has committed', async () => {
     const { sink, warm, cold, lagging, common } = await open({ retentionMs: 1 });
     await write(sink, 5);
     const rows = async () => (await database.sql('SELECT count(*)::int AS n FROM ccv.verifier_results')).rows[0].n;
@@ -310,7 +310,7 @@ describe('a Sink whose database is pruned', () => {
     },
   );
 
-  test('what only the cold tier holds is a gap that is named while it is away, never a shorter answer', async () => {
+  test('promise 3: what only the cold tier holds is a gap that is named while it is away, never a shorter answer', async () => {
     const process = await open();
     const results = await write(process.sink, 12);
     await pruneAll(process);

@@ -73,7 +73,7 @@ describe('old failures of tiered storage', () => {
     expect(await metricOf(tiers.common, 'indexer_sink_queries_total', { shape: 'mixed' })).toBeGreaterThan(0);
   });
 
-  test('offset was applied per tier', async () => {
+  test('promise 4: offset was applied per tier', async () => {
     const { tiers, results } = await openOverHistory(12, 4);
     const ids = results.map(({ messageId }) => messageId);
     for (let offset = 0; offset <= 13; offset += 1)

@@ -135,7 +135,7 @@ function stoppedAfter(pages: number): Partial<RestoreOptions> {
 }
 
 describe('a database rebuilt from the cold tier alone', () => {
-  test('equals the lost one record by record, with times, positions, cursors, quarantine and conflicts', async () => {
+  test('promise 7: equals the lost one record by record, with times, positions, cursors, quarantine and conflicts', async () => {
     const { store, original } = await lived(1);
     const before = await dumpDatabase(original);
     const rebuilt = await database();

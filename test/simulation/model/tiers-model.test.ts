@@ -7,7 +7,7 @@ const tally = new Tally();
 describe('memory, Postgres and the cold tier answer as one flat list would', () => {
   afterAll(() => console.log(`seed ${SEED}: ${tally.report()}`));
 
-  test('in many short runs', async () => {
+  test('promise 7: in many short runs', async () => {
     await simulate({ name: 'three', shape: 'three', runs: 240, commands: 40, lanes: 4 }, tally);
   });
 

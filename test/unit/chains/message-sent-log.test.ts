@@ -94,7 +94,7 @@ describe('reading a CCIPMessageSent log', () => {
     });
   });
 
-  it.each(QUARANTINE_REASONS)('quarantines what fails the check %s', (reason) => {
+  it.each(QUARANTINE_REASONS)('promise 10: quarantines what fails the check %s', (reason) => {
     expect(reasonOf(good)).toBe('message');
     expect(reasonOf(WRONG[reason])).toBe(reason);
   });

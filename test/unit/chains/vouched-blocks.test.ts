@@ -16,7 +16,7 @@ const blocksFrom = (number: number, crossCheck = true) =>
   new VouchedBlocks({ crossCheck, urlCount: 3, maxBlocks: MAX_BLOCKS, watermark: { number, hash: null } });
 
 describe('vouched blocks', () => {
-  it('are confirmed by two nodes, and the watermark has the hash of the last', () => {
+  it('promise 11: are confirmed by two nodes, and the watermark has the hash of the last', () => {
     const blocks = blocksFrom(9);
     blocks.note(read(10, 12, [0]));
     expect(blocks).toMatchObject({ watermark: { number: 9, hash: null }, unconfirmedBlocks: 3, last: 12 });

@@ -35,7 +35,7 @@ const quarantined = (onRamp: Hex) => ({
   ...{ key: 'k', reason: 'r', detail: 'd', raw: make.bytes(3), messageId: null },
 });
 
-it('stores messages, orphanings, quarantine and cursor of a step in one commit', async () => {
+it('promise 1: stores messages, orphanings, quarantine and cursor of a step in one commit', async () => {
   const { store, common } = setUp();
   expect(await store.cursor()).toBeNull();
   const first = messageOf(ON_RAMP);

@@ -21,7 +21,7 @@ const toKey = ({ ms, id, source, dest }: KeyBytes): OrderKey => ({
 });
 
 describe('the one order', () => {
-  test('is time, then ids and addresses as bytes, a prefix first', () => {
+  test('promise 4: is time, then ids and addresses as bytes, a prefix first', () => {
     fc.assert(
       fc.property(keyBytes, keyBytes, (a, b) => {
         const expected =

@@ -25,7 +25,7 @@ const warm = backend({ name: 'warm', tier: 'warm', throughPosition: 90n });
 const cold = { name: 'cold', tier: 'cold', throughPosition: 50n, throughMs: 900_000 } as const;
 const limit = (...others: Backend[]) => pruneLimit([warm, ...others], pruned, NOW_MS);
 
-test('nothing is pruned above what the cold tier has committed, by position and by time', () => {
+test('promise 8: nothing is pruned above what the cold tier has committed, by position and by time', () => {
   expect(limit(backend(cold))).toEqual({ position: 50n, ingestionMs: 900_000 });
 });
 

@@ -31,7 +31,7 @@ describe('query plan', () => {
     ]);
   });
 
-  test('a part that nobody can answer stays in the plan without a backend', () => {
+  test('promise 3: a part that nobody can answer stays in the plan without a backend', () => {
     expect(brief(planSlices(0, 100, [backend('a', 0, 40), backend('b', 60, 80)]))).toEqual([
       [0, 40, 'a'],
       [41, 59, null],

@@ -36,7 +36,7 @@ describe('eviction', () => {
     (await storage.countCCVData({ startMs })).count,
   ];
 
-  test('by age: both kinds go at the next cleanup, and coverage says so', async () => {
+  test('promise 8: by age: both kinds go at the next cleanup, and coverage says so', async () => {
     open({ ttlMs: 5000 });
     const old = await store();
     const young = await store(6000);
