@@ -1,4 +1,6 @@
-/** Fails when a new commit's subject is not as CONTRIBUTING.md asks, or when a change of `src` is not in the changelog. */
+/**
+ * Fails when a new commit's subject is not as CONTRIBUTING.md asks, or when a change of `src` is not in the changelog.
+ */
 import { resolve } from 'node:path';
 import { changelogProblem } from './checks/changelog.js';
 import { commitProblems } from './checks/commit-subjects.js';

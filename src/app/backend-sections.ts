@@ -1,7 +1,7 @@
 import type { Config } from '../config/schema/schema.js';
 import type { SinkBackendSection } from '../config/schema/storage-schema.js';
 
-/** What a process does with its storage: a reader leaves databases that it does not read to those who write. */
+/** Use of the storage by a process: `read` leaves databases that it does not read alone. */
 export type StorageUse = 'write' | 'read';
 
 /** A backend's table, with a name of its own. */

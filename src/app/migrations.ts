@@ -15,7 +15,7 @@ import { backendSections, type NamedSection, openedSections, type StorageUse } f
 
 /**
  * Makes sure that every Postgres backend that the process opens has the schema of this version, migrating it first when
- * `apply` is set. One that need not hold what is written (`Required = false`) may be away: it is caught up later.
+ * `apply` is set. A backend that is not required may be away: it is caught up later.
  * @throws IndexerError naming the backend and the command to run.
  */
 export async function ensureMigrated(
@@ -39,7 +39,8 @@ export async function ensureMigrated(
         'SCHEMA_NOT_CURRENT',
         unknown.length > 0
           ? `the schema of backend ${target.backend} was made by a newer version: run that version`
-          : `the schema of backend ${target.backend} lacks ${pending.length} migrations: run 'ccv-indexer migrate up', or start with --migrate`,
+          : `the schema of backend ${target.backend} lacks ${pending.length} migrations: run 'ccv-indexer migrate ` +
+              `up', or start with --migrate`,
         false,
       );
   }
@@ -71,7 +72,7 @@ function targets(sections: readonly NamedSection[], config: Config, common: Comm
     });
 }
 
-/** Brings one backend up to date and says what was applied. */
+/** Brings one backend up to date and names the applied migrations. */
 export async function migrateUp(target: Target): Promise<void> {
   const onWait = (wait: MigrationWait) => void process.stderr.write(`${target.backend}: ${describeWait(wait)}\n`);
   const applied = await migrate({ ...target, onWait }).catch((thrown: unknown) => {

@@ -15,26 +15,30 @@ export interface Alternative {
 }
 
 const CONDITIONAL =
-  'use a server that honours If-None-Match on PutObject (AWS S3, MinIO, Ceph from Reef on): without it two writers overwrite each other';
+  'use a server that honours If-None-Match on PutObject (AWS S3, MinIO, Ceph from Reef on): without it two writers ' +
+  'overwrite each other';
 const LISTING =
-  'use a server whose ListObjectsV2 lists all keys, in the order of their bytes and as soon as they are written (AWS S3, MinIO and Ceph do; directory buckets of S3 Express do not)';
+  'use a server whose ListObjectsV2 lists all keys, in the order of their bytes and as soon as they are written ' +
+  '(AWS S3, MinIO and Ceph do; directory buckets of S3 Express do not)';
 const CLOCK = "set this machine's clock: the server refuses requests of another time";
 const RENEW = 'renew SessionToken and its keys, or leave them out for the usual AWS chain, which renews them';
 const REGION = 'correct Region (and Endpoint)';
 const TRUST =
-  'correct Endpoint (http or https, host name), or let this process trust its certificate: NODE_EXTRA_CA_CERTS names a file';
+  'correct Endpoint (http or https, host name), or let this process trust its certificate: NODE_EXTRA_CA_CERTS ' +
+  'names a file';
 
 const OF_FAULT: Readonly<Record<BucketFault, string>> = {
   IfNoneMatchRefused: CONDITIONAL,
   IfNoneMatchIgnored: CONDITIONAL,
   MissingKeyRefused:
-    'allow these credentials to list the bucket (s3:ListBucket) and to get its objects: without it the server answers 403 for an object that is not there',
+    'allow these credentials to list the bucket (s3:ListBucket) and to get its objects: without it the server ' +
+    'answers 403 for an object that is not there',
   UnorderedListing: LISTING,
   StaleListing: LISTING,
   DeleteIgnored: 'use a server that deletes objects: what is replaced would stay for good',
 };
 
-/** What S3, or the connection, calls a refusal, and what an operator does about it. */
+/** Refusals by the name of S3 or the connection, each with the next step of an operator. */
 const ADVICE: Readonly<Record<string, string>> = {
   ...OF_FAULT,
   NotAListing: 'correct Endpoint: what answers there is no S3 server, or not its S3 port',
@@ -50,7 +54,8 @@ const ADVICE: Readonly<Record<string, string>> = {
   ExpiredToken: RENEW,
   ExpiredTokenException: RENEW,
   CredentialsProviderError:
-    'give AccessKeyID and SecretAccessKey in the secrets file, or let the usual AWS chain (environment, profile, web identity, instance) find credentials',
+    'give AccessKeyID and SecretAccessKey in the secrets file, or let the usual AWS chain (environment, profile, ' +
+    'web identity, instance) find credentials',
   RequestTimeTooSkewed: CLOCK,
   RequestExpired: CLOCK,
   PermanentRedirect: REGION,
@@ -79,8 +84,8 @@ const OF_STATUS: Readonly<Record<number, string>> = {
 };
 
 /**
- * The error that ends a start, with what to change. A failure to reach the store stays what it is: it may pass. A refusal
- * without a reason of its own is tried with other settings.
+ * The error that ends a start, with the key to change. A store that cannot be reached keeps its own error: it may pass.
+ * A refusal without a reason of its own is tried with other settings.
  */
 export async function refusal(
   name: string,
@@ -109,7 +114,10 @@ interface Refused {
   readonly status: number;
 }
 
-/** Null when it may pass. Credentials that were refused in every attempt are not accepted later without somebody's doing. */
+/**
+ * Null when it may pass. Credentials that were refused in every attempt are not accepted later without somebody's
+ * doing.
+ */
 function refusedOf(thrown: unknown): Refused | null {
   if (thrown instanceof ObjectDeleteError) return { reason: thrown.failures[0]?.reason ?? '', status: 0 };
   const isRefused =
@@ -131,7 +139,7 @@ async function settingOf(alternatives: readonly Alternative[]): Promise<string |
       await works();
       return `set ${setting}: with it the server does what is asked`;
     } catch {
-      // it is not what the server minds
+      // the server refuses for another reason
     }
   return null;
 }

@@ -14,7 +14,7 @@ import { createVerifierRegistry } from '../verifiers/registry.js';
 import type { VerifierReader } from '../verifiers/verifier-reader.js';
 import { openRpc } from './open-rpc.js';
 
-/** What the indexer of a process is opened with. */
+/** Dependencies of the indexer of a process. */
 export interface OpenIndexerOptions {
   readonly config: Config;
   readonly common: Common;

@@ -9,21 +9,23 @@ import { ObjectNotFoundError, ObjectStoreUnavailableError } from '../storage/col
 import { createS3ObjectStore, type S3ObjectStore } from '../storage/cold/object-store/s3/s3-store.js';
 import { type Alternative, refusal } from './object-store-advice.js';
 
-/** An object store of the configuration. Whoever opened it closes it, after everything that works on it. */
+/** An object store of the configuration. Its opener closes it, after everything that works on it. */
 export interface OpenedObjectStore {
   readonly store: ObjectStore;
   /** For people: the directory, or the bucket with its server and prefix. */
   readonly place: string;
   /**
-   * Tries on small objects whether the bucket does all that is needed, unless that was done before: a server that overwrites,
-   * say, would lose commits. Nothing else is written before it has succeeded. A directory is created, and must be writable.
-   * @throws IndexerError COLD_STORE_REFUSED saying what to do; ObjectStoreUnavailableError when it could not be reached.
+   * Tries on small objects whether the bucket does all that is needed, unless that was done before: a server that
+   * overwrites, say, would lose commits. Nothing else is written before it has succeeded. A directory is created, and
+   * must be writable.
+   * @throws IndexerError COLD_STORE_REFUSED with the next step; ObjectStoreUnavailableError when it could not be
+   * reached.
    */
   check(): Promise<void>;
   /**
-   * Asks for a name or two and a byte: enough to tell whether the place is there and may be read. A directory need not be
-   * there yet.
-   * @throws IndexerError COLD_STORE_REFUSED saying what to do, or a retryable one naming the place.
+   * Asks for a name or two and a byte: enough to tell whether the place is there and may be read. A directory need not
+   * be there yet.
+   * @throws IndexerError COLD_STORE_REFUSED with the next step, or a retryable one naming the place.
    */
   look(): Promise<void>;
 }
@@ -72,7 +74,7 @@ export function openObjectStore(name: string, section: S3Section, common: Common
   return { store, place, check, look };
 }
 
-/** What cannot be listed, or not read, is found before anything depends on it. */
+/** Finds out whether objects can be listed and read, before anything depends on it. */
 async function lookInto(bucket: ObjectStore): Promise<void> {
   const { objects } = await bucket.list('', { limit: 2 });
   const some = objects.find(({ sizeBytes }) => sizeBytes > 0);
@@ -116,7 +118,8 @@ async function checkDirectory(name: string, directory: string): Promise<void> {
   } catch (cause) {
     throw new IndexerError(
       'COLD_STORE_REFUSED',
-      `backend ${name} cannot keep anything in ${directory}: create it and let this account read and write there, or correct Directory`,
+      `backend ${name} cannot keep anything in ${directory}: create it and let this account read and write there, ` +
+        'or correct Directory',
       false,
       { cause, details: { backend: name } },
     );

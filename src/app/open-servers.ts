@@ -8,7 +8,7 @@ import type { Shutdown } from '../core/shutdown.js';
 import type { Sink } from '../sink/sink.js';
 import { packageVersion } from './version.js';
 
-/** What the servers of a process answer from. */
+/** Dependencies of the servers of a process. */
 export interface OpenServersOptions {
   readonly config: Config;
   readonly common: Common;

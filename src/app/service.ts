@@ -11,7 +11,7 @@ import { addProcessMetrics } from './process-metrics.js';
 import { type Role, storageUse } from './role.js';
 import { createStatusReport } from './status-report.js';
 
-/** What a service is started with. */
+/** Dependencies and settings of a service. */
 export interface ServiceOptions {
   readonly config: Config;
   readonly role: Role;
@@ -34,7 +34,9 @@ export interface Service {
   /** Null in the role `worker`. */
   readonly apiUrl: string | null;
   readonly adminUrl: string;
-  /** Resolves when the indexer has ended (at shutdown); rejects when it broke. Never resolves before in the role `api`. */
+  /**
+   * Resolves when the indexer has ended (at shutdown); rejects when it broke. Never resolves before in the role `api`.
+   */
   readonly finished: Promise<void>;
 }
 

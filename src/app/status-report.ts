@@ -10,8 +10,8 @@ import { packageVersion } from './version.js';
 const COUNT_LIMIT_MS = 2_000;
 
 /**
- * What `/status` shows: version and role, sources with their cursors and lag, tasks, tiers with their coverage, counts. A
- * part that cannot be had right now shows why instead; the rest is shown all the same.
+ * The value of `/status`: version and role, sources with their cursors and lag, tasks, tiers with their coverage,
+ * counts. A part that cannot be had right now shows the reason instead.
  */
 export function createStatusReport(options: {
   readonly common: Common;
@@ -44,8 +44,8 @@ export function createStatusReport(options: {
 }
 
 /**
- * Whoever asks while an answer is under way shares it: a count goes on after a page has given up on it, and a page that is
- * asked for again and again must not fill the database's connections with counts.
+ * Callers share an answer under way: a count goes on after a page has given up on it, and a page that is asked for
+ * again and again must not fill the database's connections with counts.
  */
 function oneAtATime<T>(ask: () => Promise<T>): () => Promise<T> {
   let underWay: Promise<T> | null = null;
