@@ -16,7 +16,7 @@ import {
   recentRead,
   timeRangeRead,
 } from '../model/read-conditions.js';
-import type { ColdStorageOptions } from '../storage/cold/cold-storage.js';
+import type { ColdStorageOptions } from '../storage/cold/namespace/cold-storage-options.js';
 import type { MemoryStorageOptions } from '../storage/memory/memory-storage.js';
 import type { PostgresStorageOptions } from '../storage/postgres/postgres-storage.js';
 

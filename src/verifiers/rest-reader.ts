@@ -3,7 +3,6 @@ import type { Backoff } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError, toError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import { counter, histogram } from '../core/metrics.js';
 import { createDispatcher } from '../core/outbound-proxy.js';
 import { outsideText } from '../core/outside-text.js';
 import { createRareWarning, type RareWarning } from '../core/rare-warning.js';
@@ -12,6 +11,7 @@ import type { VerifierResult } from '../protocol/records.js';
 import { canonicalAddress } from './address.js';
 import { createBatcher, type Outcome } from './batcher.js';
 import { createResilience } from './resilience.js';
+import { createRestMetrics } from './rest-metrics.js';
 import { getVerifications } from './rest-request.js';
 import { type RestAnswer, readRestAnswer } from './rest-response.js';
 import { type UnavailableKind, VerifierResultRejectedError, VerifierUnavailableError } from './verifier-errors.js';
@@ -115,7 +115,7 @@ class RestReader implements VerifierReader {
       connections: maxConcurrentRequests,
       connectTimeout: options.requestTimeoutMs,
     });
-    this.#metrics = readerMetrics(common);
+    this.#metrics = createRestMetrics(common);
     this.#warn = createRareWarning(common);
     const perSecond = options.requestsPerSecond ?? 50;
     this.#limiter = createRateLimiter({ perSecond, clock: common.clock });
@@ -287,30 +287,4 @@ function batchSize(prefix: string, options: RestReaderOptions): number {
   const fits = Math.floor((MAX_REQUEST_TARGET_BYTES - prefix.length) / ID_BYTES);
   if (fits < 1) throw new InvalidArgumentError(`BaseURL of verifier ${options.name} is too long`);
   return Math.min(fits, options.batchSize);
-}
-
-function readerMetrics({ metrics }: Common) {
-  return {
-    duration: histogram(metrics, {
-      name: 'indexer_verifier_request_duration_seconds',
-      help: 'Time of one request to a verifier, to the last byte and its checks',
-      labelNames: ['verifier', 'outcome'],
-    }),
-    batch: histogram(metrics, {
-      name: 'indexer_verifier_batch_messages',
-      help: 'Message ids in one request to a verifier',
-      labelNames: ['verifier'],
-      buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500],
-    }),
-    rejected: counter(metrics, {
-      name: 'indexer_verifier_results_rejected_total',
-      help: 'Verifier results that failed a check, by check',
-      labelNames: ['verifier', 'reason'],
-    }),
-    complaints: counter(metrics, {
-      name: 'indexer_verifier_reported_errors_total',
-      help: 'Errors that a verifier listed in its answers',
-      labelNames: ['verifier'],
-    }),
-  };
 }

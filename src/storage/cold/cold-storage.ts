@@ -26,12 +26,7 @@ import type { ObjectStore } from './object-store/object-store.js';
 import { type OpenNamespace, openNamespace, openVerification } from './open-namespace.js';
 import { createFlushMetrics, type FlushMetrics } from './write/flush-metrics.js';
 
-export type { ColdStorageOptions };
-
-/**
- * The storage over an object store: everything for good, in Delta tables that other engines read. See
- * `ColdStorageRole`.
- */
+/** The storage over an object store: all records for good, in Delta tables. See `ColdStorageRole`. */
 export interface ColdStorage extends BufferedStorage {
   heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
   heldMessage(messageId: Hex): Promise<HeldMessage>;
@@ -53,25 +48,16 @@ export function createColdStorage(options: ColdStorageOptions): ColdStorage {
 class NamespaceStorage extends ColdStorageReader implements ColdStorage {
   readonly durable = true;
   readonly maintenance: ColdMaintenance = {
-    describe: () =>
-      this.#maintain('describe', undefined, async () => await (await this.#open()).maintenance.describe()),
-    compact: (options) =>
-      this.#maintain(
-        'compact',
-        options,
-        async (signal) => await (await this.#open()).maintenance.compact({ ...options, signal }),
-      ),
-    vacuum: (options) =>
-      this.#maintain(
-        'vacuum',
-        options,
-        async (signal) => await (await this.#open()).maintenance.vacuum({ ...options, signal }),
-      ),
-    // one that is damaged cannot be opened
-    verify: (options) =>
-      this.#maintain('verify', options, async (signal) => {
+    describe: () => this.#maintain('describe', {}, async () => await (await this.#open()).maintenance.describe()),
+    compact: (options = {}) =>
+      this.#maintain('compact', options, async (until) => await (await this.#open()).maintenance.compact(until)),
+    vacuum: (options = {}) =>
+      this.#maintain('vacuum', options, async (until) => await (await this.#open()).maintenance.vacuum(until)),
+    // a damaged namespace cannot be opened
+    verify: (options = {}) =>
+      this.#maintain('verify', options, async (until) => {
         const verify = await openVerification(this.#store, this.#settings.namespace, this.#common);
-        return await verify.run({ ...options, signal });
+        return await verify.run(until);
       }),
   };
   readonly #store: ObjectStore;
@@ -248,7 +234,7 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
   /** One that is asked nothing would not learn that others went on. */
   #lookIfBehind({ follower, catalog }: OpenNamespace): void {
     if (this.isClosed || follower.position <= catalog.view.position) return;
-    this.#maintain('look where it stands', undefined, () => this.current(true)).catch((thrown: unknown) =>
+    this.#maintain('look where it stands', {}, () => this.current(true)).catch((thrown: unknown) =>
       this.#common.log.debug({ err: toError(thrown), storage: this.name }, 'the cold tier could not be looked at'),
     );
   }
@@ -258,14 +244,14 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
   }
 
   /** Calls under way when the storage is closed are aborted, and awaited. */
-  async #maintain<T>(
+  async #maintain<T, O extends MaintenanceOptions>(
     operation: string,
-    options: MaintenanceOptions | undefined,
-    work: (signal: AbortSignal) => Promise<T>,
+    options: O,
+    work: (options: O) => Promise<T>,
   ): Promise<T> {
     this.requireOpen();
-    const signals = [this.#ending.signal, ...(options?.signal ? [options.signal] : [])];
-    const working = this.guard(operation, () => work(AbortSignal.any(signals)));
+    const signals = [this.#ending.signal, ...(options.signal ? [options.signal] : [])];
+    const working = this.guard(operation, () => work({ ...options, signal: AbortSignal.any(signals) }));
     this.#maintaining.add(working);
     try {
       return await working;

@@ -19,6 +19,7 @@ import { LEDGER_ROWS, type LedgerChange } from '../../../src/storage/cold/rows/l
 import { MESSAGE_ROWS } from '../../../src/storage/cold/rows/messages.js';
 import { dayOf, type RowKind } from '../../../src/storage/cold/rows/row-kind.js';
 import { VERIFIER_RESULT_ROWS } from '../../../src/storage/cold/rows/verifier-results.js';
+import { atOnce } from '../../support/cold/at-once.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 import {
@@ -71,7 +72,7 @@ function plain(value: unknown): unknown {
 function encode<T, K extends { readonly position: bigint }>(kind: RowKind<T, K>, records: readonly T[]): EncodedFile {
   const encoder = createFileEncoder({ kind, zstd, limits: { targetBytes: 4_000, capBytes: 8_000, maxRows: 11 } });
   for (const record of records) encoder.add(record);
-  return encoder.finish();
+  return atOnce(encoder.finishing());
 }
 
 const body = (record: StoredMessage | StoredVerifierResult) => {

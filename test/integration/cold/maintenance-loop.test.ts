@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { Registry } from '../../../src/core/metrics.js';
-import type { ColdStorageOptions } from '../../../src/storage/cold/cold-storage.js';
+import type { ColdStorageOptions } from '../../../src/storage/cold/namespace/cold-storage-options.js';
 import { createHoldingObjectStore, dataObjects, openMaintained } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, follow } from '../../support/cold/storage-life.js';
 import { eventually } from '../../support/eventually.js';

@@ -1,9 +1,6 @@
 import { cp } from 'node:fs/promises';
-import {
-  type ColdStorage,
-  type ColdStorageOptions,
-  createColdStorage,
-} from '../../../src/storage/cold/cold-storage.js';
+import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
+import type { ColdStorageOptions } from '../../../src/storage/cold/namespace/cold-storage-options.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../s3/object-store.js';
 

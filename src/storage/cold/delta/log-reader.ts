@@ -1,4 +1,5 @@
 import type { Common } from '../../../core/common.js';
+import { mapInParallel } from '../../../core/parallel.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
 import type { Zstd } from '../parquet/zstd.js';
@@ -194,7 +195,7 @@ export class LogReader {
     if (start < 0 && lowest >= 0) return null;
     const wanted = Array.from({ length: version - start }, (_, index) => start + 1 + index);
     for (const next of wanted) if (!versions.has(next)) throw new DeltaFormatError(`commit ${next} is missing`);
-    const read = await inParallel(wanted, (next) => this.readCommit(next));
+    const read = await mapInParallel(wanted, PARALLEL_READS, (next) => this.readCommit(next));
     for (const [place, actions] of read.entries()) {
       // a table without one of its commits is another table
       if (actions === null) throw new DeltaFormatError(`commit ${wanted[place]} was listed and is gone`);
@@ -221,11 +222,4 @@ export class LogReader {
     }
     return { start: -1, builder: new SnapshotBuilder() };
   }
-}
-
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let start = 0; start < items.length; start += PARALLEL_READS)
-    results.push(...(await Promise.all(items.slice(start, start + PARALLEL_READS).map(work))));
-  return results;
 }

@@ -3,7 +3,7 @@ import { InvalidArgumentError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
 import { viewOf } from '../parquet/data-view.js';
 import type { EncodedGroup } from '../parquet/file-writer.js';
-import { atOnce, type Steps } from '../parquet/steps.js';
+import type { Steps } from '../parquet/steps.js';
 import { type Entries, MAX_ENTRIES, sortedOnce, uniqueHashes } from './entries.js';
 import {
   CRC_BYTES,
@@ -35,8 +35,6 @@ export interface IdIndexBuilder {
   /** Says that a row group holds an id. Once or more for each pair, in any order. */
   add(id: Hex, rowGroup: number): void;
   /** `groups`: the row groups of the file, when the index is to tell where they lie. */
-  finish(groups?: readonly EncodedGroup[]): EncodedIdIndex;
-  /** The same in steps. */
   finishing(groups?: readonly EncodedGroup[]): Steps<EncodedIdIndex>;
 }
 
@@ -58,7 +56,6 @@ export function createIdIndexBuilder(): IdIndexBuilder {
       entries.low.push(low);
       entries.rowGroup.push(rowGroup);
     },
-    finish: (groups = []) => atOnce(encode(entries, groups)),
     finishing: (groups = []) => encode(entries, groups),
   };
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { type DataFile, describeFile, type FlushEnd, type FlushStamp, flushEnds } from '../namespace/data-file.js';
 import type { DataFileStore } from '../namespace/file-store.js';
+import { inTurns } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { createFileEncoder, type FileEncoder } from '../rows/data-file-encoder.js';
 import type { RowKind } from '../rows/row-kind.js';
@@ -59,7 +60,7 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
     const encoder = this.#encoder;
     this.#encoder = null;
     const { table, day, overlay, stamp, files } = this.#options;
-    const encoded = await encoder.finishInTurns();
+    const encoded = await inTurns(encoder.finishing());
     // one file names them: all are committed together
     const own = this.#made.length === 0 ? stamp : { ...stamp, boundaries: [] };
     const file = describeFile(encoded, { id: randomUUID(), day, overlay, isCompacted: true }, own);

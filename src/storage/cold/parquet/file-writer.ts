@@ -2,7 +2,7 @@ import type { DecodedArray, RowGroup } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
 import { type ColumnSpec, type ColumnValue, schemaElements } from './columns.js';
 import { chunkChecksums, encodeFooter, encodeRowGroup } from './footer-writer.js';
-import { atOnce, type Steps } from './steps.js';
+import type { Steps } from './steps.js';
 import type { Zstd } from './zstd.js';
 
 /** When a row group ends. One row group is one ranged read of a lookup by id, so it is small. */
@@ -59,9 +59,7 @@ export interface ParquetEncoder {
   sizeBytes(): number;
   /** Rows of each row group that is finished, in file order. */
   readonly groupRows: readonly number[];
-  /** Ends the file. The encoder is spent. */
-  finish(): EncodedParquet;
-  /** The same in steps. */
+  /** Ends the file, in steps. The encoder is spent. */
   finishing(): Steps<EncodedParquet>;
 }
 
@@ -124,10 +122,6 @@ class Encoder implements ParquetEncoder {
 
   sizeBytes(): number {
     return this.#writtenBytes + Math.round(this.#pendingBytes * this.#ratio);
-  }
-
-  finish(): EncodedParquet {
-    return atOnce(this.finishing());
   }
 
   *finishing(): Steps<EncodedParquet> {

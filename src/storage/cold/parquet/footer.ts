@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { SchemaElement } from 'hyparquet';
 import { CompressionCodecs } from 'hyparquet/src/constants.js';
 import type { ByteRange } from '../object-store/object-store.js';
+import { viewOf } from './data-view.js';
 import { CHUNK, CHUNK_FIELDS, FooterParser } from './footer-parser.js';
 import { PARQUET_MAGIC } from './footer-writer.js';
 import { ParquetFormatError } from './parquet-format-error.js';
@@ -85,7 +86,7 @@ async function fetchFooter(place: FooterPlace, fetch: FetchRange): Promise<Parqu
  * @throws ParquetFormatError when they are not the end of a Parquet file.
  */
 export function footerLength(tail: Uint8Array): number {
-  const view = new DataView(tail.buffer, tail.byteOffset, tail.byteLength);
+  const view = viewOf(tail);
   if (view.byteLength < TRAILER_BYTES || view.getUint32(view.byteLength - 4, true) !== PARQUET_MAGIC)
     throw new ParquetFormatError('it does not end as one');
   return view.getUint32(view.byteLength - TRAILER_BYTES, true) + TRAILER_BYTES;
@@ -99,6 +100,18 @@ export function parseFooter(tail: Uint8Array, sizeBytes: number): ParquetFooter 
   const neededBytes = footerLength(tail);
   if (neededBytes > tail.length) throw new ParquetFormatError('the footer is cut off');
   return new Footer(tail.slice(tail.length - neededBytes, tail.length - TRAILER_BYTES), sizeBytes - neededBytes);
+}
+
+/** The bounds of an int64 column, by row group; null where there are none. */
+export function int64Bounds(
+  footer: ParquetFooter,
+  name: string,
+): (group: number) => { readonly min: bigint; readonly max: bigint } | null {
+  const column = footer.columnIndex(name);
+  return (group) => {
+    const bounds = column < 0 ? null : footer.chunkBounds(group, column);
+    return bounds && { min: viewOf(bounds.min).getBigInt64(0, true), max: viewOf(bounds.max).getBigInt64(0, true) };
+  };
 }
 
 class Footer implements ParquetFooter {

@@ -4,6 +4,7 @@ import { readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import type { ByteRange } from '../object-store/object-store.js';
 import type { ColumnSpec, ColumnType, ColumnValue } from './columns.js';
+import { viewOf } from './data-view.js';
 import type { FetchRange, ParquetFooter } from './footer.js';
 import { ParquetFormatError } from './parquet-format-error.js';
 import type { Zstd } from './zstd.js';
@@ -144,7 +145,7 @@ function decodeChunk(
     compressors: { ZSTD: (page, sizeBytes) => zstd.decompress(page, sizeBytes), SNAPPY: snappy },
     utf8: spec.type === 'string',
   };
-  const reader = { view: new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength), offset: 0 };
+  const reader = { view: viewOf(bytes), offset: 0 };
   const values = flatten(decode(reader, rows, decoder, spec.name));
   if (values.length !== rows)
     throw new ParquetFormatError(`column ${spec.name} has ${values.length} rows in a row group of ${rows}`);

@@ -1,4 +1,5 @@
 import { compressUsingDict, createCCtx, createDCtx, decompressUsingDict, init } from '@bokuweb/zstd-wasm';
+import { viewOf } from './data-view.js';
 import { ParquetFormatError } from './parquet-format-error.js';
 
 /** Zstandard, synchronous. Results own their memory. */
@@ -57,7 +58,7 @@ function createZstd(): Zstd {
  * @throws ParquetFormatError when there is no frame.
  */
 function contentSize(bytes: Uint8Array): number | null {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   if (view.byteLength < 6 || view.getUint32(0, true) !== MAGIC)
     throw new ParquetFormatError('a compressed page is not a Zstandard frame');
   const descriptor = view.getUint8(4);

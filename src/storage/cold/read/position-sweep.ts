@@ -2,6 +2,7 @@ import { mapInParallel } from '../../../core/parallel.js';
 import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
 import type { NamespaceView, TableView } from '../namespace/view.js';
+import { int64Bounds } from '../parquet/footer.js';
 import type { TableName } from '../rows/table-name.js';
 
 const PARALLEL_FILES = 4;
@@ -87,13 +88,11 @@ export class PositionSweep {
     const files = this.#files.splice(0, PARALLEL_FILES);
     const found = await mapInParallel(files, PARALLEL_FILES, async ({ table, file }) => {
       const footer = await this.#reader.footer(table, file);
-      const column = footer.columnIndex('position');
+      const boundsOf = int64Bounds(footer, 'position');
       return Array.from({ length: footer.groups }, (_, group) => {
-        const bounds = column < 0 ? null : footer.chunkBounds(group, column);
-        const [minPosition, maxPosition] = bounds
-          ? [int64(bounds.min), int64(bounds.max)]
-          : [file.minPosition, file.maxPosition];
-        return { table, file, group, minPosition, maxPosition };
+        const bounds = boundsOf(group);
+        const minPosition = bounds?.min ?? file.minPosition;
+        return { table, file, group, minPosition, maxPosition: bounds?.max ?? file.maxPosition };
       }).filter(({ maxPosition }) => maxPosition > this.#afterPosition);
     });
     this.#groups = [...this.#groups, ...found.flat()].sort((a, b) => compare(a.minPosition, b.minPosition));
@@ -117,10 +116,6 @@ export class PositionSweep {
       for (const place of places) if (place.position > this.#afterPosition) this.#places.push(place);
     this.#places.sort((a, b) => compare(a.position, b.position));
   }
-}
-
-function int64(bytes: Uint8Array): bigint {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigInt64(0, true);
 }
 
 function lower(a: bigint | undefined, b: bigint | undefined): bigint | undefined {

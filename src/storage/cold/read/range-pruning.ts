@@ -1,6 +1,6 @@
 import type { ResolvedRange } from '../../../model/list-query.js';
 import type { DataFile } from '../namespace/data-file.js';
-import type { ParquetFooter } from '../parquet/footer.js';
+import { int64Bounds, type ParquetFooter } from '../parquet/footer.js';
 import type { RowKey } from '../rows/row-kind.js';
 
 /** Whether a lane passes the filters of a range. */
@@ -45,17 +45,13 @@ export function groupsIn(
   startMs: number,
   endMs: number,
 ): { readonly group: number; readonly minMs: number; readonly maxMs: number }[] {
-  const column = footer.columnIndex('ingestion_ms');
+  const boundsOf = int64Bounds(footer, 'ingestion_ms');
   return Array.from({ length: footer.groups }, (_, group) => {
-    const bounds = column < 0 ? null : footer.chunkBounds(group, column);
+    const bounds = boundsOf(group);
     return {
       group,
-      minMs: bounds ? int64(bounds.min) : 0,
-      maxMs: bounds ? int64(bounds.max) : Number.POSITIVE_INFINITY,
+      minMs: bounds ? Number(bounds.min) : 0,
+      maxMs: bounds ? Number(bounds.max) : Number.POSITIVE_INFINITY,
     };
   }).filter(({ minMs, maxMs }) => minMs <= endMs && maxMs >= startMs);
-}
-
-function int64(bytes: Uint8Array): number {
-  return Number(new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getBigInt64(0, true));
 }

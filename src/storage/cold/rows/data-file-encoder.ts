@@ -3,7 +3,7 @@ import type { Hex } from '../../../core/hex.js';
 import type { FileStats } from '../delta/stats.js';
 import { createIdIndexBuilder, type EncodedIdIndex } from '../id-index/builder.js';
 import { createParquetEncoder, type EncodedGroup, type RowGroupLimits } from '../parquet/file-writer.js';
-import { atOnce, inTurns, type Steps } from '../parquet/steps.js';
+import type { Steps } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { type FileSummary, SummaryCollector } from './file-summary.js';
 import type { RowKind } from './row-kind.js';
@@ -28,12 +28,10 @@ export interface FileEncoder<T> {
   /** Compressed bytes so far, about. */
   sizeBytes(): number;
   /**
-   * Ends the file. The encoder is spent.
+   * Ends the file, in steps: a large one takes a second. The encoder is spent.
    * @throws InvalidArgumentError without rows.
    */
-  finish(): EncodedFile;
-  /** The same, giving way to others in between: a large file takes a second. */
-  finishInTurns(): Promise<EncodedFile>;
+  finishing(): Steps<EncodedFile>;
 }
 
 /** Options of a file encoder. */
@@ -76,8 +74,7 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
       return rows;
     },
     sizeBytes: () => parquet.sizeBytes(),
-    finish: () => atOnce(finishing()),
-    finishInTurns: () => inTurns(finishing()),
+    finishing,
   };
 
   function* finishing(): Steps<EncodedFile> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { setImmediate as letOthersRun } from 'node:timers/promises';
 import type { Common } from '../../../core/common.js';
+import { nextTurn } from '../../../core/event-loop.js';
 import { mapInParallel } from '../../../core/parallel.js';
 import { resultIdentity } from '../../../model/identity.js';
 import { hashId } from '../id-index/hash.js';
@@ -10,6 +10,7 @@ import type { DataFileReader } from '../namespace/file-reader.js';
 import type { DataFileStore } from '../namespace/file-store.js';
 import { ColdBusyError } from '../namespace/namespace-errors.js';
 import { ceilingMs, type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
+import { inTurns } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { createFileEncoder, type EncodedFile } from '../rows/data-file-encoder.js';
 import { LEDGER_ROWS } from '../rows/ledger.js';
@@ -186,9 +187,9 @@ export class Flush {
     const encoder = createFileEncoder({ kind, zstd: this.#zstd });
     for (const [index, { record }] of sorted.entries()) {
       encoder.add(record);
-      if (index % ROWS_BETWEEN_PAUSES === ROWS_BETWEEN_PAUSES - 1) await letOthersRun();
+      if (index % ROWS_BETWEEN_PAUSES === ROWS_BETWEEN_PAUSES - 1) await nextTurn();
     }
-    const encoded = await encoder.finishInTurns();
+    const encoded = await inTurns(encoder.finishing());
     const file = describeFile(encoded, { id: randomUUID(), day, overlay }, stamp);
     this.#own.add(file.uri);
     const overlayKeys = overlay ? sorted.map(({ key }) => key as unknown as RowKey) : null;

@@ -6,6 +6,7 @@ import { readRowGroups } from '../../../../src/storage/cold/parquet/row-group-re
 import { loadZstd } from '../../../../src/storage/cold/parquet/zstd.js';
 import { createFileEncoder, type EncodedFile } from '../../../../src/storage/cold/rows/data-file-encoder.js';
 import type { RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
+import { atOnce } from '../../../support/cold/at-once.js';
 
 export const zstd = await loadZstd();
 
@@ -16,7 +17,7 @@ export function encodeFile<T, K extends { readonly position: bigint }>(
 ): EncodedFile {
   const encoder = createFileEncoder({ kind, zstd, ...(limits && { limits }) });
   for (const record of records) encoder.add(record);
-  return encoder.finish();
+  return atOnce(encoder.finishing());
 }
 
 /** Ranges of bytes in memory; remembers what was asked. */

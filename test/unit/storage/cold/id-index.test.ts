@@ -9,6 +9,7 @@ import { hashId } from '../../../../src/storage/cold/id-index/hash.js';
 import { IdIndexFormatError } from '../../../../src/storage/cold/id-index/id-index-format-error.js';
 import { findRowGroups, parseIdIndexHead } from '../../../../src/storage/cold/id-index/index-head.js';
 import { filterSlots } from '../../../../src/storage/cold/id-index/xor-filter.js';
+import { atOnce } from '../../../support/cold/at-once.js';
 import { rangesOf } from './file-reading.js';
 
 interface Entry {
@@ -19,7 +20,7 @@ interface Entry {
 function indexOf(entries: readonly Entry[]) {
   const builder = createIdIndexBuilder();
   for (const { id, rowGroup } of entries) builder.add(id, rowGroup);
-  const { bytes, headBytes } = builder.finish();
+  const { bytes, headBytes } = atOnce(builder.finishing());
   return { bytes, headBytes, head: parseIdIndexHead(bytes.subarray(0, headBytes)), ...rangesOf(bytes) };
 }
 

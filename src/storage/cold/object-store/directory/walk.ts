@@ -1,7 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { compareKeys, isObjectKey } from '../object-key.js';
-import { systemErrorCode } from './system-errors.js';
+import { isMissing } from './durable-files.js';
 
 /**
  * The keys of a directory tree that start with `prefix` and come after `startAfter`, in byte order, lazily. Directories
@@ -37,8 +37,7 @@ async function sortedEntries(root: string, folder: string): Promise<string[]> {
       .map((entry) => (entry.isDirectory() ? `${folder}${entry.name}/` : folder + entry.name))
       .sort(compareKeys);
   } catch (thrown) {
-    const code = systemErrorCode(thrown);
-    if (code === 'ENOENT' || code === 'ENOTDIR') return [];
+    if (isMissing(thrown)) return [];
     throw thrown;
   }
 }

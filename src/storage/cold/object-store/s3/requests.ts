@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { backoffMs } from '../../../../core/backoff.js';
 import type { Common } from '../../../../core/common.js';
 import { AbortedError, ClosedError } from '../../../../core/errors.js';
 import { ObjectStoreError, ObjectStoreUnavailableError } from '../object-store-errors.js';
@@ -8,7 +9,6 @@ import {
   type ObjectStoreMeters,
   type RequestResult,
 } from '../object-store-metrics.js';
-import { type AttemptPolicy, withAttempts } from './attempts.js';
 import { createRequestBreaker, type RequestBreaker } from './circuit-breaker.js';
 import { isLostKeptConnection } from './client.js';
 import { RequestScope } from './deadline.js';
@@ -52,7 +52,6 @@ const isAnswer = (kind: S3FailureKind) => kind === 'not_found' || kind === 'rang
 export class S3Requests {
   readonly #common: Common;
   readonly #limits: S3RequestLimits;
-  readonly #policy: AttemptPolicy;
   readonly #meters: ObjectStoreMeters;
   readonly #breaker: RequestBreaker;
   readonly #running = new Set<RequestScope>();
@@ -61,7 +60,6 @@ export class S3Requests {
   constructor(limits: S3RequestLimits, common: Common) {
     this.#limits = limits;
     this.#common = common;
-    this.#policy = { maxAttempts: limits.maxAttempts, backoff: BACKOFF, throttledBackoff: THROTTLED_BACKOFF };
     this.#meters = createObjectStoreMeters('s3', common);
     this.#breaker = createRequestBreaker(common);
     // every pause between attempts listens
@@ -101,21 +99,23 @@ export class S3Requests {
   }
 
   async #untilAnswered<T>(operation: ObjectOperation, attempt: () => Promise<T>): Promise<T> {
+    const { clock, random, log } = this.#common;
     let attempts = 0;
-    const counted = () => {
-      if (this.#closing.signal.aborted) throw new ClosedError('object store');
-      attempts++;
-      return this.#breaker.run(attempt);
-    };
-    const judge = (failure: unknown) => {
-      const verdict = judgeS3Failure(failure);
-      if (verdict !== 'give-up' && failure instanceof S3RequestFailure)
-        this.#common.log.debug({ operation, attempts, kind: failure.kind, ...failure.facts }, 'S3 request failed');
-      return verdict;
-    };
-    const { clock, random } = this.#common;
     try {
-      return await withAttempts(counted, judge, this.#policy, { clock, random, signal: this.#closing.signal });
+      for (;;) {
+        if (this.#closing.signal.aborted) throw new ClosedError('object store');
+        attempts += 1;
+        try {
+          return await this.#breaker.run(attempt);
+        } catch (failure) {
+          const verdict = judgeS3Failure(failure);
+          if (verdict === 'give-up' || !(failure instanceof S3RequestFailure)) throw failure;
+          log.debug({ operation, attempts, kind: failure.kind, ...failure.facts }, 'S3 request failed');
+          if (attempts >= this.#limits.maxAttempts) throw failure;
+          const backoff = verdict === 'retry-throttled' ? THROTTLED_BACKOFF : BACKOFF;
+          await clock.sleep(backoffMs(backoff, attempts - 1, random), this.#closing.signal);
+        }
+      }
     } catch (failure) {
       throw this.#publicError(operation, attempts, failure);
     }

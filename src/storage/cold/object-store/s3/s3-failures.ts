@@ -1,24 +1,12 @@
 import { rewordError } from '../../../../core/errors.js';
 import { outsideText } from '../../../../core/outside-text.js';
-import type { AttemptVerdict } from './attempts.js';
+import type { RequestResult } from '../object-store-metrics.js';
 
 /**
  * The meaning of a failed S3 request. `precondition` (412) and `conflict` (409) concern conditional writes;
  * `not_found` and `range` are answers; the last two cannot be helped by asking again.
  */
-export type S3FailureKind =
-  | 'not_found'
-  | 'range'
-  | 'precondition'
-  | 'conflict'
-  | 'throttled'
-  | 'server_error'
-  | 'connection'
-  | 'timeout'
-  | 'wrong_answer'
-  | 'credentials'
-  | 'refused'
-  | 'aborted';
+export type S3FailureKind = Exclude<RequestResult, 'ok' | 'exists'> | 'range' | 'precondition';
 
 /** A failed attempt, classified. Internal to the S3 store: callers see the errors of object-store-errors.ts. */
 export class S3RequestFailure extends Error {
@@ -138,7 +126,7 @@ export function describeS3Failure({ kind, facts }: S3RequestFailure): string {
 }
 
 /** Whether the same request may be sent again after such a failure. */
-export function judgeS3Failure(failure: unknown): AttemptVerdict {
+export function judgeS3Failure(failure: unknown): 'give-up' | 'retry' | 'retry-throttled' {
   if (!(failure instanceof S3RequestFailure)) return 'give-up';
   switch (failure.kind) {
     case 'throttled':
