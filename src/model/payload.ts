@@ -7,7 +7,7 @@ import type { NewMessage, VerifierResult } from './records.js';
 /** Bytes of the smallest canonical message of version 1. */
 const MESSAGE_MIN_BYTES = 79;
 
-/** The lane of a canonical message: its bytes 1..9 and 9..17, big-endian (wire facts, section 1). */
+/** The lane of a canonical message: its bytes 1..9 and 9..17, big-endian (`src/protocol/README.md`). */
 export function readLane(encodedMessage: Uint8Array): Lane {
   if (encodedMessage.length < MESSAGE_MIN_BYTES)
     throw new InvalidArgumentError(

@@ -16,7 +16,7 @@ export class CCVAndExecutorHashError extends IndexerError {
 }
 
 /**
- * `keccak256(u8 addressLength ‖ ccv1 ‖ … ‖ executor)` (wire facts, section 2). Addresses are as they are on the source
+ * `keccak256(u8 addressLength ‖ ccv1 ‖ … ‖ executor)` (`README.md`). Addresses are as they are on the source
  * chain, unpadded (20 bytes on EVM chains), in receipt order, hex of either case.
  * @throws CCVAndExecutorHashError when addresses differ in length from the executor's, or CCVs are more than 255.
  */

@@ -10,8 +10,8 @@ const TAG_BYTES = 4;
 const TAG = 0x3c4605eb;
 
 /**
- * True when `ccvData` proves no more than that the message exists: the tag above, or nothing after a tag (wire facts,
- * section 5). Such a result announces its message and is never stored as a verification.
+ * True when `ccvData` proves no more than that the message exists: the tag above, or nothing after a tag
+ * (`README.md`). Such a result announces its message and is never stored as a verification.
  */
 export function isDiscoveryOnly(ccvData: Uint8Array): boolean {
   if (ccvData.length <= TAG_BYTES) return true;

@@ -19,7 +19,7 @@ const MAX_DEPTH = 0xffff;
 const MAX_U32 = 0xffff_ffff;
 
 /**
- * The meaning of a message's `finality` (wire facts, section 3): 0 finalized, 0x00010000 the safe tag, 1 to 0xffff a
+ * The meaning of a message's `finality` (`README.md`): 0 finalized, 0x00010000 the safe tag, 1 to 0xffff a
  * depth, anything else finalized.
  * @throws InvalidArgumentError unless `value` is an unsigned 32-bit number.
  */

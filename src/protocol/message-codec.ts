@@ -11,7 +11,7 @@ export const MESSAGE_BASE_BYTES = 79;
 const NO_BYTES = new Uint8Array(0);
 
 /**
- * Canonical bytes of a message, version 1 (wire facts, section 1): `keccak256` of them is the message id. Hex of either
+ * Canonical bytes of a message, version 1 (`README.md`): `keccak256` of them is the message id. Hex of either
  * case is taken.
  * @throws MessageEncodeError naming the field that does not fit.
  */

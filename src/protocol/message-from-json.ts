@@ -3,7 +3,7 @@ import { type Hex, isHex } from '../core/hex.js';
 import type { Message, TokenTransfer } from './message.js';
 import { TOKEN_TRANSFER_BASE_BYTES } from './token-transfer-codec.js';
 
-/** A JSON value is no message. `path` and `details` name the place, the expected and the found. */
+/** A JSON value is no message. `path` and `details` say where, what was expected, and what was found. */
 export class MessageJsonError extends IndexerError {
   readonly path: string;
   constructor(path: string, expected: string, found: string) {
@@ -21,9 +21,9 @@ const MAX_ADDRESS_BYTES = 255;
 const MAX_BLOB_BYTES = 0xffff;
 
 /**
- * The message in a value that `parseExactJson` gave (wire facts, section 7). Hex of either case; null, `""`, `"0x"`
- * and absent all mean empty; numbers as number or bigint. Length fields may be absent or null, but not disagree with
- * the bytes. Fields that are not listed there are ignored.
+ * The message in a value that `parseExactJson` gave (`README.md`). Hex of either case; null, `""`, `"0x"` and
+ * absent all mean empty; numbers as number or bigint. Length fields may be absent or null, but not disagree with the
+ * bytes. Fields that are not listed there are ignored.
  * @throws MessageJsonError with the path of the first bad field, below `path`.
  */
 export function messageFromJson(value: unknown, path = 'message'): Message {

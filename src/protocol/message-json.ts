@@ -3,7 +3,7 @@ import type { TokenTransfer } from './message.js';
 import { decodeMessage } from './message-codec.js';
 
 /**
- * The JSON text of `message` in answers and verifier results (wire facts, section 7), from canonical bytes: fields in
+ * The JSON text of `message` in answers and verifier results (`README.md`), from canonical bytes: fields in
  * the order listed there, bytes as lower-case hex, empty bytes `null`, empty addresses `""`, 64- and 256-bit numbers
  * with all their digits.
  * @throws MessageDecodeError when the bytes are not a message.

@@ -1,7 +1,7 @@
 import type { Hex } from '../core/hex.js';
 
 /**
- * A CCIP message, version 1, decoded (wire facts, section 1). Byte fields are lower-case hex, 0x for empty. EVM
+ * A CCIP message, version 1, decoded (`README.md`). Byte fields are lower-case hex, 0x for empty. EVM
  * source-side addresses (onRamp, sender, sourcePool, sourceToken) are 32 bytes left-padded, destination-side ones raw;
  * an address is opaque bytes of up to 255.
  */

@@ -25,7 +25,7 @@ const MIN_RECEIPTS = 3;
 
 /**
  * Splits the receipts of a `CCIPMessageSent` event by their order: the CCVs, the token pool (iff there is a token
- * transfer), the executor, the network fee (wire facts, section 4). Addresses come back as they were given. Three
+ * transfer), the executor, the network fee (`README.md`). Addresses come back as they were given. Three
  * receipts with a token transfer are a message without CCVs: the contracts emit none, the hash check decides.
  * @throws TooFewReceiptsError with fewer than 3.
  */

@@ -35,7 +35,7 @@ export interface CommitteeSignature {
   readonly s: Hex;
 }
 
-/** A committee verifier's `ccv_data`: `tag[4] ‖ u16 L ‖ L bytes of (r[32] ‖ s[32])` (wire facts, section 5). */
+/** A committee verifier's `ccv_data`: `tag[4] ‖ u16 L ‖ L bytes of (r[32] ‖ s[32])` (`README.md`). */
 export interface CommitteeProof {
   readonly tag: Hex;
   readonly signatures: readonly CommitteeSignature[];

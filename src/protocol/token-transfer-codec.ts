@@ -8,7 +8,7 @@ export const TOKEN_TRANSFER_BASE_BYTES = 39;
 const PREFIX = 'tokenTransfer.';
 
 /**
- * Canonical bytes of a token transfer, version 1 (wire facts, section 1).
+ * Canonical bytes of a token transfer, version 1 (`README.md`).
  * @throws MessageEncodeError naming the field that does not fit.
  */
 export function encodeTokenTransfer(transfer: TokenTransfer): Uint8Array {

@@ -28,7 +28,7 @@ const MAX_SPARE_RESULTS = 100;
 const MAX_OVERSIZED_CHARS = 4_096;
 
 /**
- * Reads and checks the body of a 200 (wire facts, section 6). Results are matched by the id recomputed from their
+ * Reads and checks the body of a 200 (`src/protocol/README.md`). Results are matched by the id recomputed from their
  * message, in whatever order they come; a bad one spoils no other.
  * @throws VerifierUnavailableError `malformed` when the body is not the object the wire defines, has far more results
  * than ids were asked for, or has JSON that no honest answer has; `response-too-large` when it has far too many

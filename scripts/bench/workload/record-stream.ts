@@ -23,7 +23,7 @@ const COMMIT_RECORDS = 50;
 const COMMIT_INTERVAL_MS = 1_000;
 const FIRST_COMMIT_MS = 1_760_000_000_000;
 
-/** Where the fields of an encoded message are (wire facts, section 1), with the lengths that the templates have. */
+/** Where the fields of an encoded message are (`src/protocol/README.md`), with the lengths that the templates have. */
 const MESSAGE_NUMBER_AT = 17;
 const ON_RAMP_AT = 70;
 const OFF_RAMP_AT = ON_RAMP_AT + 32 + 1;

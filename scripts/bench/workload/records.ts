@@ -5,7 +5,7 @@ import { createRecordMaker } from '../../../test/support/records.js';
 /** Of a record: message and proof together. */
 export const PAYLOAD_BYTES = 2_048;
 
-/** A committee's proof with two signatures (wire facts, section 5). */
+/** A committee's proof with two signatures (`src/protocol/README.md`). */
 export const PROOF_BYTES = 134;
 
 /** The verifier on the destination chain: a lane has few. */

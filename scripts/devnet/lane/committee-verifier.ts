@@ -9,7 +9,7 @@ import { type FinalMessageWatcher, watchFinalMessages } from './final-messages.j
 import { devnetKey } from './keys.js';
 import type { ChainDeployment, CommitteeDeployment, DevnetChain, LaneDeployment } from './lane-deployment.js';
 
-/** A running committee: a REST verifier as the indexer meets them (wire facts, section 6). */
+/** A running committee: a REST verifier as the indexer meets them (`src/protocol/README.md`). */
 export interface CommitteeVerifier {
   /** Base URL: verifications are at `{url}/verifications`. */
   readonly url: string;

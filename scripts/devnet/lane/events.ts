@@ -13,10 +13,10 @@ const EXECUTION_STATE_CHANGED = parseAbiItem(
   'event ExecutionStateChanged(uint64 indexed sourceChainSelector, uint64 indexed messageNumber, bytes32 indexed messageId, uint8 state, bytes returnData)',
 );
 
-/** First topic of `CCIPMessageSent` (wire facts, section 4). */
+/** First topic of `CCIPMessageSent` (`src/protocol/README.md`). */
 export const MESSAGE_SENT_TOPIC: Hex = toEventSelector(MESSAGE_SENT as AbiEvent);
 
-/** First topic of `ExecutionStateChanged` (wire facts, section 4). */
+/** First topic of `ExecutionStateChanged` (`src/protocol/README.md`). */
 export const EXECUTION_STATE_CHANGED_TOPIC: Hex = toEventSelector(EXECUTION_STATE_CHANGED);
 
 /** A log as a node gives it. */

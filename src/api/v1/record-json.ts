@@ -7,7 +7,7 @@ import { formatRfc3339 } from '../../protocol/rfc3339.js';
 /** 9999-12-31T23:59:59.999Z, the last time of RFC 3339. */
 const MAX_RFC3339_MS = 253_402_300_799_999;
 
-/** `{ verifierResult, metadata }` as existing clients read it (wire facts, section 7). */
+/** `{ verifierResult, metadata }` as existing clients read it (`src/api/README.md`). */
 export function verifierResultJson(record: StoredVerifierResult): string {
   // a verifier may claim any time; one that RFC 3339 cannot say must not take the whole page with it
   const attested = formatRfc3339(Math.min(record.attestationMs, MAX_RFC3339_MS));

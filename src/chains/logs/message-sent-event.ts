@@ -34,8 +34,8 @@ const HEAD = { feeToken: 0, tokenAmount: 32, encodedMessage: 64, receipts: 96, v
 const RECEIPT = { issuer: 0, destGasLimit: 32, destBytesOverhead: 64, feeTokenAmount: 96, extraArgs: 128 } as const;
 
 /**
- * Decodes the data of the event. Written by hand: viem's `decodeEventLog` takes 99 µs a log and this 4 µs (recorded
- * logs of 1.2 to 1.6 kB), where the rest of the way of a log takes some 30 µs. It refuses all that viem refuses.
+ * Decodes the data of the event. Written by hand: viem's `decodeEventLog` takes 99 µs a log (recorded ones of 1.2 to
+ * 1.6 kB), this 4.4 µs, of 45 µs from the answer's bytes to the record. It refuses all that viem refuses.
  * @throws AbiDecodeError
  */
 export function decodeMessageSentData(data: Buffer): MessageSentData {

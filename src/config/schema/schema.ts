@@ -152,7 +152,7 @@ const log = z.strictObject({
   Format: oneOf(['json', 'pretty', 'auto']).default('auto'),
 });
 
-/** The whole configuration file, in the names that operators already have (wire facts, section 8). */
+/** The whole configuration file, in the names that operators already have (`config/README.md`). */
 export const configSchema = z.strictObject({
   Namespace: z
     .string({ error: 'write the namespace as text' })

@@ -3,7 +3,7 @@ import { bytesToHex, type Hex } from '../../../src/core/hex.js';
 import { messageJson } from '../../../src/protocol/message-json.js';
 import type { VerifierResult } from '../../../src/protocol/records.js';
 
-/** A real HTTP server that speaks the REST verifier API (wire facts, section 6) and misbehaves on demand. */
+/** A real HTTP server that speaks the REST verifier API (`src/protocol/README.md`) and misbehaves on demand. */
 export interface VerifierServer {
   readonly baseUrl: string;
   /** The ids of every request so far, in order. */

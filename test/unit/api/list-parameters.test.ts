@@ -13,7 +13,7 @@ const messageOf = (query: QueryString): string => {
 };
 
 describe('list parameters', () => {
-  it('have the defaults of the wire page, and leave start and end to the storage', () => {
+  it('have the defaults of the page of the API, and leave start and end to the storage', () => {
     expect(parseListRequest({})).toEqual({ limit: 100, offset: 0 });
   });
 

@@ -88,7 +88,7 @@ function storedResult(overrides: Partial<StoredVerifierResult> = {}): StoredVeri
 }
 
 describe('a verifier result as JSON', () => {
-  it('is byte for byte what the wire page says, for a real message with a token', () => {
+  it('is byte for byte what the page of the API says, for a real message with a token', () => {
     expect(verifierResultJson(storedResult())).toBe(
       `{"verifierResult":{"message_id":"${withToken.messageId}","message":${TOKEN_MESSAGE_JSON},` +
         '"message_ccv_addresses":["0x3aa5ebb10dc797cac828524e59a333d0a371443c"],' +
@@ -140,7 +140,7 @@ describe('a message entry as JSON', () => {
     ...STAMP,
   };
 
-  it('is byte for byte what the wire page says', () => {
+  it('is byte for byte what the page of the API says', () => {
     expect(messageEntryJson(stored)).toBe(
       `{"message":${TOKEN_MESSAGE_JSON},"metadata":{"status":0,"ingestionTimestamp":"2026-01-02T03:04:05.678Z"},` +
         '"messageCCVAddresses":["0x3aa5ebb10dc797cac828524e59a333d0a371443c",""]}',

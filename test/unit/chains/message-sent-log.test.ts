@@ -99,7 +99,7 @@ describe('reading a CCIPMessageSent log', () => {
     expect(reasonOf(WRONG[reason])).toBe(reason);
   });
 
-  it('names the first check that fails, in the order of the wire page', () => {
+  it('names the first check that fails, in the order of the protocol', () => {
     const allWrong = makeMessageLog(maker, 1, {
       onRampAddress: OTHER,
       sender: OTHER,

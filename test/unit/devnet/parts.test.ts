@@ -25,7 +25,7 @@ describe('what is not installed', () => {
 });
 
 describe('the contracts', () => {
-  it('emit the events that the wire facts name', () => {
+  it('emit the events of the protocol', () => {
     expect(MESSAGE_SENT_TOPIC).toBe('0x371bc2ff0a006f4ef863b1d27a065d4e9f938b6d883eb154572b4aea593b32cc');
     expect(EXECUTION_STATE_CHANGED_TOPIC).toBe('0x8c324ce1367b83031769f6a813e3bb4c117aba2185789d66b98b791405be6df2');
   });
