@@ -8,7 +8,7 @@ import { decodeMessage } from '../../protocol/message-codec.js';
 import { splitReceipts } from '../../protocol/receipts.js';
 import type { RawLog } from '../rpc/raw-log.js';
 import { decodeMessageSentData } from './message-sent-event.js';
-import { type QuarantineReason, quarantineLog } from './quarantine.js';
+import { type QuarantineReason, quarantineLog } from './quarantined-log.js';
 
 /** A log, read. */
 export type LogReading =

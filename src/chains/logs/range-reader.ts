@@ -3,8 +3,8 @@ import type { BlockHeader } from '../rpc/block-header.js';
 import { comparePlaces, type LogFilter, type RawLog } from '../rpc/raw-log.js';
 import type { RpcNode } from '../rpc/rpc-node.js';
 import type { ChainBlooms } from './log-bloom.js';
+import { type LogReadings, readLogs } from './log-readings.js';
 import type { LogContext } from './message-sent-log.js';
-import { type LogReadings, readLogs } from './read-logs.js';
 import type { SilenceCheck } from './silent-blocks.js';
 
 /** A range of finalized blocks, read and checked. */

@@ -15,7 +15,7 @@ import { ChainViewer, type WindowView } from './chain-view.js';
 import { ChainWindow } from './chain-window.js';
 import { CrossCheck } from './cross-check.js';
 import type { Anchor } from './header-chain.js';
-import { createRangeReading } from './range-reading.js';
+import { createRangeReading } from './reader-options.js';
 import { createVanishedCheck } from './vanished-messages.js';
 import { UNKNOWN } from './vouched-blocks.js';
 import { firstBlockOf, type WatchedChain } from './watched-chain.js';

@@ -9,7 +9,7 @@ import { createRangeSize } from '../logs/range-size.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
 import { chainSourceId } from '../source-ids.js';
 import { KnownMessages } from './known-messages.js';
-import { createRangeReading } from './range-reading.js';
+import { createRangeReading } from './reader-options.js';
 import { createVanishedCheck, inUnchangedBlocks } from './vanished-messages.js';
 import { DEFAULT_BLOOM_CHECK_BLOCKS, firstBlockOf, type WatchedChain } from './watched-chain.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { QUARANTINE_REASONS } from '../../../src/chains/logs/quarantine.js';
+import { QUARANTINE_REASONS } from '../../../src/chains/logs/quarantined-log.js';
 import { bytesToHex, type Hex } from '../../../src/core/hex.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';
 import { encodeMessage } from '../../../src/protocol/message-codec.js';

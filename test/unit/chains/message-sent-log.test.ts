@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readMessageSentLog } from '../../../src/chains/logs/message-sent-log.js';
-import { QUARANTINE_REASONS, type QuarantineReason } from '../../../src/chains/logs/quarantine.js';
+import { QUARANTINE_REASONS, type QuarantineReason } from '../../../src/chains/logs/quarantined-log.js';
 import type { RawLog } from '../../../src/chains/rpc/raw-log.js';
 import { bytesToHex, type Hex, hexToBytes } from '../../../src/core/hex.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';

@@ -1,7 +1,7 @@
 import type { MessageOrigin, NewMessage, QuarantineEntry } from '../../model/records.js';
 import type { RawLog } from '../rpc/raw-log.js';
 import { type LogContext, readMessageSentLog } from './message-sent-log.js';
-import { logKey } from './quarantine.js';
+import { logKey } from './quarantined-log.js';
 
 /** The messages and quarantine entries that logs are read as. */
 export interface LogReadings {
