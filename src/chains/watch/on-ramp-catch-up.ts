@@ -8,12 +8,12 @@ import type { RangeReading } from '../logs/range-reader.js';
 import { createRangeSize } from '../logs/range-size.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
 import { chainSourceId } from '../source-ids.js';
+import { PIPELINE_DEPTH } from './backfill.js';
 import { KnownMessages } from './known-messages.js';
 import { createRangeReading } from './reader-options.js';
 import { createVanishedCheck, inUnchangedBlocks } from './vanished-messages.js';
 import { DEFAULT_BLOOM_CHECK_BLOCKS, firstBlockOf, type WatchedChain } from './watched-chain.js';
 
-const PIPELINE_DEPTH = 3;
 const TARGET_LOGS = 1_000;
 const CURSOR_EVERY_MS = 5_000;
 
