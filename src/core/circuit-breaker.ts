@@ -23,12 +23,12 @@ export class CircuitOpenError extends IndexerError {
   }
 }
 
-/** How a circuit breaker is set up. */
+/** Options of a circuit breaker. */
 export interface CircuitBreakerOptions {
   readonly clock: Clock;
   /** Failures in a row that open the circuit. */
   readonly failuresToOpen: number;
-  /** How long it stays open: doubling with every failed trial. */
+  /** Time in the open state: doubling with every failed trial. */
   readonly openBackoff: Backoff;
   readonly verdictOf: (error: Error) => Verdict;
   readonly onChange: (state: CircuitState, failures: FailuresInARow | null) => void;

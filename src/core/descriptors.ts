@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** How many files and sockets this process may have open; `Infinity` where the system does not say. */
+/** The most files and sockets that this process may have open; `Infinity` where the system does not say. */
 export function maxDescriptors(): number {
   try {
     const limits = readFileSync('/proc/self/limits', 'utf8');

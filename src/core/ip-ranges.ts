@@ -4,7 +4,7 @@ import { BlockList, isIP } from 'node:net';
 export interface IpRange {
   readonly version: 4 | 6;
   readonly address: string;
-  /** Of the network; as many as an address has for a single one. */
+  /** Bits of the network; all bits of an address for a single one. */
   readonly bits: number;
 }
 

@@ -5,7 +5,7 @@ import { secrets } from './masker.js';
 
 export type { Logger };
 
-/** How a process logs. */
+/** Options of a process's log. */
 export interface LoggerOptions {
   readonly level: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
   /** `json` for machines, `pretty` for people, `auto` picks by whether the stream is a terminal. */

@@ -5,7 +5,7 @@ const MASK = '***';
 
 /** Takes secrets out of texts. */
 export interface Masker {
-  /** From now on these are masked too. */
+  /** Masks these from now on, too. */
   add(secrets: readonly Secret[]): void;
   /** The text without any secret. */
   text(text: string): string;

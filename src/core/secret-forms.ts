@@ -1,4 +1,4 @@
-/** How a secret is recognised in a text. */
+/** The form of a secret in a text. */
 export interface Secret {
   readonly text: string;
   /**

@@ -1,6 +1,6 @@
 /** Lets so many pieces of work run at a time, the others wait in order. */
 export interface Turns {
-  /** How much work waits for its turn. */
+  /** Pieces of work that wait for their turn. */
   readonly waiting: number;
   run<T>(work: () => Promise<T>): Promise<T>;
 }

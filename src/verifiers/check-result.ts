@@ -7,7 +7,7 @@ import type { Claim, Rejection } from './claim.js';
 import type { RejectReason } from './verifier-errors.js';
 
 const MAX_ADDRESS_BYTES = 255;
-/** How far a verifier's clock may be ahead of ours. */
+/** The lead that a verifier's clock may have over ours. */
 const MAX_AHEAD_MS = 24 * 60 * 60 * 1_000;
 
 /** The expectations against which a claim is checked. */

@@ -20,7 +20,7 @@ export interface Claim {
   readonly verifierDestAddress: Hex;
 }
 
-/** Why something is no claim, or a claim is not accepted. */
+/** The reason for which something is no claim, or a claim is not accepted. */
 export interface Rejection {
   readonly kind: 'rejected';
   readonly reason: RejectReason;
@@ -61,7 +61,7 @@ export function claimFromJson(value: unknown): { readonly kind: 'claim'; readonl
   }
 }
 
-/** Only ever thrown to `claimFromJson`. */
+/** Thrown to `claimFromJson` only. */
 class ShapeFault extends IndexerError {
   constructor(path: string, expected: string) {
     super('SHAPE', `${path}: expected ${expected}`, false);

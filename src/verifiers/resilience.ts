@@ -15,14 +15,16 @@ export interface ResilienceOptions {
   readonly maxQueuedRequests: number;
   /** Failures in a row that open the circuit. */
   readonly failuresToOpen: number;
-  /** How long it stays open: doubling with every failed try. */
+  /** Time in the open state: doubling with every failed trial. */
   readonly openBackoff: Backoff;
   /** Tries after the first one. */
   readonly retries: number;
   readonly retryBackoff: Backoff;
   /** Whether an error speaks against the service; others leave the circuit as it is. */
   countsAgainstService(error: Error): boolean;
-  /** Why the last request failed, and how many have in a row: for the log and for errors while the circuit is open. */
+  /**
+   * The reason of the last failure, and the failures in a row: for the log and for errors while the circuit is open.
+   */
   lastFailure(): { readonly reason: string; readonly failures: number } | null;
   /** Whether the same request is worth another try right away. */
   isTransient(error: Error): boolean;

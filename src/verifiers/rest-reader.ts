@@ -19,16 +19,16 @@ import type { VerifierReader } from './verifier-reader.js';
 
 /** Options of the reader of a REST verifier. */
 export interface RestReaderOptions {
-  /** For logs, metrics and `VerifierResult.verifierName`. */
+  /** The name in logs, metrics and `VerifierResult.verifierName`. */
   readonly name: string;
   readonly issuerAddresses: readonly Hex[];
   /** `http(s)`, with or without a path and a slash at its end. */
   readonly baseUrl: string;
-  /** For one request, to the last byte of its answer. */
+  /** Deadline of one request, to the last byte of its answer. */
   readonly requestTimeoutMs: number;
   /** Most message ids in one request; fewer where the request line would exceed 8 000 bytes. */
   readonly batchSize: number;
-  /** How long the first id of a batch waits for more. */
+  /** Time for which the first id of a batch waits for more. */
   readonly maxBatchWaitMs: number;
   /** Longer answers are cut off, and asked for again in halves. */
   readonly maxResponseBytes: number;
@@ -44,7 +44,7 @@ export interface RestReaderOptions {
   readonly retryBackoff?: Backoff;
   /** Failed requests in a row that open the circuit. Default 5. */
   readonly failuresToOpen?: number;
-  /** How long it stays open. Default from 1 s, doubling to 30 s. */
+  /** Time in the open state. Default from 1 s, doubling to 30 s. */
   readonly openBackoff?: Backoff;
   readonly common: Common;
 }
@@ -273,7 +273,7 @@ function isSplittable(error: Error): boolean {
   );
 }
 
-/** Everything of the URL in front of the first `messageID`. */
+/** The URL up to the first `messageID`. */
 function urlPrefix(baseUrl: string, verifier: string): string {
   const url = URL.canParse(baseUrl) ? new URL(baseUrl) : null;
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:')

@@ -6,11 +6,11 @@ import { VerifierUnavailableError } from './verifier-errors.js';
 
 /** One GET to a REST verifier. */
 export interface RestRequest {
-  /** For errors. The URL is not named in them: it may hold credentials. */
+  /** The name in errors, which do not name the URL: it may hold credentials. */
   readonly verifier: string;
   readonly url: string;
   readonly dispatcher: Dispatcher;
-  /** For the whole exchange, to the last byte of the body. */
+  /** Deadline of the whole exchange, to the last byte of the body. */
   readonly timeoutMs: number;
   /** A longer body is cut off as it is read. */
   readonly maxResponseBytes: number;

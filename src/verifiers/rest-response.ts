@@ -10,7 +10,7 @@ import { VerifierResultRejectedError, VerifierUnavailableError } from './verifie
 
 /** The content of one REST answer about the messages that were asked for. */
 export interface RestAnswer {
-  /** One outcome for every id asked; null: not known to the verifier. */
+  /** An outcome for every id asked; null: not known to the verifier. */
   readonly outcomes: Map<Hex, Outcome<VerifierResult | null>>;
   /** Results that fail a check and belong to no id asked, or to one that has its result. */
   readonly strays: readonly VerifierResultRejectedError[];

@@ -2,8 +2,9 @@ import { IndexerError, type IndexerErrorOptions } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 
 /**
- * Why a verifier could not be asked. `refused` is a status that says our request is at fault (4xx other than 404 and
- * 429) or that we do not understand (1xx, 3xx); `server` is a 5xx; `circuit-open` and `overloaded` are our own limits.
+ * The reason for which a verifier could not be asked. `refused` is a status that says our request is at fault (4xx
+ * other than 404 and 429) or that we do not understand (1xx, 3xx); `server` is a 5xx; `circuit-open` and `overloaded`
+ * are our own limits.
  */
 export type UnavailableKind =
   | 'network'
@@ -22,7 +23,7 @@ export interface VerifierUnavailableOptions extends IndexerErrorOptions {
   readonly status?: number;
   /** The service's own words, or those of the network: one line. */
   readonly said?: string;
-  /** How long the service asked us to stay away, in milliseconds. */
+  /** Time for which the service asked us to stay away, ms. */
   readonly retryAfterMs?: number;
 }
 

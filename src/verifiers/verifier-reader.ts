@@ -2,20 +2,20 @@ import type { Hex } from '../core/hex.js';
 import type { VerifierResult } from '../protocol/records.js';
 import type { VerifierResultRejectedError } from './verifier-errors.js';
 
-/** How a reader is doing, for the status page. */
+/** The state of a reader, for the status page. */
 export interface VerifierReaderStatus {
   /** `open`: the service failed too often and is left alone for a while; `half-open`: one request tries it. */
   readonly circuit: 'closed' | 'open' | 'half-open';
-  /** When the service last gave a readable answer, unix ms; null: never. */
+  /** Time of the service's last readable answer, unix ms; null: never. */
   readonly lastSuccessMs: number | null;
   /**
    * The reason for which the last request that was made failed, with the HTTP status and the service's first line;
    * null when it did not fail. That none is made while the circuit is open is no reason.
    */
   readonly lastError: string | null;
-  /** When that was, unix ms. */
+  /** Time of that failure, unix ms. */
   readonly lastErrorMs: number | null;
-  /** Its HTTP status, where there was an answer. */
+  /** HTTP status of that failure, where there was an answer. */
   readonly lastErrorStatus: number | null;
   /** Requests that failed since the last that did not. */
   readonly failuresInARow: number;

@@ -69,7 +69,7 @@ export abstract class ColdStorageReader extends ListFace {
 
   /** The newest state, as old as the settings allow; `fresh`: as new as it gets. */
   protected abstract current(fresh: boolean): Promise<Opened>;
-  /** The same once a file of the last one was found to be gone: as new as it gets, and nothing older from then on. */
+  /** The newest state after a file of the last one was missing; no older one is given from then on. */
   protected abstract renewed(): Promise<Opened>;
   /** The state that `current` gave last, if any. */
   protected abstract get known(): NamespaceView | null;

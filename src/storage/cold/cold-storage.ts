@@ -34,7 +34,7 @@ export interface ColdStorage extends BufferedStorage {
   readonly maintenance: ColdMaintenance;
 }
 
-/** How often a reader that knows of more than it answers for looks whether others have flushed that. */
+/** Pause of a reader that is behind between two looks at the flushes of others. */
 const LOOK_EVERY_MS = 30_000;
 
 /**
@@ -71,7 +71,7 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
   /** On the monotonic clock. */
   #refreshedAtMs = Number.NEGATIVE_INFINITY;
   #cancelLook: () => void = () => undefined;
-  /** It writes by itself, and so knows all there is. */
+  /** This process is the writer, and so knows every commit. */
   #writes = false;
   #toldPosition = 0n;
   readonly #whole: LastWholeView;
@@ -199,7 +199,7 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
     return this.#common.clock.nowMs();
   }
 
-  /** One that failed is tried again by the next call. */
+  /** A failed opening is tried again by the next call. */
   #open(): Promise<OpenNamespace> {
     this.#opening ??= this.#openOnce().catch((thrown: unknown) => {
       this.#opening = null;
@@ -231,7 +231,7 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
     return parts;
   }
 
-  /** One that is asked nothing would not learn that others went on. */
+  /** A reader without questions would not learn of the flushes of others. */
   #lookIfBehind({ follower, catalog }: OpenNamespace): void {
     if (this.isClosed || follower.position <= catalog.view.position) return;
     this.#maintain('look where it stands', {}, () => this.current(true)).catch((thrown: unknown) =>

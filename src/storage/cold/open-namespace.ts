@@ -26,7 +26,7 @@ import type { FlushMetrics } from './write/flush-metrics.js';
 import { Follower } from './write/follower.js';
 import { Leader } from './write/primary.js';
 
-/** Everything that an open cold storage is made of. */
+/** The parts of an open cold storage. */
 export interface OpenNamespace {
   readonly reader: DataFileReader;
   readonly catalog: Catalog;
@@ -44,7 +44,7 @@ export interface OpenNamespace {
 
 /** Events that an open storage tells its owner of. */
 export interface NamespaceEvents {
-  /** It committed this by itself. */
+  /** The leader committed changes. */
   committed(changes: ChangeSet): void;
   /** The namespace stands further than before. */
   advanced(view: NamespaceView): void;

@@ -9,7 +9,7 @@ export interface AddFile {
   readonly path: string;
   readonly partitionValues: Readonly<Record<string, string | null>>;
   readonly size: number;
-  /** When the file was made, unix ms. */
+  /** Time at which the file was made, unix ms. */
   readonly modificationTime: number;
   /** False when the file only rearranges rows that the same commit removes. */
   readonly dataChange: boolean;
@@ -30,7 +30,7 @@ export interface RemoveFile {
   readonly size: number | null;
 }
 
-/** How far an application has written: the last one of an `appId` holds. */
+/** The progress of an application: the last one of an `appId` holds. */
 export interface Transaction {
   readonly appId: string;
   readonly version: bigint;

@@ -56,7 +56,7 @@ function toJson(action: Action): object {
   return { protocol: action.protocol };
 }
 
-/** Of the first level only: a null partition value means something. */
+/** Drops nulls of the first level only: a null partition value means something. */
 function withoutNulls(fields: object): object {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null));
 }

@@ -12,7 +12,7 @@ import { checkpointName, commitName, LAST_CHECKPOINT } from './paths.js';
 import { DAY_COLUMN, tableSchemaString } from './schema.js';
 import { checkWritable, type DeltaSnapshot, PROTOCOL, SnapshotBuilder } from './snapshot.js';
 
-/** Where a table is and how its log is kept. */
+/** The place of a table and the upkeep of its log. */
 export interface DeltaLogOptions extends LogReaderOptions {
   /** Name of the table for metrics, from a closed set. */
   readonly table: string;

@@ -56,14 +56,14 @@ export function uriToPath(uri: string): string {
   }
 }
 
-/** Where a data file of a day is kept, relative to the table's root. `id`: unique for ever. */
+/** The path of a data file of a day, relative to the table's root. `id`: unique for ever. */
 export function dataFilePath(day: string, id: string): string {
   return `day=${day}/part-${id}.zstd.parquet`;
 }
 
 /**
- * Where the index of that file is kept. Other engines' clean-up deletes objects that a table's log does not name, but
- * none in folders that begin with an underscore.
+ * The path of that file's index. Other engines' clean-up deletes objects that a table's log does not name, but none
+ * in folders that begin with an underscore.
  */
 export function indexFilePath(day: string, id: string): string {
   return `_index/day=${day}/part-${id}.idx`;

@@ -10,11 +10,11 @@ export interface DeltaSnapshot {
   readonly files: ReadonlyMap<string, AddFile>;
   /** Files that are no longer of the table, and may still be read by holders of an older snapshot. */
   readonly tombstones: ReadonlyMap<string, RemoveFile>;
-  /** By `appId`. */
+  /** Transactions by `appId`. */
   readonly transactions: ReadonlyMap<string, Transaction>;
   /** The newest checkpoint known; -1 without one. */
   readonly checkpointVersion: number;
-  /** When the log was last read or listed, unix ms. */
+  /** Time at which the log was last read or listed, unix ms. */
   readonly readMs: number;
   /** The newest version that was found in the store; those above it this process has committed since. */
   readonly seenVersion: number;

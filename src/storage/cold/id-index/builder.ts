@@ -26,7 +26,7 @@ const VALUES_FROM_ENTRIES = 30_000;
 /** An index as it is stored. */
 export interface EncodedIdIndex {
   readonly bytes: Uint8Array;
-  /** How much of its beginning `parseIdIndexHead` needs. */
+  /** The part of its beginning that `parseIdIndexHead` needs. */
   readonly headBytes: number;
 }
 

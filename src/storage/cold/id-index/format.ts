@@ -18,13 +18,13 @@ import { groupTableBytes } from './row-group-table.js';
  * bytes a record more: indexes that are too large to be kept whole have them, and then a lookup mostly needs no page.
  */
 const MAGIC = Buffer.from('CCVIDX1\n', 'latin1');
-/** Of a head, before the table of row groups. */
+/** The part of a head before the table of row groups. */
 export const FIXED_BYTES = 32;
 /** Behind a head, and behind each page. */
 export const CRC_BYTES = 4;
 export const ENTRY_BYTES = 12;
 export const PAGE_ENTRIES = 340;
-/** Of a page that is full: all but the last. */
+/** A full page: all but the last. */
 export const PAGE_BYTES = PAGE_ENTRIES * ENTRY_BYTES + CRC_BYTES;
 /** A file of so many row groups or more has an index without a table of them. */
 export const MAX_GROUPS = 2 ** 20;
@@ -41,7 +41,7 @@ export interface HeadFigures {
   readonly hasValues: boolean;
 }
 
-/** Where the first hashes of the pages lie in a head, the slots of the filter behind them, and where it ends. */
+/** The places in a head: the first hashes of the pages, the slots of the filter behind them, its end. */
 export interface HeadLayout {
   readonly firstsAt: number;
   readonly slotsAt: number;

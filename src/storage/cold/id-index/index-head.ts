@@ -20,9 +20,9 @@ export interface IdIndexHead {
   mayContain(hash: IdHash): boolean;
   /** The only row group that may hold an id which the head may contain; null when its page says that. */
   groupOf(hash: IdHash): number | null;
-  /** Where the entries of a hash lie, if there are any: nearly always one page of 4 KB. Null when there are none. */
+  /** The place of a hash's entries: nearly always one page of 4 KB. Null without entries. */
   pageRange(hash: IdHash): ByteRange | null;
-  /** Where the row groups of a file with these columns lie; null when the index does not say, and its footer does. */
+  /** The places of the row groups of a file with these columns; null when only the file's footer has them. */
   footer(columns: readonly ColumnSpec[]): ParquetFooter | null;
 }
 
@@ -110,7 +110,7 @@ class Head implements IdIndexHead {
     };
   }
 
-  /** How many pages begin with a hash that compares with `hash` below `bound`. */
+  /** The number of pages that begin with a hash which compares with `hash` below `bound`. */
   #pagesBefore(hash: IdHash, bound: number): number {
     let low = 0;
     let high = this.#firsts.length / 2;

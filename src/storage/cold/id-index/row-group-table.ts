@@ -6,8 +6,8 @@ import type { EncodedGroup } from '../parquet/file-writer.js';
 import type { ColumnBounds, ParquetFooter } from '../parquet/footer.js';
 
 /*
- * Where the row groups of a data file lie, as its index keeps it: a footer of a large file has megabytes, of which a
- * lookup or a list needs these 150 bytes a row group. Little-endian, for each row group:
+ * The places of a data file's row groups in its index: a footer of a large file has megabytes, of which a lookup or a
+ * list needs these 150 bytes a row group. Little-endian, for each row group:
  *
  *   u32 rows · u64 start in the file · i64 lowest, highest ingestion_ms · i64 lowest, highest position
  *   · columns × (u32 bytes of the chunk · u32 CRC-32 of it)

@@ -90,7 +90,7 @@ export interface VacuumReport {
   readonly dryRun: boolean;
 }
 
-/** One problem that a verification found. */
+/** A problem that a verification found. */
 export interface VerifyProblem {
   readonly table: TableName;
   /** The object, relative to the table's root; empty for the table as a whole. */

@@ -31,7 +31,7 @@ export interface CompactionGroup {
 
 export interface PlanOptions {
   readonly compactBytes: number;
-  /** Everything that may become fewer files or rows. */
+  /** Merges everything that may become fewer files or rows. */
   readonly full: boolean;
   /** Files that are left alone: those that the same compaction made. */
   readonly without: ReadonlySet<string>;
@@ -44,7 +44,7 @@ const SUPERSEDED_SHARE = 0.2;
 const TINY_SHARE = 1 / 128;
 /** Size of one group at most, in parts of `compactBytes`: the work lost when it is cut off. */
 const GROUP_SIZES = 4;
-/** The same in files: all of them may be open at once. */
+/** Files of one group at most: all of them may be open at once. */
 const GROUP_FILES = 256;
 
 /** The index of so many rows takes a megabyte of memory, and its ids are sorted while an event loop may stand still. */
@@ -55,7 +55,7 @@ export function isSettled({ sizeBytes, rows }: DataFile, compactBytes: number): 
   return sizeBytes >= compactBytes / 2 || rows >= MAX_FILE_ROWS / 2;
 }
 
-/** How many files the rows of some others make, if they all hold. */
+/** The number of files for the rows of some others, if they all hold. */
 export function filesFor(inputs: readonly DataFile[], compactBytes: number): number {
   const rows = inputs.reduce((total, file) => total + file.rows, 0);
   return Math.max(1, Math.ceil(sum(inputs) / compactBytes), Math.ceil(rows / MAX_FILE_ROWS));

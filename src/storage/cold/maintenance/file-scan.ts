@@ -12,7 +12,7 @@ import type { TableName } from '../rows/table-name.js';
 const FETCH_BYTES = 1024 * 1024;
 /** A row group at least. */
 const LEAST_FETCH_BYTES = 128 * 1024;
-/** Of all files that are read at once. */
+/** Bytes of all files that are read at once. */
 const ALL_FETCH_BYTES = 64 * 1024 * 1024;
 
 /** Means of a scan. */

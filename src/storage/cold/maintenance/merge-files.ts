@@ -13,13 +13,14 @@ export interface MergedRow<T, K> {
   readonly file: DataFile;
 }
 
-/** How files of one table are merged. */
+/** The merging of one table's files. */
 export interface MergeOptions<T, K> {
   readonly rows: RowKind<T, K>;
   readonly files: readonly DataFile[];
   readonly scan: (file: DataFile) => FileScan<T, K>;
   /**
-   * Where the rows of a file begin, and where a row lies, in the same measure: a file is opened when its turn comes.
+   * The beginning of a file's rows, and the place of a row, in the same measure: a file is opened when its turn
+   * comes.
    */
   readonly startOf: (file: DataFile) => number | bigint;
   readonly placeOf: (key: K) => number | bigint;

@@ -11,7 +11,7 @@ import type { MaintenanceOptions, VacuumReport } from './cold-maintenance.js';
 const BATCH_OBJECTS = 1000;
 /** Log entries that a checkpoint stands for stay so long: other engines' readers and time travel over a week. */
 const LOG_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
-/** Where data files and indexes lie. Nothing else below a table's root is deleted. */
+/** The folders of data files and indexes. Nothing else below a table's root is deleted. */
 const FOLDERS = ['day=', '_index/day='] as const;
 
 /** An object that nothing needs. */

@@ -11,18 +11,18 @@ import type { ObjectStore } from '../object-store/object-store.js';
  */
 export type ColdStorageRole = 'follower' | 'reader' | 'leader';
 
-/** How a cold storage is set up. Times in milliseconds. */
+/** Options of a cold storage. Times in milliseconds. */
 export interface ColdStorageOptions {
-  /** For logs, metrics and errors. */
+  /** The name in logs, metrics and errors. */
   readonly name: string;
   /** The bucket or directory. Its opener closes it, not the storage. */
   readonly store: ObjectStore;
-  /** Its folder in the store: the tables are below it. */
+  /** The folder of the tables in the store. */
   readonly namespace: string;
   readonly role: ColdStorageRole;
   /** A flush begins when the buffered records have so many bytes before compression. Default 16 MiB. */
   readonly flushBytes?: number;
-  /** And when the last one is this long ago. Default 5 minutes. */
+  /** Time since the last flush after which one begins. Default 5 minutes. */
   readonly flushIntervalMs?: number;
   /** Most memory for footers, indexes and decoded row groups. Default 64 MiB. */
   readonly cacheBytes?: number;
@@ -32,7 +32,7 @@ export interface ColdStorageOptions {
    * A flush of another writer that is older than this and not committed is taken for dead. Default 30 s; `leader`: 0.
    */
   readonly takeoverMs?: number;
-  /** Small files are merged so often, by a process that writes. 0 = never. Default 10 minutes. */
+  /** Pause between compactions, in a process that writes. 0 = never. Default 10 minutes. */
   readonly compactIntervalMs?: number;
   /** Compaction makes files up to about this size, and takes twice that of memory. Default 128 MiB. */
   readonly compactBytes?: number;
@@ -41,7 +41,7 @@ export interface ColdStorageOptions {
    * 1 h.
    */
   readonly graceMs?: number;
-  /** And are deleted so often after that, by a process that writes. 0 = never. Default 1 h. */
+  /** Pause between vacuums, which delete those files, in a process that writes. 0 = never. Default 1 h. */
   readonly vacuumIntervalMs?: number;
   readonly common?: Partial<Common>;
 }

@@ -7,7 +7,7 @@ import { DAY_COLUMN } from '../delta/schema.js';
 import { type FileStats, parseStats, stringifyStats } from '../delta/stats.js';
 import type { EncodedFile } from '../rows/data-file-encoder.js';
 
-/** Where the sidecar index of a data file lies. */
+/** The place of a data file's sidecar index. */
 export interface IndexPlace {
   /** Relative to the table's root. */
   readonly path: string;
@@ -46,7 +46,7 @@ export interface DataFile {
    * `boundaryMs`.
    */
   readonly boundaries: readonly FlushEnd[];
-  /** When it was written, unix ms by its writer's clock. */
+  /** Time of writing, unix ms by its writer's clock. */
   readonly writtenMs: number;
   readonly index: IndexPlace | null;
   readonly stats: FileStats;
@@ -62,7 +62,7 @@ export interface FlushStamp {
   readonly boundaries?: readonly FlushEnd[];
 }
 
-/** Where a flush ended that held everything up to there. */
+/** The end of a flush that held every change up to there. */
 export interface FlushEnd {
   readonly position: bigint;
   readonly ms: number;

@@ -18,12 +18,12 @@ const WHOLE_INDEX_BYTES = 512 * 1024;
 const KEY_BYTES = 400;
 /** Key columns of neighbouring row groups, with the bytes between them: one request instead of many. */
 const KEYS_MAX_GAP_BYTES = 128 * 1024;
-/** One entry never takes more than this part of its cache. */
+/** The largest entry, as a part of its cache. */
 const MAX_ENTRY_SHARE = 4;
 /** The part of the memory that rows may take. Footers and indexes have the rest: a scan must not displace them. */
 const ROWS_SHARE = 4;
 
-/** How a table's rows are read. */
+/** A table and the kind of its rows. */
 export interface TableRows<T, K> {
   readonly table: TableName;
   readonly rows: RowKind<T, K>;

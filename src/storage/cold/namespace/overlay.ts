@@ -20,7 +20,7 @@ export class Overlay {
   /** Times of which rows may be superseded: of records that never moved. */
   readonly #points: number[] = [];
   #pointsAreSorted = true;
-  /** The same of records that may have moved: any time between the two. */
+  /** The spans of records that may have moved: any time between the two. */
   readonly #spans: { readonly fromMs: number; readonly toMs: number }[] = [];
 
   /** Rows that supersede, or may. */
@@ -62,7 +62,7 @@ export class Overlay {
   }
 
   /**
-   * How many rows of records that never moved have their ingestion time in the range: about so many rows of other
+   * The number of rows of records that never moved with an ingestion time in the range: about so many rows of other
    * files are superseded there.
    */
   pointsIn(fromMs: number, toMs: number): number {

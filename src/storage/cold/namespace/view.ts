@@ -33,7 +33,7 @@ export interface NamespaceView extends NamespaceHead {
   readonly tables: Readonly<Record<TableName, TableView>>;
   /** Files of flushes that were never committed, or not yet. */
   readonly torn: readonly { readonly table: TableName; readonly file: DataFile }[];
-  /** When the store was last asked, unix ms; -1 = never. */
+  /** Time of the last look at the store, unix ms; -1 = never. */
   readonly readMs: number;
 }
 
@@ -134,7 +134,7 @@ export function asOf({ position, movePosition }: NamespaceHead): AsOf {
   return { position, movePosition };
 }
 
-/** Of each table the newer snapshot. */
+/** The newer snapshot of each table. */
 export function newestOf(a: NamespaceView['snapshots'], b: NamespaceView['snapshots']): NamespaceView['snapshots'] {
   const newer = (one: DeltaSnapshot | null, other: DeltaSnapshot | null) =>
     (one?.version ?? -1) >= (other?.version ?? -1) ? one : other;

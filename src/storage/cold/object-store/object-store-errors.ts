@@ -39,7 +39,7 @@ export class ObjectRangeError extends IndexerError {
   }
 }
 
-/** Why one object could not be deleted. */
+/** The reason for which one object was not deleted. */
 export interface DeleteFailure {
   readonly key: string;
   /** The store's own name for the reason, such as `AccessDenied` or `EACCES`. */

@@ -9,7 +9,7 @@ export interface ByteRange {
 /** The facts of an object that a store knows without reading it. */
 export interface ObjectHead {
   readonly sizeBytes: number;
-  /** When the object was created, by the store's own clock, in unix milliseconds (S3 gives whole seconds). */
+  /** Time of creation by the store's own clock, unix ms (S3 gives whole seconds). */
   readonly modifiedMs: number;
 }
 
@@ -20,15 +20,15 @@ export interface ListedObject extends ObjectHead {
 
 /** The wanted part of a listing. */
 export interface ListOptions {
-  /** Only keys after this one; it need not exist. */
+  /** The key before the first one; it need not exist. */
   readonly startAfter?: string;
-  /** At most so many objects, from 1 on. A page never holds more than `MAX_PAGE_OBJECTS`, which is also the default. */
+  /** The most objects of the page, from 1 to `MAX_PAGE_OBJECTS`, which is the default. */
   readonly limit?: number;
 }
 
 /** One page of a listing. */
 export interface ObjectPage {
-  /** In byte order of their keys' UTF-8. */
+  /** Objects in byte order of their keys' UTF-8. */
   readonly objects: readonly ListedObject[];
   /** The `startAfter` of the next page; null when this is the last. */
   readonly next: string | null;

@@ -4,8 +4,8 @@ import type { SchemaElement } from 'hyparquet';
 export type ColumnValue = string | bigint | boolean | Uint8Array | null;
 
 /**
- * How a column is kept. `string`: UTF-8 text. `int64`: signed. `binary`: bytes. Unsigned 64-bit numbers and wider ones
- * are strings: Parquet's unsigned and decimal types are read differently by different engines.
+ * The type of a column. `string`: UTF-8 text. `int64`: signed. `binary`: bytes. Unsigned 64-bit numbers and wider
+ * ones are strings: Parquet's unsigned and decimal types are read differently by different engines.
  */
 export type ColumnType = 'string' | 'int64' | 'boolean' | 'binary';
 

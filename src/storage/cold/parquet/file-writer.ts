@@ -5,7 +5,7 @@ import { chunkChecksums, encodeFooter, encodeRowGroup } from './footer-writer.js
 import type { Steps } from './steps.js';
 import type { Zstd } from './zstd.js';
 
-/** When a row group ends. One row group is one ranged read of a lookup by id, so it is small. */
+/** The size of a row group: one ranged read of a lookup by id, so it is small. */
 export interface RowGroupLimits {
   /** Compressed bytes aimed at. */
   readonly targetBytes: number;
@@ -27,17 +27,17 @@ export const ROW_GROUP_LIMITS: RowGroupLimits = {
   maxRawBytes: 2 << 20,
 };
 
-/** Where a row group lies in its file. */
+/** The place of a row group in its file. */
 export interface EncodedGroup {
   readonly rows: number;
   readonly start: number;
-  /** In the order of the columns, one directly after the other. */
+  /** Chunks in the order of the columns, one directly after the other. */
   readonly chunks: readonly {
     readonly name: string;
     readonly sizeBytes: number;
     /** CRC-32. */
     readonly checksum: number;
-    /** Of int64 columns with statistics. */
+    /** The bounds of int64 columns with statistics. */
     readonly bounds: { readonly min: bigint; readonly max: bigint } | null;
   }[];
 }
@@ -46,7 +46,7 @@ export interface EncodedGroup {
 export interface EncodedParquet {
   /** The whole file, in memory of its own. */
   readonly bytes: Uint8Array;
-  /** How much of the file's end `readFooter` needs. */
+  /** The part of the file's end that `readFooter` needs. */
   readonly footerBytes: number;
   readonly groups: readonly EncodedGroup[];
 }

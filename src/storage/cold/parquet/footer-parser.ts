@@ -10,7 +10,7 @@ import { ThriftCursor } from './thrift-cursor.js';
  * length in one number, the length in its low 16 bits; -1 without them.
  */
 export const CHUNK = { start: 0, length: 1, codec: 2, min: 3, max: 4, values: 5 } as const;
-/** How many numbers those are. */
+/** The number of those. */
 export const CHUNK_FIELDS = 6;
 
 /** A footer, parsed. */

@@ -26,17 +26,17 @@ export interface ParquetFooter {
   readonly memoryBytes: number;
   /** Rows of a row group. */
   groupRows(group: number): number;
-  /** Where all columns of a row group lie, as one range. */
+  /** The range of all columns of a row group. */
   groupRange(group: number): ByteRange;
-  /** Where a column of a row group lies. */
+  /** The range of a column of a row group. */
   chunkRange(group: number, column: number): ByteRange;
-  /** How it is compressed, by Parquet's name. */
+  /** The codec of a column chunk, by Parquet's name. */
   chunkCodec(group: number, column: number): string;
   /** False in files of other writers. */
   readonly hasChecksums: boolean;
   /** CRC-32 of its bytes; null in files of other writers. */
   chunkChecksum(group: number, column: number): number | null;
-  /** Its statistics; null when the writer kept none. */
+  /** The bounds of a column chunk; null when the writer kept none. */
   chunkBounds(group: number, column: number): ColumnBounds | null;
   /** The index of the column of that name; -1 without one. */
   columnIndex(name: string): number;
@@ -82,7 +82,7 @@ async function fetchFooter(place: FooterPlace, fetch: FetchRange): Promise<Parqu
 }
 
 /**
- * How many bytes at the end of a file its footer takes, told from its last 8 bytes.
+ * The size of a file's footer, told from its last 8 bytes.
  * @throws ParquetFormatError when they are not the end of a Parquet file.
  */
 export function footerLength(tail: Uint8Array): number {

@@ -34,7 +34,7 @@ export class ThriftCursor {
     this.#end = end;
   }
 
-  /** Where it stands. Within `onField`: after the field's header. */
+  /** The cursor's place. Within `onField`: after the field's header. */
   get position(): number {
     return this.#at;
   }
@@ -67,7 +67,7 @@ export class ThriftCursor {
     return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
   }
 
-  /** Where the bytes of a binary or string lie. */
+  /** The place of the bytes of a binary or string. */
   binary(): { readonly start: number; readonly end: number } {
     const length = this.#varint();
     const start = this.#at;

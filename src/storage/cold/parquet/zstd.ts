@@ -4,7 +4,7 @@ import { ParquetFormatError } from './parquet-format-error.js';
 
 /** Zstandard, synchronous. Results own their memory. */
 export interface Zstd {
-  /** One frame at level 3, with the size of its content. */
+  /** Compresses to one frame at level 3, with the size of its content. */
   compress(bytes: Uint8Array): Uint8Array;
   /**
    * The content of one frame, which is `sizeBytes` long.

@@ -24,7 +24,7 @@ interface Place {
 class LedgerState {
   readonly files = new Set<string>();
   readonly cursors = new Map<string, StoredSourceCursor>();
-  /** By kind and identity. */
+  /** The latest place by kind and identity. */
   readonly latest = new Map<string, Place>();
 
   add(change: LedgerChange, place: Place): void {

@@ -23,7 +23,7 @@ export class Lists {
     this.#reader = reader;
   }
 
-  /** One page, and whether more comes after it. */
+  /** A page, and whether more comes after it. */
   async page<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
     list: ListTable<T, K>,
     view: NamespaceView,
@@ -38,7 +38,7 @@ export class Lists {
     return { items: await this.recordsWithin(list, rows, query.maxBytes), more: found.length > query.limit };
   }
 
-  /** The same as `recordsOf`, but outlines once the records before hold `maxBytes`. */
+  /** The records of rows as by `recordsOf`, but outlines once the records before hold `maxBytes`. */
   async recordsWithin<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
     list: ListTable<T, K>,
     rows: readonly FoundRow<T, K>[],
@@ -61,7 +61,7 @@ export class Lists {
     return [...items, ...rows.slice(items.length).map(({ key }) => list.outlineOf(key))];
   }
 
-  /** How many rows lists show in a range. */
+  /** The number of rows that lists show in a range. */
   async count<T, K extends RowKey>(list: ListTable<T, K>, view: NamespaceView, range: ResolvedRange): Promise<number> {
     const files = filesIn(range, view.tables[list.table].files);
     const counts = await mapInParallel(files, PARALLEL_FILES, async (file) =>

@@ -41,7 +41,7 @@ export class Lookup {
     return { message, results };
   }
 
-  /** Also of an orphaned message; null when there is none. */
+  /** A message, orphaned or not; null without one. */
   async message(view: NamespaceView, messageId: Hex): Promise<StoredMessage | null> {
     const { files, overlay } = view.tables.messages;
     const position = overlay.positionOfMessage(messageId, view.position);
@@ -113,7 +113,7 @@ export class Lookup {
     return found.flat();
   }
 
-  /** Where the records of an id lie. */
+  /** The places of an id's records. */
   async #rows<T, K extends RowKey>(
     list: ListTable<T, K>,
     view: NamespaceView,
@@ -135,11 +135,11 @@ export class Lookup {
   }
 }
 
-/** Where in a file an id may be. */
+/** The row groups of a file that may hold an id. */
 interface Place {
   readonly file: DataFile;
   readonly groups: readonly number[];
-  /** Of the row groups, compressed. */
+  /** The compressed size of the row groups. */
   readonly sizeBytes: number;
 }
 

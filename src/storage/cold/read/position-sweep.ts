@@ -44,7 +44,7 @@ export class PositionSweep {
   readonly #reader: DataFileReader;
   readonly #readPlaces: ReadPlaces;
   readonly #afterPosition: bigint;
-  /** By their lowest position, as the next. */
+  /** Files by their lowest position, as `#groups`. */
   readonly #files: FileSource[];
   #groups: GroupSource[] = [];
   /** Read and not taken, in position order. */

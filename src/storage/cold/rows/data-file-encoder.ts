@@ -11,7 +11,7 @@ import type { RowKind } from './row-kind.js';
 /** A data file, ready to be stored. */
 export interface EncodedFile {
   readonly bytes: Uint8Array;
-  /** How much of the file's end `readFooter` needs. */
+  /** The part of the file's end that `readFooter` needs. */
   readonly footerBytes: number;
   readonly rows: number;
   /** The index of its message ids; null for kinds without ids. */

@@ -22,7 +22,7 @@ export interface MessageRowKey extends RowKey {
   readonly logIndex: number | null;
 }
 
-/** How records of one kind become rows of Parquet and come back, value by value. */
+/** The conversion of one kind's records to rows of Parquet and back, value by value. */
 export interface RowKind<T, K> {
   /** Folder of its table. */
   readonly table: string;

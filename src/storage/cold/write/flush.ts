@@ -99,7 +99,7 @@ export class Flush {
     }
   }
 
-  /** When torn files were first seen, on the monotonic clock. */
+  /** The times at which torn files were first seen, on the monotonic clock. */
   #tornSince: ReadonlyMap<string, number> = new Map();
 
   /** Files of this instance: when they are torn, no other writer is flushing them. */
@@ -144,8 +144,8 @@ export class Flush {
   }
 
   /**
-   * Whether a row's record may be in the table already, so that the row must supersede it. An ingestion time above
-   * all of the table's is a new record's, unless records moved since; the indexes know of the others.
+   * A test whether a row's record may be in the table already, so that the row must supersede it. An ingestion time
+   * above all of the table's is a new record's, unless records moved since; the indexes know of the others.
    */
   async #heldTest<T, K extends RowKey>(
     { table, rows }: ListTable<T, K>,

@@ -18,7 +18,7 @@ import { checkWitness, type Witness, witnessOf } from './history-witness.js';
 const PARTIAL_FACTOR = 4;
 const RETRY: Backoff = { baseMs: 500, maxMs: 30_000 };
 
-/** Why a flush begins. */
+/** The cause of a flush. */
 type Reason = 'asked' | 'full' | 'interval';
 
 /**

@@ -41,7 +41,7 @@ export class SeenIdentities {
   #slots = new Float64Array(FIRST_SLOTS);
   #count = 0;
   doubles = 0;
-  /** Those that came when there was no more room. */
+  /** Records that came when there was no more room. */
   uncompared = 0;
 
   add(key: RowKey): void {

@@ -61,7 +61,7 @@ class DirectoryObjectStore implements ObjectStore {
   readonly #root: string;
   readonly #common: Common;
   readonly #meters: ObjectStoreMeters;
-  /** Where files are written before they get their name: on the same file system, outside of all keys. */
+  /** The folder of files without their name yet: on the same file system, outside of all keys. */
   readonly #uploads: string;
   readonly #folders = new DurableFolders();
   #preparing: Promise<void> | undefined;

@@ -5,9 +5,9 @@ import { S3RequestFailure, wrongAnswer } from './s3-failures.js';
 
 /** Told about the bytes of an answer as they come. */
 export interface BodyListener {
-  /** How many will come, as soon as it is known. */
+  /** The size of the answer, as soon as it is known. */
   expected(sizeBytes: number): void;
-  /** Something has arrived. */
+  /** A part has arrived. */
   progressed(sizeBytes: number): void;
 }
 
@@ -39,7 +39,7 @@ export async function readS3Body(
 
 const CONTENT_RANGE = /^bytes (\d+)-(\d+)\/(\d+)$/;
 
-/** How many bytes the answer to a range holds. */
+/** The bytes of the answer to a range. */
 function checkRange(answer: GetObjectCommandOutput, { start, endExclusive }: ByteRange): number {
   const facts = { status: answer.$metadata.httpStatusCode, contentRange: answer.ContentRange };
   const [, first, last, total] = CONTENT_RANGE.exec(answer.ContentRange ?? '') ?? [];

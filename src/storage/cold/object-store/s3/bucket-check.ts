@@ -4,9 +4,9 @@ import { compareKeys } from '../object-key.js';
 import type { ObjectPage, ObjectStore } from '../object-store.js';
 import { ObjectNotFoundError, ObjectStoreError } from '../object-store-errors.js';
 
-/** In front of everything that a check writes. */
+/** The prefix of a check's objects. */
 const CHECK_PREFIX = 'conditional-write-check-';
-/** In byte order, and in no other: neither of numbers, nor of a language, nor of when they are written. */
+/** Endings of keys in byte order only: neither of numbers, nor of a language, nor of the time of writing. */
 const ENDINGS = ['', '-1', '-10', '-9', '-B', '-_', '-a'];
 /** Pages have to fit together. */
 const PAGE_OBJECTS = 2;
@@ -79,7 +79,7 @@ async function requireMissing(store: ObjectStore, key: string): Promise<void> {
     }
 }
 
-/** Of several writers at once one wins, and none later; a read gives the bytes of the winner. */
+/** Checks that one of several writers at once wins, and none later, and that a read gives the bytes of the winner. */
 async function checkWrites(
   store: ObjectStore,
   key: string,

@@ -12,7 +12,7 @@ export interface S3Credentials {
   readonly sessionToken?: string;
 }
 
-/** Where a bucket is and how to talk to it. */
+/** The server of a bucket and its dialect. */
 export interface S3Endpoint {
   /** A server other than AWS, with its scheme: `http://127.0.0.1:9000`. */
   readonly endpoint?: string;

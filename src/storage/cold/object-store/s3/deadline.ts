@@ -3,7 +3,7 @@ import type { Clock } from '../../../../core/clock.js';
 /** The slowest transfer, 1 MB/s: the bytes of a request extend its deadline at this rate. */
 const SLOWEST_BYTES_PER_MS = 1000;
 
-/** Why a request was ended before its answer. */
+/** The cause of a request's end before its answer. */
 export type EndedBy = 'deadline' | 'abort';
 
 /**

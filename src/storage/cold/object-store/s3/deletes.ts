@@ -27,7 +27,7 @@ export class S3Deletes {
     readonly client: S3Client;
     readonly requests: S3Requests;
     readonly bucket: string;
-    /** In front of every key. */
+    /** The text in front of every key. */
     readonly prefix: string;
     readonly log: Logger;
   }) {
@@ -63,7 +63,7 @@ export class S3Deletes {
     }
   }
 
-  /** Those again that S3 could not delete just then; returns those it refused to delete. */
+  /** Deletes keys again that S3 could not delete just then; returns the refused ones. */
   async #deleteTogether(keys: readonly string[]): Promise<DeleteFailure[]> {
     const failures: DeleteFailure[] = [];
     let remaining = keys;

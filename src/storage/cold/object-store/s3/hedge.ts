@@ -10,7 +10,7 @@ export interface StartedRequest<T> {
 /** The conditions of a second request, and of the end of both. */
 export interface HedgeOptions {
   readonly clock: Clock;
-  /** How long nothing may arrive before the second is sent. */
+  /** Time without progress after which the second is sent. */
   readonly afterMs: number;
   /** Asked at that moment; `false` leaves the first alone for good. */
   readonly allow: () => boolean;

@@ -21,11 +21,11 @@ import {
   S3RequestFailure,
 } from './s3-failures.js';
 
-/** How long and how often to try. */
+/** The limits of requests. */
 export interface S3RequestLimits {
   /** Deadline of one request; each megabyte sent or received extends it by a second. */
   readonly requestTimeoutMs: number;
-  /** How often a request is sent in all before the call fails. */
+  /** Attempts of a call before it fails. */
   readonly maxAttempts: number;
   /** A read of which nothing has arrived for so long is sent once more beside the first. */
   readonly hedgeAfterMs: number;
@@ -35,9 +35,9 @@ export interface S3RequestLimits {
 /** The context of the work of one request. */
 export interface S3Request {
   readonly signal: AbortSignal;
-  /** So many bytes will come: extends the deadline. */
+  /** Extends the deadline by the time of so many bytes. */
   expected(sizeBytes: number): void;
-  /** So many bytes have come. */
+  /** Counts received bytes. */
   progressed(sizeBytes: number): void;
 }
 

@@ -35,7 +35,7 @@ export interface S3ObjectStoreOptions extends S3Endpoint, Omit<S3RequestLimits, 
   readonly bucket: string;
   /** Put in front of every key with a slash; empty for the whole bucket. At most 100 bytes. */
   readonly prefix: string;
-  /** How many requests run at once; more of them wait for a connection, and their deadlines run. 64 when not given. */
+  /** Requests that run at once; further ones wait for a connection, and their deadlines run. Default 64. */
   readonly maxConnections?: number;
   readonly common: Common;
 }
