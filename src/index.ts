@@ -14,9 +14,10 @@
  * @packageDocumentation
  */
 
+export type { RpcUrlStatus } from './chains/rpc/endpoint-order.js';
 export { RpcError, type RpcErrorKind, type RpcOrigin, RpcRefusedError } from './chains/rpc/rpc-errors.js';
 export type { RpcNode } from './chains/rpc/rpc-node.js';
-export { createRpcPool, type RpcPool, type RpcPoolOptions, type RpcUrlStatus } from './chains/rpc/rpc-pool.js';
+export { createRpcPool, type RpcPool, type RpcPoolOptions } from './chains/rpc/rpc-pool.js';
 export type { Backoff } from './core/backoff.js';
 export { type Clock, systemClock } from './core/clock.js';
 export { type Common, createCommon } from './core/common.js';

@@ -68,7 +68,7 @@ export interface QueryParameter<T> {
 
 const parameter = <T>(definition: QueryParameter<T>): QueryParameter<T> => definition;
 
-/** The parameters of both lists (wire facts, section 7). */
+/** The parameters of both lists (`src/api/README.md`). */
 export const LIST_PARAMETERS = {
   sourceChainSelectors: parameter({
     name: 'sourceChainSelectors',

@@ -14,8 +14,8 @@ const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900
 /**
  * The store of the watcher of some OnRamps of a chain. The cursors of all these OnRamps are at one block for as long
  * as they are read together. A commit that throws `CursorConflictError` (retryable) stored nothing: another process
- * moved a cursor first, and the watcher has to read the cursors again. A watcher never writes over what it has not
- * read.
+ * moved a cursor first, and the watcher has to read the cursors again.
+ * A watcher never writes over a cursor that it has not read.
  */
 export function createChainStore(options: {
   readonly storage: Storage;

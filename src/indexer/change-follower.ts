@@ -21,7 +21,7 @@ export interface ChangeFollowerOptions {
 const RETRY: Backoff = { baseMs: 200, maxMs: 10_000 };
 
 /**
- * Sees every change that anyone commits to a storage: its own commits as they are told, and what others committed by
+ * Sees every change that anyone commits to a storage: its own commits as they are told, and those of others by
  * reading on from its position. Told sets that do not join its position are not kept but read again, so that it holds
  * no queue however far it is behind.
  */
@@ -47,8 +47,8 @@ export class ChangeFollower {
   }
 
   /**
-   * Begins to listen, and takes the position at which the storage's list of unfinished messages stands: what is listed
-   * after this resolves and what is told from then on leave nothing out between them. Tries until it can, or `signal`
+   * Begins to listen, and takes the position at which the storage's list of unfinished messages stands: the list
+   * after this resolves and the changes told from then on leave nothing out between them. Tries until it can, or `signal`
    * aborts.
    */
   async start(signal: AbortSignal): Promise<void> {

@@ -12,8 +12,8 @@ import { createTask, markAnswered, type PendingMessage, pendingMessage } from '.
 const REMEMBERED_REMOVALS = 10_000;
 
 /**
- * Turns messages into tasks on the board, a message never into two, and what the storage says of them into what their
- * tasks know: a result that is stored, a message that is verified or orphaned.
+ * Turns messages into tasks on the board, a message never into two, and tells the tasks the word of the
+ * storage on them: a result that is stored, a message that is verified or orphaned.
  */
 export class TaskIntake {
   readonly #board: TaskBoard;

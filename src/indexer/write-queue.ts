@@ -16,8 +16,8 @@ export interface WritePart {
 /** Writes the parts of many tasks in few batches. */
 export interface WriteQueue {
   /**
-   * Resolves once the part is stored. While the storage cannot be reached it is tried again and again, so that whoever
-   * waits here holds still instead of asking verifiers for what cannot be kept.
+   * Resolves once the part is stored. While the storage cannot be reached it is tried again and again, so that a caller
+   * that waits here asks verifiers for no results that cannot be kept.
    * @throws the storage's error when trying again is no use; AbortedError or ClosedError at the end.
    */
   write(part: WritePart): Promise<void>;

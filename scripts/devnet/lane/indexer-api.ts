@@ -16,7 +16,7 @@ class IndexerApiUnavailableError extends IndexerError {
   }
 }
 
-/** An answer is not as the API promises (wire facts, section 7). */
+/** An answer is not as the API promises (`src/api/README.md`). */
 export class IndexerApiAnswerError extends IndexerError {
   constructor(what: string, cause?: unknown) {
     super('INDEXER_API_ANSWER', `the indexer's answer is wrong: ${what}`, false, { cause });

@@ -17,7 +17,7 @@ export interface ErrorAnswer {
   readonly message: string;
 }
 
-/** The error body of every answer that is not a 200 (wire facts, section 7). */
+/** The error body of every answer that is not a 200 (`src/api/README.md`). */
 export function errorBody({ status, message }: ErrorAnswer): string {
   return JSON.stringify({ success: false, status, message: secrets.text(message) });
 }

@@ -46,7 +46,7 @@ export interface ApiServerOptions {
 }
 
 /**
- * The query API that existing clients speak (wire facts, section 7). An answer comes whole from `storage`, or it is an
+ * The query API that existing clients speak (`src/api/README.md`). An answer comes whole from `storage`, or it is an
  * error: a range without an answer is a 503, never a shorter list. A large answer is sent in parts, each read when the
  * client has taken the one before. It is of one state all the same: the first read gives the records as outlines, and
  * the contents of an outline never change.

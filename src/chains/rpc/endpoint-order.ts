@@ -4,15 +4,28 @@ import type { RpcEndpoint } from './rpc-endpoint.js';
 import type { RpcErrorKind } from './rpc-errors.js';
 
 /** How an endpoint stands among those of its chain. */
-export type EndpointState = 'ready' | 'cooling' | 'lagging' | 'wrongChain';
+type EndpointState = 'ready' | 'cooling' | 'lagging' | 'wrongChain';
+
+/** One URL in `status`, by its index. */
+export interface RpcUrlStatus {
+  readonly url: number;
+  readonly state: EndpointState;
+  readonly head: number | null;
+  /** As the node last told; null before it did. */
+  readonly chainId: number | null;
+  /** Why it was last passed over. */
+  readonly lastError: string | null;
+  /** How often since it last succeeded. */
+  readonly failuresInARow: number;
+}
 
 /** The order in which the endpoints of a chain are asked. */
 export interface EndpointOrder {
-  stateOf(endpoint: RpcEndpoint): EndpointState;
   /** Ready ones first, then lagging ones, cooling ones (the first to be done first), those of another chain. */
   ranked(): readonly RpcEndpoint[];
   /** The endpoint is cooling because it gave no answer. One that is cooling because of its answer can be asked. */
   isAway(endpoint: RpcEndpoint): boolean;
+  status(): readonly RpcUrlStatus[];
 }
 
 const RANK = { ready: 0, lagging: 1, cooling: 2, wrongChain: 3 } as const satisfies Record<EndpointState, number>;
@@ -48,7 +61,6 @@ export function createEndpointOrder(options: {
   }
 
   return {
-    stateOf,
     ranked() {
       const ranks = new Map(endpoints.map((endpoint) => [endpoint, RANK[stateOf(endpoint)]]));
       const rankOf = (endpoint: RpcEndpoint) => ranks.get(endpoint) ?? RANK.ready;
@@ -61,5 +73,14 @@ export function createEndpointOrder(options: {
       );
     },
     isAway: (endpoint) => isCooling(endpoint) && endpoint.lastError !== null && AWAY_KINDS.has(endpoint.lastError.kind),
+    status: () =>
+      endpoints.map((endpoint) => ({
+        url: endpoint.index,
+        state: stateOf(endpoint),
+        head: endpoint.head,
+        chainId: identity.toldBy(endpoint),
+        lastError: endpoint.lastError?.message ?? null,
+        failuresInARow: endpoint.failuresInARow,
+      })),
   };
 }

@@ -3,7 +3,7 @@ import type { Common } from '../../core/common.js';
 import { AbortedError, IndexerError, InvalidArgumentError } from '../../core/errors.js';
 import { ChainUnknownError } from '../chain-errors.js';
 import { ChainIdentity } from './chain-identity.js';
-import { createEndpointOrder, type EndpointOrder, type EndpointState } from './endpoint-order.js';
+import { createEndpointOrder, type EndpointOrder, type RpcUrlStatus } from './endpoint-order.js';
 import { createHeadChecks, type HeadChecks } from './head-checks.js';
 import type { JsonRpcCall } from './json-rpc-transport.js';
 import { type NewHeads, subscribeNewHeads } from './new-heads.js';
@@ -40,19 +40,6 @@ export interface RpcPoolOptions {
   /** After that long a node is asked for its chain id anew; it also is when a connection was made. Default 10 s. */
   readonly chainRecheckMs?: number;
   readonly common: Common;
-}
-
-/** One URL in `status`, by its index. */
-export interface RpcUrlStatus {
-  readonly url: number;
-  readonly state: EndpointState;
-  readonly head: number | null;
-  /** As the node last told; null before it did. */
-  readonly chainId: number | null;
-  /** Why it was last passed over. */
-  readonly lastError: string | null;
-  /** How often since it last succeeded. */
-  readonly failuresInARow: number;
 }
 
 /** The nodes of one chain, as one. */
@@ -267,14 +254,7 @@ class FailoverRpcPool implements RpcPool {
   }
 
   status(): readonly RpcUrlStatus[] {
-    return this.#endpoints.map((endpoint) => ({
-      url: endpoint.index,
-      state: this.#order.stateOf(endpoint),
-      head: endpoint.head,
-      chainId: this.#identity.toldBy(endpoint),
-      lastError: endpoint.lastError?.message ?? null,
-      failuresInARow: endpoint.failuresInARow,
-    }));
+    return this.#order.status();
   }
 
   async close(): Promise<void> {

@@ -1,7 +1,7 @@
 import type { Hex } from '../../core/hex.js';
 import type { FinalizedDispute } from '../finalized-dispute.js';
 import type { BloomWorth } from '../logs/log-bloom.js';
-import type { RpcUrlStatus } from '../rpc/rpc-pool.js';
+import type { RpcUrlStatus } from '../rpc/endpoint-order.js';
 import type { FinalityBasis } from './finality-view.js';
 
 /**
