@@ -6,7 +6,7 @@ import { compareOrderKeys, type OrderKey } from '../../model/order.js';
 import { withContents } from '../../model/outlines.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
 import type { Storage } from '../../storage/storage.js';
-import type { ListSource } from './slice-reading.js';
+import type { ListSource } from './merge.js';
 
 /**
  * The lists of a storage that stands at an earlier position Q, as they are at the leader's position P. For times up to

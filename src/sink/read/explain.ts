@@ -1,7 +1,6 @@
 import type { Coverage } from '../../model/coverage.js';
 import { describeCondition, type Interval } from '../../model/read-conditions.js';
 import type { Candidate } from '../backend.js';
-import type { PlannedSlice } from './query-plan.js';
 
 /** `Coverage` as plain data: positions as decimal strings, no end as null. */
 export interface PlainCoverage {
@@ -36,7 +35,7 @@ export interface Explanation {
 
 /** The plan as plain data. */
 export function explainSlices(
-  slices: readonly PlannedSlice<Candidate>[],
+  slices: readonly { readonly startMs: number; readonly endMs: number; readonly candidate: Candidate | null }[],
   candidates: readonly Candidate[],
 ): readonly ExplainedSlice[] {
   return slices.map((slice) => ({

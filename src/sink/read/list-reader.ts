@@ -11,12 +11,20 @@ import { type SinkMetrics, shapeOf } from '../sink-metrics.js';
 import type { Tier } from '../sink-options.js';
 import { amendedLists } from './amended-lists.js';
 import { type Explanation, whyNot } from './explain.js';
-import { type Contribution, findTear, mergedAsOf } from './merge.js';
+import {
+  type Contribution,
+  findTear,
+  type ListSource,
+  mergedAsOf,
+  readCount,
+  readPage,
+  type Slice,
+  type SliceReading,
+} from './merge.js';
+import type { PlannedSlice } from './planner.js';
 import { type Lacking, NOTHING_LACKING, type Plan, Planner, type Requirement } from './planner.js';
-import type { PlannedSlice } from './query-plan.js';
 import type { ReadFloor } from './read-floor.js';
 import { Met, type Part, type Question, type ReadLoop } from './read-loop.js';
-import { type ListSource, readCount, readPage, type Slice, type SliceReading } from './slice-reading.js';
 
 /** A slice of a plan, and the backends that lacked it so far. */
 interface ListPart extends Part {

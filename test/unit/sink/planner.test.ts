@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { planSlices } from '../../../src/sink/read/query-plan.js';
+import { planSlices } from '../../../src/sink/read/planner.js';
 
 const OPEN = Number.POSITIVE_INFINITY;
 const backend = (name: string, fromMs: number, toMs: number) => ({ name, usable: { fromMs, toMs } });
