@@ -91,7 +91,7 @@ export class Compaction {
 
   /**
    * Null when the group is not there any more: another writer was first.
-   * @throws AbortedError, ColdReadBackError, DeltaFormatError, ParquetFormatError, and the errors of the object
+   * @throws AbortedError, ReadBackError, DeltaFormatError, ParquetFormatError, and the errors of the object
    * store.
    */
   async run(

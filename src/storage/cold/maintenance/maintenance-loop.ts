@@ -3,7 +3,7 @@ import { AbortedError, IndexerError, toError } from '../../../core/errors.js';
 import type { MaintenanceMetrics } from './maintenance-metrics.js';
 import type { OpenMaintenance } from './maintenance-tasks.js';
 
-/** Intervals are stretched by up to this part, so that several archives of one namespace do not set out together. */
+/** Intervals are stretched by up to this part, so that several followers of one namespace do not set out together. */
 const JITTER = 0.5;
 
 /**

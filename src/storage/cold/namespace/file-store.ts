@@ -3,7 +3,7 @@ import type { ObjectStore } from '../object-store/object-store.js';
 import type { EncodedFile } from '../rows/data-file-encoder.js';
 import type { TableName } from '../rows/table-name.js';
 import type { DataFile } from './data-file.js';
-import { ColdReadBackError } from './namespace-errors.js';
+import { ReadBackError } from './namespace-errors.js';
 
 /** Bytes read back at once: another copy of a whole file would double the memory of a large one. */
 const READ_BACK_BYTES = 4 * 1024 * 1024;
@@ -21,7 +21,7 @@ export class DataFileStore {
     this.#keyOf = parts.keyOf;
   }
 
-  /** @throws ColdReadBackError, and the errors of the object store. */
+  /** @throws ReadBackError, and the errors of the object store. */
   async put(table: TableName, file: DataFile, { bytes, index }: EncodedFile): Promise<void> {
     await Promise.all([
       this.#putChecked(this.#keyOf(table, file.path), bytes),
@@ -32,15 +32,15 @@ export class DataFileStore {
   async #putChecked(key: string, bytes: Uint8Array): Promise<void> {
     await this.#store.putIfAbsent(key, bytes);
     if (bytes.length <= READ_BACK_BYTES) {
-      if (!isSame(await this.#store.get(key), bytes)) throw new ColdReadBackError(key);
+      if (!isSame(await this.#store.get(key), bytes)) throw new ReadBackError(key);
       return;
     }
     // the ranges below do not see bytes beyond the end
-    if ((await this.#store.head(key)).sizeBytes !== bytes.length) throw new ColdReadBackError(key);
+    if ((await this.#store.head(key)).sizeBytes !== bytes.length) throw new ReadBackError(key);
     for (let start = 0; start < bytes.length; start += READ_BACK_BYTES) {
       const endExclusive = Math.min(bytes.length, start + READ_BACK_BYTES);
       const stored = await this.#store.get(key, { start, endExclusive });
-      if (!isSame(stored, bytes.subarray(start, endExclusive))) throw new ColdReadBackError(key);
+      if (!isSame(stored, bytes.subarray(start, endExclusive))) throw new ReadBackError(key);
       await nextTurn();
     }
   }

@@ -1,7 +1,7 @@
 import { IndexerError, type IndexerErrorOptions } from '../../../core/errors.js';
 
 /** The object that was read back is not the one that was written. Nothing of it was committed. */
-export class ColdReadBackError extends IndexerError {
+export class ReadBackError extends IndexerError {
   constructor(key: string, options: IndexerErrorOptions = {}) {
     super('COLD_READ_BACK', `object ${key} does not hold what was written to it`, true, {
       ...options,
@@ -11,7 +11,7 @@ export class ColdReadBackError extends IndexerError {
 }
 
 /** Another writer is in the middle of a flush. It either ends it soon or is taken for dead. */
-export class ColdBusyError extends IndexerError {
+export class FlushBusyError extends IndexerError {
   constructor(backend: string, waitMs: number) {
     super('COLD_BUSY', `another writer of storage ${backend} is flushing`, true, { details: { backend, waitMs } });
   }

@@ -3,7 +3,7 @@ import type { Common } from '../../../core/common.js';
 import { IndexerError } from '../../../core/errors.js';
 import { DeltaConflictError } from '../delta/delta-errors.js';
 import type { Catalog } from '../namespace/catalog.js';
-import { ColdBusyError } from '../namespace/namespace-errors.js';
+import { FlushBusyError } from '../namespace/namespace-errors.js';
 import type { NamespaceView } from '../namespace/view.js';
 import type { ChangeBuffer } from './change-buffer.js';
 import type { Flush, FlushResult } from './flush.js';
@@ -76,7 +76,7 @@ export class Committer {
         return result;
       } catch (thrown) {
         this.#mustRefresh = true;
-        const isRace = thrown instanceof DeltaConflictError || thrown instanceof ColdBusyError;
+        const isRace = thrown instanceof DeltaConflictError || thrown instanceof FlushBusyError;
         if (!isRace || attempt + 1 >= MAX_ATTEMPTS) {
           this.#metrics.flushFailed(thrown instanceof IndexerError ? thrown.code : 'UNKNOWN');
           throw thrown;

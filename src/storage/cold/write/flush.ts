@@ -8,7 +8,7 @@ import type { Catalog, PreparedFlush } from '../namespace/catalog.js';
 import { type DataFile, describeFile, type FlushStamp } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
 import type { DataFileStore } from '../namespace/file-store.js';
-import { ColdBusyError } from '../namespace/namespace-errors.js';
+import { FlushBusyError } from '../namespace/namespace-errors.js';
 import { ceilingMs, type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
 import { inTurns } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
@@ -67,7 +67,7 @@ export class Flush {
 
   /**
    * Writes the changes that `buffer` holds above `base` and commits them on top of it; null without changes.
-   * @throws DeltaConflictError, ColdBusyError, ColdReadBackError, and the errors of the object store. Nothing was
+   * @throws DeltaConflictError, FlushBusyError, ReadBackError, and the errors of the object store. Nothing was
    * committed, unless the store was unavailable: then a refresh tells.
    */
   async run(base: NamespaceView, buffer: ChangeBuffer): Promise<FlushResult | null> {
@@ -95,7 +95,7 @@ export class Flush {
     for (const { file } of torn) {
       const sinceMs = this.#tornSince.get(file.uri) ?? seenAtMs;
       const waitMs = this.#takeoverMs + Math.min(file.writtenMs - nowMs, sinceMs - seenAtMs);
-      if (waitMs > 0 && !this.#own.has(file.uri)) throw new ColdBusyError(this.#name, waitMs);
+      if (waitMs > 0 && !this.#own.has(file.uri)) throw new FlushBusyError(this.#name, waitMs);
     }
   }
 
