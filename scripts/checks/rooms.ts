@@ -124,7 +124,7 @@ export const ROOMS: Rooms = {
 
 export const KNOWN_EXCEPTIONS: readonly KnownException[] = [
   ...['apply-changes', 'commit-plan', 'plan-commit', 'record-store'].map((file) => ({
-    from: 'storage/cold/write/primary.ts',
+    from: 'storage/cold/write/leader.ts',
     to: `storage/memory/${file}.ts`,
     reason: 'the planner of commits moves to the model',
   })),

@@ -103,10 +103,10 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
     checkBatch(batch);
     if (this.#settings.role !== 'leader') throw new ArchiveWriteError(this.name);
     return await this.guard('store a batch', async () => {
-      const { primary } = this.#parts ?? (await this.#open());
+      const { leader } = this.#parts ?? (await this.#open());
       this.#writes = true;
       this.#startLoop();
-      return await primary.write(batch);
+      return await leader.write(batch);
     });
   }
 
@@ -267,7 +267,7 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
     try {
       await this.#loop?.close();
       await Promise.allSettled(this.#maintaining);
-      await parts?.primary.close();
+      await parts?.leader.close();
       await this.guard('flush', async () => await parts?.follower.close());
     } finally {
       this.#listeners.clear();

@@ -24,7 +24,7 @@ import { Committer } from './write/committer.js';
 import { Flush } from './write/flush.js';
 import type { FlushMetrics } from './write/flush-metrics.js';
 import { Follower } from './write/follower.js';
-import { Leader } from './write/primary.js';
+import { Leader } from './write/leader.js';
 
 /** The parts of an open cold storage. */
 export interface OpenNamespace {
@@ -36,7 +36,7 @@ export interface OpenNamespace {
   readonly scans: MessageScans;
   readonly changes: ChangeReads;
   readonly follower: Follower;
-  readonly primary: Leader;
+  readonly leader: Leader;
   readonly maintenance: OpenMaintenance;
   /** Begins to maintain the namespace from time to time. */
   maintain(): MaintenanceLoop;
@@ -82,7 +82,7 @@ export async function openNamespace(options: {
   const flush = new Flush({ name, files, zstd, common, catalog, reader, takeoverMs: settings.takeoverMs });
   const writer = new Committer({ catalog, flush, common, metrics });
   const follower = new Follower({ name, common, settings, writer, lookup, metrics, advanced: events.advanced });
-  const primary = new Leader({ name, common, writer, lookup, ledger, committed: events.committed });
+  const leader = new Leader({ name, common, writer, lookup, ledger, committed: events.committed });
   const compaction = new Compaction({
     ...{ store, zstd, common, catalog, reader, ledger, files, keyOf },
     compactBytes: settings.compactBytes,
@@ -103,7 +103,7 @@ export async function openNamespace(options: {
     scans: new MessageScans(reader, lists),
     changes: new ChangeReads({ name, reader, ledger }),
     follower,
-    primary,
+    leader,
     maintenance,
     maintain: () => new MaintenanceLoop({ name, common, maintenance, metrics: maintenanceMetrics, ...settings }),
   };
