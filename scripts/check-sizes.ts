@@ -17,7 +17,7 @@ const LIMITS: SizeLimits = {
     'test/integration/chains/cross-check.test.ts': 316,
     'test/integration/chains/on-ramps.test.ts': 329,
     'test/integration/chains/rpc-claims.test.ts': 335,
-    'test/integration/cold/delta-duckdb.test.ts': 325,
+    'test/integration/cold/delta-duckdb.test.ts': 320,
     'test/integration/cold/review-cold.test.ts': 356,
     'test/integration/cold/storage-following.test.ts': 431,
     'test/integration/cold/verify.test.ts': 325,

@@ -13,13 +13,11 @@ import { createDeltaLog } from '../../../src/storage/cold/delta/delta-log.js';
 import { checkpointName, dataFilePath, indexFilePath, pathToUri } from '../../../src/storage/cold/delta/paths.js';
 import { tableSchemaString } from '../../../src/storage/cold/delta/schema.js';
 import { parseStats, stringifyStats } from '../../../src/storage/cold/delta/stats.js';
-import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
-import { createFileEncoder, type EncodedFile } from '../../../src/storage/cold/rows/data-file-encoder.js';
+import type { EncodedFile } from '../../../src/storage/cold/rows/data-file-encoder.js';
 import { LEDGER_ROWS, type LedgerChange } from '../../../src/storage/cold/rows/ledger.js';
 import { MESSAGE_ROWS } from '../../../src/storage/cold/rows/messages.js';
 import { dayOf, type RowKind } from '../../../src/storage/cold/rows/row-kind.js';
 import { VERIFIER_RESULT_ROWS } from '../../../src/storage/cold/rows/verifier-results.js';
-import { atOnce } from '../../support/cold/at-once.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 import {
@@ -28,8 +26,8 @@ import {
   storedMessages,
   storedVerifierResults,
 } from '../../unit/storage/cold/cold-row-arbitraries.js';
+import { encodeFile, zstd } from '../../unit/storage/cold/file-reading.js';
 
-const zstd = await loadZstd();
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** What DuckDB calls the types of a Delta schema. */
 const DUCKDB_TYPES: Readonly<Record<string, string>> = {
@@ -69,11 +67,8 @@ function plain(value: unknown): unknown {
   return 'bytes' in value && value.bytes instanceof Uint8Array ? bytesToHex(value.bytes) : value;
 }
 
-function encode<T, K extends { readonly position: bigint }>(kind: RowKind<T, K>, records: readonly T[]): EncodedFile {
-  const encoder = createFileEncoder({ kind, zstd, limits: { targetBytes: 4_000, capBytes: 8_000, maxRows: 11 } });
-  for (const record of records) encoder.add(record);
-  return atOnce(encoder.finishing());
-}
+const encode = <T, K extends { readonly position: bigint }>(kind: RowKind<T, K>, records: readonly T[]): EncodedFile =>
+  encodeFile(kind, records, { targetBytes: 4_000, capBytes: 8_000, maxRows: 11 });
 
 const body = (record: StoredMessage | StoredVerifierResult) => {
   const lane = readLane(record.encodedMessage);
