@@ -20,13 +20,13 @@ import { dayOf, type RowKind } from '../../../src/storage/cold/rows/row-kind.js'
 import { VERIFIER_RESULT_ROWS } from '../../../src/storage/cold/rows/verifier-results.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import { encodeFile, zstd } from '../../unit/storage/cold/file-reading.js';
 import {
   inOrder,
   ledgerChanges,
   storedMessages,
   storedVerifierResults,
-} from '../../unit/storage/cold/cold-row-arbitraries.js';
-import { encodeFile, zstd } from '../../unit/storage/cold/file-reading.js';
+} from '../../unit/storage/cold/row-arbitraries.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** What DuckDB calls the types of a Delta schema. */

@@ -8,8 +8,8 @@ import { ParquetFormatError } from '../../../../src/storage/cold/parquet/parquet
 import { mergeRanges, readRowGroups } from '../../../../src/storage/cold/parquet/row-group-reader.js';
 import { MESSAGE_ROWS } from '../../../../src/storage/cold/rows/messages.js';
 import type { RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
-import { inOrder, storedMessages } from './cold-row-arbitraries.js';
 import { allGroups, comparable, encodeFile, footerOf, rangesOf, zstd } from './file-reading.js';
+import { inOrder, storedMessages } from './row-arbitraries.js';
 
 const LIMITS = { targetBytes: 2_000, capBytes: 4_000, maxRows: 9 };
 const samples = fc.sample(storedMessages, { numRuns: 60, seed: 5 });

@@ -9,8 +9,8 @@ import { MESSAGE_ROWS } from '../../../../src/storage/cold/rows/messages.js';
 import { dayOf, type RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
 import { VERIFIER_RESULT_ROWS } from '../../../../src/storage/cold/rows/verifier-results.js';
 import { createRecordMaker } from '../../../support/records.js';
-import { inOrder, ledgerChanges, storedMessages, storedVerifierResults } from './cold-row-arbitraries.js';
 import { allGroups, comparable, encodeFile, footerOf, rangesOf, readFile, zstd } from './file-reading.js';
+import { inOrder, ledgerChanges, storedMessages, storedVerifierResults } from './row-arbitraries.js';
 
 const LOOKUP_BYTES = 256 * 1024;
 const DAY_MS = 24 * 60 * 60 * 1000;
