@@ -33,7 +33,7 @@ test('nothing is pruned before its retention is over', () => {
   expect(limit(backend({ ...cold, throughMs: 999_500 }))).toEqual({ position: 50n, ingestionMs: 998_999 });
 });
 
-test('every durable backend must have it, a memory need not', () => {
+test('promise 8: every durable backend must have it, a memory need not', () => {
   const second = backend({ name: 'second', tier: 'warm', throughPosition: 20n });
   const hot = backend({ name: 'hot', tier: 'hot', throughPosition: 1n, durable: false });
   expect(limit(backend(cold), second, hot)?.position).toBe(20n);
