@@ -10,11 +10,15 @@ const ROOT = resolve(import.meta.dirname, '../../..');
 const TSC = join(ROOT, 'node_modules/.bin/tsc');
 const run = promisify(execFile);
 
-const CONSUMER = `import { createPostgresStorage, createSink, migrate, type PoolSettings, type PostgresAddress } from 'ccv-indexer';
+const CONSUMER = `import { createCommon, createPostgresStorage, createRpcPool, createSink, migrate } from 'ccv-indexer';
+import type { PoolSettings, PostgresAddress } from 'ccv-indexer';
+import { createPublicClient } from 'viem';
 const connection: PostgresAddress = { connectionString: 'postgresql://localhost/ccv' };
 const pool: Partial<PoolSettings> = { maxOpenConnections: 5 };
 export const sink = createSink({ backends: [{ storage: createPostgresStorage({ connection, pool }) }] });
 export const applied = await migrate({ connection });
+const nodes = createRpcPool({ chainName: 'local', urls: ['http://localhost:8545'], common: createCommon() });
+export const client = createPublicClient({ transport: nodes.transport, cacheTime: 0 });
 `;
 
 /** A project that has installed the package from its tarball, and has TypeScript with the types of Node.js. */
