@@ -52,9 +52,9 @@ interface Merging<T, K extends { readonly position: bigint }> extends TableRows<
  *     read, merged → stored and read back → committed: the new files are in the table, the old ones are not
  *                                             └ lost: one of them was taken by someone else; the new files are deleted
  *
- * Right whatever happens meanwhile: a row is dropped only because one that supersedes it is committed, and committed
- * rows never vanish; a flush that comes later supersedes by position wherever the row is. Cut off anywhere, the table
- * is as before, or as after; new files that no log names are for the vacuum.
+ * The result is right beside any other commit: a row is dropped only because a superseding one is committed, and
+ * committed rows never vanish; a flush that comes later supersedes by position wherever the row is. Cut off anywhere,
+ * the table is as before, or as after; new files that no log names are for the vacuum.
  */
 export class Compaction {
   readonly #store: ObjectStore;
