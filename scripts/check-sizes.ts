@@ -10,7 +10,6 @@ const LIMITS: SizeLimits = {
   // these shrink; nothing is added
   wideLines: 153,
   longFiles: {
-    'src/chains/rpc/rpc-pool.ts': 356,
     'src/sink/follow/follower.ts': 351,
     'test/contract/object-store-contract.ts': 360,
     'test/e2e/s3-outage.test.ts': 320,

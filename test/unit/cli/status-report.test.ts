@@ -10,17 +10,17 @@ it('a status page that is asked for while it still counts does not count twice, 
   const memory = createFaultyStorage(createMemoryStorage({ name: 'only', common }));
   const sink = createSimpleSink([memory.storage], common);
   const report = createStatusReport({ common, sink, indexer: null, role: 'both' });
-  const letGo = memory.hold('countMessages');
+  const letGo = memory.hold('count');
 
   const pages = [report(), report(), report()];
   letGo();
   for (const page of await Promise.all(pages))
     expect(page).toMatchObject({ counts: { messages: 0, verifierResults: 0 } });
-  expect(memory.calls('countMessages')).toBe(1);
+  expect(memory.calls('count')).toBe(2); // one of each kind
   await report();
-  expect(memory.calls('countMessages')).toBe(2);
+  expect(memory.calls('count')).toBe(4);
 
-  memory.fail(['countMessages']);
+  memory.fail(['count']);
   expect(await report()).toMatchObject({ counts: { messages: { unavailable: 'COVERAGE_GAP' } } });
   memory.heal();
   expect(await report()).toMatchObject({ counts: { messages: 0 } });
