@@ -122,10 +122,4 @@ export const ROOMS: Rooms = {
   'index.ts': [...ground, 'chains/**', 'verifiers', 'storage/**', 'sink/**'],
 };
 
-export const KNOWN_EXCEPTIONS: readonly KnownException[] = [
-  ...['apply-changes', 'commit-plan', 'plan-commit', 'record-store'].map((file) => ({
-    from: 'storage/cold/write/leader.ts',
-    to: `storage/memory/${file}.ts`,
-    reason: 'the planner of commits moves to the model',
-  })),
-];
+export const KNOWN_EXCEPTIONS: readonly KnownException[] = [];

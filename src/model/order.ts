@@ -1,12 +1,10 @@
 import { InvalidArgumentError } from '../core/errors.js';
 import { type Hex, isHex } from '../core/hex.js';
+import type { ResultIdentity } from './identity.js';
 
 /** What lists are ordered by; messages have `0x` for both addresses. */
-export interface OrderKey {
+export interface OrderKey extends ResultIdentity {
   readonly ingestionMs: number;
-  readonly messageId: Hex;
-  readonly verifierSourceAddress: Hex;
-  readonly verifierDestAddress: Hex;
 }
 
 /**
@@ -14,16 +12,25 @@ export interface OrderKey {
  * @returns a number below, at or above 0.
  */
 export function compareOrderKeys(a: OrderKey, b: OrderKey): number {
+  return a.ingestionMs - b.ingestionMs || compareResults(a, b);
+}
+
+function compareText(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+/** The order of verifier results with one ingestion time. */
+export function compareResults(a: ResultIdentity, b: ResultIdentity): number {
   return (
-    a.ingestionMs - b.ingestionMs ||
     compareText(a.messageId, b.messageId) ||
     compareText(a.verifierSourceAddress, b.verifierSourceAddress) ||
     compareText(a.verifierDestAddress, b.verifierDestAddress)
   );
 }
 
-function compareText(a: string, b: string): number {
-  return a === b ? 0 : a < b ? -1 : 1;
+/** The order of messages with one ingestion time. */
+export function compareMessages(a: { readonly messageId: Hex }, b: { readonly messageId: Hex }): number {
+  return compareText(a.messageId, b.messageId);
 }
 
 /** The order key of a message. */

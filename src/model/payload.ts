@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { InvalidArgumentError } from '../core/errors.js';
 import { bytesToHex, type Hex } from '../core/hex.js';
 import type { Lane } from '../protocol/message.js';
-import type { NewMessage, VerifierResult } from './records.js';
+import type { MessageBody, VerifierResult } from './records.js';
 
 /** Bytes of the smallest canonical message of version 1. */
 const MESSAGE_MIN_BYTES = 79;
@@ -18,16 +18,16 @@ export function readLane(encodedMessage: Uint8Array): Lane {
 }
 
 /** sha256 over what makes two messages of one id equal: encoded message, CCV addresses, executor. */
-export function messagePayloadHash(message: Omit<NewMessage, 'origin'>): Hex {
+export function messagePayloadHash(message: MessageBody): Hex {
   return bytesToHex(hashBody(message).digest());
 }
 
 /** sha256 over what makes two verifier results of one identity equal: the message's payload and `ccvData`. */
-export function verifierResultPayloadHash(result: VerifierResult): Hex {
+export function verifierResultPayloadHash(result: MessageBody & Pick<VerifierResult, 'ccvData'>): Hex {
   return bytesToHex(hashBody(result).update(result.ccvData).digest());
 }
 
-function hashBody(body: Pick<NewMessage, 'encodedMessage' | 'messageCCVAddresses' | 'messageExecutorAddress'>) {
+function hashBody(body: MessageBody) {
   return createHash('sha256')
     .update(`${body.encodedMessage.length}\n`)
     .update(body.encodedMessage)

@@ -4,6 +4,9 @@ import type { MessageStatus } from './status.js';
 
 export type { MessageOrigin, MessageStatus, NewMessage, VerifierResult };
 
+/** The part of a message that it shares with all its verifier results. */
+export type MessageBody = Pick<NewMessage, 'encodedMessage' | 'messageCCVAddresses' | 'messageExecutorAddress'>;
+
 /** What a commit gives every record. */
 export interface Stamp {
   /** Ingestion time in unix ms, unique to its commit and rising with every commit. Lists are ordered by it. */

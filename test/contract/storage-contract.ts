@@ -5,6 +5,7 @@ import { concurrencyCases } from './cases/concurrency.js';
 import { inputCases } from './cases/input.js';
 import { listCases } from './cases/lists.js';
 import { messageCases } from './cases/messages.js';
+import { positionCases } from './cases/positions.js';
 import { reorgCases } from './cases/reorgs.js';
 import { sourceCases } from './cases/sources.js';
 import { writeCases } from './cases/writes.js';
@@ -33,6 +34,7 @@ export function storageContract(name: string, open: () => Promise<ContractSubjec
     describe('lists', () => listCases(use));
     describe('bounds', () => boundCases(use));
     describe('messages', () => messageCases(use));
+    describe('positions', () => positionCases(use));
     describe('reorgs', () => reorgCases(use));
     describe('sources', () => sourceCases(use));
     describe('changes', () => changeCases(use));

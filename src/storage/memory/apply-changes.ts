@@ -1,29 +1,20 @@
 import { assertNever } from '../../core/errors.js';
 import type { Change } from '../../model/batch.js';
+import { sameBody, sameBytes } from '../../model/commit/equality.js';
 import { quarantineIdentity } from '../../model/identity.js';
 import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../../model/records.js';
-import {
-  adoptBytes,
-  type Body,
-  copyBody,
-  copyBytes,
-  findResult,
-  sameBody,
-  sameBytes,
-  storedMessage,
-  storedResult,
-} from './body.js';
+import { type Body, copyBody, copyBytes, findResult, storedMessage, storedResult } from './body.js';
 import type { RecordStore } from './record-store.js';
 
 /**
- * Takes a change of another storage into the store, with its time and position. A stored record is never changed by
- * anyone, so bytes that fill a buffer of their own are shared; others are copied.
+ * Takes a change into the store, with its time and position. `keep` gives the bytes to hold: `adoptBytes` for a record
+ * that another storage holds, which never changes; `copyBytes` for one whose bytes are a caller's.
  * @returns false when it was passed over: it concerns a record below the window (`afterMs`) that the store does not hold.
  */
-export function applyChange(store: RecordStore, change: Change, afterMs: number): boolean {
+export function applyChange(store: RecordStore, change: Change, afterMs: number, keep: typeof copyBytes): boolean {
   switch (change.kind) {
     case 'message': {
-      const body = bodyFor(store, change.record);
+      const body = bodyFor(store, change.record, keep);
       const known = store.entries.get(body.messageId)?.message;
       if (!known && change.record.ingestionMs <= afterMs) return false;
       store.putMessage(storedMessage(body, change.record), body);
@@ -31,10 +22,10 @@ export function applyChange(store: RecordStore, change: Change, afterMs: number)
     }
     case 'verifierResult': {
       const { record } = change;
-      const body = bodyFor(store, record);
+      const body = bodyFor(store, record, keep);
       const known = findResult(store.entries.get(body.messageId)?.results ?? [], record);
       if (!known && record.ingestionMs <= afterMs) return false;
-      const ccvData = known && sameBytes(known.ccvData, record.ccvData) ? known.ccvData : adoptBytes(record.ccvData);
+      const ccvData = known && sameBytes(known.ccvData, record.ccvData) ? known.ccvData : keep(record.ccvData);
       store.putResult(storedResult(body, { ...record, ccvData }, store.interner), body);
       return true;
     }
@@ -56,7 +47,7 @@ export function applyChange(store: RecordStore, change: Change, afterMs: number)
 }
 
 /** A quarantine entry in memory of its own. */
-export function copyQuarantine(store: RecordStore, entry: StoredQuarantineEntry): StoredQuarantineEntry {
+function copyQuarantine(store: RecordStore, entry: StoredQuarantineEntry): StoredQuarantineEntry {
   const { interner } = store;
   return {
     sourceId: interner.text(entry.sourceId),
@@ -71,7 +62,7 @@ export function copyQuarantine(store: RecordStore, entry: StoredQuarantineEntry)
 }
 
 /** The body already held for the id when it is the same, so that it is held once. */
-function bodyFor(store: RecordStore, record: StoredMessage | StoredVerifierResult): Body {
+function bodyFor(store: RecordStore, record: StoredMessage | StoredVerifierResult, keep: typeof copyBytes): Body {
   const held = store.entries.get(record.messageId)?.body;
-  return held && sameBody(held, record) ? held : copyBody(record, store.interner, adoptBytes);
+  return held && sameBody(held, record) ? held : copyBody(record, store.interner, keep);
 }

@@ -1,23 +1,19 @@
 import type { Hex } from '../../core/hex.js';
+import { compareResults } from '../../model/order.js';
 import { readLane } from '../../model/payload.js';
-import type { NewMessage, StoredMessage, StoredVerifierResult, VerifierResult } from '../../model/records.js';
+import type { MessageBody, StoredMessage, StoredVerifierResult, VerifierResult } from '../../model/records.js';
 import type { Lane } from '../../protocol/message.js';
 import type { Interner } from './interner.js';
 
 /** What a message and all its verifier results have in common, held once. */
-export interface Body {
+export interface Body extends MessageBody {
   readonly messageId: Hex;
-  readonly encodedMessage: Uint8Array;
-  readonly messageCCVAddresses: readonly Hex[];
-  readonly messageExecutorAddress: Hex;
   /** Interned: the same object for every body of the lane. */
   readonly lane: Lane;
 }
 
-type Bodied = Omit<NewMessage, 'origin'>;
-
 /** A copy of everything in `given`, in memory of its own size; `keep` decides what to do with its bytes. */
-export function copyBody(given: Bodied, interner: Interner, keep = copyBytes): Body {
+export function copyBody(given: MessageBody & { readonly messageId: Hex }, interner: Interner, keep = copyBytes): Body {
   return {
     messageId: interner.own(given.messageId),
     encodedMessage: keep(given.encodedMessage),
@@ -25,15 +21,6 @@ export function copyBody(given: Bodied, interner: Interner, keep = copyBytes): B
     messageExecutorAddress: interner.text(given.messageExecutorAddress),
     lane: interner.lane(readLane(given.encodedMessage)),
   };
-}
-
-/** True when both would store the same body. */
-export function sameBody(body: Bodied, given: Bodied): boolean {
-  return (
-    sameBytes(body.encodedMessage, given.encodedMessage) &&
-    body.messageExecutorAddress === given.messageExecutorAddress &&
-    sameAddresses(body.messageCCVAddresses, given.messageCCVAddresses)
-  );
 }
 
 /** The stored form of a message, over the body it shares. */
@@ -85,10 +72,6 @@ export function adoptBytes(frozen: Uint8Array): Uint8Array {
   return frozen.byteLength === frozen.buffer.byteLength ? frozen : copyBytes(frozen);
 }
 
-export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a === b || (a.length === b.length && Buffer.compare(a, b) === 0);
-}
-
 /** The result with this identity; a message has few, so they are searched one by one. */
 export function findResult(
   results: readonly StoredVerifierResult[],
@@ -108,18 +91,7 @@ export function withResult(
   results: readonly StoredVerifierResult[],
   result: StoredVerifierResult,
 ): readonly StoredVerifierResult[] {
-  const others = results.filter((other) => compareIdentity(other, result) < 0);
-  const above = results.filter((other) => compareIdentity(other, result) > 0);
+  const others = results.filter((other) => compareResults(other, result) < 0);
+  const above = results.filter((other) => compareResults(other, result) > 0);
   return [...others, result, ...above];
-}
-
-function compareIdentity(a: StoredVerifierResult, b: StoredVerifierResult): number {
-  if (a.verifierSourceAddress !== b.verifierSourceAddress)
-    return a.verifierSourceAddress < b.verifierSourceAddress ? -1 : 1;
-  if (a.verifierDestAddress === b.verifierDestAddress) return 0;
-  return a.verifierDestAddress < b.verifierDestAddress ? -1 : 1;
-}
-
-function sameAddresses(a: readonly Hex[], b: readonly Hex[]): boolean {
-  return a === b || (a.length === b.length && a.every((address, index) => address === b[index]));
 }

@@ -3,17 +3,19 @@ import { toError } from '../../core/errors.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
 import { checkBatch } from '../../model/check-batch.js';
+import { planCommit } from '../../model/commit/plan-commit.js';
+import { stampCommit, verdictsOf } from '../../model/commit/stamp-commit.js';
 import type { VerifierResult } from '../../model/records.js';
 import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/storage-errors.js';
 import type { AdvanceEvent, AdvanceListener, Health, WindowedStorage } from '../storage.js';
 import { applyChange } from './apply-changes.js';
-import { commitPlan } from './commit-plan.js';
+import { adoptBytes, copyBytes } from './body.js';
 import { evictStep } from './eviction.js';
+import { knownOf } from './known-state.js';
 import { createMemoryMetrics, type MemoryMetrics } from './memory-metrics.js';
 import { type MemorySettings, type MemoryStorageOptions, resolveMemoryOptions } from './memory-options.js';
 import { MemoryReader } from './memory-reader.js';
 import { MemoryState } from './memory-state.js';
-import { planCommit } from './plan-commit.js';
 import { Standing } from './standing.js';
 
 /** Records above `maxSize` that are not left to the next cleanup: at least so many, or a quarter of `maxSize`. */
@@ -66,25 +68,28 @@ class InMemoryStorage extends MemoryReader implements WindowedStorage {
   }
 
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
+    const { standing, store } = this.#state;
     this.#state.requireOpen();
-    this.#state.standing.beginCommit();
+    standing.beginCommit();
     checkBatch(batch);
     const readMs = this.#common.clock.nowMs();
-    const ingestionMs = Math.max(this.#state.standing.headMs + 1, readMs);
-    const plan = planCommit(this.#state.store, batch, ingestionMs, (messageId) =>
-      this.#state.evictedIds.has(messageId) ? this.#state.standing.afterMs : ingestionMs,
-    );
-    const afterPosition = this.#state.standing.throughPosition;
-    const { throughPosition, movePosition } = commitPlan(this.#state.store, plan, ingestionMs, afterPosition);
-    if (throughPosition === afterPosition) return { ...plan.outcome, committed: null };
-    this.#state.standing.committed(ingestionMs, throughPosition, movePosition);
-    this.#advanced();
-    if (this.#listeners.size > 0)
-      this.#tell({
-        kind: 'committed',
-        changes: this.#state.changeSet(afterPosition, Number.MAX_SAFE_INTEGER, readMs),
-      });
-    return { ...plan.outcome, committed: { ingestionMs, throughPosition } };
+    const plan = planCommit(knownOf(this.#state), [batch]);
+    if (plan.kind === 'lacking') throw new TypeError('a commit lacks records that a memory never loads');
+    const before = this.#state.asOf();
+    const commit = stampCommit(plan, Math.max(standing.headMs + 1, readMs), before);
+    if (commit.changes.length > 0) {
+      for (const change of commit.changes) applyChange(store, change, standing.afterMs, copyBytes);
+      standing.committed(commit);
+      this.#advanced();
+      if (this.#listeners.size > 0)
+        this.#tell({
+          kind: 'committed',
+          changes: this.#state.changeSet(before.position, Number.MAX_SAFE_INTEGER, readMs),
+        });
+    }
+    const [verdict] = verdictsOf(plan, commit);
+    if (!verdict?.ok) throw verdict?.error;
+    return verdict.outcome;
   }
 
   async apply(set: ChangeSet): Promise<void> {
@@ -92,7 +97,10 @@ class InMemoryStorage extends MemoryReader implements WindowedStorage {
     this.#state.standing.beginApply(set);
     const standsAt = this.#state.standing.throughPosition;
     for (const change of set.changes)
-      if (change.position > standsAt && !applyChange(this.#state.store, change, this.#state.standing.afterMs))
+      if (
+        change.position > standsAt &&
+        !applyChange(this.#state.store, change, this.#state.standing.afterMs, adoptBytes)
+      )
         this.#state.standing.passedOver(change.position);
     if (!this.#state.standing.applied(set)) return;
     this.#advanced();

@@ -2,6 +2,7 @@ import type { Clock } from '../../core/clock.js';
 import type { Hex } from '../../core/hex.js';
 import type { ChangeSet } from '../../model/batch.js';
 import { BEGINNING, type Boundary } from '../../model/boundary.js';
+import type { Commit } from '../../model/commit/stamp-commit.js';
 import { type Coverage, covers } from '../../model/coverage.js';
 import { CoverageGapError, PositionGapError } from '../../model/storage-errors.js';
 import { FollowerWriteError, PrimaryFollowError } from './memory-errors.js';
@@ -111,12 +112,12 @@ export class Standing {
   }
 
   /** Notes a commit of this storage's own. */
-  committed(ingestionMs: number, throughPosition: bigint, movePosition: bigint): void {
+  committed({ ingestionMs, throughPosition, movePosition }: Commit): void {
     this.#role = 'primary';
     this.#headMs = ingestionMs;
     this.#throughPosition = throughPosition;
     this.#knownHead = throughPosition;
-    if (movePosition > this.#movePosition) this.#movePosition = movePosition;
+    this.#movePosition = movePosition;
   }
 
   /**

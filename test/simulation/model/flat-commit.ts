@@ -12,12 +12,6 @@ import type {
 import { CursorConflictError } from '../../../src/model/storage-errors.js';
 import { bodyOf, conflictKey, type FlatState, resultKey, textOf } from './flat-state.js';
 
-/**
- * In which order a commit gives positions. `kinds`: messages, results, quarantine, conflicts, cursors (Postgres).
- * `ids`: by message id, the message first; then conflicts, quarantine, cursors (a cold tier on its own, memory).
- */
-export type PositionOrder = 'kinds' | 'ids';
-
 /** What a batch does to a state: the state after it and what its writer is told. */
 export interface FlatCommit {
   readonly state: FlatState;
@@ -31,12 +25,7 @@ const RANK = { processing: 0, timeout: 1, success: 2 } as const;
  * cache.
  * @throws CursorConflictError
  */
-export function commitFlat(
-  before: FlatState,
-  batch: WriteBatch,
-  ingestionMs: number,
-  order: PositionOrder,
-): FlatCommit {
+export function commitFlat(before: FlatState, batch: WriteBatch, ingestionMs: number): FlatCommit {
   const draft = new Draft(before, ingestionMs);
   draft.moveCursors(batch);
   for (const { messageId, blockHash } of batch.orphanings ?? []) draft.orphan(messageId, blockHash);
@@ -44,7 +33,7 @@ export function commitFlat(
   const verifierResults = (batch.verifierResults ?? []).map((result) => draft.addResult(result));
   for (const { messageId, status } of batch.statuses ?? []) draft.changeStatus(messageId, status);
   for (const entry of batch.quarantine ?? []) draft.quarantine(entry);
-  const state = draft.stamped(order);
+  const state = draft.stamped();
   const committed = state.position === before.position ? null : { ingestionMs, throughPosition: state.position };
   return {
     state: committed ? state : before,
@@ -149,8 +138,8 @@ class Draft {
       this.#quarantine.set(identity, { ...entry, ingestionMs: this.#ms, position: 0n });
   }
 
-  /** The state with the next positions given to all that changed. */
-  stamped(order: PositionOrder): FlatState {
+  /** The state with the next positions given to all that changed, by kind; see `stampCommit`. */
+  stamped(): FlatState {
     const { position: from } = this.#before;
     let position = from;
     const stamp = <K, T extends { readonly position: bigint }>(map: Map<K, T>, keys: readonly K[]) => {
@@ -160,29 +149,11 @@ class Draft {
         if (record) map.set(key, { ...record, position });
       }
     };
-    const messages = changed(this.#before.messages, this.#messages).sort();
-    const results = changed(this.#before.results, this.#results).sort();
-    const conflicts = changed(this.#before.conflicts, this.#conflicts);
-    const quarantine = changed(this.#before.quarantine, this.#quarantine);
-    const cursors = changed(this.#before.cursors, this.#cursors);
-    if (order === 'kinds') {
-      stamp(this.#messages, messages);
-      stamp(this.#results, results);
-      stamp(this.#quarantine, quarantine);
-      stamp(this.#conflicts, conflicts);
-    } else {
-      const ids = [...new Set([...messages, ...results.map((key) => key.slice(0, 66) as Hex)])].sort();
-      for (const id of ids) {
-        stamp(this.#messages, messages.includes(id) ? [id] : []);
-        stamp(
-          this.#results,
-          results.filter((key) => key.startsWith(id)),
-        );
-      }
-      stamp(this.#conflicts, conflicts);
-      stamp(this.#quarantine, quarantine);
-    }
-    stamp(this.#cursors, cursors);
+    stamp(this.#messages, changed(this.#before.messages, this.#messages).sort());
+    stamp(this.#results, changed(this.#before.results, this.#results).sort());
+    stamp(this.#quarantine, changed(this.#before.quarantine, this.#quarantine));
+    stamp(this.#conflicts, changed(this.#before.conflicts, this.#conflicts));
+    stamp(this.#cursors, changed(this.#before.cursors, this.#cursors));
     return {
       position,
       headMs: this.#ms,

@@ -7,7 +7,7 @@ import type { ManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';
 import { drive } from '../process/drive.js';
 import { openProcess, type ProcessPlace, type TiersProcess } from '../process/tiers-process.js';
-import { commitFlat, type PositionOrder } from './flat-commit.js';
+import { commitFlat } from './flat-commit.js';
 import { EMPTY_STATE, type FlatState, textOf } from './flat-state.js';
 import { REQUEST_TIMEOUT_MS } from './outage-store.js';
 import type { Tally } from './tally.js';
@@ -132,17 +132,13 @@ export class World {
   /** `outcome` is what the flat state says; from now on it is the present. */
   took(batch: WriteBatch, outcome: WriteOutcome, before: FlatState, fromMs: number): void {
     const ingestionMs = outcome.committed?.ingestionMs ?? before.headMs + 1;
-    const predicted = commitFlat(before, batch, ingestionMs, this.order);
+    const predicted = commitFlat(before, batch, ingestionMs);
     expect(textOf({ ...outcome })).toBe(textOf({ ...predicted.outcome }));
     if (outcome.committed) {
       expect(ingestionMs).toBeGreaterThanOrEqual(Math.max(before.headMs + 1, fromMs));
       expect(ingestionMs).toBeLessThanOrEqual(Math.max(before.headMs + 1, this.clock.nowMs()));
       this.history.push(predicted.state);
     }
-  }
-
-  get order(): PositionOrder {
-    return this.shape === 'leader' ? 'ids' : 'kinds';
   }
 
   message(n: number): NewMessage | undefined {
@@ -242,7 +238,7 @@ export class World {
     const name = thrown instanceof Error ? thrown.name : String(thrown);
     let predicted: unknown;
     try {
-      commitFlat(this.state, batch, this.state.headMs + 1, this.order);
+      commitFlat(this.state, batch, this.state.headMs + 1);
     } catch (expected) {
       predicted = expected;
     }
@@ -265,7 +261,7 @@ export class World {
     this.#writer.outage.outage = outage;
     if (set.headPosition === position) return;
     this.tally.count('write refused but done');
-    const { state, outcome } = commitFlat(this.state, batch, set.headMs, this.order);
+    const { state, outcome } = commitFlat(this.state, batch, set.headMs);
     expect(set.headMs).toBeGreaterThanOrEqual(fromMs);
     expect(state.position).toBe(set.headPosition);
     expect(outcome.committed).not.toBeNull();

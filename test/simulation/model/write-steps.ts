@@ -228,7 +228,7 @@ export const writeSteps: readonly fc.Arbitrary<Step>[] = [
           verifierResults: batches.flatMap(({ verifierResults }) => verifierResults ?? []),
         };
         const ingestionMs = outcomes[0]?.committed?.ingestionMs ?? -1;
-        world.history.push(commitFlat(before, both, ingestionMs, world.order).state);
+        world.history.push(commitFlat(before, both, ingestionMs).state);
         expect(world.state.position).toBe(a);
       } else
         for (const index of (a ?? 0n) < (b ?? 0n) ? [0, 1] : [1, 0])

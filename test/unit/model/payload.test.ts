@@ -19,7 +19,8 @@ test('the payload of a verifier result is everything but who brought it and when
   const message = make.message({ ccvs: [make.hex(20), make.hex(20)] });
   const result = make.result(message);
   const hash = verifierResultPayloadHash(result);
-  expect(verifierResultPayloadHash({ ...result, attestationMs: 1, verifierName: 'other' })).toBe(hash);
+  const again: typeof result = { ...result, attestationMs: 1, verifierName: 'other' };
+  expect(verifierResultPayloadHash(again)).toBe(hash);
   const [a = '0x', b = '0x'] = result.messageCCVAddresses;
   const others = [
     { ...result, ccvData: result.ccvData.subarray(1) },

@@ -86,12 +86,12 @@ export const LEDGER_ROWS: RowKind<LedgerChange, LedgerRowKey> = {
 };
 
 function keyOf(change: LedgerChange): LedgerRowKey {
-  return { kind: change.kind, position: change.position, identity: identityOf(change) };
+  return { kind: change.kind, position: change.position, identity: ledgerIdentity(identityOfChange(change)) };
 }
 
-/** Identity of a record as rows have it: its parts as a JSON text. */
-function identityOf(change: LedgerChange): string {
-  return JSON.stringify(identityOfChange(change).split('\0'));
+/** An identity as rows have it: its parts as a JSON text. */
+export function ledgerIdentity(identity: string): string {
+  return JSON.stringify(identity.split('\0'));
 }
 
 function cellsByName({ kind, record }: LedgerChange): Readonly<Record<string, ColumnValue>> {
@@ -197,9 +197,4 @@ function toKind(text: string): LedgerChange['kind'] {
 function toRecordKind(text: string): 'message' | 'verifierResult' {
   if (text === 'message' || text === 'verifierResult') return text;
   throw new ParquetFormatError(`a conflict is of the unknown record ${text}`);
-}
-
-/** The identity of a source's cursor, as rows have it. */
-export function cursorIdentity(sourceId: string): string {
-  return JSON.stringify([sourceId]);
 }

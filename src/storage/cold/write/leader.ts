@@ -3,14 +3,15 @@ import { ClosedError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
 import { mapInParallel } from '../../../core/parallel.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../../../model/batch.js';
-import { applyChange } from '../../memory/apply-changes.js';
-import { commitPlan } from '../../memory/commit-plan.js';
-import { planCommit } from '../../memory/plan-commit.js';
-import { RecordStore } from '../../memory/record-store.js';
+import { type GivenBatch, takeBatch } from '../../../model/commit/given-batch.js';
+import type { Known, KnownId } from '../../../model/commit/known.js';
+import { planCommit } from '../../../model/commit/plan-commit.js';
+import { type BatchVerdict, changeSetOf, stampCommit, verdictsOf } from '../../../model/commit/stamp-commit.js';
+import { conflictIdentity, quarantineIdentity } from '../../../model/identity.js';
 import type { NamespaceView } from '../namespace/view.js';
 import type { LedgerReads } from '../read/ledger-reads.js';
 import type { Lookup } from '../read/lookup.js';
-import { LEDGER_ROWS } from '../rows/ledger.js';
+import { ledgerIdentity } from '../rows/ledger.js';
 import { ChangeBuffer } from './change-buffer.js';
 import type { Committer } from './committer.js';
 
@@ -19,23 +20,20 @@ const GROUP_RECORDS = 20_000;
 const PARALLEL_LOOKUPS = 16;
 
 interface Entry {
-  readonly batch: WriteBatch;
+  readonly batch: GivenBatch;
   readonly resolve: (outcome: WriteOutcome) => void;
   readonly reject: (error: unknown) => void;
 }
 
-type Verdict = { readonly ok: true; readonly outcome: WriteOutcome } | { readonly ok: false; readonly error: unknown };
-
 interface Plan {
-  readonly verdicts: readonly Verdict[];
+  readonly verdicts: readonly BatchVerdict[];
   /** Null when nothing changes. */
   readonly changes: ChangeSet | null;
 }
 
 /**
- * Commits batches, for a storage that is the leader. Batches that arrive while a group is committed are the next
- * group; each batch of a group is a commit of its own, with its own ingestion time. The effect of a batch is planned
- * over a small memory store, loaded with the records of the ids in the group.
+ * Commits batches, for a storage that is the leader. Batches that arrive while a group is committed are the next group,
+ * which is one commit.
  */
 export class Leader {
   readonly #name: string;
@@ -69,7 +67,7 @@ export class Leader {
   write(batch: WriteBatch): Promise<WriteOutcome> {
     if (this.#closed) return Promise.reject(new ClosedError(`storage ${this.#name}`));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ batch, resolve, reject });
+      this.#queue.push({ batch: takeBatch(batch), resolve, reject });
       this.#running ??= this.#drain();
     });
   }
@@ -112,76 +110,37 @@ export class Leader {
     }
   }
 
-  async #plan(base: NamespaceView, batches: readonly WriteBatch[]): Promise<Plan> {
+  async #plan(base: NamespaceView, batches: readonly GivenBatch[]): Promise<Plan> {
     const readMs = this.#common.clock.nowMs();
-    const [store, isKnown] = await Promise.all([this.#load(base, batches), this.#ledger.knownTest(base)]);
-    let [ingestionMs, throughPosition, movePosition] = [base.headMs, base.position, base.movePosition];
-    const verdicts = batches.map((batch): Verdict => {
-      const commitMs = Math.max(ingestionMs + 1, readMs);
-      try {
-        const plan = planCommit(store, batch, commitMs, () => commitMs);
-        const news = {
-          ...plan,
-          conflicts: plan.conflicts.filter((conflict) => {
-            const change = {
-              kind: 'conflict',
-              position: 0n,
-              record: { ...conflict, ingestionMs: 0, position: 0n },
-            } as const;
-            return !isKnown('conflict', LEDGER_ROWS.keyOf(change).identity);
-          }),
-          quarantine: plan.quarantine.filter((entry) => {
-            const change = {
-              kind: 'quarantine',
-              position: 0n,
-              record: { ...entry, ingestionMs: 0, position: 0n },
-            } as const;
-            return !isKnown('quarantine', LEDGER_ROWS.keyOf(change).identity);
-          }),
-        };
-        const done = commitPlan(store, news, commitMs, throughPosition);
-        if (done.throughPosition === throughPosition)
-          return { ok: true, outcome: { ...plan.outcome, committed: null } };
-        [ingestionMs, throughPosition] = [commitMs, done.throughPosition];
-        if (done.movePosition > movePosition) movePosition = done.movePosition;
-        return { ok: true, outcome: { ...plan.outcome, committed: { ingestionMs, throughPosition } } };
-      } catch (error) {
-        return { ok: false, error };
-      }
-    });
-    if (throughPosition === base.position) return { verdicts, changes: null };
-    const changes: ChangeSet = {
-      afterPosition: base.position,
-      throughPosition,
-      headPosition: throughPosition,
-      headMs: ingestionMs,
-      headMovePosition: movePosition,
-      readMs,
-      changes: store.changes(base.position, throughPosition, Number.MAX_SAFE_INTEGER),
+    const plan = planCommit(await this.#load(base, batches), batches);
+    if (plan.kind === 'lacking') throw new TypeError('a commit lacks records that were loaded whole');
+    const commit = stampCommit(plan, Math.max(base.headMs + 1, readMs), base);
+    const isChange = commit.changes.length > 0;
+    return {
+      verdicts: verdictsOf(plan, isChange ? commit : null),
+      changes: isChange ? changeSetOf(commit, base.position, readMs) : null,
     };
-    return { verdicts, changes };
   }
 
-  /** A store with everything that is known of the ids and sources in some batches. */
-  async #load(base: NamespaceView, batches: readonly WriteBatch[]): Promise<RecordStore> {
-    const store = new RecordStore();
-    const cursors = await this.#ledger.cursors(base);
-    for (const { cursors: moves } of batches)
-      for (const { sourceId } of moves ?? []) {
-        const cursor = cursors.get(sourceId);
-        if (cursor && !store.cursors.has(sourceId)) store.putCursor(cursor);
-      }
+  /** Everything that is known of the ids and sources in some batches. */
+  async #load(base: NamespaceView, batches: readonly GivenBatch[]): Promise<Known> {
+    const [cursors, isKnown] = await Promise.all([this.#ledger.cursors(base), this.#ledger.knownTest(base)]);
+    const ids = new Map<Hex, KnownId>();
     await mapInParallel([...idsIn(batches)], PARALLEL_LOOKUPS, async (messageId) => {
       const { message, results } = await this.#lookup.known(base, messageId);
-      if (message) applyChange(store, { kind: 'message', position: message.position, record: message }, -1);
-      for (const record of results)
-        applyChange(store, { kind: 'verifierResult', position: record.position, record }, -1);
+      const body = message ?? results[0];
+      if (body) ids.set(messageId, { firstMs: body.firstMs, body, message: message ?? undefined, results });
     });
-    return store;
+    return {
+      id: (messageId) => ids.get(messageId),
+      cursor: (sourceId) => cursors.get(sourceId),
+      hasQuarantine: (entry) => isKnown('quarantine', ledgerIdentity(quarantineIdentity(entry))),
+      hasConflict: (conflict) => isKnown('conflict', ledgerIdentity(conflictIdentity(conflict))),
+    };
   }
 }
 
-function idsIn(batches: readonly WriteBatch[]): Set<Hex> {
+function idsIn(batches: readonly GivenBatch[]): Set<Hex> {
   const ids = new Set<Hex>();
   for (const { orphanings, messages, verifierResults, statuses } of batches)
     for (const records of [orphanings, messages, verifierResults, statuses])

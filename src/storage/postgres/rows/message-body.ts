@@ -1,9 +1,6 @@
 import { hash } from 'node:crypto';
 import { bytesToHex, type Hex } from '../../../core/hex.js';
-import type { NewMessage } from '../../../model/records.js';
-
-/** What a message and its verifier results have in common. */
-export type MessageBody = Pick<NewMessage, 'encodedMessage' | 'messageCCVAddresses' | 'messageExecutorAddress'>;
+import type { MessageBody } from '../../../model/records.js';
 
 /** Where bodies are put together to be hashed: nothing of it outlives a call. */
 let scratch = Buffer.allocUnsafeSlow(16_384);

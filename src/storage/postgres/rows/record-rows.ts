@@ -1,6 +1,7 @@
 import { outlineOfMessage, outlineOfResult } from '../../../model/outlines.js';
 import type {
   Conflict,
+  MessageBody,
   MessageOrigin,
   MessageStatus,
   StoredConflict,
@@ -12,7 +13,7 @@ import type {
 import { MESSAGE_STATUSES, STATUS_CODES } from '../../../model/status.js';
 import type { Row } from '../connection/statement.js';
 import { toBigint, toBoolean, toBytes, toHex, toHexOrNull, toNumber, toText } from './columns.js';
-import { type MessageBody, unpackBody } from './message-body.js';
+import { unpackBody } from './message-body.js';
 
 /** How the kind of record of a conflict is kept. */
 export const CONFLICT_CODES: Readonly<Record<Conflict['record'], number>> = { message: 0, verifierResult: 1 };

@@ -5,18 +5,13 @@ import { nextTurn } from '../../../core/event-loop.js';
 import type { Hex } from '../../../core/hex.js';
 import { counter, histogram } from '../../../core/metrics.js';
 import type { WriteOutcome } from '../../../model/batch.js';
+import type { BatchVerdict } from '../../../model/commit/stamp-commit.js';
 import type { Recall, Recalled } from '../../../model/recall.js';
 import { StorageFailureError, StorageUnavailableError } from '../../../model/storage-errors.js';
 import type { AdvanceHub } from '../clock/advance-hub.js';
 import { classifyFailure } from '../connection/sql-errors.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
-import {
-  type BatchVerdict,
-  type GroupVerdict,
-  type GroupWriter,
-  type RecallWish,
-  UnsettledCommit,
-} from './group-writer.js';
+import { type GroupVerdict, type GroupWriter, type RecallWish, UnsettledCommit } from './group-writer.js';
 import type { PreparedBatch } from './prepared-batch.js';
 
 /** A group is not larger than this, unless a single batch is. */
@@ -113,7 +108,7 @@ export function createGroupCommit({
   async function commitGroup(group: readonly Entry[]): Promise<() => void> {
     try {
       const verdict = await runSettled(group);
-      if (!('lacking' in verdict)) return () => report(group, verdict);
+      if (verdict.kind === 'settled') return () => report(group, verdict);
       if (group.length > 1) return await commitEach(group);
       for (const entry of group) startRecall(entry, verdict.lacking);
       return () => undefined;

@@ -1,9 +1,17 @@
 import type { Common } from '../../../core/common.js';
 import type { Hex } from '../../../core/hex.js';
-import type { ChangeSet, WriteOutcome } from '../../../model/batch.js';
+import type { ChangeSet } from '../../../model/batch.js';
+import type { CommitPlan } from '../../../model/commit/commit-plan.js';
+import { planCommit } from '../../../model/commit/plan-commit.js';
+import {
+  type BatchVerdict,
+  type Commit,
+  changeSetOf,
+  stampCommit,
+  verdictsOf,
+} from '../../../model/commit/stamp-commit.js';
 import { readLane } from '../../../model/payload.js';
 import type { Recalled } from '../../../model/recall.js';
-import type { Conflict } from '../../../model/records.js';
 import { CoverageGapError } from '../../../model/storage-errors.js';
 import type { AdvanceHub } from '../clock/advance-hub.js';
 import { type ClockRow, isWhole } from '../clock/clock-row.js';
@@ -11,20 +19,15 @@ import type { ClockWriter } from '../clock/clock-writer.js';
 import { type Call, type Transaction, UnknownOutcomeError } from '../connection/transaction.js';
 import { fromSelector } from '../rows/columns.js';
 import { addRecalled } from './add-recalled.js';
-import { assembleCommit, type Commit, changeSetOf } from './commit-assembly.js';
+import { type LoadedState, touchedBy } from './loaded-state.js';
 import type { PreparedBatch } from './prepared-batch.js';
+import type { BodyRow } from './record-values.js';
 import type { RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
-import { type AppliedBatch, WritePlan } from './write-plan.js';
-import { touchedBy } from './write-state.js';
-
-/** What became of one batch of a group. */
-export type BatchVerdict =
-  | { readonly ok: true; readonly outcome: WriteOutcome }
-  | { readonly ok: false; readonly error: unknown };
 
 /** What became of a group of batches. */
 export interface GroupVerdict {
+  readonly kind: 'settled';
   readonly batches: readonly BatchVerdict[];
   /** Null when nothing changed. */
   readonly commit: { readonly changes: ChangeSet; readonly clock: ClockRow } | null;
@@ -32,6 +35,7 @@ export interface GroupVerdict {
 
 /** Ids to recall before the group can be committed. */
 export interface RecallWish {
+  readonly kind: 'recall';
   readonly lacking: ReadonlySet<Hex>;
 }
 
@@ -80,12 +84,17 @@ export function createGroupWriter({
   /** Lanes that are in the database for certain. */
   const knownLanes = new Set<string>();
 
-  async function settleClashes(transaction: Transaction, plan: WritePlan): Promise<void> {
-    const clashes = plan.describeClashes();
-    if (clashes.size === 0) return;
-    const recorded = await reader.readConflicts(transaction, [...clashes.keys()]);
-    for (const [identity, { conflict, batches }] of clashes)
-      if (!recorded.has(identity)) plan.record(identity, conflict, batches[0]);
+  async function planLoaded(
+    transaction: Transaction,
+    state: LoadedState,
+    batches: readonly PreparedBatch[],
+  ): Promise<CommitPlan | RecallWish> {
+    for (;;) {
+      const plan = planCommit(state, batches);
+      if (plan.kind === 'planned') return plan;
+      if (plan.recalls.size > 0) return { kind: 'recall', lacking: plan.recalls };
+      await reader.readLacking(transaction, plan, state);
+    }
   }
 
   function newLanes(commit: Commit): ReadonlyMap<string, readonly [source: bigint, dest: bigint]> {
@@ -101,9 +110,10 @@ export function createGroupWriter({
 
   function* callsFor(
     commit: Commit,
+    bodies: readonly BodyRow[],
     lanes: Iterable<readonly [source: bigint, dest: bigint]>,
   ): Generator<Call, void, void> {
-    yield* records.bodies(commit.bodies);
+    yield* records.bodies(bodies);
     yield* records.lanes(lanes);
     yield* records.changes(commit.changes, commit.inserted);
     yield* records.moves(commit.moves);
@@ -124,27 +134,30 @@ export function createGroupWriter({
       if (!isWhole(clock))
         throw new CoverageGapError({ kind: 'position', afterPosition: clock.lastPosition }, `follower ${name}`);
       addRecalled(state, recalled, clock.floorPosition);
-      const plan = new WritePlan(state);
-      const applied = batches.map((batch) => attempt(() => plan.apply(batch)));
-      await reader.readBodies(transaction, plan.bodiesOfClashes(), state);
-      const lacking = plan.lacking();
-      if (lacking.size > 0) {
+      const plan = await planLoaded(transaction, state, batches);
+      if (plan.kind === 'recall') {
         await transaction.rollback();
-        return { lacking };
+        return plan;
       }
-      await settleClashes(transaction, plan);
-      const commit = assembleCommit(plan.changed(), state, clock, common.clock.nowMs());
+      const ingestionMs = Math.max(clock.lastMs + 1, common.clock.nowMs());
+      const before = { position: clock.lastPosition, movePosition: clock.lastMovePosition };
+      const commit = stampCommit(plan, ingestionMs, before);
       if (commit.changes.length === 0) {
         await transaction.rollback();
-        return { batches: applied.map((each) => verdictOf(each, null)), commit: null };
+        return { kind: 'settled', batches: verdictsOf(plan, null), commit: null };
       }
+      const changes = {
+        ...changeSetOf(commit, clock.lastPosition, readMs),
+        follows: { position: clock.lastPosition, ingestionMs: clock.lastMs },
+      };
       const verdict: GroupVerdict = {
-        batches: applied.map((each) => verdictOf(each, commit)),
-        commit: { changes: changeSetOf(commit, clock, readMs), clock: clockAfter(clock, commit) },
+        kind: 'settled',
+        batches: verdictsOf(plan, commit),
+        commit: { changes, clock: clockAfter(clock, commit) },
       };
       const lanes = newLanes(commit);
       try {
-        await transaction.commit(callsFor(commit, lanes.values()));
+        await transaction.commit(callsFor(commit, newBodies(plan, commit), lanes.values()));
       } catch (thrown) {
         if (!(thrown instanceof UnknownOutcomeError)) throw thrown;
         throw new UnsettledCommit(verdict, commit.throughPosition, thrown.cause);
@@ -159,24 +172,16 @@ export function createGroupWriter({
   };
 }
 
-type Attempted =
-  | { readonly ok: true; readonly applied: AppliedBatch }
-  | { readonly ok: false; readonly error: unknown };
-
-function attempt(apply: () => AppliedBatch): Attempted {
-  try {
-    return { ok: true, applied: apply() };
-  } catch (error) {
-    return { ok: false, error };
-  }
-}
-
-function verdictOf(attempted: Attempted, commit: Commit | null): BatchVerdict {
-  if (!attempted.ok) return attempted;
-  const { messages, verifierResults, conflicts, changed } = attempted.applied;
-  const committed =
-    changed && commit ? { ingestionMs: commit.ingestionMs, throughPosition: commit.throughPosition } : null;
-  return { ok: true, outcome: { messages, verifierResults, conflicts: conflicts as readonly Conflict[], committed } };
+/** Bodies without a row, of ids with changes: new ones, and those of which everything was pruned. */
+function newBodies({ ids }: CommitPlan, { changes, ingestionMs }: Commit): BodyRow[] {
+  const changed = new Set<Hex>();
+  for (const { kind, record } of changes)
+    if (kind === 'message' || kind === 'verifierResult') changed.add(record.messageId);
+  const rows: BodyRow[] = [];
+  for (const { messageId, known, body, bodyHash } of ids)
+    if (changed.has(messageId) && (!known || known.isBodyPruned) && body && bodyHash)
+      rows.push({ messageId, firstMs: known?.firstMs ?? ingestionMs, hash: bodyHash, content: body });
+  return rows;
 }
 
 function clockAfter(before: ClockRow, commit: Commit): ClockRow {

@@ -1,7 +1,9 @@
 import type { Hex } from '../../../core/hex.js';
+import type { MovedRecord } from '../../../model/commit/stamp-commit.js';
 import { conflictIdentity, quarantineIdentity } from '../../../model/identity.js';
 import { readLane } from '../../../model/payload.js';
 import type {
+  MessageBody,
   StoredConflict,
   StoredMessage,
   StoredQuarantineEntry,
@@ -19,7 +21,7 @@ import {
   writtenArray,
 } from '../rows/binary-arrays.js';
 import { fromSelector } from '../rows/columns.js';
-import { bodySizeBytes, type MessageBody, writeBody } from '../rows/message-body.js';
+import { bodySizeBytes, writeBody } from '../rows/message-body.js';
 import { CONFLICT_CODES } from '../rows/record-rows.js';
 import { hashIdentity } from './prepared-batch.js';
 
@@ -33,12 +35,6 @@ export interface BodyRow {
   readonly firstMs: number;
   readonly hash: Hex;
   readonly content: MessageBody;
-}
-
-/** Where a record was listed before the change that gave it its position. */
-export interface MoveRow {
-  readonly record: StoredMessage | StoredVerifierResult;
-  readonly oldMs: number;
 }
 
 export function bodyValues(rows: readonly BodyRow[]): Buffer[] {
@@ -85,9 +81,9 @@ export function resultValues(rows: readonly StoredVerifierResult[]): Buffer[] {
   ];
 }
 
-export function moveValues(rows: readonly MoveRow[]): Buffer[] {
+export function moveValues(rows: readonly MovedRecord[]): Buffer[] {
   const records = rows.map((row) => row.record);
-  const isResult = (record: MoveRow['record']): record is StoredVerifierResult => 'ccvData' in record;
+  const isResult = (record: MovedRecord['record']): record is StoredVerifierResult => 'ccvData' in record;
   return [
     bigintArray(records.map((record) => record.position)),
     smallintArray(records.map((record) => CONFLICT_CODES[isResult(record) ? 'verifierResult' : 'message'])),

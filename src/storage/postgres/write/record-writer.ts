@@ -1,5 +1,6 @@
 import { assertNever } from '../../../core/errors.js';
 import type { Change } from '../../../model/batch.js';
+import type { MovedRecord } from '../../../model/commit/stamp-commit.js';
 import type {
   StoredConflict,
   StoredMessage,
@@ -18,7 +19,6 @@ import {
   bodyValues,
   conflictValues,
   cursorValues,
-  type MoveRow,
   messageValues,
   moveValues,
   quarantineValues,
@@ -47,7 +47,7 @@ export interface RecordWriter {
   /** The lanes of these messages' bytes; those that are known already are passed over. */
   lanes(lanes: Iterable<readonly [source: bigint, dest: bigint]>): readonly Call[];
   /** Notes where these records were listed. */
-  moves(rows: readonly MoveRow[]): Iterable<Call>;
+  moves(rows: readonly MovedRecord[]): Iterable<Call>;
 }
 
 export function createRecordWriter(namespace: Namespace): RecordWriter {

@@ -1,5 +1,6 @@
 import type { Hex } from '../../../core/hex.js';
-import { resultIdentity } from '../../../model/identity.js';
+import type { KnownMessage, KnownResult, Lacking } from '../../../model/commit/known.js';
+import { conflictIdentity, resultIdentity } from '../../../model/identity.js';
 import { CLOCK_COLUMNS, type ClockRow, decodeClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import { type Row, statementsOf } from '../connection/statement.js';
@@ -9,18 +10,17 @@ import { toBigint, toBoolean, toBytes, toHex, toHexOrNull, toNumber, toText } fr
 import { unpackBody } from '../rows/message-body.js';
 import { prunedIdentity } from '../rows/pruned-hashes.js';
 import { decodeOrigin, decodeStatus } from '../rows/record-rows.js';
-import type { BodyState, ResultState, Touched, WriteState } from './write-state.js';
+import { createLoadedState, type LoadedState, type Touched } from './loaded-state.js';
+import { hashIdentity } from './prepared-batch.js';
 
 /** Reads, under the clock lock, the stored state that a group of batches touches. */
 export interface StateReader {
   /** Takes the clock lock. Every other writer waits for the end of this transaction. */
   lock(transaction: Transaction): Promise<ClockRow>;
-  /** Takes the clock lock and reads what the batches touch, in one round trip unless messages return. */
-  lockAndRead(transaction: Transaction, touched: Touched): Promise<{ clock: ClockRow; state: WriteState }>;
-  /** Fills in the bodies of these ids. */
-  readBodies(transaction: Transaction, ids: readonly Hex[], state: WriteState): Promise<void>;
-  /** Those of these conflicts that are recorded already. */
-  readConflicts(transaction: Transaction, identities: readonly Hex[]): Promise<ReadonlySet<Hex>>;
+  /** Takes the clock lock and reads the parts that the batches touch, in one round trip unless messages return. */
+  lockAndRead(transaction: Transaction, touched: Touched): Promise<{ clock: ClockRow; state: LoadedState }>;
+  /** Loads the bodies and conflicts that a plan lacks. */
+  readLacking(transaction: Transaction, lacking: Lacking, state: LoadedState): Promise<void>;
 }
 
 const RESULT_STATE = `r.message_id, r.verifier_source, r.verifier_dest, r.ccv_data, r.attestation_ms, r.verifier_name,
@@ -34,9 +34,24 @@ export function createStateReader(namespace: Namespace): StateReader {
     return decodeClock(row ?? []);
   }
 
-  async function readResultsOf(transaction: Transaction, ids: readonly Hex[], state: WriteState): Promise<void> {
-    if (ids.length === 0) return;
-    takeResults(await transaction.query(sql.resultsOf, [hexArray(ids)]), state);
+  async function readBodies(transaction: Transaction, ids: ReadonlySet<Hex>, state: LoadedState): Promise<void> {
+    if (ids.size === 0) return;
+    for (const row of await transaction.query(sql.bodies, [hexArray([...ids])])) {
+      const id = state.ids.get(toHex(row[0]));
+      if (id) id.body = unpackBody(toBytes(row[1]));
+    }
+  }
+
+  async function readConflicts(
+    transaction: Transaction,
+    conflicts: Lacking['conflicts'],
+    state: LoadedState,
+  ): Promise<void> {
+    if (conflicts.length === 0) return;
+    const identities = conflicts.map(conflictIdentity);
+    const rows = await transaction.query(sql.conflicts, [hexArray(identities.map(hashIdentity))]);
+    const recorded = new Set(rows.map((row) => toHex(row[0])));
+    for (const identity of identities) state.conflicts.set(identity, recorded.has(hashIdentity(identity)));
   }
 
   return {
@@ -46,7 +61,7 @@ export function createStateReader(namespace: Namespace): StateReader {
       const query = async (wanted: number, ...call: Parameters<Transaction['query']>) =>
         wanted === 0 ? [] : await transaction.query(...call);
       // sent one behind the other, so answered after the lock is held, each with a snapshot of its own
-      const [clock, ids, duplicates, siblings, cursors, entries] = await Promise.all([
+      const [clock, ids, given, siblings, cursors, entries] = await Promise.all([
         lock(transaction),
         query(messageIds.length, sql.messages, [
           hexArray(messageIds),
@@ -61,31 +76,17 @@ export function createStateReader(namespace: Namespace): StateReader {
         query(sourceIds.length, sql.cursors, [textArray(sourceIds)]),
         query(quarantine.length, sql.quarantine, [hexArray(quarantine)]),
       ]);
-      const state: WriteState = {
-        bodies: new Map(),
-        messages: new Map(),
-        results: new Map(),
-        cursors: new Map(cursors.map((row) => [toText(row[0]), decodeCursorState(row)])),
-        quarantine: new Set(entries.map((row) => toHex(row[0]))),
-        incomplete: new Set(),
-      };
+      const state = createLoadedState();
       for (const row of ids) takeMessage(row, state);
-      takeGivenResults(duplicates, state);
-      takeResults(siblings, state);
-      const orphaned = [...state.messages.values()].filter((message) => message.orphaned).map((m) => m.messageId);
-      await readResultsOf(transaction, orphaned, state);
+      for (const row of cursors) state.cursors.set(toText(row[0]), decodeCursorState(row));
+      for (const row of entries) state.quarantine.add(toHex(row[0]));
+      const orphaned = [...state.ids].flatMap(([messageId, { message }]) => (message?.orphaned ? [messageId] : []));
+      const returning = await query(orphaned.length, sql.resultsOf, [hexArray(orphaned)]);
+      takeResults([...given.map(decodeGivenResult), ...[...siblings, ...returning].map(decodeResultState)], state);
       return { clock, state };
     },
-    async readBodies(transaction, ids, state) {
-      if (ids.length === 0) return;
-      for (const row of await transaction.query(sql.bodies, [hexArray(ids)])) {
-        const body = state.bodies.get(toHex(row[0]));
-        if (body) body.content = unpackBody(toBytes(row[1]));
-      }
-    },
-    async readConflicts(transaction, identities) {
-      const rows = await transaction.query(sql.conflicts, [hexArray(identities)]);
-      return new Set(rows.map((row) => toHex(row[0])));
+    async readLacking(transaction, { bodies, conflicts }, state) {
+      await Promise.all([readBodies(transaction, bodies, state), readConflicts(transaction, conflicts, state)]);
     },
   };
 }
@@ -137,76 +138,74 @@ function createStatements(namespace: Namespace) {
   };
 }
 
-function takeMessage(row: Row, state: WriteState): void {
-  const messageId = toHex(row[0]);
-  const body: BodyState = {
+function takeMessage(row: Row, state: LoadedState): void {
+  const isBodyPruned = !toBoolean(row[12]);
+  state.ids.set(toHex(row[0]), {
     firstMs: toNumber(row[1]),
-    hash: toHex(row[2]),
-    content: row[3] == null ? null : unpackBody(toBytes(row[3])),
-    stored: toBoolean(row[12]),
-  };
-  state.bodies.set(messageId, body);
-  if (toBoolean(row[13])) state.incomplete.add(messageId);
-  const common = { messageId, stored: true };
+    bodyHash: toHex(row[2]),
+    body: row[3] == null ? null : unpackBody(toBytes(row[3])),
+    isBodyPruned,
+    isPruned: toBoolean(row[13]),
+    message: decodeMessageState(row),
+    results: [],
+  });
+}
+
+/** Undefined: only verifier results of the id are stored. */
+function decodeMessageState(row: Row): KnownMessage | undefined {
   if (row[4] != null)
-    state.messages.set(messageId, {
-      ...common,
+    return {
       status: decodeStatus(toNumber(row[4])),
       orphaned: toBoolean(row[5]),
       ingestionMs: toNumber(row[6]),
       origin: decodeOrigin(row, 7),
-      pruned: null,
-    });
-  else if (row[14] != null)
-    state.messages.set(messageId, {
-      ...common,
-      status: decodeStatus(toNumber(row[14])),
-      orphaned: toBoolean(row[15]),
-      ingestionMs: null,
-      origin: null,
-      pruned: { originHash: toHexOrNull(row[16]) },
-    });
-  // else no message: only verifier results of it are stored
+    };
+  if (row[14] == null) return undefined;
+  return {
+    status: decodeStatus(toNumber(row[14])),
+    orphaned: toBoolean(row[15]),
+    prunedOrigin: toHexOrNull(row[16]),
+  };
 }
 
-/** Those that a batch gives again; of what was pruned only a hash is left. */
-function takeGivenResults(rows: readonly Row[], state: WriteState): void {
-  takeResults(
-    rows.filter((row) => toBoolean(row[8])),
-    state,
-  );
-  for (const row of rows) {
-    if (toBoolean(row[8])) continue;
-    const identity = {
-      messageId: toHex(row[0]),
-      verifierSourceAddress: toHex(row[1]),
-      verifierDestAddress: toHex(row[2]),
-    };
-    state.results.set(resultIdentity(identity), {
-      stored: true,
-      result: { ...identity, ccvData: new Uint8Array(0), attestationMs: 0, verifierName: '' },
-      orphaned: false,
-      ingestionMs: null,
-      prunedCcvHash: toHex(row[9]),
-    });
+/** The results by id, each once. */
+function takeResults(results: readonly KnownResult[], state: LoadedState): void {
+  const taken = new Set<string>();
+  for (const result of results) {
+    const identity = resultIdentity(result);
+    if (taken.has(identity)) continue;
+    taken.add(identity);
+    state.ids.get(result.messageId)?.results.push(result);
   }
 }
 
-function takeResults(rows: readonly Row[], state: WriteState): void {
-  for (const row of rows) {
-    const result: ResultState['result'] = {
-      messageId: toHex(row[0]),
-      verifierSourceAddress: toHex(row[1]),
-      verifierDestAddress: toHex(row[2]),
-      ccvData: toBytes(row[3]),
-      attestationMs: toNumber(row[4]),
-      verifierName: toText(row[5]),
-    };
-    const key = resultIdentity(result);
-    if (state.results.has(key)) continue;
-    const orphaned = toBoolean(row[6]);
-    state.results.set(key, { stored: true, result, orphaned, ingestionMs: toNumber(row[7]), prunedCcvHash: null });
-  }
+/** A result that a batch gives again; a pruned one is a hash. */
+function decodeGivenResult(row: Row): KnownResult {
+  if (toBoolean(row[8])) return decodeResultState(row);
+  return {
+    messageId: toHex(row[0]),
+    verifierSourceAddress: toHex(row[1]),
+    verifierDestAddress: toHex(row[2]),
+    ccvData: new Uint8Array(0),
+    attestationMs: 0,
+    verifierName: '',
+    orphaned: false,
+    ingestionMs: 0,
+    prunedCcv: toHex(row[9]),
+  };
+}
+
+function decodeResultState(row: Row): KnownResult {
+  return {
+    messageId: toHex(row[0]),
+    verifierSourceAddress: toHex(row[1]),
+    verifierDestAddress: toHex(row[2]),
+    ccvData: toBytes(row[3]),
+    attestationMs: toNumber(row[4]),
+    verifierName: toText(row[5]),
+    orphaned: toBoolean(row[6]),
+    ingestionMs: toNumber(row[7]),
+  };
 }
 
 function decodeCursorState(row: Row) {

@@ -2,9 +2,10 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { InvalidArgumentError } from '../../../../src/core/errors.js';
 import { resultIdentity } from '../../../../src/model/identity.js';
+import type { StoredConflict } from '../../../../src/model/records.js';
 import { ROW_GROUP_LIMITS } from '../../../../src/storage/cold/parquet/file-writer.js';
 import { readRowGroups } from '../../../../src/storage/cold/parquet/row-group-reader.js';
-import { cursorIdentity, LEDGER_ROWS } from '../../../../src/storage/cold/rows/ledger.js';
+import { LEDGER_ROWS } from '../../../../src/storage/cold/rows/ledger.js';
 import { MESSAGE_ROWS } from '../../../../src/storage/cold/rows/messages.js';
 import { dayOf, type RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
 import { VERIFIER_RESULT_ROWS } from '../../../../src/storage/cold/rows/verifier-results.js';
@@ -228,8 +229,15 @@ describe('names', () => {
     expect(dayOf(Number.MAX_SAFE_INTEGER)).toBe('9999-12-31');
   });
 
-  it('a cursor is found by the identity of its source', () => {
+  it('a ledger row has the parts of its identity as a JSON text', () => {
     const record = { sourceId: 'chain:1', height: 5n, hash: null, position: 7n };
-    expect(LEDGER_ROWS.keyOf({ kind: 'cursor', position: 7n, record }).identity).toBe(cursorIdentity('chain:1'));
+    expect(LEDGER_ROWS.keyOf({ kind: 'cursor', position: 7n, record }).identity).toBe('["chain:1"]');
+    const conflict: StoredConflict = {
+      ...{ record: 'message' as const, messageId: '0xaa', verifierSourceAddress: '0x', verifierDestAddress: '0x' },
+      ...{ storedHash: '0x01', receivedHash: '0x02', ingestionMs: 1, position: 8n },
+    };
+    expect(LEDGER_ROWS.keyOf({ kind: 'conflict', position: 8n, record: conflict }).identity).toBe(
+      '["message","0xaa","0x","0x","0x02"]',
+    );
   });
 });

@@ -142,12 +142,13 @@ export class FlatModel {
       .map(stateOf);
   }
 
-  /** Gives what differs from before the next positions, by message id, the message first. */
+  /** Gives what differs from before the next positions: messages by id, then results by identity. */
   #stamp(before: readonly FlatRecord[], after: readonly FlatRecord[]): FlatRecord[] {
     const old = new Map(before.map((record) => [keyOf(record), record]));
     const changed = new Map<FlatRecord, FlatRecord>();
     const touched = after.filter((record) => old.get(keyOf(record)) !== record);
-    for (const record of touched.sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1))) {
+    const placeOf = (record: FlatRecord) => `${record.kind} ${keyOf(record)}`;
+    for (const record of touched.sort((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1))) {
       const was = old.get(keyOf(record));
       if (was && stateOf(was) === stateOf(record)) continue;
       this.position += 1n;

@@ -1,0 +1,61 @@
+import type { Hex } from '../../core/hex.js';
+import type { WriteOutcome } from '../batch.js';
+import type { Conflict, MessageBody, MessageOrigin, MessageStatus, QuarantineEntry, SourceCursor } from '../records.js';
+import type { CursorConflictError } from '../storage-errors.js';
+import type { KnownId, KnownMessage, KnownResult, ResultContents } from './known.js';
+
+/** A message id that the group touches, as the batches planned so far leave it. */
+export interface PlannedId {
+  readonly messageId: Hex;
+  readonly known: KnownId | undefined;
+  body: MessageBody | null;
+  bodyHash: Hex | undefined;
+  /** Replaced, never changed: `known.message` while it is as stored. */
+  message: PlannedMessage | KnownMessage | undefined;
+  /** The message left the lists or came back to them. */
+  messageMoved: boolean;
+  /** New or changed results. */
+  readonly results: PlannedResult[];
+}
+
+/** A new or changed message. */
+export interface PlannedMessage {
+  readonly prunedOrigin?: undefined;
+  readonly origin: MessageOrigin | null;
+  readonly status: MessageStatus;
+  readonly orphaned: boolean;
+  /** Null: that of this commit. */
+  readonly ingestionMs: number | null;
+}
+
+/** A new or changed verifier result. */
+export interface PlannedResult {
+  readonly id: PlannedId;
+  readonly known: KnownResult | undefined;
+  readonly contents: ResultContents;
+  orphaned: boolean;
+  /** Null: that of this commit. */
+  ingestionMs: number | null;
+  /** Left the lists or came back to them. */
+  moved: boolean;
+}
+
+/** A batch of a group, planned: refused as a whole, or with what its writer is told. */
+export type PlannedBatch =
+  | { readonly ok: false; readonly error: CursorConflictError }
+  | {
+      readonly ok: true;
+      readonly outcome: Omit<WriteOutcome, 'committed'>;
+      /** The batch changes the state that the batches before it leave. */
+      readonly changed: boolean;
+    };
+
+/** All that a group of batches changes, each record once, without times and positions; see `stampCommit`. */
+export interface CommitPlan {
+  readonly kind: 'planned';
+  readonly batches: readonly PlannedBatch[];
+  readonly ids: readonly PlannedId[];
+  readonly quarantine: readonly QuarantineEntry[];
+  readonly conflicts: readonly Conflict[];
+  readonly cursors: readonly SourceCursor[];
+}

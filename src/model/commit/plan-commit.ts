@@ -1,0 +1,288 @@
+import type { Hex } from '../../core/hex.js';
+import type { CursorMove, Orphaning, StatusChange, WriteOutcome } from '../batch.js';
+import { conflictIdentity, quarantineIdentity, type ResultIdentity, resultIdentity } from '../identity.js';
+import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
+import type { Conflict, MessageBody, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from '../records.js';
+import { movesForward } from '../status.js';
+import { CursorConflictError } from '../storage-errors.js';
+import type { CommitPlan, PlannedBatch, PlannedId, PlannedResult } from './commit-plan.js';
+import { isStoredOrigin, isStoredPayload, sameBody } from './equality.js';
+import type { Given, GivenBatch } from './given-batch.js';
+import type { Known, KnownId, KnownResult, Lacking } from './known.js';
+
+/**
+ * Plans the one commit of a group of batches over the stored state: the same state and batches give the same plan, and
+ * neither is changed. A record that several batches change is one change of the commit.
+ *
+ * - A batch applies its parts in the order of `WriteBatch`; batches apply one after the other.
+ * - The first payload of an identity stays; the same again is a duplicate, another one a conflict, recorded once.
+ * - An orphaning takes effect while the message stands in its block; the message and its results leave the lists, and a
+ *   message that is given again brings them back at the time of the commit.
+ * - A status only moves forward. A cursor moves from where its mover saw it, and falls only when set back by a person; a
+ *   batch with another move is refused and changes nothing.
+ * - A pruned record is compared by hash. A change of it, or a conflict with it, lacks its contents.
+ */
+export function planCommit(known: Known, batches: readonly GivenBatch[]): CommitPlan | Lacking {
+  const planner = new CommitPlanner(known);
+  const planned = batches.map((batch) => planner.plan(batch));
+  return planner.lacking() ?? planner.result(planned);
+}
+
+interface Progress {
+  readonly conflicts: Conflict[];
+  changed: boolean;
+}
+
+class CommitPlanner {
+  readonly #known: Known;
+  readonly #ids = new Map<Hex, PlannedId>();
+  readonly #results = new Map<string, PlannedResult>();
+  readonly #cursors = new Map<string, SourceCursor>();
+  readonly #quarantine = new Map<string, QuarantineEntry>();
+  readonly #conflicts = new Map<string, Conflict>();
+  readonly #lacksBody = new Set<Hex>();
+  readonly #lacksRecall = new Set<Hex>();
+  readonly #lacksConflict: Conflict[] = [];
+
+  constructor(known: Known) {
+    this.#known = known;
+  }
+
+  plan(batch: GivenBatch): PlannedBatch {
+    const error = this.#cursorConflict(batch.cursors ?? []);
+    if (error) return { ok: false, error };
+    const progress: Progress = { conflicts: [], changed: false };
+    for (const orphaning of batch.orphanings ?? []) this.#orphan(orphaning, progress);
+    const messages = (batch.messages ?? []).map((message) => this.#addMessage(message, progress));
+    const verifierResults = (batch.verifierResults ?? []).map((result) => this.#addResult(result, progress));
+    for (const change of batch.statuses ?? []) this.#changeStatus(change, progress);
+    for (const entry of batch.quarantine ?? []) this.#quarantineOne(entry, progress);
+    for (const move of batch.cursors ?? []) this.#moveCursor(move, progress);
+    const { conflicts, changed } = progress;
+    return { ok: true, outcome: { messages, verifierResults, conflicts }, changed };
+  }
+
+  lacking(): Lacking | null {
+    if (this.#lacksBody.size + this.#lacksRecall.size + this.#lacksConflict.length === 0) return null;
+    return {
+      kind: 'lacking',
+      bodies: this.#lacksBody,
+      recalls: this.#lacksRecall,
+      conflicts: this.#lacksConflict,
+    };
+  }
+
+  result(batches: readonly PlannedBatch[]): CommitPlan {
+    return {
+      kind: 'planned',
+      batches,
+      ids: [...this.#ids.values()],
+      quarantine: [...this.#quarantine.values()],
+      conflicts: [...this.#conflicts.values()],
+      cursors: [...this.#cursors.values()],
+    };
+  }
+
+  /** All moves of a cursor are checked one after the other. */
+  #cursorConflict(moves: readonly CursorMove[]): CursorConflictError | null {
+    const heights = new Map<string, bigint>();
+    for (const { sourceId, height, expectedHeight, setBack } of moves) {
+      const actual = heights.get(sourceId) ?? this.#cursor(sourceId)?.height ?? null;
+      // a watcher that would lower a cursor has not seen where it is
+      if (actual !== expectedHeight || (actual !== null && height < actual && setBack !== true))
+        return new CursorConflictError(sourceId, expectedHeight, actual);
+      heights.set(sourceId, height);
+    }
+    return null;
+  }
+
+  #orphan({ messageId, blockHash }: Orphaning, progress: Progress): void {
+    const id = this.#touchedId(messageId);
+    const message = id?.message;
+    if (!id || !message || message.orphaned) return;
+    if (message.prunedOrigin === undefined && message.origin?.blockHash !== blockHash) return;
+    if (this.#lacksRecords(id) || message.prunedOrigin !== undefined) return;
+    id.message = { ...message, orphaned: true };
+    id.messageMoved = true;
+    this.#moveResults(id, true);
+    progress.changed = true;
+  }
+
+  #addMessage(given: Given<NewMessage>, progress: Progress): WriteOutcome['messages'][number] {
+    const id = this.#touchedId(given.messageId) ?? this.#newId(given.messageId);
+    if (!claimBody(id, given)) {
+      this.#conflict(id, 'message', given, messagePayloadHash(given), undefined, progress);
+      return 'conflict';
+    }
+    const { message } = id;
+    if (!message) {
+      id.message = { origin: given.origin, status: 'processing', orphaned: false, ingestionMs: null };
+      // a memory that evicted an orphaned message may hold its results still
+      this.#moveResults(id, false);
+      progress.changed = true;
+      return 'inserted';
+    }
+    const isElsewhere = given.origin !== null && !isStoredOrigin(given.origin, message);
+    if (message.orphaned) {
+      if (this.#lacksRecords(id) || message.prunedOrigin !== undefined) return 'returned';
+      const origin = isElsewhere ? given.origin : message.origin;
+      id.message = { ...message, origin, orphaned: false, ingestionMs: null };
+      id.messageMoved = true;
+      this.#moveResults(id, false);
+      progress.changed = true;
+      return 'returned';
+    }
+    if (!isElsewhere) return 'duplicate';
+    if (message.prunedOrigin !== undefined) this.#lacksRecall.add(id.messageId);
+    else id.message = { ...message, origin: given.origin };
+    progress.changed = true;
+    return 'updated';
+  }
+
+  #addResult(given: Given<VerifierResult>, progress: Progress): WriteOutcome['verifierResults'][number] {
+    const id = this.#touchedId(given.messageId) ?? this.#newId(given.messageId);
+    const identity = resultIdentity(given);
+    const stored = this.#results.get(identity) ?? findResult(id.known?.results, given);
+    if (!claimBody(id, given) || (stored && !isStoredPayload(given.ccvData, stored))) {
+      this.#conflict(id, 'verifierResult', given, verifierResultPayloadHash(given), stored, progress);
+      return 'conflict';
+    }
+    if (stored) return 'duplicate';
+    const orphaned = id.message ? id.message.orphaned : (id.known?.results[0]?.orphaned ?? false);
+    const fresh: PlannedResult = { id, known: undefined, contents: given, orphaned, ingestionMs: null, moved: false };
+    this.#results.set(identity, fresh);
+    id.results.push(fresh);
+    progress.changed = true;
+    return 'inserted';
+  }
+
+  #changeStatus({ messageId, status }: StatusChange, progress: Progress): void {
+    const id = this.#touchedId(messageId);
+    const message = id?.message;
+    if (!id || !message || !movesForward(message.status, status)) return;
+    if (message.prunedOrigin !== undefined) this.#lacksRecall.add(messageId);
+    else id.message = { ...message, status };
+    progress.changed = true;
+  }
+
+  #quarantineOne(entry: QuarantineEntry, progress: Progress): void {
+    const identity = quarantineIdentity(entry);
+    if (this.#quarantine.has(identity) || this.#known.hasQuarantine(entry)) return;
+    this.#quarantine.set(identity, entry);
+    progress.changed = true;
+  }
+
+  #moveCursor({ sourceId, height, hash }: CursorMove, progress: Progress): void {
+    const cursor = this.#cursor(sourceId);
+    if (cursor && cursor.height === height && cursor.hash === hash) return;
+    this.#cursors.set(sourceId, { sourceId, height, hash });
+    progress.changed = true;
+  }
+
+  #conflict(
+    id: PlannedId,
+    record: Conflict['record'],
+    given: NewMessage | VerifierResult,
+    receivedHash: Hex,
+    stored: PlannedResult | KnownResult | undefined,
+    progress: Progress,
+  ): void {
+    const { messageId } = id;
+    const isResult = 'ccvData' in given;
+    const verifierSourceAddress = isResult ? given.verifierSourceAddress : '0x';
+    const verifierDestAddress = isResult ? given.verifierDestAddress : '0x';
+    const storedHash = this.#storedHash(id, stored);
+    const conflict = { record, messageId, verifierSourceAddress, verifierDestAddress, storedHash, receivedHash };
+    progress.conflicts.push(conflict);
+    const identity = conflictIdentity(conflict);
+    if (this.#conflicts.has(identity)) return;
+    const isRecorded = this.#known.hasConflict(conflict);
+    if (isRecorded === undefined) this.#lacksConflict.push(conflict);
+    if (isRecorded) return;
+    this.#conflicts.set(identity, conflict);
+    progress.changed = true;
+  }
+
+  /** Hash of the stored side of a conflict. Empty where it cannot be told yet. */
+  #storedHash({ messageId, known, body }: PlannedId, stored: PlannedResult | KnownResult | undefined): Hex {
+    const contents = stored && 'contents' in stored ? stored.contents : stored;
+    const isPruned = stored !== undefined && 'prunedCcv' in stored && stored.prunedCcv !== undefined;
+    if (isPruned || (body === null && known?.isBodyPruned)) this.#lacksRecall.add(messageId);
+    else if (body === null) this.#lacksBody.add(messageId);
+    else return contents ? verifierResultPayloadHash({ ...body, ccvData: contents.ccvData }) : messagePayloadHash(body);
+    return '0x';
+  }
+
+  /** True when pruned records of the id have to be recalled before it leaves or returns to the lists. */
+  #lacksRecords({ messageId, known }: PlannedId): boolean {
+    if (!known?.isPruned) return false;
+    this.#lacksRecall.add(messageId);
+    return true;
+  }
+
+  /** The results of an id leave the lists, or come back to them at the time of the commit. */
+  #moveResults(id: PlannedId, orphaned: boolean): void {
+    for (const result of id.results) {
+      if (result.orphaned === orphaned) continue;
+      result.orphaned = orphaned;
+      if (!orphaned) result.ingestionMs = null;
+      result.moved = true;
+    }
+    for (const known of id.known?.results ?? []) {
+      const identity = resultIdentity(known);
+      if (known.orphaned === orphaned || this.#results.has(identity)) continue;
+      const ingestionMs = orphaned ? known.ingestionMs : null;
+      const result: PlannedResult = { id, known, contents: known, orphaned, ingestionMs, moved: true };
+      this.#results.set(identity, result);
+      id.results.push(result);
+    }
+  }
+
+  #cursor(sourceId: string): SourceCursor | undefined {
+    return this.#cursors.get(sourceId) ?? this.#known.cursor(sourceId);
+  }
+
+  /** Undefined: the id was never heard of. */
+  #touchedId(messageId: Hex): PlannedId | undefined {
+    const planned = this.#ids.get(messageId);
+    if (planned) return planned;
+    const known = this.#known.id(messageId);
+    return known && this.#newId(messageId, known);
+  }
+
+  #newId(messageId: Hex, known?: KnownId): PlannedId {
+    const id: PlannedId = {
+      messageId,
+      known,
+      body: known?.body ?? null,
+      bodyHash: known?.bodyHash,
+      message: known?.message,
+      messageMoved: false,
+      results: [],
+    };
+    this.#ids.set(messageId, id);
+    return id;
+  }
+}
+
+/** True when the id has the body of `given`, or had none and now has it. */
+function claimBody(id: PlannedId, given: Given<MessageBody>): boolean {
+  if (id.body === null) {
+    if (id.bodyHash !== undefined && id.bodyHash !== given.bodyHash) return false;
+    id.body = given;
+    id.bodyHash = given.bodyHash;
+    return true;
+  }
+  if (id.bodyHash !== undefined && given.bodyHash !== undefined) return id.bodyHash === given.bodyHash;
+  return sameBody(id.body, given);
+}
+
+/** A message has few results, so they are searched one by one. */
+function findResult(
+  results: readonly KnownResult[] | undefined,
+  { verifierSourceAddress, verifierDestAddress }: ResultIdentity,
+): KnownResult | undefined {
+  return results?.find(
+    (each) => each.verifierSourceAddress === verifierSourceAddress && each.verifierDestAddress === verifierDestAddress,
+  );
+}

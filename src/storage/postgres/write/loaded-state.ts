@@ -1,0 +1,82 @@
+import type { Hex } from '../../../core/hex.js';
+import type { Given, GivenBatch } from '../../../model/commit/given-batch.js';
+import type { Known, KnownId, KnownMessage, KnownResult } from '../../../model/commit/known.js';
+import { conflictIdentity, quarantineIdentity, type ResultIdentity, resultIdentity } from '../../../model/identity.js';
+import type { MessageBody, SourceCursor } from '../../../model/records.js';
+import { hashIdentity } from './prepared-batch.js';
+
+/** A message id as it is loaded, and completed where a plan lacks something. */
+export interface LoadedId extends KnownId {
+  body: MessageBody | null;
+  readonly bodyHash: Hex;
+  isPruned: boolean;
+  message: KnownMessage | undefined;
+  readonly results: KnownResult[];
+}
+
+/** The stored state that a group of batches touches. */
+export interface LoadedState extends Known {
+  readonly ids: Map<Hex, LoadedId>;
+  readonly cursors: Map<string, SourceCursor>;
+  /** Identities, as rows have them, of entries that are stored. */
+  readonly quarantine: Set<Hex>;
+  /** By identity: whether the conflict is recorded. */
+  readonly conflicts: Map<string, boolean>;
+}
+
+export function createLoadedState(): LoadedState {
+  const ids = new Map<Hex, LoadedId>();
+  const cursors = new Map<string, SourceCursor>();
+  const quarantine = new Set<Hex>();
+  const conflicts = new Map<string, boolean>();
+  return {
+    ...{ ids, cursors, quarantine, conflicts },
+    id: (messageId) => ids.get(messageId),
+    cursor: (sourceId) => cursors.get(sourceId),
+    hasQuarantine: (entry) => quarantine.has(hashIdentity(quarantineIdentity(entry))),
+    hasConflict: (conflict) => conflicts.get(conflictIdentity(conflict)),
+  };
+}
+
+/** The parts of the database to load before a group of batches can be planned. */
+export interface Touched {
+  readonly messageIds: readonly Hex[];
+  /** Those of them whose body is needed too: their record changes without being given again. */
+  readonly withBody: ReadonlySet<Hex>;
+  /** Those of which all results are needed: they may leave the lists. */
+  readonly withResults: readonly Hex[];
+  readonly results: readonly ResultIdentity[];
+  readonly sourceIds: readonly string[];
+  readonly quarantine: readonly Hex[];
+}
+
+/** Everything that the batches name. */
+export function touchedBy(batches: readonly GivenBatch[]): Touched {
+  const messageIds = new Set<Hex>();
+  const withBody = new Set<Hex>();
+  const withResults = new Set<Hex>();
+  const results = new Map<string, Given<ResultIdentity>>();
+  const sourceIds = new Set<string>();
+  const quarantine = new Set<Hex>();
+  for (const batch of batches) {
+    for (const { messageId } of batch.orphanings ?? []) withResults.add(messageId);
+    for (const { messageId } of batch.orphanings ?? []) withBody.add(messageId);
+    for (const { messageId } of batch.statuses ?? []) withBody.add(messageId);
+    for (const { messageId } of batch.messages ?? []) messageIds.add(messageId);
+    for (const result of batch.verifierResults ?? []) {
+      messageIds.add(result.messageId);
+      results.set(resultIdentity(result), result);
+    }
+    for (const { sourceId } of batch.cursors ?? []) sourceIds.add(sourceId);
+    for (const entry of batch.quarantine ?? []) quarantine.add(hashIdentity(quarantineIdentity(entry)));
+  }
+  for (const messageId of withBody) messageIds.add(messageId);
+  return {
+    messageIds: [...messageIds],
+    withBody,
+    withResults: [...withResults],
+    results: [...results.values()],
+    sourceIds: [...sourceIds],
+    quarantine: [...quarantine],
+  };
+}
