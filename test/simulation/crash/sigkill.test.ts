@@ -14,8 +14,12 @@ import type { MortalWork } from './mortal-worker.js';
 
 const WORKER = fileURLToPath(new URL('mortal-worker.ts', import.meta.url));
 const SEED = 9;
-/** Files have the machine's time, and a vacuum compares it. */
-const START_MS = Date.now();
+const DAY_MS = 24 * 3_600_000;
+/**
+ * Files have the machine's time, and a vacuum compares it. The next day where this one ends within the run: files are
+ * kept by day, so that midnight would make more of them.
+ */
+const START_MS = Math.max(Date.now(), Math.floor((Date.now() + 4 * 3_600_000) / DAY_MS) * DAY_MS);
 const LATER_MS = 3_600_000;
 const KILLS = 6;
 
