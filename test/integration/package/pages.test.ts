@@ -15,6 +15,8 @@ import { eventually } from '../../support/eventually.js';
 import { commandsOf, ROOT, readPages } from '../../support/pages.js';
 
 vi.setConfig({ testTimeout: 120_000 });
+// as `runProgram` does in a process of its own
+process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 
 /** Commands that no test runs as they stand, with the reason. */
 const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] = [
