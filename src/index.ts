@@ -126,7 +126,18 @@ export { createSimpleSink, createSink, type Sink } from './sink/sink.js';
 export { type BackendFailure, FollowerAheadError, SinkWriteError } from './sink/sink-errors.js';
 export type { PartialFailure, SinkBackend, SinkOptions, Tier } from './sink/sink-options.js';
 export type { BackendStatus } from './sink/sink-status.js';
-export { type BufferedStorage, isBuffered } from './storage/buffered-storage.js';
+export type {
+  ArchiveStorage,
+  BackendStorage,
+  Holdings,
+  LastingRecord,
+  PrunableRecord,
+  PruneOptions,
+  PruneOutcome,
+  RecordStorage,
+  SharedPlace,
+  WindowStorage,
+} from './storage/backend-storage.js';
 /** @deprecated The name until 0.1: use `createColdStorage`. */
 export {
   type ColdStorage,
@@ -172,6 +183,7 @@ export {
   type S3ObjectStore,
   type S3ObjectStoreOptions,
 } from './storage/cold/object-store/s3/s3-store.js';
+export { insertCCVData } from './storage/insert-ccv-data.js';
 export { FollowerWriteError, PrimaryFollowError } from './storage/memory/memory-errors.js';
 export {
   createMemoryStorage,
@@ -202,15 +214,4 @@ export {
 } from './storage/postgres/postgres-storage.js';
 export { RecallError } from './storage/postgres/write/group-commit.js';
 export { recallFrom } from './storage/recall-from.js';
-export {
-  type AdvanceEvent,
-  type AdvanceListener,
-  type Health,
-  isPrunable,
-  isWindowed,
-  type PrunableStorage,
-  type PruneOptions,
-  type PruneOutcome,
-  type Storage,
-  type WindowedStorage,
-} from './storage/storage.js';
+export type { AdvanceEvent, AdvanceListener, Health, Storage } from './storage/storage.js';

@@ -6,8 +6,7 @@ import { silentLogger } from '../../src/core/logger.js';
 import { createSimpleSink, type Sink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { migrate } from '../../src/storage/postgres/migrate/migrations.js';
-import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import type { Storage } from '../../src/storage/storage.js';
+import { createPostgresStorage, type PostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
 import { type PostgresConnection, startEmbeddedPostgres } from '../devnet/postgres/embedded-postgres.js';
 import { makeDirectory } from './scratch.js';
 
@@ -62,7 +61,7 @@ export async function openLab(): Promise<Lab> {
 }
 
 /** The warm tier as the product opens it. */
-export function openPostgres(lab: Lab, namespace: string, common: Common = createCommon()): Storage {
+export function openPostgres(lab: Lab, namespace: string, common: Common = createCommon()): PostgresStorage {
   return createPostgresStorage({ name: 'warm', connection: lab.connection, namespace, common });
 }
 

@@ -4,11 +4,11 @@ import type { Common } from '../core/common.js';
 import { assertNever, IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
 import { createSink, type Sink } from '../sink/sink.js';
 import type { SinkBackend } from '../sink/sink-options.js';
+import type { BackendStorage } from '../storage/backend-storage.js';
 import { type ColdStorage, createColdStorage } from '../storage/cold/cold-storage.js';
 import { createMemoryStorage } from '../storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../storage/postgres/postgres-storage.js';
 import { recallFrom } from '../storage/recall-from.js';
-import type { Storage } from '../storage/storage.js';
 import { coldSettings, memoryOptions, postgresOptions, toCondition } from './backend-options.js';
 import { backendSections, isOpened, type NamedSection, type StorageUse } from './backend-sections.js';
 import { type OpenedObjectStore, openObjectStore } from './open-object-store.js';
@@ -67,7 +67,7 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
   const recall = archive ? recallFrom(archive.storage) : null;
   const sections = backendSections(config).filter((section) => isOpened(section, use));
   const isKeptElsewhere = sections.some(({ Type }) => Type !== 'memory');
-  const open = (section: NamedSection): Storage => {
+  const open = (section: NamedSection): BackendStorage => {
     switch (section.Type) {
       case 'memory':
         return createMemoryStorage({

@@ -6,7 +6,7 @@ import {
   intersect,
   type ReadCondition,
 } from '../model/read-conditions.js';
-import type { Storage } from '../storage/storage.js';
+import type { BackendStorage } from '../storage/backend-storage.js';
 import type { Follower } from './follow/follower.js';
 import { holdsLost, type LostCommits } from './follow/lost-commits.js';
 import type { ReadFloor } from './read/read-floor.js';
@@ -18,7 +18,7 @@ export interface Backend {
   /** Position in the configured order. */
   readonly index: number;
   /** Metered. */
-  readonly storage: Storage;
+  readonly storage: BackendStorage;
   readonly condition: ReadCondition;
   readonly required: boolean;
   readonly tier: Tier;

@@ -1,7 +1,6 @@
 import { IndexerError } from '../core/errors.js';
 import type { Boundary } from '../model/boundary.js';
-import { isBuffered } from '../storage/buffered-storage.js';
-import type { Storage } from '../storage/storage.js';
+import { type BackendStorage, keepsForGood } from '../storage/backend-storage.js';
 
 /** A backend that did not do its part of a write, and why. */
 export interface BackendFailure {
@@ -62,9 +61,15 @@ export class FollowerAheadError extends IndexerError {
   readonly isContinuation: boolean;
   /** For readers who may not know the names of storages. */
   readonly remedy: string;
-  constructor(follower: Storage, throughPosition: bigint, leader: Storage, head: Boundary, isContinuation: boolean) {
+  constructor(
+    follower: BackendStorage,
+    throughPosition: bigint,
+    leader: BackendStorage,
+    head: Boundary,
+    isContinuation: boolean,
+  ) {
     const { position: headPosition } = head;
-    const isCold = isBuffered(follower);
+    const isCold = keepsForGood(follower);
     const advice = isCold
       ? `stop every worker and bring the commits that ${leader.name} lacks back with 'ccv-indexer storage restore'`
       : `put ${follower.name} first until ${leader.name} has caught up`;

@@ -2,14 +2,14 @@ import type { Backoff } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
 import { alwaysRead, type ReadCondition } from '../model/read-conditions.js';
-import { isPrunable, type Storage } from '../storage/storage.js';
+import type { BackendStorage } from '../storage/backend-storage.js';
 
 /** The distance of a backend from the reader; a label of the metrics of queries. */
 export type Tier = 'hot' | 'warm' | 'cold';
 
 /** A storage and its part in a Sink. The order of backends is the order in which they are read. */
 export interface SinkBackend {
-  readonly storage: Storage;
+  readonly storage: BackendStorage;
   /** Where it may be read. Default: `alwaysRead()`. */
   readonly condition?: ReadCondition;
   /**
@@ -61,7 +61,7 @@ export interface SinkOptions {
 
 /** `SinkBackend` with every default filled in. */
 export interface ResolvedBackend {
-  readonly storage: Storage;
+  readonly storage: BackendStorage;
   readonly condition: ReadCondition;
   readonly required: boolean;
   readonly tier: Tier;
@@ -82,7 +82,7 @@ export function resolveBackends(backends: readonly SinkBackend[]): readonly Reso
     throw new InvalidArgumentError('every backend is never read: give at least one another condition');
   for (const { storage, retentionMs = 0 } of backends) {
     if (retentionMs === 0) continue;
-    if (!Number.isSafeInteger(retentionMs) || retentionMs < 0 || !isPrunable(storage))
+    if (!Number.isSafeInteger(retentionMs) || retentionMs < 0 || !storage.prunable)
       throw new InvalidArgumentError(
         `${storage.name} cannot keep its records for ${retentionMs} ms only: leave it out`,
       );

@@ -7,10 +7,12 @@ import type { ListedKind, ListedRecords } from '../model/list-kinds.js';
 import type { KeyedPage, ListQuery, ResolvedListQuery, ResolvedRange, UnfinishedQuery } from '../model/list-query.js';
 import type { ResultsPart } from '../model/outlines.js';
 import type { VerifierResult } from '../model/records.js';
-import { ConflictingCCVDataError, DuplicateCCVDataError, type Gap } from '../model/storage-errors.js';
+import type { Gap } from '../model/storage-errors.js';
+import type { BackendStorage } from '../storage/backend-storage.js';
+import { insertCCVData } from '../storage/insert-ccv-data.js';
 import { ListFace } from '../storage/list-face.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
-import { type AdvanceEvent, type AdvanceListener, type Health, isPrunable, type Storage } from '../storage/storage.js';
+import type { AdvanceEvent, AdvanceListener, Health, Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
 import { followLeader } from './follow/follow-leader.js';
 import type { Follower } from './follow/follower.js';
@@ -31,6 +33,12 @@ import { succeedsWithin } from './within.js';
 
 /** Several storages as one. What no backend can answer for is a `CoverageGapError`, never a shorter answer. */
 export interface Sink extends Storage {
+  /**
+   * Stores one verifier result.
+   * @throws DuplicateCCVDataError when it is stored already.
+   * @throws ConflictingCCVDataError when another one is stored under the same identity.
+   */
+  insertCCVData(result: VerifierResult): Promise<void>;
   /** Which backend would answer which part of `query` right now, and why. */
   explain(query: ListQuery): Explanation;
   /** How each backend is doing, in configured order. */
@@ -50,7 +58,7 @@ export function createSink(options: SinkOptions): Sink {
 }
 
 /** A Sink of storages that are all always read; durable ones are required. */
-export function createSimpleSink(storages: readonly Storage[], common?: Common): Sink {
+export function createSimpleSink(storages: readonly BackendStorage[], common?: Common): Sink {
   return createSink({ backends: storages.map((storage) => ({ storage })), ...(common ? { common } : {}) });
 }
 
@@ -61,7 +69,7 @@ class CompositeSink extends ListFace implements Sink {
   readonly #metrics: SinkMetrics;
   readonly #backends: readonly Backend[];
   readonly #followers: readonly Follower[];
-  readonly #leader: Storage;
+  readonly #leader: BackendStorage;
   readonly #floor = new ReadFloor();
   readonly #lists: ListReader;
   readonly #lookups: LookupReader;
@@ -79,8 +87,7 @@ class CompositeSink extends ListFace implements Sink {
     const common = options.common ?? createCommon();
     this.#common = common;
     this.#metrics = createSinkMetrics(common.metrics);
-    const given = resolveBackends(options.backends);
-    const resolved = given.map((each) => ({
+    const resolved = resolveBackends(options.backends).map((each) => ({
       ...each,
       storage: createMeteredStorage(each.storage, common),
     }));
@@ -115,8 +122,8 @@ class CompositeSink extends ListFace implements Sink {
     const durable = this.#backends.flatMap(({ storage, follower }) => (storage.durable && follower ? [follower] : []));
     if (durable.length > 0) this.#settling = this.#settle(durable, catchUpWaitMs);
     this.#pruner = new Pruner({
-      pruned: given.flatMap(({ storage, retentionMs }) =>
-        retentionMs > 0 && isPrunable(storage) ? [{ name: storage.name, storage, retentionMs }] : [],
+      pruned: resolved.flatMap(({ storage, retentionMs }) =>
+        retentionMs > 0 && storage.prunable ? [{ name: storage.name, storage, retentionMs }] : [],
       ),
       backends: this.#backends,
       common,
@@ -178,16 +185,7 @@ class CompositeSink extends ListFace implements Sink {
   }
 
   async insertCCVData(result: VerifierResult): Promise<void> {
-    const outcome = await this.insertBatch({ verifierResults: [result] });
-    const { messageId, verifierSourceAddress, verifierDestAddress } = result;
-    switch (outcome.verifierResults[0]) {
-      case 'duplicate':
-        throw new DuplicateCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
-      case 'conflict':
-        throw new ConflictingCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
-      default:
-        return;
-    }
+    await insertCCVData(this, result);
   }
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
     return await this.#write(() => this.#writer.insertBatch(batch));

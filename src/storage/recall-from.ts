@@ -1,20 +1,14 @@
 import type { Recall } from '../model/recall.js';
-import { isBuffered } from './buffered-storage.js';
-import type { Storage } from './storage.js';
+import { type ArchiveStorage, keepsForGood, type RecordStorage } from './backend-storage.js';
 
 /**
- * Recalls from `storage`. Null when it cannot say what it holds about an id. A tier that other processes feed looks where
- * it stands first: what it knew a moment ago may lie below what they have pruned since because of it.
+ * Recalls from `storage`. A tier that other processes feed looks where it stands first: its last known place may lie below
+ * the records that they have pruned since because of it.
  */
-export function recallFrom(storage: Storage): Recall | null {
-  const { heldMessage, heldCCVData } = storage;
-  if (!heldMessage || !heldCCVData) return null;
+export function recallFrom(storage: RecordStorage | ArchiveStorage): Recall {
   return async (messageId) => {
-    if (isBuffered(storage)) await storage.refresh();
-    const [message, results] = await Promise.all([
-      heldMessage.call(storage, messageId),
-      heldCCVData.call(storage, messageId),
-    ]);
+    if (keepsForGood(storage)) await storage.refresh();
+    const [message, results] = await Promise.all([storage.heldMessage(messageId), storage.heldCCVData(messageId)]);
     return { message, results };
   };
 }

@@ -1,9 +1,7 @@
 import type { Hex } from '../core/hex.js';
-import type { ChangedMessages, ChangedMessagesQuery, Moves, MovesQuery } from '../model/amendments.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import type { Boundary } from '../model/boundary.js';
 import type { Coverage } from '../model/coverage.js';
-import type { HeldMessage, HeldResults } from '../model/held.js';
 import type { KeyedPage, UnfinishedQuery } from '../model/list-query.js';
 import type { ResultsPart } from '../model/outlines.js';
 import type {
@@ -12,7 +10,6 @@ import type {
   StoredMessage,
   StoredQuarantineEntry,
   StoredVerifierResult,
-  VerifierResult,
 } from '../model/records.js';
 import type { Lists, ResolvedLists } from './list-face.js';
 
@@ -37,7 +34,7 @@ export type AdvanceEvent =
   | { readonly kind: 'set-back'; readonly head: Boundary };
 
 /**
- * The one interface of all backends and of the Sink. Every method may throw `ClosedError` after `close`, and
+ * The interface that all backends and the Sink share; a backend is one of three kinds besides, see `BackendStorage`. Every method may throw `ClosedError` after `close`, and
  * `StorageUnavailableError` or `StorageFailureError` when the backend cannot do its work; reads throw
  * `CoverageGapError` for what the backend is not complete for, and `InvalidArgumentError` for what can never be asked.
  */
@@ -82,12 +79,6 @@ export interface Storage extends Lists, ResolvedLists {
   queryConflicts(query: { readonly afterPosition: bigint; readonly limit: number }): Promise<readonly StoredConflict[]>;
 
   /**
-   * Stores one verifier result.
-   * @throws DuplicateCCVDataError when it is stored already.
-   * @throws ConflictingCCVDataError when another one is stored under the same identity.
-   */
-  insertCCVData(result: VerifierResult): Promise<void>;
-  /**
    * Stores a batch in one transaction. Duplicates are successes. Once it resolves, every read of this storage sees it.
    * @throws CursorConflictError
    */
@@ -113,68 +104,9 @@ export interface Storage extends Lists, ResolvedLists {
   /** Tells `listener` of every advance from now on. The returned function ends that. */
   subscribe(listener: AdvanceListener): () => void;
 
-  /**
-   * What is held about an id, complete or not; see `Held`. A storage that lags by minutes, or is pruned, says with
-   * this what others need to complete it. Orders like `getCCVData`.
-   */
-  heldCCVData?(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
-  heldMessage?(messageId: Hex): Promise<HeldMessage>;
-  /**
-   * What changed in the lists since an earlier position, for those who read from a storage that still stands there.
-   * @throws CoverageGapError when that is not known any more.
-   */
-  movesAfter?(query: MovesQuery): Promise<Moves>;
-  changedMessages?(query: ChangedMessagesQuery): Promise<ChangedMessages>;
-
   /** What the backend is complete for, as far as it knows without asking anyone. */
   coverage(): Coverage;
   health(): Promise<Health>;
   /** Ends what is under way (writes complete or fail with an error), then releases everything. Idempotent. */
   close(): Promise<void>;
-}
-
-/** A storage that keeps only a window of recent records and can start anywhere: the hot tier. */
-export interface WindowedStorage extends Storage {
-  /** What it wants to hold: records ingested at or after `sinceMs`, at most `maxRecords` (Infinity: no limit). */
-  window(): { readonly sinceMs: number; readonly maxRecords: number };
-  /** Forgets everything and stands at `boundary`: complete for what is applied from there on. */
-  rebase(boundary: Boundary): void;
-}
-
-/** True for a storage that keeps a window. */
-export function isWindowed(storage: Storage): storage is WindowedStorage {
-  return 'rebase' in storage && 'window' in storage;
-}
-
-/** A storage from which records can be removed that another tier holds for good. */
-export interface PrunableStorage extends Storage {
-  /**
-   * Removes what was committed at or below `upTo`, and says so first: from then on `coverage()` begins above the last
-   * commit at or below both its time and position. What is still to be worked on stays: messages that are neither
-   * orphaned nor `success`, and those from blocks above their chain's cursor, with their results. Whoever calls must
-   * know that another tier holds everything up to `upTo.position` for good.
-   */
-  prune(upTo: Boundary, options?: PruneOptions): Promise<PruneOutcome>;
-}
-
-/** How hard to prune. */
-export interface PruneOptions {
-  /** Most message ids removed in one transaction; fewer while that takes long. Default 500. */
-  readonly stepIds?: number;
-  /** Share of the time in which writers may be held up by it, above 0 to 1. Default 0.2. */
-  readonly dutyCycle?: number;
-  /** Ends it between two transactions. */
-  readonly signal?: AbortSignal;
-}
-
-export interface PruneOutcome {
-  readonly messages: number;
-  readonly verifierResults: number;
-  /** Nothing at or below this is answered for any more. */
-  readonly floor: Boundary;
-}
-
-/** True for a storage that can be pruned. */
-export function isPrunable(storage: Storage): storage is PrunableStorage {
-  return 'prune' in storage;
 }

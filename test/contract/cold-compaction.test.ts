@@ -16,7 +16,7 @@ function compactingStorage(storage: ColdStorage): Storage {
   };
   return new Proxy<Storage>(storage, {
     get(target, name) {
-      if (name === 'insertBatch' || name === 'insertCCVData')
+      if (name === 'insertBatch')
         return (input: never) =>
           maintained<unknown>((target[name] as (input: never) => Promise<unknown>).call(target, input));
       const value = Reflect.get(target, name, target) as unknown;

@@ -3,8 +3,7 @@ import type { Change, ChangeSet } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
 import { changedRecord } from '../../model/identity.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
-import { isBuffered } from '../../storage/buffered-storage.js';
-import type { Storage } from '../../storage/storage.js';
+import { type BackendStorage, keepsForGood } from '../../storage/backend-storage.js';
 import { divergedError } from './divergence.js';
 
 /** Changes read at once. */
@@ -20,7 +19,11 @@ const ANOTHER = 'the change there is another one';
  * @returns whether it does; false when there is no telling.
  * @throws DivergedError in the name of `blamed` when the two gave one position to different changes.
  */
-export async function continuesHistory(shorter: Storage, longer: Storage, blamed: Storage): Promise<boolean> {
+export async function continuesHistory(
+  shorter: BackendStorage,
+  longer: BackendStorage,
+  blamed: BackendStorage,
+): Promise<boolean> {
   try {
     const headPosition = await headPositionOf(shorter);
     const longHeadPosition = await headPositionOf(longer);
@@ -46,7 +49,7 @@ class OtherHistory extends Error {
 }
 
 /** The last commit of a storage, of which nothing else has to be known. */
-export async function headOf(storage: Storage): Promise<ChangeSet> {
+export async function headOf(storage: BackendStorage): Promise<ChangeSet> {
   try {
     return await storage.changesAfter(storage.coverage().afterPosition, 1);
   } catch (thrown) {
@@ -57,14 +60,14 @@ export async function headOf(storage: Storage): Promise<ChangeSet> {
 }
 
 /** What buffers knows its own position without reading a record. */
-async function headPositionOf(storage: Storage): Promise<bigint> {
-  if (!isBuffered(storage)) return (await headOf(storage)).headPosition;
+async function headPositionOf(storage: BackendStorage): Promise<bigint> {
+  if (!keepsForGood(storage)) return (await headOf(storage)).headPosition;
   await storage.ready();
   return storage.coverage().throughPosition;
 }
 
 /** Up to the returned position the two are one history: the last commit that both know, or where the changes of `shorter` begin. */
-async function commonBoundary(shorter: Storage, longer: Storage, headPosition: bigint): Promise<bigint> {
+async function commonBoundary(shorter: BackendStorage, longer: BackendStorage, headPosition: bigint): Promise<bigint> {
   const { afterPosition } = shorter.coverage();
   for (let position = headPosition; ; ) {
     const known = await longer.boundaryAt({ position });
@@ -77,7 +80,12 @@ async function commonBoundary(shorter: Storage, longer: Storage, headPosition: b
   }
 }
 
-async function compareRecords(shorter: Storage, longer: Storage, afterPosition: bigint, headPosition: bigint) {
+async function compareRecords(
+  shorter: BackendStorage,
+  longer: BackendStorage,
+  afterPosition: bigint,
+  headPosition: bigint,
+) {
   const told = changesThrough(longer, afterPosition, headPosition);
   /** Records that `longer` must have changed again beyond the head. */
   const changedAgain = new Map<string, bigint>();
@@ -99,7 +107,7 @@ async function compareRecords(shorter: Storage, longer: Storage, afterPosition: 
   for (const position of changedAgain.values()) throw new OtherHistory(position, ANOTHER);
 }
 
-async function* changesThrough(storage: Storage, afterPosition: bigint, throughPosition: bigint) {
+async function* changesThrough(storage: BackendStorage, afterPosition: bigint, throughPosition: bigint) {
   for (let at = afterPosition; at < throughPosition; ) {
     const set = await storage.changesAfter(at, PAGE_SIZE);
     for (const change of set.changes) if (change.position <= throughPosition) yield change;

@@ -2,8 +2,7 @@ import type { Change, ChangeSet } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
 import { changedRecord } from '../../model/identity.js';
 import { CoverageGapError, DivergedError } from '../../model/storage-errors.js';
-import { isBuffered } from '../../storage/buffered-storage.js';
-import type { Storage } from '../../storage/storage.js';
+import { type BackendStorage, keepsForGood } from '../../storage/backend-storage.js';
 import { blame } from './blame.js';
 
 /**
@@ -11,7 +10,11 @@ import { blame } from './blame.js';
  * record that was changed last. What one of them no longer knows proves nothing.
  * @throws DivergedError, BlamedError when the leader fails.
  */
-export async function refuseDiverged(leader: Storage, follower: Storage, position: bigint): Promise<void> {
+export async function refuseDiverged(
+  leader: BackendStorage,
+  follower: BackendStorage,
+  position: bigint,
+): Promise<void> {
   const mine = await boundaryOf(follower, position);
   if (mine !== null && mine.position > 0n) {
     const theirs = await leader.boundaryAt({ position: mine.position }).catch(blame('leader'));
@@ -29,8 +32,13 @@ const COLD_ADVICE =
   "and run 'ccv-indexer storage restore'; to keep the database, give the cold tier an empty Prefix or Directory, which it fills anew";
 
 /** That `storage` and `other` hold two histories, and the choice that people have. */
-export function divergedError(storage: Storage, other: Storage, position: bigint, why: string): DivergedError {
-  return isBuffered(storage) || isBuffered(other)
+export function divergedError(
+  storage: BackendStorage,
+  other: BackendStorage,
+  position: bigint,
+  why: string,
+): DivergedError {
+  return keepsForGood(storage) || keepsForGood(other)
     ? new DivergedError(storage.name, position, why, COLD_ADVICE)
     : new DivergedError(storage.name, position, why);
 }
@@ -41,7 +49,7 @@ export function isSameHead(mine: ChangeSet, theirs: ChangeSet): boolean {
 }
 
 /** Null when it ended between two pages of its leader's changes: it tells nothing before it has the rest. */
-async function boundaryOf(follower: Storage, position: bigint): Promise<Boundary | null> {
+async function boundaryOf(follower: BackendStorage, position: bigint): Promise<Boundary | null> {
   try {
     return await follower.boundaryAt({ position });
   } catch (thrown) {
@@ -51,7 +59,7 @@ async function boundaryOf(follower: Storage, position: bigint): Promise<Boundary
 }
 
 /** Null when the record has changed again since, or the storage cannot tell. */
-async function changeAt(storage: Storage, position: bigint): Promise<Change | null> {
+async function changeAt(storage: BackendStorage, position: bigint): Promise<Change | null> {
   try {
     const { changes } = await storage.changesAfter(position - 1n, 1);
     return changes.find((change) => change.position === position) ?? null;

@@ -1,8 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { createRareWarning } from '../../core/rare-warning.js';
 import { admitsLookups } from '../../model/read-conditions.js';
-import { isBuffered } from '../../storage/buffered-storage.js';
-import type { Storage } from '../../storage/storage.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
 import type { SinkMetrics } from '../sink-metrics.js';
 import type { ResolvedBackend, SinkOptions } from '../sink-options.js';
 import { Follower } from './follower.js';
@@ -14,7 +13,7 @@ const UNREAD_HEARTBEAT_MS = 2_000;
 /** The follower that keeps a backend of a Sink equal to the leader, not started; what it misses is logged, counted and told. */
 export function followLeader(parts: {
   readonly backend: ResolvedBackend;
-  readonly leader: Storage;
+  readonly leader: BackendStorage;
   /** The leader's changes, also those that only a colder tier still has. */
   readonly changesAfter: ChangesAfter;
   readonly common: Common;
@@ -25,7 +24,7 @@ export function followLeader(parts: {
   const { leader, changesAfter, common, metrics, options } = parts;
   const { storage, required, condition } = parts.backend;
   const { name } = storage;
-  const isUrgent = admitsLookups(condition) && !isBuffered(storage);
+  const isUrgent = admitsLookups(condition) && storage.kind !== 'archive';
   const warnMissed = createRareWarning(common);
   const follower: Follower = new Follower({
     ...{ leader, storage, changesAfter, common },

@@ -1,16 +1,15 @@
 import type { Clock } from '../../core/clock.js';
-import { isBuffered } from '../../storage/buffered-storage.js';
-import type { Storage } from '../../storage/storage.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
 import { CoverageLag } from './coverage-lag.js';
 import { type FollowerProgress, followedTo } from './follower-progress.js';
 
 /** How far what a backend answers for is behind the leader, as far as is known. */
 export class FollowerLag {
-  readonly #storage: Storage;
+  readonly #storage: BackendStorage;
   readonly #progress: FollowerProgress;
   readonly #coverageLag: CoverageLag;
 
-  constructor(storage: Storage, progress: FollowerProgress, clock: Pick<Clock, 'monotonicMs'>) {
+  constructor(storage: BackendStorage, progress: FollowerProgress, clock: Pick<Clock, 'monotonicMs'>) {
     this.#storage = storage;
     this.#progress = progress;
     this.#coverageLag = new CoverageLag(clock);
@@ -23,7 +22,7 @@ export class FollowerLag {
 
   /** For how long, in milliseconds; 0 when it holds all it knows of, `Infinity` = it never was whole. */
   ms(isCurrent: boolean): number {
-    if (isBuffered(this.#storage))
+    if (this.#storage.kind === 'archive')
       return this.#coverageLag.measure(this.#progress.leaderPosition, this.#answeredPosition);
     if (isCurrent && this.positions === 0n) return 0;
     return Math.max(0, this.#progress.newsAgeMs);
@@ -31,7 +30,7 @@ export class FollowerLag {
 
   /** Where a backend stands that buffers is not what it answers for. */
   get #answeredPosition(): bigint {
-    const isBuffering = isBuffered(this.#storage);
+    const isBuffering = this.#storage.kind === 'archive';
     return isBuffering ? this.#storage.coverage().throughPosition : followedTo(this.#storage, this.#progress);
   }
 }

@@ -1,7 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import type { ChangeSet } from '../../model/batch.js';
-import { isBuffered } from '../../storage/buffered-storage.js';
-import { isWindowed, type Storage } from '../../storage/storage.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
 
 /**
  * How far a follower has come. `closedMs` and `newsAgeMs` move only on whole sets (`throughPosition` =
@@ -94,7 +93,7 @@ export class FollowerProgress {
  * Every change of the leader up to this is applied to a follower: the next set continues here. What is in this process
  * says so itself.
  */
-export function followedTo(follower: Storage, progress: FollowerProgress): bigint {
-  if (isWindowed(follower)) return follower.coverage().throughPosition;
-  return isBuffered(follower) ? follower.appliedPosition() : progress.heldPosition;
+export function followedTo(follower: BackendStorage, progress: FollowerProgress): bigint {
+  if (follower.kind === 'window') return follower.coverage().throughPosition;
+  return follower.kind === 'archive' ? follower.appliedPosition() : progress.heldPosition;
 }

@@ -3,7 +3,8 @@ import { assertNever, ClosedError, toError } from '../../core/errors.js';
 import type { ChangeSet } from '../../model/batch.js';
 import { BEGINNING } from '../../model/boundary.js';
 import { DivergedError, PositionGapError } from '../../model/storage-errors.js';
-import { type AdvanceEvent, isWindowed, type Storage } from '../../storage/storage.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
+import type { AdvanceEvent } from '../../storage/storage.js';
 import { FollowerAheadError } from '../sink-errors.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
@@ -35,7 +36,7 @@ const MAX_QUEUED_BYTES = 32 << 20;
  */
 export class Follower {
   readonly progress: FollowerProgress;
-  readonly #storage: Storage;
+  readonly #storage: BackendStorage;
   readonly #common: Common;
   readonly #options: FollowerOptions;
   readonly #events: FollowerEvents;
@@ -62,8 +63,8 @@ export class Follower {
   #cancelHeartbeat: (() => void) | null = null;
 
   constructor(parts: {
-    readonly leader: Storage;
-    readonly storage: Storage;
+    readonly leader: BackendStorage;
+    readonly storage: BackendStorage;
     /** See `PagesSource.changesAfter`. */
     readonly changesAfter: ChangesAfter;
     readonly common: Common;
@@ -120,7 +121,7 @@ export class Follower {
   /** Begins to follow. */
   start(): void {
     // Without this an empty windowed store would speak as if it were complete from the beginning.
-    if (isWindowed(this.#storage) && this.throughPosition === 0n) this.#storage.rebase(BEGINNING);
+    if (this.#storage.kind === 'window' && this.throughPosition === 0n) this.#storage.rebase(BEGINNING);
     const { clock } = this.#common;
     const { heartbeatMs } = this.#options;
     this.#cancelHeartbeat = clock.every(Math.max(1, Math.floor(heartbeatMs / 2)), () => {
@@ -294,7 +295,7 @@ export class Follower {
     const isNews = set.throughPosition > this.throughPosition;
     if (!isNews) await this.#pages.compare(set);
     // a memory lives on being told that there is nothing new, a database has no use for it
-    if (isNews || isWindowed(this.#storage)) await this.#storage.apply(set);
+    if (isNews || this.#storage.kind === 'window') await this.#storage.apply(set);
     this.#took(set);
   }
 
@@ -322,7 +323,7 @@ export class Follower {
     if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#isAhead(failure.error);
     // a database that was set back: where it stands now is found out anew
     if (failure.error instanceof PositionGapError && this.#storage.durable) this.progress.displaced();
-    if (failure.error instanceof DivergedError && !isWindowed(this.#storage)) {
+    if (failure.error instanceof DivergedError && this.#storage.kind !== 'window') {
       this.#diverged = failure.error;
       this.#ahead = null;
       this.progress.displaced();

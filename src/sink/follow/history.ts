@@ -1,8 +1,7 @@
 import type { ChangeSet } from '../../model/batch.js';
 import { changedRecord } from '../../model/identity.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
-import { isBuffered } from '../../storage/buffered-storage.js';
-import type { Storage } from '../../storage/storage.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
 import type { Following } from './lost-commits.js';
 
 const DEFAULT_CHANGES = 1_000;
@@ -15,7 +14,7 @@ const DEFAULT_CHANGES = 1_000;
  * @throws CoverageGapError when nobody has them.
  */
 export async function changesFrom(
-  leader: Storage,
+  leader: BackendStorage,
   backends: readonly Following[],
   afterPosition: bigint,
   limit: number = DEFAULT_CHANGES,
@@ -43,19 +42,23 @@ export async function changesFrom(
 
 /** The same once the tiers that other processes feed have looked where they stand: the leader was pruned because of that. */
 async function keeperAnew(
-  leader: Storage,
+  leader: BackendStorage,
   backends: readonly Following[],
   afterPosition: bigint,
-): Promise<Storage | null> {
+): Promise<BackendStorage | null> {
   if (afterPosition >= leader.coverage().afterPosition) return null;
-  const tiers = backends.flatMap(({ storage }) => (isBuffered(storage) ? [storage] : []));
+  const tiers = backends.flatMap(({ storage }) => (storage.kind === 'archive' ? [storage] : []));
   // what cannot look is left as it was known
   await Promise.allSettled(tiers.map((tier) => tier.refresh()));
   return keeperOf(leader, backends, afterPosition);
 }
 
 /** Who has the changes after the position up to the leader's floor. */
-function keeperOf(leader: Storage, backends: readonly Following[], afterPosition: bigint): Storage | null {
+function keeperOf(
+  leader: BackendStorage,
+  backends: readonly Following[],
+  afterPosition: bigint,
+): BackendStorage | null {
   const { afterPosition: floor } = leader.coverage();
   if (afterPosition >= floor) return null;
   const found = backends.find(({ storage, follower }) => {

@@ -1,5 +1,5 @@
 import { CoverageGapError, type Gap } from '../../model/storage-errors.js';
-import type { Storage } from '../../storage/storage.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
 import type { FollowerAheadError } from '../sink-errors.js';
 import type { Follower } from './follower.js';
 
@@ -17,7 +17,7 @@ export interface LostCommits {
 
 /** The part of a backend that its followers need. */
 export interface Following {
-  readonly storage: Storage;
+  readonly storage: BackendStorage;
   readonly follower: Follower | null;
 }
 
@@ -31,7 +31,7 @@ export function lostCommits(backends: readonly Following[]): LostCommits | null 
 }
 
 /** Whether a storage answers for all commits that are known to be lost, and for all that the leader still holds. */
-export function holdsLost(storage: Storage, { isContinuation, throughPosition }: FollowerAheadError): boolean {
+export function holdsLost(storage: BackendStorage, { isContinuation, throughPosition }: FollowerAheadError): boolean {
   // what is only buffered is not answered for
   return isContinuation && storage.coverage().throughPosition >= throughPosition;
 }

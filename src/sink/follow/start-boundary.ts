@@ -1,11 +1,11 @@
 import { BEGINNING, type Boundary } from '../../model/boundary.js';
-import type { Storage, WindowedStorage } from '../../storage/storage.js';
+import type { BackendStorage, WindowStorage } from '../../storage/backend-storage.js';
 
 /**
  * Where a windowed follower starts so that it reads no more than it wants to hold: the highest of the boundary below its
  * oldest time, the one that leaves `maxRecords` changes up to the leader's head, and what the leader still has.
  */
-export async function startBoundary(leader: Storage, follower: WindowedStorage): Promise<Boundary> {
+export async function startBoundary(leader: BackendStorage, follower: WindowStorage): Promise<Boundary> {
   const { sinceMs, maxRecords } = follower.window();
   let boundary = leaderStart(leader);
   // the window includes sinceMs, a boundary excludes its own time
@@ -18,7 +18,7 @@ export async function startBoundary(leader: Storage, follower: WindowedStorage):
 }
 
 /** Below this the leader was pruned, or evicted. */
-function leaderStart(leader: Storage): Boundary {
+function leaderStart(leader: BackendStorage): Boundary {
   const { afterPosition, afterMs } = leader.coverage();
   return later(BEGINNING, { position: afterPosition, ingestionMs: afterMs });
 }

@@ -1,12 +1,12 @@
 import type { Boundary } from '../../model/boundary.js';
 import type { Coverage } from '../../model/coverage.js';
-import type { PrunableStorage } from '../../storage/storage.js';
+import type { PrunableRecord } from '../../storage/backend-storage.js';
 import type { Backend } from '../backend.js';
 
 /** A backend that keeps its records only for a while. */
 export interface PrunedBackend {
   readonly name: string;
-  readonly storage: PrunableStorage;
+  readonly storage: PrunableRecord;
   /** Records ingested longer ago than this are removed. */
   readonly retentionMs: number;
 }

@@ -4,7 +4,7 @@ import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../model/lis
 import type { KeyedPage, ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
 import { compareOrderKeys, type OrderKey } from '../../model/order.js';
 import { withContents } from '../../model/outlines.js';
-import { CoverageGapError } from '../../model/storage-errors.js';
+import type { PrunableRecord } from '../../storage/backend-storage.js';
 import type { Storage } from '../../storage/storage.js';
 import type { ListSource } from './merge.js';
 
@@ -21,7 +21,7 @@ import type { ListSource } from './merge.js';
 export function amendedLists<K extends ListedKind>(
   kind: K,
   lagging: Storage,
-  leader: Storage,
+  leader: PrunableRecord,
   standsAt: bigint,
 ): ListSource<ListedRecords[K]> {
   type T = ListedRecords[K];
@@ -29,8 +29,7 @@ export function amendedLists<K extends ListedKind>(
 
   /** The keys of what has left the range since, in order; more and more for as long as the lagging storage stands still. */
   async function readGone(range: ResolvedRange): Promise<{ readonly gone: readonly OrderKey[]; readonly asOf: AsOf }> {
-    const told = await leader.movesAfter?.({ afterPosition: standsAt, throughMs: range.endMs });
-    if (!told) throw new CoverageGapError({ kind: 'position', afterPosition: standsAt }, `storage ${leader.name}`);
+    const told = await leader.movesAfter({ afterPosition: standsAt, throughMs: range.endMs });
     const left = told.moves.filter((move) => move.record === kind && isIn(range, move));
     return { gone: left.map(({ key }) => key).sort(compareOrderKeys), asOf: told.asOf };
   }
@@ -43,8 +42,7 @@ export function amendedLists<K extends ListedKind>(
   ): Promise<{ readonly records: readonly T[]; readonly asOf: AsOf } | null> {
     if (!changesInPlace || records.length === 0) return { records, asOf };
     const messageIds = records.map(({ messageId }) => messageId);
-    const changed = await leader.changedMessages?.({ afterPosition: standsAt, messageIds });
-    if (!changed) throw new CoverageGapError({ kind: 'position', afterPosition: standsAt }, `storage ${leader.name}`);
+    const changed = await leader.changedMessages({ afterPosition: standsAt, messageIds });
     if (changed.asOf.movePosition !== asOf.movePosition && (await hasMoreGone())) return null;
     const byIdentity = new Map(changed.messages.map((message) => [message.messageId as string, message as T]));
     return {

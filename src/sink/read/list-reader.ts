@@ -4,7 +4,7 @@ import type { Count, KeyedPage, ListQuery, ResolvedListQuery, ResolvedRange } fr
 import { resolveListQuery } from '../../model/list-query.js';
 import { boundedBy } from '../../model/outlines.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
-import type { Storage } from '../../storage/storage.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
 import type { Backend, Candidate } from '../backend.js';
 import { lostCommits } from '../follow/lost-commits.js';
 import { type SinkMetrics, shapeOf } from '../sink-metrics.js';
@@ -43,7 +43,7 @@ interface Merged<V> {
 /** Answers lists and counts over all backends as if they were one. */
 export class ListReader {
   readonly #backends: readonly Backend[];
-  readonly #leader: Storage;
+  readonly #leader: BackendStorage;
   readonly #floor: ReadFloor;
   readonly #metrics: SinkMetrics;
   readonly #planner: Planner;
@@ -51,7 +51,7 @@ export class ListReader {
 
   constructor(parts: {
     readonly backends: readonly Backend[];
-    readonly leader: Storage;
+    readonly leader: BackendStorage;
     readonly floor: ReadFloor;
     readonly common: Common;
     readonly metrics: SinkMetrics;
@@ -101,7 +101,10 @@ export class ListReader {
     { candidate: { backend, amended, coverage } }: Slice,
   ): ListSource<ListedRecords[K]> {
     const { storage } = backend;
-    if (amended) return amendedLists(kind, storage, this.#leader, coverage.throughPosition);
+    const { throughPosition: afterPosition } = coverage;
+    if (amended && this.#leader.prunable) return amendedLists(kind, storage, this.#leader, afterPosition);
+    // a plan has no such slice: see `Moment.amendsAfter`
+    if (amended) throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${this.#leader.name}`);
     return { page: (query) => storage.list(kind, query), count: (range) => storage.count(kind, range) };
   }
 

@@ -8,7 +8,7 @@ import type { ResultsPart } from '../../model/outlines.js';
 import { partOfResults } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
-import type { Storage } from '../../storage/storage.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
 import { type Backend, isLagging, isReadable, mayLookUp } from '../backend.js';
 import { lostCommits, lostError } from '../follow/lost-commits.js';
 import type { SinkMetrics } from '../sink-metrics.js';
@@ -232,9 +232,9 @@ interface Holder<R> {
 }
 
 interface Lookup<T, R extends { readonly position: bigint }> {
-  ask(storage: Storage, messageId: Hex): Promise<T>;
+  ask(storage: BackendStorage, messageId: Hex): Promise<T>;
   /** Reads what the storage holds, complete or not; null when it cannot tell. */
-  holder(storage: Storage): ((messageId: Hex) => Promise<Held<readonly R[]>>) | null;
+  holder(storage: BackendStorage): ((messageId: Hex) => Promise<Held<readonly R[]>>) | null;
   identityOf(record: R): string;
   /** @throws what `ask` throws when there is nothing. */
   answerOf(messageId: Hex, records: readonly R[]): T;
@@ -244,7 +244,7 @@ interface Lookup<T, R extends { readonly position: bigint }> {
 
 const RESULTS: Lookup<readonly StoredVerifierResult[], StoredVerifierResult> = {
   ask: (storage, messageId) => storage.getCCVData(messageId),
-  holder: (storage) => storage.heldCCVData?.bind(storage) ?? null,
+  holder: (storage) => (storage.kind === 'window' ? null : (messageId) => storage.heldCCVData(messageId)),
   identityOf: resultIdentity,
   answerOf(messageId, results) {
     if (results.length === 0) throw new CCVDataNotFoundError(messageId);
@@ -261,8 +261,7 @@ function lookupOf(part: ResultsPart): Lookup<readonly StoredVerifierResult[], St
     ...RESULTS,
     ask: (storage, messageId) => storage.getCCVData(messageId, part),
     holder(storage) {
-      const held = storage.heldCCVData?.bind(storage);
-      return held ? (messageId) => held(messageId, part) : null;
+      return storage.kind === 'window' ? null : (messageId) => storage.heldCCVData(messageId, part);
     },
     answerOf: (messageId, results) => partOfResults(RESULTS.answerOf(messageId, results), part),
   };
@@ -271,10 +270,9 @@ function lookupOf(part: ResultsPart): Lookup<readonly StoredVerifierResult[], St
 const MESSAGE: Lookup<StoredMessage, StoredMessage> = {
   ask: (storage, messageId) => storage.getMessage(messageId),
   holder(storage) {
-    const heldMessage = storage.heldMessage?.bind(storage);
-    if (!heldMessage) return null;
+    if (storage.kind === 'window') return null;
     return async (messageId) => {
-      const { value, ...range } = await heldMessage(messageId);
+      const { value, ...range } = await storage.heldMessage(messageId);
       return { value: value === null ? [] : [value], ...range };
     };
   },

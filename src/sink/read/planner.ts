@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import type { Coverage } from '../../model/coverage.js';
 import type { Interval } from '../../model/read-conditions.js';
-import type { Storage } from '../../storage/storage.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
 import { type Backend, type Candidate, candidateOf } from '../backend.js';
 import { lostCommits } from '../follow/lost-commits.js';
 import { type Explanation, explainSlices, plainMs } from './explain.js';
@@ -50,14 +50,14 @@ export const NOTHING_LACKING: Lacking = new Map();
 /** Plans which backends answer for a range, from what each covers at that moment. */
 export class Planner {
   readonly #backends: readonly Backend[];
-  readonly #leader: Storage;
+  readonly #leader: BackendStorage;
   readonly #floor: ReadFloor;
   readonly #common: Common;
   readonly #maxStalenessMs: number;
 
   constructor(parts: {
     readonly backends: readonly Backend[];
-    readonly leader: Storage;
+    readonly leader: BackendStorage;
     readonly floor: ReadFloor;
     readonly common: Common;
     readonly maxStalenessMs: number;
@@ -75,11 +75,10 @@ export class Planner {
     nowMs = this.#common.clock.nowMs(),
   ): readonly Candidate[] {
     const leader = this.#leader.coverage();
-    const canAmend = this.#leader.movesAfter !== undefined && this.#leader.changedMessages !== undefined;
     const moment = {
       ...{ nowMs, endMs, floor: this.#floor, minPosition, maxStalenessMs: this.#maxStalenessMs },
       changedPosition: mustBeUpToDate ? leader.throughPosition : leader.movePosition,
-      amendsAfter: canAmend ? leader.afterPosition : null,
+      amendsAfter: this.#leader.prunable ? leader.afterPosition : null,
       ...{ lost: lostCommits(this.#backends), mustBeUpToDate },
     };
     return this.#backends.map((backend) => candidateOf(backend, moment));

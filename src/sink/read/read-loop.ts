@@ -1,7 +1,6 @@
 import type { Common } from '../../core/common.js';
 import { InvalidArgumentError, toError } from '../../core/errors.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
-import { isBuffered } from '../../storage/buffered-storage.js';
 import type { Backend } from '../backend.js';
 import { codeOf } from '../sink-errors.js';
 import { succeedsWithin } from '../within.js';
@@ -146,7 +145,7 @@ export class ReadLoop {
   /** Tiers that other processes feed look where they stand: they may be known as older than what was pruned because of them. */
   async #look(met: Met, tiers: readonly Backend[], wait: Wait): Promise<readonly Backend[]> {
     const looked = tiers.map(async (tier) => {
-      if (!isBuffered(tier.storage)) return [];
+      if (tier.storage.kind !== 'archive') return [];
       const looking = tier.storage.refresh().catch((thrown: unknown) => {
         met.fails(thrown);
         throw thrown;

@@ -3,8 +3,8 @@ import { AbortedError, IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import type { Change, ChangeSet } from '../../model/batch.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
+import type { ArchiveStorage, BackendStorage, RecordStorage } from '../../storage/backend-storage.js';
 import { recallFrom } from '../../storage/recall-from.js';
-import type { Storage } from '../../storage/storage.js';
 import { failureOf } from '../follow/blame.js';
 import { continuesHistory } from '../follow/common-history.js';
 import { divergedError, refuseDiverged } from '../follow/divergence.js';
@@ -57,9 +57,9 @@ export interface RestoreReport extends RestoreProgress {
 /** What to restore from where. Times in milliseconds. */
 export interface RestoreOptions {
   /** Holds everything from the beginning: the cold tier. */
-  readonly source: Storage;
+  readonly source: RecordStorage | ArchiveStorage;
   /** Empty, behind the source, or left by a restore from the same source that did not end. Nobody else writes to it. */
-  readonly target: Storage;
+  readonly target: BackendStorage;
   readonly inspect: () => Promise<TargetInspection>;
   readonly common: Common;
   /** Changes read and applied at once. Default 2000; the source makes it fewer when they are large. */
@@ -136,7 +136,7 @@ async function checkTarget({ source, target, inspect }: RestoreOptions): Promise
 }
 
 /** @throws RestoreError when the source holds nothing, or only part of a state. */
-async function headOf(source: Storage, target: Storage): Promise<bigint> {
+async function headOf(source: BackendStorage, target: BackendStorage): Promise<bigint> {
   try {
     return (await source.boundaryAt({ ms: Number.MAX_SAFE_INTEGER })).position;
   } catch (thrown) {
@@ -150,7 +150,7 @@ async function headOf(source: Storage, target: Storage): Promise<bigint> {
 }
 
 /** A storage knows its own position only once it was asked for something. */
-async function positionOf(storage: Storage): Promise<bigint> {
+async function positionOf(storage: BackendStorage): Promise<bigint> {
   try {
     await storage.changesAfter(storage.coverage().afterPosition, 1);
   } catch (thrown) {
@@ -164,9 +164,13 @@ async function positionOf(storage: Storage): Promise<bigint> {
  * In the middle of a restore there is no commit to compare. But whatever the target holds the source holds as well, and
  * when an id was first stored never changes: another history of the same chain has other times.
  */
-async function refuseForeign(source: Storage, target: Storage, position: bigint, sample: readonly KnownId[]) {
+async function refuseForeign(
+  source: RecordStorage | ArchiveStorage,
+  target: BackendStorage,
+  position: bigint,
+  sample: readonly KnownId[],
+) {
   const recall = recallFrom(source);
-  if (recall === null) return;
   for (const { messageId, firstMs } of sample) {
     const { message, results } = await recall(messageId);
     const known = message.value?.firstMs ?? results.value[0]?.firstMs;

@@ -1,14 +1,9 @@
 import { type Common, createCommon } from '../../core/common.js';
 import { ClosedError, messagesOf, toError } from '../../core/errors.js';
-import type { Hex } from '../../core/hex.js';
 import { outsideText } from '../../core/outside-text.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../../model/batch.js';
 import { checkBatch } from '../../model/check-batch.js';
-import type { HeldMessage, HeldResults } from '../../model/held.js';
-import type { ResultsPart } from '../../model/outlines.js';
-import type { VerifierResult } from '../../model/records.js';
-import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/storage-errors.js';
-import type { BufferedStorage } from '../buffered-storage.js';
+import type { ArchiveStorage, LastingRecord } from '../backend-storage.js';
 import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
 import { ColdStorageReader, type Opened } from './cold-storage-reader.js';
 import type { ColdMaintenance, MaintenanceOptions } from './maintenance/cold-maintenance.js';
@@ -27,9 +22,9 @@ import { type OpenNamespace, openNamespace, openVerification } from './open-name
 import { createFlushMetrics, type FlushMetrics } from './write/flush-metrics.js';
 
 /** The storage over an object store: all records for good, in Delta tables. See `ColdStorageRole`. */
-export interface ColdStorage extends BufferedStorage {
-  heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;
-  heldMessage(messageId: Hex): Promise<HeldMessage>;
+export interface ColdStorage extends Omit<ArchiveStorage, 'kind'> {
+  /** `record` in the role `leader`, else `archive`. */
+  readonly kind: LastingRecord['kind'] | ArchiveStorage['kind'];
   /** Looks after its files; by itself it does so too, see `compactIntervalMs` and `vacuumIntervalMs`. */
   readonly maintenance: ColdMaintenance;
 }
@@ -46,6 +41,8 @@ export function createColdStorage(options: ColdStorageOptions): ColdStorage {
 }
 
 class NamespaceStorage extends ColdStorageReader implements ColdStorage {
+  readonly kind;
+  readonly prunable = false;
   readonly durable = true;
   readonly maintenance: ColdMaintenance = {
     describe: () => this.#maintain('describe', {}, async () => await (await this.#open()).maintenance.describe()),
@@ -82,20 +79,12 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
 
   constructor(options: ColdStorageOptions, settings: ColdStorageSettings, common: Common) {
     super(options.name, new ViewCoverage(options.name, settings.role));
+    this.kind = settings.role === 'leader' ? ('record' as const) : ('archive' as const);
     this.#store = options.store;
     this.#settings = settings;
     this.#common = common;
     this.#whole = new LastWholeView(settings.role);
     this.#metrics = createFlushMetrics(common, options.name);
-  }
-
-  async insertCCVData(result: VerifierResult): Promise<void> {
-    const { verifierResults } = await this.insertBatch({ verifierResults: [result] });
-    const { messageId, verifierSourceAddress, verifierDestAddress } = result;
-    if (verifierResults[0] === 'duplicate')
-      throw new DuplicateCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
-    if (verifierResults[0] === 'conflict')
-      throw new ConflictingCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
   }
 
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {

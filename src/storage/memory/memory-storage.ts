@@ -5,9 +5,8 @@ import type { Boundary } from '../../model/boundary.js';
 import { checkBatch } from '../../model/check-batch.js';
 import { planCommit } from '../../model/commit/plan-commit.js';
 import { stampCommit, verdictsOf } from '../../model/commit/stamp-commit.js';
-import type { VerifierResult } from '../../model/records.js';
-import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/storage-errors.js';
-import type { AdvanceEvent, AdvanceListener, Health, WindowedStorage } from '../storage.js';
+import type { WindowStorage } from '../backend-storage.js';
+import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
 import { applyChange } from './apply-changes.js';
 import { adoptBytes, copyBytes } from './body.js';
 import { evictStep } from './eviction.js';
@@ -24,7 +23,7 @@ const MIN_OVERSHOOT = 10_000;
 export type { MemoryStorageOptions };
 
 /** The storage in this process's memory: alone, or as the hot tier that follows another. */
-export type MemoryStorage = WindowedStorage;
+export type MemoryStorage = WindowStorage;
 
 /**
  * Creates a memory storage. Records it answers with are the stored ones, the same object each time: never change them.
@@ -38,7 +37,9 @@ export function createMemoryStorage(options: MemoryStorageOptions): MemoryStorag
 }
 
 /** Writes, following and eviction. All of it is synchronous inside, so that no read sees half of a commit. */
-class InMemoryStorage extends MemoryReader implements WindowedStorage {
+class InMemoryStorage extends MemoryReader implements WindowStorage {
+  readonly kind = 'window';
+  readonly prunable = false;
   readonly durable = false;
   readonly #state: MemoryState;
   readonly #settings: MemorySettings;
@@ -56,15 +57,6 @@ class InMemoryStorage extends MemoryReader implements WindowedStorage {
     this.#metrics = createMemoryMetrics(common.metrics, state.name);
     const evicts = settings.ttlMs > 0 || settings.maxSize > 0 || settings.maxBytes > 0;
     this.#cancelTimer = evicts ? common.clock.every(settings.cleanupIntervalMs, () => this.#evict()) : () => undefined;
-  }
-
-  async insertCCVData(result: VerifierResult): Promise<void> {
-    const { verifierResults } = await this.insertBatch({ verifierResults: [result] });
-    const { messageId, verifierSourceAddress, verifierDestAddress } = result;
-    if (verifierResults[0] === 'duplicate')
-      throw new DuplicateCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
-    if (verifierResults[0] === 'conflict')
-      throw new ConflictingCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
   }
 
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {

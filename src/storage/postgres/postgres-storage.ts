@@ -2,10 +2,9 @@ import { type Common, createCommon } from '../../core/common.js';
 import { ClosedError, InvalidArgumentError } from '../../core/errors.js';
 import type { WriteBatch } from '../../model/batch.js';
 import type { Recall } from '../../model/recall.js';
-import type { VerifierResult } from '../../model/records.js';
-import { ConflictingCCVDataError, DuplicateCCVDataError } from '../../model/storage-errors.js';
+import type { PrunableRecord } from '../backend-storage.js';
 import { listFace } from '../list-face.js';
-import type { Health, PrunableStorage } from '../storage.js';
+import type { Health } from '../storage.js';
 import { createAdvanceHub } from './clock/advance-hub.js';
 import { createAdvanceListener } from './clock/advance-listener.js';
 import { decodeClock } from './clock/clock-row.js';
@@ -47,7 +46,7 @@ export interface PostgresStorageOptions {
 }
 
 /** The system of record. Any number of instances, in any number of processes, may read and write one namespace. */
-export interface PostgresStorage extends PrunableStorage {
+export interface PostgresStorage extends PrunableRecord {
   readonly durable: true;
   readonly namespace: string;
 }
@@ -105,15 +104,6 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     return await open(() => check.watch(groups.write(prepareBatch(batch))));
   }
 
-  async function insertCCVData(result: VerifierResult): Promise<void> {
-    const { messageId, verifierSourceAddress, verifierDestAddress } = result;
-    const outcome = await insertBatch({ verifierResults: [result] });
-    if (outcome.verifierResults[0] === 'duplicate')
-      throw new DuplicateCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
-    if (outcome.verifierResults[0] === 'conflict')
-      throw new ConflictingCCVDataError(messageId, verifierSourceAddress, verifierDestAddress);
-  }
-
   async function health(): Promise<Health> {
     return closing ? { healthy: false, reason: `storage ${name} is closed` } : await check.ask();
   }
@@ -126,6 +116,8 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
 
   return {
     name,
+    kind: 'record',
+    prunable: true,
     durable: true,
     namespace: namespace.name,
     getCCVData: (messageId, part) => open(() => messages.getCCVData(messageId, part)),
@@ -141,7 +133,6 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     listCursors: () => open(() => changes.listCursors()),
     queryQuarantine: (query) => open(() => changes.quarantine(query)),
     queryConflicts: (query) => open(() => changes.conflicts(query)),
-    insertCCVData,
     insertBatch,
     changesAfter: (afterPosition, limit) => open(() => changes.changesAfter(afterPosition, limit)),
     boundaryAt: (at) => open(() => changes.boundaryAt(at)),

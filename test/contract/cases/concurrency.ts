@@ -1,6 +1,7 @@
 import { setImmediate as letOthersRun } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { StoredVerifierResult } from '../../../src/model/records.js';
+import { insertCCVData } from '../../../src/storage/insert-ccv-data.js';
 import { createRecordMaker } from '../../support/records.js';
 import { plain, type Use } from '../subject.js';
 
@@ -140,7 +141,7 @@ export function concurrencyCases(use: Use): void {
   test('a closed storage says so, and closing twice is fine', async () => {
     const { storage } = use();
     const [result] = createRecordMaker(33).results(1);
-    await storage.insertCCVData(result!);
+    await insertCCVData(storage, result!);
     expect(await storage.health()).toEqual({ healthy: true, reason: null });
     await Promise.all([storage.close(), storage.close()]);
     await storage.close();

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
 import type { WriteBatch } from '../../../src/model/batch.js';
+import { insertCCVData } from '../../../src/storage/insert-ccv-data.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { fieldsOf, plain, type Use } from '../subject.js';
@@ -50,7 +51,7 @@ export function inputCases(use: Use): void {
   test('payloads of 1 MiB are kept byte for byte', async () => {
     const { storage } = use();
     const result = make.result(make.message({ dataBytes: 60_000 }), 0, { ccvDataBytes: 1 << 20 });
-    await storage.insertCCVData(result);
+    await insertCCVData(storage, result);
     const [stored] = await storage.getCCVData(result.messageId);
     expect(Buffer.compare(stored!.ccvData, result.ccvData)).toBe(0);
     expect(Buffer.compare(stored!.encodedMessage, result.encodedMessage)).toBe(0);
@@ -74,7 +75,7 @@ export function inputCases(use: Use): void {
       encodedMessage: inPool(result!.encodedMessage, 10),
       ccvData: inPool(result!.ccvData, 50_000),
     };
-    await storage.insertCCVData(given);
+    await insertCCVData(storage, given);
     pool.fill(0xee);
     const [stored] = await storage.getCCVData(result!.messageId);
     expect(fieldsOf(stored!, result!)).toEqual(plain(result));

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import type { KeyedPage } from '../../../src/model/list-query.js';
 import type { OrderKey } from '../../../src/model/order.js';
 import type { StoredMessage } from '../../../src/model/records.js';
+import { insertCCVData } from '../../../src/storage/insert-ccv-data.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { fieldsOf, plain, type Use } from '../subject.js';
 
@@ -59,7 +60,7 @@ export function messageCases(use: Use): void {
   test('the status of an unknown message changes nothing, also when only its verifier result is stored', async () => {
     const { storage } = use();
     const message = make.message();
-    await storage.insertCCVData(make.result(message));
+    await insertCCVData(storage, make.result(message));
     const change = { messageId: message.messageId, status: 'success' } as const;
     expect((await storage.insertBatch({ statuses: [change] })).committed).toBeNull();
     expect((await storage.insertBatch({ statuses: [{ ...change, messageId: make.hex(32) }] })).committed).toBeNull();

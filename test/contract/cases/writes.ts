@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { messagePayloadHash, verifierResultPayloadHash } from '../../../src/model/payload.js';
+import { insertCCVData } from '../../../src/storage/insert-ccv-data.js';
 import { createRecordMaker } from '../../support/records.js';
 import { fieldsOf, plain, type Use } from '../subject.js';
 
@@ -33,7 +34,7 @@ export function writeCases(use: Use): void {
       ['0x', '0xff'],
       ['0x01', '0x01'],
     ] as const;
-    for (const [source, dest] of addresses) await storage.insertCCVData(make.result(message, 0, { source, dest }));
+    for (const [source, dest] of addresses) await insertCCVData(storage, make.result(message, 0, { source, dest }));
     const stored = await storage.getCCVData(message.messageId);
     expect(stored.map((result) => [result.verifierSourceAddress, result.verifierDestAddress])).toEqual([
       ['0x', '0xff'],
@@ -47,9 +48,9 @@ export function writeCases(use: Use): void {
   test('insertCCVData says that a result is stored already, and that another one is', async () => {
     const { storage } = use();
     const [result] = make.results(1);
-    await storage.insertCCVData(result!);
-    await expect(storage.insertCCVData(result!)).rejects.toMatchObject({ name: 'DuplicateCCVDataError' });
-    await expect(storage.insertCCVData({ ...result!, ccvData: make.bytes(9) })).rejects.toMatchObject({
+    await insertCCVData(storage, result!);
+    await expect(insertCCVData(storage, result!)).rejects.toMatchObject({ name: 'DuplicateCCVDataError' });
+    await expect(insertCCVData(storage, { ...result!, ccvData: make.bytes(9) })).rejects.toMatchObject({
       name: 'ConflictingCCVDataError',
     });
     expect(await storage.queryConflicts({ afterPosition: 0n, limit: 10 })).toHaveLength(1);
@@ -60,7 +61,7 @@ export function writeCases(use: Use): void {
     const message = make.message();
     await expect(storage.getCCVData(message.messageId)).rejects.toMatchObject({ name: 'CCVDataNotFoundError' });
     await expect(storage.getMessage(message.messageId)).rejects.toMatchObject({ name: 'MessageNotFoundError' });
-    await storage.insertCCVData(make.result(message));
+    await insertCCVData(storage, make.result(message));
     await expect(storage.getMessage(message.messageId)).rejects.toMatchObject({ name: 'MessageNotFoundError' });
     const other = make.message();
     await storage.insertBatch({ messages: [other] });
@@ -117,7 +118,7 @@ export function writeCases(use: Use): void {
     const { storage } = use();
     const [result] = make.results(1);
     const other = { ...result!, ccvData: make.bytes(40) };
-    await storage.insertCCVData(result!);
+    await insertCCVData(storage, result!);
     const outcome = await storage.insertBatch({ verifierResults: [other, result!] });
     expect(outcome.verifierResults).toEqual(['conflict', 'duplicate']);
     const conflict = {
@@ -166,7 +167,7 @@ export function writeCases(use: Use): void {
   test('the second verifier result of a message with another body is a conflict with the stored body', async () => {
     const { storage } = use();
     const message = make.message({ ccvs: [make.hex(20), make.hex(20)] });
-    await storage.insertCCVData(make.result(message, 0));
+    await insertCCVData(storage, make.result(message, 0));
     const lying = { ...make.result(message, 1), messageExecutorAddress: make.hex(20) };
     const outcome = await storage.insertBatch({ verifierResults: [lying] });
     expect(outcome.verifierResults).toEqual(['conflict']);
@@ -190,7 +191,7 @@ export function writeCases(use: Use): void {
     await expect(storage.getCCVData(first.messageId)).rejects.toMatchObject({ name: 'CCVDataNotFoundError' });
 
     const second = make.message();
-    await storage.insertCCVData(make.result(second));
+    await insertCCVData(storage, make.result(second));
     const lying = { ...second, encodedMessage: make.message().encodedMessage };
     const outcome = await storage.insertBatch({ messages: [lying, second] });
     expect(outcome.messages).toEqual(['conflict', 'inserted']);

@@ -331,7 +331,7 @@ test('a database is not pruned by what a bucket held that was emptied', async ()
   const bucket = new MemoryBucket();
   const cold = createLaggingStorage('cold', bucket);
   const common = createCommon();
-  const recall = recallFrom(cold.storage)!;
+  const recall = recallFrom(cold.storage);
   const warm = createPostgresStorage({ name: 'warm', connection: database.connection, common, recall });
   const clock = createManualClock();
   const sink = createSink({

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
+import { insertCCVData } from '../../../src/storage/insert-ccv-data.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import type { AdvanceEvent } from '../../../src/storage/storage.js';
 import { plain } from '../../contract/subject.js';
@@ -73,7 +74,7 @@ describe('a connection lost', () => {
   test('while reading or idle is not seen by callers', async () => {
     const make = createRecordMaker(52);
     const [result] = make.results(1);
-    await storage.insertCCVData(result!);
+    await insertCCVData(storage, result!);
     for (let i = 0; i < 5; i += 1) {
       const reads = Array.from({ length: 4 }, () => storage.getCCVData(result!.messageId));
       if (i % 2 === 0) proxy.cutAll();
@@ -87,18 +88,18 @@ describe('a connection lost', () => {
     const [first, second] = make.results(2);
     const events: AdvanceEvent[] = [];
     storage.subscribe((event) => events.push(event));
-    await storage.insertCCVData(first!);
+    await insertCCVData(storage, first!);
     await proxy.shut();
     await expect(storage.getCCVData(first!.messageId)).rejects.toSatisfy(isUnavailable);
     await expect(storage.queryCCVData({})).rejects.toSatisfy(isUnavailable);
-    await expect(storage.insertCCVData(second!)).rejects.toSatisfy(isUnavailable);
+    await expect(insertCCVData(storage, second!)).rejects.toSatisfy(isUnavailable);
     expect(await storage.health()).toMatchObject({ healthy: false });
     const other = createPostgresStorage({ name: 'other', connection: database.connection });
     const { committed } = await other.insertBatch({ verifierResults: make.results(1) });
     await proxy.open();
     expect(await storage.getCCVData(first!.messageId)).toHaveLength(1);
     expect(await storage.health()).toEqual({ healthy: true, reason: null });
-    await storage.insertCCVData(second!);
+    await insertCCVData(storage, second!);
     const position = committed!.throughPosition;
     await eventually('what others committed meanwhile is told', () =>
       events.some(
@@ -136,14 +137,14 @@ describe('a lock that somebody keeps', () => {
     await holder.connect();
     await holder.query('BEGIN; SELECT FROM ccv.ingest_clock FOR UPDATE');
     const [result] = createRecordMaker(55).results(1);
-    await expect(storage.insertCCVData(result!)).rejects.toMatchObject({
+    await expect(insertCCVData(storage, result!)).rejects.toMatchObject({
       name: 'StorageUnavailableError',
       retryable: true,
       details: { code: '55P03' },
     });
     expect((await storage.countCCVData({})).count).toBe(0);
     await holder.query('COMMIT');
-    await storage.insertCCVData(result!);
+    await insertCCVData(storage, result!);
     expect((await storage.countCCVData({})).count).toBe(1);
     await holder.end();
     await storage.close();
@@ -257,12 +258,12 @@ describe('a server that crashes', () => {
     const database = await createDatabaseOn(server);
     const storage = createPostgresStorage({ connection: database.tcp });
     const [first, second] = createRecordMaker(70).results(2);
-    await storage.insertCCVData(first!);
+    await insertCCVData(storage, first!);
     await server.stop();
-    await expect(storage.insertCCVData(second!)).rejects.toSatisfy(isUnavailable);
+    await expect(insertCCVData(storage, second!)).rejects.toSatisfy(isUnavailable);
     await expect(storage.countCCVData({})).rejects.toSatisfy(isUnavailable);
     await server.start();
-    await storage.insertCCVData(second!);
+    await insertCCVData(storage, second!);
     expect((await storage.countCCVData({})).count).toBe(2);
     await storage.close();
   });

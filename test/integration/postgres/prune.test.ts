@@ -5,7 +5,7 @@ import type { WriteBatch } from '../../../src/model/batch.js';
 import type { Recall } from '../../../src/model/recall.js';
 import type { NewMessage, VerifierResult } from '../../../src/model/records.js';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
-import { standsAt } from '../../../src/storage/buffered-storage.js';
+import { type BackendStorage, standsAt } from '../../../src/storage/backend-storage.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
@@ -16,7 +16,7 @@ import { createRecordMaker, type RecordMaker, SELECTORS } from '../../support/re
 import { createLaggingStorage, type LaggingStorage } from '../../support/sink/lagging-storage.js';
 
 /** Copies everything that `leader` committed. */
-async function follow(leader: Storage, follower: Storage): Promise<void> {
+async function follow(leader: Storage, follower: BackendStorage): Promise<void> {
   for (;;) {
     const set = await leader.changesAfter(standsAt(follower), 500);
     await follower.apply(set);

@@ -2,15 +2,15 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
 import type { Recalled } from '../../../src/model/recall.js';
 import type { NewMessage } from '../../../src/model/records.js';
+import type { PrunableRecord } from '../../../src/storage/backend-storage.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
-import { isPrunable, type PrunableStorage } from '../../../src/storage/storage.js';
 import { gate } from '../../support/api/api.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const make = createRecordMaker(5);
 let database: TestDatabase;
-let storage: PrunableStorage;
+let storage: PrunableRecord;
 /** What the colder tier knows, once it says something. */
 const held = new Map<Hex, Recalled>();
 let asked: Hex[];
@@ -29,7 +29,6 @@ beforeEach(async () => {
       return held.get(messageId)!;
     },
   });
-  if (!isPrunable(created)) throw new Error('it cannot be pruned');
   storage = created;
 });
 afterEach(async () => {
@@ -45,7 +44,7 @@ async function prunedMessage(): Promise<NewMessage> {
   await storage.insertBatch({ messages: [message] });
   await storage.insertBatch({ statuses: [{ messageId, status: 'success' }] });
   const results = { value: [], afterPosition: 0n, throughPosition: 10n };
-  held.set(messageId, { message: await storage.heldMessage!(messageId), results });
+  held.set(messageId, { message: await storage.heldMessage(messageId), results });
   const outcome = await storage.prune({ ingestionMs: Date.now() + 1_000, position: 1_000_000n });
   expect(outcome.floor.position).toBeGreaterThan(0n);
   return message;

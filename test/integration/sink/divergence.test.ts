@@ -2,8 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend } from '../../../src/sink/sink-options.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
-import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
-import type { Storage } from '../../../src/storage/storage.js';
+import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { everything } from '../../contract/subject.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
@@ -23,7 +22,7 @@ describe('a follower that holds another history than its leader', () => {
     for (const each of [a, b]) await each?.drop();
   });
 
-  function open(name: string, database: TestDatabase): Storage {
+  function open(name: string, database: TestDatabase): PostgresStorage {
     const storage = createPostgresStorage({ name, connection: database.connection });
     opened.push(storage);
     return storage;

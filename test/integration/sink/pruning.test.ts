@@ -5,10 +5,10 @@ import type { VerifierResult } from '../../../src/model/records.js';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend, SinkOptions } from '../../../src/sink/sink-options.js';
+import type { BackendStorage } from '../../../src/storage/backend-storage.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { recallFrom } from '../../../src/storage/recall-from.js';
-import type { Storage } from '../../../src/storage/storage.js';
 import { MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
@@ -20,7 +20,7 @@ import { metricOf } from '../../support/sink/sink-tiers.js';
 /** One process: a Sink of a database that all share and a cold tier of its own. */
 interface Process {
   readonly sink: Sink;
-  readonly hot: Storage;
+  readonly hot: BackendStorage;
   readonly warm: PostgresStorage;
   /** What the Sink asks in place of `warm`. */
   readonly leader: FaultyStorage;
@@ -55,14 +55,14 @@ describe('a Sink whose database is pruned', () => {
       /** For how long it does not look what others have flushed. */
       readonly refreshIntervalMs?: number;
       /** Beside the others: durable, and nobody has to wait for it. */
-      readonly copy?: Storage;
+      readonly copy?: BackendStorage;
       readonly log?: Logger;
     } = {},
   ): Promise<Process> {
     const common = createCommon(wish.log ? { log: wish.log } : {});
     const lagging = createLaggingStorage('cold', wish.bucket, wish.refreshIntervalMs);
     const cold = createFaultyStorage(lagging.storage);
-    const recall = recallFrom(lagging.storage)!;
+    const recall = recallFrom(lagging.storage);
     const warm = createPostgresStorage({ name: 'warm', connection: database.connection, common, recall });
     const hot = createMemoryStorage({ name: 'hot', maxSize: 4, cleanupIntervalMs: 2, common });
     const leader = createFaultyStorage(warm);

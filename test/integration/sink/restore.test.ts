@@ -50,7 +50,7 @@ function openSink(warm: TestDatabase, store: ObjectStore): { sink: Sink; cold: C
     name: 'warm',
     connection: warm.connection,
     common,
-    recall: recallFrom(cold)!,
+    recall: recallFrom(cold),
   });
   const sink = createSink({ backends: [{ storage }, { storage: cold, tier: 'cold' }], common });
   cleanups.push(() => sink.close());
@@ -76,7 +76,7 @@ async function setBack(seed: number, pruned = false) {
     await cold.ready();
     const { throughMs: ingestionMs, throughPosition: position } = cold.coverage();
     const { connection } = original;
-    const warm = createPostgresStorage({ name: 'warm', connection, common, recall: recallFrom(cold)! });
+    const warm = createPostgresStorage({ name: 'warm', connection, common, recall: recallFrom(cold) });
     await warm.prune({ ingestionMs, position }, { dutyCycle: 1 });
     await warm.close();
   }
@@ -189,7 +189,7 @@ describe('a database rebuilt from the cold tier alone', () => {
       name: 'warm',
       connection: original.connection,
       common,
-      recall: recallFrom(cold)!,
+      recall: recallFrom(cold),
     });
     const pruned = await warm.prune({ ingestionMs: throughMs, position: throughPosition }, { dutyCycle: 1 });
     expect(pruned.messages).toBeGreaterThan(0);
@@ -223,7 +223,7 @@ describe('a database rebuilt from the cold tier alone', () => {
       expect(after).toEqual(before.filter((row) => ends.includes(BigInt(row.through_position))));
       expect(after).toHaveLength(ends.length);
       const again = openCold(store, 'follower');
-      const recall = recallFrom(again)!;
+      const recall = recallFrom(again);
       const warm = createPostgresStorage({ name: 'warm', connection: rebuilt.connection, common, recall });
       const { floor } = await warm.prune({ ingestionMs: Number.MAX_SAFE_INTEGER, position: ends[2]! + 1n });
       expect(floor.position).toBe(ends[2]);

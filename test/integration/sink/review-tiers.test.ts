@@ -4,7 +4,7 @@ import { IndexerError } from '../../../src/core/errors.js';
 import { neverRead } from '../../../src/model/read-conditions.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkOptions } from '../../../src/sink/sink-options.js';
-import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
+import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ColdStorageOptions } from '../../../src/storage/cold/namespace/cold-storage-options.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
@@ -42,8 +42,8 @@ describe('tiers around a cold one', () => {
       ...{ name: 'cold', store: objects.store, namespace: 'ccv', role: 'follower', common, takeoverMs: 0 },
       ...{ flushIntervalMs: 3_600_000, refreshIntervalMs: 0, ...options },
     });
-  const postgres = (name: string, database: TestDatabase, cold: Storage): PostgresStorage =>
-    createPostgresStorage({ name, connection: database.connection, common, recall: recallFrom(cold)! });
+  const postgres = (name: string, database: TestDatabase, cold: ColdStorage): PostgresStorage =>
+    createPostgresStorage({ name, connection: database.connection, common, recall: recallFrom(cold) });
   async function sinkOf(backends: SinkOptions['backends'], options: Partial<SinkOptions> = {}): Promise<Sink> {
     const sink = createSink({ backends, common, retry: { baseMs: 1, maxMs: 20 }, ...options });
     open.push(sink);
@@ -159,7 +159,7 @@ describe('tiers around a cold one', () => {
     const proxy = await startPostgresProxy(first.tcp);
     const readerCold = openCold({ role: 'reader' });
     const readerWarm = createPostgresStorage({
-      ...{ name: 'warm', connection: proxy.tcp, common, recall: recallFrom(readerCold)! },
+      ...{ name: 'warm', connection: proxy.tcp, common, recall: recallFrom(readerCold) },
       pool: { connectTimeoutMs: 200 },
     });
     const reader = await sinkOf([{ storage: readerWarm }, { storage: readerCold, tier: 'cold' }]);

@@ -1,6 +1,6 @@
 import type { Clock } from '../../../src/core/clock.js';
 import type { NewMessage } from '../../../src/model/records.js';
-import type { BufferedStorage } from '../../../src/storage/buffered-storage.js';
+import type { ColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
@@ -72,7 +72,7 @@ export function createLife(seed: number, clock?: Clock) {
 }
 
 /** A storage that follows by `apply`, in pages, from where it stands. */
-export async function follow(follower: BufferedStorage, origin: Storage, pageSize = 1000): Promise<void> {
+export async function follow(follower: ColdStorage, origin: Storage, pageSize = 1000): Promise<void> {
   await follower.ready();
   for (;;) {
     const set = await origin.changesAfter(follower.appliedPosition(), pageSize);

@@ -79,7 +79,7 @@ export async function openWorker(
   const store = given ?? createDirectoryObjectStore({ directory: coldDirectory, common });
   const settings = { compactIntervalMs: 0, vacuumIntervalMs: 0 };
   const cold = createColdStorage({ name: 'cold', store, namespace, role: 'follower', common, ...settings });
-  const recall = recallFrom(cold)!;
+  const recall = recallFrom(cold);
   const warm = createPostgresStorage({ name: 'warm', connection, namespace, common, recall });
   const sink = createSink({ backends: [{ storage: warm }, { storage: cold, tier: 'cold' }], common });
   await sink.started();

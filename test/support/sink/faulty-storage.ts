@@ -1,14 +1,15 @@
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
-import type { Storage } from '../../../src/storage/storage.js';
+import type { BackendStorage } from '../../../src/storage/backend-storage.js';
 
 /** Methods of a storage that can be made to fail. */
-export type Operation = {
-  [K in keyof Storage]-?: NonNullable<Storage[K]> extends (...args: never[]) => Promise<unknown> ? K : never;
-}[keyof Storage];
+export type Operation = OperationOf<BackendStorage>;
+type OperationOf<S> = S extends unknown
+  ? { [K in keyof S]: S[K] extends (...args: never[]) => Promise<unknown> ? K : never }[keyof S]
+  : never;
 
 /** A real storage that fails when it is told to: fault injection around it, nothing in place of it. */
-export interface FaultyStorage {
-  readonly storage: Storage;
+export interface FaultyStorage<S extends BackendStorage = BackendStorage> {
+  readonly storage: S;
   /** From now on these operations (default: all but close) throw `error` without reaching the storage. */
   fail(operations?: readonly Operation[], error?: Error): void;
   /** From now on everything works again. */
@@ -22,7 +23,10 @@ export interface FaultyStorage {
 }
 
 /** `durable` makes a memory take a database's place in the order of writes, for tests that need no database. */
-export function createFaultyStorage(storage: Storage, options: { readonly durable?: boolean } = {}): FaultyStorage {
+export function createFaultyStorage<S extends BackendStorage>(
+  storage: S,
+  options: { readonly durable?: boolean } = {},
+): FaultyStorage<S> {
   const counts = new Map<string, number>();
   const failing = new Map<string, Error>();
   const gates = new Map<string, Promise<void>>();

@@ -2,7 +2,7 @@ import type { Clock } from '../../../core/clock.js';
 import { AbortedError, InvalidArgumentError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
 import type { Boundary } from '../../../model/boundary.js';
-import type { PruneOptions, PruneOutcome } from '../../storage.js';
+import type { PruneOptions, PruneOutcome } from '../../backend-storage.js';
 import type { AdvanceHub } from '../clock/advance-hub.js';
 import type { ClockRow } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';

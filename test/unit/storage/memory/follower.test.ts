@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../../src/core/common.js';
 import type { ChangeSet } from '../../../../src/model/batch.js';
+import { insertCCVData } from '../../../../src/storage/insert-ccv-data.js';
 import { createMemoryStorage, type MemoryStorage } from '../../../../src/storage/memory/memory-storage.js';
 import { createManualClock, type ManualClock } from '../../../support/manual-clock.js';
 import { createRecordMaker } from '../../../support/records.js';
@@ -44,7 +45,7 @@ describe('a memory that follows', () => {
     await expect(hot.insertBatch({ messages: [make.message()] })).rejects.toMatchObject({ code: 'FOLLOWER_WRITE' });
     const rebased = createMemoryStorage({ name: 'rebased' });
     rebased.rebase({ position: 9n, ingestionMs: 9 });
-    await expect(rebased.insertCCVData(make.results(1)[0]!)).rejects.toMatchObject({ code: 'FOLLOWER_WRITE' });
+    await expect(insertCCVData(rebased, make.results(1)[0]!)).rejects.toMatchObject({ code: 'FOLLOWER_WRITE' });
     await rebased.close();
   });
 
