@@ -1,0 +1,55 @@
+import { expect, test } from 'vitest';
+import { systemClock } from '../../../src/core/clock.js';
+import { createCommon } from '../../../src/core/common.js';
+import type { BackendStorage } from '../../../src/storage/backend-storage.js';
+import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
+import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
+import { createMeteredStorage } from '../../../src/storage/metered-storage.js';
+import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
+import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
+import { createRecordMaker } from '../../support/records.js';
+
+const cold = (role: 'follower' | 'leader') =>
+  createColdStorage({
+    ...{ name: role, store: createMemoryObjectStore(new MemoryBucket(), systemClock), namespace: 'test', role },
+  });
+const opened: Readonly<Record<string, () => BackendStorage>> = {
+  window: () => createMemoryStorage({ name: 'window' }),
+  'prunable record': () => createPostgresStorage({ connection: { connectionString: 'postgres://localhost:1/none' } }),
+  'lasting record': () => cold('leader'),
+  archive: () => cold('follower'),
+};
+
+/** Own and inherited. */
+function membersOf(storage: object): Map<string, string> {
+  const members = new Map<string, string>();
+  for (let part = storage; part !== Object.prototype; part = Reflect.getPrototypeOf(part)!)
+    for (const name of Object.getOwnPropertyNames(part))
+      if (name !== 'constructor') members.set(name, typeof Reflect.get(storage, name));
+  return members;
+}
+
+test.each(Object.entries(opened))('a metered storage keeps every member of a %s', async (_, open) => {
+  const storage = open();
+  const metered = createMeteredStorage(storage, createCommon());
+  expect(membersOf(metered)).toEqual(membersOf(storage));
+  expect([metered.kind, metered.prunable]).toEqual([storage.kind, storage.prunable]);
+  await metered.close();
+});
+
+test('each operation is measured under its name, a list under that of its records', async () => {
+  const common = createCommon();
+  const storage = createMeteredStorage(createMemoryStorage({ name: 'hot' }), common);
+  const result = createRecordMaker(1).results(1)[0]!;
+  await storage.insertBatch({ verifierResults: [result] });
+  await storage.getCCVData(result.messageId);
+  await storage.queryMessages({ limit: 1 });
+  await storage.countCCVData({});
+  await storage.close();
+  const text = await common.metrics.metrics();
+  for (const operation of ['insertBatch', 'getCCVData', 'queryMessages', 'countCCVData'])
+    expect(text).toMatch(
+      new RegExp(`duration_seconds_count\\{[^}]*backend="hot",operation="${operation}"[^}]*\\} 1\\b`),
+    );
+  expect(text).toMatch(/indexer_verification_records_total\{[^}]*backend="hot"[^}]*\} 1\b/);
+});
