@@ -17,7 +17,6 @@ const LIMITS: SizeLimits = {
     'test/integration/chains/on-ramps.test.ts': 329,
     'test/integration/chains/rpc-claims.test.ts': 335,
     'test/integration/cold/delta-duckdb.test.ts': 320,
-    'test/integration/cold/review-cold.test.ts': 356,
     'test/integration/cold/storage-following.test.ts': 431,
     'test/integration/cold/verify.test.ts': 325,
     'test/integration/object-store/s3-failures.test.ts': 400,

@@ -6,7 +6,10 @@ import { messagesIn, resultsIn } from './http.js';
 import type { Asking, OutageClients, Question } from './outage-clients.js';
 
 /** Kinds of questions that only the cold tier has an answer for. */
-const NEEDS_COLD = ['old messages', 'old results', 'all messages', 'old id'];
+export const NEEDS_COLD = ['old messages', 'old results', 'all messages', 'old id'];
+
+/** Kinds of questions about what came since the outage began. */
+export const RECENT = ['recent messages', 'recent results', 'recent id'];
 
 /** What the clients ask: `old` is what only the cold tier has, `recent` what it has not been given yet. */
 export function questions(

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { eventually } from '../eventually.js';
 import { get, type HttpAnswer } from './http.js';
 
 /** One question of a kind: a path of the query API; null when there is nothing to ask yet. */
@@ -20,6 +21,8 @@ export interface OutageClients {
   stage(name: string): void;
   /** Asks nothing until it is called with a URL again; resolves when nothing is under way. */
   ask(apiUrl: string | null): Promise<void>;
+  /** Resolves when each of these kinds was answered so often in the present stage, with this status. */
+  untilAnswered(kinds: readonly string[], status: number, times: number): Promise<void>;
   /** How many of each status, by kind; what was asked in one stage and answered in another is left out. */
   tally(stage: string): Readonly<Record<string, Readonly<Record<string, number>>>>;
   /** The slowest answer of each kind, in ms, rounded. */
@@ -27,6 +30,7 @@ export interface OutageClients {
   stop(): Promise<void>;
 }
 
+/** A client's pace, not a wait for something. */
 const PAUSE_MS = 100;
 
 export function startOutageClients(questions: Readonly<Record<string, Question>>): OutageClients {
@@ -65,6 +69,13 @@ export function startOutageClients(questions: Readonly<Record<string, Question>>
     ask: async (apiUrl) => {
       url = apiUrl;
       if (apiUrl === null) await Promise.all(underWay);
+    },
+    untilAnswered: async (kinds, status, times) => {
+      await eventually(`${stage}: ${times} answers of each kind with ${status}`, () => {
+        const given = of(stage).filter((answer) => answer.status === status);
+        const counts = kinds.map((kind) => given.filter((answer) => answer.kind === kind).length);
+        return counts.every((count) => count >= times) || counts;
+      });
     },
     tally: (name) =>
       Object.fromEntries(

@@ -5,7 +5,7 @@ import { clockEnvironment, type WallClock } from './clock.js';
 import { hotAndWarm, type RunningService } from './service.js';
 
 /** The shortest that the cross-checks allow, seconds: 30 and a quarter more than `FlushInterval`. */
-const RETENTION_SECONDS = 31;
+export const RETENTION_SECONDS = 31;
 
 /** An `S3` table for a bucket of a test server, with little patience. */
 export function bucketTable(server: S3TestServer, bucket: string, settings: TomlTable = {}): TomlTable {
