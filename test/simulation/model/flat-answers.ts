@@ -68,7 +68,8 @@ export function flatLedger(state: FlatState, sourceChainSelector: bigint, afterB
   const messages = [...state.messages.values()].filter((message) => !message.orphaned);
   const inBlocks = (a: StoredMessage, b: StoredMessage) =>
     Number((a.origin?.blockNumber ?? 0n) - (b.origin?.blockNumber ?? 0n)) ||
-    (a.origin?.logIndex ?? 0) - (b.origin?.logIndex ?? 0);
+    (a.origin?.logIndex ?? 0) - (b.origin?.logIndex ?? 0) ||
+    (a.messageId < b.messageId ? -1 : 1);
   const byPosition = (a: { position: bigint }, b: { position: bigint }) => Number(a.position - b.position);
   return {
     unfinished: messages

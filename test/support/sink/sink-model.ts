@@ -1,13 +1,15 @@
 import { expect } from 'vitest';
 import { type Random, seededRandom } from '../../../src/core/random.js';
 import type { WriteBatch } from '../../../src/model/batch.js';
-import type { ListQuery } from '../../../src/model/list-query.js';
+import type { ListQuery, Page } from '../../../src/model/list-query.js';
 import type { NewMessage, VerifierResult } from '../../../src/model/records.js';
 import type { Sink } from '../../../src/sink/sink.js';
 import type { Storage } from '../../../src/storage/storage.js';
+import { flatList, flatPage, flatResults, type ListName } from '../../simulation/model/flat-answers.js';
+import { commitFlat } from '../../simulation/model/flat-commit.js';
+import { EMPTY_STATE, type FlatState, textOf } from '../../simulation/model/flat-state.js';
 import { createRecordMaker, type RecordMaker, SELECTORS } from '../records.js';
 import type { FaultyStorage, Operation } from './faulty-storage.js';
-import { ListModel, placeOf } from './list-model.js';
 
 const LANES = [
   { sourceChainSelector: SELECTORS.low, destChainSelector: SELECTORS.high },
@@ -36,7 +38,6 @@ export interface SimulationTally {
  * compared with a flat list. On a manual clock the same seed is the same run.
  */
 export class SinkSimulation {
-  readonly model = new ListModel();
   readonly tally: SimulationTally = { compared: 0, refused: 0 };
   readonly #subject: SimulatedSink;
   readonly #random: Random;
@@ -44,6 +45,7 @@ export class SinkSimulation {
   readonly #live: NewMessage[] = [];
   readonly #orphans: NewMessage[] = [];
   readonly #results: VerifierResult[] = [];
+  #state: FlatState = EMPTY_STATE;
   #warmFails = false;
 
   constructor(seed: number, subject: SimulatedSink) {
@@ -67,8 +69,9 @@ export class SinkSimulation {
   async compareAll(storage: Storage = this.#subject.sink): Promise<void> {
     for (const kind of ['messages', 'results'] as const) {
       const limit = 1 + this.#pick(17);
-      expect(await this.#byOffset(storage, kind, limit)).toEqual(this.model.list(kind, {}));
-      expect(await this.#byCursor(storage, kind, {}, limit)).toEqual(this.model.list(kind, {}));
+      const whole = flatList(this.#state, kind, {}).map(textOf);
+      expect(await this.#byOffset(storage, kind, limit)).toEqual(whole);
+      expect(await this.#byCursor(storage, kind, {}, limit)).toEqual(whole);
     }
   }
 
@@ -130,7 +133,11 @@ export class SinkSimulation {
   }
 
   async #write(batch: WriteBatch): Promise<void> {
-    this.model.wrote(batch, await this.#subject.sink.insertBatch(batch));
+    const outcome = await this.#subject.sink.insertBatch(batch);
+    const ingestionMs = outcome.committed?.ingestionMs ?? this.#state.headMs + 1;
+    const predicted = commitFlat(this.#state, batch, ingestionMs);
+    expect(textOf({ ...outcome })).toBe(textOf({ ...predicted.outcome }));
+    this.#state = predicted.state;
   }
 
   async #ask(): Promise<void> {
@@ -152,8 +159,7 @@ export class SinkSimulation {
       if (error.name !== 'CCVDataNotFoundError') throw error;
       return [];
     });
-    const addresses = found.map((result) => `${result.verifierSourceAddress} ${result.verifierDestAddress}`);
-    expect(addresses).toEqual(this.model.resultsOf(messageId));
+    expect(textOf(found)).toBe(textOf(flatResults(this.#state, messageId) ?? []));
   }
 
   async #askCount(): Promise<void> {
@@ -163,65 +169,51 @@ export class SinkSimulation {
       this.#random() < 0.5
         ? (['messages', sink.countMessages(query)] as const)
         : (['results', sink.countCCVData(query)] as const);
-    expect((await asked).count).toBe(this.model.list(kind, query).length);
+    expect((await asked).count).toBe(flatList(this.#state, kind, query).length);
   }
 
   async #askPage(): Promise<void> {
     const kind = this.#random() < 0.5 ? 'messages' : 'results';
     const query = this.#query();
-    const whole = this.model.list(kind, query);
+    const whole = flatList(this.#state, kind, query);
     const limit = 1 + this.#pick(12);
     const { sink } = this.#subject;
     if (this.#random() < 0.2) {
-      expect(await this.#byCursor(sink, kind, query, limit)).toEqual(whole);
+      expect(await this.#byCursor(sink, kind, query, limit)).toEqual(whole.map(textOf));
       return;
     }
     const offset = this.#random() < 0.4 ? 0 : this.#pick(whole.length + 3);
-    const page = await this.#page(sink, kind, { ...query, limit, offset });
-    expect(page.places).toEqual(whole.slice(offset, offset + limit));
-    expect(page.nextCursor !== null).toBe(page.places.length > 0 && offset + limit < whole.length);
+    const { items, nextCursor } = await pageOf(sink, kind, { ...query, limit, offset });
+    expect(textOf({ items, nextCursor })).toBe(textOf(flatPage(this.#state, kind, { ...query, limit, offset })));
   }
 
-  async #byOffset(storage: Storage, kind: 'messages' | 'results', limit: number): Promise<string[]> {
-    const places: string[] = [];
+  async #byOffset(storage: Storage, kind: ListName, limit: number): Promise<string[]> {
+    const texts: string[] = [];
     for (;;) {
-      const page = await this.#page(storage, kind, { limit, offset: places.length });
-      places.push(...page.places);
-      if (page.places.length < limit) return places;
+      const { items } = await pageOf(storage, kind, { limit, offset: texts.length });
+      texts.push(...items.map(textOf));
+      if (items.length < limit) return texts;
     }
   }
 
-  async #byCursor(storage: Storage, kind: 'messages' | 'results', query: ListQuery, limit: number): Promise<string[]> {
-    const places: string[] = [];
+  async #byCursor(storage: Storage, kind: ListName, query: ListQuery, limit: number): Promise<string[]> {
+    const texts: string[] = [];
     let cursor: string | null = null;
     do {
-      const page = await this.#page(storage, kind, { ...query, limit, ...(cursor === null ? {} : { cursor }) });
-      places.push(...page.places);
+      const page: Page<object> = await pageOf(storage, kind, {
+        ...query,
+        limit,
+        ...(cursor === null ? {} : { cursor }),
+      });
+      texts.push(...page.items.map(textOf));
       cursor = page.nextCursor;
     } while (cursor !== null);
-    return places;
-  }
-
-  async #page(storage: Storage, kind: 'messages' | 'results', query: ListQuery) {
-    if (kind === 'messages') {
-      const { items, nextCursor } = await storage.queryMessages(query);
-      return {
-        places: items.map((item) => placeOf(item.ingestionMs, item.messageId, '0x', '0x', item.status)),
-        nextCursor,
-      };
-    }
-    const { items, nextCursor } = await storage.queryCCVData(query);
-    return {
-      places: items.map((item) =>
-        placeOf(item.ingestionMs, item.messageId, item.verifierSourceAddress, item.verifierDestAddress),
-      ),
-      nextCursor,
-    };
+    return texts;
   }
 
   /** A range with ends on, beside and between commits; sometimes open, sometimes empty; with and without filters. */
   #query(): ListQuery {
-    const times = this.model.messages.map(({ ingestionMs }) => ingestionMs);
+    const times = [...this.#state.messages.values()].map(({ ingestionMs }) => ingestionMs);
     const time = () => (this.#one(times) ?? 0) + this.#pick(3) - 1;
     return {
       ...(this.#random() < 0.6 ? { startMs: time() } : {}),
@@ -238,6 +230,10 @@ export class SinkSimulation {
   #one<T>(from: readonly T[]): T | undefined {
     return from[this.#pick(from.length)];
   }
+}
+
+async function pageOf(storage: Storage, kind: ListName, query: ListQuery): Promise<Page<object>> {
+  return await (kind === 'messages' ? storage.queryMessages(query) : storage.queryCCVData(query));
 }
 
 /** All changes that a storage can tell: what a follower and its leader must agree on. */

@@ -5,9 +5,17 @@ import type { WriteBatch } from '../../../../src/model/batch.js';
 import type { ListQuery } from '../../../../src/model/list-query.js';
 import type { MessageStatus, NewMessage } from '../../../../src/model/records.js';
 import { createMemoryStorage, type MemoryStorage } from '../../../../src/storage/memory/memory-storage.js';
+import {
+  flatChangesAfter,
+  flatLedger,
+  flatList,
+  flatPage,
+  flatResults,
+} from '../../../simulation/model/flat-answers.js';
+import { commitFlat } from '../../../simulation/model/flat-commit.js';
+import { EMPTY_STATE, type FlatState, textOf } from '../../../simulation/model/flat-state.js';
 import { createManualClock } from '../../../support/manual-clock.js';
 import { createRecordMaker, type RecordMaker, SELECTORS } from '../../../support/records.js';
-import { FlatModel, stateOf } from './flat-model.js';
 
 const STEPS = 200;
 const CHAINS = [SELECTORS.low, SELECTORS.mid, SELECTORS.high, SELECTORS.max];
@@ -15,9 +23,9 @@ const pick = <T>(make: RecordMaker, from: readonly T[]): T => from[Math.floor(ma
 
 /**
  * A primary without eviction and a follower that evicts live through the same random commits; after each, random
- * questions to both are answered as a flat array answers them, or refused where the follower says it has a gap.
+ * questions to both are answered as the flat state answers them, or refused where the follower says it has a gap.
  */
-describe('all indexes agree with a flat array', () => {
+describe('all indexes agree with the flat state', () => {
   const open: MemoryStorage[] = [];
   afterEach(async () => {
     for (const storage of open.splice(0)) await storage.close();
@@ -36,21 +44,24 @@ describe('all indexes agree with a flat array', () => {
     const primary = createMemoryStorage({ name: 'primary', common });
     const hot = createMemoryStorage({ name: 'hot', ttlMs, maxSize, cleanupIntervalMs: 700, common });
     open.push(primary, hot);
-    const model = new FlatModel();
+    const history: FlatState[] = [EMPTY_STATE];
     const messages: NewMessage[] = [];
     if (seed % 2 === 0) hot.rebase({ position: 0n, ingestionMs: -1 });
     for (let step = 0; step < STEPS; step += 1) {
       const batch = randomBatch(make, messages, size);
       const outcome = await primary.insertBatch(batch);
-      if (outcome.committed) model.commit(batch, outcome.committed.ingestionMs);
-      expect(model.position).toBe(primary.coverage().throughPosition);
+      const before = history.at(-1) ?? EMPTY_STATE;
+      const predicted = commitFlat(before, batch, outcome.committed?.ingestionMs ?? before.headMs + 1);
+      expect(textOf({ ...outcome })).toBe(textOf({ ...predicted.outcome }));
+      if (outcome.committed) history.push(predicted.state);
       if (make.random() < 0.2) await clock.advance(Math.floor(make.random() * 300));
       const { throughPosition } = hot.coverage();
       if (make.random() < 0.8) await hot.apply(await primary.changesAfter(throughPosition, pick(make, [1, 5, 1000])));
-      await ask(primary, model, make);
-      await ask(hot, model.at(hot.coverage().throughPosition), make);
+      await ask(primary, predicted.state, make);
+      const position = hot.coverage().throughPosition;
+      await ask(hot, history.find((state) => state.position === position) ?? EMPTY_STATE, make);
     }
-    expect(model.records.length).toBeGreaterThan(STEPS * 0.8);
+    expect(recordsOf(history.at(-1) ?? EMPTY_STATE).length).toBeGreaterThan(STEPS * 0.8);
     if (ttlMs + maxSize > 0) expect(hot.coverage().afterMs).toBeGreaterThan(0);
   });
 });
@@ -89,64 +100,67 @@ function randomBatch(make: RecordMaker, messages: NewMessage[], size: number): W
   };
 }
 
-async function ask(storage: MemoryStorage, model: FlatModel, make: RecordMaker): Promise<void> {
+function recordsOf({ messages, results }: FlatState) {
+  return [...messages.values(), ...results.values()];
+}
+
+async function ask(storage: MemoryStorage, state: FlatState, make: RecordMaker): Promise<void> {
   const { afterMs, throughMs, afterPosition, throughPosition } = storage.coverage();
   if (afterMs === Number.POSITIVE_INFINITY) return;
-  const times = model.records.map((record) => record.ingestionMs).filter((ms) => ms > afterMs && ms <= throughMs);
+  const times = recordsOf(state)
+    .map((record) => record.ingestionMs)
+    .filter((ms) => ms > afterMs && ms <= throughMs);
   const endMs = throughMs === Number.POSITIVE_INFINITY && make.random() < 0.5 ? {} : { endMs: pick(make, times) };
   if (times.length > 0 && (throughMs === Number.POSITIVE_INFINITY || 'endMs' in endMs)) {
     const startMs = make.random() < 0.5 ? afterMs + 1 : pick(make, times);
-    await askLists(storage, model, make, { startMs, ...endMs });
+    await askLists(storage, state, make, { startMs, ...endMs });
   }
-  if (throughMs === Number.POSITIVE_INFINITY) await askById(storage, model, make, afterMs);
+  if (throughMs === Number.POSITIVE_INFINITY) await askById(storage, state, make, afterMs);
   if (throughMs === Number.POSITIVE_INFINITY && afterMs === -1) {
-    const { items } = await storage.queryUnfinishedMessages({ limit: 100_000 });
-    expect(items.map(stateOf)).toEqual(model.unfinished());
     const block = BigInt(Math.floor(make.random() * 60));
-    const above = await storage.messagesAboveBlock(SELECTORS.high, block);
-    expect(above.map(stateOf)).toEqual(model.aboveBlock(SELECTORS.high, block));
+    const { unfinished, aboveBlock } = flatLedger(state, SELECTORS.high, block);
+    expect(textOf((await storage.queryUnfinishedMessages({ limit: 100_000 })).items)).toBe(textOf(unfinished));
+    expect(textOf(await storage.messagesAboveBlock(SELECTORS.high, block))).toBe(textOf(aboveBlock));
   }
   const from = afterPosition + BigInt(Math.floor(make.random() * Number(throughPosition - afterPosition)));
   const { changes } = await storage.changesAfter(from, 100_000);
-  expect(changes.map((change) => stateOf(change.record as never))).toEqual(model.changesAfter(from));
+  expect(changes.map(({ kind, record }) => `${kind} ${textOf(record)}`)).toEqual(flatChangesAfter(state, from));
 }
 
-async function askLists(storage: MemoryStorage, model: FlatModel, make: RecordMaker, range: ListQuery): Promise<void> {
+async function askLists(storage: MemoryStorage, state: FlatState, make: RecordMaker, range: ListQuery): Promise<void> {
   const chains = () => CHAINS.filter(() => make.random() < 0.5);
   const query: ListQuery = { ...range, sourceChainSelectors: chains(), destChainSelectors: chains() };
   const limit = 1 + Math.floor(make.random() * 30);
-  for (const kind of ['message', 'verifierResult'] as const) {
+  for (const list of ['messages', 'results'] as const) {
     const ask = (wanted: ListQuery) =>
-      kind === 'message' ? storage.queryMessages(wanted) : storage.queryCCVData(wanted);
-    const expected = model.list(kind, query);
-    const { count } = await (kind === 'message' ? storage.countMessages(query) : storage.countCCVData(query));
-    expect(count).toBe(expected.length);
-    const offset = Math.floor(make.random() * (expected.length + 2));
-    const page = await ask({ ...query, limit, offset });
-    expect(page.items.map(stateOf)).toEqual(expected.slice(offset, offset + limit));
-    expect(page.nextCursor !== null).toBe(expected.length > offset + limit);
-    if (page.nextCursor === null) continue;
-    const next = await ask({ ...query, limit, cursor: page.nextCursor });
-    expect(next.items.map(stateOf)).toEqual(expected.slice(offset + limit, offset + 2 * limit));
+      list === 'messages' ? storage.queryMessages(wanted) : storage.queryCCVData(wanted);
+    const whole = flatList(state, list, query);
+    const { count } = await (list === 'messages' ? storage.countMessages(query) : storage.countCCVData(query));
+    expect(count).toBe(whole.length);
+    let next: ListQuery = { ...query, limit, offset: Math.floor(make.random() * (whole.length + 2)) };
+    for (let pages = 0; pages < 2; pages += 1) {
+      const { items, nextCursor } = await ask(next);
+      expect(textOf({ items, nextCursor })).toBe(textOf(flatPage(state, list, next)));
+      if (nextCursor === null) break;
+      next = { ...query, limit, cursor: nextCursor };
+    }
   }
 }
 
-async function askById(storage: MemoryStorage, model: FlatModel, make: RecordMaker, afterMs: number): Promise<void> {
-  for (let i = 0; i < 5 && model.records.length > 0; i += 1) {
-    const { messageId } = pick(make, model.records);
-    const expected = model.byId(messageId);
-    const held = afterMs === -1 || expected.every((record) => record.firstMs > afterMs);
-    const answers = { '0': storage.getMessage(messageId), '1': storage.getCCVData(messageId) };
-    const [message, results] = await Promise.allSettled([answers[0], answers[1]]);
-    if (!held) {
+async function askById(storage: MemoryStorage, state: FlatState, make: RecordMaker, afterMs: number): Promise<void> {
+  const records = recordsOf(state);
+  for (let i = 0; i < 5 && records.length > 0; i += 1) {
+    const { messageId } = pick(make, records);
+    const isHeld = afterMs === -1 || (state.bodies.get(messageId)?.firstMs ?? -1) > afterMs;
+    const [message, results] = await Promise.allSettled([storage.getMessage(messageId), storage.getCCVData(messageId)]);
+    if (!isHeld) {
       expect(message).toMatchObject({ reason: { name: 'CoverageGapError' } });
       expect(results).toMatchObject({ reason: { name: 'CoverageGapError' } });
       continue;
     }
-    const found = [
-      ...(message.status === 'fulfilled' ? [message.value] : []),
-      ...(results.status === 'fulfilled' ? results.value : []),
-    ];
-    expect(found.map(stateOf)).toEqual(expected.map(stateOf));
+    expect(textOf(message.status === 'fulfilled' ? message.value : undefined)).toBe(
+      textOf(state.messages.get(messageId)),
+    );
+    expect(textOf(results.status === 'fulfilled' ? results.value : null)).toBe(textOf(flatResults(state, messageId)));
   }
 }
