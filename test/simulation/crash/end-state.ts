@@ -4,7 +4,7 @@ import type { Sink } from '../../../src/sink/sink.js';
 import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { allOf } from '../../support/cold/storage-life.js';
-import { textOf } from '../model/flat-state.js';
+import { textOf } from '../../support/oracle/flat-state.js';
 import { NAMESPACE } from '../process/tiers-process.js';
 
 /** Everything that is left in the end, as texts: what a Sink answers, every row of the database, the bucket's content. */

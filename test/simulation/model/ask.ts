@@ -12,8 +12,6 @@ import {
   StorageUnavailableError,
 } from '../../../src/model/storage-errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { SELECTORS } from '../../support/records.js';
-import type { TiersProcess } from '../process/tiers-process.js';
 import {
   type FlatPage,
   flatChangesAfter,
@@ -22,8 +20,10 @@ import {
   flatPage,
   flatResults,
   type ListName,
-} from './flat-answers.js';
-import { type FlatState, lastingTextOf, textOf } from './flat-state.js';
+} from '../../support/oracle/flat-answers.js';
+import { type FlatState, lastingTextOf, textOf } from '../../support/oracle/flat-state.js';
+import { SELECTORS } from '../../support/records.js';
+import type { TiersProcess } from '../process/tiers-process.js';
 import { hotSince, unjustified } from './gaps.js';
 import type { World } from './world.js';
 

@@ -1,6 +1,8 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { ListQuery } from '../../../src/model/list-query.js';
+import { keyOf, type ListName } from '../../support/oracle/flat-answers.js';
+import { textOf } from '../../support/oracle/flat-state.js';
 import { SELECTORS } from '../../support/records.js';
 import {
   ask,
@@ -13,8 +15,6 @@ import {
   resultsQuestion,
   type Who,
 } from './ask.js';
-import { keyOf, type ListName } from './flat-answers.js';
-import { textOf } from './flat-state.js';
 import { often, pick, type Step, step } from './step.js';
 import { makeMove, moves } from './tier-steps.js';
 import type { World } from './world.js';

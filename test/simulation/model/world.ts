@@ -4,11 +4,11 @@ import type { Hex } from '../../../src/core/hex.js';
 import type { WriteBatch, WriteOutcome } from '../../../src/model/batch.js';
 import type { NewMessage, VerifierResult } from '../../../src/model/records.js';
 import type { ManualClock } from '../../support/manual-clock.js';
+import { commitFlat } from '../../support/oracle/flat-commit.js';
+import { EMPTY_STATE, type FlatState, textOf } from '../../support/oracle/flat-state.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';
 import { drive } from '../process/drive.js';
 import { openProcess, type ProcessPlace, type TiersProcess } from '../process/tiers-process.js';
-import { commitFlat } from './flat-commit.js';
-import { EMPTY_STATE, type FlatState, textOf } from './flat-state.js';
 import { REQUEST_TIMEOUT_MS } from './outage-store.js';
 import type { Tally } from './tally.js';
 

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { WriteBatch } from '../../../src/model/batch.js';
 import type { NewMessage } from '../../../src/model/records.js';
+import { commitFlat } from '../../support/oracle/flat-commit.js';
 import { SELECTORS } from '../../support/records.js';
 import { CHAIN_SOURCE } from './ask.js';
-import { commitFlat } from './flat-commit.js';
 import { often, pick, type Step, step } from './step.js';
 import type { World } from './world.js';
 

@@ -5,9 +5,9 @@ import type { ListQuery, Page } from '../../../src/model/list-query.js';
 import type { NewMessage, VerifierResult } from '../../../src/model/records.js';
 import type { Sink } from '../../../src/sink/sink.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { flatList, flatPage, flatResults, type ListName } from '../../simulation/model/flat-answers.js';
-import { commitFlat } from '../../simulation/model/flat-commit.js';
-import { EMPTY_STATE, type FlatState, textOf } from '../../simulation/model/flat-state.js';
+import { flatList, flatPage, flatResults, type ListName } from '../oracle/flat-answers.js';
+import { commitFlat } from '../oracle/flat-commit.js';
+import { EMPTY_STATE, type FlatState, textOf } from '../oracle/flat-state.js';
 import { createRecordMaker, type RecordMaker, SELECTORS } from '../records.js';
 import type { FaultyStorage, Operation } from './faulty-storage.js';
 

@@ -5,16 +5,10 @@ import type { WriteBatch } from '../../../../src/model/batch.js';
 import type { ListQuery } from '../../../../src/model/list-query.js';
 import type { MessageStatus, NewMessage } from '../../../../src/model/records.js';
 import { createMemoryStorage, type MemoryStorage } from '../../../../src/storage/memory/memory-storage.js';
-import {
-  flatChangesAfter,
-  flatLedger,
-  flatList,
-  flatPage,
-  flatResults,
-} from '../../../simulation/model/flat-answers.js';
-import { commitFlat } from '../../../simulation/model/flat-commit.js';
-import { EMPTY_STATE, type FlatState, textOf } from '../../../simulation/model/flat-state.js';
 import { createManualClock } from '../../../support/manual-clock.js';
+import { flatChangesAfter, flatLedger, flatList, flatPage, flatResults } from '../../../support/oracle/flat-answers.js';
+import { commitFlat } from '../../../support/oracle/flat-commit.js';
+import { EMPTY_STATE, type FlatState, textOf } from '../../../support/oracle/flat-state.js';
 import { createRecordMaker, type RecordMaker, SELECTORS } from '../../../support/records.js';
 
 const STEPS = 200;
