@@ -4,7 +4,6 @@ import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import type { Indexer } from '../indexer/indexer.js';
 import type { Sink } from '../sink/sink.js';
-import { openIndexer } from './open-indexer.js';
 import { openAdmin, openApi } from './open-servers.js';
 import { type OpenedStorage, openStorage } from './open-storage.js';
 import { addProcessMetrics } from './process-metrics.js';
@@ -51,7 +50,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   shutdown.add('storage', () => storage.close());
   const { sink, cold } = storage;
   await untilStarted(sink, common);
-  const indexer = role === 'api' ? null : openIndexer({ ...options, storage: sink });
+  // an API replica loads no chain client: viem alone is hundreds of files, all open at once while they load
+  const indexer =
+    role === 'api' ? null : (await import('./open-indexer.js')).openIndexer({ ...options, storage: sink });
   const status = createStatusReport({ common, sink, indexer, role });
   const servers = { config, common, sink, shutdown, status, problem: () => (indexer ? problemOf(indexer) : null) };
   const adminUrl = await openAdmin(servers);
