@@ -1,8 +1,7 @@
 import type { Common } from '../../core/common.js';
 import type { WriteBatch } from '../../model/batch.js';
 import { ChainMovedError } from '../chain-errors.js';
-import { readRanges } from '../logs/range-pipeline.js';
-import type { RangeReaderOptions, RangeReading } from '../logs/range-reader.js';
+import { type RangeReaderOptions, type RangeReading, readRanges } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
 import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js';

@@ -1,8 +1,7 @@
 import type { Hex } from '../../core/hex.js';
 import type { MessageOrigin, NewMessage, QuarantineEntry } from '../../model/records.js';
 import type { ChainBlooms } from '../logs/log-bloom.js';
-import { isTooMuch } from '../logs/range-pipeline.js';
-import { type RangeReaderOptions, type RangeReading, readRange } from '../logs/range-reader.js';
+import { isTooMuch, type RangeReaderOptions, type RangeReading, readRange } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
 import { RpcError, RpcTimeoutError } from '../rpc/rpc-errors.js';
 import type { RpcNode } from '../rpc/rpc-node.js';

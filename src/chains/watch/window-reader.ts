@@ -1,8 +1,7 @@
 import type { QuarantineEntry } from '../../model/records.js';
 import { ChainMovedError } from '../chain-errors.js';
 import { type LogReadings, readLogs } from '../logs/log-readings.js';
-import { isTooMuch } from '../logs/range-pipeline.js';
-import type { RangeReaderOptions } from '../logs/range-reader.js';
+import { isTooMuch, type RangeReaderOptions } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
 import { comparePlaces, type RawLog } from '../rpc/raw-log.js';
 import { RpcError } from '../rpc/rpc-errors.js';
