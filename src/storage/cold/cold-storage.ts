@@ -2,7 +2,7 @@ import { type Common, createCommon } from '../../core/common.js';
 import { ClosedError, messagesOf, toError } from '../../core/errors.js';
 import { outsideText } from '../../core/outside-text.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../../model/batch.js';
-import { checkBatch } from '../../model/check-batch.js';
+import { takeBatch } from '../../model/commit/given-batch.js';
 import type { ArchiveStorage, LastingRecord } from '../backend-storage.js';
 import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
 import { ColdStorageReader, type Opened } from './cold-storage-reader.js';
@@ -89,13 +89,13 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
 
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
     this.requireOpen();
-    checkBatch(batch);
+    const taken = takeBatch(batch);
     if (this.#settings.role !== 'leader') throw new ArchiveWriteError(this.name);
     return await this.guard('store a batch', async () => {
       const { leader } = this.#parts ?? (await this.#open());
       this.#writes = true;
       this.#startLoop();
-      return await leader.write(batch);
+      return await leader.write(taken);
     });
   }
 

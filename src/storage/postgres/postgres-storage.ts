@@ -1,6 +1,7 @@
 import { type Common, createCommon } from '../../core/common.js';
 import { ClosedError, InvalidArgumentError } from '../../core/errors.js';
 import type { WriteBatch } from '../../model/batch.js';
+import { takeBatch } from '../../model/commit/given-batch.js';
 import type { Recall } from '../../model/recall.js';
 import type { PrunableRecord } from '../backend-storage.js';
 import { listFace } from '../list-face.js';
@@ -21,10 +22,10 @@ import { createAmendmentReads } from './read/amendment-reads.js';
 import { createChangeReads } from './read/change-reads.js';
 import { createListReads } from './read/list-reads.js';
 import { createMessageReads } from './read/message-reads.js';
+import { hashBody } from './rows/message-body.js';
 import { createChangeApplier } from './write/change-applier.js';
 import { createGroupCommit } from './write/group-commit.js';
 import { createGroupWriter } from './write/group-writer.js';
-import { prepareBatch } from './write/prepared-batch.js';
 import { createRecordWriter } from './write/record-writer.js';
 import { createStateReader } from './write/state-reader.js';
 
@@ -101,7 +102,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   }
 
   async function insertBatch(batch: WriteBatch) {
-    return await open(() => check.watch(groups.write(prepareBatch(batch))));
+    return await open(() => check.watch(groups.write(takeBatch(batch, hashBody))));
   }
 
   async function health(): Promise<Health> {

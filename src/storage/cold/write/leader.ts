@@ -2,8 +2,8 @@ import type { Common } from '../../../core/common.js';
 import { ClosedError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
 import { mapInParallel } from '../../../core/parallel.js';
-import type { ChangeSet, WriteBatch, WriteOutcome } from '../../../model/batch.js';
-import { type GivenBatch, takeBatch } from '../../../model/commit/given-batch.js';
+import type { ChangeSet, WriteOutcome } from '../../../model/batch.js';
+import type { GivenBatch, TakenBatch } from '../../../model/commit/given-batch.js';
 import type { Known, KnownId } from '../../../model/commit/known.js';
 import { planCommit } from '../../../model/commit/plan-commit.js';
 import { type BatchVerdict, changeSetOf, stampCommit, verdictsOf } from '../../../model/commit/stamp-commit.js';
@@ -20,7 +20,7 @@ const GROUP_RECORDS = 20_000;
 const PARALLEL_LOOKUPS = 16;
 
 interface Entry {
-  readonly batch: GivenBatch;
+  readonly batch: TakenBatch;
   readonly resolve: (outcome: WriteOutcome) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -63,11 +63,11 @@ export class Leader {
     this.#committed = parts.committed;
   }
 
-  /** A checked batch. @throws CursorConflictError, ClosedError, and the errors of a flush. */
-  write(batch: WriteBatch): Promise<WriteOutcome> {
+  /** @throws CursorConflictError, ClosedError, and the errors of a flush. */
+  write(batch: TakenBatch): Promise<WriteOutcome> {
     if (this.#closed) return Promise.reject(new ClosedError(`storage ${this.#name}`));
     return new Promise((resolve, reject) => {
-      this.#queue.push({ batch: takeBatch(batch), resolve, reject });
+      this.#queue.push({ batch, resolve, reject });
       this.#running ??= this.#drain();
     });
   }
@@ -152,7 +152,7 @@ function takeGroup(queue: Entry[]): Entry[] {
   let records = 0;
   let taken = 0;
   for (const { batch } of queue) {
-    records += (batch.messages?.length ?? 0) + (batch.verifierResults?.length ?? 0) + (batch.statuses?.length ?? 0);
+    records += batch.records;
     if (taken > 0 && (records > GROUP_RECORDS || taken >= GROUP_BATCHES)) break;
     taken += 1;
   }

@@ -5,6 +5,7 @@ import { nextTurn } from '../../../core/event-loop.js';
 import type { Hex } from '../../../core/hex.js';
 import { counter, histogram } from '../../../core/metrics.js';
 import type { WriteOutcome } from '../../../model/batch.js';
+import type { TakenBatch } from '../../../model/commit/given-batch.js';
 import type { BatchVerdict } from '../../../model/commit/stamp-commit.js';
 import type { Recall, Recalled } from '../../../model/recall.js';
 import { StorageFailureError, StorageUnavailableError } from '../../../model/storage-errors.js';
@@ -12,7 +13,6 @@ import type { AdvanceHub } from '../clock/advance-hub.js';
 import { classifyFailure } from '../connection/sql-errors.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
 import { type GroupVerdict, type GroupWriter, type RecallWish, UnsettledCommit } from './group-writer.js';
-import type { PreparedBatch } from './prepared-batch.js';
 
 /** A group is not larger than this, unless a single batch is. */
 const GROUP_RECORDS = 2_000;
@@ -35,7 +35,7 @@ export class RecallError extends StorageUnavailableError {
 }
 
 interface Entry {
-  readonly batch: PreparedBatch;
+  readonly batch: TakenBatch;
   readonly resolve: (outcome: WriteOutcome) => void;
   readonly reject: (error: unknown) => void;
   /** What was read back for it, by id. */
@@ -45,7 +45,7 @@ interface Entry {
 
 /** The queue in front of the clock: what arrives while a group commits is the next group. */
 export interface GroupCommit {
-  write(batch: PreparedBatch): Promise<WriteOutcome>;
+  write(batch: TakenBatch): Promise<WriteOutcome>;
   /** Refuses what comes, waits for what is there. */
   close(): Promise<void>;
 }

@@ -2,6 +2,7 @@ import type { Common } from '../../../core/common.js';
 import type { Hex } from '../../../core/hex.js';
 import type { ChangeSet } from '../../../model/batch.js';
 import type { CommitPlan } from '../../../model/commit/commit-plan.js';
+import type { GivenBatch } from '../../../model/commit/given-batch.js';
 import { planCommit } from '../../../model/commit/plan-commit.js';
 import {
   type BatchVerdict,
@@ -20,7 +21,6 @@ import { type Call, type Transaction, UnknownOutcomeError } from '../connection/
 import { fromSelector } from '../rows/columns.js';
 import { addRecalled } from './add-recalled.js';
 import { type LoadedState, touchedBy } from './loaded-state.js';
-import type { PreparedBatch } from './prepared-batch.js';
 import type { BodyRow } from './record-values.js';
 import type { RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
@@ -59,7 +59,7 @@ export interface GroupWriter {
    */
   run(
     transaction: Transaction,
-    batches: readonly PreparedBatch[],
+    batches: readonly GivenBatch[],
     recalled: ReadonlyMap<Hex, Recalled>,
   ): Promise<GroupVerdict | RecallWish>;
   /** With the clock locked, so with no other commit under way: was this one done? */
@@ -87,7 +87,7 @@ export function createGroupWriter({
   async function planLoaded(
     transaction: Transaction,
     state: LoadedState,
-    batches: readonly PreparedBatch[],
+    batches: readonly GivenBatch[],
   ): Promise<CommitPlan | RecallWish> {
     for (;;) {
       const plan = planCommit(state, batches);

@@ -3,7 +3,7 @@ import type { Given, GivenBatch } from '../../../model/commit/given-batch.js';
 import type { Known, KnownId, KnownMessage, KnownResult } from '../../../model/commit/known.js';
 import { conflictIdentity, quarantineIdentity, type ResultIdentity, resultIdentity } from '../../../model/identity.js';
 import type { MessageBody, SourceCursor } from '../../../model/records.js';
-import { hashIdentity } from './prepared-batch.js';
+import { hashIdentity } from '../rows/identity-hash.js';
 
 /** A message id as it is loaded, and completed where a plan lacks something. */
 export interface LoadedId extends KnownId {

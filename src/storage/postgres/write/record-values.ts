@@ -21,9 +21,9 @@ import {
   writtenArray,
 } from '../rows/binary-arrays.js';
 import { fromSelector } from '../rows/columns.js';
+import { hashIdentity } from '../rows/identity-hash.js';
 import { bodySizeBytes, writeBody } from '../rows/message-body.js';
 import { CONFLICT_CODES } from '../rows/record-rows.js';
-import { hashIdentity } from './prepared-batch.js';
 
 /*
  * Records as the parameters of the statements in `record-statements.ts`: an array a column.

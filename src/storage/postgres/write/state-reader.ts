@@ -7,11 +7,11 @@ import { type Row, statementsOf } from '../connection/statement.js';
 import type { Transaction } from '../connection/transaction.js';
 import { bigintArray, hexArray, textArray } from '../rows/binary-arrays.js';
 import { toBigint, toBoolean, toBytes, toHex, toHexOrNull, toNumber, toText } from '../rows/columns.js';
+import { hashIdentity } from '../rows/identity-hash.js';
 import { unpackBody } from '../rows/message-body.js';
 import { prunedIdentity } from '../rows/pruned-hashes.js';
 import { decodeOrigin, decodeStatus } from '../rows/record-rows.js';
 import { createLoadedState, type LoadedState, type Touched } from './loaded-state.js';
-import { hashIdentity } from './prepared-batch.js';
 
 /** Reads, under the clock lock, the stored state that a group of batches touches. */
 export interface StateReader {
