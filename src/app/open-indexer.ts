@@ -86,7 +86,8 @@ function openSource(section: ChainSection, { common, storage, shutdown, onBackfi
       crossCheck: section.CrossCheck,
     },
     rpc,
-    openStore: (onRampAddresses) => createChainStore({ storage, selector: section.Selector, onRampAddresses, common }),
+    openStore: (onRampAddresses) => createChainStore({ storage, selector: section.Selector, onRampAddresses }),
+    writer: storage,
     common,
     ...(onBackfill ? { onProgress: (progress: BackfillProgress) => onBackfill(section.Name, progress) } : {}),
   });

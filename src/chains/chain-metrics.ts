@@ -1,4 +1,6 @@
+import type { Clock } from '../core/clock.js';
 import { counter, gauge, histogram, type Registry } from '../core/metrics.js';
+import type { WriteBatch, WriteOutcome } from '../model/batch.js';
 
 /** Metrics of chain watchers. `chain` is the configured name. */
 export function createChainMetrics(registry: Registry) {
@@ -116,8 +118,26 @@ export function createChainMetrics(registry: Registry) {
       help: "Time from a message's block to the commit that stored it, while the chain is followed.",
       buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800],
     }),
+    timeToIndex: histogram(registry, {
+      name: 'indexer_time_to_index_seconds',
+      help: 'Time from the timestamp of a message’s block to the message being stored',
+      buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600],
+    }),
   };
 }
 
 /** See `createChainMetrics`. */
 export type ChainMetrics = ReturnType<typeof createChainMetrics>;
+
+/** Observes how long the messages that were new in a commit took from their blocks. */
+export function observeCommit(
+  { timeToIndex }: ChainMetrics,
+  clock: Clock,
+  { messages = [] }: WriteBatch,
+  outcome: WriteOutcome,
+): void {
+  const nowMs = clock.nowMs();
+  for (const [index, { origin }] of messages.entries())
+    if (origin !== null && outcome.messages[index] === 'inserted')
+      timeToIndex.observe(Math.max(0, nowMs - origin.blockTimestampMs) / 1_000);
+}

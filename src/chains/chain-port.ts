@@ -1,5 +1,5 @@
 import type { Hex } from '../core/hex.js';
-import type { WriteBatch } from '../model/batch.js';
+import type { WriteBatch, WriteOutcome } from '../model/batch.js';
 
 /** The last finalized block whose messages are all stored. */
 export interface ChainCursor {
@@ -14,7 +14,7 @@ export interface UnfinalizedMessage {
   readonly blockHash: Hex;
 }
 
-/** The store behind the watcher of one chain: of the OnRamps that it reads together. */
+/** The store behind the watcher of one chain, of the OnRamps that it reads together: where the watcher stands. */
 export interface ChainStore {
   /** @throws OnRampsApartError when the OnRamps of this store are not at one block. */
   cursor(): Promise<ChainCursor | null>;
@@ -28,6 +28,14 @@ export interface ChainStore {
    * `throughBlock`.
    */
   messagesAbove(afterBlock: bigint, throughBlock?: bigint): Promise<readonly UnfinalizedMessage[]>;
-  /** Stores the batch in one transaction, its cursors with its records. Resolves once all of it is durable. */
-  commit(batch: WriteBatch): Promise<void>;
+}
+
+/** Where watchers write to. */
+export interface BatchWriter {
+  /**
+   * Stores the batch in one transaction, its cursors with its records. Resolves once all of it is durable.
+   * @throws CursorConflictError (retryable) when another process moved a cursor first: nothing is stored, and the
+   * cursors have to be read again.
+   */
+  insertBatch(batch: WriteBatch): Promise<WriteOutcome>;
 }

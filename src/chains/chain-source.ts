@@ -120,7 +120,6 @@ class OnRampsSource implements ChainSource {
       confirmed: () => store.confirmed(),
       lastHalt: () => store.lastHalt(),
       noteHalt: (halt) => store.noteHalt(halt),
-      commit: (progress) => store.commit(progress),
       async cursor() {
         try {
           return await store.cursor();
@@ -171,7 +170,7 @@ class OnRampsSource implements ChainSource {
   }
 
   async #catchUp({ onRamps }: OnRampGroup, { together }: OnRampPlan, signal: AbortSignal): Promise<void> {
-    const { chain, rpc, common } = this.#options;
+    const { chain, rpc, writer, common } = this.#options;
     const to = together.cursor;
     if (to === null) return;
     const named = { chain: chain.name, onRamps: onRamps.map(({ address }) => address), to: Number(to.height) };
@@ -180,7 +179,7 @@ class OnRampsSource implements ChainSource {
       for (const { address } of onRamps) this.#catchingUp.set(address, { through, lastError: null });
     };
     const ofThese = { chain: { ...chain, onRamps }, store: this.#store(onRamps) };
-    await catchUpOnRamps({ ...ofThese, rpc, to, common, onStored: note }, signal);
+    await catchUpOnRamps({ ...ofThese, rpc, writer, to, common, onStored: note }, signal);
     note(Number(to.height));
     common.log.info(named, 'OnRamps that were added have caught up');
   }

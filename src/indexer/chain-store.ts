@@ -1,39 +1,26 @@
 import { OnRampsApartError } from '../chains/chain-errors.js';
 import type { ChainCursor, ChainStore } from '../chains/chain-port.js';
 import { chainSourceId, confirmedSourceId, haltSourceId } from '../chains/source-ids.js';
-import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import { histogram } from '../core/metrics.js';
-import type { WriteBatch, WriteOutcome } from '../model/batch.js';
 import { decodeMessage } from '../protocol/message-codec.js';
 import type { Storage } from '../storage/storage.js';
 
-const SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600];
-
 /**
  * The store of the watcher of some OnRamps of a chain. The cursors of all these OnRamps are at one block for as long
- * as they are read together. A commit that throws `CursorConflictError` (retryable) stored nothing: another process
- * moved a cursor first, and the watcher has to read the cursors again.
- * A watcher never writes over a cursor that it has not read.
+ * as they are read together.
  */
 export function createChainStore(options: {
   readonly storage: Storage;
   readonly selector: bigint;
   /** 20 bytes each. */
   readonly onRampAddresses: readonly Hex[];
-  readonly common: Common;
 }): ChainStore {
-  const { storage, selector, onRampAddresses, common } = options;
+  const { storage, selector, onRampAddresses } = options;
   const sourceIds = onRampAddresses.map((address) => chainSourceId(selector, address));
   // as they stand in every message that the watcher lets through
   const onRamps = new Set(onRampAddresses.map((address) => `0x${address.slice(2).toLowerCase().padStart(64, '0')}`));
   const haltId = haltSourceId(selector);
-  const timeToIndex = histogram(common.metrics, {
-    name: 'indexer_time_to_index_seconds',
-    help: 'Time from the timestamp of a message’s block to the message being stored',
-    buckets: SECONDS,
-  });
 
   return {
     lastHalt: () => readCursor(haltId),
@@ -69,10 +56,6 @@ export function createChainStore(options: {
           : [{ messageId, blockNumber: origin.blockNumber, blockHash: origin.blockHash }],
       );
     },
-
-    async commit(batch) {
-      observe(batch, await storage.insertBatch(batch));
-    },
   };
 
   async function readCursor(sourceId: string): Promise<ChainCursor | null> {
@@ -83,12 +66,5 @@ export function createChainStore(options: {
         details: { sourceId, height: String(cursor.height) },
       });
     return { height: cursor.height, hash: cursor.hash };
-  }
-
-  function observe({ messages = [] }: WriteBatch, outcome: WriteOutcome): void {
-    const nowMs = common.clock.nowMs();
-    for (const [index, { origin }] of messages.entries())
-      if (origin !== null && outcome.messages[index] === 'inserted')
-        timeToIndex.observe(Math.max(0, nowMs - origin.blockTimestampMs) / 1_000);
   }
 }

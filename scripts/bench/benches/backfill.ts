@@ -105,7 +105,8 @@ async function backfillOnce(
       maxBlockRange: 2_000,
     },
     rpc,
-    store: createChainStore({ storage: sink, selector: SOURCE_SELECTOR, onRampAddresses: [ON_RAMP], common }),
+    store: createChainStore({ storage: sink, selector: SOURCE_SELECTOR, onRampAddresses: [ON_RAMP] }),
+    writer: sink,
     common,
     onProgress({ blocksDone }) {
       const to = chain.from + blocksDone - 1;

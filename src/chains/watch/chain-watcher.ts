@@ -5,7 +5,7 @@ import { IndexerError, toError } from '../../core/errors.js';
 import type { WriteBatch } from '../../model/batch.js';
 import { FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js';
 import { createChainMetrics } from '../chain-metrics.js';
-import type { ChainStore } from '../chain-port.js';
+import type { BatchWriter, ChainStore } from '../chain-port.js';
 import { createRangeSize } from '../logs/range-size.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
 import { chainSourceId } from '../source-ids.js';
@@ -29,6 +29,7 @@ export interface ChainWatcherOptions {
   /** The watcher does not close it. */
   readonly rpc: RpcPool;
   readonly store: ChainStore;
+  readonly writer: BatchWriter;
   readonly common: Common;
   readonly onProgress?: (progress: BackfillProgress) => void;
   /** How often a cursor is stored that has no messages to go with. Default 5 s. */
@@ -95,7 +96,8 @@ class PollingChainWatcher implements ChainWatcher {
   readonly #backfill: Backfill;
   #window: ChainWindow;
 
-  constructor({ chain, rpc, store, common, onProgress, cursorEveryMs = 5_000, linkBlocks }: ChainWatcherOptions) {
+  constructor(options: ChainWatcherOptions) {
+    const { chain, rpc, store, writer, common, onProgress, cursorEveryMs = 5_000, linkBlocks } = options;
     const metrics = createChainMetrics(common.metrics);
     const onLiar = (url: number) => this.#crossCheck.foundLying(url);
     const reading = createRangeReading({ chain, rpc, common, metrics, onLiar });
@@ -108,7 +110,7 @@ class PollingChainWatcher implements ChainWatcher {
     this.#store = store;
     this.#journal = new WatcherJournal(chain, common, metrics);
     const sourceIds = chain.onRamps.map(({ address }) => chainSourceId(chain.selector, address));
-    this.#position = new WatcherPosition({ store, sourceIds, clock: common.clock, cursorEveryMs });
+    this.#position = new WatcherPosition({ store, writer, sourceIds, clock: common.clock, metrics, cursorEveryMs });
     const checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent });
     this.#viewer = new ChainViewer({
       chain,
@@ -126,7 +128,16 @@ class PollingChainWatcher implements ChainWatcher {
     });
     this.#window = new ChainWindow(chain.name, { number: firstBlockOf(chain) - 1, hash: null });
     this.#reader = new WindowReader({ chain: chain.name, size, options: reading });
-    this.#crossCheck = new CrossCheck({ chain, rpc, store, reading, metrics, common, storeEveryMs: cursorEveryMs });
+    this.#crossCheck = new CrossCheck({
+      chain,
+      rpc,
+      store,
+      writer,
+      reading,
+      metrics,
+      common,
+      storeEveryMs: cursorEveryMs,
+    });
     this.#backfill = new Backfill({
       ...{ chain, rpc, reading, size, checkVanished, common, journal: this.#journal, crossCheck: this.#crossCheck },
       messages: this.#position.messages,

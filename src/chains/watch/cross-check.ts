@@ -4,8 +4,8 @@ import type { Common } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
 import { createRareWarning, type RareWarning } from '../../core/rare-warning.js';
 import type { CursorMove, WriteBatch } from '../../model/batch.js';
-import type { ChainMetrics } from '../chain-metrics.js';
-import type { ChainCursor, ChainStore } from '../chain-port.js';
+import { type ChainMetrics, observeCommit } from '../chain-metrics.js';
+import type { BatchWriter, ChainCursor, ChainStore } from '../chain-port.js';
 import type { RangeReaderOptions } from '../logs/range-reader.js';
 import { createRangeSize, type RangeSize } from '../logs/range-size.js';
 import { RpcError, RpcInvalidAnswerError, RpcRateLimitedError, RpcTimeoutError } from '../rpc/rpc-errors.js';
@@ -23,6 +23,7 @@ export interface CrossCheckOptions {
   readonly chain: WatchedChain;
   readonly rpc: RpcPool;
   readonly store: ChainStore;
+  readonly writer: BatchWriter;
   readonly reading: RangeReaderOptions;
   readonly metrics: ChainMetrics;
   readonly common: Common;
@@ -220,7 +221,7 @@ export class CrossCheck {
 
   /** Stores logs, and the confirmed block with them. That alone is stored now and then. */
   async #store({ messages = [], quarantine = [] }: Pick<WriteBatch, 'messages' | 'quarantine'>): Promise<void> {
-    const { chain, store, common, storeEveryMs } = this.#options;
+    const { chain, store, writer, metrics, common, storeEveryMs } = this.#options;
     const nowMs = common.clock.monotonicMs();
     const isEmpty = messages.length + quarantine.length === 0;
     if (!this.#blocks || (isEmpty && nowMs - this.#storedAtMs < storeEveryMs)) return;
@@ -231,7 +232,8 @@ export class CrossCheck {
     const cursors = confirmed === null ? [] : movesTo(confirmed, before, chain.selector);
     if (isEmpty && cursors.length === 0) return;
     this.#stored = null;
-    await store.commit({ messages, quarantine, cursors });
+    const batch = { messages, quarantine, cursors };
+    observeCommit(metrics, common.clock, batch, await writer.insertBatch(batch));
     this.#stored =
       confirmed === null
         ? before

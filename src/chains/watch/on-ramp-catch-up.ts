@@ -1,8 +1,8 @@
 import type { Common } from '../../core/common.js';
 import type { WriteBatch } from '../../model/batch.js';
 import { ChainMovedError } from '../chain-errors.js';
-import { createChainMetrics } from '../chain-metrics.js';
-import type { ChainCursor, ChainStore } from '../chain-port.js';
+import { createChainMetrics, observeCommit } from '../chain-metrics.js';
+import type { BatchWriter, ChainCursor, ChainStore } from '../chain-port.js';
 import { type RangeReading, readRanges } from '../logs/range-reader.js';
 import { createRangeSize } from '../logs/range-size.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
@@ -23,6 +23,7 @@ export interface CatchUpOptions {
   readonly rpc: RpcPool;
   /** Of these OnRamps. */
   readonly store: ChainStore;
+  readonly writer: BatchWriter;
   /** The cursor of the OnRamps that are ahead. */
   readonly to: ChainCursor;
   readonly common: Common;
@@ -38,7 +39,7 @@ export interface CatchUpOptions {
  * AbortedError.
  */
 export async function catchUpOnRamps(options: CatchUpOptions, signal: AbortSignal): Promise<void> {
-  const { chain, rpc, store, to, common, onStored } = options;
+  const { chain, rpc, store, writer, to, common, onStored } = options;
   const metrics = createChainMetrics(common.metrics);
   const reading = createRangeReading({ chain, rpc, common, metrics });
   const checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent: reading.askSilent });
@@ -50,7 +51,7 @@ export async function catchUpOnRamps(options: CatchUpOptions, signal: AbortSigna
   async function commit(batch: WriteBatch, { height, hash }: ChainCursor): Promise<void> {
     const expectedHeight = stored?.height ?? null;
     const cursors = sourceIds.map((sourceId) => ({ sourceId, height, hash, expectedHeight }));
-    await store.commit({ ...batch, cursors });
+    observeCommit(metrics, common.clock, batch, await writer.insertBatch({ ...batch, cursors }));
     stored = { height, hash };
     storedMs = common.clock.monotonicMs();
     onStored(Number(height));

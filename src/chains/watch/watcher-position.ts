@@ -1,6 +1,7 @@
 import type { Clock } from '../../core/clock.js';
 import type { CursorMove, WriteBatch } from '../../model/batch.js';
-import type { ChainCursor, ChainStore } from '../chain-port.js';
+import { type ChainMetrics, observeCommit } from '../chain-metrics.js';
+import type { BatchWriter, ChainCursor, ChainStore } from '../chain-port.js';
 import type { Anchor } from './header-chain.js';
 import { KnownMessages } from './known-messages.js';
 
@@ -24,8 +25,10 @@ export interface LoadedPosition {
 export class WatcherPosition {
   readonly messages = new KnownMessages();
   readonly #store: ChainStore;
+  readonly #writer: BatchWriter;
   readonly #sourceIds: readonly string[];
   readonly #clock: Clock;
+  readonly #metrics: ChainMetrics;
   readonly #cursorEveryMs: number;
   #cursor: ChainCursor | null = null;
   #certain = false;
@@ -33,14 +36,18 @@ export class WatcherPosition {
 
   constructor(options: {
     readonly store: ChainStore;
+    readonly writer: BatchWriter;
     /** Of the OnRamps of `store`: their cursors move together. */
     readonly sourceIds: readonly string[];
     readonly clock: Clock;
+    readonly metrics: ChainMetrics;
     readonly cursorEveryMs: number;
   }) {
     this.#store = options.store;
+    this.#writer = options.writer;
     this.#sourceIds = options.sourceIds;
     this.#clock = options.clock;
+    this.#metrics = options.metrics;
     this.#cursorEveryMs = options.cursorEveryMs;
   }
 
@@ -73,7 +80,7 @@ export class WatcherPosition {
 
   /**
    * Stores the records of `batch` and moves the cursors up to `finalThrough`, through which blocks are final then.
-   * False when there was nothing to store yet: the cursors wait for company. Throws the store's errors; nothing is
+   * False when there was nothing to store yet: the cursors wait for company. Throws the writer's errors; nothing is
    * stored then.
    */
   async commit(batch: WriteBatch, finalThrough: Anchor): Promise<boolean> {
@@ -86,7 +93,7 @@ export class WatcherPosition {
       return false;
     }
     this.#certain = false;
-    await this.#store.commit({ ...batch, cursors });
+    observeCommit(this.#metrics, this.#clock, batch, await this.#writer.insertBatch({ ...batch, cursors }));
     this.#certain = true;
     this.messages.apply(batch, finalThrough.number);
     if (moved?.hash) {

@@ -73,8 +73,8 @@ async function setBack(
         chain: section.Name,
         storage: storage.sink,
         sources: chainSources(section.Selector, addressesOf(section)),
-        listed: listerOf(section, storage.sink, common),
-        archived: cold && listerOf(section, cold.storage, common),
+        listed: listerOf(section, storage.sink),
+        archived: cold && listerOf(section, cold.storage),
         rpc,
         from,
         signal,
@@ -89,8 +89,8 @@ async function setBack(
   }
 }
 
-function listerOf(section: ChainSection, storage: Storage, common: Common): MessageLister {
-  return createChainStore({ storage, selector: section.Selector, onRampAddresses: addressesOf(section), common });
+function listerOf(section: ChainSection, storage: Storage): MessageLister {
+  return createChainStore({ storage, selector: section.Selector, onRampAddresses: addressesOf(section) });
 }
 
 function addressesOf(section: ChainSection): readonly Hex[] {

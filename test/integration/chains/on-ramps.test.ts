@@ -72,8 +72,8 @@ function start(
       ...{ pollIntervalMs: 10, haltAfterMs: 0 },
     },
     rpc,
-    openStore: (onRampAddresses) =>
-      createChainStore({ storage, selector: SOURCE.sourceSelector, onRampAddresses, common }),
+    openStore: (onRampAddresses) => createChainStore({ storage, selector: SOURCE.sourceSelector, onRampAddresses }),
+    writer: storage,
     common,
     cursorEveryMs: 0,
     ...others,

@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
-import { createChainStore } from '../../../src/indexer/chain-store.js';
 import { createIndexer, type Indexer } from '../../../src/indexer/indexer.js';
 import { createScheduler, type SchedulerSettings } from '../../../src/indexer/scheduler.js';
 import type { NewMessage } from '../../../src/protocol/records.js';
@@ -11,7 +10,7 @@ import { createVerifierRegistry } from '../../../src/verifiers/registry.js';
 import { createRestReader } from '../../../src/verifiers/rest-reader.js';
 import { startVerifierServer, type VerifierServer } from '../../support/indexer/verifier-server.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
-import { createRecordMaker, SELECTORS } from '../../support/records.js';
+import { createRecordMaker } from '../../support/records.js';
 
 const make = createRecordMaker(23);
 const A: Hex = `0x${'aa'.repeat(20)}`;
@@ -88,13 +87,7 @@ function start(settings: Partial<SchedulerSettings> = {}): {
 
 /** Stores messages as a chain watcher does. */
 async function found(storage: Storage, messages: readonly NewMessage[]): Promise<void> {
-  const store = createChainStore({
-    storage,
-    selector: SELECTORS.low,
-    onRampAddresses: [`0x${'11'.repeat(20)}`],
-    common: createCommon(),
-  });
-  await store.commit({ messages });
+  await storage.insertBatch({ messages });
 }
 
 const messages = (count: number, ...ccvs: readonly Hex[]) =>

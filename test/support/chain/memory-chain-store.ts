@@ -1,7 +1,7 @@
-import type { ChainCursor, ChainStore } from '../../../src/chains/chain-port.js';
+import type { BatchWriter, ChainCursor, ChainStore } from '../../../src/chains/chain-port.js';
 import { IndexerError } from '../../../src/core/errors.js';
 import type { Hex } from '../../../src/core/hex.js';
-import type { CursorMove, WriteBatch } from '../../../src/model/batch.js';
+import type { CursorMove, WriteBatch, WriteOutcome } from '../../../src/model/batch.js';
 import type { NewMessage, QuarantineEntry } from '../../../src/model/records.js';
 import { ON_RAMP } from './watch.js';
 
@@ -33,7 +33,7 @@ function blockOf({ height, hash }: CursorMove): ChainCursor {
  * hold only while the block hash is still that of the message, the cursor is compared and moved. It outlives watchers,
  * like a database.
  */
-export class MemoryChainStore implements ChainStore {
+export class MemoryChainStore implements ChainStore, BatchWriter {
   readonly #messages = new Map<Hex, Entry>();
   readonly #quarantine = new Map<string, QuarantineEntry>();
   #cursor: ChainCursor | null = null;
@@ -73,7 +73,12 @@ export class MemoryChainStore implements ChainStore {
     );
   }
 
-  async commit({ messages = [], orphanings = [], quarantine = [], cursors = [] }: WriteBatch): Promise<void> {
+  async insertBatch({
+    messages = [],
+    orphanings = [],
+    quarantine = [],
+    cursors = [],
+  }: WriteBatch): Promise<WriteOutcome> {
     const batch = { messages, orphanings, quarantine };
     const fate = this.onCommit(batch);
     if (fate === 'fail') throw new IndexerError('STORAGE_UNAVAILABLE', 'the store is down', true);
@@ -84,10 +89,12 @@ export class MemoryChainStore implements ChainStore {
     if (cursor && cursor.expectedHeight !== (this.#cursor?.height ?? null))
       throw new IndexerError('CURSOR_CONFLICT', `cursor is at ${this.#cursor?.height}`, true);
     if (cursor && this.#cursor && cursor.height <= this.#cursor.height) throw new Error('the cursor moved down');
+    const outcome = messages.map(({ messageId }) => (this.#messages.has(messageId) ? 'updated' : 'inserted'));
     this.#apply(batch);
     if (confirmed) this.#confirmed = blockOf(confirmed);
     if (cursor) this.#cursor = blockOf(cursor);
     if (fate === 'fail after') throw new IndexerError('STORAGE_UNAVAILABLE', 'the answer was lost', true);
+    return { messages: outcome, verifierResults: [], conflicts: [], committed: null };
   }
 
   get(messageId: Hex): Entry | undefined {

@@ -52,6 +52,7 @@ export async function watchScripted(
     },
     rpc: chain.client(),
     store,
+    writer: store,
     common,
     cursorEveryMs: 0,
     ...options.watcher,

@@ -54,6 +54,7 @@ export function watch(options: WatchOptions): RunningWatcher {
     },
     rpc,
     store: options.store,
+    writer: options.store,
     common,
     cursorEveryMs: 0,
     ...options.watcher,

@@ -56,6 +56,7 @@ async function simulate(seed: number) {
       },
       rpc: chain.client(),
       store,
+      writer: store,
       common: createCommon({ clock, random }),
       cursorEveryMs,
       linkBlocks,
