@@ -1,5 +1,4 @@
 import type { Common } from '../../core/common.js';
-import type { WriteBatch } from '../../model/batch.js';
 import { ChainMovedError } from '../chain-errors.js';
 import { type RangeReaderOptions, type RangeReading, readRanges } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
@@ -8,11 +7,10 @@ import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js'
 import type { BackfillProgress } from './chain-status.js';
 import type { ChainWindow } from './chain-window.js';
 import type { CrossCheck } from './cross-check.js';
-import type { Anchor } from './header-chain.js';
-import type { KnownMessages } from './known-messages.js';
 import { type GoneMessage, inUnchangedBlocks, type VanishedCheck } from './vanished-messages.js';
 import { DEFAULT_BLOOM_CHECK_BLOCKS, type WatchedChain } from './watched-chain.js';
 import type { WatcherJournal } from './watcher-journal.js';
+import type { WatcherPosition } from './watcher-position.js';
 
 /** Ranges under way at once. */
 export const PIPELINE_DEPTH = 3;
@@ -23,14 +21,12 @@ export interface BackfillOptions {
   readonly rpc: RpcPool;
   readonly reading: RangeReaderOptions;
   readonly size: RangeSize;
-  readonly messages: KnownMessages;
+  readonly position: WatcherPosition;
   readonly checkVanished: VanishedCheck;
   readonly crossCheck: CrossCheck;
   readonly journal: WatcherJournal;
   readonly common: Common;
   readonly onProgress: (progress: BackfillProgress) => void;
-  /** Stores a batch; blocks through `finalThrough` are final then. */
-  readonly commit: (batch: WriteBatch, finalThrough: Anchor) => Promise<void>;
 }
 
 /** Reads blocks in ranges, several under way at once, and stores them range by range, the oldest first. */
@@ -58,7 +54,8 @@ export class Backfill {
     { finalized, head }: { readonly finalized: number; readonly head: number },
     signal: AbortSignal,
   ): Promise<void> {
-    const { messages, size, commit, crossCheck, journal } = this.#options;
+    const { position, size, crossCheck, journal } = this.#options;
+    const { messages } = position;
     const from = window.mark.number + 1;
     const to = Math.min(window.headers.base.number, from + PIPELINE_DEPTH * size.blocks - 1);
     for await (const range of this.#ranges(from, to, head, signal)) {
@@ -68,7 +65,7 @@ export class Backfill {
       messages.miss(gone);
       const edge = { number: range.to, hash: range.hash };
       const isFinal = range.to <= Math.min(finalized, messages.missingAbove);
-      await commit({ messages: toStore, quarantine: range.quarantine }, isFinal ? edge : window.anchor);
+      await position.commit({ messages: toStore, quarantine: range.quarantine }, isFinal ? edge : window.anchor, false);
       window.addRange(range);
       if (isFinal) {
         crossCheck.note({ ...range, urls: new Set([range.url]) });
@@ -84,7 +81,7 @@ export class Backfill {
     meter: BackfillMeter,
     signal: AbortSignal,
   ): Promise<void> {
-    const { chain, messages, commit, crossCheck, journal, onProgress } = this.#options;
+    const { chain, position, crossCheck, journal, onProgress } = this.#options;
     const { anchor } = window;
     if (anchor.hash !== null && range.parentHash !== anchor.hash)
       throw new ChainMovedError(chain.name, `block ${range.from} does not follow block ${anchor.number}`);
@@ -92,7 +89,8 @@ export class Backfill {
     const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));
     const finalThrough = { number: range.to, hash: range.hash };
     const { quarantine } = range;
-    await commit({ messages: messages.toStore(range.messages), orphanings, quarantine }, finalThrough);
+    const messages = position.messages.toStore(range.messages);
+    await position.commit({ messages, orphanings, quarantine }, finalThrough, false);
     window.advance(finalThrough);
     crossCheck.note({ ...range, urls: new Set([range.url]) });
     journal.processed(range.to, range.timestampMs);
@@ -107,8 +105,8 @@ export class Backfill {
 
   /** Stored from the blocks of `range` and not found there, nor in their blocks when asked about again. */
   async #gone(range: RangeReading, signal: AbortSignal): Promise<readonly GoneMessage[]> {
-    const { messages, rpc, checkVanished } = this.#options;
-    const gone = messages.gone(range.messages, [range]);
+    const { position, rpc, checkVanished } = this.#options;
+    const gone = position.messages.gone(range.messages, [range]);
     if (gone.length > 0)
       await rpc.withNode(async (node) => checkVanished(node, await inUnchangedBlocks(node, gone), signal), signal);
     return gone;

@@ -2,7 +2,6 @@ import { type Alarm, createAlarm } from '../../core/alarm.js';
 import { backoffMs } from '../../core/backoff.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError, toError } from '../../core/errors.js';
-import type { WriteBatch } from '../../model/batch.js';
 import { FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js';
 import { createChainMetrics } from '../chain-metrics.js';
 import type { BatchWriter, ChainStore } from '../chain-port.js';
@@ -110,7 +109,9 @@ class PollingChainWatcher implements ChainWatcher {
     this.#store = store;
     this.#journal = new WatcherJournal(chain, common, metrics);
     const sourceIds = chain.onRamps.map(({ address }) => chainSourceId(chain.selector, address));
-    this.#position = new WatcherPosition({ store, writer, sourceIds, clock: common.clock, metrics, cursorEveryMs });
+    this.#position = new WatcherPosition({
+      ...{ store, writer, sourceIds, clock: common.clock, journal: this.#journal, cursorEveryMs },
+    });
     const checkVanished = createVanishedCheck({ chain: chain.name, log: common.log, askSilent });
     this.#viewer = new ChainViewer({
       chain,
@@ -140,9 +141,8 @@ class PollingChainWatcher implements ChainWatcher {
     });
     this.#backfill = new Backfill({
       ...{ chain, rpc, reading, size, checkVanished, common, journal: this.#journal, crossCheck: this.#crossCheck },
-      messages: this.#position.messages,
+      position: this.#position,
       onProgress: onProgress ?? (() => undefined),
-      commit: (batch, finalThrough) => this.#commit(batch, finalThrough, false),
     });
   }
 
@@ -224,7 +224,7 @@ class PollingChainWatcher implements ChainWatcher {
     switch (view.kind) {
       case 'nothing':
         // a cursor may be waiting
-        await this.#commit({}, this.#window.anchor, true);
+        await this.#position.commit({}, this.#window.anchor, true);
         return false;
       case 'behind':
         // messages read above the anchor are read again: they are final by now
@@ -257,7 +257,7 @@ class PollingChainWatcher implements ChainWatcher {
     const finalThrough = window.finalThrough(clear, Math.max(to, headers.readThrough));
     const orphanings = [...taken, ...missing].map(({ messageId, blockHash }) => ({ messageId, blockHash }));
     const quarantine = this.#reader.newQuarantine(reading.quarantine);
-    await this.#commit({ messages, orphanings, quarantine }, finalThrough, true);
+    await this.#position.commit({ messages, orphanings, quarantine }, finalThrough, true);
     this.#reader.noteQuarantined(quarantine);
     headers.noteRead(to);
     if (isLinkedThrough) {
@@ -280,12 +280,6 @@ class PollingChainWatcher implements ChainWatcher {
     const final = new Map([...logs].filter(([, block]) => block >= from && block <= to));
     if (from <= to) this.#crossCheck.note({ from, to, hash, urls: new Set([url]), logs: final });
     else this.#crossCheck.note({ ...UNKNOWN, from: anchor.number + 1, to, hash });
-  }
-
-  async #commit(batch: WriteBatch, finalThrough: Anchor, following: boolean): Promise<void> {
-    if (await this.#position.commit(batch, finalThrough)) this.#journal.committed(batch, following);
-    const { cursor } = this.#position;
-    if (cursor) this.#journal.finalized(Number(cursor.height));
   }
 }
 

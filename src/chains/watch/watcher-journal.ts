@@ -1,8 +1,8 @@
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
-import type { WriteBatch } from '../../model/batch.js';
+import type { WriteBatch, WriteOutcome } from '../../model/batch.js';
 import { FinalizedDisputedError, FinalizedReorgError } from '../chain-errors.js';
-import type { ChainMetrics } from '../chain-metrics.js';
+import { type ChainMetrics, observeCommit } from '../chain-metrics.js';
 import type { FinalizedDispute } from '../finalized-dispute.js';
 import type { ChainHeads } from '../rpc/rpc-node.js';
 import type { ChainState, ChainStatus } from './chain-status.js';
@@ -104,7 +104,9 @@ export class WatcherJournal {
     this.#metrics.finalizedBlock.set(this.#labels, number);
   }
 
-  committed({ messages = [], orphanings = [], quarantine = [] }: WriteBatch, following: boolean): void {
+  committed(batch: WriteBatch, outcome: WriteOutcome, following: boolean): void {
+    const { messages = [], orphanings = [], quarantine = [] } = batch;
+    observeCommit(this.#metrics, this.#common.clock, batch, outcome);
     this.#counts.messages += messages.length;
     this.#counts.orphaned += orphanings.length;
     this.#counts.quarantined += quarantine.length;

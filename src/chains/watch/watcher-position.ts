@@ -1,9 +1,9 @@
 import type { Clock } from '../../core/clock.js';
 import type { CursorMove, WriteBatch } from '../../model/batch.js';
-import { type ChainMetrics, observeCommit } from '../chain-metrics.js';
 import type { BatchWriter, ChainCursor, ChainStore } from '../chain-port.js';
 import type { Anchor } from './header-chain.js';
 import { KnownMessages } from './known-messages.js';
+import type { WatcherJournal } from './watcher-journal.js';
 
 /** The word of the store. */
 export interface LoadedPosition {
@@ -28,7 +28,7 @@ export class WatcherPosition {
   readonly #writer: BatchWriter;
   readonly #sourceIds: readonly string[];
   readonly #clock: Clock;
-  readonly #metrics: ChainMetrics;
+  readonly #journal: WatcherJournal;
   readonly #cursorEveryMs: number;
   #cursor: ChainCursor | null = null;
   #certain = false;
@@ -40,14 +40,14 @@ export class WatcherPosition {
     /** Of the OnRamps of `store`: their cursors move together. */
     readonly sourceIds: readonly string[];
     readonly clock: Clock;
-    readonly metrics: ChainMetrics;
+    readonly journal: WatcherJournal;
     readonly cursorEveryMs: number;
   }) {
     this.#store = options.store;
     this.#writer = options.writer;
     this.#sourceIds = options.sourceIds;
     this.#clock = options.clock;
-    this.#metrics = options.metrics;
+    this.#journal = options.journal;
     this.#cursorEveryMs = options.cursorEveryMs;
   }
 
@@ -80,27 +80,26 @@ export class WatcherPosition {
 
   /**
    * Stores the records of `batch` and moves the cursors up to `finalThrough`, through which blocks are final then.
-   * False when there was nothing to store yet: the cursors wait for company. Throws the writer's errors; nothing is
-   * stored then.
+   * Cursors alone may wait for company. `following`: the blocks are near the head. Throws the writer's errors; nothing
+   * is stored then.
    */
-  async commit(batch: WriteBatch, finalThrough: Anchor): Promise<boolean> {
+  async commit(batch: WriteBatch, finalThrough: Anchor, following: boolean): Promise<void> {
     const { messages = [], orphanings = [], quarantine = [] } = batch;
     const isEmpty = messages.length + orphanings.length + quarantine.length === 0;
     const cursors = this.#movesTo(finalThrough);
     const [moved] = cursors;
-    if (isEmpty && (!moved || this.#clock.monotonicMs() - this.#lastMoveMs < this.#cursorEveryMs)) {
-      this.messages.apply(batch, finalThrough.number);
-      return false;
+    if (!isEmpty || (moved && this.#clock.monotonicMs() - this.#lastMoveMs >= this.#cursorEveryMs)) {
+      this.#certain = false;
+      const outcome = await this.#writer.insertBatch({ ...batch, cursors });
+      this.#certain = true;
+      if (moved?.hash) {
+        this.#cursor = { height: moved.height, hash: moved.hash };
+        this.#lastMoveMs = this.#clock.monotonicMs();
+      }
+      this.#journal.committed(batch, outcome, following);
     }
-    this.#certain = false;
-    observeCommit(this.#metrics, this.#clock, batch, await this.#writer.insertBatch({ ...batch, cursors }));
-    this.#certain = true;
     this.messages.apply(batch, finalThrough.number);
-    if (moved?.hash) {
-      this.#cursor = { height: moved.height, hash: moved.hash };
-      this.#lastMoveMs = this.#clock.monotonicMs();
-    }
-    return true;
+    if (this.#cursor) this.#journal.finalized(Number(this.#cursor.height));
   }
 
   #movesTo({ number, hash }: Anchor): readonly CursorMove[] {

@@ -1,8 +1,11 @@
 import { afterEach, expect, it } from 'vitest';
 import { createChainMetrics } from '../../../src/chains/chain-metrics.js';
 import { chainSourceId } from '../../../src/chains/source-ids.js';
+import type { WatchedChain } from '../../../src/chains/watch/watched-chain.js';
+import { WatcherJournal } from '../../../src/chains/watch/watcher-journal.js';
 import { WatcherPosition } from '../../../src/chains/watch/watcher-position.js';
 import { createCommon } from '../../../src/core/common.js';
+import type { Hex } from '../../../src/core/hex.js';
 import { createChainStore } from '../../../src/indexer/chain-store.js';
 import { CursorConflictError } from '../../../src/model/storage-errors.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
@@ -13,7 +16,7 @@ const make = createRecordMaker(4);
 let storage: Storage;
 afterEach(() => storage.close());
 
-const ON_RAMP = '0xABababababababababababababababababababab';
+const ON_RAMP: Hex = '0xABababababababababababababababababababab';
 const SOURCE_ID = `chain:14767482510784806043:${ON_RAMP.toLowerCase()}`;
 const newMessage = () =>
   make.message({
@@ -26,11 +29,15 @@ function setUp() {
   storage = createMemoryStorage({ name: 'memory' });
   const common = createCommon();
   const store = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [ON_RAMP] });
+  const chain: WatchedChain = {
+    ...{ name: 'a', selector: SELECTORS.high, onRamps: [{ address: ON_RAMP, startBlock: 0 }] },
+    ...{ confirmations: 'finalized', pollIntervalMs: 1_000, maxBlockRange: 2_000 },
+  };
   const position = () =>
     new WatcherPosition({
-      ...{ store, writer: storage, clock: common.clock, metrics: createChainMetrics(common.metrics) },
+      ...{ store, writer: storage, clock: common.clock, cursorEveryMs: 60_000 },
       sourceIds: [chainSourceId(SELECTORS.high, ON_RAMP)],
-      cursorEveryMs: 60_000,
+      journal: new WatcherJournal(chain, common, createChainMetrics(common.metrics)),
     });
   return { store, common, position };
 }
@@ -40,7 +47,7 @@ it('promise 1: stores messages, orphanings, quarantine and cursor of a step in o
   const first = newMessage();
   const watcher = position();
   expect(await watcher.load(1)).toMatchObject({ anchor: { number: 0, hash: null } });
-  await watcher.commit({ messages: [first] }, { number: 0, hash: null });
+  await watcher.commit({ messages: [first] }, { number: 0, hash: null }, true);
   const before = storage.coverage().throughPosition;
   const commits: unknown[] = [];
   storage.subscribe((event) => commits.push(event));
@@ -55,6 +62,7 @@ it('promise 1: stores messages, orphanings, quarantine and cursor of a step in o
       quarantine: [{ sourceId: SOURCE_ID, ...entry }],
     },
     { number: 7, hash },
+    true,
   );
   expect(commits).toHaveLength(1);
   expect(storage.coverage().throughPosition).toBeGreaterThan(before);
@@ -74,8 +82,8 @@ it('stores nothing where another process moved the cursor first, and has to read
   const { store, common, position } = setUp();
   const [watcher, other] = [position(), position()];
   await Promise.all([watcher.load(1), other.load(1)]);
-  await other.commit({}, { number: 5, hash: make.hex(32) });
-  const late = watcher.commit({ messages: [newMessage()] }, { number: 6, hash: make.hex(32) });
+  await other.commit({}, { number: 5, hash: make.hex(32) }, true);
+  const late = watcher.commit({ messages: [newMessage()] }, { number: 6, hash: make.hex(32) }, true);
   await expect(late).rejects.toBeInstanceOf(CursorConflictError);
   expect(watcher.isCertain).toBe(false);
   expect(await store.messagesAbove(0n)).toEqual([]);
