@@ -6,8 +6,7 @@ import { RpcError, RpcTimeoutError, RpcTooManyResultsError } from '../rpc/rpc-er
 import type { RpcNode } from '../rpc/rpc-node.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
 import type { ChainBlooms } from './log-bloom.js';
-import { type LogReadings, readLogs } from './log-readings.js';
-import type { LogContext } from './message-sent-log.js';
+import { type LogContext, type LogReadings, readLogs } from './message-sent-log.js';
 import type { RangeSize } from './range-size.js';
 import type { SilenceCheck } from './silent-blocks.js';
 

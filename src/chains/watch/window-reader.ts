@@ -1,6 +1,6 @@
 import type { QuarantineEntry } from '../../model/records.js';
 import { ChainMovedError } from '../chain-errors.js';
-import { type LogReadings, readLogs } from '../logs/log-readings.js';
+import { type LogReadings, readLogs } from '../logs/message-sent-log.js';
 import { isTooMuch, type RangeReaderOptions } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
 import { comparePlaces, type RawLog } from '../rpc/raw-log.js';
