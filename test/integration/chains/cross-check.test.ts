@@ -65,6 +65,7 @@ describe('promise 11: a message that one URL tells is found', () => {
     expect(running.watcher.status().crossCheck).toMatchObject({ state: 'on', foundLogs: 4, lyingUrls: [0] });
     expect(running.watcher.status().crossCheck.requests).toBeGreaterThan(0);
     expect(await running.metric('indexer_source_missing_logs_total', { url: '0' })).toBe(4);
+    expect(await running.common.metrics.metrics()).toContain('indexer_time_to_index_seconds_count 4');
   });
 
   it('when the preferred node garbles the log that the other tells', async () => {

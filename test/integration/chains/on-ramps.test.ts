@@ -101,6 +101,11 @@ async function processed({ source }: Running, block: number): Promise<void> {
   });
 }
 
+/** Messages whose time to their storage was observed. */
+async function timedMessages({ common }: Running): Promise<number> {
+  return Number(/indexer_time_to_index_seconds_count (\d+)/.exec(await common.metrics.metrics())?.[1]);
+}
+
 /** Message ids in the lists. */
 async function live(storage: Storage): Promise<readonly Hex[]> {
   const { items } = await storage.queryMessages({ limit: 1_000 });
@@ -222,6 +227,7 @@ describe('an OnRamp that is added later (promise 1)', () => {
     await processed(last, await chain.head());
     expect(await live(storage)).toEqual(idsOf(own, ...sent));
     expect(Math.min(...fromBlocks())).toBe(stored + 1);
+    expect((await timedMessages(midway)) + (await timedMessages(last))).toBe(1 + sent.length);
   });
 
   it('with a start block above the others joins them at once', async () => {
