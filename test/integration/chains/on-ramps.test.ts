@@ -11,7 +11,7 @@ import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.
 import type { Storage } from '../../../src/storage/storage.js';
 import { chainFixture } from '../../support/chain/chain-fixture.js';
 import { type EmittedLog, emitterCalldata, LOG_EMITTER_CODE, makeMessageLog } from '../../support/chain/log-emitter.js';
-import { ON_RAMP, SOURCE } from '../../support/chain/watch.js';
+import { ON_RAMP, SOURCE, timedMessages } from '../../support/chain/watch.js';
 import { eventually } from '../../support/eventually.js';
 
 /** finalized = latest − 4 */
@@ -99,11 +99,6 @@ async function processed({ source }: Running, block: number): Promise<void> {
     const { processed: done, onRamps } = source.status();
     return ((done ?? -1) >= block && onRamps.every(({ state }) => state === 'watched')) || { done, onRamps };
   });
-}
-
-/** Messages whose time to their storage was observed. */
-async function timedMessages({ common }: Running): Promise<number> {
-  return Number(/indexer_time_to_index_seconds_count (\d+)/.exec(await common.metrics.metrics())?.[1]);
 }
 
 /** Message ids in the lists. */
@@ -307,11 +302,8 @@ describe('an OnRamp address without a contract', () => {
     const chain = await chainOfTwo();
     const missing: Hex = `0x${'dd'.repeat(20)}`;
     const lines: string[] = [];
-    const log = createLogger({
-      level: 'info',
-      format: 'json',
-      destination: { write: (line) => void lines.push(line) },
-    });
+    const destination = { write: (line: string) => void lines.push(line) };
+    const log = createLogger({ level: 'info', format: 'json', destination });
     const storage = open();
     const running = start(storage, chain.anvil.url, [...both(), { address: missing, startBlock: 0 }], {
       codeCheckMs: 20,

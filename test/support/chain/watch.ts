@@ -94,6 +94,11 @@ export async function processed({ watcher }: RunningWatcher, block: number): Pro
   });
 }
 
+/** How many messages were timed from their blocks to their commits. */
+export async function timedMessages({ common }: { readonly common: Common }): Promise<number> {
+  return Number(/indexer_time_to_index_seconds_count (\d+)/.exec(await common.metrics.metrics())?.[1]);
+}
+
 /** What a store must hold of this chain: every message in blocks `from` to `to`, as id and place. */
 export async function liveOnChain(chain: AnvilChain, to: number, from = 0): Promise<readonly string[]> {
   const quantity = (value: number) => `0x${value.toString(16)}`;
