@@ -15,8 +15,8 @@ import type { ListSource } from './merge.js';
  *   moved got a time above Q's, so nothing comes into these times, and of a record that moved twice only the first move
  *   left a time up to Q's;
  * - messages that changed where they are: the leader has them, because all that changed after Q is above its floor.
- * So: what moved is left out, and every place after it counts that much less; what changed is replaced. When the leader
- * moves records or the storage moves on between two of its reads, the list is null: a new plan knows where both stand.
+ * So records that moved are left out, and each place after one counts one less; records that changed are replaced. When
+ * the leader moves records or the storage moves on between two reads, the list is null: a new plan reads both positions.
  */
 export function amendedLists<K extends ListedKind>(
   kind: K,
@@ -27,7 +27,7 @@ export function amendedLists<K extends ListedKind>(
   type T = ListedRecords[K];
   const { changesInPlace, keyOf, identityOf } = LIST_KINDS[kind];
 
-  /** The keys of what has left the range since, in order; more and more for as long as the lagging storage stands still. */
+  /** The keys of records that have left the range since, in order; they grow while the lagging storage stands still. */
   async function readGone(range: ResolvedRange): Promise<{ readonly gone: readonly OrderKey[]; readonly asOf: AsOf }> {
     const told = await leader.movesAfter({ afterPosition: standsAt, throughMs: range.endMs });
     const left = told.moves.filter((move) => move.record === kind && isIn(range, move));

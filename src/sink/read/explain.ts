@@ -15,7 +15,7 @@ export interface PlainCoverage {
 export interface ExplainedSlice {
   readonly startMs: number;
   readonly endMs: number | null;
-  /** Who answers; null: nobody, the query fails with a coverage gap. */
+  /** The backend that answers; null: none does, and the query fails with a coverage gap. */
   readonly backend: string | null;
   readonly condition: string | null;
   readonly coverage: PlainCoverage | null;
@@ -50,7 +50,7 @@ export function explainSlices(
   }));
 }
 
-/** What keeps a candidate from answering for a slice; null: nothing. */
+/** The reason why a candidate does not answer for a slice; null when it does. */
 export function whyNot(
   candidate: Candidate,
   slice: { readonly startMs: number; readonly endMs: number },

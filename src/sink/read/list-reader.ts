@@ -91,7 +91,7 @@ export class ListReader {
     return this.#planner.explain(this.#planner.plan(this.#required(endMs), { startMs: startOf(resolved), endMs }));
   }
 
-  /** What each backend can be asked right now, in configured order. */
+  /** The backends and the ranges that each answers for right now, in configured order. */
   candidates(): readonly Candidate[] {
     return this.#planner.candidates(this.#required(Number.POSITIVE_INFINITY));
   }

@@ -20,7 +20,7 @@ interface IdPart extends Part {
   readonly lacking: ReadonlySet<Backend | 'all'>;
 }
 
-/** What backends hold of an id, to be put together: asked for from `floorPosition` on. */
+/** The records of an id that each backend holds, to be united into a state at or above `floorPosition`. */
 interface Holdings<R> {
   readonly floorPosition: bigint;
   readonly parts: Map<Backend, Held<readonly R[]>>;
@@ -30,10 +30,10 @@ interface Holdings<R> {
  * Looks records up by message id: backend by backend in configured order, until one is complete for the id. The path
  * that the first backend answers allocates nothing of its own: it is the hottest of the whole product.
  *
- * Of an old id none may be complete: the leader was pruned, the tier that lags has not heard of the latest changes. Then
- * all that they hold is put together (`unite`): the leader has all that changed above its floor, the other all that changed
- * up to where it stands. The leader is pruned only as far as the tiers that lag have come: one that seems to end below its
- * floor knows too little of what other processes have flushed, and is asked again once it has looked.
+ * No backend may be complete for an old id: the leader is pruned, and the lagging tier lacks the latest changes. Then
+ * their holdings are united (`unite`): the leader has every change above its floor, the lagging tier every change up to
+ * its position. Pruning stops at the position of the lagging tiers. A tier that seems to end below the leader's floor
+ * has not seen the last flushes of other processes; it is asked again once it has looked.
  */
 export class LookupReader {
   readonly #all: readonly Backend[];
@@ -125,7 +125,7 @@ export class LookupReader {
       again({ asked, lacking }, lacks, steps) {
         if (lacks && asked !== null) return planned(new Set([...lacking, asked]), steps);
         if (asked !== null) return planned(lacking, steps);
-        // followers that have caught up may be complete now, and what was held before may not be enough for them
+        // a follower that caught up may be complete now, and the holdings of before may be too old for it
         if (met.looked.length === 0) holdings = null;
         return planned(
           met.looked.length > 0 ? new Set([...lacking].filter((each) => each !== 'all')) : new Set(),
@@ -148,7 +148,7 @@ export class LookupReader {
       behind: () => {
         const working = this.#backends.filter((backend) => !met.failed.has(backend));
         const isLate = (each: Backend) => each.follower !== null && !isLagging(each) && !this.#mayAsk(each);
-        // without what the leader holds there is nothing that a look could complete
+        // a look completes only the leader's holdings
         const isWorth = [...(holdings?.parts.keys() ?? [])].some(({ follower }) => follower === null);
         return { tiers: isWorth ? working : [], late: lostCommits(this.#all) === null ? working.filter(isLate) : [] };
       },
@@ -163,11 +163,10 @@ export class LookupReader {
   }
 
   /**
-   * What all that can tell what they hold, hold together; null when something may still be missing. Only those are asked
-   * again that have looked: what the leader told stays as good as it was, so that no later prune can come in between.
-   * While the leader lacks commits, that no backend has heard of the id proves nothing: one that all of them lack may have
-   * been acknowledged.
-   * @throws what the lookup throws when there is nothing.
+   * The united holdings of all backends that can tell theirs; null when a record may still be missing. Only tiers that
+   * have looked are asked again: the leader's holdings stay, so that no later prune comes in between. While the leader
+   * lacks commits, an id that no backend has heard of is no proof: an acknowledged record may be in the lost commits.
+   * @throws CCVDataNotFoundError, MessageNotFoundError when no backend has a record of the id.
    */
   async #askAll<T, R extends { readonly position: bigint }>(
     messageId: Hex,
@@ -204,7 +203,7 @@ export class LookupReader {
     }
   }
 
-  /** A leader that is never read by itself still says what a tier that lags has not heard of, as it does for lists. */
+  /** A leader that is never read by itself still adds the changes that a lagging tier lacks, as it does for lists. */
   #holders<T, R extends { readonly position: bigint }>(lookup: Lookup<T, R>): readonly Holder<R>[] {
     const helping = this.#unreadLeader !== null && this.#backends.some(isLagging) ? [this.#unreadLeader] : [];
     return [...this.#backends, ...helping].flatMap((backend) => {
@@ -215,7 +214,7 @@ export class LookupReader {
     });
   }
 
-  /** An answer shows no less than what this process has shown, nor than the commits that the leader lacks. */
+  /** An answer is not older than the read floor, nor than the commits that the leader lacks. */
   #floorPosition(): bigint {
     const lostThrough = lostCommits(this.#all)?.error.throughPosition ?? 0n;
     return this.#floor.position > lostThrough ? this.#floor.position : lostThrough;
@@ -233,12 +232,12 @@ interface Holder<R> {
 
 interface Lookup<T, R extends { readonly position: bigint }> {
   ask(storage: BackendStorage, messageId: Hex): Promise<T>;
-  /** Reads what the storage holds, complete or not; null when it cannot tell. */
+  /** Reads the storage's holdings of an id, complete or not; null for a storage that cannot tell them. */
   holder(storage: BackendStorage): ((messageId: Hex) => Promise<Held<readonly R[]>>) | null;
   identityOf(record: R): string;
-  /** @throws what `ask` throws when there is nothing. */
+  /** @throws the error of `ask` for an id without records. */
   answerOf(messageId: Hex, records: readonly R[]): T;
-  /** What was shown must not be taken back. */
+  /** Raises the read floor to the records shown. */
   note(floor: ReadFloor, found: T): void;
 }
 
@@ -255,7 +254,7 @@ const RESULTS: Lookup<readonly StoredVerifierResult[], StoredVerifierResult> = {
   },
 };
 
-/** Each holder tells the wanted part of what it holds; the latest states may be outlines in any place. */
+/** Each holder tells the wanted part of its holdings; the latest states may be outlines in any place. */
 function lookupOf(part: ResultsPart): Lookup<readonly StoredVerifierResult[], StoredVerifierResult> {
   return {
     ...RESULTS,

@@ -115,7 +115,7 @@ function contributionOf({ endMs, candidate: { closedMs } }: Slice, asOf: AsOf, c
   return { endMs, asOf, contributed, closedMs };
 }
 
-/** What one backend contributed to an answer. */
+/** The contribution of one backend to an answer. */
 export interface Contribution {
   readonly endMs: number;
   readonly asOf: AsOf;
@@ -152,7 +152,7 @@ export function findTear(parts: readonly Contribution[]): bigint | null {
   return tear;
 }
 
-/** The state that a merged answer shows: what the least advanced part had. */
+/** The state that a merged answer shows: the position of its least advanced part. */
 export function mergedAsOf(parts: readonly Contribution[]): AsOf {
   let movePosition = 0n;
   for (const { asOf } of parts) if (asOf.movePosition > movePosition) movePosition = asOf.movePosition;

@@ -7,17 +7,17 @@ import { lostCommits } from '../follow/lost-commits.js';
 import { type Explanation, explainSlices, plainMs } from './explain.js';
 import type { ReadFloor } from './read-floor.js';
 
-/** A part of a range and who answers for it. */
+/** A part of a range and the backend that answers for it. */
 export interface PlannedSlice<C> {
   /** Unix ms, inclusive. */
   readonly startMs: number;
   /** Unix ms, inclusive; `Infinity`: everything committed until now. */
   readonly endMs: number;
-  /** Null: nobody can answer. */
+  /** Null: no backend can answer. */
   readonly candidate: C | null;
 }
 
-/** What an answer has to be, whichever part of its range is planned. */
+/** The requirements of an answer, the same for every part of its range. */
 export interface Requirement {
   /** End of the whole range, unix ms; `Infinity`: everything committed until now. */
   readonly endMs: number;
@@ -47,7 +47,7 @@ export type Lacking = ReadonlyMap<Backend, Plan>;
 const NO_BACKENDS: ReadonlySet<Backend> = new Set();
 export const NOTHING_LACKING: Lacking = new Map();
 
-/** Plans which backends answer for a range, from what each covers at that moment. */
+/** Plans which backends answer for a range, by the coverage of each at that moment. */
 export class Planner {
   readonly #backends: readonly Backend[];
   readonly #leader: BackendStorage;
@@ -69,7 +69,7 @@ export class Planner {
     this.#maxStalenessMs = parts.maxStalenessMs;
   }
 
-  /** What each backend can be asked right now, in configured order. */
+  /** The backends and the ranges that each answers for right now, in configured order. */
   candidates(
     { endMs, minPosition, mustBeUpToDate }: Requirement,
     nowMs = this.#common.clock.nowMs(),

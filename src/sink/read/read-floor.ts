@@ -1,8 +1,8 @@
 import type { AsOf } from '../../model/coverage.js';
 
 /**
- * What this process has shown or acknowledged so far. Reads never go back behind it: whoever saw a change, or was told
- * that a write is done, sees it in every later answer of the same Sink.
+ * The positions and times that this process has shown or acknowledged. No read goes back behind them: a client that saw
+ * a change, or whose write was acknowledged, sees it in every later answer of the same Sink.
  */
 export class ReadFloor {
   #position = 0n;
@@ -13,7 +13,7 @@ export class ReadFloor {
   get position(): bigint {
     return this.#position;
   }
-  /** A backend that stands below this is not asked at all: it may list what was moved or taken out since. */
+  /** A backend that stands below this is not asked at all: it may list records that have moved or left since. */
   get movePosition(): bigint {
     return this.#movePosition;
   }

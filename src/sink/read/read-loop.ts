@@ -7,10 +7,10 @@ import { succeedsWithin } from '../within.js';
 
 /** The budget of a question: plans of all of it or of a part. */
 const MAX_PLANS = 24;
-/** Calls that look where a tier stands are shared: the first may have begun before the leader told what it lacks. */
+/** Looks of a tier are shared by questions: the first look may have begun before the leader told its gap. */
 const LOOKS = 2;
 
-/** What a question has met so far, in all of its plans. */
+/** The failures and looks of a question so far, over all of its plans. */
 export class Met {
   /** Backends that failed, other than by lacking something: each is asked no more, so that a hanging one hangs once. */
   readonly failed = new Set<Backend>();
@@ -56,8 +56,8 @@ export interface Question<P extends Part, A> {
 }
 
 /**
- * The one loop that plans again. A question is planned into parts; they are asked in order; what is told stays told, and a
- * part that is not told is planned again, by itself, over what is covered by then. One budget: `MAX_PLANS`.
+ * The one loop that plans again. A question is planned into parts, and the parts are asked in order. A told part stays
+ * told; a part that is not told is planned again, by itself, with the coverage of that moment. One budget: `MAX_PLANS`.
  *
  *     a part                                  and then
  *     is told                                 the next one; after the last the answer, if the parts fit together
@@ -142,7 +142,7 @@ export class ReadLoop {
     return null;
   }
 
-  /** Tiers that other processes feed look where they stand: they may be known as older than what was pruned because of them. */
+  /** Lagging tiers look where they stand: other processes may have flushed since, and pruned up to there. */
   async #look(met: Met, tiers: readonly Backend[], wait: Wait): Promise<readonly Backend[]> {
     const looked = tiers.map(async (tier) => {
       if (tier.storage.kind !== 'archive') return [];
