@@ -64,6 +64,7 @@ export function createResilience(options: ResilienceOptions): Resilience {
   });
 
   async function once<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    if (signal.aborted) throw new AbortedError(`request to verifier ${verifier}`);
     if (turns.waiting >= options.maxQueuedRequests) throw new VerifierUnavailableError(verifier, 'overloaded');
     try {
       return await turns.run(async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
+import { AbortedError } from '../../../src/core/errors.js';
 import { createRateLimiter } from '../../../src/core/rate-limiter.js';
 import { createResilience } from '../../../src/verifiers/resilience.js';
 import { VerifierUnavailableError } from '../../../src/verifiers/verifier-errors.js';
@@ -90,6 +91,16 @@ describe('a request', () => {
     expect(calls).toBe(1);
     await clock.advance(1);
     expect(await result).toBe('fine');
+  });
+
+  it('says that a request was aborted before it was sent, also while the queue is full', async () => {
+    const { resilience, signal } = setUp({ maxConcurrentRequests: 1, maxQueuedRequests: 1 });
+    let end: (() => void) | undefined;
+    const first = resilience.execute(() => new Promise<void>((resolve) => (end = resolve)), signal);
+    const second = resilience.execute(async () => undefined, signal);
+    await expect(resilience.execute(async () => undefined, AbortSignal.abort())).rejects.toBeInstanceOf(AbortedError);
+    end?.();
+    await Promise.all([first, second]);
   });
 
   it('waits for a slot, and is refused when too many wait already', async () => {
