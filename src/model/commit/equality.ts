@@ -20,7 +20,7 @@ export function sameBody(a: MessageBody, b: MessageBody): boolean {
 }
 
 /** True when both say the same place on the source chain. */
-export function sameOrigin(a: MessageOrigin | null, b: MessageOrigin | null): boolean {
+function sameOrigin(a: MessageOrigin | null, b: MessageOrigin | null): boolean {
   if (a === null || b === null) return a === b;
   return (
     a.blockNumber === b.blockNumber &&

@@ -6,6 +6,7 @@ import { DivergedError, PositionGapError } from '../../model/storage-errors.js';
 import type { BackendStorage } from '../../storage/backend-storage.js';
 import type { AdvanceEvent } from '../../storage/storage.js';
 import { FollowerAheadError } from '../sink-errors.js';
+import { AheadOfLeader } from './ahead-of-leader.js';
 import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
 import { FollowerFailures } from './follower-failures.js';
@@ -13,6 +14,7 @@ import { FollowerLag } from './follower-lag.js';
 import type { FollowerEvents, FollowerOptions, FollowerState } from './follower-options.js';
 import { FollowerProgress, followedTo } from './follower-progress.js';
 import { type ChangesAfter, LeaderPages } from './leader-pages.js';
+import { ReadRequests } from './read-requests.js';
 import { Waiters } from './waiters.js';
 
 const MAX_QUEUED_CHANGES = 10_000;
@@ -43,17 +45,13 @@ export class Follower {
   readonly #pages: LeaderPages;
   readonly #queue = new CommitQueue(MAX_QUEUED_CHANGES, MAX_QUEUED_BYTES);
   readonly #waiters = new Waiters();
+  readonly #reads = new ReadRequests();
+  readonly #ahead = new AheadOfLeader(this.#reads);
 
   #state: FollowerState = 'starting';
   readonly #failures: FollowerFailures;
   /** Nothing but people can mend it; what is read from now on proves nothing. */
   #diverged: DivergedError | null = null;
-  #ahead: FollowerAheadError | null = null;
-  /** The read of the leader that says whether it has caught up with what is ahead of it. */
-  #aheadUntilRead = 0;
-  /** Reads of the leader that were asked for and that were done: a read serves all requests made before it began. */
-  #readsWanted = 0;
-  #readsDone = 0;
   readonly #lag: FollowerLag;
   #hadContact = false;
   /** Cleared in the same turn in which an attempt finds nothing more to do, so that no request is lost in between. */
@@ -94,12 +92,9 @@ export class Follower {
   get lastError(): Error | null {
     return this.#failures.error;
   }
-  /**
-   * Not null from when a durable backend was found to hold commits that the leader lacks until the two were found equal: no
-   * other failure in between says anything else.
-   */
+  /** Not null while a durable backend holds commits that the leader lacks, whatever else fails in between. */
   get ahead(): FollowerAheadError | null {
-    return this.#ahead;
+    return this.#ahead.error;
   }
   /** Another history than the leader's: nothing but people can mend it. */
   get diverged(): DivergedError | null {
@@ -144,7 +139,7 @@ export class Follower {
         return;
       case 'set-back':
         this.progress.setBack(event.head.position);
-        this.#isAhead(this.#pages.aheadOf(event.head) ?? this.#ahead);
+        this.#ahead.found(this.#pages.aheadOf(event.head) ?? this.#ahead.error);
         this.requestRead();
         return;
       default:
@@ -154,7 +149,7 @@ export class Follower {
 
   /** Asks for what the leader has beyond where this stands. */
   requestRead(): void {
-    this.#readsWanted += 1;
+    this.#reads.make();
     this.#run();
   }
 
@@ -176,8 +171,8 @@ export class Follower {
    */
   async confirm(): Promise<void> {
     this.#checkOpen();
-    const wanted = this.#readsWanted + 1;
-    const confirmed = this.#waiters.until(() => this.#readsDone >= wanted);
+    const read = this.#reads.latest + 1;
+    const confirmed = this.#waiters.until(() => this.#reads.isServed(read));
     this.requestRead();
     await confirmed;
   }
@@ -208,7 +203,7 @@ export class Follower {
     if (this.#isRunning) return;
     const next = this.#state === 'current' ? this.#takeNext() : null;
     if (next) this.#takeNow(next);
-    else if (!this.#queue.isEmpty || this.#readsDone < this.#readsWanted) this.requestRead();
+    else if (!this.#queue.isEmpty || this.#reads.isWaiting) this.requestRead();
   }
 
   /** An in-process backend has the changes when this returns: the writer's promise then resolves after it. */
@@ -234,7 +229,7 @@ export class Follower {
       await first;
       while (!this.#isClosed()) {
         if (this.progress.isPlaced) await this.#drainQueue();
-        if (this.#readsDone >= this.#readsWanted && this.#queue.isEmpty) return;
+        if (!this.#reads.isWaiting && this.#queue.isEmpty) return;
         await this.#readToHead();
       }
     } catch (thrown) {
@@ -267,7 +262,7 @@ export class Follower {
   #takeNext(): ChangeSet | null {
     const next = this.#queue.takeNext(this.throughPosition);
     if (next === null || this.progress.isSameHistory(next)) return next;
-    this.#readsWanted += 1;
+    this.#reads.make();
     return null;
   }
 
@@ -276,15 +271,15 @@ export class Follower {
     if (this.#state !== 'current') this.#state = 'catching-up';
     await this.#pages.place();
     for (let page = 0; !this.#isClosed(); page += 1) {
-      const serves = this.#readsWanted;
+      const serves = this.#reads.latest;
       const set = await this.#pages.next();
       this.#contacted();
       const isLast = set.throughPosition >= set.headPosition;
       if (page === 0 && !isLast && (await this.#pages.jumpAhead())) continue;
       await this.#apply(set);
       if (isLast) {
-        this.#readsDone = serves;
-        if (serves >= this.#aheadUntilRead) this.#ahead = null;
+        this.#reads.serve(serves);
+        this.#ahead.equal(serves);
         this.#waiters.settle();
         return;
       }
@@ -320,12 +315,12 @@ export class Follower {
     this.#state = 'failing';
     const delayMs = this.#failures.add(failure);
     if (failure.of === 'follower') this.#queue.clear();
-    if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#isAhead(failure.error);
+    if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#ahead.found(failure.error);
     // a database that was set back: where it stands now is found out anew
     if (failure.error instanceof PositionGapError && this.#storage.durable) this.progress.displaced();
     if (failure.error instanceof DivergedError && this.#storage.kind !== 'window') {
       this.#diverged = failure.error;
-      this.#ahead = null;
+      this.#ahead.forget();
       this.progress.displaced();
     }
     this.#hadContact = true;
@@ -334,12 +329,6 @@ export class Follower {
     this.#events.onProgress();
     this.#cancelRetry?.();
     this.#cancelRetry = this.#common.clock.after(delayMs, () => this.requestRead());
-  }
-
-  /** No read of the leader that began before says that it has caught up. */
-  #isAhead(error: FollowerAheadError | null): void {
-    this.#ahead = error;
-    this.#aheadUntilRead = this.#readsWanted + 1;
   }
 
   #checkOpen(): void {
