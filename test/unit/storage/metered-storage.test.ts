@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import { createCommon } from '../../../src/core/common.js';
+import { resolveListQuery, resolveRange } from '../../../src/model/list-query.js';
 import type { BackendStorage } from '../../../src/storage/backend-storage.js';
 import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
@@ -43,11 +44,16 @@ test('each operation is measured under its name, a list under that of its record
   const result = createRecordMaker(1).results(1)[0]!;
   await storage.insertBatch({ verifierResults: [result] });
   await storage.getCCVData(result.messageId);
-  await storage.queryMessages({ limit: 1 });
-  await storage.countCCVData({});
+  // the Sink asks for these two, users for the others
+  await storage.list('message', resolveListQuery({ limit: 1 }));
+  await storage.count('verifierResult', resolveRange({}));
+  await storage.queryCCVData({ limit: 1 });
+  await storage.countMessages({});
   await storage.close();
   const text = await common.metrics.metrics();
-  for (const operation of ['insertBatch', 'getCCVData', 'queryMessages', 'countCCVData'])
+  for (const operation of [
+    ...['insertBatch', 'getCCVData', 'queryMessages', 'countCCVData', 'queryCCVData', 'countMessages'],
+  ])
     expect(text).toMatch(
       new RegExp(`duration_seconds_count\\{[^}]*backend="hot",operation="${operation}"[^}]*\\} 1\\b`),
     );
