@@ -184,12 +184,12 @@ export {
   type S3ObjectStoreOptions,
 } from './storage/cold/object-store/s3/s3-store.js';
 export { insertCCVData } from './storage/insert-ccv-data.js';
-export { FollowerWriteError, PrimaryFollowError } from './storage/memory/memory-errors.js';
 export {
   createMemoryStorage,
   type MemoryStorage,
   type MemoryStorageOptions,
 } from './storage/memory/memory-storage.js';
+export { FollowerWriteError, PrimaryFollowError } from './storage/memory/role-errors.js';
 export { UnsuitableDatabaseError } from './storage/postgres/connection/database.js';
 export {
   DEFAULT_POOL_SETTINGS,

@@ -27,7 +27,7 @@ import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-cha
 import { type History, historyOf, keepHistory } from '../support/e2e/history.js';
 import { body, listMessages, listResults } from '../support/e2e/http.js';
 import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e/service.js';
-import { untilColdHoldsAll } from '../support/e2e/standing.js';
+import { untilColdHoldsAll } from '../support/e2e/tier-state.js';
 import { bucketTable, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';

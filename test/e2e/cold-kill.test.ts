@@ -15,8 +15,8 @@ import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-cha
 import { countHistory, factsOf, historyOf, keepHistory } from '../support/e2e/history.js';
 import { tableRows } from '../support/e2e/namespace.js';
 import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e/service.js';
-import { untilColdHoldsAll, warmStanding } from '../support/e2e/standing.js';
 import { startTap, type Tap } from '../support/e2e/tap.js';
+import { untilColdHoldsAll, warmState } from '../support/e2e/tier-state.js';
 import { bucketTable, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
@@ -147,7 +147,7 @@ it('a worker that is killed again and again while it flushes and prunes ends wit
     for (let kill = 0; kill < KILLS; kill += 1) {
       const death = drawDeath(kill, random);
       await live(killedFile, death);
-      const { position, floorPosition } = await warmStanding(database, 'killed');
+      const { position, floorPosition } = await warmState(database, 'killed');
       console.log(`kill ${kill + 1}: ${JSON.stringify(death)}, at position ${position}, pruned to ${floorPosition}`);
     }
   } finally {
@@ -185,7 +185,7 @@ async function untilSettled(namespace: string, { adminUrl }: RunningService): Pr
     return rows[0]?.height === (await chain.finalized()) || rows;
   });
   await eventually(`${namespace} to be pruned`, async () => {
-    const { messages } = await warmStanding(database, namespace);
+    const { messages } = await warmState(database, namespace);
     return messages === 0 || messages;
   });
   await untilColdHoldsAll(adminUrl, database, namespace);

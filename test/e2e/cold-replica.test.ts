@@ -11,7 +11,7 @@ import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-cha
 import { countHistory, historyOf, keepHistory } from '../support/e2e/history.js';
 import { resultId, startPollers } from '../support/e2e/pollers.js';
 import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e/service.js';
-import { metricSum, warmStanding } from '../support/e2e/standing.js';
+import { metricSum, warmState } from '../support/e2e/tier-state.js';
 import { bucketTable, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
@@ -101,7 +101,7 @@ it('a replica shows every record once, in order and by id, while the worker flus
     return verified === count || verified;
   });
   await eventually('everything to be pruned', async () => {
-    const { messages } = await warmStanding(database, NAMESPACE);
+    const { messages } = await warmState(database, NAMESPACE);
     return messages === 0 || messages;
   });
   await eventually('the pollers to have seen all of it', () => {

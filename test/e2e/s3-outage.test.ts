@@ -10,7 +10,7 @@ import { get, listMessages } from '../support/e2e/http.js';
 import { NEEDS_COLD, questions, RECENT, wrongAnswers } from '../support/e2e/outage-answers.js';
 import { type OutageClients, startOutageClients } from '../support/e2e/outage-clients.js';
 import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e/service.js';
-import { metricSum, tierStatus, untilColdHoldsAll, warmStanding } from '../support/e2e/standing.js';
+import { metricSum, tierStatus, untilColdHoldsAll, warmState } from '../support/e2e/tier-state.js';
 import { bucketTable, RETENTION_SECONDS, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
@@ -148,7 +148,7 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
     const clients = startOutageClients(questions(past, recent));
     const traffic = startTraffic(chain);
     await eventually('the past to be pruned', async () => {
-      const { floorMs } = await warmStanding(database, namespace);
+      const { floorMs } = await warmState(database, namespace);
       return floorMs >= lastMs(past) || floorMs;
     });
     clients.stage('before');
@@ -159,7 +159,7 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
     await outage.begin();
     const beganMs = performance.now();
     const sentBefore = chain.messageIds.length;
-    const outageBegan = { ...(await warmStanding(database, namespace)), ...(await coldStanding(service)) };
+    const outageBegan = { ...(await warmState(database, namespace)), ...(await coldState(service)) };
     recent.sinceMs = outageBegan.coldMs + 1;
     clients.stage('settling');
     await clients.ask(service.apiUrl);
@@ -187,7 +187,7 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
     await clients.ask(service.apiUrl);
     await untilMuchCame();
     await allListedAndVerified(service, chain.messageIds.slice(sentBefore), recent);
-    const outageEnded = await warmStanding(database, namespace);
+    const outageEnded = await warmState(database, namespace);
     expect(outageEnded.floorMs).toBeLessThanOrEqual(outageBegan.coldMs);
     expect(outageEnded.floorPosition).toBeLessThanOrEqual(outageBegan.coldPosition);
     // it would have liked to
@@ -198,12 +198,12 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
     await outage.end();
     const endedMs = performance.now();
     await eventually('the cold tier to catch up', async () => {
-      const { coldPosition } = await coldStanding(service);
+      const { coldPosition } = await coldState(service);
       return coldPosition > outageEnded.position || `${coldPosition} of ${outageEnded.position}`;
     });
     const healedMs = Math.round(performance.now() - endedMs);
     await eventually('pruning to go on', async () => {
-      const { floorPosition } = await warmStanding(database, namespace);
+      const { floorPosition } = await warmState(database, namespace);
       const left = await tooOldInWarm(run, outageBegan.coldMs, clock);
       const isRaised = floorPosition > outageBegan.coldPosition;
       return (isRaised && left < tooOld / 4) || { floorPosition: String(floorPosition), left, before: tooOld };
@@ -238,7 +238,7 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
 );
 
 /** Where the cold tier stands, as the process knows it. */
-async function coldStanding({ adminUrl }: RunningService) {
+async function coldState({ adminUrl }: RunningService) {
   const { coverage } = await tierStatus(adminUrl, 'cold');
   return { coldMs: coverage.throughMs ?? 0, coldPosition: BigInt(coverage.throughPosition) };
 }
@@ -283,7 +283,7 @@ async function allListedAndVerified(
 async function coldIsToldToBeAway({ database, namespace }: Run, { apiUrl, adminUrl }: RunningService): Promise<void> {
   const { health, coverage } = await tierStatus(adminUrl, 'cold');
   expect(health.healthy).toBe(false);
-  const { position } = await warmStanding(database, namespace);
+  const { position } = await warmState(database, namespace);
   expect(BigInt(coverage.throughPosition)).toBeLessThan(position);
   expect(await metricSum(adminUrl, 'indexer_cold_flush_failures_total')).toBeGreaterThan(0);
   // the rest is answered

@@ -64,7 +64,7 @@ describe('storage restore', () => {
     const before = await dumpDatabase(fixture.database, tiers.namespace);
     await dropSchema(tiers);
 
-    const standing = async () => {
+    const state = async () => {
       const { rows } = await fixture.database.sql(
         `SELECT last_position::int AS last, head_position::int AS head FROM ${tiers.namespace}.ingest_clock`,
       );
@@ -74,12 +74,12 @@ describe('storage restore', () => {
     for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
       const restoring = startCli(['storage', 'restore', '-c', tiers.file]);
       await eventually('some more of it to be restored', async () => {
-        return (await standing().catch(() => ({ last: 0 }))).last > last;
+        return (await state().catch(() => ({ last: 0 }))).last > last;
       });
       restoring.kill(signal);
       const stopped = { code: 130, signal: null };
       expect(await restoring.exited).toEqual(signal === 'SIGTERM' ? stopped : { code: null, signal });
-      const found = await standing();
+      const found = await state();
       expect(found.last).toBeLessThan(found.head);
       last = found.last;
     }

@@ -40,11 +40,11 @@ export function lastKeeper(
   backends: readonly Backend[],
   pruned: PrunedBackend,
 ): { readonly name: string; readonly throughPosition: bigint } | null {
-  const standing = keepersOf(backends, pruned).map(({ backend: { name }, coverage }) => ({
+  const positions = keepersOf(backends, pruned).map(({ backend: { name }, coverage }) => ({
     name,
     throughPosition: coverage?.throughPosition ?? 0n,
   }));
-  const [last = null] = standing.sort((a, b) => (a.throughPosition < b.throughPosition ? -1 : 1));
+  const [last = null] = positions.sort((a, b) => (a.throughPosition < b.throughPosition ? -1 : 1));
   return last;
 }
 

@@ -57,14 +57,14 @@ export interface Opened {
 /** The questions that a cold storage answers, each from one view of its namespace. */
 export abstract class ColdStorageReader extends ListFace {
   readonly name: string;
-  readonly #standing: ViewCoverage;
+  readonly #viewCoverage: ViewCoverage;
   readonly #lists = createTurns(LISTS_AT_ONCE);
   readonly #lookups = createTurns(LOOKUPS_AT_ONCE);
 
-  constructor(name: string, standing: ViewCoverage) {
+  constructor(name: string, viewCoverage: ViewCoverage) {
     super();
     this.name = name;
-    this.#standing = standing;
+    this.#viewCoverage = viewCoverage;
   }
 
   /** The newest state, as old as the settings allow; `fresh`: as new as it gets. */
@@ -79,7 +79,7 @@ export abstract class ColdStorageReader extends ListFace {
   async getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
     checkId(messageId, 'messageId');
     const results = await this.#lookUp('look up results', async ({ parts, view }) => {
-      this.#standing.requireId(view, messageId);
+      this.#viewCoverage.requireId(view, messageId);
       return await parts.lookup.results(view, messageId, part);
     });
     if (results.length === 0) throw new CCVDataNotFoundError(messageId);
@@ -89,7 +89,7 @@ export abstract class ColdStorageReader extends ListFace {
   async getMessage(messageId: Hex): Promise<StoredMessage> {
     checkId(messageId, 'messageId');
     const message = await this.#lookUp('look up a message', async ({ parts, view }) => {
-      this.#standing.requireId(view, messageId);
+      this.#viewCoverage.requireId(view, messageId);
       return await parts.lookup.message(view, messageId);
     });
     if (message === null) throw new MessageNotFoundError(messageId);
@@ -117,7 +117,7 @@ export abstract class ColdStorageReader extends ListFace {
     const startMs = Math.max(query.startMs, query.after?.ingestionMs ?? 0);
     return await this.#lists.run(() =>
       this.#read('list records', async ({ parts, view }) => {
-        this.#standing.requireRange(view, startMs, query.endMs);
+        this.#viewCoverage.requireRange(view, startMs, query.endMs);
         const { items, more } = await parts.lists.page(TABLES[kind], view, query);
         return pageOf(view, items, more, LIST_KINDS[kind].keyOf);
       }),
@@ -126,7 +126,7 @@ export abstract class ColdStorageReader extends ListFace {
 
   async count<K extends ListedKind>(kind: K, range: ResolvedRange): Promise<Count> {
     return await this.#read('count records', async ({ parts, view }) => {
-      this.#standing.requireRange(view, range.startMs, range.endMs);
+      this.#viewCoverage.requireRange(view, range.startMs, range.endMs);
       return { count: await parts.lists.count(TABLES[kind], view, range), asOf: asOf(view) };
     });
   }
@@ -134,7 +134,7 @@ export abstract class ColdStorageReader extends ListFace {
   async queryUnfinishedMessages({ limit, after = null }: UnfinishedQuery): Promise<KeyedPage<StoredMessage>> {
     checkLimit(limit);
     return await this.#read('list unfinished messages', async ({ parts, view }) => {
-      this.#standing.requirePresent(view);
+      this.#viewCoverage.requirePresent(view);
       const { items, more } = await parts.scans.unfinished(view, { limit, after });
       return pageOf(view, items, more, messageOrderKey);
     });
@@ -146,7 +146,7 @@ export abstract class ColdStorageReader extends ListFace {
     throughBlock?: bigint,
   ): Promise<readonly StoredMessage[]> {
     return await this.#read('list messages by block', async ({ parts, view }) => {
-      this.#standing.requirePresent(view);
+      this.#viewCoverage.requirePresent(view);
       const above = await parts.scans.aboveBlock(view, sourceChainSelector, afterBlock);
       return throughBlock === undefined
         ? above
@@ -168,7 +168,7 @@ export abstract class ColdStorageReader extends ListFace {
   }): Promise<readonly StoredQuarantineEntry[]> {
     checkPage(query);
     return await this.#read('list quarantined input', async ({ parts, view }) => {
-      this.#standing.requirePresent(view);
+      this.#viewCoverage.requirePresent(view);
       return await parts.ledger.quarantine(view, query.afterPosition, query.limit);
     });
   }
@@ -179,7 +179,7 @@ export abstract class ColdStorageReader extends ListFace {
   }): Promise<readonly StoredConflict[]> {
     checkPage(query);
     return await this.#read('list conflicts', async ({ parts, view }) => {
-      this.#standing.requirePresent(view);
+      this.#viewCoverage.requirePresent(view);
       return await parts.ledger.conflicts(view, query.afterPosition, query.limit);
     });
   }
@@ -197,7 +197,7 @@ export abstract class ColdStorageReader extends ListFace {
   }
 
   coverage(): Coverage {
-    return this.#standing.coverage(this.known);
+    return this.#viewCoverage.coverage(this.known);
   }
 
   protected requireOpen(): void {
@@ -219,7 +219,7 @@ export abstract class ColdStorageReader extends ListFace {
 
   async #cursors(): Promise<ReadonlyMap<string, SourceCursor>> {
     return await this.#read('read cursors', async ({ parts, view }) => {
-      this.#standing.requirePresent(view);
+      this.#viewCoverage.requirePresent(view);
       return await parts.ledger.cursors(view);
     });
   }

@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.js';
 import type { Hex } from '../../core/hex.js';
+import type { MemoryCoverage } from './memory-coverage.js';
 import type { Evicted, RecordStore } from './record-store.js';
-import type { Standing } from './standing.js';
 
 /** Records that one step forgets at most, a commit's records counting as one: about a millisecond of work. */
 const STEP_RECORDS = 1000;
@@ -22,7 +22,7 @@ export interface Window {
 /** What an eviction works on. */
 export interface EvictionScope {
   readonly store: RecordStore;
-  readonly standing: Standing;
+  readonly coverage: MemoryCoverage;
   readonly clock: Clock;
   readonly window: Window;
   /** Told of each message id of which nothing is left. */
@@ -37,23 +37,23 @@ export interface EvictionScope {
  * @returns true when another step is due.
  */
 export function evictStep(scope: EvictionScope): boolean {
-  const { store, standing } = scope;
+  const { store, coverage } = scope;
   const dueMs = dueThrough(scope);
   const due = store.countThrough(dueMs);
   if (due === 0) return false;
   const stepMs = due <= STEP_RECORDS ? timeOfNth(store, due, dueMs) : timeOfNth(store, STEP_RECORDS, dueMs);
-  standing.forget(stepMs, store.lastPositionThrough(stepMs));
+  coverage.forget(stepMs, store.lastPositionThrough(stepMs));
   scope.evicted(store.evictThrough(stepMs, scope.gone));
   return store.countThrough(dueThrough(scope)) > 0;
 }
 
 /** Everything with an ingestion time at or below this has to go. */
-function dueThrough({ store, standing, clock, window }: EvictionScope): number {
+function dueThrough({ store, coverage, clock, window }: EvictionScope): number {
   const expiredMs = window.ttlMs === 0 ? -1 : clock.nowMs() - window.ttlMs - 1;
   const tooMany = window.maxSize === 0 ? 0 : store.size - window.maxSize;
   const excess = Math.max(tooMany, tooLarge(store, window.maxBytes));
   // a follower in the middle of catching up holds commits above the last head that it knows
-  const newestMs = standing.isWhole ? standing.headMs : LATEST_MS;
+  const newestMs = coverage.isWhole ? coverage.headMs : LATEST_MS;
   return excess <= 0 ? expiredMs : Math.max(expiredMs, timeOfNth(store, excess, newestMs));
 }
 

@@ -3,13 +3,13 @@ import { conflictIdentity, quarantineIdentity } from '../../model/identity.js';
 import type { MemoryState } from './memory-state.js';
 
 /** The state of a memory, as commits are planned over it. */
-export function knownOf({ store, standing, evictedIds }: MemoryState): Known {
+export function knownOf({ store, coverage, evictedIds }: MemoryState): Known {
   return {
     id: (messageId) =>
       store.entries.get(messageId) ??
       // the id was first stored at or below the last eviction; a later read of it is told that something is missing
       (evictedIds.has(messageId)
-        ? { firstMs: standing.afterMs, body: null, message: undefined, results: [] }
+        ? { firstMs: coverage.afterMs, body: null, message: undefined, results: [] }
         : undefined),
     cursor: (sourceId) => store.cursors.get(sourceId),
     hasQuarantine: (entry) => store.quarantine.has(quarantineIdentity(entry)),

@@ -62,7 +62,7 @@ export abstract class MemoryReader extends ListFace {
   async queryUnfinishedMessages({ limit, after }: UnfinishedQuery): Promise<KeyedPage<StoredMessage>> {
     this.#state.requireOpen();
     checkLimit(limit);
-    this.#state.standing.requireRange(0, Number.POSITIVE_INFINITY);
+    this.#state.coverage.requireRange(0, Number.POSITIVE_INFINITY);
     const { unfinished } = this.#state.store;
     const from = after ? unfinished.upperBound(after) : 0;
     const items = unfinished.slice(from, Math.min(unfinished.length, from + limit));
@@ -75,7 +75,7 @@ export abstract class MemoryReader extends ListFace {
     throughBlock?: bigint,
   ): Promise<readonly StoredMessage[]> {
     this.#state.requireOpen();
-    this.#state.standing.requireRange(0, Number.POSITIVE_INFINITY);
+    this.#state.coverage.requireRange(0, Number.POSITIVE_INFINITY);
     const above = this.#state.store.blocks.above(sourceChainSelector, afterBlock);
     return throughBlock === undefined
       ? above
@@ -85,13 +85,13 @@ export abstract class MemoryReader extends ListFace {
   async getCursor(sourceId: string): Promise<SourceCursor | null> {
     this.#state.requireOpen();
     const cursor = this.#state.store.cursors.get(sourceId);
-    if (!cursor || !this.#state.standing.isCurrent) this.#state.standing.requireFromBeginning();
+    if (!cursor || !this.#state.coverage.isCurrent) this.#state.coverage.requireFromBeginning();
     return cursor ?? null;
   }
 
   async listCursors(): Promise<readonly SourceCursor[]> {
     this.#state.requireOpen();
-    this.#state.standing.requireFromBeginning();
+    this.#state.coverage.requireFromBeginning();
     return [...this.#state.store.cursors.values()].sort((a, b) => (a.sourceId < b.sourceId ? -1 : 1));
   }
 
@@ -115,15 +115,15 @@ export abstract class MemoryReader extends ListFace {
     this.#state.requireOpen();
     checkPosition('afterPosition', afterPosition);
     checkLimit(limit);
-    this.#state.standing.requireChangesAfter(afterPosition);
-    return this.#state.changeSet(afterPosition, limit, this.#state.standing.readMs);
+    this.#state.coverage.requireChangesAfter(afterPosition);
+    return this.#state.changeSet(afterPosition, limit, this.#state.coverage.readMs);
   }
 
   async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }): Promise<Boundary> {
     this.#state.requireOpen();
     const isBelow = (boundary: Boundary) =>
       'ms' in at ? boundary.ingestionMs <= at.ms : boundary.position <= at.position;
-    const { base, headMs, throughPosition, isWhole, afterPosition } = this.#state.standing;
+    const { base, headMs, throughPosition, isWhole, afterPosition } = this.#state.coverage;
     const head = { position: throughPosition, ingestionMs: headMs };
     const highest = isWhole && isBelow(head) ? head : (this.#state.boundaries.last(isBelow) ?? base);
     if (isWhole && isBelow(highest) && highest.position >= afterPosition) return highest;
@@ -135,27 +135,27 @@ export abstract class MemoryReader extends ListFace {
   }
 
   coverage(): Coverage {
-    return this.#state.standing.coverage();
+    return this.#state.coverage.current();
   }
 
   #requireSince({ afterPosition, limit }: { readonly afterPosition: bigint; readonly limit: number }): void {
     this.#state.requireOpen();
     checkPosition('afterPosition', afterPosition);
     checkLimit(limit);
-    this.#state.standing.requireSince(afterPosition);
+    this.#state.coverage.requireSince(afterPosition);
   }
 
   #lookUp(messageId: Hex) {
     this.#state.requireOpen();
     checkId(messageId, 'messageId');
     const entry = this.#state.store.entries.get(messageId);
-    this.#state.standing.requireId(messageId, entry?.firstMs);
+    this.#state.coverage.requireId(messageId, entry?.firstMs);
     return entry;
   }
 
   #requireRange({ endMs }: ResolvedRange, startMs: number): void {
     this.#state.requireOpen();
-    if (startMs <= endMs) this.#state.standing.requireRange(startMs, endMs);
+    if (startMs <= endMs) this.#state.coverage.requireRange(startMs, endMs);
   }
 
   #page<T>(items: readonly T[], more: boolean, keyOf: (item: T) => OrderKey): KeyedPage<T> {

@@ -3,21 +3,21 @@ import type { ChangeSet } from '../../model/batch.js';
 import type { AsOf } from '../../model/coverage.js';
 import { BoundaryLog } from './boundary-log.js';
 import { EvictedIds } from './evicted-ids.js';
+import type { MemoryCoverage } from './memory-coverage.js';
 import { RecordStore } from './record-store.js';
-import type { Standing } from './standing.js';
 
 /** All that a memory storage holds and knows, shared by the parts that read, write and evict. */
 export class MemoryState {
   readonly name: string;
-  readonly standing: Standing;
+  readonly coverage: MemoryCoverage;
   store = new RecordStore();
   boundaries = new BoundaryLog();
   evictedIds = new EvictedIds();
   closed = false;
 
-  constructor(name: string, standing: Standing) {
+  constructor(name: string, coverage: MemoryCoverage) {
     this.name = name;
-    this.standing = standing;
+    this.coverage = coverage;
   }
 
   /** @throws ClosedError */
@@ -32,12 +32,12 @@ export class MemoryState {
   }
 
   asOf(): AsOf {
-    return { position: this.standing.throughPosition, movePosition: this.standing.movePosition };
+    return { position: this.coverage.throughPosition, movePosition: this.coverage.movePosition };
   }
 
-  /** The changes after a position that the standing covers. */
+  /** The changes after a position that the coverage covers. */
   changeSet(afterPosition: bigint, limit: number, readMs: number): ChangeSet {
-    const { throughPosition: headPosition, movePosition, headMs } = this.standing;
+    const { throughPosition: headPosition, movePosition, headMs } = this.coverage;
     const changes = this.store.changes(afterPosition, headPosition, limit);
     const last = changes.at(-1);
     return {

@@ -11,11 +11,11 @@ import { applyChange } from './apply-changes.js';
 import { adoptBytes, copyBytes } from './body.js';
 import { evictStep } from './eviction.js';
 import { knownOf } from './known-state.js';
+import { MemoryCoverage } from './memory-coverage.js';
 import { createMemoryMetrics, type MemoryMetrics } from './memory-metrics.js';
 import { type MemorySettings, type MemoryStorageOptions, resolveMemoryOptions } from './memory-options.js';
 import { MemoryReader } from './memory-reader.js';
 import { MemoryState } from './memory-state.js';
-import { Standing } from './standing.js';
 
 /** Records above `maxSize` that are not left to the next cleanup: at least so many, or a quarter of `maxSize`. */
 const MIN_OVERSHOOT = 10_000;
@@ -32,8 +32,8 @@ export type MemoryStorage = WindowStorage;
 export function createMemoryStorage(options: MemoryStorageOptions): MemoryStorage {
   const settings = resolveMemoryOptions(options);
   const common = createCommon(options.common);
-  const standing = new Standing(options.name, settings.maxStalenessMs, common.clock);
-  return new InMemoryStorage(new MemoryState(options.name, standing), settings, common);
+  const coverage = new MemoryCoverage(options.name, settings.maxStalenessMs, common.clock);
+  return new InMemoryStorage(new MemoryState(options.name, coverage), settings, common);
 }
 
 /** Writes, following and eviction. All of it is synchronous inside, so that no read sees half of a commit. */
@@ -60,18 +60,18 @@ class InMemoryStorage extends MemoryReader implements WindowStorage {
   }
 
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
-    const { standing, store } = this.#state;
+    const { coverage, store } = this.#state;
     this.#state.requireOpen();
-    standing.beginCommit();
+    coverage.beginCommit();
     checkBatch(batch);
     const readMs = this.#common.clock.nowMs();
     const plan = planCommit(knownOf(this.#state), [batch]);
     if (plan.kind === 'lacking') throw new TypeError('a commit lacks records that a memory never loads');
     const before = this.#state.asOf();
-    const commit = stampCommit(plan, Math.max(standing.headMs + 1, readMs), before);
+    const commit = stampCommit(plan, Math.max(coverage.headMs + 1, readMs), before);
     if (commit.changes.length > 0) {
-      for (const change of commit.changes) applyChange(store, change, standing.afterMs, copyBytes);
-      standing.committed(commit);
+      for (const change of commit.changes) applyChange(store, change, coverage.afterMs, copyBytes);
+      coverage.committed(commit);
       this.#advanced();
       if (this.#listeners.size > 0)
         this.#tell({
@@ -86,18 +86,18 @@ class InMemoryStorage extends MemoryReader implements WindowStorage {
 
   async apply(set: ChangeSet): Promise<void> {
     this.#state.requireOpen();
-    this.#state.standing.beginApply(set);
-    const standsAt = this.#state.standing.throughPosition;
+    this.#state.coverage.beginApply(set);
+    const standsAt = this.#state.coverage.throughPosition;
     for (const change of set.changes)
       if (
         change.position > standsAt &&
-        !applyChange(this.#state.store, change, this.#state.standing.afterMs, adoptBytes)
+        !applyChange(this.#state.store, change, this.#state.coverage.afterMs, adoptBytes)
       )
-        this.#state.standing.passedOver(change.position);
-    if (!this.#state.standing.applied(set)) return;
+        this.#state.coverage.passedOver(change.position);
+    if (!this.#state.coverage.applied(set)) return;
     this.#advanced();
-    if (this.#state.standing.isWhole)
-      this.#tell({ kind: 'advanced', throughPosition: this.#state.standing.throughPosition });
+    if (this.#state.coverage.isWhole)
+      this.#tell({ kind: 'advanced', throughPosition: this.#state.coverage.throughPosition });
   }
 
   subscribe(listener: AdvanceListener): () => void {
@@ -118,7 +118,7 @@ class InMemoryStorage extends MemoryReader implements WindowStorage {
     this.#cancelStep?.();
     this.#cancelStep = null;
     this.#state.forgetAll();
-    this.#state.standing.rebase(boundary);
+    this.#state.coverage.rebase(boundary);
     this.#metrics.update(this.#state.store, this.#common.clock.nowMs());
   }
 
@@ -138,8 +138,8 @@ class InMemoryStorage extends MemoryReader implements WindowStorage {
 
   /** After a commit or a set that moved the storage on. */
   #advanced(): void {
-    const { standing, boundaries, store } = this.#state;
-    if (standing.isWhole) boundaries.add({ position: standing.throughPosition, ingestionMs: standing.headMs });
+    const { coverage, boundaries, store } = this.#state;
+    if (coverage.isWhole) boundaries.add({ position: coverage.throughPosition, ingestionMs: coverage.headMs });
     this.#metrics.update(store, this.#common.clock.nowMs());
     const { maxSize, maxBytes } = this.#settings;
     const isTooMany = maxSize > 0 && store.size > maxSize + Math.max(MIN_OVERSHOOT, maxSize / 4);
@@ -159,19 +159,19 @@ class InMemoryStorage extends MemoryReader implements WindowStorage {
   #evict(): void {
     this.#cancelStep?.();
     this.#cancelStep = null;
-    const { store, standing, boundaries, evictedIds } = this.#state;
+    const { store, coverage, boundaries, evictedIds } = this.#state;
     const { clock } = this.#common;
     const more = evictStep({
       store,
-      standing,
+      coverage,
       clock,
       window: this.#settings,
       gone: (messageId) => {
-        if (!standing.isFollower) evictedIds.add(messageId);
+        if (!coverage.isFollower) evictedIds.add(messageId);
       },
       evicted: (evicted) => this.#metrics.evicted(evicted),
     });
-    boundaries.dropBelow(standing.afterPosition);
+    boundaries.dropBelow(coverage.afterPosition);
     this.#metrics.update(store, clock.nowMs());
     if (more) this.#evictSoon();
   }

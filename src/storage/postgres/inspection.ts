@@ -114,7 +114,7 @@ export async function inspectPostgres(options: {
   return {
     describe: () =>
       guarded('describe itself', async () => {
-        const [row = []] = await query(sql.standing);
+        const [row = []] = await query(sql.state);
         const clock = decodeClock(row);
         const [oldest, newest, own] = row.slice(CLOCK_WIDTH);
         return {
@@ -154,7 +154,7 @@ function createStatements(namespace: Namespace) {
       .map((order) => `(SELECT message_id FROM @${table} ORDER BY position${order} LIMIT ${SAMPLE_IDS})`)
       .join(' UNION ');
   return {
-    standing: text(
+    state: text(
       `SELECT ${CLOCK_COLUMNS}, ${extreme('min')}, ${extreme('max')},
          EXISTS (SELECT FROM @commits WHERE writer <> 0) FROM ${CLOCK}`,
     ),

@@ -15,15 +15,15 @@ const FINALITY = 2 * SLOTS;
 const { chainOf, proxyOf, startAt } = chainFixture(SLOTS);
 
 /** A chain for all tests that change nothing of it: messages in old blocks, in final and in new ones. */
-const standingChain = startStanding();
-async function startStanding(): Promise<AnvilChain> {
+const sharedChain = startShared();
+async function startShared(): Promise<AnvilChain> {
   const chain = await startAnvilChain({ onRamp: ON_RAMP, slots: SLOTS });
   await fill(chain, 12, 2);
   await chain.mine(200);
   await chain.block(message(100), message(101));
   return chain;
 }
-afterAll(async () => (await standingChain).stop());
+afterAll(async () => (await sharedChain).stop());
 
 type Fields = Readonly<Record<string, unknown>>;
 const ABSURD = '0x8000000000000';
@@ -145,7 +145,7 @@ describe('a claim that one node makes once', () => {
   });
 
   it('about the hash of the last block of a backfill halts nothing', async () => {
-    const chain = await standingChain;
+    const chain = await sharedChain;
     const liar = await proxyOf(chain);
     let lies = 0;
     const last = `0x${(HEAD - FINALITY).toString(16)}`;
@@ -248,7 +248,7 @@ describe('an absurd value of a single field', () => {
   };
 
   it.each(Object.keys(FAULTS))('from the preferred node (%s) stops nothing beside an honest one', async (field) => {
-    const chain = await standingChain;
+    const chain = await sharedChain;
     const [liar, honest] = [await proxyOf(chain), await proxyOf(chain)];
     liar.onCall = FAULTS[field]!;
     const store = new MemoryChainStore();
@@ -264,7 +264,7 @@ describe('an absurd value of a single field', () => {
 
 describe('a hash of a tagged block that is none', () => {
   it.each(['latest', 'safe', 'finalized'])('(%s) stops nothing', async (tag) => {
-    const chain = await standingChain;
+    const chain = await sharedChain;
     const liar = await proxyOf(chain);
     liar.onCall = blockFault((block, asked) => (asked === tag ? { ...block, hash: OTHER_HASH } : block));
     const store = new MemoryChainStore();
@@ -302,7 +302,7 @@ describe('optional and redundant fields of the only node', () => {
   };
 
   it.each(Object.keys(FAULTS))('stop nothing: %s', async (field) => {
-    const chain = await standingChain;
+    const chain = await sharedChain;
     const proxy = await proxyOf(chain);
     proxy.onCall = FAULTS[field]!;
     const store = new MemoryChainStore();
@@ -316,7 +316,7 @@ describe('optional and redundant fields of the only node', () => {
 
 describe('a contradiction of the only node', () => {
   it('stops the range that it is in and no other, says where, and is asked about again', async () => {
-    const chain = await standingChain;
+    const chain = await sharedChain;
     const proxy = await proxyOf(chain);
     proxy.onCall = logFault((logs) =>
       logs.flatMap((log) => (log['blockNumber'] === '0xc' ? [log, { ...log, data: '0x01' }] : [log])),

@@ -52,7 +52,7 @@ async function standBefore<T>(
 }
 
 /** An archive whose flush of what has happened since stands before its commit to a table. */
-async function standingFlush({ store, life }: Lived, table: Table) {
+async function pausedFlush({ store, life }: Lived, table: Table) {
   const holding = createHoldingObjectStore(store);
   const archive = openMaintained(holding, OPTIONS);
   await life.live(20);
@@ -61,7 +61,7 @@ async function standingFlush({ store, life }: Lived, table: Table) {
 }
 
 /** A compaction that stands before its commit to a table. */
-async function standingCompaction({ store }: Lived, table: Table) {
+async function pausedCompaction({ store }: Lived, table: Table) {
   const holding = createHoldingObjectStore(store);
   const compactor = openMaintained(holding, OPTIONS);
   return { compactor, finish: await standBefore(holding, table, () => compactor.maintenance.compact()) };
@@ -112,7 +112,7 @@ describe('at the same time', () => {
   test.each(TABLES)('a flush that stands before its commit to %s goes on over a compaction', async (table) => {
     const lived = await livedNamespace(210);
     const faulty = createFaultyObjectStore(lived.store);
-    const { archive, finish } = await standingFlush({ ...lived, store: faulty }, table);
+    const { archive, finish } = await pausedFlush({ ...lived, store: faulty }, table);
     const stored = () =>
       faulty.calls.filter(({ operation, key }) => operation === 'put' && key.includes('part-')).length;
     const before = stored();
@@ -129,7 +129,7 @@ describe('at the same time', () => {
     const archive = openMaintained(lived.store, OPTIONS);
     await lived.life.live(40);
     await follow(archive, lived.life.origin);
-    const { compactor, finish } = await standingCompaction(lived, table);
+    const { compactor, finish } = await pausedCompaction(lived, table);
     // supersedes rows that were just written anew
     await archive.flush();
     const { tables } = await finish();
@@ -140,7 +140,7 @@ describe('at the same time', () => {
 
   test('a compaction whose files another one took begins anew and leaves nothing behind', async () => {
     const lived = await livedNamespace(230);
-    const { compactor, finish } = await standingCompaction(lived, 'messages');
+    const { compactor, finish } = await pausedCompaction(lived, 'messages');
     await compact(lived.store);
     const before = (await dataObjects(lived.store)).length;
     const { tables } = await finish();
@@ -153,7 +153,7 @@ describe('at the same time', () => {
 
   test.each(TABLES)('a vacuum without grace makes a flush before its commit to %s begin anew', async (table) => {
     const lived = await livedNamespace(240);
-    const { archive, finish } = await standingFlush(lived, table);
+    const { archive, finish } = await pausedFlush(lived, table);
     const other = openMaintained(lived.store, OPTIONS);
     const { orphans } = await other.maintenance.vacuum({ graceMs: 0 });
     expect(orphans).toBeGreaterThan(0);
@@ -182,7 +182,7 @@ describe('at the same time', () => {
 
   test('a vacuum without grace makes a compaction before its commit begin anew', async () => {
     const lived = await livedNamespace(250);
-    const { compactor, finish } = await standingCompaction(lived, 'messages');
+    const { compactor, finish } = await pausedCompaction(lived, 'messages');
     const other = openMaintained(lived.store, OPTIONS);
     expect((await other.maintenance.vacuum({ graceMs: 0 })).orphans).toBe(2);
     const { tables } = await finish();
@@ -193,7 +193,7 @@ describe('at the same time', () => {
 
   test('a vacuum within the grace leaves files that a flush has stored and not committed', async () => {
     const lived = await livedNamespace(260);
-    const { archive, finish } = await standingFlush(lived, 'messages');
+    const { archive, finish } = await pausedFlush(lived, 'messages');
     const other = openMaintained(lived.store, OPTIONS);
     await other.maintenance.compact();
     expect(await other.maintenance.vacuum()).toMatchObject({ removedFiles: 0, orphans: 0 });

@@ -13,7 +13,7 @@ import type { S3ObjectStore, S3ObjectStoreOptions } from '../../../src/storage/c
 import { s3StoreOn } from '../../support/s3/object-store.js';
 import { newBucketName, type S3TestServer, startS3Server } from '../../support/s3/server.js';
 import { type S3Proxy, startS3Proxy } from '../../support/s3/server-proxy.js';
-import { createStandingClock } from '../../support/standing-clock.js';
+import { createStoppedClock } from '../../support/stopped-clock.js';
 
 const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 const answer = (status: number, code: string) =>
@@ -71,7 +71,7 @@ describe('an S3 store behind a network that fails', () => {
 
     it('is left alone after some attempts, and asked again when that may have ended', async () => {
       proxy.always({ kind: 'hang' });
-      const clock = createStandingClock();
+      const clock = createStoppedClock();
       const store = open({ maxAttempts: 4, requestTimeoutMs: 300, common: createCommon({ clock }) });
       expect(await failureOf(store.list(''))).toMatchObject({ details: { kind: 'timeout', attempts: 4 } });
       const asked = proxy.seen.length;

@@ -163,8 +163,8 @@ describe('a Sink whose database is pruned', () => {
       await sink.insertBatch({ verifierResults: make.results(1) });
       return before >= 25;
     });
-    const standing = lagging.storage.appliedPosition();
-    expect(cold.calls('apply')).toBeLessThanOrEqual(Number(standing));
+    const applied = lagging.storage.appliedPosition();
+    expect(cold.calls('apply')).toBeLessThanOrEqual(Number(applied));
     expect(lagging.storage.coverage().throughPosition).toBe(0n);
   });
 

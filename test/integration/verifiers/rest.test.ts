@@ -12,7 +12,7 @@ import { createRestReader, type RestReaderOptions } from '../../../src/verifiers
 import type { VerifierResultRejectedError } from '../../../src/verifiers/verifier-errors.js';
 import { answerJson, resultJson, startVerifierServer } from '../../support/indexer/verifier-server.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
-import { createStandingClock } from '../../support/standing-clock.js';
+import { createStoppedClock } from '../../support/stopped-clock.js';
 
 const make = createRecordMaker(7);
 const CCV: Hex = '0x09635f643e140090a9a8dcd712ed6285858cebef';
@@ -247,7 +247,7 @@ describe('a service in trouble', () => {
   });
 
   it('opens the circuit, which closes once it answers again', async () => {
-    const clock = createStandingClock();
+    const clock = createStoppedClock();
     const common = createCommon({ clock });
     const { server, reader } = await setUp({ common, failuresToOpen: 2, openBackoff: { baseMs: 20, maxMs: 20 } });
     server.misbehave((_ids, reply) => void reply.code(500).send(''));

@@ -61,7 +61,7 @@ interface Answer {
 export async function startS3Proxy(server: S3TestServer): Promise<S3Proxy> {
   const seen: SeenRequest[] = [];
   const queue: ProxyAction[] = [];
-  let standing: ProxyAction | ProxyRule = { kind: 'pass' };
+  let lasting: ProxyAction | ProxyRule = { kind: 'pass' };
   const kept = new WeakSet<object>();
   const proxy = createServer((incoming, outgoing) => {
     const entry = { method: incoming.method ?? '', path: incoming.url ?? '', abandoned: false };
@@ -69,7 +69,7 @@ export async function startS3Proxy(server: S3TestServer): Promise<S3Proxy> {
     outgoing.once('close', () => {
       entry.abandoned = !outgoing.writableFinished;
     });
-    const action = queue.shift() ?? (typeof standing === 'function' ? standing(incoming) : standing);
+    const action = queue.shift() ?? (typeof lasting === 'function' ? lasting(incoming) : lasting);
     if (action.kind === 'reset-kept' && kept.has(incoming.socket)) {
       incoming.socket.resetAndDestroy();
       return;
@@ -85,7 +85,7 @@ export async function startS3Proxy(server: S3TestServer): Promise<S3Proxy> {
       queue.push(...actions);
     },
     always: (action) => {
-      standing = action;
+      lasting = action;
     },
     stop: async () => {
       proxy.closeAllConnections();

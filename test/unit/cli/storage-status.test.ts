@@ -54,10 +54,10 @@ test('one that holds nothing is behind by positions, not since 1970', () => {
 });
 
 test('a cold tier says whether it is complete, empty, or in the middle of a backlog', () => {
-  const standing = (tier: TierStatus) => describeTier(tier, 0)[1]?.trim();
-  expect(standing(cold(0n))).toBe('empty');
-  expect(standing(cold(7n))).toBe('complete for positions 1 to 7');
-  expect(standing(cold(7n, { headPosition: 9n }))).toBe(
+  const described = (tier: TierStatus) => describeTier(tier, 0)[1]?.trim();
+  expect(described(cold(0n))).toBe('empty');
+  expect(described(cold(7n))).toBe('complete for positions 1 to 7');
+  expect(described(cold(7n, { headPosition: 9n }))).toBe(
     'CATCHING UP: at position 7 of 9; a backlog is flushed in parts',
   );
 });

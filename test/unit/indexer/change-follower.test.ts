@@ -8,10 +8,10 @@ import { createManualClock } from '../../support/manual-clock.js';
 const HEAD = { headMovePosition: 0n, readMs: 0, changes: [] };
 
 /** A storage that stands at `position`, where the commit before the last one has the time `beforeMs`. */
-function storageAt(standing: { position: bigint; headMs: number; beforeMs: number | null }) {
+function storageAt(state: { position: bigint; headMs: number; beforeMs: number | null }) {
   let tell: AdvanceListener = () => undefined;
   const set = (afterPosition: bigint): ChangeSet => {
-    const { position, headMs, beforeMs } = standing;
+    const { position, headMs, beforeMs } = state;
     const follows = { position: afterPosition, ingestionMs: beforeMs };
     return { ...HEAD, afterPosition, follows, throughPosition: position, headPosition: position, headMs };
   };
@@ -20,10 +20,10 @@ function storageAt(standing: { position: bigint; headMs: number; beforeMs: numbe
       tell = listener;
       return () => undefined;
     },
-    queryUnfinishedMessages: async () => ({ items: [], next: null, asOf: { position: standing.position } }),
+    queryUnfinishedMessages: async () => ({ items: [], next: null, asOf: { position: state.position } }),
     changesAfter: async (afterPosition: bigint) => set(afterPosition),
   } as unknown as Storage;
-  return { storage, advance: () => tell({ kind: 'advanced', throughPosition: standing.position }) };
+  return { storage, advance: () => tell({ kind: 'advanced', throughPosition: state.position }) };
 }
 
 test.each([
@@ -33,8 +33,8 @@ test.each([
 ])(
   'looks at everything anew when the commit that it knows has become another: %o',
   async ({ beforeMs, told, gaps }) => {
-    const standing = { position: 1n, headMs: 50, beforeMs: 50 as number | null };
-    const { storage, advance } = storageAt(standing);
+    const state = { position: 1n, headMs: 50, beforeMs: 50 as number | null };
+    const { storage, advance } = storageAt(state);
     const clock = createManualClock();
     const seen = { told: [] as bigint[], gaps: 0 };
     const follower = new ChangeFollower({
@@ -48,10 +48,10 @@ test.each([
     const stop = new AbortController();
     await follower.start(stop.signal);
     const running = follower.run(stop.signal);
-    Object.assign(standing, { position: 2n, headMs: 100 });
+    Object.assign(state, { position: 2n, headMs: 100 });
     advance();
     await clock.settle();
-    Object.assign(standing, { position: 3n, headMs: 200, beforeMs });
+    Object.assign(state, { position: 3n, headMs: 200, beforeMs });
     advance();
     await clock.settle();
     expect(seen).toEqual({ told, gaps });

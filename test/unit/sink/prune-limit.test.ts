@@ -4,7 +4,7 @@ import { pruneLimit } from '../../../src/sink/prune/prune-limit.js';
 
 const NOW_MS = 1_000_000;
 
-interface Standing {
+interface BackendState {
   readonly name: string;
   readonly tier: Backend['tier'];
   readonly throughPosition: bigint;
@@ -15,8 +15,8 @@ interface Standing {
 }
 
 /** Only what the limit is made from. */
-function backend({ name, tier, durable = true, isPlaced = true, ...standing }: Standing): Backend {
-  const coverage = { afterMs: -1, throughMs: Number.POSITIVE_INFINITY, ...standing };
+function backend({ name, tier, durable = true, isPlaced = true, ...state }: BackendState): Backend {
+  const coverage = { afterMs: -1, throughMs: Number.POSITIVE_INFINITY, ...state };
   return { name, tier, storage: { durable, coverage: () => coverage }, follower: { progress: { isPlaced } } } as never;
 }
 

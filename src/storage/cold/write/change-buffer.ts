@@ -19,7 +19,7 @@ export interface FlushContent {
 /** The change of a message or of a result. */
 export type RecordChange = Extract<Change, { readonly kind: 'message' | 'verifierResult' }>;
 
-interface Held {
+interface BufferedChange {
   readonly change: Change;
   readonly sizeBytes: number;
 }
@@ -27,7 +27,7 @@ interface Held {
 /** Changes that were applied and are not committed yet; of a record that changed twice only the last state. */
 export class ChangeBuffer {
   readonly #name: string;
-  readonly #held = new Map<string, Held>();
+  readonly #held = new Map<string, BufferedChange>();
   #head: NamespaceHead = { position: 0n, headMs: -1, headPosition: 0n, movePosition: 0n };
   #sizeBytes = 0;
 

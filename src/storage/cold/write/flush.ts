@@ -127,11 +127,11 @@ export class Flush {
     stamp: FlushStamp,
   ): Promise<MadeFile[]> {
     const parts = new Map<string, { day: string; overlay: boolean; records: T[] }>();
-    const mayBeHeld = await this.#heldTest(list, base, content, records);
+    const maySupersede = await this.#supersedingTest(list, base, content, records);
     for (const record of records) {
       const key = list.rows.keyOf(record);
       const day = dayOf(key.ingestionMs);
-      const overlay = mayBeHeld(key);
+      const overlay = maySupersede(key);
       const name = `${day} ${overlay}`;
       const part = parts.get(name) ?? { day, overlay, records: [] };
       part.records.push(record);
@@ -147,7 +147,7 @@ export class Flush {
    * A test whether a row's record may be in the table already, so that the row must supersede it. An ingestion time
    * above all of the table's is a new record's, unless records moved since; the indexes know of the others.
    */
-  async #heldTest<T, K extends RowKey>(
+  async #supersedingTest<T, K extends RowKey>(
     { table, rows }: ListTable<T, K>,
     base: NamespaceView,
     { head }: FlushContent,

@@ -5,7 +5,7 @@ import { BEGINNING, type Boundary } from '../../model/boundary.js';
 import type { Commit } from '../../model/commit/stamp-commit.js';
 import { type Coverage, covers } from '../../model/coverage.js';
 import { CoverageGapError, PositionGapError } from '../../model/storage-errors.js';
-import { FollowerWriteError, PrimaryFollowError } from './memory-errors.js';
+import { FollowerWriteError, PrimaryFollowError } from './role-errors.js';
 
 /**
  * What a memory storage is complete for, and in which role:
@@ -17,7 +17,7 @@ import { FollowerWriteError, PrimaryFollowError } from './memory-errors.js';
  * again later are missing anywhere, so it answers nothing. It is current while a whole set was read at most
  * `maxStalenessMs` ago; when it is not, it answers only for closed ranges up to its head.
  */
-export class Standing {
+export class MemoryCoverage {
   readonly #name: string;
   readonly #maxStalenessMs: number;
   readonly #clock: Pick<Clock, 'nowMs' | 'monotonicMs'>;
@@ -84,7 +84,7 @@ export class Standing {
     return this.#role === 'follower' ? Math.max(0, nowMs - this.#newsAgeMs()) : nowMs;
   }
 
-  coverage(): Coverage {
+  current(): Coverage {
     const { throughPosition, movePosition } = {
       throughPosition: this.#throughPosition,
       movePosition: this.#movePosition,
@@ -172,7 +172,7 @@ export class Standing {
 
   /** @throws CoverageGapError naming the part of the range that is not covered. */
   requireRange(startMs: number, endMs: number): void {
-    const coverage = this.coverage();
+    const coverage = this.current();
     if (covers(coverage, startMs, endMs)) return;
     const before = startMs <= coverage.afterMs;
     const gap = before

@@ -5,7 +5,7 @@ import type { TestDatabase } from '../postgres/postgres.js';
 import { body } from './http.js';
 
 /** Where a namespace's database stands. */
-export interface WarmStanding {
+export interface WarmState {
   readonly position: bigint;
   /** Everything at or below this ingestion time (unix ms) is pruned; -1: nothing is. */
   readonly floorMs: number;
@@ -14,7 +14,7 @@ export interface WarmStanding {
   readonly messages: number;
 }
 
-export async function warmStanding(database: TestDatabase, namespace: string): Promise<WarmStanding> {
+export async function warmState(database: TestDatabase, namespace: string): Promise<WarmState> {
   const { rows } = await database.sql(
     `SELECT last_position, floor_ms, floor_position, (SELECT count(*)::int FROM ${namespace}.messages) AS messages
      FROM ${namespace}.ingest_clock`,
@@ -40,7 +40,7 @@ export async function tierStatus(adminUrl: string, name: string): Promise<Backen
 /** Until the cold tier, as that process knows it, holds everything that is in the database. */
 export async function untilColdHoldsAll(adminUrl: string, database: TestDatabase, namespace: string): Promise<void> {
   await eventually('the cold tier to hold everything', async () => {
-    const { position } = await warmStanding(database, namespace);
+    const { position } = await warmState(database, namespace);
     const { coverage } = await tierStatus(adminUrl, 'cold');
     return BigInt(coverage.throughPosition) === position || `${coverage.throughPosition} of ${position}`;
   });
