@@ -15,6 +15,16 @@ export interface ResultIdentity {
   readonly verifierDestAddress: Hex;
 }
 
+/** The part of an order key that a message has: its id, and no addresses. */
+export function messageAsResult(messageId: Hex): ResultIdentity {
+  return { messageId, verifierSourceAddress: '0x', verifierDestAddress: '0x' };
+}
+
+/** Identity of a message. */
+export function messageIdentity({ messageId }: Pick<ResultIdentity, 'messageId'>): string {
+  return messageId;
+}
+
 /** Identity of a verifier result. The `x` of each part is no hex digit, so no two results make the same text. */
 export function resultIdentity(result: ResultIdentity): string {
   return result.messageId + result.verifierSourceAddress + result.verifierDestAddress;
@@ -35,7 +45,7 @@ export function conflictIdentity(conflict: Omit<Conflict, 'storedHash'>): string
 export function identityOfChange({ kind, record }: Change): string {
   switch (kind) {
     case 'message':
-      return record.messageId;
+      return messageIdentity(record);
     case 'verifierResult':
       return resultIdentity(record);
     case 'cursor':

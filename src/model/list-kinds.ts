@@ -1,5 +1,4 @@
-import type { Hex } from '../core/hex.js';
-import { resultIdentity } from './identity.js';
+import { messageIdentity, resultIdentity } from './identity.js';
 import { messageOrderKey, type OrderKey } from './order.js';
 import { outlineOfMessage, outlineOfResult } from './outlines.js';
 import type { StoredMessage, StoredVerifierResult } from './records.js';
@@ -26,7 +25,7 @@ export const LIST_KINDS: { readonly [K in ListedKind]: ListKind<ListedRecords[K]
   message: {
     changesInPlace: true,
     keyOf: messageOrderKey,
-    identityOf: ({ messageId }): Hex => messageId,
+    identityOf: messageIdentity,
     outlineOf: outlineOfMessage,
   },
   verifierResult: {

@@ -2,7 +2,7 @@ import type { Common } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
 import { checkId } from '../../model/check-batch.js';
 import { type Held, unite } from '../../model/held.js';
-import { resultIdentity } from '../../model/identity.js';
+import { messageIdentity, resultIdentity } from '../../model/identity.js';
 import { compareOrderKeys } from '../../model/order.js';
 import type { ResultsPart } from '../../model/outlines.js';
 import { partOfResults } from '../../model/outlines.js';
@@ -275,7 +275,7 @@ const MESSAGE: Lookup<StoredMessage, StoredMessage> = {
       return { value: value === null ? [] : [value], ...range };
     };
   },
-  identityOf: ({ messageId }) => messageId,
+  identityOf: messageIdentity,
   answerOf(messageId, [message]) {
     if (!message) throw new MessageNotFoundError(messageId);
     return message;

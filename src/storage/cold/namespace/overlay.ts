@@ -1,5 +1,5 @@
 import type { Hex } from '../../../core/hex.js';
-import { resultIdentity } from '../../../model/identity.js';
+import { messageAsResult, resultIdentity } from '../../../model/identity.js';
 import type { RowKey } from '../rows/row-kind.js';
 
 /**
@@ -52,7 +52,7 @@ export class Overlay {
 
   /** Position of the present row of a message, as of a view; undefined when no overlay row knows it. */
   positionOfMessage(messageId: Hex, viewPosition: bigint): bigint | undefined {
-    return this.#lastOf(`${messageId}0x0x`, viewPosition);
+    return this.#lastOf(resultIdentity(messageAsResult(messageId)), viewPosition);
   }
 
   /** False when no row with an ingestion time in the range is superseded by anything. */
