@@ -8,11 +8,11 @@ const LIMITS: SizeLimits = {
   filesInFolder: 25,
   narrow: ['src'],
   // these shrink; nothing is added
-  wideLines: 153,
+  wideLines: 0,
   longFiles: {
     'src/sink/follow/follower.ts': 341,
     'test/contract/object-store-contract.ts': 360,
-    'test/e2e/s3-outage.test.ts': 320,
+    'test/e2e/s3-outage.test.ts': 318,
     'test/integration/chains/cross-check.test.ts': 315,
     'test/integration/chains/on-ramps.test.ts': 327,
     'test/integration/chains/rpc-claims.test.ts': 335,

@@ -1,6 +1,6 @@
 /**
- * The library: the storages, the Sink that makes them one, read conditions, the protocol's codecs, the pool of a chain's RPC
- * nodes, and their types.
+ * The library: the storages, the Sink that makes them one, read conditions, the protocol's codecs, the pool of a
+ * chain's RPC nodes, and their types.
  *
  * ```ts
  * const sink = createSink({

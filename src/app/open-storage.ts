@@ -24,8 +24,8 @@ export interface OpenedStorage {
   /** The cold backends among them. */
   readonly cold: readonly ColdStorage[];
   /**
-   * Closes the Sink, and then the object stores that its backends work on; one that says nothing does not hold up the end
-   * for long: what was not flushed is read again from the system of record. Idempotent.
+   * Closes the Sink, and then the object stores that its backends work on; one that says nothing does not hold up the
+   * end for long: what was not flushed is read again from the system of record. Idempotent.
    */
   close(): Promise<void>;
 }
@@ -39,8 +39,8 @@ interface ColdBackend {
 }
 
 /**
- * Opens the backends of a configuration. Object stores are looked at first, or checked when they are to be written to; one
- * that only follows may be away, and is checked before it is first written to.
+ * Opens the backends of a configuration. Object stores are looked at first, or checked when they are to be written to;
+ * one that only follows may be away, and is checked before it is first written to.
  * @throws IndexerError when an object store cannot be used; InvalidArgumentError.
  */
 export async function openStorage(config: Config, common: Common, use: StorageUse): Promise<OpenedStorage> {

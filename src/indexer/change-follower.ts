@@ -48,8 +48,8 @@ export class ChangeFollower {
 
   /**
    * Begins to listen, and takes the position at which the storage's list of unfinished messages stands: the list
-   * after this resolves and the changes told from then on leave nothing out between them. Tries until it can, or `signal`
-   * aborts.
+   * after this resolves and the changes told from then on leave nothing out between them. Tries until it can, or
+   * `signal` aborts.
    */
   async start(signal: AbortSignal): Promise<void> {
     this.#unsubscribe = this.#options.storage.subscribe((event) => this.#onAdvance(event));

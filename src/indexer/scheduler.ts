@@ -81,7 +81,8 @@ const MIN_TIMED_OUT_RETRY_MS = 10 * 60 * 1_000;
  * at the start).
  *
  * Messages come from the storage, not from the watchers: those of any process are found, and after a restart the
- * unfinished ones are found again. Nothing of a task is lost with the process, because nothing of it is kept but in storage.
+ * unfinished ones are found again. Nothing of a task is lost with the process, because nothing of it is kept but in
+ * storage.
  */
 export function createScheduler(options: SchedulerOptions): Scheduler {
   return new VerificationScheduler(options);

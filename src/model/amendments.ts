@@ -15,12 +15,12 @@ export interface Move {
  * What corrects a list read from a storage that stands at an earlier position. At most `MAX_MOVES` moves are told.
  */
 export interface Moves {
-  /** Of all records that were listed up to a time at the position asked about, those that no longer are where they were. */
+  /** Records listed up to a time at the position asked about, and now no longer at that place. */
   readonly moves: readonly Move[];
   readonly asOf: AsOf;
 }
 
-/** The present state, as outlines, of those messages that changed after the position asked about, also of orphaned ones. */
+/** Outlines of the messages that changed after the position asked about, orphaned ones too, in their present state. */
 export interface ChangedMessages {
   readonly messages: readonly StoredMessage[];
   readonly asOf: AsOf;

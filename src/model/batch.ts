@@ -37,9 +37,9 @@ export interface CursorMove extends SourceCursor {
 }
 
 /**
- * What one transaction stores: all of it or, on an error, none of it. Applied in the order of the fields. A message that
- * is stored and not orphaned is a duplicate; one that is orphaned returns to the lists; one with another origin takes
- * the new origin without moving in the lists.
+ * What one transaction stores: all of it or, on an error, none of it. Applied in the order of the fields. A message
+ * that is stored and not orphaned is a duplicate; one that is orphaned returns to the lists; one with another origin
+ * takes the new origin without moving in the lists.
  */
 export interface WriteBatch {
   readonly orphanings?: readonly Orphaning[];
@@ -81,16 +81,16 @@ export interface ChangeSet {
   readonly headPosition: bigint;
   /** Ingestion time of the last commit in that snapshot: nothing later appears at or below it. */
   readonly headMs: number;
-  /** Position of the last change that took a record out of the lists or moved it in time, in that snapshot; 0 = none. */
+  /** Position of the last change in that snapshot that took a record out of the lists or moved it; 0 = none. */
   readonly headMovePosition: bigint;
   /**
-   * Points between commits within the set that whoever told it knows of, ascending; see `Boundary`. A follower may keep them
-   * as points that others can start from, and up to which it can be pruned.
+   * Points between commits within the set that whoever told it knows of, ascending; see `Boundary`. A follower may keep
+   * them as points that others can start from, and up to which it can be pruned.
    */
   readonly boundaries?: readonly { readonly position: bigint; readonly ingestionMs: number }[];
   /**
-   * The commit that ended at a position which the set continues, as that snapshot has it; `ingestionMs` null: none did. Whoever
-   * holds another commit there follows a history that is no more. Absent: not known.
+   * The commit that ended at a position which the set continues, as that snapshot has it; `ingestionMs` null: none did.
+   * Whoever holds another commit there follows a history that is no more. Absent: not known.
    */
   readonly follows?: { readonly position: bigint; readonly ingestionMs: number | null };
   /** Wall-clock time (unix ms) of whoever read the set, taken before the snapshot: nothing older is missing. */

@@ -28,7 +28,7 @@ export function contentBytes(record: StoredMessage | StoredVerifierResult): numb
   return encodedMessage.length + (ccvData?.length ?? 0);
 }
 
-/** The records with outlines from where there are `maxBytes` already, or there is an outline; the same list without any. */
+/** The records, as outlines once `maxBytes` are reached or one is an outline; the same list when none is. */
 export function boundedBy<T extends StoredMessage | StoredVerifierResult>(
   records: readonly T[],
   maxBytes: number,

@@ -22,8 +22,8 @@ export interface Stamp {
   readonly orphaned: boolean;
   /**
    * Present in an outline: a read that was bounded by `maxBytes` left out the contents, which can be large and never
-   * change, so that they can be read later by the record's identity. Of an outline only the identity, a message's status
-   * and origin (null: unknown) and the stamp count.
+   * change, so that they can be read later by the record's identity. Of an outline only the identity, a message's
+   * status and origin (null: unknown) and the stamp count.
    */
   readonly outline?: true;
 }

@@ -77,7 +77,8 @@ export class StorageSetBackError extends IndexerError {
   constructor(backend: string, seenPosition: bigint, throughPosition: bigint) {
     super(
       'STORAGE_SET_BACK',
-      `storage ${backend} stands at position ${throughPosition} and stood at ${seenPosition} before: it was set back, by a failover or a restore from a backup`,
+      `storage ${backend} stands at position ${throughPosition} and stood at ${seenPosition} before: ` +
+        'it was set back, by a failover or a restore from a backup',
       true,
       { details: { backend, seenPosition: String(seenPosition), throughPosition: String(throughPosition) } },
     );

@@ -102,7 +102,7 @@ function withoutLost(candidate: Candidate, lost: LostCommits, moment: Moment): C
   };
 }
 
-/** Whether a commit that is lost may have taken records out of lists, or moved them, among those that the leader shows. */
+/** Whether a lost commit may have removed or moved records that the leader lists. */
 function movedRecords({ keeper: { storage }, error }: LostCommits): boolean {
   return !holdsLost(storage, error) || storage.coverage().movePosition > error.head.position;
 }
@@ -182,7 +182,7 @@ export function mayLookUp(backend: Backend, floorPosition: bigint, maxStalenessM
   return limitOf(backend, follower, coverage, floorPosition, maxStalenessMs) === null;
 }
 
-/** Whether the backend lags by design right now: it is not complete for any id by itself, and waiting for it is no use. */
+/** Whether the backend lags by design right now: it is complete for no id by itself, and a wait for it is no use. */
 export function isLagging(backend: Backend): boolean {
   return backend.follower !== null && lags(backend, backend.storage.coverage());
 }

@@ -48,9 +48,9 @@ export class SinkWriteError extends IndexerError {
 
 /**
  * A durable backend that should follow holds commits that the leader does not have: the two were configured the wrong
- * way round, or swapped before the new one had caught up, or the leader was lost, or set back by a failover, beside a cold
- * tier. Writing on would give the same positions to different records, so the Sink refuses writes until the leader holds
- * them, and reads of what it may lack.
+ * way round, or swapped before the new one had caught up, or the leader was lost, or set back by a failover, beside a
+ * cold tier. Writing on would give the same positions to different records, so the Sink refuses writes until the leader
+ * holds them, and reads of what it may lack.
  */
 export class FollowerAheadError extends IndexerError {
   /** The follower's position. */
@@ -75,7 +75,8 @@ export class FollowerAheadError extends IndexerError {
       : `put ${follower.name} first until ${leader.name} has caught up`;
     super(
       'FOLLOWER_AHEAD',
-      `storage ${follower.name} stands at position ${throughPosition}, its leader ${leader.name} only at ${headPosition}: ${advice}`,
+      `storage ${follower.name} stands at position ${throughPosition}, ` +
+        `its leader ${leader.name} only at ${headPosition}: ${advice}`,
       false,
       {
         details: {
@@ -90,7 +91,8 @@ export class FollowerAheadError extends IndexerError {
     this.head = head;
     this.isContinuation = isContinuation;
     this.remedy = isCold
-      ? "the database lacks commits that the cold tier holds; the operator brings them back with 'ccv-indexer storage restore'"
+      ? 'the database lacks commits that the cold tier holds; ' +
+        "the operator brings them back with 'ccv-indexer storage restore'"
       : 'the database lacks commits that another one holds; the operator puts that one first until both hold the same';
   }
 }

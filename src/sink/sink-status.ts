@@ -59,8 +59,8 @@ async function backendStatus(backend: Backend): Promise<BackendStatus> {
 }
 
 /**
- * Healthy while the leader is and somebody can be read. A backend that hangs is not waited for when another one answers: it
- * must not make those who ask look elsewhere for what the others know.
+ * Healthy while the leader is and somebody can be read. A backend that hangs is not waited for when another one
+ * answers: it must not make those who ask look elsewhere for what the others know.
  */
 export async function healthOfAll(backends: readonly Backend[], leader: Storage): Promise<Health> {
   const leading = await healthOf(leader);

@@ -15,8 +15,8 @@ interface Following extends Backend {
 
 /**
  * Writes to the leader, then waits until everyone who must hold the write does: required followers, and in-process ones
- * while they are current. A follower that is not required is never waited for longer than it takes it to fail; before the
- * first write not longer than `contactWaitMs` from the start on either, because one that says nothing fails late.
+ * while they are current. A follower that is not required is never waited for longer than it takes it to fail; before
+ * the first write not longer than `contactWaitMs` from the start on either, because one that says nothing fails late.
  */
 export class SinkWriter {
   readonly #leader: Storage;
@@ -69,7 +69,7 @@ export class SinkWriter {
     this.#reachLeader();
   }
 
-  /** A durable follower that is ahead of its leader, or has diverged from it, has other records at the same positions. */
+  /** A durable follower ahead of its leader, or diverged from it, has other records at the same positions. */
   async #checkOrder(): Promise<void> {
     if (!this.#contacted) {
       const contact = async (isRequired: boolean) =>

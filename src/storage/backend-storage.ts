@@ -42,15 +42,15 @@ export interface PrunableRecord extends Storage, Holdings {
    */
   changedMessages(query: ChangedMessagesQuery): Promise<ChangedMessages>;
   /**
-   * Removes the records committed at or below `upTo`, and says so first: from then on `coverage()` begins above the last
-   * commit at or below both its time and position. Unfinished work stays: messages that are neither orphaned nor
+   * Removes the records committed at or below `upTo`, and says so first: from then on `coverage()` begins above the
+   * last commit at or below both its time and position. Unfinished work stays: messages that are neither orphaned nor
    * `success`, and those from blocks above their chain's cursor, with their results. The caller knows that another tier
    * holds everything up to `upTo.position` for good.
    */
   prune(upTo: Boundary, options?: PruneOptions): Promise<PruneOutcome>;
 }
 
-/** A record that keeps everything itself, in a place that other processes write too. It leads alone: no archive follows it. */
+/** A record that keeps everything itself, where other processes write too. It leads alone, without an archive. */
 export interface LastingRecord extends Storage, Holdings, SharedPlace {
   readonly kind: 'record';
   readonly prunable: false;
@@ -73,8 +73,8 @@ export interface ArchiveStorage extends Storage, Holdings, SharedPlace {
 }
 
 /**
- * The records held about an id, complete or not; see `Held`. A storage that lags by minutes, or is pruned, says with this
- * which part others need to complete. Orders like `getCCVData`.
+ * The records held about an id, complete or not; see `Held`. A storage that lags by minutes, or is pruned, says with
+ * this which part others need to complete. Orders like `getCCVData`.
  */
 export interface Holdings {
   heldCCVData(messageId: Hex, part?: ResultsPart): Promise<HeldResults>;

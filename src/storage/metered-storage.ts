@@ -28,8 +28,8 @@ const LISTED: ByKind = { message: 'queryMessages', verifierResult: 'queryCCVData
 const COUNTED: ByKind = { message: 'countMessages', verifierResult: 'countCCVData' };
 
 /**
- * The operation that a method is measured as: true for its name, false for none. A new method does not compile before it is
- * entered. Pruning is measured by its caller.
+ * The operation that a method is measured as: true for its name, false for none. A new method does not compile before
+ * it is entered. Pruning is measured by its caller.
  */
 const OPERATIONS: Readonly<Record<MethodOf<BackendStorage>, boolean | ByKind>> = {
   ...{ getCCVData: true, getMessage: true, list: LISTED, count: COUNTED },
@@ -47,7 +47,8 @@ type Call = (...args: readonly unknown[]) => unknown;
 
 /**
  * `storage` with metrics around every call that does work: duration and errors by backend and operation, records taken,
- * duplicates and conflicts. Every member of the storage is a member of the result. Costs a third of a microsecond a call.
+ * duplicates and conflicts. Every member of the storage is a member of the result. Costs a third of a microsecond a
+ * call.
  */
 export function createMeteredStorage<S extends BackendStorage>(storage: S, common: Common): S {
   const meters = createMeters(storage.name, common);

@@ -26,7 +26,8 @@ export type AdvanceListener = (event: AdvanceEvent) => void;
 /**
  * `committed`: this instance committed these changes itself (told in position order, before the writer's promise
  * resolves). `advanced`: someone else did; read them with `changesAfter`. `set-back`: the last commits are gone, as
- * after a failover to a replica that was behind; `head` is the last one that is left. Told before any answer from there.
+ * after a failover to a replica that was behind; `head` is the last one that is left. Told before any answer from
+ * there.
  */
 export type AdvanceEvent =
   | { readonly kind: 'committed'; readonly changes: ChangeSet }
@@ -34,9 +35,10 @@ export type AdvanceEvent =
   | { readonly kind: 'set-back'; readonly head: Boundary };
 
 /**
- * The interface that all backends and the Sink share; a backend is one of three kinds besides, see `BackendStorage`. Every method may throw `ClosedError` after `close`, and
- * `StorageUnavailableError` or `StorageFailureError` when the backend cannot do its work; reads throw
- * `CoverageGapError` for what the backend is not complete for, and `InvalidArgumentError` for what can never be asked.
+ * The interface that all backends and the Sink share; a backend is one of three kinds besides, see `BackendStorage`.
+ * Every method may throw `ClosedError` after `close`, and `StorageUnavailableError` or `StorageFailureError` when the
+ * backend cannot do its work; reads throw `CoverageGapError` for what the backend is not complete for, and
+ * `InvalidArgumentError` for what can never be asked.
  */
 export interface Storage extends Lists, ResolvedLists {
   /** Short name for logs and metrics, from the configuration, for example `hot`. */
@@ -45,7 +47,8 @@ export interface Storage extends Lists, ResolvedLists {
   readonly durable: boolean;
 
   /**
-   * All verifier results of one message, ordered by (verifierSourceAddress, verifierDestAddress); also of an orphaned one.
+   * All verifier results of one message, ordered by (verifierSourceAddress, verifierDestAddress); also of an orphaned
+   * one.
    * @throws CCVDataNotFoundError when there is none.
    */
   getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]>;
@@ -53,13 +56,14 @@ export interface Storage extends Lists, ResolvedLists {
   getMessage(messageId: Hex): Promise<StoredMessage>;
 
   /**
-   * Messages that are neither orphaned nor `success`, ordered by (ingestionMs, messageId), after a key. At most `limit`, fewer when they are large, but at least one when there is one. Needs
-   * a backend that is complete from the beginning.
+   * Messages that are neither orphaned nor `success`, ordered by (ingestionMs, messageId), after a key. At most
+   * `limit`, fewer when they are large, but at least one when there is one. Needs a backend that is complete from the
+   * beginning.
    */
   queryUnfinishedMessages(query: UnfinishedQuery): Promise<KeyedPage<StoredMessage>>;
   /**
-   * Messages (orphaned ones left out) of one source chain found in blocks above `afterBlock`, up to `throughBlock` if it is
-   * given, ordered by (block number, log index). Needs a backend that is complete from the beginning.
+   * Messages (orphaned ones left out) of one source chain found in blocks above `afterBlock`, up to `throughBlock` if
+   * it is given, ordered by (block number, log index). Needs a backend that is complete from the beginning.
    */
   messagesAboveBlock(
     sourceChainSelector: bigint,
@@ -85,8 +89,8 @@ export interface Storage extends Lists, ResolvedLists {
   insertBatch(batch: WriteBatch): Promise<WriteOutcome>;
 
   /**
-   * The changes after a position, at most `limit` of them (default 1000), fewer when they are large, but at least one when
-   * there is one; see `ChangeSet`.
+   * The changes after a position, at most `limit` of them (default 1000), fewer when they are large, but at least one
+   * when there is one; see `ChangeSet`.
    */
   changesAfter(afterPosition: bigint, limit?: number): Promise<ChangeSet>;
   /**

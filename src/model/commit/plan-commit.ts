@@ -18,8 +18,8 @@ import type { Known, KnownId, KnownResult, Lacking } from './known.js';
  * - The first payload of an identity stays; the same again is a duplicate, another one a conflict, recorded once.
  * - An orphaning takes effect while the message stands in its block; the message and its results leave the lists, and a
  *   message that is given again brings them back at the time of the commit.
- * - A status only moves forward. A cursor moves from where its mover saw it, and falls only when set back by a person; a
- *   batch with another move is refused and changes nothing.
+ * - A status only moves forward. A cursor moves from where its mover saw it, and falls only when set back by a person;
+ *   a batch with another move is refused and changes nothing.
  * - A pruned record is compared by hash. A change of it, or a conflict with it, lacks its contents.
  */
 export function planCommit(known: Known, batches: readonly GivenBatch[]): CommitPlan | Lacking {

@@ -29,7 +29,7 @@ export class CommitQueue {
       this.#dropFirst();
   }
 
-  /** Removes and returns the next set that continues at `throughPosition`; null when there is none or a gap comes first. */
+  /** Removes and returns the next set that continues at `throughPosition`; null: there is none, or a gap before it. */
   takeNext(throughPosition: bigint): ChangeSet | null {
     for (;;) {
       const first = this.#sets[0]?.set;

@@ -12,10 +12,10 @@ const MISSING = 'one of the two lacks the change there';
 const ANOTHER = 'the change there is another one';
 
 /**
- * Compares a storage with one that stands further: whether the longer one continues the history of the shorter one. Records
- * are compared from the last commit that both know at the same position and time up to the head of the shorter one. A
- * record that changed again in the longer one beyond that head cannot be compared; that it changed again is checked.
- * A storage without a whole state, or without the changes, proves nothing.
+ * Compares a storage with one that stands further: whether the longer one continues the history of the shorter one.
+ * Records are compared from the last commit that both know at the same position and time up to the head of the shorter
+ * one. A record that changed again in the longer one beyond that head cannot be compared; that it changed again is
+ * checked. A storage without a whole state, or without the changes, proves nothing.
  * @returns whether it does; false when there is no telling.
  * @throws DivergedError in the name of `blamed` when the two gave one position to different changes.
  */
@@ -66,7 +66,7 @@ async function headPositionOf(storage: BackendStorage): Promise<bigint> {
   return storage.coverage().throughPosition;
 }
 
-/** Up to the returned position the two are one history: the last commit that both know, or where the changes of `shorter` begin. */
+/** The position up to which the two are one history: the last commit of both, or the first change of `shorter`. */
 async function commonBoundary(shorter: BackendStorage, longer: BackendStorage, headPosition: bigint): Promise<bigint> {
   const { afterPosition } = shorter.coverage();
   for (let position = headPosition; ; ) {

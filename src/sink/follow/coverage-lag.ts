@@ -1,8 +1,8 @@
 import type { Clock } from '../../core/clock.js';
 
 /**
- * For how long a backend that buffers has not answered for something it was told of: since the first commit above where it
- * stood when it last moved on.
+ * For how long a backend that buffers has not answered for something it was told of: since the first commit above where
+ * it stood when it last moved on.
  */
 export class CoverageLag {
   readonly #clock: Pick<Clock, 'monotonicMs'>;
@@ -12,7 +12,7 @@ export class CoverageLag {
     this.#clock = clock;
   }
 
-  /** The leader stands at `leaderPosition`, the backend answers up to `coveredPosition`. Milliseconds, 0 when nothing is missing. */
+  /** The lag in ms of a backend that answers up to `coveredPosition`; 0: nothing is missing. */
   measure(leaderPosition: bigint, coveredPosition: bigint): number {
     const nowMs = this.#clock.monotonicMs();
     if (this.#uncovered !== null && coveredPosition >= this.#uncovered.position) this.#uncovered = null;

@@ -28,8 +28,9 @@ export async function refuseDiverged(
 }
 
 const COLD_ADVICE =
-  "stop every worker, and decide which of the two has what you need: to keep the cold tier, drop the database's schema " +
-  "and run 'ccv-indexer storage restore'; to keep the database, give the cold tier an empty Prefix or Directory, which it fills anew";
+  'stop every worker, and decide which of the two has what you need: to keep the cold tier, drop the ' +
+  "database's schema and run 'ccv-indexer storage restore'; to keep the database, give the cold tier an empty Prefix " +
+  'or Directory, which it fills anew';
 
 /** That `storage` and `other` hold two histories, and the choice that people have. */
 export function divergedError(

@@ -7,10 +7,10 @@ import type { ResolvedBackend, SinkOptions } from '../sink-options.js';
 import { Follower } from './follower.js';
 import type { ChangesAfter } from './leader-pages.js';
 
-/** A backend that nobody reads, or that is minutes late by design, need not know to the tenth of a second what is new. */
+/** A backend without readers, or minutes late by design, need not hear of a commit within a tenth of a second. */
 const UNREAD_HEARTBEAT_MS = 2_000;
 
-/** The follower that keeps a backend of a Sink equal to the leader, not started; what it misses is logged, counted and told. */
+/** The follower, not started, that keeps a backend equal to the leader; failures are logged, counted and told. */
 export function followLeader(parts: {
   readonly backend: ResolvedBackend;
   readonly leader: BackendStorage;

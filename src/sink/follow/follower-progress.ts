@@ -21,7 +21,7 @@ export class FollowerProgress {
     this.#clock = clock;
   }
 
-  /** False until the follower stands at its boundary: before that its coverage is that of a store that follows nobody. */
+  /** False until the follower stands at its boundary: before that its coverage is that of a store without a leader. */
   get isPlaced(): boolean {
     return this.#isPlaced;
   }
@@ -68,7 +68,7 @@ export class FollowerProgress {
     return true;
   }
 
-  /** False: the leader now has another commit where the follower stands, or none. What is not known is taken for the same. */
+  /** False: the leader has another commit, or none, at the follower's position. An unknown one counts as the same. */
   isSameHistory({ follows }: ChangeSet): boolean {
     if (follows === undefined || this.#closedMs < 0 || follows.position !== this.#closedPosition) return true;
     return follows.ingestionMs === this.#closedMs;

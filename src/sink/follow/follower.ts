@@ -30,7 +30,7 @@ const MAX_QUEUED_BYTES = 32 << 20;
  * current ─────── gap, 'advanced', heartbeat, confirm() ───▶ current   (reads the rest of the leader's changes)
  * any ─────────── an error of leader or follower ──────────▶ failing
  * failing ─────── backoff over, or a write needs it ───────▶ catching-up
- * any ─────────── another history than the leader's ───────▶ failing   (for good, unless what it holds can be read again)
+ * any ─────────── another history than the leader's ───────▶ failing   (for good, unless its records can be read again)
  * any ─────────── close() ─────────────────────────────────▶ closed
  * ```
  *
@@ -108,7 +108,7 @@ export class Follower {
   get lagPositions(): bigint {
     return this.#lag.positions;
   }
-  /** For how long it has been behind as far as it knows, 0 when it holds all it knows of; `Infinity` = never was whole. */
+  /** Milliseconds since it was last known to hold all that it knows of, 0 while it does; `Infinity`: never whole. */
   get lagMs(): number {
     return this.#lag.ms(this.#state === 'current');
   }

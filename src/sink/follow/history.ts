@@ -40,7 +40,7 @@ export async function changesFrom(
   }
 }
 
-/** The same once the tiers that other processes feed have looked where they stand: the leader was pruned because of that. */
+/** The same once the tiers that other processes feed are asked anew: the leader was pruned by their state. */
 async function keeperAnew(
   leader: BackendStorage,
   backends: readonly Following[],

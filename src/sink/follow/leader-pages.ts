@@ -166,7 +166,8 @@ export class LeaderPages {
     if (position >= throughPosition) return;
     const head = { position, ingestionMs };
     const isContinuation = await this.#continues(head);
-    // a window can be read again, also from a leader that was set back; any other is compared anew once the leader is there
+    // a window can be read again, also from a leader that was set back; any other is compared anew once the leader is
+    // there
     this.#progress.displaced();
     throw new FollowerAheadError(this.#follower, throughPosition, this.#leader, head, isContinuation);
   }

@@ -4,8 +4,8 @@ import type { FollowerAheadError } from '../sink-errors.js';
 import type { Follower } from './follower.js';
 
 /**
- * A durable follower is known to hold commits that the leader lacks, as after a failover to a replica that was behind. Until
- * the leader holds them again
+ * A durable follower is known to hold commits that the leader lacks, as after a failover to a replica that was behind.
+ * Until the leader holds them again
  * - the follower answers alone for what it is complete for, where it is known to continue the leader's history;
  * - all others answer for times up to the leader's last commit, unless a commit that is lost took records out of there;
  * - everything else is a gap that names the remedy.
@@ -21,7 +21,7 @@ export interface Following {
   readonly follower: Follower | null;
 }
 
-/** The commits that the leader lacks as far as is known; null: none. On the path of every lookup: it allocates little. */
+/** The commits that the leader is known to lack; null: none. It allocates little: every lookup asks it. */
 export function lostCommits(backends: readonly Following[]): LostCommits | null {
   for (const backend of backends) {
     const error = backend.follower?.ahead ?? null;

@@ -8,8 +8,8 @@ import { lastKeeper, type PrunedBackend } from './prune-limit.js';
 const WARN_AFTER_ROUNDS = 10;
 
 /**
- * Tells when a backend keeps what is past its retention because another durable one does not hold it. That must be so, but
- * whoever holds it up may be dead, and the database then grows without anything else being wrong.
+ * Tells when a backend keeps what is past its retention because another durable one does not hold it. That must be so,
+ * but whoever holds it up may be dead, and the database then grows without anything else being wrong.
  */
 export class PruneHoldup {
   readonly #pruned: PrunedBackend;
@@ -26,7 +26,9 @@ export class PruneHoldup {
     this.#warn = createRareWarning(common);
     this.#heldSeconds = gauge(common.metrics, {
       name: 'indexer_sink_prune_held_seconds',
-      help: 'For how long a backend has kept records past their retention because another durable one does not hold them; 0: it need not',
+      help:
+        'For how long a backend has kept records past their retention because another durable ' +
+        'one does not hold them; 0: it need not',
       labelNames: ['backend'],
     });
   }

@@ -16,7 +16,8 @@ import type { ListSource } from './merge.js';
  *   left a time up to Q's;
  * - messages that changed where they are: the leader has them, because all that changed after Q is above its floor.
  * So records that moved are left out, and each place after one counts one less; records that changed are replaced. When
- * the leader moves records or the storage moves on between two reads, the list is null: a new plan reads both positions.
+ * the leader moves records or the storage moves on between two reads, the list is null: a new plan reads both
+ * positions.
  */
 export function amendedLists<K extends ListedKind>(
   kind: K,

@@ -105,7 +105,7 @@ export class LookupReader {
     return await this.#loop.answer(this.#questionOf(messageId, lookup, met, lacking));
   }
 
-  /** From the first backend that may be asked and has not said that it lacks the id; from all together after the last. */
+  /** Asks the first backend that has not said that it lacks the id; after the last, all together. */
   #questionOf<T, R extends { readonly position: bigint }>(
     messageId: Hex,
     lookup: Lookup<T, R>,

@@ -159,7 +159,7 @@ export function mergedAsOf(parts: readonly Contribution[]): AsOf {
   return { position: minPosition(parts), movePosition };
 }
 
-/** The records of disjoint, ascending slices without those that a later state superseded (the greater position stays). */
+/** The records of disjoint, ascending slices without superseded ones: of one identity the greatest position stays. */
 export function withoutSuperseded<T extends { readonly position: bigint }>(
   records: readonly T[],
   identityOf: (record: T) => string,

@@ -39,8 +39,9 @@ export interface Plan {
 }
 
 /**
- * Backends that lacked a range although a plan had them answer, each with that plan: such a backend is asked only once its
- * coverage, or that of the leader which helps it, is another, and after all others, so that it is not overtaken again.
+ * Backends that lacked a range although a plan had them answer, each with that plan: such a backend is asked only once
+ * its coverage, or that of the leader which helps it, is another, and after all others, so that it is not overtaken
+ * again.
  */
 export type Lacking = ReadonlyMap<Backend, Plan>;
 
@@ -84,7 +85,7 @@ export class Planner {
     return this.#backends.map((backend) => candidateOf(backend, moment));
   }
 
-  /** Plans [startMs, endMs], both inclusive unix ms: the range asked or a part of it, without the backends that failed. */
+  /** Plans [startMs, endMs], inclusive unix ms: the range asked or a part of it, without the backends that failed. */
   plan(
     required: Requirement,
     { startMs, endMs }: { readonly startMs: number; readonly endMs: number },
@@ -154,7 +155,7 @@ export function planSlices<C extends { readonly usable: Interval | null }>(
   return slices;
 }
 
-/** The candidate that answers the whole range, no other before it having any part of it: the usual case, without cuts. */
+/** The candidate that answers the whole range, when none before it has a part of it: the usual case, without cuts. */
 function coversAlone<C extends { readonly usable: Interval | null }>(
   startMs: number,
   endMs: number,

@@ -61,7 +61,7 @@ export interface Question<P extends Part, A> {
  *
  *     a part                                  and then
  *     is told                                 the next one; after the last the answer, if the parts fit together
- *     is lacked: evicted, pruned meanwhile    planned again; the backend stays in use for others, for this one comes last
+ *     is lacked: evicted, pruned meanwhile    planned again; for this part the backend comes last, others still ask it
  *     fails, hangs until its deadline         planned again; the backend is not asked again by this question
  *     is overtaken: an amended list moved     planned again
  *     has no backend                          tiers look where they stand, then late followers are waited for, then
@@ -102,7 +102,7 @@ export class ReadLoop {
     }
   }
 
-  /** Asks the parts in order, which leaves the list, up to one that has to be planned again; null: all needed are told. */
+  /** Takes parts off the list in order, up to one that has to be planned again; null: all needed are told. */
   async #untold<P extends Part>(question: Question<P, unknown>, parts: P[], wait: Wait): Promise<Untold<P> | null> {
     for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
       if (part.asked === null) {

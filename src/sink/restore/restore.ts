@@ -117,7 +117,8 @@ async function checkTarget({ source, target, inspect }: RestoreOptions): Promise
     await continuesHistory(source, target, target);
     throw new RestoreError(
       'RESTORE_TARGET_AHEAD',
-      `storage ${target.name} stands at position ${standsAt}, ${source.name} only at ${headPosition}: there is nothing to restore`,
+      `storage ${target.name} stands at position ${standsAt}, ${source.name} only at ${headPosition}: ` +
+        'there is nothing to restore',
     );
   }
   await refuseDiverged(source, target, standsAt).catch((thrown: unknown) => {
@@ -129,7 +130,8 @@ async function checkTarget({ source, target, inspect }: RestoreOptions): Promise
   if (hasOwnHistory && isWhole && !isContinued)
     throw new RestoreError(
       'RESTORE_TARGET_IN_USE',
-      `storage ${target.name} has records of its own, and ${source.name} cannot tell whether they are a part of what it holds: drop the schema of ${target.name}, or name another database`,
+      `storage ${target.name} has records of its own, and ${source.name} cannot tell ` +
+        `whether they are a part of what it holds: drop the schema of ${target.name}, or name another database`,
     );
   await refuseForeign(source, target, standsAt, sample);
   return standsAt;
@@ -143,7 +145,8 @@ async function headOf(source: BackendStorage, target: BackendStorage): Promise<b
     if (!(thrown instanceof CoverageGapError)) throw thrown;
     throw new RestoreError(
       'RESTORE_SOURCE_INCOMPLETE',
-      `storage ${source.name} was still catching up when it was last written to: what it lacks no longer shows, so ${target.name} cannot be rebuilt from it alone`,
+      `storage ${source.name} was still catching up when it was last written to: ` +
+        `what it lacks no longer shows, so ${target.name} cannot be rebuilt from it alone`,
       thrown,
     );
   }

@@ -9,7 +9,8 @@ import type { RecordStore } from './record-store.js';
 /**
  * Takes a change into the store, with its time and position. `keep` gives the bytes to hold: `adoptBytes` for a record
  * that another storage holds, which never changes; `copyBytes` for one whose bytes are a caller's.
- * @returns false when it was passed over: it concerns a record below the window (`afterMs`) that the store does not hold.
+ * @returns false when it was passed over: it concerns a record below the window (`afterMs`) that the store does not
+ * hold.
  */
 export function applyChange(store: RecordStore, change: Change, afterMs: number, keep: typeof copyBytes): boolean {
   switch (change.kind) {

@@ -32,8 +32,9 @@ export interface EvictionScope {
 }
 
 /**
- * One step of eviction: the oldest commits that are past the time to live, then the oldest above the size or the bytes, all kinds
- * of record at once, quarantined input and conflicts too. Coverage moves before anything is forgotten, and whole commits go, so that coverage is exact.
+ * One step of eviction: the oldest commits that are past the time to live, then the oldest above the size or the bytes,
+ * all kinds of record at once, quarantined input and conflicts too. Coverage moves before anything is forgotten, and
+ * whole commits go, so that coverage is exact.
  * @returns true when another step is due.
  */
 export function evictStep(scope: EvictionScope): boolean {

@@ -10,9 +10,9 @@ export interface MemoryStorageOptions {
   readonly name: string;
   /** Records older than this are evicted. Default 0: never. */
   readonly ttlMs?: number;
-  /** Most records (messages, verifier results, quarantined input and conflicts together); the oldest above it are evicted. Default 0: no limit. */
+  /** Most records of all kinds but cursors; the oldest above it are evicted. Default 0: no limit. */
   readonly maxSize?: number;
-  /** Most bytes of all records together, about (see `RecordStore.estimatedBytes`); the oldest above it are evicted. Default 0: no limit. */
+  /** Most bytes by `RecordStore.estimatedBytes`; the oldest records above it are evicted. Default 0: no limit. */
   readonly maxBytes?: number;
   /** How often eviction runs. Default one minute. */
   readonly cleanupIntervalMs?: number;

@@ -26,8 +26,8 @@ export interface HealthCheck {
 }
 
 /**
- * Asks for a read, and a writer for a write that changes no row: a server that refuses writes refuses that one too. Other reasons why
- * writes fail (no room, no privilege) show in the writes themselves.
+ * Asks for a read, and a writer for a write that changes no row: a server that refuses writes refuses that one too.
+ * Other reasons why writes fail (no room, no privilege) show in the writes themselves.
  */
 export function createHealthCheck({
   common,
@@ -84,7 +84,7 @@ export function createHealthCheck({
   };
 }
 
-/** Not of the values that were to be written, of the tier that was to recall some, or of a connection: that shows when it is asked. */
+/** Failures of values, of a recalling tier or of a connection do not count: the read shows a lost connection. */
 function isDatabaseFault(thrown: unknown): boolean {
   const isStorage = thrown instanceof StorageUnavailableError || thrown instanceof StorageFailureError;
   return isStorage && !(thrown instanceof RecallError) && KINDS.has(thrown.details['kind']);

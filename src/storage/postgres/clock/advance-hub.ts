@@ -12,8 +12,8 @@ export interface AdvanceHub {
   /** A snapshot showed this clock. */
   seen(clock: ClockRow): void;
   /**
-   * What anyone here saw before a snapshot was taken must be in it. One that lacks it was taken of a store that was set back:
-   * everybody is told, and goes on from there.
+   * What anyone here saw before a snapshot was taken must be in it. One that lacks it was taken of a store that was set
+   * back: everybody is told, and goes on from there.
    * @throws StorageSetBackError
    */
   requireSeen(clock: ClockRow, seenPosition: bigint): void;

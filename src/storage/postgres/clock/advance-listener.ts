@@ -27,8 +27,8 @@ export interface AdvanceListenerLoop {
 }
 
 /**
- * One connection of its own. connecting → listening (reads the clock, so that what was missed meanwhile is told), or polling where a
- * pooler gives the session to others, or the server is a standby → lost → connecting, until closed.
+ * One connection of its own. connecting → listening (reads the clock, so that what was missed meanwhile is told), or
+ * polling where a pooler gives the session to others, or the server is a standby → lost → connecting, until closed.
  */
 export function createAdvanceListener({
   common,

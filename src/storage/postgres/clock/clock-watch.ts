@@ -9,8 +9,8 @@ const AHEAD_MS = 60_000;
 export type ClockWatch = (lastMs: number) => void;
 
 /**
- * Notices a store whose last commit lies in the future: a writer with a wrong clock was there. Times only rise, so what is
- * stored from then on is stamped ahead of time until the clocks have caught up.
+ * Notices a store whose last commit lies in the future: a writer with a wrong clock was there. Times only rise, so what
+ * is stored from then on is stamped ahead of time until the clocks have caught up.
  */
 export function createClockWatch(common: Common, backend: string): ClockWatch {
   const { clock, metrics } = common;

@@ -76,7 +76,8 @@ async function connect(client: pg.Client, config: pg.ClientConfig): Promise<void
     if (failureCode(thrown) !== PROTOCOL_VIOLATION || !options || !(await canConnect(plain))) throw thrown;
     throw new UnsuitableDatabaseError(
       'a pooler in front of the database refuses the startup parameter `options` that the URI has',
-      'take `options` out of the URI (ALTER ROLE … SET does the same), or add it to ignore_startup_parameters of the pooler',
+      'take `options` out of the URI (ALTER ROLE … SET does the same), ' +
+        'or add it to ignore_startup_parameters of the pooler',
       thrown,
     );
   }

@@ -18,7 +18,8 @@ export interface Namespace {
 export function parseNamespace(name: string): Namespace {
   if (!NAME.test(name) || name.startsWith('pg_') || name === 'information_schema')
     throw new InvalidArgumentError(
-      `Namespace is ${JSON.stringify(name)}: pass up to 48 lower-case letters, digits and _, beginning with a letter, not pg_`,
+      `Namespace is ${JSON.stringify(name)}: ` +
+        'pass up to 48 lower-case letters, digits and _, beginning with a letter, not pg_',
     );
   return { name, schema: `"${name}"`, channel: `ccv_${name}` };
 }

@@ -21,8 +21,8 @@ export interface Session extends SessionWords {
 }
 
 /**
- * Connections that send queries without waiting for the answers of those before. A good one is kept: making one takes the time of
- * some ten lookups. It never crashes the process.
+ * Connections that send queries without waiting for the answers of those before. A good one is kept: making one takes
+ * the time of some ten lookups. It never crashes the process.
  */
 export interface SessionPool {
   acquire(): Promise<Session>;

@@ -4,7 +4,7 @@ import { parsePostgresUri } from '../../../core/postgres-uri.js';
 import { secretsOfUrl } from '../../../core/url-secrets.js';
 import type { PoolSettings, PostgresAddress } from './pool-settings.js';
 
-/** How much longer than the server's own limit we wait for it to say something, before the connection counts as dead. */
+/** The wait beyond the server's own limit before a silent connection counts as dead. */
 const SILENCE_MARGIN_MS = 5_000;
 
 /** Of a session: its name and its value as an SQL expression. */
@@ -36,8 +36,8 @@ const CERTAIN: readonly Setting[] = [
 ];
 
 /**
- * Every query is written for one plan: it reads an index in order, or looks rows up by key one by one. It must not depend on
- * statistics that a bulk load has outrun, nor be made again for each call.
+ * Every query is written for one plan: it reads an index in order, or looks rows up by key one by one. It must not
+ * depend on statistics that a bulk load has outrun, nor be made again for each call.
  */
 const PLANS: readonly Setting[] = [
   ...['enable_seqscan', 'enable_bitmapscan', 'enable_hashjoin', 'enable_mergejoin', 'jit'].map(off),
@@ -56,8 +56,8 @@ export type SessionLimits = Pick<PoolSettings, 'idleInTxSessionTimeoutMs' | 'loc
 /** How transactions are run on a connection. */
 export interface SessionWords {
   /**
-   * Between us and the server is a pooler: the next transaction may run in another session. Each brings its settings along, nothing is
-   * prepared, and nothing can be listened to.
+   * Between us and the server is a pooler: the next transaction may run in another session. Each brings its settings
+   * along, nothing is prepared, and nothing can be listened to.
    */
   readonly pooled: boolean;
   readonly begin: string;
@@ -88,7 +88,7 @@ function hideAddress(address: PostgresAddress): void {
   else if (address.password !== undefined) secrets.add([{ text: address.password, where: 'anywhere' }]);
 }
 
-/** The parts of a client's configuration that all connections share. A pooler refuses parameters of the start: there are none. */
+/** The parts of a client's configuration that all connections share; no startup parameters, which poolers refuse. */
 export function clientConfig(
   address: PostgresAddress,
   settings: Pick<PoolSettings, 'connectTimeoutMs' | 'statementTimeoutMs'>,
@@ -108,8 +108,8 @@ export function clientConfig(
 }
 
 /**
- * Sets up a new connection, unless a pooler stands between: its process is then not the one that the connection was told of, and
- * another client would find our settings.
+ * Sets up a new connection, unless a pooler stands between: its process is then not the one that the connection was
+ * told of, and another client would find our settings.
  * @param mark names the namespace, for those who look at what a session did last.
  */
 export async function openSession(

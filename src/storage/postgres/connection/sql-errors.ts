@@ -5,9 +5,10 @@ import { StorageFailureError, StorageUnavailableError } from '../../../model/sto
 /**
  * What a failed piece of database work means.
  *
- * `serialization`: lost a race, run it again · `connection`: the connection is gone or never was; what it was doing may or
- * may not have happened · `session`: nothing happened, and nothing will on this connection; another may do · `unavailable`: the server said that it cannot now · `content`: the server refused these values ·
- * `failure`: trying again will not mend it.
+ * `serialization`: lost a race, run it again · `connection`: the connection is gone or never was; what it was doing may
+ * or may not have happened · `session`: nothing happened, and nothing will on this connection; another may do ·
+ * `unavailable`: the server said that it cannot now · `content`: the server refused these values · `failure`: trying
+ * again will not mend it.
  */
 export type FailureKind = 'serialization' | 'connection' | 'session' | 'unavailable' | 'content' | 'failure';
 
@@ -40,7 +41,7 @@ const BY_CLASS: Readonly<Record<string, FailureKind>> = {
   '58': 'unavailable', // system error: the server's disk
 };
 
-/** Of several with the code 0A000, the one that the session is at fault for: a table was altered under a prepared plan. */
+/** The one failure of code 0A000 that is the session's fault: a table was altered under a prepared plan. */
 const STALE_PLAN = 'RevalidateCachedQuery';
 
 /** What a client is told of a server's certificate: another attempt meets the same one. */

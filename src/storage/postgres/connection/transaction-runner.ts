@@ -10,11 +10,11 @@ import { begin, type Call, sendAlone, type Transaction, UnknownOutcomeError } fr
 
 /** What the work on a database needs of the runner. */
 export interface TransactionRunner {
-  /** One query in a transaction of its own. It must only read: it is repeated when the connection is lost or the session no good. */
+  /** One query in a transaction of its own. It must only read: it is repeated in another session when one fails. */
   read(label: string, call: Call): Promise<readonly Row[]>;
   /**
-   * Runs `work` in a transaction (read committed), and again from the start after a lost race, or after a lost connection
-   * that cannot have committed. What `work` leaves open is rolled back.
+   * Runs `work` in a transaction (read committed), and again from the start after a lost race, or after a lost
+   * connection that cannot have committed. What `work` leaves open is rolled back.
    * @throws UnknownOutcomeError
    */
   write<T>(label: string, work: (transaction: Transaction) => Promise<T>): Promise<T>;
@@ -25,7 +25,7 @@ export interface TransactionRunner {
 const ATTEMPTS = 4;
 const BACKOFF: Backoff = { baseMs: 20, maxMs: 1_000 };
 const REPEATABLE: ReadonlySet<FailureKind> = new Set(['serialization', 'connection', 'session']);
-/** Sessions that are refused when they are new are not at fault: the old ones are not tried one by one again so soon. */
+/** A failure in new sessions is not theirs: for this long the old ones are not tried one by one again. */
 const REFUSED_MS = 5_000;
 
 /** What went wrong, and on which session; none where there was no connection to be had. */
@@ -38,8 +38,9 @@ interface Failure {
 /**
  * The only way to the database: a label for each piece of work, its duration and outcome measured, retries where safe.
  *
- * A session that failed is closed, and the work goes on in another. Its fellows may have suffered the same fate (`DISCARD ALL` by a
- * pooler, a switch-over), so those that are as old are gone through without counting, until one that is new says the same.
+ * A session that failed is closed, and the work goes on in another. Its fellows may have suffered the same fate
+ * (`DISCARD ALL` by a pooler, a switch-over), so those that are as old are gone through without counting, until one
+ * that is new says the same.
  */
 export function createTransactionRunner({
   pool,

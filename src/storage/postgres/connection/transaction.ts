@@ -20,14 +20,14 @@ export interface Call {
 export interface Transaction {
   query(statement: Statement, values?: Call['values']): Promise<readonly Row[]>;
   /**
-   * Sends the calls, then COMMIT, without waiting for answers. Large calls are sent as they are made: the database works on one while
-   * the next is made.
+   * Sends the calls, then COMMIT, without waiting for answers. Large calls are sent as they are made: the database
+   * works on one while the next is made.
    */
   commit(calls: Iterable<Call>): Promise<void>;
   rollback(): Promise<void>;
 }
 
-/** COMMIT was sent and the connection was lost before the answer: it is done, or it is not. Settle it before going on. */
+/** The connection was lost between COMMIT and its answer: the commit is done or not. Settle it before going on. */
 export class UnknownOutcomeError extends IndexerError {
   constructor(label: string, cause: unknown) {
     super('UNKNOWN_OUTCOME', `the connection was lost while ${label} was committing`, true, { cause });
@@ -36,7 +36,8 @@ export class UnknownOutcomeError extends IndexerError {
 
 const LARGE_BYTES = 64 * 1024;
 const ROOM =
-  'see pg_notification_queue_usage(): near 1, end the session that listens and stays in a transaction (pg_stat_activity)';
+  'see pg_notification_queue_usage(): near 1, ' +
+  'end the session that listens and stays in a transaction (pg_stat_activity)';
 
 /** Sends one query on its own; behind a pooler, in a transaction that brings the settings. */
 export async function sendAlone(session: Session, call: Call): Promise<readonly Row[]> {
@@ -62,8 +63,8 @@ export function begin(session: Session, name: string, label: string): Transactio
   }
 
   /**
-   * By then the values have been taken: it is the server that had no room, as when the queue of NOTIFY is full. The server frees what
-   * every listener has heard when somebody asks how full it is, and, once full, at no other time.
+   * By then the values have been taken: it is the server that had no room, as when the queue of NOTIFY is full. The
+   * server frees what every listener has heard when somebody asks how full it is, and, once full, at no other time.
    */
   async function passing(cause: unknown): Promise<StorageUnavailableError> {
     await client.query('SELECT pg_catalog.pg_notification_queue_usage()').catch(() => 'the next attempt shows');

@@ -45,8 +45,8 @@ const HOLDER = `l.pid, a.application_name AS application, a.usename AS "user", h
   FROM pg_locks l LEFT JOIN pg_stat_activity a ON a.pid = l.pid`;
 
 /**
- * Runs steps, each in a transaction of its own that holds the lock to its end and no longer, so that a pooler cannot keep it; until
- * one has nothing to do.
+ * Runs steps, each in a transaction of its own that holds the lock to its end and no longer, so that a pooler cannot
+ * keep it; until one has nothing to do.
  * @param step @returns whether there may be more to do.
  * @param onWait is told whenever what is waited for changes.
  */

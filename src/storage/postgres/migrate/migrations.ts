@@ -62,8 +62,8 @@ export interface MigrationStatus {
 }
 
 /**
- * Brings a namespace's schema to this version, creating it when it is missing. The database itself must exist. Concurrent runs
- * wait for each other. Each migration is applied whole or not at all.
+ * Brings a namespace's schema to this version, creating it when it is missing. The database itself must exist.
+ * Concurrent runs wait for each other. Each migration is applied whole or not at all.
  * @returns what was applied now.
  * @throws MigrationError, UnsuitableDatabaseError
  */
@@ -101,7 +101,8 @@ export async function migrationStatus(options: MigrationOptions): Promise<Migrat
     if (pooled)
       log.warn(
         { namespace: namespace.name },
-        'a pooler stands between this process and the database: each query takes longer, and commits of others are looked for instead of announced; a URI of the server itself is better',
+        'a pooler stands between this process and the database: each query takes longer, ' +
+          'and commits of others are looked for instead of announced; a URI of the server itself is better',
       );
     const limits = { statementTimeoutMs: answerMs, lockTimeoutMs: answerMs, idleInTxSessionTimeoutMs: answerMs };
     return await transaction({ ...limits, access: 'READ ONLY' }, async (client) =>
@@ -121,14 +122,16 @@ async function nextMigration(
   if (unknown.length > 0)
     throw new MigrationError(
       'MIGRATION_DATABASE_NEWER',
-      `namespace ${namespace.name} was migrated by a newer version (${unknown.map(({ id, name }) => `${id} ${name}`).join(', ')}): install that version or a later one`,
+      `namespace ${namespace.name} was migrated by a newer version ` +
+        `(${unknown.map(({ id, name }) => `${id} ${name}`).join(', ')}): install that version or a later one`,
     );
   const hashes = new Map(rows.map(({ id, hash }) => [id, hash]));
   const changed = files.find(({ id, hash }) => hashes.has(id) && hashes.get(id) !== hash);
   if (changed)
     throw new MigrationError(
       'MIGRATION_FAILED',
-      `namespace ${namespace.name} has migration ${changed.fileName} in another form: it was changed after it was applied`,
+      `namespace ${namespace.name} has migration ${changed.fileName} in another form: ` +
+        'it was changed after it was applied',
     );
   return files.find(({ id }) => !hashes.has(id)) ?? null;
 }
@@ -149,7 +152,8 @@ function failedMigration(namespace: Namespace, thrown: unknown): unknown {
   if (kind !== 'failure' && kind !== 'content') return thrown;
   return new MigrationError(
     'MIGRATION_FAILED',
-    `namespace ${namespace.name} could not be migrated, nothing of the failed step was kept: ${toError(thrown).message}`,
+    `namespace ${namespace.name} could not be migrated, ` +
+      `nothing of the failed step was kept: ${toError(thrown).message}`,
     thrown,
   );
 }

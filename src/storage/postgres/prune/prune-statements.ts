@@ -12,8 +12,8 @@ const IS_DONE = `(m.orphaned OR m.status = 1 AND coalesce(m.block_number <= (
   ), true))`;
 
 /**
- * Results that nobody has to look up while a message is worked on: those of messages that are done, or not here. A scalar
- * subquery, so that it is one look at the primary key for each result and never a join with all messages.
+ * Results that nobody has to look up while a message is worked on: those of messages that are done, or not here. A
+ * scalar subquery, so that it is one look at the primary key for each result and never a join with all messages.
  */
 const IS_RESULT_DONE = `coalesce((SELECT ${IS_DONE} FROM @messages m WHERE m.message_id = r.message_id), true)`;
 
@@ -30,7 +30,7 @@ export function createPruneStatements(namespace: Namespace) {
              ORDER BY through_position DESC LIMIT 1) x
        WHERE c.last_position = c.head_position AND x.through_position > c.floor_position`,
     ),
-    /** $1 floor, $2 and $3 where the last step ended, $4 limit: ids with messages or results to remove, and their positions. */
+    /** $1 floor, $2 and $3 end of the last step, $4 limit: ids of records to remove, and their positions. */
     victims: statement(
       'prune_victims',
       `(SELECT 0, m.message_id, m.position FROM @messages m

@@ -13,13 +13,13 @@ import { toBigint, toHex, toNumber } from '../rows/columns.js';
 import type { StateReader } from '../write/state-reader.js';
 import { createPruneStatements } from './prune-statements.js';
 
-/** Ids of a step: it begins with the first, and is made smaller or larger until it holds the clock's lock about so long. */
+/** Ids of a step: this many in the first, then as many as hold the clock's lock for about `STEP_HELD_MS`. */
 const FIRST_STEP_IDS = 50;
 const MOST_STEP_IDS = 500;
 /**
- * Below this a step holds the lock for its round trips, not for its ids: where those alone take longer than a step may, it
- * would be made smaller for nothing, until pruning fell behind the writers. Measured with 5 instead and round trips of
- * 2 ms: 80 ids a second.
+ * Below this a step holds the lock for its round trips, not for its ids: where those alone take longer than a step may,
+ * it would be made smaller for nothing, until pruning fell behind the writers. Measured with 5 instead and round trips
+ * of 2 ms: 80 ids a second.
  */
 const LEAST_STEP_IDS = 40;
 const STEP_HELD_MS = 8;
@@ -37,16 +37,16 @@ interface Progress {
  *
  * floor raised (own commit) → ids found → removed in steps → commits and moves below the floor removed
  *
- * - The floor is first: from then on nobody answers from what is being removed, and a crash leaves rows that nobody asks
- *   about, which the next run removes.
- * - The floor is a point between commits. What is at or below it by position is by time too. A record below it in time
- *   that changed above it stays until the floor has passed that change.
+ * - The floor is raised first: from then on no answer comes from the rows to remove, and those that a crash leaves are
+ *   removed by the next run.
+ * - The floor is a point between commits. A record at or below it by position is so by time too. A record below it in
+ *   time that changed above it stays until the floor has passed that change.
  * - A step takes the clock lock, as a writer does: a writer that has looked at a row can rely on it. Ids are found
  *   before, without it; conditions are checked again under it.
- * - What is removed leaves in `pruned_ids` and `pruned_results` what writes need: whether the id is known and since when,
- *   a hash of the body, status and origin of the message, identity and a hash of each result. With that a duplicate, a
- *   conflict, a new result and a status that does not advance are recognized here. Whatever changes a pruned record, or
- *   describes a conflict with one, recalls it (`Recall`) and writes it as a full row again, which is pruned again later.
+ * - A removed record leaves its trace in `pruned_ids` and `pruned_results`, which is enough for writes to recognize a
+ *   duplicate, a conflict, a new result and a status that does not advance: whether the id is known and since when, a
+ *   hash of the body, status and origin of the message, identity and hash of each result. A change of a pruned record,
+ *   and the description of a conflict with one, recalls it (`Recall`) and writes it as a full row, pruned again later.
  */
 export function createPruning({
   clock,

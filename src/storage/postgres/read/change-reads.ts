@@ -157,7 +157,7 @@ const KINDS: readonly ChangeKind[] = [
 
 /** Number of columns of the widest kind. */
 const WIDTH = Math.max(...KINDS.map(({ columns }) => columns.split(',').length));
-/** Behind the clock, the kind, the position, the fields and the size: the sizes of the set so far, this change included. */
+/** The column behind clock, kind, position, fields and size: the sizes of the set up to and with this change. */
 const RUNNING_BYTES = CLOCK_WIDTH + 2 + WIDTH + 1;
 /** The time of the commit that ended where the set begins, in every row. */
 const ENDED_MS = RUNNING_BYTES + 1;
@@ -183,8 +183,9 @@ function decodeChange(row: Row): Change {
 }
 
 /**
- * All kinds in one statement, so in one snapshot: each kind's columns as text, in a row as wide as the widest kind. Every part reads
- * its index by position and stops at the limit; only changes that begin within the bytes of a set are sent.
+ * All kinds in one statement, so in one snapshot: each kind's columns as text, in a row as wide as the widest kind.
+ * Every part reads its index by position and stops at the limit; only changes that begin within the bytes of a set are
+ * sent.
  */
 function changesText(): string {
   const names = Array.from({ length: WIDTH }, (_, i) => `f${i}`);

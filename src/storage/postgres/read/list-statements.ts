@@ -47,12 +47,14 @@ export interface ListStatements {
 }
 
 /**
- * Without chain filters the index by time is read from the start of the range on. With filters the index by lane is, once a lane of
- * those that exist, each for as many rows as the answer could take from it, and what they give is merged: so every
- * combination of filters reads an index in order, and never more than lanes × (offset + limit) entries of it.
+ * Without chain filters the index by time is read from the start of the range on. With filters the index by lane is,
+ * once a lane of those that exist, each for as many rows as the answer could take from it, and what they give is
+ * merged: so every combination of filters reads an index in order, and never more than lanes × (offset + limit) entries
+ * of it.
  *
- * $1 first and $2 last ingestion time, $3 limit, $4 offset, then source chains, then destination chains, then the fields of the order
- * key to continue after, then how many bytes of contents are wanted. A count has no limit and offset.
+ * $1 first and $2 last ingestion time, $3 limit, $4 offset, then source chains, then destination chains, then the
+ * fields of the order key to continue after, then how many bytes of contents are wanted. A count has no limit and
+ * offset.
  */
 export function createListStatements(namespace: Namespace): ListStatements {
   const statement = statementsOf(namespace);

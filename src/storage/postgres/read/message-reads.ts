@@ -199,7 +199,8 @@ function createStatements(namespace: Namespace) {
        FROM ${CLOCK}
        LEFT JOIN (
          @messages m JOIN @message_bodies b ON b.message_id = m.message_id
-       ) ON m.source_chain = $1::bigint AND m.block_number > $2::bigint AND m.block_number <= $3::bigint AND NOT m.orphaned
+       ) ON m.source_chain = $1::bigint AND m.block_number > $2::bigint AND m.block_number <= $3::bigint
+         AND NOT m.orphaned
        ORDER BY m.block_number, m.log_index, m.message_id`,
     ),
   };

@@ -2,8 +2,8 @@ import type { Hex } from '../../../core/hex.js';
 
 /**
  * Arrays in Postgres' binary format, to be passed as parameters. The text format would cost an escape and a parse for
- * every byte. Layout (`array_send`): i32 dimensions, i32 has nulls, i32 element type; i32 length, i32 lower bound; then each
- * element as i32 length (−1 = null) and bytes.
+ * every byte. Layout (`array_send`): i32 dimensions, i32 has nulls, i32 element type; i32 length, i32 lower bound; then
+ * each element as i32 length (−1 = null) and bytes.
  */
 const HEADER_BYTES = 20;
 const OID = { bool: 16, bytea: 17, int8: 20, int2: 21, text: 25 } as const;

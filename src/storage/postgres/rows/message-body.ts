@@ -14,8 +14,8 @@ export function bodySizeBytes({ encodedMessage, messageCCVAddresses, messageExec
 }
 
 /**
- * A body as one byte string: u8 number of CCV addresses, each u8 length and bytes; the executor address in the same way; the
- * canonical message to the end. Two bodies are equal when their bytes are.
+ * A body as one byte string: u8 number of CCV addresses, each u8 length and bytes; the executor address in the same
+ * way; the canonical message to the end. Two bodies are equal when their bytes are.
  */
 export function writeBody(buffer: Buffer, offset: number, body: MessageBody): void {
   let at = offset;

@@ -27,8 +27,8 @@ export const RESULT_COLUMNS = `r.message_id, r.ingestion_ms, r.position, r.verif
   r.attestation_ms, r.verifier_name, r.orphaned, b.first_ms, b.body`;
 
 /**
- * The columns of `columns` that can be large, only while the rows before hold less than `maxBytes`: beyond, a row is decoded
- * as an outline. `order`: that of the rows.
+ * The columns of `columns` that can be large, only while the rows before hold less than `maxBytes`: beyond, a row is
+ * decoded as an outline. `order`: that of the rows.
  */
 export function boundedColumns(columns: string, { order, maxBytes }: { order: string; maxBytes: string }): string {
   const large = columns.match(LARGE_COLUMNS) ?? [];

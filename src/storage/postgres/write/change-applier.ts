@@ -19,8 +19,8 @@ const ATTEMPTS = 3;
 export type ChangeApplier = (changes: ChangeSet) => Promise<void>;
 
 /**
- * Applying is idempotent under the clock lock: what is at or below the clock's position is passed over. So an attempt whose outcome is
- * unknown is simply made again.
+ * Applying is idempotent under the clock lock: what is at or below the clock's position is passed over. So an attempt
+ * whose outcome is unknown is simply made again.
  */
 export function createChangeApplier({
   name,
@@ -62,8 +62,8 @@ export function createChangeApplier({
   }
 
   /**
-   * Something else moved this storage to where the set ends, or within it: another process that follows the same leader,
-   * or one that writes here.
+   * Something else moved this storage to where the set ends, or within it: another process that follows the same
+   * leader, or one that writes here.
    */
   async function refuseDiverged(transaction: Transaction, clock: ClockRow, set: ChangeSet): Promise<void> {
     const { lastPosition } = clock;

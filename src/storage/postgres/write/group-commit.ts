@@ -21,7 +21,7 @@ const GROUP_BYTES = 4 << 20;
 const SETTLE_MS = 30_000;
 const SETTLE_BACKOFF: Backoff = { baseMs: 50, maxMs: 1_000 };
 
-/** A batch that was given what it lacked can lack something else, because more was pruned meanwhile: at most so often. */
+/** Most recalls of one batch: while it recalls, more of its records can be pruned. */
 const MOST_RECALLS = 4;
 
 /** Pruned records are needed for a change, and the tier that holds them did not give them. Nothing was stored. */
@@ -57,14 +57,15 @@ export interface GroupCommit {
  *                   → unsettled (the connection was lost during COMMIT) → committed, or not done: running again
  *                   → lacking (a change of a pruned record) → the batch alone is recalling → waiting again
  *
- * A colder tier can take long to give what was pruned, or hang: the batch that needs it leaves the queue meanwhile, so that
- * nobody waits behind it.
+ * A colder tier can take long to give what was pruned, or hang: the batch that needs it leaves the queue meanwhile, so
+ * that nobody waits behind it.
  *
- * A committed group is told of while the database works on the first queries of the next one: telling takes about as long, with memory that
- * follows and writers that prepare their next batches. Measured with records of 2 KB and a full queue: a fifth less time a group.
+ * A committed group is told of while the database works on the first queries of the next one: telling takes about as
+ * long, with memory that follows and writers that prepare their next batches. Measured with records of 2 KB and a full
+ * queue: a fifth less time a group.
  *
- * Only while a group is unsettled may its writers wait longer than a transaction takes; a commit is neither repeated nor given up as
- * not done before the database has said which it is.
+ * Only while a group is unsettled may its writers wait longer than a transaction takes; a commit is neither repeated
+ * nor given up as not done before the database has said which it is.
  */
 export function createGroupCommit({
   common,

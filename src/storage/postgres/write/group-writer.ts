@@ -53,8 +53,8 @@ export class UnsettledCommit extends UnknownOutcomeError {
 /** Applies groups of batches, each group in one transaction. */
 export interface GroupWriter {
   /**
-   * Two round trips: the lock and what is stored; everything to write and COMMIT. Nothing is written when pruned records
-   * are needed for it that are not among `recalled`: then it is told which, and must be run again with them.
+   * Two round trips: the lock and what is stored; everything to write and COMMIT. Nothing is written when pruned
+   * records are needed for it that are not among `recalled`: then it is told which, and must be run again with them.
    * @throws UnsettledCommit, StorageSetBackError
    */
   run(

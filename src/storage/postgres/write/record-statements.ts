@@ -1,15 +1,15 @@
 import type { Namespace } from '../connection/namespace.js';
 import { statementsOf } from '../connection/statement.js';
 
-/** The statements that write records: each takes a column of every row as one array, in the order of `record-values.ts`. */
+/** The statements that write records: each takes an array a column, in the order of `record-values.ts`. */
 export function createRecordStatements(namespace: Namespace) {
   const statement = statementsOf(namespace);
   const messages = `INSERT INTO @messages AS t (message_id, source_chain, dest_chain, ingestion_ms, position, status,
       orphaned, block_number, block_hash, block_timestamp_ms, transaction_hash, log_index)
     SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
       $7::boolean[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bigint[])`;
-  const results = `INSERT INTO @verifier_results AS t (message_id, verifier_source, verifier_dest, source_chain, dest_chain,
-      ingestion_ms, position, attestation_ms, orphaned, verifier_name, ccv_data)
+  const results = `INSERT INTO @verifier_results AS t (message_id, verifier_source, verifier_dest, source_chain,
+      dest_chain, ingestion_ms, position, attestation_ms, orphaned, verifier_name, ccv_data)
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
       $8::bigint[], $9::boolean[], $10::text[], $11::bytea[])`;
   const isLater = 'WHERE t.position < excluded.position';
@@ -26,9 +26,10 @@ export function createRecordStatements(namespace: Namespace) {
     ),
     moves: statement(
       'write_moves',
-      `INSERT INTO @moves (position, record, message_id, verifier_source, verifier_dest, source_chain, dest_chain, old_ms)
-       SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[], $7::bigint[],
-         $8::bigint[])`,
+      `INSERT INTO @moves (position, record, message_id, verifier_source, verifier_dest, source_chain, dest_chain,
+         old_ms)
+       SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[],
+         $7::bigint[], $8::bigint[])`,
     ),
     insertMessages: statement('insert_messages', messages),
     upsertMessages: statement(
@@ -56,8 +57,8 @@ export function createRecordStatements(namespace: Namespace) {
       'write_conflicts',
       `INSERT INTO @conflicts (identity, record, message_id, verifier_source, verifier_dest, stored_hash, received_hash,
          ingestion_ms, position)
-       SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[], $7::bytea[],
-         $8::bigint[], $9::bigint[]) ON CONFLICT (identity) DO NOTHING`,
+       SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[],
+         $7::bytea[], $8::bigint[], $9::bigint[]) ON CONFLICT (identity) DO NOTHING`,
     ),
     cursors: statement(
       'write_cursors',

@@ -26,22 +26,22 @@ import {
 } from './record-values.js';
 
 /**
- * What one statement takes at most. A socket takes about this much at once: the database has all of a statement, and works on it, while
- * the next one is made. Measured with records of 2 KB: a quarter less time a commit than with 1 MiB.
+ * What one statement takes at most. A socket takes about this much at once: the database has all of a statement, and
+ * works on it, while the next one is made. Measured with records of 2 KB: a quarter less time a commit than with 1 MiB.
  */
 const CHUNK_ROWS = 1_000;
 const CHUNK_BYTES = 1 << 18;
 
 /**
- * Makes the statements that write records: UNNEST of binary arrays, sent in a pipeline. Measured against binary COPY with rows of
- * 2 KB: twice as fast up to a hundred rows, even from there to 2 000.
+ * Makes the statements that write records: UNNEST of binary arrays, sent in a pipeline. Measured against binary COPY
+ * with rows of 2 KB: twice as fast up to a hundred rows, even from there to 2 000.
  */
 export interface RecordWriter {
   /** Bodies; those that are there already are passed over. */
   bodies(rows: readonly BodyRow[]): Iterable<Call>;
   /**
-   * Rows for these changes. Those in `inserted` must not be there yet; others replace what is there, unless that is of a
-   * later position.
+   * Rows for these changes. Those in `inserted` must not be there yet; others replace what is there, unless that is of
+   * a later position.
    */
   changes(changes: readonly Change[], inserted: ReadonlySet<object>): Iterable<Call>;
   /** The lanes of these messages' bytes; those that are known already are passed over. */

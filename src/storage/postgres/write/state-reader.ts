@@ -109,8 +109,8 @@ function createStatements(namespace: Namespace) {
     ),
     results: statement(
       'state_results',
-      `SELECT k.message_id, k.verifier_source, k.verifier_dest, r.ccv_data, r.attestation_ms, r.verifier_name, r.orphaned,
-         r.ingestion_ms, r.message_id IS NOT NULL, p.ccv_hash
+      `SELECT k.message_id, k.verifier_source, k.verifier_dest, r.ccv_data, r.attestation_ms, r.verifier_name,
+         r.orphaned, r.ingestion_ms, r.message_id IS NOT NULL, p.ccv_hash
        FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) k (message_id, verifier_source, verifier_dest)
        LEFT JOIN @verifier_results r ON r.message_id = k.message_id AND r.verifier_source = k.verifier_source
          AND r.verifier_dest = k.verifier_dest
