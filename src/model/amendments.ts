@@ -11,9 +11,7 @@ export interface Move {
   readonly lane: Lane;
 }
 
-/**
- * What corrects a list read from a storage that stands at an earlier position. At most `MAX_MOVES` moves are told.
- */
+/** The moves that amend a list of a storage at an earlier position, at most `MAX_MOVES`. */
 export interface Moves {
   /** Records listed up to a time at the position asked about, and now no longer at that place. */
   readonly moves: readonly Move[];

@@ -29,7 +29,7 @@ export interface Orphaning {
   readonly blockHash: Hex;
 }
 
-/** A cursor move. `expectedHeight` is what the mover last saw (null: no cursor yet). */
+/** A cursor move. `expectedHeight`: the height that the mover last saw (null: no cursor yet). */
 export interface CursorMove extends SourceCursor {
   readonly expectedHeight: bigint | null;
   /** Lets the height fall, for a person who has a range read again. Without it a lower height is a conflict. */
@@ -37,7 +37,7 @@ export interface CursorMove extends SourceCursor {
 }
 
 /**
- * What one transaction stores: all of it or, on an error, none of it. Applied in the order of the fields. A message
+ * The records of one transaction: all are stored or, on an error, none. Applied in the order of the fields. A message
  * that is stored and not orphaned is a duplicate; one that is orphaned returns to the lists; one with another origin
  * takes the new origin without moving in the lists.
  */
@@ -50,7 +50,7 @@ export interface WriteBatch {
   readonly cursors?: readonly CursorMove[];
 }
 
-/** What became of a batch, per input in input order. */
+/** The outcome of a batch, by input in input order. */
 export interface WriteOutcome {
   /** `updated`: the origin changed; `returned`: it was orphaned before. */
   readonly messages: readonly ('inserted' | 'duplicate' | 'conflict' | 'updated' | 'returned')[];
@@ -84,16 +84,16 @@ export interface ChangeSet {
   /** Position of the last change in that snapshot that took a record out of the lists or moved it; 0 = none. */
   readonly headMovePosition: bigint;
   /**
-   * Points between commits within the set that whoever told it knows of, ascending; see `Boundary`. A follower may keep
-   * them as points that others can start from, and up to which it can be pruned.
+   * Boundaries within the set that its teller knows, ascending. A follower may keep them as points that others can
+   * start from, and up to which it can be pruned.
    */
   readonly boundaries?: readonly { readonly position: bigint; readonly ingestionMs: number }[];
   /**
    * The commit that ended at a position which the set continues, as that snapshot has it; `ingestionMs` null: none did.
-   * Whoever holds another commit there follows a history that is no more. Absent: not known.
+   * A follower with another commit there has a history that is no more. Absent: not known.
    */
   readonly follows?: { readonly position: bigint; readonly ingestionMs: number | null };
-  /** Wall-clock time (unix ms) of whoever read the set, taken before the snapshot: nothing older is missing. */
+  /** Wall-clock time (unix ms) of the reading process, taken before the snapshot: nothing older is missing. */
   readonly readMs: number;
   readonly changes: readonly Change[];
 }

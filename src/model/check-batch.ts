@@ -5,7 +5,7 @@ import type { MessageOrigin, NewMessage, QuarantineEntry, SourceCursor, Verifier
 import { isMessageStatus, MESSAGE_STATUSES } from './status.js';
 
 const LOWER_HEX = /^0x(?:[0-9a-f]{2})*$/;
-/** What not every backend can hold in a text: NUL, and halves of characters. */
+/** Characters that some backends cannot hold in a text: NUL, and halves of surrogate pairs. */
 const UNSTORABLE = /[\0\p{Surrogate}]/u;
 const MESSAGE_MIN_BYTES = 79;
 const MAX_ADDRESS_BYTES = 255;
@@ -13,12 +13,12 @@ const MAX_CCVS = 255;
 const MAX_INT64 = 2n ** 63n - 1n;
 const MAX_INT32 = 2 ** 31 - 1;
 
-/** Which field is bad and what to pass instead; null when all is well. A text is built only for what fails. */
+/** The bad field and the value to pass instead; null: none is bad. Only a failing check builds a text. */
 type Fault = string | null;
 
 /**
  * Checks the shape of everything in a batch before any of it is stored.
- * @throws InvalidArgumentError with the path of the first bad field and what to pass instead.
+ * @throws InvalidArgumentError with the path of the first bad field and the value to pass instead.
  */
 export function checkBatch(batch: WriteBatch): void {
   checkEach(

@@ -1,6 +1,6 @@
 /**
- * What a backend holds completely. Coverage is the truth that read conditions are checked against: a backend whose
- * coverage does not include what is asked must not answer for it.
+ * The times and positions for which a backend is complete. A backend must not answer a question that reaches beyond its
+ * coverage, whatever its read condition.
  */
 export interface Coverage {
   /** Complete for ingestion times strictly above this (unix ms); -1 = from the beginning. */
@@ -18,7 +18,7 @@ export interface Coverage {
   readonly movePosition: bigint;
 }
 
-/** What state of the store an answer was read from. */
+/** The state of the store from which an answer was read. */
 export interface AsOf {
   /** Every change up to this position is reflected. */
   readonly position: bigint;

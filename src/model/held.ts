@@ -1,8 +1,8 @@
 import type { StoredMessage, StoredVerifierResult } from './records.js';
 
 /**
- * What a storage holds about a message id although it may not be all there is. Everything about the id that changed
- * last in (afterPosition, throughPosition] is in `value`, as it was at `throughPosition`.
+ * The state that a storage has of a message id although it may not be complete for it. Every record of the id whose
+ * last change lies in (afterPosition, throughPosition] is in `value`, as it was at `throughPosition`.
  */
 export interface Held<T> {
   readonly value: T;
@@ -14,8 +14,8 @@ export type HeldResults = Held<readonly StoredVerifierResult[]>;
 export type HeldMessage = Held<StoredMessage | null>;
 
 /**
- * Puts together what several storages hold of one id: of each record the latest state that any of them has. Exact,
- * because where the ranges leave no gap every record's last change is in the range of somebody who therefore has it.
+ * Unites the states that several storages hold of one id: of each record the latest. Exact, because ranges without a
+ * gap include every record's last change, and the storage of that range has it.
  * @returns null unless the ranges reach from 0 to the highest of them, and to `minPosition`, without a gap.
  */
 export function unite<T extends { readonly position: bigint }>(
@@ -24,7 +24,7 @@ export function unite<T extends { readonly position: bigint }>(
   minPosition: bigint,
 ): readonly T[] | null {
   const through = throughOf(parts);
-  // beyond a gap there is more, and what changed in it nobody has
+  // changes in a gap are in none of the parts
   const hasGap = parts.some(({ throughPosition }) => throughPosition > through);
   if (through < 0n || hasGap || through < minPosition) return null;
   const latest = new Map<string, T>();

@@ -11,7 +11,7 @@ export interface ListedRecords {
 
 export type ListedKind = keyof ListedRecords;
 
-/** What tells the lists of one kind of record from those of the other. */
+/** The differences between the lists of the two kinds of record. */
 export interface ListKind<T> {
   /** Listed records change where they are, so that a late storage would show an old state of them. */
   readonly changesInPlace: boolean;

@@ -77,13 +77,13 @@ export interface ResolvedRange {
 export interface ResolvedListQuery extends ResolvedRange {
   readonly limit: number;
   readonly offset: number;
-  /** Answer only what comes after this. */
+  /** The answer begins behind this key. */
   readonly after: OrderKey | null;
   /** `Infinity`: every record is whole. */
   readonly maxBytes: number;
 }
 
-/** @throws InvalidArgumentError naming the field, what it holds and what to pass instead. */
+/** @throws InvalidArgumentError naming the field, its value and the value to pass instead. */
 export function resolveRange(query: CountQuery): ResolvedRange {
   return {
     startMs: query.startMs === undefined ? 0 : Math.max(0, wholeMs('startMs', query.startMs)),
@@ -96,7 +96,7 @@ export function resolveRange(query: CountQuery): ResolvedRange {
   };
 }
 
-/** @throws InvalidArgumentError naming the field, what it holds and what to pass instead. */
+/** @throws InvalidArgumentError naming the field, its value and the value to pass instead. */
 export function resolveListQuery(query: ListQuery): ResolvedListQuery {
   if (query.cursor !== undefined && query.offset !== undefined && query.offset !== 0)
     throw new InvalidArgumentError('offset and cursor exclude each other: pass one of them');

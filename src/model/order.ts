@@ -2,7 +2,7 @@ import { InvalidArgumentError } from '../core/errors.js';
 import { type Hex, isHex } from '../core/hex.js';
 import type { ResultIdentity } from './identity.js';
 
-/** What lists are ordered by; messages have `0x` for both addresses. */
+/** The key by which lists are ordered; messages have `0x` for both addresses. */
 export interface OrderKey extends ResultIdentity {
   readonly ingestionMs: number;
 }

@@ -2,7 +2,7 @@ import type { Hex } from '../core/hex.js';
 
 import type { StoredMessage, StoredVerifierResult } from './records.js';
 
-/** What of a message's verifier results is wanted: outlines beyond some bytes, as in `ListQuery`, or one of them. */
+/** The wanted part of a message's verifier results: outlines beyond some bytes, as in `ListQuery`, or one result. */
 export type ResultsPart =
   | { readonly maxBytes: number }
   | { readonly verifierSourceAddress: Hex; readonly verifierDestAddress: Hex };
@@ -22,7 +22,7 @@ export function outlineOfResult(
   return { ...result, ...NO_CONTENTS, ccvData: NO_BYTES, attestationMs: 0, verifierName: '', outline: true };
 }
 
-/** Bytes of what can be large in a record. */
+/** Bytes of the contents of a record: the part that can be large. */
 export function contentBytes(record: StoredMessage | StoredVerifierResult): number {
   const { encodedMessage, ccvData }: { encodedMessage: Uint8Array; ccvData?: Uint8Array } = record;
   return encodedMessage.length + (ccvData?.length ?? 0);
@@ -77,7 +77,7 @@ export function withContents<T extends StoredMessage | StoredVerifierResult>(out
   return { ...whole, ...stamp, status: outline.status, origin: outline.origin ?? whole.origin };
 }
 
-/** A page of bookkeeping ends with the record that reaches so many bytes: nobody is told how long it has to be. */
+/** A page of bookkeeping ends with the record that reaches so many bytes: no reader is promised its length. */
 export const MAX_PAGE_BYTES = 8 << 20;
 
 /** The records in front of the first outline: at least one, because the first is never an outline. */

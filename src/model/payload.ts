@@ -17,12 +17,12 @@ export function readLane(encodedMessage: Uint8Array): Lane {
   return { sourceChainSelector: view.getBigUint64(1), destChainSelector: view.getBigUint64(9) };
 }
 
-/** sha256 over what makes two messages of one id equal: encoded message, CCV addresses, executor. */
+/** sha256 of the parts in which equal messages of one id agree: encoded message, CCV addresses, executor. */
 export function messagePayloadHash(message: MessageBody): Hex {
   return bytesToHex(hashBody(message).digest());
 }
 
-/** sha256 over what makes two verifier results of one identity equal: the message's payload and `ccvData`. */
+/** sha256 of the parts in which equal verifier results of one identity agree: the message's payload and `ccvData`. */
 export function verifierResultPayloadHash(result: MessageBody & Pick<VerifierResult, 'ccvData'>): Hex {
   return bytesToHex(hashBody(result).update(result.ccvData).digest());
 }

@@ -17,7 +17,7 @@ export interface Interval {
   readonly toMs: number;
 }
 
-/** Read whenever the backend covers what is asked: the default. */
+/** Read whenever the backend covers the question: the default. */
 export function alwaysRead(): ReadCondition {
   return { kind: 'always' };
 }
@@ -46,7 +46,7 @@ export function timeRangeRead(fromMs?: number | null, toMs?: number | null): Rea
 }
 
 /**
- * Read for what was ingested within `durationMs` before the query, and for everything later.
+ * Read for records ingested within `durationMs` before the query, and for later ones.
  * @throws InvalidArgumentError
  */
 export function recentRead(durationMs: number): ReadCondition {
@@ -54,7 +54,7 @@ export function recentRead(durationMs: number): ReadCondition {
 }
 
 /**
- * Read for what was ingested `durationMs` before the query or earlier.
+ * Read for records ingested `durationMs` before the query or earlier.
  * @throws InvalidArgumentError
  */
 export function olderRead(durationMs: number): ReadCondition {
@@ -107,7 +107,7 @@ export function intersect(a: Interval, b: Interval): Interval | null {
   return interval(Math.max(a.fromMs, b.fromMs), Math.min(a.toMs, b.toMs));
 }
 
-/** Ingestion times are never negative, so neither is the start of what is admitted. */
+/** Ingestion times are never negative, so neither is the start of an interval. */
 function interval(fromMs: number, toMs: number): Interval | null {
   const from = Math.max(0, fromMs);
   return from <= toMs ? { fromMs: from, toMs } : null;

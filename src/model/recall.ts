@@ -8,7 +8,7 @@ export interface Recalled {
 }
 
 /**
- * Reads back from a colder tier what was pruned, for the few changes that need more than what is left of it here.
- * @throws StorageUnavailableError and what else the tier throws.
+ * Reads the pruned records of an id back from a colder tier, for the few changes that need more than their traces.
+ * @throws StorageUnavailableError, and other errors of the tier.
  */
 export type Recall = (messageId: Hex) => Promise<Recalled>;

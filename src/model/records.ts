@@ -7,7 +7,7 @@ export type { MessageOrigin, MessageStatus, NewMessage, VerifierResult };
 /** The part of a message that it shares with all its verifier results. */
 export type MessageBody = Pick<NewMessage, 'encodedMessage' | 'messageCCVAddresses' | 'messageExecutorAddress'>;
 
-/** What a commit gives every record. */
+/** The part of a record that its commit gives it. */
 export interface Stamp {
   /** Ingestion time in unix ms, unique to its commit and rising with every commit. Lists are ordered by it. */
   readonly ingestionMs: number;
@@ -40,7 +40,7 @@ export interface StoredMessage extends NewMessage, Stamp {
 export interface SourceCursor {
   /**
    * Stable name of the source within the namespace. Cursors of `chain:<selector>:<anything>` say up to which block that
-   * chain is final: what lies above all of them is not pruned.
+   * chain is final: records above all of them are not pruned.
    */
   readonly sourceId: string;
   /** The last block (or sequence number) whose records are all stored. Falls only when a person sets it back. */
@@ -57,11 +57,11 @@ export interface StoredSourceCursor extends SourceCursor {
 /** Input that failed a check, kept with its reason and its bytes. Its identity is (sourceId, key). */
 export interface QuarantineEntry {
   readonly sourceId: string;
-  /** What tells it from other input of the same source, for example `<block hash>:<log index>`. */
+  /** Unique among the input of its source, for example `<block hash>:<log index>`. */
   readonly key: string;
   /** The code of the check that failed, from a closed set. */
   readonly reason: string;
-  /** For people: what was expected and what was found. */
+  /** For people: the expected and the found value. */
   readonly detail: string;
   readonly raw: Uint8Array;
   readonly messageId: Hex | null;

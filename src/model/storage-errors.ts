@@ -47,7 +47,7 @@ export type Gap =
   | { readonly kind: 'messageId'; readonly messageId: Hex }
   | { readonly kind: 'position'; readonly afterPosition: bigint };
 
-/** A backend (or all of them) is not complete for the named part of what was asked. Never an empty answer instead. */
+/** A backend, or all of them, is not complete for the named part of a question. Never an empty answer instead. */
 export class CoverageGapError extends IndexerError {
   readonly gap: Gap;
   /** Text for every reader: the act of the operator without which the gap stays. Null: the gap closes by itself. */
@@ -72,7 +72,7 @@ export class StorageUnavailableError extends IndexerError {
   }
 }
 
-/** The backend lacks commits that this process has seen there. The next call is answered from what is left. */
+/** The backend lacks commits that this process has seen there. The next call is answered from the rest. */
 export class StorageSetBackError extends IndexerError {
   constructor(backend: string, seenPosition: bigint, throughPosition: bigint) {
     super(

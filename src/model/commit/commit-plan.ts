@@ -40,7 +40,7 @@ export interface PlannedResult {
   moved: boolean;
 }
 
-/** A batch of a group, planned: refused as a whole, or with what its writer is told. */
+/** A batch of a group, planned: refused as a whole, or with the answer to its writer. */
 export type PlannedBatch =
   | { readonly ok: false; readonly error: CursorConflictError }
   | {

@@ -22,7 +22,7 @@ export interface MovedRecord {
   readonly oldMs: number;
 }
 
-/** What became of one batch of a group. */
+/** The end of one batch of a group: its outcome or its error. */
 export type BatchVerdict =
   | { readonly ok: true; readonly outcome: WriteOutcome }
   | { readonly ok: false; readonly error: unknown };
@@ -81,7 +81,7 @@ export function stampCommit(plan: CommitPlan, ingestionMs: number, before: AsOf)
   return { ingestionMs, throughPosition: position, movePosition, changes, inserted, moves };
 }
 
-/** What the writer of each batch is told. `commit` is null when nothing was stored. */
+/** The answer to the writer of each batch. `commit` is null when nothing was stored. */
 export function verdictsOf(plan: CommitPlan, commit: Commit | null): readonly BatchVerdict[] {
   return plan.batches.map((batch) => {
     if (!batch.ok) return batch;

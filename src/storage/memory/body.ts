@@ -5,14 +5,14 @@ import type { MessageBody, StoredMessage, StoredVerifierResult, VerifierResult }
 import type { Lane } from '../../protocol/message.js';
 import type { Interner } from './interner.js';
 
-/** What a message and all its verifier results have in common, held once. */
+/** The body that a message shares with all its verifier results, held once. */
 export interface Body extends MessageBody {
   readonly messageId: Hex;
   /** Interned: the same object for every body of the lane. */
   readonly lane: Lane;
 }
 
-/** A copy of everything in `given`, in memory of its own size; `keep` decides what to do with its bytes. */
+/** A copy of everything in `given`, in memory of its own size; `keep` gives the bytes to hold. */
 export function copyBody(given: MessageBody & { readonly messageId: Hex }, interner: Interner, keep = copyBytes): Body {
   return {
     messageId: interner.own(given.messageId),
@@ -67,7 +67,7 @@ export function copyBytes(bytes: Uint8Array): Uint8Array {
   return Uint8Array.from(bytes);
 }
 
-/** The bytes themselves when they fill a buffer of their own and nobody will change them, else a copy. */
+/** The bytes themselves when they fill a buffer of their own, which then never changes, else a copy. */
 export function adoptBytes(frozen: Uint8Array): Uint8Array {
   return frozen.byteLength === frozen.buffer.byteLength ? frozen : copyBytes(frozen);
 }

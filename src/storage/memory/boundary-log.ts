@@ -3,8 +3,8 @@ import type { Boundary } from '../../model/boundary.js';
 const MIN_DISTANCE = 256n;
 
 /**
- * Points between commits, at most one for 256 positions. One that was right stays right: whatever is above it in time
- * was committed after it, and positions of changes only rise.
+ * Boundaries, at most one for 256 positions. A boundary stays true: a record above it in time was committed after it,
+ * and positions of changes only rise.
  */
 export class BoundaryLog {
   #boundaries: Boundary[] = [];

@@ -9,7 +9,7 @@ const STEP_RECORDS = 1000;
 /** Above every ingestion time. */
 const LATEST_MS = Number.MAX_SAFE_INTEGER - 1;
 
-/** What a memory may hold. */
+/** The limits of a memory storage. */
 export interface Window {
   /** Records older than this go; 0 = no limit. */
   readonly ttlMs: number;
@@ -19,7 +19,7 @@ export interface Window {
   readonly maxBytes: number;
 }
 
-/** What an eviction works on. */
+/** The state that an eviction works on. */
 export interface EvictionScope {
   readonly store: RecordStore;
   readonly coverage: MemoryCoverage;
@@ -58,7 +58,7 @@ function dueThrough({ store, coverage, clock, window }: EvictionScope): number {
   return excess <= 0 ? expiredMs : Math.max(expiredMs, timeOfNth(store, excess, newestMs));
 }
 
-/** As many of the oldest as take what is too much, were all of one size; more steps follow where they are smaller. */
+/** The number of oldest records that would free the excess, were all of one size; smaller ones take more steps. */
 function tooLarge({ size, estimatedBytes }: RecordStore, maxBytes: number): number {
   if (maxBytes === 0 || estimatedBytes <= maxBytes) return 0;
   return Math.ceil((size * (estimatedBytes - maxBytes)) / estimatedBytes);

@@ -4,7 +4,7 @@ import type { Lane } from '../../protocol/message.js';
 const MAX_TEXTS = 20_000;
 
 /**
- * One copy of what repeats in record after record: addresses, lists of addresses, names, lanes. Texts are held flat and
+ * One copy of each value that many records share: addresses, lists of addresses, names, lanes. Texts are held flat and
  * by themselves; a text cut out of a larger one would keep the larger one alive. When an input has more different texts
  * than are worth keeping, sharing starts anew.
  */

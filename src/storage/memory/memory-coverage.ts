@@ -8,7 +8,7 @@ import { CoverageGapError, PositionGapError } from '../../model/storage-errors.j
 import { FollowerWriteError, PrimaryFollowError } from './role-errors.js';
 
 /**
- * What a memory storage is complete for, and in which role:
+ * The coverage of a memory storage, and its role:
  *
  *     fresh ── first commit ──> primary      commits by itself, complete since its last eviction
  *       └── apply or rebase ──> follower <── rebase (forgets everything)
@@ -182,8 +182,8 @@ export class MemoryCoverage {
   }
 
   /**
-   * `firstMs` is that of what is held about the id, undefined when nothing is.
-   * @throws CoverageGapError unless all there is about the id is held.
+   * @param firstMs of the held records of the id; undefined: none is held.
+   * @throws CoverageGapError unless every record of the id is held.
    */
   requireId(messageId: Hex, firstMs: number | undefined): void {
     const complete = this.#afterMs === -1 || (firstMs !== undefined && firstMs > this.#afterMs);
@@ -203,7 +203,7 @@ export class MemoryCoverage {
       throw new CoverageGapError({ kind: 'position', afterPosition }, `storage ${this.#name}`);
   }
 
-  /** @throws CoverageGapError unless everything there ever was of what is never evicted is held. */
+  /** @throws CoverageGapError unless every record of the kinds that are never evicted is held. */
   requireFromBeginning(): void {
     if (!this.isCurrent) this.requireRange(this.#headMs + 1, Number.POSITIVE_INFINITY);
     if (this.#base.position > 0n)

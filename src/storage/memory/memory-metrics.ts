@@ -1,7 +1,7 @@
 import { counter, gauge, type Registry } from '../../core/metrics.js';
 import type { Evicted, RecordStore } from './record-store.js';
 
-/** Puts what a memory storage holds into gauges. */
+/** Gauges of the records and bytes of a memory storage. */
 export interface MemoryMetrics {
   /** After anything changed. */
   update(store: RecordStore, nowMs: number): void;

@@ -26,7 +26,7 @@ export type MemorySettings = Readonly<
   Record<'ttlMs' | 'maxSize' | 'maxBytes' | 'cleanupIntervalMs' | 'maxStalenessMs', number>
 >;
 
-/** @throws InvalidArgumentError naming the option and what to pass instead. */
+/** @throws InvalidArgumentError naming the option and the value to pass instead. */
 export function resolveMemoryOptions(options: MemoryStorageOptions): MemorySettings {
   const limit = (name: keyof MemorySettings, value: number, least: number) => {
     if (value >= least && (Number.isFinite(value) || name === 'maxStalenessMs')) return value;

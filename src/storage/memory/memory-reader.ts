@@ -22,7 +22,7 @@ import type { MemoryState } from './memory-state.js';
 
 const DEFAULT_CHANGES = 1000;
 
-/** The questions that a memory storage answers, each only for what it is complete for. */
+/** The questions that a memory storage answers, each only within its coverage. */
 export abstract class MemoryReader extends ListFace {
   readonly name: string;
   readonly #state: MemoryState;

@@ -27,7 +27,7 @@ export interface Entry {
   results: readonly StoredVerifierResult[];
 }
 
-/** What an eviction took away. */
+/** The numbers of evicted records. */
 export interface Evicted {
   readonly messages: number;
   readonly verifierResults: number;
@@ -57,7 +57,7 @@ export class RecordStore {
   readonly #log = new PositionLog<AnyRecord>();
   #payloadBytes = 0;
 
-  /** Records of every kind but cursors, of which there are few: whatever is held counts. */
+  /** Records of every kind but cursors, of which there are few. */
   get size(): number {
     return this.messages.size + this.results.size + this.quarantine.size + this.conflicts.size;
   }
@@ -67,7 +67,7 @@ export class RecordStore {
     return this.#payloadBytes;
   }
 
-  /** What all that is held takes, about. */
+  /** Bytes of all held records with their indexes, about. */
   get estimatedBytes(): number {
     return this.#payloadBytes + this.size * RECORD_OVERHEAD_BYTES;
   }
