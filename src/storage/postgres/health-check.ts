@@ -15,10 +15,10 @@ const FAULT_MS = 30_000;
 
 const KINDS: ReadonlySet<unknown> = new Set<FailureKind>(['unavailable', 'failure']);
 
-/** What the storage is for: who only reads is as well served by a standby. */
+/** The use of the storage: a standby serves reads as well. */
 export type PostgresUse = 'read' | 'write';
 
-/** Whether the database does what it is for. */
+/** Whether the database serves the use of the storage. */
 export interface HealthCheck {
   ask(): Promise<Health>;
   /** Learns from a write whether writes work. */

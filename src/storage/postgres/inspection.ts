@@ -8,7 +8,7 @@ import { failureCode, toStorageError } from './connection/sql-errors.js';
 import { type Row, statementsOf } from './connection/statement.js';
 import { toBigint, toBoolean, toHex, toNumber, toText } from './rows/columns.js';
 
-/** A count that takes longer than this gives way to what the server last estimated. */
+/** A count that takes longer than this gives way to the server's last estimate. */
 const COUNT_LIMIT_MS = 5_000;
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** The longest wait for an answer; a count has given up by itself before. */
@@ -21,13 +21,13 @@ const SAMPLE_IDS = 4;
 export interface PostgresTable {
   readonly table: string;
   readonly rows: number;
-  /** The count took too long: `rows` is what the server last estimated. */
+  /** The count took too long: `rows` is the server's last estimate. */
   readonly isEstimate: boolean;
   /** With indexes and large values. */
   readonly bytes: number;
 }
 
-/** Where a namespace stands and what it is made of; times are unix ms, -1 = none. */
+/** The state of a namespace and its tables; times are unix ms, -1 = none. */
 export interface PostgresDescription {
   readonly namespace: string;
   readonly position: bigint;
@@ -45,9 +45,9 @@ export interface PostgresDescription {
   readonly tables: readonly PostgresTable[];
 }
 
-/** Looks at a namespace beside whoever works on it. One connection, transactions that cannot write. */
+/** Looks at a namespace beside the processes that work on it. One connection, transactions that cannot write. */
 export interface PostgresInspection {
-  /** @throws StorageUnavailableError, StorageFailureError (with what to do, when it is not migrated). */
+  /** @throws StorageUnavailableError, StorageFailureError (with the next step, when it is not migrated). */
   describe(): Promise<PostgresDescription>;
   /** Some of the message ids that anything is stored of, the first and last stored among them. */
   sampleIds(): Promise<readonly { readonly messageId: Hex; readonly firstMs: number }[]>;

@@ -37,10 +37,10 @@ export interface PostgresStorageOptions {
   readonly connection: PostgresAddress;
   /** The schema. Default `ccv`. */
   readonly namespace?: string;
-  /** What differs from `DEFAULT_POOL_SETTINGS`. */
+  /** Differences from `DEFAULT_POOL_SETTINGS`. */
   readonly pool?: Partial<PoolSettings>;
   readonly common?: Common;
-  /** What `health` answers for. Default `write`: unhealthy while the database takes no writes. */
+  /** The use that `health` answers for. Default `write`: unhealthy while the database takes no writes. */
   readonly use?: PostgresUse;
   /** Reads pruned records back from the tier that holds them. A storage without it is not pruned. */
   readonly recall?: Recall | null;

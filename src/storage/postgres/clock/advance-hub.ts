@@ -7,19 +7,19 @@ import type { AdvanceEvent, AdvanceListener } from '../../storage.js';
 import { type ClockRow, coverageOf } from './clock-row.js';
 import type { ClockWatch } from './clock-watch.js';
 
-/** What one instance knows of how far the store is, and whom it tells. */
+/** The highest state of the store that one instance has seen, and its listeners. */
 export interface AdvanceHub {
   /** A snapshot showed this clock. */
   seen(clock: ClockRow): void;
   /**
-   * What anyone here saw before a snapshot was taken must be in it. One that lacks it was taken of a store that was set
-   * back: everybody is told, and goes on from there.
+   * A commit seen here before a snapshot was taken must be in it. A snapshot without it is of a store that was set
+   * back: all listeners are told, and go on from there.
    * @throws StorageSetBackError
    */
   requireSeen(clock: ClockRow, seenPosition: bigint): void;
   /** This instance committed. */
   committed(changes: ChangeSet): void;
-  /** Somebody committed up to this position; told on unless it has been told before. */
+  /** A writer committed up to this position; told on unless it has been told before. */
   advanced(throughPosition: bigint): void;
   subscribe(listener: AdvanceListener): () => void;
   coverage(): Coverage;
@@ -27,7 +27,7 @@ export interface AdvanceHub {
 
 /**
  * @param name the storage's, for errors.
- * @param log hears of listeners that throw: the others, and whoever committed, do not.
+ * @param log hears of listeners that throw: the others, and the committing writer, do not.
  * @param watch is told of the time of every clock that a snapshot showed.
  */
 export function createAdvanceHub(log: Logger, name: string, watch?: ClockWatch): AdvanceHub {
@@ -46,7 +46,7 @@ export function createAdvanceHub(log: Logger, name: string, watch?: ClockWatch):
 
   return {
     seen(clock) {
-      // snapshots of several connections arrive in any order; what is pruned stays pruned
+      // snapshots of several connections arrive in any order; pruned records stay pruned
       const [newer, older] = !latest || clock.lastPosition >= latest.lastPosition ? [clock, latest] : [latest, clock];
       latest =
         older && older.floorPosition > newer.floorPosition

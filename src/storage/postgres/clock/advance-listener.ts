@@ -16,7 +16,7 @@ const RECONNECT: Backoff = { baseMs: 200, maxMs: 5_000 };
 const CHECK_MS = 10_000;
 /** How often it is read where nothing can be listened to. */
 const POLL_MS = 250;
-/** What a standby answers to LISTEN. */
+/** The answer of a standby to LISTEN. */
 const READ_ONLY = '25006';
 
 /** Hears of the commits of other instances. */
@@ -27,7 +27,7 @@ export interface AdvanceListenerLoop {
 }
 
 /**
- * One connection of its own. connecting → listening (reads the clock, so that what was missed meanwhile is told), or
+ * One connection of its own. connecting → listening (reads the clock, so that commits missed meanwhile are told), or
  * polling where a pooler gives the session to others, or the server is a standby → lost → connecting, until closed.
  */
 export function createAdvanceListener({
@@ -43,11 +43,11 @@ export function createAdvanceListener({
   readonly common: Common;
   readonly name: string;
   readonly namespace: Namespace;
-  /** Names the namespace, for those who look at what a session did last. */
+  /** Names the namespace in the last query of a session, for operators. */
   readonly mark: string;
   readonly address: PostgresAddress;
   readonly settings: PoolSettings;
-  /** Ours: what it announces is told by whoever committed. */
+  /** The number of our own writer: its commits are told by the writer itself. */
   readonly writer: bigint;
   readonly hub: AdvanceHub;
 }): AdvanceListenerLoop {
@@ -141,7 +141,7 @@ export function createAdvanceListener({
 
   async function check(client: pg.Client, isListening: boolean): Promise<void> {
     const result = await client.query<(string | null)[]>({
-      // what is prepared stays with a session that may not be ours the next time
+      // a prepared statement stays with a session that may not be ours the next time
       ...{ ...(isListening ? readClock : { text: readClock.text }), types: RAW_TYPES },
       rowMode: 'array',
     });

@@ -4,7 +4,7 @@ import { CoverageGapError, type Gap } from '../../../model/storage-errors.js';
 import type { Row } from '../connection/statement.js';
 import { toBigint, toNumber } from '../rows/columns.js';
 
-/** The one row of `ingest_clock`: what state of the store a snapshot saw. */
+/** The one row of `ingest_clock`: the state of the store that a snapshot saw. */
 export interface ClockRow {
   /** Ingestion time of the last commit; −1 before the first. */
   readonly lastMs: number;
@@ -17,7 +17,7 @@ export interface ClockRow {
   readonly floorPosition: bigint;
 }
 
-/** First in every read, so that what is read and what it means come from one snapshot. */
+/** First in every read, so that records and their coverage come from one snapshot. */
 export const CLOCK_COLUMNS =
   'c.last_ms, c.last_position, c.last_move_position, c.head_position, c.floor_ms, c.floor_position';
 
@@ -48,7 +48,7 @@ export function asOf(clock: ClockRow): AsOf {
   return { position: clock.lastPosition, movePosition: clock.lastMovePosition };
 }
 
-/** What a store with this clock is complete for. */
+/** The coverage of a store with this clock. */
 export function coverageOf(clock: ClockRow): Coverage {
   const full = fullCoverage(clock.lastPosition, clock.lastMovePosition);
   if (!isWhole(clock)) return { ...full, throughMs: -1, afterPosition: clock.lastPosition };
@@ -58,7 +58,7 @@ export function coverageOf(clock: ClockRow): Coverage {
 /** @throws CoverageGapError when the store is not complete from `startMs` on. */
 export function checkTimes(clock: ClockRow, startMs: number, endMs: number, backend: string): void {
   if (!isWhole(clock)) throw gap({ kind: 'time', startMs, endMs }, backend, clock);
-  // what ends below the beginning of time is empty everywhere
+  // a range that ends below the beginning of time is empty everywhere
   if (startMs <= clock.floorMs && endMs >= startMs)
     throw gap({ kind: 'time', startMs, endMs: Math.min(endMs, clock.floorMs) }, backend, clock);
 }
@@ -70,15 +70,15 @@ export function checkPosition(clock: ClockRow, afterPosition: bigint, backend: s
 }
 
 /**
- * An id of which nothing was pruned leaves no trace among the pruned ids; then all there is about it is here, also when
- * that is nothing.
- * @throws CoverageGapError when some of what was ever stored for the id is pruned, or not here yet.
+ * An id of which nothing was pruned leaves no trace among the pruned ids; then all of its records are here, also
+ * when there are none.
+ * @throws CoverageGapError when a record of the id is pruned, or not here yet.
  */
 export function checkMessageId(clock: ClockRow, messageId: `0x${string}`, isPruned: boolean, backend: string): void {
   if (!isWhole(clock) || isPruned) throw gap({ kind: 'messageId', messageId }, backend, clock);
 }
 
-/** @throws CoverageGapError in the middle of catching up. What is never pruned needs no more. */
+/** @throws CoverageGapError in the middle of catching up. Records that are never pruned need no more. */
 export function checkWhole(clock: ClockRow, backend: string): void {
   if (!isWhole(clock)) throw gap({ kind: 'time', startMs: 0, endMs: Number.POSITIVE_INFINITY }, backend, clock);
 }

@@ -2,15 +2,15 @@ import type { Common } from '../../../core/common.js';
 import { gauge } from '../../../core/metrics.js';
 import { createRareWarning } from '../../../core/rare-warning.js';
 
-/** As far apart as clocks that are looked after never are. */
+/** More than clocks that are set regularly ever differ. */
 const AHEAD_MS = 60_000;
 
-/** Told of the time of the last commit whenever somebody sees it. */
+/** Told of the time of the last commit by every snapshot. */
 export type ClockWatch = (lastMs: number) => void;
 
 /**
- * Notices a store whose last commit lies in the future: a writer with a wrong clock was there. Times only rise, so what
- * is stored from then on is stamped ahead of time until the clocks have caught up.
+ * Notices a store whose last commit lies in the future: a writer with a wrong clock was there. Times only rise, so
+ * later commits are stamped ahead of time until the clocks have caught up.
  */
 export function createClockWatch(common: Common, backend: string): ClockWatch {
   const { clock, metrics } = common;

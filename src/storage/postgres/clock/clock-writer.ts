@@ -5,7 +5,7 @@ import type { Call, Transaction } from '../connection/transaction.js';
 import { bigintArray } from '../rows/binary-arrays.js';
 import { toBoolean } from '../rows/columns.js';
 
-/** What a commit leaves in the clock row. */
+/** The clock row after a commit. */
 export interface ClockTick {
   readonly lastMs: number;
   readonly lastPosition: bigint;

@@ -6,17 +6,17 @@ import { beginWith, clientConfig, type SessionLimits } from './session.js';
 import { createSockets } from './sockets.js';
 import { classifyFailure, failureCode, toStorageError } from './sql-errors.js';
 
-/** The server, or a pooler in front of it, cannot do what is needed of it; trying again will not mend that. */
+/** The server, or a pooler in front of it, lacks a needed ability; trying again will not mend that. */
 export class UnsuitableDatabaseError extends IndexerError {
   constructor(message: string, nextStep: string, cause?: unknown) {
     super('DATABASE_UNSUITABLE', message, false, { cause, details: { nextStep } });
   }
 }
 
-/** A pooler refuses what it does not like with this code, and much else. */
+/** The code with which a pooler refuses parameters, among other things. */
 const PROTOCOL_VIOLATION = '08P01';
 
-/** One connection for a command, beside the pool of those who serve. */
+/** One connection for a command, beside the pool of a serving process. */
 export interface Database {
   /** Between us and the server is a pooler. */
   readonly pooled: boolean;
@@ -30,7 +30,7 @@ export interface Database {
 
 /**
  * Connects and looks whether the database will do: its encoding, and that a pooler lets transactions through.
- * @throws UnsuitableDatabaseError saying what to change; StorageUnavailableError, StorageFailureError.
+ * @throws UnsuitableDatabaseError with the next step; StorageUnavailableError, StorageFailureError.
  */
 export async function openDatabase(options: {
   /** For errors. */

@@ -9,7 +9,7 @@ export type PostgresAddress =
       readonly database: string;
     };
 
-/** Limits on connections and on what they may wait for. Times in milliseconds, 0 = no limit. */
+/** Limits on connections and on their waits. Times in milliseconds, 0 = no limit. */
 export interface PoolSettings {
   /** Default 20. */
   readonly maxOpenConnections: number;

@@ -30,12 +30,12 @@ export interface SessionPool {
   release(session: Session, good: boolean): void;
   /** Connections made so far. */
   made(): number;
-  /** Waits for what is checked out, then closes all. */
+  /** Waits for the sessions that are checked out, then closes all. */
   end(): Promise<void>;
 }
 
 /**
- * @param mark names the namespace, for those who look at what a session did last.
+ * @param mark names the namespace in the last query of a session, for operators.
  * @param sockets close the pool through them.
  */
 export function createPool({
@@ -126,7 +126,7 @@ export function createPool({
 }
 
 /**
- * Closes what is idle beyond `maxIdle` once nobody has needed it for a while.
+ * Closes the connections idle beyond `maxIdle` that were not needed for a while.
  *
  * enough → (more are idle) watching → those that were idle all the time are closed → enough | watching
  */

@@ -14,13 +14,13 @@ const COMMIT_SETTING = `pg_catalog.current_setting('synchronous_commit')`;
 const DURABLE = `CASE WHEN ${COMMIT_SETTING} OPERATOR(pg_catalog.=) 'off' THEN 'on' ELSE ${COMMIT_SETTING} END`;
 
 /**
- * What must not depend on how somebody set up the server, the database or the account.
+ * Settings that must not depend on those of the server, the database or the account.
  *
  * - Text is UTF-8, bytes are hex, times have no zone. No schema shadows the server's own functions and operators.
  * - Rows that a policy would hide are an error: an answer is whole or none.
  * - An acknowledged commit survives a crash of the server: `off` becomes `on`, anything stricter stays.
  * - A limit on time is one of ours.
- * - `default_transaction_read_only` stays: whoever sets it (a full disk, a switch-over) has a reason.
+ * - `default_transaction_read_only` stays: it is set for a reason (a full disk, a switch-over).
  */
 const CERTAIN: readonly Setting[] = [
   ['client_encoding', `'UTF8'`],
@@ -47,7 +47,7 @@ const PLANS: readonly Setting[] = [
   ['plan_cache_mode', `'force_generic_plan'`],
 ];
 
-/** Bytes stay the text they came as: rows are decoded by whoever asked (`rows.ts`). */
+/** Bytes stay the text they came as: the asking code decodes its rows (`rows/`). */
 export const RAW_TYPES = { getTypeParser: () => (value: string) => value } as unknown as pg.CustomTypesConfig;
 
 /** The limits of a session. Times in milliseconds, 0 = no limit. */
@@ -64,7 +64,7 @@ export interface SessionWords {
   readonly commit: string;
 }
 
-/** The limits of a session: what the URI says (in the driver's words, milliseconds) comes before the settings. */
+/** The limits of a session: those of the URI (in the driver's words, milliseconds) come before the settings. */
 export function limitsOf(address: PostgresAddress, settings: SessionLimits): SessionLimits {
   const { statement_timeout, lock_timeout, idle_in_transaction_session_timeout } = driverConfig(address);
   const msOf = (given: unknown, settingMs: number) => {
@@ -98,7 +98,7 @@ export function clientConfig(
   return {
     application_name: 'ccv-indexer',
     ...parsed,
-    // what the session is told once it stands
+    // sent once the session stands
     ...{ statement_timeout: 0, lock_timeout: 0, idle_in_transaction_session_timeout: 0 },
     keepAlive: true,
     keepAliveInitialDelayMillis: 10_000,
@@ -110,7 +110,7 @@ export function clientConfig(
 /**
  * Sets up a new connection, unless a pooler stands between: its process is then not the one that the connection was
  * told of, and another client would find our settings.
- * @param mark names the namespace, for those who look at what a session did last.
+ * @param mark names the namespace in the last query of a session, for operators.
  */
 export async function openSession(
   client: pg.ClientBase,

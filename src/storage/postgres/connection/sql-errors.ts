@@ -3,10 +3,10 @@ import { IndexerError, toError } from '../../../core/errors.js';
 import { StorageFailureError, StorageUnavailableError } from '../../../model/storage-errors.js';
 
 /**
- * What a failed piece of database work means.
+ * The meaning of a failed piece of database work.
  *
- * `serialization`: lost a race, run it again · `connection`: the connection is gone or never was; what it was doing may
- * or may not have happened · `session`: nothing happened, and nothing will on this connection; another may do ·
+ * `serialization`: lost a race, run it again · `connection`: the connection is gone or never was; its work may or
+ * may not have happened · `session`: nothing happened, and nothing will on this connection; another may do ·
  * `unavailable`: the server said that it cannot now · `content`: the server refused these values · `failure`: trying
  * again will not mend it.
  */
@@ -14,13 +14,13 @@ export type FailureKind = 'serialization' | 'connection' | 'session' | 'unavaila
 
 /** Codes that differ from their class. PostgreSQL manual, appendix A. */
 const BY_CODE: Readonly<Record<string, FailureKind>> = {
-  '26000': 'session', // invalid_sql_statement_name: what was prepared is gone (DISCARD ALL, a pooler)
+  '26000': 'session', // invalid_sql_statement_name: prepared statements are gone (DISCARD ALL, a pooler)
   '40001': 'serialization', // serialization_failure
   '40003': 'connection', // statement_completion_unknown
   '40P01': 'serialization', // deadlock_detected
   '25P03': 'connection', // idle_in_transaction_session_timeout
   '25P04': 'connection', // transaction_timeout
-  '42P05': 'session', // duplicate_prepared_statement: somebody else's session (a pooler)
+  '42P05': 'session', // duplicate_prepared_statement: another client's session (a pooler)
   '53300': 'connection', // too_many_connections: there was none
   '57014': 'unavailable', // query_canceled: statement_timeout
   '57P01': 'connection', // admin_shutdown
@@ -44,14 +44,14 @@ const BY_CLASS: Readonly<Record<string, FailureKind>> = {
 /** The one failure of code 0A000 that is the session's fault: a table was altered under a prepared plan. */
 const STALE_PLAN = 'RevalidateCachedQuery';
 
-/** What a client is told of a server's certificate: another attempt meets the same one. */
+/** The codes of a refused server certificate: another attempt meets the same one. */
 const TLS_REFUSALS: ReadonlySet<string> = new Set([
   ...['SELF_SIGNED_CERT_IN_CHAIN', 'DEPTH_ZERO_SELF_SIGNED_CERT', 'UNABLE_TO_VERIFY_LEAF_SIGNATURE'],
   ...['UNABLE_TO_GET_ISSUER_CERT', 'UNABLE_TO_GET_ISSUER_CERT_LOCALLY', 'ERR_TLS_CERT_ALTNAME_INVALID'],
   ...['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID', 'CERT_UNTRUSTED', 'CERT_REVOKED'],
 ]);
 
-/** Classifies by SQLSTATE; what has none did not come from the server, so the connection is at fault. */
+/** Classifies by SQLSTATE; an error without one is not the server's, so the connection is at fault. */
 export function classifyFailure(thrown: unknown): FailureKind {
   if (thrown instanceof pg.DatabaseError) {
     const { code = '', routine } = thrown;

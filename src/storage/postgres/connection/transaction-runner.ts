@@ -8,17 +8,17 @@ import { classifyFailure, type FailureKind, failureCode, toStorageError } from '
 import type { Row } from './statement.js';
 import { begin, type Call, sendAlone, type Transaction, UnknownOutcomeError } from './transaction.js';
 
-/** What the work on a database needs of the runner. */
+/** Runs work on a database. */
 export interface TransactionRunner {
   /** One query in a transaction of its own. It must only read: it is repeated in another session when one fails. */
   read(label: string, call: Call): Promise<readonly Row[]>;
   /**
    * Runs `work` in a transaction (read committed), and again from the start after a lost race, or after a lost
-   * connection that cannot have committed. What `work` leaves open is rolled back.
+   * connection that cannot have committed. A transaction that `work` leaves open is rolled back.
    * @throws UnknownOutcomeError
    */
   write<T>(label: string, work: (transaction: Transaction) => Promise<T>): Promise<T>;
-  /** Waits for what is under way, then closes all connections. */
+  /** Waits for the work under way, then closes all connections. */
   close(): Promise<void>;
 }
 
@@ -28,7 +28,7 @@ const REPEATABLE: ReadonlySet<FailureKind> = new Set(['serialization', 'connecti
 /** A failure in new sessions is not theirs: for this long the old ones are not tried one by one again. */
 const REFUSED_MS = 5_000;
 
-/** What went wrong, and on which session; none where there was no connection to be had. */
+/** An error and the number of its session; none where there was no connection to be had. */
 interface Failure {
   readonly kind: FailureKind | null;
   readonly thrown: unknown;

@@ -105,7 +105,7 @@ export function begin(session: Session, name: string, label: string): Transactio
     },
     rollback,
     async abandon() {
-      // a connection that is gone has rolled back by itself; whoever lost it knows already
+      // a lost connection has rolled back by itself, and its query has told the loss already
       if (state === 'open') await rollback().catch(() => 'see above');
     },
   };

@@ -10,18 +10,18 @@ export interface LockHolder {
   readonly application: string | null;
   readonly user: string | null;
   readonly client: string | null;
-  /** What it does, and for how long: `idle in transaction`, 12. */
+  /** Its state, and for how long: `idle in transaction`, 12. */
   readonly state: string | null;
   readonly seconds: number | null;
 }
 
-/** What a migration waits for. */
+/** The lock that a migration waits for, and its holders. */
 export interface MigrationWait {
   readonly lock: 'another migration' | 'a table of the namespace';
   readonly holders: readonly LockHolder[];
 }
 
-/** A step that was not made, because somebody has what it needs. */
+/** A step was not made, because another session has its lock. */
 interface Waiting {
   readonly wait: MigrationWait;
 }
@@ -31,7 +31,7 @@ const LOCK = 7_262_031_884_107n;
 
 /** How often it is asked for: a wait inside the database could not be told from a database that has gone silent. */
 const LOCK_POLL_MS = 100;
-/** Those who read wait behind a step that waits for a table: it lets them through now and then. */
+/** Readers wait behind a step that waits for a table: it lets them through now and then. */
 const TABLE_LOCK_MS = 2_000;
 const LOCK_NOT_AVAILABLE = '55P03';
 
@@ -48,7 +48,7 @@ const HOLDER = `l.pid, a.application_name AS application, a.usename AS "user", h
  * Runs steps, each in a transaction of its own that holds the lock to its end and no longer, so that a pooler cannot
  * keep it; until one has nothing to do.
  * @param step @returns whether there may be more to do.
- * @param onWait is told whenever what is waited for changes.
+ * @param onWait is told whenever the wait changes.
  */
 export async function runLocked(
   { transaction }: Database,

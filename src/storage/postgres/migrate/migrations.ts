@@ -24,7 +24,7 @@ export class MigrationError extends IndexerError {
   }
 }
 
-/** Where to migrate what. */
+/** The database, namespace and migrations of a run. */
 export interface MigrationOptions {
   readonly connection: PostgresAddress;
   /** Default `ccv`. */
@@ -34,7 +34,7 @@ export interface MigrationOptions {
   readonly directory?: string;
   /** For a connection, and for every answer but that of a migration itself. Default 10 s. */
   readonly connectTimeoutMs?: number;
-  /** Told whom a migration waits for, whenever that changes. Default: a warning in the log. */
+  /** Told of the sessions that a migration waits for, whenever they change. Default: a warning in the log. */
   readonly onWait?: (wait: MigrationWait) => void;
 }
 
@@ -64,7 +64,7 @@ export interface MigrationStatus {
 /**
  * Brings a namespace's schema to this version, creating it when it is missing. The database itself must exist.
  * Concurrent runs wait for each other. Each migration is applied whole or not at all.
- * @returns what was applied now.
+ * @returns the migrations applied now.
  * @throws MigrationError, UnsuitableDatabaseError
  */
 export async function migrate(options: MigrationOptions): Promise<readonly PendingMigration[]> {
@@ -146,7 +146,7 @@ async function applyMigration(client: pg.Client, { schema, name }: Namespace, fi
   await client.query(`INSERT INTO ${schema}.migrations (id, name, hash) VALUES ($1, $2, $3)`, values);
 }
 
-/** What the server said of the migration's own statements; a lost connection or a lock is none of its faults. */
+/** The error of a migration's own statements; a lost connection or a lock is not one of them. */
 function failedMigration(namespace: Namespace, thrown: unknown): unknown {
   const kind = classifyFailure(thrown);
   if (kind !== 'failure' && kind !== 'content') return thrown;

@@ -3,8 +3,8 @@ import { statementsOf } from '../connection/statement.js';
 import { CCV_HASH, ORIGIN_HASH, prunedIdentity } from '../rows/pruned-hashes.js';
 
 /**
- * Messages that nobody has to work on any more: `success` or orphaned, and not from a block above every cursor of their
- * chain (`chain:<selector>:…`, unsigned), where a reorg may still take them away. A chain that nobody watches has none.
+ * Finished messages: `success` or orphaned, and not from a block above every cursor of their chain
+ * (`chain:<selector>:…`, unsigned), where a reorg may still take them away. A chain without a watcher has no cursor.
  */
 const IS_DONE = `(m.orphaned OR m.status = 1 AND coalesce(m.block_number <= (
     SELECT max(s.height) FROM @source_cursors s WHERE starts_with(s.source_id,
@@ -12,12 +12,12 @@ const IS_DONE = `(m.orphaned OR m.status = 1 AND coalesce(m.block_number <= (
   ), true))`;
 
 /**
- * Results that nobody has to look up while a message is worked on: those of messages that are done, or not here. A
+ * Results that no unfinished message needs: those of messages that are finished, or not here. A
  * scalar subquery, so that it is one look at the primary key for each result and never a join with all messages.
  */
 const IS_RESULT_DONE = `coalesce((SELECT ${IS_DONE} FROM @messages m WHERE m.message_id = r.message_id), true)`;
 
-/** The statements of pruning. Rows are removed by id, so that what an id leaves behind is written once. */
+/** The statements of pruning. Rows are removed by id, so that the trace of an id is written once. */
 export function createPruneStatements(namespace: Namespace) {
   const statement = statementsOf(namespace);
   return {

@@ -101,7 +101,7 @@ export function createPruning({
       await transaction.commit([{ statement: sql.bodies, values: [given] }]);
       return { messages: toNumber(messages[0]?.[0]), verifierResults: toNumber(results[0]?.[0]) };
     });
-    // what it waited for others is not what it holds them up
+    // its own wait for the lock does not hold others up
     return { ...removed, heldMs: clock.monotonicMs() - lockedMs };
   }
 

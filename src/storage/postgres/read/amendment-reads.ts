@@ -22,14 +22,15 @@ import { toBigint, toHex, toNumber, toSelector } from '../rows/columns.js';
 import { CONFLICT_CODES, decodeMessage, MESSAGE_COLUMNS } from '../rows/record-rows.js';
 import type { ReadContext } from './read-context.js';
 
-/** What corrects lists that were read from a storage which stands at an earlier position. */
+/** The reads that amend lists of a storage at an earlier position. */
 export interface AmendmentReads {
   movesAfter(query: MovesQuery): Promise<Moves>;
   changedMessages(query: ChangedMessagesQuery): Promise<ChangedMessages>;
 }
 
 /**
- * At and above the floor every change is here as a row, or is noted as a move: so what is not told did not happen.
+ * At and above the floor every change is here as a row, or is noted as a move: so a move that is not told did not
+ * happen.
  */
 export function createAmendmentReads(namespace: Namespace, { read, hub, name }: ReadContext): AmendmentReads {
   const statement = statementsOf(namespace);

@@ -22,12 +22,12 @@ import {
 import type { ReadContext } from './read-context.js';
 
 const DEFAULT_CHANGES = 1_000;
-/** A set ends with the change that reaches this many bytes of content: what is read at once must fit into memory. */
+/** A set ends with the change that reaches this many bytes of content: a set must fit into memory. */
 const MAX_SET_BYTES = 32 << 20;
-/** What a change weighs besides its contents. */
+/** Bytes of a change besides its contents. */
 const CHANGE_BYTES = 256;
 
-/** Reads by position: what followers take, and what is known about sources. */
+/** Reads by position: changes for followers, and the cursors, quarantine and conflicts of sources. */
 export interface ChangeReads {
   changesAfter(afterPosition: bigint, limit?: number): Promise<ChangeSet>;
   boundaryAt(at: { readonly ms: number } | { readonly position: bigint }): Promise<Boundary>;
@@ -125,7 +125,7 @@ interface ChangeKind {
   readonly columns: string;
   readonly from: string;
   readonly position: string;
-  /** Size of what can be large, without reading it. */
+  /** Bytes of the contents, without reading them. */
   readonly sizeBytes: string;
 }
 

@@ -12,7 +12,7 @@ import { decodeMessage, decodeResult } from '../rows/record-rows.js';
 import { createListStatements, type ListName } from './list-statements.js';
 import type { ReadContext } from './read-context.js';
 
-/** What `Infinity` is to the database. */
+/** `Infinity` as the database has it. */
 const END_OF_TIME = 2n ** 63n - 1n;
 
 const LISTS: Readonly<Record<ListedKind, ListName>> = { message: 'messages', verifierResult: 'results' };

@@ -13,7 +13,7 @@ export interface ListShape {
 
 type CountShape = Omit<ListShape, 'after' | 'bounded'>;
 
-/** What is different between the two lists. */
+/** The differences between the two lists. */
 interface ListKind {
   readonly name: string;
   readonly table: string;
@@ -48,7 +48,7 @@ export interface ListStatements {
 
 /**
  * Without chain filters the index by time is read from the start of the range on. With filters the index by lane is,
- * once a lane of those that exist, each for as many rows as the answer could take from it, and what they give is
+ * once a lane of those that exist, each for as many rows as the answer could take from it, and their rows are
  * merged: so every combination of filters reads an index in order, and never more than lanes × (offset + limit) entries
  * of it.
  *

@@ -26,7 +26,7 @@ import type { ReadContext } from './read-context.js';
 
 const MAX_BLOCK = 2n ** 63n - 1n;
 
-/** Reads by message id, and of messages by what is still to be done about them. */
+/** Reads by message id, and of unfinished messages. */
 export interface MessageReads {
   getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]>;
   getMessage(messageId: Hex): Promise<StoredMessage>;
@@ -62,7 +62,7 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
     return rows;
   }
 
-  /** What was pruned changed last at or below the floor. */
+  /** The last change of a pruned record is at or below the floor. */
   function rangeOf(clock: ClockRow, isPruned: boolean) {
     checkWhole(clock, name);
     return { afterPosition: isPruned ? clock.floorPosition : 0n, throughPosition: clock.lastPosition };

@@ -1,7 +1,7 @@
 import type { AdvanceHub } from '../clock/advance-hub.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
 
-/** What every family of reads is given. */
+/** The dependencies of every family of reads. */
 export interface ReadContext {
   /** The storage's, for errors. */
   readonly name: string;

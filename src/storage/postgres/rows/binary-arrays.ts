@@ -32,7 +32,7 @@ export function bytesArray(values: readonly (Uint8Array | null)[]): Buffer {
   );
 }
 
-/** `bytea[]` of what `write` puts at an offset: spares a buffer for each element. */
+/** `bytea[]` of elements that `write` puts at an offset: spares a buffer for each. */
 export function writtenArray<T>(
   values: readonly T[],
   sizeOf: (value: T) => number,

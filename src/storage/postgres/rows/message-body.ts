@@ -7,7 +7,7 @@ let scratch = Buffer.allocUnsafeSlow(16_384);
 
 /** Bytes of a packed body. */
 export function bodySizeBytes({ encodedMessage, messageCCVAddresses, messageExecutorAddress }: MessageBody): number {
-  // hex with its prefix counts one byte more than the bytes: just what the length byte needs
+  // hex with its prefix counts one byte more than the bytes: the length byte
   let sizeBytes = 1 + (messageExecutorAddress.length >>> 1) + encodedMessage.length;
   for (const address of messageCCVAddresses) sizeBytes += address.length >>> 1;
   return sizeBytes;

@@ -99,7 +99,7 @@ export function decodeResult(row: Row, at: number, body?: MessageBody): StoredVe
   const ccvData = row[at + 5];
   const { encodedMessage, messageCCVAddresses, messageExecutorAddress } =
     ccvData == null ? NO_BODY : (body ?? unpackBody(toBytes(row[at + 10])));
-  // every field in one literal: what reads a record put together from parts takes five times as long
+  // every field in one literal: reading records put together from parts takes five times as long
   const result = {
     messageId: toHex(row[at]),
     verifierSourceAddress: toHex(row[at + 3]),

@@ -15,11 +15,11 @@ import type { StateReader } from './state-reader.js';
 const NONE: ReadonlySet<object> = new Set();
 const ATTEMPTS = 3;
 
-/** Takes over what another storage committed. */
+/** Takes over the commits of another storage. */
 export type ChangeApplier = (changes: ChangeSet) => Promise<void>;
 
 /**
- * Applying is idempotent under the clock lock: what is at or below the clock's position is passed over. So an attempt
+ * Applying is idempotent under the clock lock: changes at or below the clock's position are passed over. So an attempt
  * whose outcome is unknown is simply made again.
  */
 export function createChangeApplier({
@@ -62,8 +62,7 @@ export function createChangeApplier({
   }
 
   /**
-   * Something else moved this storage to where the set ends, or within it: another process that follows the same
-   * leader, or one that writes here.
+   * Another process moved this storage to the end of the set, or within it: it follows the same leader, or writes here.
    */
   async function refuseDiverged(transaction: Transaction, clock: ClockRow, set: ChangeSet): Promise<void> {
     const { lastPosition } = clock;
@@ -100,7 +99,7 @@ function clockAfter(clock: ClockRow, set: ChangeSet): ClockRow {
     lastMs: Math.max(clock.lastMs, set.headMs),
     lastPosition: set.throughPosition,
     lastMovePosition: max(clock.lastMovePosition, set.headMovePosition),
-    // what an earlier set promised is still to come
+    // changes that an earlier set promised are still to come
     headPosition: max(clock.headPosition, set.headPosition),
   };
 }

@@ -17,7 +17,7 @@ import { type GroupVerdict, type GroupWriter, type RecallWish, UnsettledCommit }
 /** A group is not larger than this, unless a single batch is. */
 const GROUP_RECORDS = 2_000;
 const GROUP_BYTES = 4 << 20;
-/** How long we try to find out what became of a commit. */
+/** How long the outcome of a commit is asked for. */
 const SETTLE_MS = 30_000;
 const SETTLE_BACKOFF: Backoff = { baseMs: 50, maxMs: 1_000 };
 
@@ -38,15 +38,15 @@ interface Entry {
   readonly batch: TakenBatch;
   readonly resolve: (outcome: WriteOutcome) => void;
   readonly reject: (error: unknown) => void;
-  /** What was read back for it, by id. */
+  /** The recalled records, by id. */
   readonly recalled: Map<Hex, Recalled>;
   recalls: number;
 }
 
-/** The queue in front of the clock: what arrives while a group commits is the next group. */
+/** The queue in front of the clock: batches that arrive while a group commits are the next group. */
 export interface GroupCommit {
   write(batch: TakenBatch): Promise<WriteOutcome>;
-  /** Refuses what comes, waits for what is there. */
+  /** Refuses new batches, waits for those in the queue. */
   close(): Promise<void>;
 }
 
@@ -57,8 +57,8 @@ export interface GroupCommit {
  *                   → unsettled (the connection was lost during COMMIT) → committed, or not done: running again
  *                   → lacking (a change of a pruned record) → the batch alone is recalling → waiting again
  *
- * A colder tier can take long to give what was pruned, or hang: the batch that needs it leaves the queue meanwhile, so
- * that nobody waits behind it.
+ * A colder tier can take long to give pruned records, or hang: the batch that needs them leaves the queue meanwhile, so
+ * that no other waits behind it.
  *
  * A committed group is told of while the database works on the first queries of the next one: telling takes about as
  * long, with memory that follows and writers that prepare their next batches. Measured with records of 2 KB and a full
@@ -105,7 +105,7 @@ export function createGroupCommit({
     running = null;
   }
 
-  /** @returns what is left to do at once: telling everybody. */
+  /** @returns the rest, to be done at once: it tells subscribers and writers. */
   async function commitGroup(group: readonly Entry[]): Promise<() => void> {
     try {
       const verdict = await runSettled(group);
@@ -155,7 +155,7 @@ export function createGroupCommit({
       }
   }
 
-  /** The batch is offered again with what it lacked. No lock is held meanwhile. */
+  /** Offers the batch again with the records that it lacked. No lock is held meanwhile. */
   function startRecall(entry: Entry, ids: ReadonlySet<Hex>): void {
     const done = recallAll(entry, ids)
       .then(() => offer(entry), entry.reject)

@@ -25,7 +25,7 @@ import type { BodyRow } from './record-values.js';
 import type { RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
 
-/** What became of a group of batches. */
+/** The end of a group of batches. */
 export interface GroupVerdict {
   readonly kind: 'settled';
   readonly batches: readonly BatchVerdict[];
@@ -53,8 +53,8 @@ export class UnsettledCommit extends UnknownOutcomeError {
 /** Applies groups of batches, each group in one transaction. */
 export interface GroupWriter {
   /**
-   * Two round trips: the lock and what is stored; everything to write and COMMIT. Nothing is written when pruned
-   * records are needed for it that are not among `recalled`: then it is told which, and must be run again with them.
+   * Two round trips: the lock and the stored state; all writes and COMMIT. Nothing is written when a pruned record is
+   * needed that is not among `recalled`: the answer names such records, and the group must be run again with them.
    * @throws UnsettledCommit, StorageSetBackError
    */
   run(

@@ -29,7 +29,7 @@ import { CONFLICT_CODES } from '../rows/record-rows.js';
  * Records as the parameters of the statements in `record-statements.ts`: an array a column.
  */
 
-/** A message body with what identifies it. */
+/** A message body with its id and hash. */
 export interface BodyRow {
   readonly messageId: Hex;
   readonly firstMs: number;

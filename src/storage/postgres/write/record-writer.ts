@@ -26,7 +26,7 @@ import {
 } from './record-values.js';
 
 /**
- * What one statement takes at most. A socket takes about this much at once: the database has all of a statement, and
+ * Most bytes of one statement. A socket takes about this much at once: the database has all of a statement, and
  * works on it, while the next one is made. Measured with records of 2 KB: a quarter less time a commit than with 1 MiB.
  */
 const CHUNK_ROWS = 1_000;
@@ -40,7 +40,7 @@ export interface RecordWriter {
   /** Bodies; those that are there already are passed over. */
   bodies(rows: readonly BodyRow[]): Iterable<Call>;
   /**
-   * Rows for these changes. Those in `inserted` must not be there yet; others replace what is there, unless that is of
+   * Rows for these changes. Those in `inserted` must not be there yet; others replace the stored row, unless that is of
    * a later position.
    */
   changes(changes: readonly Change[], inserted: ReadonlySet<object>): Iterable<Call>;
