@@ -32,7 +32,7 @@ export interface Orphaning {
 /** A cursor move. `expectedHeight`: the height that the mover last saw (null: no cursor yet). */
 export interface CursorMove extends SourceCursor {
   readonly expectedHeight: bigint | null;
-  /** Lets the height fall, for a person who has a range read again. Without it a lower height is a conflict. */
+  /** Lets the height fall, for an operator that has a range read again. Without it a lower height is a conflict. */
   readonly setBack?: boolean;
 }
 

@@ -3,7 +3,7 @@ import { type Hex, isHex } from '../core/hex.js';
 import type { Message, TokenTransfer } from './message.js';
 import { TOKEN_TRANSFER_BASE_BYTES } from './token-transfer-codec.js';
 
-/** A JSON value is no message. `path` and `details` say where, what was expected, and what was found. */
+/** A JSON value is no message. `path` and `details` have the place, the expected and the found value. */
 export class MessageJsonError extends IndexerError {
   readonly path: string;
   constructor(path: string, expected: string, found: string) {

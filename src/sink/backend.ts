@@ -29,25 +29,25 @@ export interface Backend {
 /** Why a backend is not used for some time, besides its condition and coverage. */
 export type Limit = 'behind' | 'stale' | 'starting' | 'lost';
 
-/** What a backend can be asked at one moment, for one query. */
+/** A backend with the times that it may be asked for at one moment, for one query. */
 export interface Candidate {
   readonly backend: Backend;
   readonly coverage: Coverage;
-  /** What the condition admits. */
+  /** The times that the condition admits. */
   readonly admitted: Interval | null;
-  /** What can be asked: admitted, covered, and not held back by `limit`. */
+  /** The times that can be asked: admitted, covered, and not held back by `limit`. */
   readonly usable: Interval | null;
   /** Everything ever ingested up to this time is in the backend's state, unix ms. */
   readonly closedMs: number;
   readonly limit: Limit | null;
   /**
-   * It lags, and things changed since where it stands, or may have, because the leader was not heard of lately: what it
-   * answers has to be corrected by what the leader knows.
+   * It lags, and things changed since where it stands, or may have, because the leader was not heard of lately: its
+   * answers have to be amended by the leader.
    */
   readonly amended: boolean;
 }
 
-/** What the candidates of one query are measured against. */
+/** The moment and the query by which candidates are chosen. */
 export interface Moment {
   readonly nowMs: number;
   /** End of the range asked for; `Infinity`: everything committed until now. */
@@ -57,9 +57,9 @@ export interface Moment {
   readonly minPosition: bigint;
   /** For how long a durable follower counts as current after its leader had nothing more for it. */
   readonly maxStalenessMs: number;
-  /** A tier that lags by design shows an old state of what is asked when it stands below this. */
+  /** A tier that lags by design shows an old state when it stands below this. */
   readonly changedPosition: bigint;
-  /** Lists of a backend that stands at or above this can be amended; null: nobody can do that. */
+  /** Lists of a backend that stands at or above this can be amended; null: none can. */
   readonly amendsAfter: bigint | null;
   /** The leader lacks commits. */
   readonly lost: LostCommits | null;
@@ -67,7 +67,7 @@ export interface Moment {
   readonly mustBeUpToDate: boolean;
 }
 
-/** What `backend` can be asked at `moment`. */
+/** The candidate that `backend` is at `moment`. */
 export function candidateOf(backend: Backend, moment: Moment): Candidate {
   const { lost } = moment;
   if (lost === null) return usualCandidate(backend, moment);
@@ -81,7 +81,7 @@ function keeperOfLost(backend: Backend, { error }: LostCommits, moment: Moment):
   const coverage = backend.storage.coverage();
   const admitted = admittedInterval(backend.condition, moment.nowMs);
   const { throughPosition, afterMs, throughMs } = coverage;
-  // what buffers says up to when it is complete; a database takes itself for the present
+  // a backend that buffers covers times up to its last commit; a database takes itself for the present
   const isKnown =
     holdsLost(backend.storage, error) && Number.isFinite(throughMs) && throughPosition >= moment.minPosition;
   return {
@@ -111,7 +111,7 @@ function usualCandidate(backend: Backend, moment: Moment): Candidate {
   const coverage = backend.storage.coverage();
   const admitted = admittedInterval(backend.condition, moment.nowMs);
   const { follower } = backend;
-  // the leader reads the present, so what anyone knows to be closed is closed for it
+  // the leader reads the present, so a time known to be closed is closed for it
   if (follower === null)
     return {
       backend,
@@ -125,7 +125,7 @@ function usualCandidate(backend: Backend, moment: Moment): Candidate {
   if (lags(backend, coverage)) return laggingCandidate(backend, follower, coverage, admitted, moment);
   const limit = limitOf(backend, follower, coverage, moment.floor.position, moment.maxStalenessMs);
   const closedMs = Number.isFinite(coverage.throughMs) ? coverage.throughMs : follower.progress.closedMs;
-  // Current means no older than some time. Whoever names an end may have it from another process, which has seen more:
+  // Current means no older than some time. The named end of a range may come from another process, which has seen more:
   // beyond the last commit that the follower holds, such a range is the leader's.
   const isOpen = limit === null && moment.endMs === Number.POSITIVE_INFINITY;
   const throughMs = isOpen ? coverage.throughMs : Math.min(coverage.throughMs, closedMs);
@@ -143,7 +143,7 @@ function usualCandidate(backend: Backend, moment: Moment): Candidate {
 
 /**
  * A durable backend that does not speak for the present: it is complete up to some commit and will move on in minutes.
- * Up to there it is asked like any other; what changed since about what it lists is put right with the leader's help.
+ * Up to there it is asked like any other; its lists are amended by the later changes of the leader.
  */
 function lags(backend: Backend, coverage: Coverage): boolean {
   return backend.storage.durable && Number.isFinite(coverage.throughMs) && coverage.throughMs >= 0;
@@ -157,7 +157,7 @@ function laggingCandidate(
   moment: Moment,
 ): Candidate {
   const stands = coverage.throughPosition;
-  // what the leader has done since nobody here knows of could be in the way too: then it has to say so itself
+  // later commits of the leader, unknown here, could be in the way too: then the backend has to say so itself
   const isNewsOld = moment.amendsAfter !== null && follower.progress.newsAgeMs > moment.maxStalenessMs;
   const amended = isNewsOld || stands < moment.changedPosition || stands < moment.minPosition;
   const isKnown = moment.amendsAfter !== null && stands >= moment.amendsAfter;
@@ -177,7 +177,7 @@ export function mayLookUp(backend: Backend, floorPosition: bigint, maxStalenessM
   const { follower } = backend;
   if (follower === null) return true;
   const coverage = backend.storage.coverage();
-  // what it does not have yet, the leader has: see `LookupReader`
+  // the leader has the records that it lacks yet: see `LookupReader`
   if (lags(backend, coverage)) return false;
   return limitOf(backend, follower, coverage, floorPosition, maxStalenessMs) === null;
 }
@@ -200,7 +200,7 @@ function limitOf(
   maxStalenessMs: number,
 ): Limit | null {
   if (!follower.progress.isPlaced) return 'starting';
-  // an answer from before what a reader has already seen would take something back
+  // an answer of a state before one that a reader has seen would take records back
   if (coverage.throughPosition < floorPosition) return 'behind';
   const speaksForNow = coverage.throughMs === Number.POSITIVE_INFINITY;
   // memory minds its own staleness; a database does not know that it is only following

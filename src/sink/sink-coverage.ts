@@ -2,8 +2,8 @@ import type { Coverage } from '../model/coverage.js';
 import type { Candidate } from './backend.js';
 
 /**
- * What can be answered through all candidates together: the times up to the latest that anyone can answer for, back to
- * the first that nobody can. Positions are the leader's, who is asked for changes.
+ * The coverage of all candidates together: the times from the latest that any of them covers back to the first that
+ * none covers. Positions are those of the leader, which is asked for changes.
  */
 export function sinkCoverage(leader: Coverage, candidates: readonly Candidate[]): Coverage {
   const usable = candidates.flatMap((candidate) => candidate.usable ?? []);

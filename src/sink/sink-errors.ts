@@ -11,8 +11,8 @@ export interface BackendFailure {
 /**
  * A write through the Sink that must not be taken as done: the leader or another required backend failed. When
  * `committed` is true the leader holds the records and following goes on repairing the others; when false the leader
- * did not confirm them. Sending the batch again is safe either way: what is stored already is a duplicate.
- * `retryable` is what the causes say.
+ * did not confirm them. Sending the batch again is safe either way: a stored record is a duplicate.
+ * `retryable` is that of the causes.
  */
 export class SinkWriteError extends IndexerError {
   readonly failed: readonly BackendFailure[];
@@ -50,16 +50,16 @@ export class SinkWriteError extends IndexerError {
  * A durable backend that should follow holds commits that the leader does not have: the two were configured the wrong
  * way round, or swapped before the new one had caught up, or the leader was lost, or set back by a failover, beside a
  * cold tier. Writing on would give the same positions to different records, so the Sink refuses writes until the leader
- * holds them, and reads of what it may lack.
+ * holds them, and reads of records that it may lack.
  */
 export class FollowerAheadError extends IndexerError {
   /** The follower's position. */
   readonly throughPosition: bigint;
-  /** The last commit of the leader: what the leader lacks came later. */
+  /** The last commit of the leader: the commits that it lacks came later. */
   readonly head: Boundary;
   /** The follower is known to hold all that the leader holds, and more. */
   readonly isContinuation: boolean;
-  /** For readers who may not know the names of storages. */
+  /** For readers that may not know the names of storages. */
   readonly remedy: string;
   constructor(
     follower: BackendStorage,

@@ -2,10 +2,10 @@ import type { Registry } from '../core/metrics.js';
 import { counter, gauge } from '../core/metrics.js';
 import type { Tier } from './sink-options.js';
 
-/** Which tiers an answer came from; `empty` needed none, `gap` found nobody. */
+/** Which tiers an answer came from; `empty` needed none, `gap` found none. */
 export type PlanShape = Tier | 'mixed' | 'empty' | 'gap';
 
-/** What a Sink counts; backends count their own operations. */
+/** The metrics of a Sink; backends count their own operations. */
 export interface SinkMetrics {
   query(shape: PlanShape): void;
   /** A tier was asked for an id. */

@@ -14,7 +14,7 @@ export interface SinkBackend {
   readonly condition?: ReadCondition;
   /**
    * A write is acknowledged only when it has taken it. Default: true for durable storages that are not cold: the cold
-   * tier may be minutes late, and what it does not have yet is not pruned elsewhere.
+   * tier may be minutes late, and records that it does not have yet are not pruned elsewhere.
    */
   readonly required?: boolean;
   /**
@@ -22,7 +22,7 @@ export interface SinkBackend {
    * Needs a storage that can be pruned. Default 0: kept for good.
    */
   readonly retentionMs?: number;
-  /** What metrics call it. Default: `warm` for durable storages, `hot` for others. */
+  /** Its tier, also in metrics. Default: `warm` for durable storages, `hot` for others. */
   readonly tier?: Tier;
 }
 
@@ -46,7 +46,7 @@ export interface SinkOptions {
   readonly pageSize?: number;
   /** Between a follower's attempts after a failure. Default 100 ms, doubling up to 10 s. */
   readonly retry?: Backoff;
-  /** How long a read waits for a late backend when nobody else can answer. Default 1000. */
+  /** How long a read waits for a late backend when no other can answer. Default 1000. */
   readonly catchUpWaitMs?: number;
   /**
    * How long after the start the first write waits for durable backends that are not required to say where they stand:
@@ -69,7 +69,7 @@ export interface ResolvedBackend {
   readonly retentionMs: number;
 }
 
-/** @throws InvalidArgumentError when no such Sink can work; says what to change. */
+/** @throws InvalidArgumentError, with the change to make, when no such Sink can work. */
 export function resolveBackends(backends: readonly SinkBackend[]): readonly ResolvedBackend[] {
   if (backends.length === 0) throw new InvalidArgumentError('a Sink needs at least one backend');
   const names = new Set<string>();
@@ -102,8 +102,8 @@ export function resolveBackends(backends: readonly SinkBackend[]): readonly Reso
 
 /**
  * Which backend leads: it alone gives times and positions, the others follow. The first durable required one; else the
- * first durable one, since what only memory holds is lost with the process; else the first. A cold one leads only
- * where nothing else is durable.
+ * first durable one, since records that only memory holds are lost with the process; else the first. A cold one leads
+ * only where nothing else is durable.
  */
 export function leaderIndex(backends: readonly ResolvedBackend[]): number {
   const isWarm = ({ storage, tier }: ResolvedBackend) => storage.durable && tier !== 'cold';

@@ -8,7 +8,7 @@ import { type PlainCoverage, plainCoverage, plainMs } from './read/explain.js';
 import { codeOf } from './sink-errors.js';
 import type { Tier } from './sink-options.js';
 
-/** An error of ours with what a server said. */
+/** An error of ours with the words of the server. */
 const MAX_REASON_CHARS = 400;
 
 /** One backend of a Sink as a status page shows it; survives `JSON.stringify`. */
@@ -59,8 +59,8 @@ async function backendStatus(backend: Backend): Promise<BackendStatus> {
 }
 
 /**
- * Healthy while the leader is and somebody can be read. A backend that hangs is not waited for when another one
- * answers: it must not make those who ask look elsewhere for what the others know.
+ * Healthy while the leader is and one backend can be read. A backend that hangs is not waited for when another one
+ * answers: it must not turn clients away from the others.
  */
 export async function healthOfAll(backends: readonly Backend[], leader: Storage): Promise<Health> {
   const leading = await healthOf(leader);

@@ -14,7 +14,7 @@ interface Following extends Backend {
 }
 
 /**
- * Writes to the leader, then waits until everyone who must hold the write does: required followers, and in-process ones
+ * Writes to the leader, then waits for the followers that must hold the write: required followers, and in-process ones
  * while they are current. A follower that is not required is never waited for longer than it takes it to fail; before
  * the first write not longer than `contactWaitMs` from the start on either, because one that says nothing fails late.
  */
@@ -47,7 +47,7 @@ export class SinkWriter {
     this.#contactUntilMs = parts.clock.monotonicMs() + parts.contactWaitMs;
   }
 
-  /** @throws SinkWriteError, FollowerAheadError, DivergedError, and what the leader says about the batch itself. */
+  /** @throws SinkWriteError, FollowerAheadError, DivergedError, and errors of the leader about the batch itself. */
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
     await this.#checkOrder();
     const outcome = await this.#lead(() => this.#leader.insertBatch(batch));
@@ -57,7 +57,7 @@ export class SinkWriter {
   }
 
   /**
-   * The followers are given the same set: until the leader holds the last of them it can tell its changes to nobody.
+   * The followers are given the same set: until the leader holds the last of them it cannot tell its changes.
    * @throws SinkWriteError, PositionGapError
    */
   async apply(changes: ChangeSet): Promise<void> {

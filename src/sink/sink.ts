@@ -31,7 +31,7 @@ import { type BackendStatus, healthOfAll, statusOf } from './sink-status.js';
 import { SinkWriter } from './sink-writer.js';
 import { succeedsWithin } from './within.js';
 
-/** Several storages as one. What no backend can answer for is a `CoverageGapError`, never a shorter answer. */
+/** Several storages as one. A question that no backend can answer is a `CoverageGapError`, never a shorter answer. */
 export interface Sink extends Storage {
   /**
    * Stores one verifier result.
@@ -269,7 +269,7 @@ class CompositeSink extends ListFace implements Sink {
     this.#settling = null;
   }
 
-  /** What the leader alone can tell is told only while it is not known to lack commits. */
+  /** Answers of the leader alone are given only while it is not known to lack commits. */
   async #checkPresent(gap: Gap = { kind: 'time', startMs: 0, endMs: Number.POSITIVE_INFINITY }): Promise<void> {
     this.#checkOpen();
     await this.#settling;

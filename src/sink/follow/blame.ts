@@ -6,7 +6,7 @@ export interface Failure {
   readonly error: Error;
 }
 
-/** Carries a `Failure` up to whoever keeps account of it; never leaves the follower. */
+/** Carries a `Failure` up to the account of failures; never leaves the follower. */
 export class BlamedError extends Error {
   readonly failure: Failure;
   constructor(failure: Failure) {
@@ -15,14 +15,14 @@ export class BlamedError extends Error {
   }
 }
 
-/** A rejection handler that passes an error on together with whose it was; what is blamed already stays so. */
+/** A rejection handler that passes an error on together with whose it was; a blamed error stays so. */
 export function blame(of: Failure['of']): (thrown: unknown) => never {
   return (thrown) => {
     throw thrown instanceof BlamedError ? thrown : new BlamedError({ of, error: toError(thrown) });
   };
 }
 
-/** Whose error `thrown` is; the follower's when nobody was blamed. */
+/** Whose error `thrown` is; the follower's when none was blamed. */
 export function failureOf(thrown: unknown): Failure {
   return thrown instanceof BlamedError ? thrown.failure : { of: 'follower', error: toError(thrown) };
 }

@@ -53,7 +53,7 @@ export class CommitQueue {
   }
 }
 
-/** Of what can be large; the rest of a change is covered by the bound on their number. */
+/** Bytes of contents; the rest of a change is bounded by the number of changes. */
 function bytesOf({ kind, record }: Change): number {
   switch (kind) {
     case 'message':

@@ -59,7 +59,7 @@ export async function headOf(storage: BackendStorage): Promise<ChangeSet> {
   }
 }
 
-/** What buffers knows its own position without reading a record. */
+/** A storage that buffers knows its own position without reading a record. */
 async function headPositionOf(storage: BackendStorage): Promise<bigint> {
   if (!keepsForGood(storage)) return (await headOf(storage)).headPosition;
   await storage.ready();

@@ -7,7 +7,7 @@ import { blame } from './blame.js';
 
 /**
  * Compares a durable follower with its leader where the follower stands: the last commit that both know there, and the
- * record that was changed last. What one of them no longer knows proves nothing.
+ * record that was changed last. A commit that one of them no longer knows proves nothing.
  * @throws DivergedError, BlamedError when the leader fails.
  */
 export async function refuseDiverged(

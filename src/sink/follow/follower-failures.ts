@@ -2,7 +2,7 @@ import { type Backoff, backoffMs } from '../../core/backoff.js';
 import type { Random } from '../../core/random.js';
 import type { Failure } from './blame.js';
 
-/** What has gone wrong since a follower last held everything, and how long it waits after that. */
+/** The failures since a follower was last current, and its wait after them. */
 export class FollowerFailures {
   readonly #retry: Backoff;
   readonly #random: Random;
@@ -19,7 +19,7 @@ export class FollowerFailures {
     return this.#last?.error ?? null;
   }
 
-  /** The follower's own: it does not take what it is told. A leader that cannot be read is not its failure. */
+  /** The follower's own: it refuses the changes that it is told. A leader that cannot be read is not its failure. */
   get ownError(): Error | null {
     return this.#last?.of === 'follower' ? this.#last.error : null;
   }

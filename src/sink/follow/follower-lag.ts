@@ -3,7 +3,7 @@ import type { BackendStorage } from '../../storage/backend-storage.js';
 import { CoverageLag } from './coverage-lag.js';
 import { type FollowerProgress, followedTo } from './follower-progress.js';
 
-/** How far what a backend answers for is behind the leader, as far as is known. */
+/** The known distance between the leader and the coverage of a backend. */
 export class FollowerLag {
   readonly #storage: BackendStorage;
   readonly #progress: FollowerProgress;
@@ -28,7 +28,7 @@ export class FollowerLag {
     return Math.max(0, this.#progress.newsAgeMs);
   }
 
-  /** Where a backend stands that buffers is not what it answers for. */
+  /** The position of a backend that buffers is above its coverage. */
   get #answeredPosition(): bigint {
     const isBuffering = this.#storage.kind === 'archive';
     return isBuffering ? this.#storage.coverage().throughPosition : followedTo(this.#storage, this.#progress);

@@ -1,6 +1,6 @@
 import type { Backoff } from '../../core/backoff.js';
 
-/** What a follower is doing; see `Follower`. */
+/** The state of a follower; see `Follower`. */
 export type FollowerState = 'starting' | 'catching-up' | 'current' | 'failing' | 'closed';
 
 /** How a follower works; times in milliseconds. */
@@ -13,7 +13,7 @@ export interface FollowerOptions {
   readonly retry: Backoff;
 }
 
-/** What a follower tells its owner; the calls must return quickly and not throw. */
+/** Calls of a follower to its owner; they must return quickly and not throw. */
 export interface FollowerEvents {
   /** The follower did not take a commit of the leader: it is behind until it has healed. */
   onMissed(error: Error, throughPosition: bigint): void;

@@ -81,7 +81,7 @@ export class FollowerProgress {
     this.#closedMs = -1;
   }
 
-  /** What it holds is worth nothing: it has to be placed anew. */
+  /** Its records are worth nothing: it has to be placed anew. */
   displaced(): void {
     this.#isPlaced = false;
     this.#heldPosition = 0n;

@@ -50,7 +50,7 @@ export class Follower {
 
   #state: FollowerState = 'starting';
   readonly #failures: FollowerFailures;
-  /** Nothing but people can mend it; what is read from now on proves nothing. */
+  /** Only people can mend it; later reads prove nothing. */
   #diverged: DivergedError | null = null;
   readonly #lag: FollowerLag;
   #hadContact = false;
@@ -104,7 +104,7 @@ export class Follower {
   get throughPosition(): bigint {
     return followedTo(this.#storage, this.progress);
   }
-  /** How many positions the leader is known to be ahead of what the backend answers for. */
+  /** The known distance between the leader and the coverage of the backend, in positions. */
   get lagPositions(): bigint {
     return this.#lag.positions;
   }
@@ -147,7 +147,7 @@ export class Follower {
     }
   }
 
-  /** Asks for what the leader has beyond where this stands. */
+  /** Asks the leader for the changes after this position. */
   requestRead(): void {
     this.#reads.make();
     this.#run();
@@ -239,7 +239,7 @@ export class Follower {
     }
   }
 
-  /** A leader that cannot be read may still commit: what was heard of counts. */
+  /** A leader that cannot be read may still commit: announced commits count. */
   async #takeWhatIsHere(failure: Failure): Promise<Failure> {
     if (failure.of === 'follower' || !this.progress.isPlaced) return failure;
     try {

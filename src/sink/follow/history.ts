@@ -11,7 +11,7 @@ const DEFAULT_CHANGES = 1_000;
  * still has them and then the leader's. That backend stands at or above the leader's floor, so nothing is left out. A
  * set that ends below the head, which is always the leader's, can hold a state that is not a record's last: that one
  * is in a later set.
- * @throws CoverageGapError when nobody has them.
+ * @throws CoverageGapError when no backend has them.
  */
 export async function changesFrom(
   leader: BackendStorage,
@@ -31,7 +31,7 @@ export async function changesFrom(
     const recent = await leader.changesAfter(keeper.coverage().throughPosition, Math.max(1, room));
     const readMs = Math.min(old.readMs, recent.readMs);
     const known = old.boundaries ? { boundaries: old.boundaries } : {};
-    // the backend has moved on in between: what lies between is left to the next set
+    // the backend has moved on in between: the changes between are left to the next set
     if (room === 0 || recent.afterPosition !== old.throughPosition)
       return { ...recent, ...known, afterPosition, throughPosition: old.throughPosition, readMs, changes: old.changes };
     const again = new Set(recent.changes.map(changedRecord));
@@ -48,12 +48,12 @@ async function keeperAnew(
 ): Promise<BackendStorage | null> {
   if (afterPosition >= leader.coverage().afterPosition) return null;
   const tiers = backends.flatMap(({ storage }) => (storage.kind === 'archive' ? [storage] : []));
-  // what cannot look is left as it was known
+  // a tier that cannot look is left as it was known
   await Promise.allSettled(tiers.map((tier) => tier.refresh()));
   return keeperOf(leader, backends, afterPosition);
 }
 
-/** Who has the changes after the position up to the leader's floor. */
+/** The backend that has the changes after the position up to the leader's floor. */
 function keeperOf(
   leader: BackendStorage,
   backends: readonly Following[],

@@ -68,7 +68,7 @@ export class LeaderPages {
       const { closedMs } = this.#progress;
       const isSame = set.throughPosition < set.headPosition || closedMs < 0 || closedMs === set.headMs;
       if (isSame) return;
-      // what a window holds can be read again
+      // the records of a window can be read again
       this.#progress.displaced();
       throw this.#diverged(set.headPosition);
     }
@@ -111,7 +111,7 @@ export class LeaderPages {
   /**
    * The changes after where the follower stands.
    * @throws FollowerAheadError when the leader stands below the follower.
-   * @throws BlamedError when the leader fails, or has forgotten what follows.
+   * @throws BlamedError when the leader fails, or has forgotten the next changes.
    */
   async next(): Promise<ChangeSet> {
     const throughPosition = followedTo(this.#follower, this.#progress);
@@ -149,7 +149,7 @@ export class LeaderPages {
     return true;
   }
 
-  /** Null when the leader had pruned what follows and the follower was placed above it. */
+  /** Null when the leader had pruned the next changes and the follower was placed above it. */
   async #readAfter(throughPosition: bigint): Promise<ChangeSet | null> {
     try {
       return await this.#changesAfter(throughPosition, this.#pageSize);

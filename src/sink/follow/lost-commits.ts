@@ -6,7 +6,7 @@ import type { Follower } from './follower.js';
 /**
  * A durable follower is known to hold commits that the leader lacks, as after a failover to a replica that was behind.
  * Until the leader holds them again
- * - the follower answers alone for what it is complete for, where it is known to continue the leader's history;
+ * - the follower answers alone within its coverage, where it is known to continue the leader's history;
  * - all others answer for times up to the leader's last commit, unless a commit that is lost took records out of there;
  * - everything else is a gap that names the remedy.
  */
@@ -32,7 +32,7 @@ export function lostCommits(backends: readonly Following[]): LostCommits | null 
 
 /** Whether a storage answers for all commits that are known to be lost, and for all that the leader still holds. */
 export function holdsLost(storage: BackendStorage, { isContinuation, throughPosition }: FollowerAheadError): boolean {
-  // what is only buffered is not answered for
+  // buffered commits are not covered
   return isContinuation && storage.coverage().throughPosition >= throughPosition;
 }
 
@@ -42,7 +42,7 @@ export function requirePresent(backends: readonly Following[], gap: Gap): void {
   if (lost !== null) throw lostError(gap, lost);
 }
 
-/** What only lost commits could answer for. */
+/** The gap that only lost commits could fill. */
 export function lostError(gap: Gap, { error }: LostCommits): CoverageGapError {
   return new CoverageGapError(gap, 'sink', { cause: error, remedy: error.remedy });
 }

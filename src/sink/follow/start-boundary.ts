@@ -3,7 +3,8 @@ import type { BackendStorage, WindowStorage } from '../../storage/backend-storag
 
 /**
  * Where a windowed follower starts so that it reads no more than it wants to hold: the highest of the boundary below
- * its oldest time, the one that leaves `maxRecords` changes up to the leader's head, and what the leader still has.
+ * its oldest time, the one that leaves `maxRecords` changes up to the leader's head, and the first that the leader
+ * still has.
  */
 export async function startBoundary(leader: BackendStorage, follower: WindowStorage): Promise<Boundary> {
   const { sinceMs, maxRecords } = follower.window();

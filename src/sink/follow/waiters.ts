@@ -14,7 +14,7 @@ export class Waiters {
     return new Promise((resolve, reject) => this.#waiting.push({ reached, resolve, reject }));
   }
 
-  /** Lets go of everyone who has what they waited for. */
+  /** Lets go of every waiter whose condition is met. */
   settle(): void {
     if (this.#waiting.length === 0) return;
     const waiting = this.#waiting;

@@ -8,8 +8,8 @@ import { lastKeeper, type PrunedBackend } from './prune-limit.js';
 const WARN_AFTER_ROUNDS = 10;
 
 /**
- * Tells when a backend keeps what is past its retention because another durable one does not hold it. That must be so,
- * but whoever holds it up may be dead, and the database then grows without anything else being wrong.
+ * Tells when a backend keeps records past their retention because another durable one does not hold them. That must be
+ * so, but the other backend may be dead, and the database then grows without any other sign.
  */
 export class PruneHoldup {
   readonly #pruned: PrunedBackend;

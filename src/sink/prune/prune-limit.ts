@@ -11,7 +11,7 @@ export interface PrunedBackend {
   readonly retentionMs: number;
 }
 
-/** A backend that has to hold what is pruned elsewhere. */
+/** A backend that has to hold the records pruned elsewhere. */
 interface Keeper {
   readonly backend: Backend;
   /** Null: nothing can be relied on yet. */
@@ -35,7 +35,7 @@ export function pruneLimit(backends: readonly Backend[], pruned: PrunedBackend, 
   return position !== null && position > 0n && ingestionMs >= 0 ? { ingestionMs, position } : null;
 }
 
-/** Who of those that have to hold what is pruned has come least far; null: there is nobody. */
+/** The keeper of the lowest position; null: there is none. */
 export function lastKeeper(
   backends: readonly Backend[],
   pruned: PrunedBackend,

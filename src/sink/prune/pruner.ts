@@ -11,17 +11,17 @@ import { type PrunedBackend, pruneLimit } from './prune-limit.js';
 const CONFIRM_MS = 30_000;
 
 /**
- * Removes from warm backends what is older than their retention, once a minute or so.
+ * Removes records older than their retention from warm backends, about once a minute.
  *
  * ```
  * waiting ── interval ──▶ pruning ── done, or failed (counted, tried again next time) ──▶ waiting
  * any ────── close() ───▶ closed     (between two transactions)
  * ```
  *
- * Invariant: nothing is pruned above what every durable follower has committed and checked, as its coverage says. So
- * the cold tier has it for good, and nobody has to follow what is gone. A backend that was never heard of stands at 0,
- * and nothing is pruned until it was. Before each round the cold tiers look whether what they have committed is still
- * there; while one cannot, nothing is pruned.
+ * Invariant: no record is pruned above the coverage of any durable follower, which is committed and checked. So the
+ * cold tier has it for good, and no follower needs a pruned change. A backend that was never heard of stands at 0,
+ * and nothing is pruned until it was. Before each round the cold tiers look whether their commits are still there;
+ * while one cannot, nothing is pruned.
  */
 export class Pruner {
   readonly #pruned: readonly (PrunedBackend & { readonly holdup: PruneHoldup })[];

@@ -13,8 +13,8 @@ export interface ComparedCount {
 }
 
 /**
- * Compares what two storages hold up to an ingestion time (unix ms): listed records, from where the first one is
- * complete on, and what is known about sources. The second must be complete from the beginning.
+ * Compares the records of two storages up to an ingestion time (unix ms): listed records, from where the first one is
+ * complete on, and the cursors, quarantine and conflicts of sources. The second must be complete from the beginning.
  */
 export async function compareStorages(
   first: Storage,

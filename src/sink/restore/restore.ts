@@ -28,7 +28,7 @@ export interface KnownId {
   readonly firstMs: number;
 }
 
-/** What the target says about itself that a follower does not have to know. */
+/** The facts about a target that a follower does not need. */
 export interface TargetInspection {
   /** It made commits by itself, or removed records by itself: only a source that holds all of that can complete it. */
   readonly hasOwnHistory: boolean;
@@ -39,7 +39,7 @@ export interface TargetInspection {
 /** The changes taken over, by kind. */
 export type ChangeCounts = Readonly<Record<Change['kind'], number>>;
 
-/** How far a restore is. Positions from `fromPosition` to `headPosition` are what it has to take over. */
+/** How far a restore is. Positions from `fromPosition` to `headPosition` are those to take over. */
 export interface RestoreProgress {
   readonly fromPosition: bigint;
   readonly throughPosition: bigint;
@@ -54,17 +54,17 @@ export interface RestoreReport extends RestoreProgress {
   readonly elapsedMs: number;
 }
 
-/** What to restore from where. Times in milliseconds. */
+/** The source, the target and the settings of a restore. Times in milliseconds. */
 export interface RestoreOptions {
   /** Holds everything from the beginning: the cold tier. */
   readonly source: RecordStorage | ArchiveStorage;
-  /** Empty, behind the source, or left by a restore from the same source that did not end. Nobody else writes to it. */
+  /** Empty, behind the source, or left by an unfinished restore from it. No other process writes to it. */
   readonly target: BackendStorage;
   readonly inspect: () => Promise<TargetInspection>;
   readonly common: Common;
   /** Changes read and applied at once. Default 2000; the source makes it fewer when they are large. */
   readonly pageSize?: number;
-  /** Ends it between two pages; what was applied stays, and the next restore goes on from there. */
+  /** Ends it between two pages; applied pages stay, and the next restore goes on from there. */
   readonly signal?: AbortSignal;
   /** Called after every page; must not throw and must return quickly. */
   readonly onProgress?: (progress: RestoreProgress) => void;
@@ -75,7 +75,7 @@ export interface RestoreOptions {
  * times and positions. Each page is one
  * transaction of the target, so a restore that was interrupted is simply called again. The page after is read while
  * one is applied.
- * @throws RestoreError, DivergedError when the target holds another history, AbortedError, and what the storages throw.
+ * @throws RestoreError, DivergedError when the target holds another history, AbortedError, and errors of the storages.
  */
 export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { source, target, common, pageSize = DEFAULT_PAGE_SIZE, signal } = options;
@@ -96,7 +96,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   }
 }
 
-/** A page that is asked for early: should the one before it fail, nobody asks what became of this one. */
+/** A page that is asked for early: should the one before it fail, no caller awaits its failure. */
 function ahead<T>(page: Promise<T>): Promise<T> {
   page.catch(() => 'told to whoever awaits it');
   return page;
