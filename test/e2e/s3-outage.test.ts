@@ -190,9 +190,9 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
     const outageEnded = await warmState(database, namespace);
     expect(outageEnded.floorMs).toBeLessThanOrEqual(outageBegan.coldMs);
     expect(outageEnded.floorPosition).toBeLessThanOrEqual(outageBegan.coldPosition);
-    // it would have liked to
+    // a message that came before the restart and was verified after it is younger
     const tooOld = await tooOldInWarm(run, outageBegan.coldMs, clock);
-    expect(tooOld).toBeGreaterThanOrEqual(MESSAGES_EACH);
+    expect(tooOld).toBeGreaterThanOrEqual(MESSAGES_EACH / 2);
 
     clients.stage('healing');
     await outage.end();
