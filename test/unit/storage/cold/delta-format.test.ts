@@ -33,7 +33,7 @@ const METADATA = {
 };
 const HEAD: readonly Action[] = [{ protocol: PROTOCOL }, { metaData: METADATA }];
 
-const texts = fc.string({ unit: 'grapheme' });
+const texts = fc.string({ unit: 'grapheme' }).filter((text) => text !== '__proto__');
 const textMaps = fc.dictionary(texts, fc.option(texts), { maxKeys: 4, noNullPrototype: true });
 const longs = fc.maxSafeNat();
 const addFiles: fc.Arbitrary<AddFile> = fc.record({
