@@ -17,12 +17,12 @@ const ANOTHER = 'the change there is another one';
  * one. A record that changed again in the longer one beyond that head cannot be compared; that it changed again is
  * checked. A storage without a whole state, or without the changes, proves nothing.
  * @returns whether it does; false when there is no telling.
- * @throws DivergedError in the name of `blamed` when the two gave one position to different changes.
+ * @throws DivergedError in the name of `named` when the two gave one position to different changes.
  */
 export async function continuesHistory(
   shorter: BackendStorage,
   longer: BackendStorage,
-  blamed: BackendStorage,
+  named: BackendStorage,
 ): Promise<boolean> {
   try {
     const headPosition = await headPositionOf(shorter);
@@ -33,7 +33,7 @@ export async function continuesHistory(
     return true;
   } catch (thrown) {
     if (thrown instanceof OtherHistory)
-      throw divergedError(blamed, blamed === shorter ? longer : shorter, thrown.position, thrown.message);
+      throw divergedError(named, named === shorter ? longer : shorter, thrown.position, thrown.message);
     if (thrown instanceof CoverageGapError) return false;
     throw thrown;
   }

@@ -3,12 +3,12 @@ import type { Boundary } from '../../model/boundary.js';
 import { changedRecord } from '../../model/identity.js';
 import { CoverageGapError, DivergedError } from '../../model/storage-errors.js';
 import { type BackendStorage, keepsForGood } from '../../storage/backend-storage.js';
-import { blame } from './blame.js';
+import { ofSide } from './side-error.js';
 
 /**
  * Compares a durable follower with its leader where the follower stands: the last commit that both know there, and the
  * record that was changed last. A commit that one of them no longer knows proves nothing.
- * @throws DivergedError, BlamedError when the leader fails.
+ * @throws DivergedError, SideError when the leader fails.
  */
 export async function refuseDiverged(
   leader: BackendStorage,
@@ -17,12 +17,12 @@ export async function refuseDiverged(
 ): Promise<void> {
   const mine = await boundaryOf(follower, position);
   if (mine !== null && mine.position > 0n) {
-    const theirs = await leader.boundaryAt({ position: mine.position }).catch(blame('leader'));
+    const theirs = await leader.boundaryAt({ position: mine.position }).catch(ofSide('leader'));
     if (theirs.position === mine.position && theirs.ingestionMs !== mine.ingestionMs)
       throw divergedError(follower, leader, mine.position, 'the commit there has another time');
   }
   if (position === 0n) return;
-  const [held, told] = [await changeAt(follower, position), await changeAt(leader, position).catch(blame('leader'))];
+  const [held, told] = [await changeAt(follower, position), await changeAt(leader, position).catch(ofSide('leader'))];
   if (held !== null && told !== null && identityOf(held) !== identityOf(told))
     throw divergedError(follower, leader, position, 'the last change is one of another record');
 }

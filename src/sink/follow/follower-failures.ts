@@ -1,6 +1,6 @@
 import { type Backoff, backoffMs } from '../../core/backoff.js';
 import type { Random } from '../../core/random.js';
-import type { Failure } from './blame.js';
+import type { Failure } from './side-error.js';
 
 /** The failures since a follower was last current, and its wait after them. */
 export class FollowerFailures {

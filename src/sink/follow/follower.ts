@@ -7,7 +7,6 @@ import type { BackendStorage } from '../../storage/backend-storage.js';
 import type { AdvanceEvent } from '../../storage/storage.js';
 import { FollowerAheadError } from '../sink-errors.js';
 import { AheadOfLeader } from './ahead-of-leader.js';
-import { blame, type Failure, failureOf } from './blame.js';
 import { CommitQueue } from './commit-queue.js';
 import { FollowerFailures } from './follower-failures.js';
 import { FollowerLag } from './follower-lag.js';
@@ -15,6 +14,7 @@ import type { FollowerEvents, FollowerOptions, FollowerState } from './follower-
 import { FollowerProgress, followedTo } from './follower-progress.js';
 import { type ChangesAfter, LeaderPages } from './leader-pages.js';
 import { ReadRequests } from './read-requests.js';
+import { type Failure, failureOf, ofSide } from './side-error.js';
 import { Waiters } from './waiters.js';
 
 const MAX_QUEUED_CHANGES = 10_000;
@@ -212,7 +212,7 @@ export class Follower {
     if (this.throughPosition >= set.throughPosition) {
       this.#took(set);
       applied.catch((thrown: unknown) => this.#fail({ of: 'follower', error: toError(thrown) }));
-    } else this.#run(applied.then(() => this.#took(set)).catch(blame('follower')));
+    } else this.#run(applied.then(() => this.#took(set)).catch(ofSide('follower')));
   }
 
   /** Runs attempts, one at a time, for as long as there is something to do; `first` is work already begun. */

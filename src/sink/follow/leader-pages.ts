@@ -4,10 +4,10 @@ import { BEGINNING } from '../../model/boundary.js';
 import { CoverageGapError, DivergedError, StorageFailureError } from '../../model/storage-errors.js';
 import type { BackendStorage } from '../../storage/backend-storage.js';
 import { FollowerAheadError } from '../sink-errors.js';
-import { BlamedError, blame } from './blame.js';
 import { continuesHistory, headOf } from './common-history.js';
 import { divergedError, isSameHead, refuseDiverged } from './divergence.js';
 import { type FollowerProgress, followedTo } from './follower-progress.js';
+import { ofSide, SideError } from './side-error.js';
 import { startBoundary } from './start-boundary.js';
 
 /** The changes after a position, at most `limit`: see `Storage.changesAfter`. */
@@ -42,7 +42,7 @@ export class LeaderPages {
   async place(): Promise<void> {
     if (this.#progress.isPlaced) return;
     if (this.#follower.kind === 'window') {
-      this.#follower.rebase(await startBoundary(this.#leader, this.#follower).catch(blame('leader')));
+      this.#follower.rebase(await startBoundary(this.#leader, this.#follower).catch(ofSide('leader')));
       this.#progress.placed(this.#follower.coverage().throughPosition);
       return;
     }
@@ -54,7 +54,7 @@ export class LeaderPages {
     if (this.#follower.kind === 'archive')
       await continuesHistory(this.#follower, this.#leader, this.#follower).catch((thrown: unknown) => {
         if (thrown instanceof DivergedError) throw thrown;
-        return blame('leader')(thrown);
+        return ofSide('leader')(thrown);
       });
     this.#progress.placed(throughPosition);
   }
@@ -111,7 +111,7 @@ export class LeaderPages {
   /**
    * The changes after where the follower stands.
    * @throws FollowerAheadError when the leader stands below the follower.
-   * @throws BlamedError when the leader fails, or has forgotten the next changes.
+   * @throws SideError when the leader fails, or has forgotten the next changes.
    */
   async next(): Promise<ChangeSet> {
     const throughPosition = followedTo(this.#follower, this.#progress);
@@ -123,7 +123,7 @@ export class LeaderPages {
     }
     this.#progress.know(set.headPosition);
     if (set.throughPosition <= throughPosition && set.headPosition > throughPosition)
-      throw new BlamedError({ of: 'leader', error: new StorageFailureError(this.#leader.name, 'list its changes') });
+      throw new SideError({ of: 'leader', error: new StorageFailureError(this.#leader.name, 'list its changes') });
     return set;
   }
 
@@ -134,7 +134,7 @@ export class LeaderPages {
     if (this.#follower.kind !== 'window')
       await continuesHistory(this.#follower, this.#leader, this.#follower).catch((thrown: unknown) => {
         if (thrown instanceof DivergedError) throw thrown;
-        return blame('leader')(thrown);
+        return ofSide('leader')(thrown);
       });
     await this.place();
   }
@@ -142,7 +142,7 @@ export class LeaderPages {
   /** Starts a windowed follower anew when all that it holds lies before its window. True when it did. */
   async jumpAhead(): Promise<boolean> {
     if (this.#follower.kind !== 'window') return false;
-    const boundary = await startBoundary(this.#leader, this.#follower).catch(blame('leader'));
+    const boundary = await startBoundary(this.#leader, this.#follower).catch(ofSide('leader'));
     if (boundary.position <= this.#follower.coverage().throughPosition) return false;
     this.#follower.rebase(boundary);
     this.#progress.placed(boundary.position);
@@ -154,15 +154,15 @@ export class LeaderPages {
     try {
       return await this.#changesAfter(throughPosition, this.#pageSize);
     } catch (thrown) {
-      if (!(thrown instanceof CoverageGapError)) return blame('leader')(thrown);
+      if (!(thrown instanceof CoverageGapError)) return ofSide('leader')(thrown);
       await this.#refuseAhead(throughPosition);
       if (await this.jumpAhead()) return null;
-      return blame('leader')(thrown);
+      return ofSide('leader')(thrown);
     }
   }
 
   async #refuseAhead(throughPosition: bigint): Promise<void> {
-    const { headPosition: position, headMs: ingestionMs } = await headOf(this.#leader).catch(blame('leader'));
+    const { headPosition: position, headMs: ingestionMs } = await headOf(this.#leader).catch(ofSide('leader'));
     if (position >= throughPosition) return;
     const head = { position, ingestionMs };
     const isContinuation = await this.#continues(head);

@@ -5,9 +5,9 @@ import type { Change, ChangeSet } from '../../model/batch.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
 import type { ArchiveStorage, BackendStorage, RecordStorage } from '../../storage/backend-storage.js';
 import { recallFrom } from '../../storage/recall-from.js';
-import { failureOf } from '../follow/blame.js';
 import { continuesHistory } from '../follow/common-history.js';
 import { divergedError, refuseDiverged } from '../follow/divergence.js';
+import { failureOf } from '../follow/side-error.js';
 
 const DEFAULT_PAGE_SIZE = 2_000;
 
