@@ -81,6 +81,10 @@ export function resolveBackends(backends: readonly SinkBackend[]): readonly Reso
   if (backends.every(({ condition }) => condition?.kind === 'never'))
     throw new InvalidArgumentError('every backend is never read: give at least one another condition');
   for (const { storage, retentionMs = 0 } of backends) {
+    if (storage.kind === 'record' && !storage.prunable && backends.some((each) => each.storage.prunable))
+      throw new InvalidArgumentError(
+        `${storage.name} was made to lead, and cannot follow another leader: give it the role 'follower'`,
+      );
     if (retentionMs === 0) continue;
     if (!Number.isSafeInteger(retentionMs) || retentionMs < 0 || !storage.prunable)
       throw new InvalidArgumentError(

@@ -1,7 +1,12 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { alwaysRead, neverRead, olderRead, recentRead, timeRangeRead } from '../../../src/model/read-conditions.js';
 import { createSimpleSink, createSink, type Sink } from '../../../src/sink/sink.js';
+import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
+import { createDirectoryObjectStore } from '../../../src/storage/cold/object-store/directory/directory-store.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
@@ -231,6 +236,17 @@ describe('patterns', () => {
     const twice = () => createSink({ backends: [{ storage: memory('same') }, { storage: memory('same') }] });
     expect(twice).toThrowError(/two backends are called same/);
     expect(() => createSink({ backends: [] })).toThrowError(/at least one backend/);
+  });
+
+  test('a cold tier that was made to lead does not follow a database', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'ccv-two-leaders-'));
+    const store = createDirectoryObjectStore({ directory, common });
+    const cold = createColdStorage({ name: 'cold', store, namespace: 'ccv', role: 'leader', common });
+    const warm = postgres('warm', first);
+    const both = () => createSink({ backends: [{ storage: warm }, { storage: cold, tier: 'cold' }], common });
+    expect(both).toThrowError(/cold was made to lead, and cannot follow another leader: give it the role 'follower'/);
+    await Promise.all([cold.close(), warm.close()]);
+    await rm(directory, { recursive: true });
   });
 
   test('old records only in the archive, new ones only in memory: what nobody covers is an error, not less', async () => {
