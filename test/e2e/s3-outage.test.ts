@@ -22,7 +22,7 @@ import { type S3Proxy, startS3Proxy } from '../support/s3/server-proxy.js';
 const BLOCK_EVERY_MS = 250;
 const MESSAGES_PER_BLOCK = 2;
 /** Messages that come and are verified in the outage, before the process is restarted and after. */
-const MESSAGES_EACH = 60;
+const MESSAGES_EACH = 80;
 /** Answers of each kind that are waited for in each stage. */
 const ANSWERS = 5;
 /** What one list has; the sender stops before it. */
@@ -192,7 +192,7 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
     expect(outageEnded.floorPosition).toBeLessThanOrEqual(outageBegan.coldPosition);
     // a message that came before the restart and was verified after it is younger
     const tooOld = await tooOldInWarm(run, outageBegan.coldMs, clock);
-    expect(tooOld).toBeGreaterThanOrEqual(MESSAGES_EACH / 2);
+    expect(tooOld).toBeGreaterThan(50);
 
     clients.stage('healing');
     await outage.end();
