@@ -24,13 +24,13 @@ export interface OpenedStorage {
   /** The cold backends among them. */
   readonly cold: readonly ColdStorage[];
   /**
-   * Closes the Sink, and then the object stores that its backends work on; one that says nothing does not hold up the
-   * end for long: what was not flushed is read again from the system of record. Idempotent.
+   * Closes the Sink, and then the object stores of its backends. A silent object store holds up the end for seconds
+   * only: unflushed changes are read again from the system of record. Idempotent.
    */
   close(): Promise<void>;
 }
 
-/** A cold backend with what is its owner's. */
+/** A cold backend with its section, role and object store. */
 interface ColdBackend {
   readonly section: NamedSection;
   readonly role: 'follower' | 'leader';
@@ -62,7 +62,7 @@ export async function openStorage(config: Config, common: Common, use: StorageUs
 }
 
 function openSink(config: Config, common: Common, use: StorageUse, cold: readonly ColdBackend[]): Sink {
-  // what was pruned is read back from where it is for good
+  // pruned records are read back from the cold tier
   const archive = cold.find(({ role }) => role === 'follower');
   const recall = archive ? recallFrom(archive.storage) : null;
   const sections = backendSections(config).filter((section) => isOpened(section, use));
@@ -72,7 +72,7 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
       case 'memory':
         return createMemoryStorage({
           ...memoryOptions(section.Name, section.Memory, common),
-          // what nobody else holds is not forgotten
+          // a memory that alone holds its records forgets none
           ...(isKeptElsewhere ? {} : { maxBytes: 0 }),
         });
       case 'postgres': {
@@ -93,7 +93,7 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
       (section): SinkBackend => ({
         storage: open(section),
         condition: toCondition(section.ReadCondition),
-        // who only reads does not prune
+        // a process that only reads does not prune
         retentionMs: use === 'write' ? (section.Postgres?.Retention ?? 0) : 0,
         ...(section.Type === 's3' ? { tier: 'cold' as const } : {}),
         ...(section.Required === undefined ? {} : { required: section.Required }),
@@ -115,7 +115,7 @@ function openCold(config: Config, common: Common, use: StorageUse): readonly Col
       store: objects.store,
       namespace: config.Namespace,
       role: role === 'follower' && use === 'read' ? 'reader' : role,
-      // alone, nobody else's flush has to be waited for
+      // a follower alone waits for no flush of another
       ...(role === 'follower' && takeoverMs !== undefined ? { takeoverMs } : {}),
       common,
     });
@@ -143,7 +143,7 @@ async function checkPlace({ section, role, objects }: ColdBackend, common: Commo
   }
 }
 
-/** A check that takes longer goes on, and is what the first write waits for. */
+/** A check that takes longer goes on, and the first write waits for it. */
 async function withinLimit(check: () => Promise<void>, place: string, { clock }: Common): Promise<void> {
   const answered = new AbortController();
   const silence = clock.sleep(CHECK_LIMIT_MS, answered.signal).then(() => {

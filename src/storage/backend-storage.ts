@@ -8,7 +8,7 @@ import type { Storage } from './storage.js';
 
 /**
  * A storage that a Sink can be made of, by its kind:
- * - `window`: recent records in memory. It starts anywhere and forgets what is old.
+ * - `window`: recent records in memory. It starts anywhere and forgets old records.
  * - `record`: the system of record. It leads, and gives every commit its time and positions.
  * - `archive`: everything for good. It follows a record, and answers for changes minutes after it took them.
  */
@@ -27,12 +27,12 @@ export interface WindowStorage extends Storage {
 /** The system of record: a database that other tiers relieve of its past, or the cold tier as the only storage. */
 export type RecordStorage = PrunableRecord | LastingRecord;
 
-/** A record whose past another tier can hold for good. It tells tiers that lag what changed since where they stand. */
+/** A record whose past another tier can hold for good. It tells lagging tiers the changes since their position. */
 export interface PrunableRecord extends Storage, Holdings {
   readonly kind: 'record';
   readonly prunable: true;
   /**
-   * Moves in the lists since an earlier position, for those who read from a storage that still stands there.
+   * Moves in the lists since an earlier position, for reads of a storage that still stands there.
    * @throws CoverageGapError when they are not known any more.
    */
   movesAfter(query: MovesQuery): Promise<Moves>;

@@ -47,8 +47,7 @@ type Call = (...args: readonly unknown[]) => unknown;
 
 /**
  * `storage` with metrics around every call that does work: duration and errors by backend and operation, records taken,
- * duplicates and conflicts. Every member of the storage is a member of the result. Costs a third of a microsecond a
- * call.
+ * duplicates and conflicts. Every member of the storage is a member of the result.
  */
 export function createMeteredStorage<S extends BackendStorage>(storage: S, common: Common): S {
   const meters = createMeters(storage.name, common);
