@@ -6,6 +6,7 @@ import { DEFAULT_POOL_SETTINGS } from '../../../src/storage/postgres/connection/
 import { createSockets } from '../../../src/storage/postgres/connection/sockets.js';
 import { migrate } from '../../../src/storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
+import { eventually } from '../../support/eventually.js';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { type PostgresProxy, startPostgresProxy } from '../../support/postgres/proxy.js';
@@ -37,6 +38,10 @@ describe('a session that is no good any more', () => {
   /** Uses every statement once on each of six connections. */
   async function warmUp(): Promise<void> {
     await storage.insertBatch({ verifierResults: make.results(1) });
+    await eventually('six are made', async () => {
+      await Promise.all(Array.from({ length: 6 }, () => storage.countCCVData({})));
+      return proxy.accepted() === 6;
+    });
     for (let round = 0; round < 4; round += 1)
       await Promise.all(Array.from({ length: 6 }, () => storage.countCCVData({})));
     await storage.insertBatch({ verifierResults: make.results(1) });
@@ -70,7 +75,13 @@ describe('a session that is no good any more', () => {
     await warmUp();
     await database.sql(`SELECT pg_terminate_backend(pid) FROM (SELECT pid FROM pg_stat_activity
       WHERE datname = current_database() AND application_name = 'ccv-indexer' LIMIT 1) one`);
-    await Promise.all(Array.from({ length: 6 }, () => storage.countCCVData({})));
+    // the pool may answer a round from the five that are left, while the sixth is still being ended
+    await eventually('a seventh is made', async () => {
+      await Promise.all(Array.from({ length: 6 }, () => storage.countCCVData({})));
+      return proxy.accepted() > 6;
+    });
+    for (let round = 0; round < 4; round += 1)
+      await Promise.all(Array.from({ length: 6 }, () => storage.countCCVData({})));
     expect(proxy.accepted()).toBe(7);
   });
 
