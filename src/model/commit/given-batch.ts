@@ -29,7 +29,8 @@ export function takeBatch(batch: WriteBatch, bodyHashOf?: (body: MessageBody) =>
   checkBatch(batch);
   const { messages = [], verifierResults = [], quarantine = [] } = batch;
   let records = 0;
-  for (const part of Object.values(batch)) records += part.length;
+  // a caller in JavaScript may give a part as undefined
+  for (const part of Object.values(batch)) records += part?.length ?? 0;
   let sizeBytes = 0;
   for (const message of messages) sizeBytes += bodySizeBytes(message);
   for (const result of verifierResults) sizeBytes += bodySizeBytes(result) + result.ccvData.length;

@@ -62,6 +62,16 @@ export function inputCases(use: Use): void {
     expect(Buffer.compare(entry!.raw, result.ccvData)).toBe(0);
   });
 
+  test('a part that is undefined is one that the batch does not have', async () => {
+    const { storage } = use();
+    const absent = { orphanings: undefined, messages: undefined, statuses: undefined, cursors: undefined };
+    // TypeScript refuses it, JavaScript does not
+    const batch = { ...absent, quarantine: undefined, verifierResults: make.results(1) } as unknown as WriteBatch;
+    expect((await storage.insertBatch(batch)).verifierResults).toEqual(['inserted']);
+    const rest = { ...absent, verifierResults: undefined, quarantine: [quarantined('1')] } as unknown as WriteBatch;
+    expect((await storage.insertBatch(rest)).committed).toMatchObject({ throughPosition: 2n });
+  });
+
   test('what the caller does with its buffers afterwards does not reach what is stored', async () => {
     const { storage } = use();
     const pool = new Uint8Array(100_000);
