@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
+import { messagePayloadHash } from '../../../src/model/payload.js';
 import type { Recalled } from '../../../src/model/recall.js';
 import type { NewMessage } from '../../../src/model/records.js';
 import type { PrunableRecord } from '../../../src/storage/backend-storage.js';
@@ -43,8 +44,9 @@ async function prunedMessage(): Promise<NewMessage> {
   const { messageId } = message;
   await storage.insertBatch({ messages: [message] });
   await storage.insertBatch({ statuses: [{ messageId, status: 'success' }] });
-  const results = { value: [], afterPosition: 0n, throughPosition: 10n };
-  held.set(messageId, { message: await storage.heldMessage(messageId), results });
+  const throughPosition = 100n;
+  const results = { value: [], afterPosition: 0n, throughPosition };
+  held.set(messageId, { message: { ...(await storage.heldMessage(messageId)), throughPosition }, results });
   const outcome = await storage.prune({ ingestionMs: Date.now() + 1_000, position: 1_000_000n });
   expect(outcome.floor.position).toBeGreaterThan(0n);
   return message;
@@ -60,6 +62,22 @@ it('a change of a pruned record waits for the colder tier, and nobody else does'
   expect((await conflict).messages).toEqual(['conflict']);
   expect(asked).toEqual([pruned.messageId]);
   expect(await storage.queryConflicts({ afterPosition: 0n, limit: 10 })).toHaveLength(1);
+});
+
+it('a batch that changes and contradicts many pruned records recalls them all at once', async () => {
+  answers.open();
+  const changed = await prunedMessage();
+  const contradicted: NewMessage[] = [];
+  while (contradicted.length < 5) contradicted.push(await prunedMessage());
+  const stored = make.message();
+  await storage.insertBatch({ messages: [stored] });
+  const liars = [...contradicted, stored].map((message) => ({ ...message, messageExecutorAddress: make.hex(20) }));
+  const outcome = await storage.insertBatch({ messages: [...liars, { ...changed, origin: make.origin(7n) }] });
+  expect(outcome.messages).toEqual([...liars.map(() => 'conflict'), 'updated']);
+  expect(outcome.conflicts.map(({ storedHash }) => storedHash)).toEqual(
+    [...contradicted, stored].map((message) => messagePayloadHash(message)),
+  );
+  expect(asked.sort()).toEqual([changed, ...contradicted].map(({ messageId }) => messageId).sort());
 });
 
 it('what waits for the colder tier is stored before the storage is closed', async () => {

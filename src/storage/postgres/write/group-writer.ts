@@ -89,12 +89,14 @@ export function createGroupWriter({
     state: LoadedState,
     batches: readonly GivenBatch[],
   ): Promise<CommitPlan | RecallWish> {
-    for (;;) {
-      const plan = planCommit(state, batches);
-      if (plan.kind === 'planned') return plan;
-      if (plan.recalls.size > 0) return { kind: 'recall', lacking: plan.recalls };
+    let plan = planCommit(state, batches);
+    if (plan.kind === 'lacking' && plan.recalls.size === 0) {
       await reader.readLacking(transaction, plan, state);
+      plan = planCommit(state, batches);
     }
+    if (plan.kind === 'planned') return plan;
+    // a body that is lacking still was removed without the lock: it is recalled as a pruned one is
+    return { kind: 'recall', lacking: plan.recalls.size > 0 ? plan.recalls : plan.bodies };
   }
 
   function newLanes(commit: Commit): ReadonlyMap<string, readonly [source: bigint, dest: bigint]> {
