@@ -91,6 +91,25 @@ export function sourceCases(use: Use): void {
     expect(await storage.getMessage(message.messageId)).toMatchObject({ orphaned: false });
   });
 
+  test('a cursor that one batch moves and sets back to where it was is one change, and a neighbour is answered', async () => {
+    const { storage } = use();
+    await storage.insertBatch({ cursors: [{ sourceId: SOURCE, height: 5n, hash: null, expectedHeight: null }] });
+    const back = [
+      { sourceId: SOURCE, height: 9n, hash: null, expectedHeight: 5n },
+      { sourceId: SOURCE, height: 5n, hash: null, expectedHeight: 9n, setBack: true },
+    ];
+    const refused = { sourceId: SOURCE, height: 10n, hash: null, expectedHeight: 9n };
+    const [moved, neighbour] = await Promise.allSettled([
+      storage.insertBatch({ cursors: back }),
+      storage.insertBatch({ cursors: [refused] }),
+    ]);
+    expect(moved).toMatchObject({ value: { committed: { throughPosition: 2n } } });
+    expect(neighbour).toMatchObject({ reason: { name: 'CursorConflictError' } });
+    const { changes, throughPosition } = await storage.changesAfter(0n);
+    expect(changes).toMatchObject([{ kind: 'cursor', position: 2n, record: { height: 5n, hash: null } }]);
+    expect(throughPosition).toBe(2n);
+  });
+
   test('of movers that race from the same height one wins, and only its records are stored', async () => {
     const { storage } = use();
     await storage.insertBatch({ cursors: [{ sourceId: SOURCE, height: 5n, hash: null, expectedHeight: null }] });
