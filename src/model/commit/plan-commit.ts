@@ -1,6 +1,6 @@
 import type { Hex } from '../../core/hex.js';
 import type { CursorMove, Orphaning, StatusChange, WriteOutcome } from '../batch.js';
-import { conflictIdentity, quarantineIdentity, type ResultIdentity, resultIdentity } from '../identity.js';
+import { conflictIdentity, quarantineIdentity, resultIdentity } from '../identity.js';
 import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
 import type { Conflict, MessageBody, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from '../records.js';
 import { movesForward } from '../status.js';
@@ -37,6 +37,8 @@ class CommitPlanner {
   readonly #known: Known;
   readonly #ids = new Map<Hex, PlannedId>();
   readonly #results = new Map<string, PlannedResult>();
+  /** The known results of the touched ids, by identity. */
+  readonly #stored = new Map<string, KnownResult>();
   readonly #cursors = new Map<string, SourceCursor>();
   readonly #quarantine = new Map<string, QuarantineEntry>();
   readonly #conflicts = new Map<string, Conflict>();
@@ -142,7 +144,7 @@ class CommitPlanner {
   #addResult(given: Given<VerifierResult>, progress: Progress): WriteOutcome['verifierResults'][number] {
     const id = this.#touchedId(given.messageId) ?? this.#newId(given.messageId);
     const identity = resultIdentity(given);
-    const stored = this.#results.get(identity) ?? findResult(id.known?.results, given);
+    const stored = this.#results.get(identity) ?? this.#stored.get(identity);
     if (!claimBody(id, given) || (stored && !isStoredPayload(given.ccvData, stored))) {
       this.#conflict(id, 'verifierResult', given, verifierResultPayloadHash(given), stored, progress);
       return 'conflict';
@@ -261,6 +263,7 @@ class CommitPlanner {
       results: [],
     };
     this.#ids.set(messageId, id);
+    for (const result of known?.results ?? []) this.#stored.set(resultIdentity(result), result);
     return id;
   }
 }
@@ -275,14 +278,4 @@ function claimBody(id: PlannedId, given: Given<MessageBody>): boolean {
   }
   if (id.bodyHash !== undefined && given.bodyHash !== undefined) return id.bodyHash === given.bodyHash;
   return sameBody(id.body, given);
-}
-
-/** A message has few results, so they are searched one by one. */
-function findResult(
-  results: readonly KnownResult[] | undefined,
-  { verifierSourceAddress, verifierDestAddress }: ResultIdentity,
-): KnownResult | undefined {
-  return results?.find(
-    (each) => each.verifierSourceAddress === verifierSourceAddress && each.verifierDestAddress === verifierDestAddress,
-  );
 }

@@ -77,6 +77,24 @@ describe('over whole records', () => {
     expect(commit.changes).toMatchObject([{ record: { storedHash: verifierResultPayloadHash(second) } }]);
   });
 
+  test('each stored result of a message is looked at a few times, however many of them are given again', () => {
+    const results = Array.from({ length: 300 }, () => make.result(message));
+    const id = commitAll(new KnownRecords(), [{ verifierResults: results }], 100).state.id(messageId)!;
+    let looks = 0;
+    const counted = id.results.map((each) => ({
+      ...each,
+      get verifierDestAddress() {
+        looks += 1;
+        return each.verifierDestAddress;
+      },
+    }));
+    const state = new KnownRecords();
+    state.id = () => ({ ...id, results: counted });
+    const { verdicts } = commitAll(state, [{ verifierResults: results }], 200);
+    expect(verdicts).toMatchObject([{ outcome: { verifierResults: results.map(() => 'duplicate') } }]);
+    expect(looks).toBeLessThan(10 * results.length);
+  });
+
   test('a cursor falls only when it is set back', () => {
     const move = { sourceId: 'chain:1', height: 9n, hash: null, expectedHeight: null };
     const { state } = commitAll(stored, [{ cursors: [move] }], 200);
