@@ -7,6 +7,8 @@ const MASK = '***';
 export interface Masker {
   /** Masks these from now on, too. */
   add(secrets: readonly Secret[]): void;
+  /** Forgets all secrets: for a process that is used for one thing after another, as that of the tests is. */
+  clear(): void;
   /** The text without any secret. */
   text(text: string): string;
   /** Serialised JSON without any secret in its strings. Names of fields and bare numbers stay: the JSON stays whole. */
@@ -24,10 +26,13 @@ export function createMasker(): Masker {
   let pattern: RegExp | null = null;
 
   function patternOf(): RegExp {
-    // the longest first: a part of another secret must not cut it in pieces
-    const longestFirst = [...known.values()].sort((a, b) => b.text.length - a.text.length);
-    pattern ??= new RegExp(longestFirst.flatMap(formsOf).join('|'), 'g');
+    pattern ??= new RegExp(longestFirst().flatMap(formsOf).join('|'), 'g');
     return pattern;
+  }
+
+  /** A part of another secret must not cut it in pieces. */
+  function longestFirst(): Secret[] {
+    return [...known.values()].sort((a, b) => b.text.length - a.text.length);
   }
 
   function text(source: string): string {
@@ -56,6 +61,10 @@ export function createMasker(): Masker {
         known.set(secret.text, secret);
         pattern = null;
       }
+    },
+    clear() {
+      known.clear();
+      pattern = null;
     },
     text,
     json(json) {
