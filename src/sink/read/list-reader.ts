@@ -135,12 +135,12 @@ export class ListReader {
         tiers = [];
         return planned({ startMs, endMs }, NOTHING_LACKING, 0);
       },
-      again: ({ asked, slice, plan, lacking }, lacks, steps) =>
-        planned(slice, lacks && asked !== null ? new Map([...lacking, [asked, plan]]) : lacking, steps),
+      again: ({ asked, slice, plan, lacking }, why, steps) =>
+        planned(slice, why === 'lacks' && asked !== null ? new Map([...lacking, [asked, plan]]) : lacking, steps),
       async ask({ slice: { candidate, ...range } }) {
         if (candidate === null) return 'lacks';
         const taken = await reading.take({ ...range, candidate });
-        if (taken === null) return 'passed';
+        if (taken === null) return 'overtaken';
         contributions.push(...taken);
         tiers.push(candidate.backend.tier);
         return reading.isEnough() ? 'enough' : 'told';

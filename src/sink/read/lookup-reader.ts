@@ -122,15 +122,13 @@ export class LookupReader {
     return {
       met,
       begin: () => planned(lackingAtFirst, 0),
-      again({ asked, lacking }, lacks, steps) {
-        if (lacks && asked !== null) return planned(new Set([...lacking, asked]), steps);
-        if (asked !== null) return planned(lacking, steps);
+      again({ asked, lacking }, why, steps) {
+        if (why === 'lacks' && asked !== null) return planned(new Set([...lacking, asked]), steps);
+        if (why === 'looked') return planned(new Set([...lacking].filter((each) => each !== 'all')), steps);
+        if (why !== 'caught-up') return planned(lacking, steps);
         // a follower that caught up may be complete now, and the holdings of before may be too old for it
-        if (met.looked.length === 0) holdings = null;
-        return planned(
-          met.looked.length > 0 ? new Set([...lacking].filter((each) => each !== 'all')) : new Set(),
-          steps,
-        );
+        holdings = null;
+        return planned(new Set(), steps);
       },
       ask: async ({ asked }) => {
         if (asked === null) return 'lacks';

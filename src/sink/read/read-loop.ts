@@ -16,6 +16,8 @@ export class Met {
   readonly failed = new Set<Backend>();
   /** Tiers that have last looked where they stand. */
   looked: readonly Backend[] = [];
+  /** Tiers whose look failed or took too long: the question has them look no more. */
+  readonly unseen = new Set<Backend>();
   /** The cause to name in the end: that a cache lacks something explains less than that the database failed. */
   failure: Error | undefined;
 
@@ -32,20 +34,22 @@ export interface Part {
   readonly steps: number;
 }
 
-/**
- * `told`: the part is answered. `enough`: and so is the question. `lacks`: the backend is not complete for it.
- * `passed`: it cannot be told like this: the backend failed, or records moved while they were read.
- */
-export type Told = 'told' | 'enough' | 'lacks' | 'passed';
+/** `told`: the part is answered. `enough`: and so is the question. */
+export type Told = 'told' | 'enough' | Untold;
+/** `lacks`: the backend is not complete for the part. `overtaken`: records moved while they were read. */
+export type Untold = 'lacks' | 'failed' | 'overtaken';
+
+/** Why a part is planned again. `stale`: its plan is not of now. `looked`, `caught-up`: some tier or follower has. */
+export type Why = Untold | 'stale' | 'looked' | 'caught-up';
 
 /** A list, a count or a lookup, as the loop sees it. */
 export interface Question<P extends Part, A> {
   readonly met: Met;
   /** Plans all of it, as if nothing had been told. */
   begin(): readonly P[];
-  /** Plans a part anew; `lacks`: the backend asked for it is not complete for it. */
-  again(part: P, lacks: boolean, steps: number): readonly P[];
-  /** Leaves nothing behind when it throws, or says `lacks` or `passed`. */
+  /** Plans a part anew. */
+  again(part: P, why: Why, steps: number): readonly P[];
+  /** Leaves nothing behind when it throws, or the part is untold. */
   ask(part: P): Promise<Told>;
   /** The answer, once every part is told; null when they do not fit together. `isLast`: there is no other attempt. */
   end(isLast: boolean): { readonly answer: A } | null;
@@ -64,7 +68,9 @@ export interface Question<P extends Part, A> {
  *     is lacked: evicted, pruned meanwhile    planned again; for this part the backend comes last, others still ask it
  *     fails, hangs until its deadline         planned again; the backend is not asked again by this question
  *     is overtaken: an amended list moved     planned again
- *     has no backend                          tiers look where they stand, then late followers are waited for, then
+ *     has no backend, in a plan of before     planned again
+ *     has no backend, in a plan of now        the next step is done: tiers look where they stand, twice at most, then
+ *                                             late followers are waited for; then, whether that succeeded or not,
  *                                             planned again; the waits of a question are bounded together
  *     do not fit together                     all of it is planned again, from states at or above the tear
  *
@@ -72,7 +78,7 @@ export interface Question<P extends Part, A> {
  *     the answer                              whole, of one state
  *     CCVDataNotFound, MessageNotFoundError   from a backend, or several together, complete for the id
  *     InvalidArgumentError                    of the question itself
- *     CoverageGapError                        a part without a backend and nothing left to bring forward, or the budget
+ *     CoverageGapError                        a part without a backend in a plan of now and no step left, or the budget
  *                                             spent; its cause is the last failure of a backend
  */
 export class ReadLoop {
@@ -89,10 +95,10 @@ export class ReadLoop {
     const wait = this.#wait();
     let parts = [...question.begin()];
     for (let plans = 1; ; plans += 1) {
-      const untold = await this.#untold(question, parts, wait);
-      if (untold !== null) {
-        if (plans >= MAX_PLANS) throw question.gap(untold.part);
-        parts.unshift(...question.again(untold.part, untold.lacks, untold.steps));
+      const replan = await this.#untold(question, parts, wait);
+      if (replan !== null) {
+        if (plans >= MAX_PLANS) throw question.gap(replan.part);
+        parts.unshift(...question.again(replan.part, replan.why, replan.steps));
         continue;
       }
       const end = question.end(plans >= MAX_PLANS);
@@ -103,23 +109,27 @@ export class ReadLoop {
   }
 
   /** Takes parts off the list in order, up to one that has to be planned again; null: all needed are told. */
-  async #untold<P extends Part>(question: Question<P, unknown>, parts: P[], wait: Wait): Promise<Untold<P> | null> {
+  async #untold<P extends Part>(question: Question<P, unknown>, parts: P[], wait: Wait): Promise<Replan<P> | null> {
+    // the first part was planned in this turn
+    let isPlannedNow = true;
     for (let part = parts.shift(); part !== undefined; part = parts.shift()) {
       if (part.asked === null) {
-        const steps = await this.#bringForward(question, part.steps, wait);
-        if (steps === null) throw question.gap(part);
-        return { part, lacks: false, steps };
+        if (!isPlannedNow) return { part, why: 'stale', steps: part.steps };
+        const step = await this.#bringForward(question, part.steps, wait);
+        if (step === null) throw question.gap(part);
+        return { part, ...step };
       }
       const told = await this.#ask(question, part);
       if (told === 'enough') return null;
-      if (told !== 'told') return { part, lacks: told === 'lacks', steps: part.steps };
+      if (told !== 'told') return { part, why: told, steps: part.steps };
+      isPlannedNow = false;
     }
     return null;
   }
 
   async #ask<P extends Part>(question: Question<P, unknown>, part: P): Promise<Told> {
     const { asked } = part;
-    if (asked !== null && asked !== 'all' && question.met.failed.has(asked)) return 'passed';
+    if (asked !== null && asked !== 'all' && question.met.failed.has(asked)) return 'failed';
     try {
       return await question.ask(part);
     } catch (thrown) {
@@ -128,31 +138,37 @@ export class ReadLoop {
     }
   }
 
-  /** Steps done once one of them brought something forward; null: none is left that does. */
-  async #bringForward(
-    { met, behind }: Pick<Question<Part, unknown>, 'met' | 'behind'>,
-    done: number,
-    wait: Wait,
-  ): Promise<number | null> {
+  /** Does the next step that could bring a backend forward; null: none is left. */
+  async #bringForward({ met, behind }: Question<Part, unknown>, done: number, wait: Wait): Promise<Step | null> {
     for (let steps = done; steps <= LOOKS; steps += 1) {
       const { tiers, late } = behind();
-      met.looked = steps < LOOKS ? await this.#look(met, tiers, wait) : [];
-      if (met.looked.length > 0 || (steps === LOOKS && (await catchUp(late, wait)))) return steps + 1;
+      met.looked = [];
+      const step = steps < LOOKS ? this.#look(met, tiers, wait) : catchUp(late, wait);
+      if (step !== null) return { why: (await step) ?? 'stale', steps: steps + 1 };
     }
     return null;
   }
 
   /** Lagging tiers look where they stand: other processes may have flushed since, and pruned up to there. */
-  async #look(met: Met, tiers: readonly Backend[], wait: Wait): Promise<readonly Backend[]> {
-    const looked = tiers.map(async (tier) => {
-      if (tier.storage.kind !== 'archive') return [];
-      const looking = tier.storage.refresh().catch((thrown: unknown) => {
+  #look(met: Met, tiers: readonly Backend[], wait: Wait): Promise<'looked' | null> | null {
+    const looks = tiers.flatMap((tier) => {
+      const { storage } = tier;
+      return storage.kind === 'archive' && !met.unseen.has(tier) ? [{ tier, look: () => storage.refresh() }] : [];
+    });
+    if (looks.length === 0) return null;
+    const looked = looks.map(async ({ tier, look }) => {
+      const looking = look().catch((thrown: unknown) => {
         met.fails(thrown);
         throw thrown;
       });
-      return (await wait(looking)) ? [tier] : [];
+      if (await wait(looking)) return [tier];
+      met.unseen.add(tier);
+      return [];
     });
-    return (await Promise.all(looked)).flat();
+    return Promise.all(looked).then((tiersSeen) => {
+      met.looked = tiersSeen.flat();
+      return met.looked.length > 0 ? 'looked' : null;
+    });
   }
 
   /** Bounds the waits of one question together: by as long as each step may take once. */
@@ -171,14 +187,19 @@ export class ReadLoop {
 /** Whether `work` succeeded in the time that is left for it. */
 type Wait = (work: Promise<unknown>) => Promise<boolean>;
 
-interface Untold<P> {
-  readonly part: P;
-  readonly lacks: boolean;
+/** A step done to bring a backend forward. */
+interface Step {
+  readonly why: Why;
   readonly steps: number;
 }
 
+/** A part to plan again. */
+interface Replan<P> extends Step {
+  readonly part: P;
+}
+
 /** Notes why a backend did not answer. */
-export function passOver(met: Met, backend: Backend, thrown: unknown, { log }: Pick<Common, 'log'>): Told {
+export function passOver(met: Met, backend: Backend, thrown: unknown, { log }: Pick<Common, 'log'>): Untold {
   met.fails(thrown);
   const told = { backend: backend.name, code: codeOf(thrown), err: toError(thrown) };
   if (thrown instanceof CoverageGapError) {
@@ -187,7 +208,7 @@ export function passOver(met: Met, backend: Backend, thrown: unknown, { log }: P
   }
   log.warn(told, 'backend passed over');
   met.failed.add(backend);
-  return 'passed';
+  return 'failed';
 }
 
 /** Not found is an answer of a backend that is complete for the id; an invalid question is answered by saying so. */
@@ -199,11 +220,12 @@ export function isAnswer(thrown: unknown): boolean {
   );
 }
 
-/** Waits for the first of the followers that are late. False when there is none. */
-async function catchUp(late: readonly Backend[], wait: Wait): Promise<boolean> {
+/** Waits for the first of the followers that are late; null: there is none. */
+function catchUp(late: readonly Backend[], wait: Wait): Promise<'caught-up' | null> | null {
   const followers = late.flatMap(({ follower }) =>
     follower === null || follower.state === 'failing' ? [] : [follower],
   );
-  if (followers.length === 0) return false;
-  return await wait(Promise.any(followers.map((follower) => follower.confirm())));
+  if (followers.length === 0) return null;
+  const first = Promise.any(followers.map((follower) => follower.confirm()));
+  return wait(first).then((succeeded) => (succeeded ? 'caught-up' : null));
 }

@@ -1,0 +1,78 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { createCommon } from '../../../src/core/common.js';
+import { neverRead, olderRead, recentRead } from '../../../src/model/read-conditions.js';
+import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
+import { createSink, type Sink } from '../../../src/sink/sink.js';
+import type { SinkOptions } from '../../../src/sink/sink-options.js';
+import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
+import { createManualClock, type ManualClock } from '../../support/manual-clock.js';
+import { createRecordMaker } from '../../support/records.js';
+import { createFaultyStorage } from '../../support/sink/faulty-storage.js';
+import { createLaggingStorage } from '../../support/sink/lagging-storage.js';
+
+/** On a manual clock; the leader is a memory that counts as durable. */
+describe('a part that is planned again', () => {
+  const open: { sink: Sink; clock: ManualClock }[] = [];
+  afterEach(async () => {
+    for (const { sink, clock } of open.splice(0)) {
+      await sink.close();
+      expect(clock.pending).toBe(0);
+    }
+  });
+
+  function setUp() {
+    const clock = createManualClock();
+    const common = createCommon({ clock, random: () => 0.5 });
+    const memory = (name: string) => createMemoryStorage({ name, common, maxStalenessMs: 250 });
+    const hot = createFaultyStorage(memory('hot'));
+    const warm = createFaultyStorage(memory('warm'), { durable: true });
+    const start = async (backends: SinkOptions['backends']) => {
+      const sink = createSink({ common, retry: { baseMs: 100, maxMs: 800 }, backends });
+      open.push({ sink, clock });
+      await sink.started();
+      return sink;
+    };
+    return { clock, memory, hot, warm, make: createRecordMaker(17), start };
+  }
+
+  test('promise 3: is answered by a memory that has caught up while the part before it was read', async () => {
+    const { clock, hot, warm, make, start } = setUp();
+    const sink = await start([
+      { storage: hot.storage, condition: recentRead(1_000) },
+      { storage: warm.storage, condition: olderRead(1_001) },
+    ]);
+    await sink.insertBatch({ verifierResults: make.results(2) });
+    await clock.advance(2_000);
+    await sink.insertBatch({ verifierResults: make.results(3) });
+    warm.fail(['changesAfter']);
+    await clock.advance(400);
+    expect(sink.explain({}).slices.map(({ backend }) => backend)).toEqual(['warm', 'hot', null]);
+    warm.before('list', async () => {
+      warm.heal();
+      await clock.advance(900);
+    });
+    expect((await sink.queryCCVData({})).items).toHaveLength(5);
+  });
+
+  test('promise 3: is answered by a memory that has caught up while another tier could not look', async () => {
+    const { clock, hot, warm, make, start } = setUp();
+    const cold = createFaultyStorage(createLaggingStorage('cold').storage);
+    const sink = await start([
+      { storage: hot.storage, condition: recentRead(10_000) },
+      { storage: warm.storage, condition: neverRead() },
+      { storage: cold.storage, condition: neverRead(), tier: 'cold' },
+    ]);
+    await sink.insertBatch({ verifierResults: make.results(3) });
+    warm.fail(['changesAfter']);
+    await clock.advance(400);
+    const startMs = clock.nowMs() - 5_000;
+    expect(sink.explain({ startMs }).slices.map(({ backend }) => backend)).toEqual(['hot', null]);
+    cold.before('refresh', async () => {
+      warm.heal();
+      await clock.advance(900);
+      throw new StorageUnavailableError('cold', 'look (injected)');
+    });
+    expect((await sink.queryCCVData({ startMs })).items).toHaveLength(3);
+    expect(cold.calls('refresh')).toBe(1);
+  });
+});
