@@ -7,6 +7,8 @@ import { succeedsWithin } from '../within.js';
 
 /** The budget of a question: plans of all of it or of a part. */
 const MAX_PLANS = 24;
+/** Attempts at all of a question: parts that do not fit together are read anew, so often. */
+const MAX_ATTEMPTS = 6;
 /** Looks of a tier are shared by questions: the first look may have begun before the leader told its gap. */
 const LOOKS = 2;
 
@@ -61,7 +63,8 @@ export interface Question<P extends Part, A> {
 
 /**
  * The one loop that plans again. A question is planned into parts, and the parts are asked in order. A told part stays
- * told; a part that is not told is planned again, by itself, with the coverage of that moment. One budget: `MAX_PLANS`.
+ * told; a part that is not told is planned again, by itself, with the coverage of that moment. One budget: `MAX_PLANS`,
+ * of which `MAX_ATTEMPTS` may be plans of all of it. A plan without a backend that failed costs nothing.
  *
  *     a part                                  and then
  *     is told                                 the next one; after the last the answer, if the parts fit together
@@ -72,7 +75,8 @@ export interface Question<P extends Part, A> {
  *     has no backend, in a plan of now        the next step is done: tiers look where they stand, twice at most, then
  *                                             late followers are waited for; then, whether that succeeded or not,
  *                                             planned again; the waits of a question are bounded together
- *     do not fit together                     all of it is planned again, from states at or above the tear
+ *     do not fit together                     all of it is planned again, from states at or above the tear; in the last
+ *                                             attempt of a record in two parts its latest state is the answer
  *
  *     the loop ends with
  *     the answer                              whole, of one state
@@ -94,16 +98,21 @@ export class ReadLoop {
   async answer<P extends Part, A>(question: Question<P, A>): Promise<A> {
     const wait = this.#wait();
     let parts = [...question.begin()];
-    for (let plans = 1; ; plans += 1) {
+    for (let plans = 1, attempts = 1; ; ) {
       const replan = await this.#untold(question, parts, wait);
       if (replan !== null) {
-        if (plans >= MAX_PLANS) throw question.gap(replan.part);
+        // no more than backends times parts: each backend fails once
+        if (replan.why !== 'failed') plans += 1;
+        if (plans > MAX_PLANS) throw question.gap(replan.part);
         parts.unshift(...question.again(replan.part, replan.why, replan.steps));
         continue;
       }
-      const end = question.end(plans >= MAX_PLANS);
+      const isLast = plans >= MAX_PLANS || attempts >= MAX_ATTEMPTS;
+      const end = question.end(isLast);
       if (end !== null) return end.answer;
-      if (plans >= MAX_PLANS) throw question.gap(null);
+      if (isLast) throw question.gap(null);
+      plans += 1;
+      attempts += 1;
       parts = [...question.begin()];
     }
   }

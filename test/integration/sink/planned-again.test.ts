@@ -75,4 +75,31 @@ describe('a part that is planned again', () => {
     expect((await sink.queryCCVData({ startMs })).items).toHaveLength(3);
     expect(cold.calls('refresh')).toBe(1);
   });
+
+  test('promise 4: of backends that lastingly disagree the later state of a record is listed, after six attempts', async () => {
+    const { clock, hot, warm, make, start } = setUp();
+    const older = warm.storage;
+    const list: typeof older.list = async (kind, query) => {
+      const page = await older.list(kind, query);
+      const [first] = (await older.list(kind, { ...query, startMs: 0, endMs: clock.nowMs(), offset: 0 })).items;
+      return first ? { ...page, items: [{ ...first, ingestionMs: clock.nowMs() - 500 }, ...page.items] } : page;
+    };
+    const disagreeing = new Proxy(hot.storage, {
+      get: (target, name) => (name === 'list' ? list : Reflect.get(target, name, target)),
+    });
+    const sink = await start([
+      { storage: disagreeing, condition: recentRead(1_000) },
+      { storage: warm.storage, condition: olderRead(1_001) },
+    ]);
+    const results = make.results(2);
+    for (const result of results) {
+      await sink.insertBatch({ verifierResults: [result] });
+      await clock.advance(2_000);
+    }
+    await sink.insertBatch({ verifierResults: make.results(1) });
+    const ids = (await sink.queryCCVData({})).items.map(({ messageId }) => messageId);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids).toHaveLength(3);
+    expect(warm.calls('list')).toBe(6 * 3);
+  });
 });
