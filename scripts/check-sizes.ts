@@ -22,7 +22,7 @@ const LIMITS: SizeLimits = {
     'test/integration/object-store/s3-failures.test.ts': 400,
     'test/integration/postgres/prune.test.ts': 329,
     'test/integration/sink/following.test.ts': 386,
-    'test/integration/sink/pruning.test.ts': 378,
+    'test/integration/sink/pruning.test.ts': 308,
     'test/integration/sink/restore.test.ts': 396,
     'test/integration/verifiers/rest.test.ts': 367,
     'test/unit/config/mistakes.test.ts': 478,

@@ -26,7 +26,7 @@ import { type Lacking, NOTHING_LACKING, type Plan, Planner, type Requirement } f
 import type { ReadFloor } from './read-floor.js';
 import { Met, type Part, type Question, type ReadLoop } from './read-loop.js';
 
-/** A slice of a plan, and the backends that lacked it so far. */
+/** A slice of a plan, and the backends that lacked it or were overtaken in it so far. */
 interface ListPart extends Part {
   readonly asked: Backend | null;
   readonly slice: PlannedSlice<Candidate>;
@@ -135,8 +135,10 @@ export class ListReader {
         tiers = [];
         return planned({ startMs, endMs }, NOTHING_LACKING, 0);
       },
-      again: ({ asked, slice, plan, lacking }, why, steps) =>
-        planned(slice, why === 'lacks' && asked !== null ? new Map([...lacking, [asked, plan]]) : lacking, steps),
+      again({ asked, slice, plan, lacking }, why, steps) {
+        if (asked === null || (why !== 'lacks' && why !== 'overtaken')) return planned(slice, lacking, steps);
+        return planned(slice, new Map([...lacking, [asked, why === 'lacks' ? plan : null]]), steps);
+      },
       async ask({ slice: { candidate, ...range } }) {
         if (candidate === null) return 'lacks';
         const taken = await reading.take({ ...range, candidate });

@@ -39,11 +39,11 @@ export interface Plan {
 }
 
 /**
- * Backends that lacked a range although a plan had them answer, each with that plan: such a backend is asked only once
- * its coverage, or that of the leader which helps it, is another, and after all others, so that it is not overtaken
- * again.
+ * Backends that did not tell a range although a plan had them answer: they are asked after all others. One that lacked
+ * it has that plan, and is asked only once its coverage, or that of the leader which helps it, is another. One that was
+ * overtaken has null.
  */
-export type Lacking = ReadonlyMap<Backend, Plan>;
+export type Lacking = ReadonlyMap<Backend, Plan | null>;
 
 const NO_BACKENDS: ReadonlySet<Backend> = new Set();
 export const NOTHING_LACKING: Lacking = new Map();
@@ -113,7 +113,7 @@ export class Planner {
     const working = candidates.filter(({ backend }) => !failed.has(backend));
     const last = working.filter(({ backend }) => {
       const before = lacking.get(backend);
-      return before !== undefined && this.#hasMoved(backend, before);
+      return before === null || (before !== undefined && this.#hasMoved(backend, before));
     });
     return [...working.filter(({ backend }) => !lacking.has(backend)), ...last];
   }

@@ -68,9 +68,10 @@ export interface Question<P extends Part, A> {
  *
  *     a part                                  and then
  *     is told                                 the next one; after the last the answer, if the parts fit together
- *     is lacked: evicted, pruned meanwhile    planned again; for this part the backend comes last, others still ask it
+ *     is lacked: evicted, pruned meanwhile    planned again; for this part the backend comes last, and only once its
+ *                                             coverage or the leader's is another; other parts still ask it
  *     fails, hangs until its deadline         planned again; the backend is not asked again by this question
- *     is overtaken: an amended list moved     planned again
+ *     is overtaken: an amended list moved     planned again; for this part the backend comes last
  *     has no backend, in a plan of before     planned again
  *     has no backend, in a plan of now        the next step is done: tiers look where they stand, twice at most, then
  *                                             late followers are waited for; then, whether that succeeded or not,

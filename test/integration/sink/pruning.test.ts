@@ -1,104 +1,34 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type Common, createCommon } from '../../../src/core/common.js';
-import { createLogger, type Logger } from '../../../src/core/logger.js';
-import type { VerifierResult } from '../../../src/model/records.js';
+import { createLogger } from '../../../src/core/logger.js';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
-import type { SinkBackend, SinkOptions } from '../../../src/sink/sink-options.js';
-import type { BackendStorage } from '../../../src/storage/backend-storage.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
-import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
-import { recallFrom } from '../../../src/storage/recall-from.js';
+import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
-import { createRecordMaker, type RecordMaker } from '../../support/records.js';
-import { createFaultyStorage, type FaultyStorage, type Operation } from '../../support/sink/faulty-storage.js';
-import { createLaggingStorage, type LaggingStorage } from '../../support/sink/lagging-storage.js';
+import type { RecordMaker } from '../../support/records.js';
+import { createFaultyStorage, type Operation } from '../../support/sink/faulty-storage.js';
+import { createLaggingStorage } from '../../support/sink/lagging-storage.js';
+import {
+  createPrunedProcesses,
+  type ProcessWish,
+  type PrunedProcesses,
+  pruneAll,
+} from '../../support/sink/pruned-processes.js';
 import { metricOf } from '../../support/sink/sink-tiers.js';
-
-/** One process: a Sink of a database that all share and a cold tier of its own. */
-interface Process {
-  readonly sink: Sink;
-  readonly hot: BackendStorage;
-  readonly warm: PostgresStorage;
-  /** What the Sink asks in place of `warm`. */
-  readonly leader: FaultyStorage;
-  readonly lagging: LaggingStorage;
-  readonly cold: FaultyStorage;
-  readonly common: Common;
-}
 
 describe('a Sink whose database is pruned', () => {
   let database: TestDatabase;
   let make: RecordMaker;
-  let opened: Sink[];
+  let processes: PrunedProcesses;
   beforeEach(async () => {
-    database = await createTestDatabase();
-    make = createRecordMaker(5);
-    opened = [];
+    processes = await createPrunedProcesses(5);
+    ({ database, make } = processes);
   });
-  afterEach(async () => {
-    await Promise.all(opened.map((sink) => sink.close()));
-    await database.drop();
-  });
-
-  async function open(
-    wish: {
-      readonly options?: Partial<SinkOptions>;
-      readonly retentionMs?: number;
-      readonly coldFirst?: boolean;
-      /** A memory may answer from before what another process has just written. */
-      readonly withoutHot?: boolean;
-      /** Of a process before, or beside this one. */
-      readonly bucket?: MemoryBucket;
-      /** For how long it does not look what others have flushed. */
-      readonly refreshIntervalMs?: number;
-      /** Beside the others: durable, and nobody has to wait for it. */
-      readonly copy?: BackendStorage;
-      readonly log?: Logger;
-    } = {},
-  ): Promise<Process> {
-    const common = createCommon(wish.log ? { log: wish.log } : {});
-    const lagging = createLaggingStorage('cold', wish.bucket, wish.refreshIntervalMs);
-    const cold = createFaultyStorage(lagging.storage);
-    const recall = recallFrom(lagging.storage);
-    const warm = createPostgresStorage({ name: 'warm', connection: database.connection, common, recall });
-    const hot = createMemoryStorage({ name: 'hot', maxSize: 4, cleanupIntervalMs: 2, common });
-    const leader = createFaultyStorage(warm);
-    const backends: SinkBackend[] = [
-      { storage: hot },
-      { storage: leader.storage, retentionMs: wish.retentionMs ?? 0 },
-      { storage: cold.storage, tier: 'cold' },
-    ];
-    if (wish.withoutHot) backends.shift();
-    if (wish.copy) backends.push({ storage: wish.copy, required: false });
-    const sink = createSink({
-      backends: wish.coldFirst ? backends.toReversed() : backends,
-      common,
-      pruneIntervalMs: 5,
-      retry: { baseMs: 1, maxMs: 20 },
-      ...wish.options,
-    });
-    opened.push(sink);
-    await sink.started();
-    return { sink, hot, warm, leader, lagging, cold, common };
-  }
-
-  async function pruneAll({ warm, lagging }: Process): Promise<void> {
-    await eventually('the cold tier has heard of everything', () => {
-      return lagging.storage.appliedPosition() === warm.coverage().throughPosition;
-    });
-    await lagging.flush();
-    const { throughMs, throughPosition } = lagging.storage.coverage();
-    await warm.prune({ ingestionMs: throughMs, position: throughPosition }, { dutyCycle: 1 });
-  }
-
-  async function write(sink: Sink, count: number): Promise<VerifierResult[]> {
-    const results = make.results(count);
-    for (const result of results) await sink.insertBatch({ verifierResults: [result] });
-    return results;
-  }
+  afterEach(() => processes.close());
+  const open = (wish?: ProcessWish) => processes.open(wish);
+  const write = (sink: Sink, count: number) => processes.write(sink, count);
 
   test('promise 8: is pruned by its loop only as far as the cold tier has committed', async () => {
     const { sink, warm, cold, lagging, common } = await open({ retentionMs: 1 });

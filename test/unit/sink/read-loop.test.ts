@@ -28,4 +28,25 @@ describe('the loop that plans again', () => {
     expect(answer).toBe(61);
     expect(asked.filter((name) => name === 'failing')).toHaveLength(1);
   });
+
+  test('promise 3: a part that its backend lacks in every plan is a gap, after a bounded number of plans', async () => {
+    const lacking = backend('lacking');
+    const loop = new ReadLoop(createCommon(), 0);
+    let asked = 0;
+    const part = { asked: lacking, steps: 0 };
+    const answering = loop.answer<Part, number>({
+      met: new Met(),
+      begin: () => [part],
+      again: () => [part],
+      ask: async () => {
+        asked += 1;
+        return 'lacks';
+      },
+      end: () => ({ answer: asked }),
+      behind: () => ({ tiers: [], late: [] }),
+      gap: () => new CoverageGapError({ kind: 'time', startMs: 0, endMs: 1 }, 'sink'),
+    });
+    await expect(answering).rejects.toMatchObject({ name: 'CoverageGapError' });
+    expect(asked).toBe(24);
+  });
 });
