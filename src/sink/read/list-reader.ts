@@ -129,6 +129,7 @@ export class ListReader {
     };
     const question: Question<ListPart, Merged<V>> = {
       met,
+      boundsLooks: true,
       begin() {
         reading = start();
         contributions = [];

@@ -121,12 +121,14 @@ export class LookupReader {
     };
     return {
       met,
+      boundsLooks: false,
       begin: () => planned(lackingAtFirst, 0),
       again({ asked, lacking }, why, steps) {
         if (why === 'lacks' && asked !== null) return planned(new Set([...lacking, asked]), steps);
         if (why === 'looked') return planned(new Set([...lacking].filter((each) => each !== 'all')), steps);
         if (why !== 'caught-up') return planned(lacking, steps);
         // a follower that caught up may be complete now, and the holdings of before may be too old for it
+        met.forgive();
         holdings = null;
         return planned(new Set(), steps);
       },

@@ -9,8 +9,13 @@ import { succeedsWithin } from '../within.js';
 const MAX_PLANS = 24;
 /** Attempts at all of a question: parts that do not fit together are read anew, so often. */
 const MAX_ATTEMPTS = 6;
-/** Looks of a tier are shared by questions: the first look may have begun before the leader told its gap. */
-const LOOKS = 2;
+/**
+ * Steps to bring backends forward for a part. Looks of a tier are shared by questions: the first look may have begun
+ * before the leader told its gap. The steps end with a catch-up that brought nothing.
+ */
+const STEPS = ['look', 'look', 'catch-up', 'look', 'look'] as const;
+/** The waits of a question together, in waits of one step. */
+const WAITS = 3;
 
 /** The failures and looks of a question so far, over all of its plans. */
 export class Met {
@@ -25,6 +30,12 @@ export class Met {
 
   fails(thrown: unknown): void {
     if (this.failure === undefined || !(thrown instanceof CoverageGapError)) this.failure = toError(thrown);
+  }
+
+  /** Every backend may be asked again, and every tier look. */
+  forgive(): void {
+    this.failed.clear();
+    this.unseen.clear();
   }
 }
 
@@ -47,6 +58,8 @@ export type Why = Untold | 'stale' | 'looked' | 'caught-up';
 /** A list, a count or a lookup, as the loop sees it. */
 export interface Question<P extends Part, A> {
   readonly met: Met;
+  /** Whether a look is waited for no longer than a late follower is; else until the storage's own limits end it. */
+  readonly boundsLooks: boolean;
   /** Plans all of it, as if nothing had been told. */
   begin(): readonly P[];
   /** Plans a part anew. */
@@ -70,12 +83,13 @@ export interface Question<P extends Part, A> {
  *     is told                                 the next one; after the last the answer, if the parts fit together
  *     is lacked: evicted, pruned meanwhile    planned again; for this part the backend comes last, and only once its
  *                                             coverage or the leader's is another; other parts still ask it
- *     fails, hangs until its deadline         planned again; the backend is not asked again by this question
+ *     fails, hangs until its deadline         planned again; the backend is not asked again by this question, unless
+ *                                             it is a lookup and a late follower has caught up since
  *     is overtaken: an amended list moved     planned again; for this part the backend comes last
  *     has no backend, in a plan of before     planned again
- *     has no backend, in a plan of now        the next step is done: tiers look where they stand, twice at most, then
- *                                             late followers are waited for; then, whether that succeeded or not,
- *                                             planned again; the waits of a question are bounded together
+ *     has no backend, in a plan of now        the next of `STEPS`: tiers look where they stand, or late followers are
+ *                                             waited for; then, whether that succeeded or not, planned again; the
+ *                                             waits of a question are bounded together, save the looks of a lookup
  *     do not fit together                     all of it is planned again, from states at or above the tear; in the last
  *                                             attempt of a record in two parts its latest state is the answer
  *
@@ -149,42 +163,25 @@ export class ReadLoop {
   }
 
   /** Does the next step that could bring a backend forward; null: none is left. */
-  async #bringForward({ met, behind }: Question<Part, unknown>, done: number, wait: Wait): Promise<Step | null> {
-    for (let steps = done; steps <= LOOKS; steps += 1) {
-      const { tiers, late } = behind();
+  async #bringForward(question: Question<Part, unknown>, done: number, wait: Wait): Promise<Step | null> {
+    const { met, boundsLooks } = question;
+    for (let steps = done; steps < STEPS.length; steps += 1) {
+      const { tiers, late } = question.behind();
       met.looked = [];
-      const step = steps < LOOKS ? this.#look(met, tiers, wait) : catchUp(late, wait);
-      if (step !== null) return { why: (await step) ?? 'stale', steps: steps + 1 };
+      if (STEPS[steps] === 'catch-up') {
+        const why = await catchUp(late, wait);
+        return why === null ? null : { why, steps: why === 'caught-up' ? steps + 1 : STEPS.length };
+      }
+      const why = await look(met, tiers, boundsLooks ? wait : succeeds);
+      if (why !== null) return { why, steps: steps + 1 };
     }
     return null;
   }
 
-  /** Lagging tiers look where they stand: other processes may have flushed since, and pruned up to there. */
-  #look(met: Met, tiers: readonly Backend[], wait: Wait): Promise<'looked' | null> | null {
-    const looks = tiers.flatMap((tier) => {
-      const { storage } = tier;
-      return storage.kind === 'archive' && !met.unseen.has(tier) ? [{ tier, look: () => storage.refresh() }] : [];
-    });
-    if (looks.length === 0) return null;
-    const looked = looks.map(async ({ tier, look }) => {
-      const looking = look().catch((thrown: unknown) => {
-        met.fails(thrown);
-        throw thrown;
-      });
-      if (await wait(looking)) return [tier];
-      met.unseen.add(tier);
-      return [];
-    });
-    return Promise.all(looked).then((tiersSeen) => {
-      met.looked = tiersSeen.flat();
-      return met.looked.length > 0 ? 'looked' : null;
-    });
-  }
-
-  /** Bounds the waits of one question together: by as long as each step may take once. */
+  /** Bounds the waits of one question together. */
   #wait(): Wait {
     const { clock } = this.#common;
-    let leftMs = this.#waitMs * (LOOKS + 1);
+    let leftMs = this.#waitMs * WAITS;
     return async (work) => {
       const startedMs = clock.monotonicMs();
       const succeeded = await succeedsWithin(clock, Math.min(this.#waitMs, leftMs), work);
@@ -230,12 +227,41 @@ export function isAnswer(thrown: unknown): boolean {
   );
 }
 
-/** Waits for the first of the followers that are late; null: there is none. */
-function catchUp(late: readonly Backend[], wait: Wait): Promise<'caught-up' | null> | null {
+/**
+ * Lagging tiers look where they stand: other processes may have flushed since, and pruned up to there. Null: there is
+ * no such tier.
+ */
+async function look(met: Met, tiers: readonly Backend[], wait: Wait): Promise<Why | null> {
+  const looks = tiers.flatMap((tier) => {
+    const { storage } = tier;
+    return storage.kind === 'archive' && !met.unseen.has(tier) ? [{ tier, refresh: () => storage.refresh() }] : [];
+  });
+  if (looks.length === 0) return null;
+  const looked = looks.map(async ({ tier, refresh }) => {
+    const looking = refresh().catch((thrown: unknown) => {
+      met.fails(thrown);
+      throw thrown;
+    });
+    if (await wait(looking)) return [tier];
+    met.unseen.add(tier);
+    return [];
+  });
+  met.looked = (await Promise.all(looked)).flat();
+  return met.looked.length > 0 ? 'looked' : 'stale';
+}
+
+/** Waits for the first of the followers that are late. Null: there is none. */
+async function catchUp(late: readonly Backend[], wait: Wait): Promise<Why | null> {
   const followers = late.flatMap(({ follower }) =>
     follower === null || follower.state === 'failing' ? [] : [follower],
   );
   if (followers.length === 0) return null;
-  const first = Promise.any(followers.map((follower) => follower.confirm()));
-  return wait(first).then((succeeded) => (succeeded ? 'caught-up' : null));
+  return (await wait(Promise.any(followers.map((follower) => follower.confirm())))) ? 'caught-up' : 'stale';
+}
+
+function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }

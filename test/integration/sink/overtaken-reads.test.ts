@@ -1,4 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
+import { MemoryBucket } from '../../simulation/process/memory-object-store.js';
+import { eventually } from '../../support/eventually.js';
 import type { RecordMaker } from '../../support/records.js';
 import {
   createPrunedProcesses,
@@ -40,4 +43,40 @@ describe('a read that is overtaken', () => {
       expect(process.cold.calls('list')).toBe(isPruned ? overtaken + 1 : 1);
     },
   );
+
+  test('an old id is found although the look of the cold tier takes longer than a follower is waited for', async () => {
+    const bucket = new MemoryBucket();
+    const writer = await open({ bucket, withoutHot: true });
+    const reader = await open({ bucket, withoutHot: true, options: { catchUpWaitMs: 0 } });
+    const [result] = await processes.write(writer.sink, 6);
+    await pruneAll(writer);
+    reader.leader.before('heldCCVData', async () => {
+      await processes.write(writer.sink, 2);
+      await pruneAll(writer);
+    });
+    reader.cold.before('refresh', async () => void (await processes.database.sql('SELECT pg_sleep(0.1)')));
+    expect(await reader.sink.getCCVData(result!.messageId)).toHaveLength(1);
+  });
+
+  test('an old id is found although the cold tier could not look before a memory that was late has caught up', async () => {
+    const bucket = new MemoryBucket();
+    const writer = await open({ bucket, withoutHot: true });
+    const reader = await open({ bucket, refreshIntervalMs: 3_600_000, options: { catchUpWaitMs: 600_000 } });
+    const [result] = await processes.write(writer.sink, 12);
+    await eventually('the reader has heard of everything', () => {
+      return reader.hot.coverage().throughPosition === 12n && reader.lagging.storage.appliedPosition() === 12n;
+    });
+    const release = reader.leader.hold('changesAfter');
+    await pruneAll(writer);
+    await eventually('its memory is late', () => Number.isFinite(reader.hot.coverage().throughMs));
+    expect(reader.lagging.storage.coverage().throughPosition).toBe(0n);
+    reader.cold.before('refresh', () => {
+      if (reader.cold.calls('refresh') > 1) return;
+      // once the memory is waited for
+      setImmediate(release);
+      throw new StorageUnavailableError('cold', 'look (injected)');
+    });
+    expect(await reader.sink.getCCVData(result!.messageId)).toHaveLength(1);
+    expect(reader.cold.calls('refresh')).toBe(2);
+  });
 });

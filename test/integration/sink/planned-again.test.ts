@@ -102,4 +102,22 @@ describe('a part that is planned again', () => {
     expect(ids).toHaveLength(3);
     expect(warm.calls('list')).toBe(6 * 3);
   });
+
+  test('promise 3: a lookup asks a backend that failed once more, after a memory that was late has caught up', async () => {
+    const { clock, hot, warm, make, start } = setUp();
+    const sink = await start([{ storage: hot.storage }, { storage: warm.storage }]);
+    const [result] = make.results(1);
+    await sink.insertBatch({ verifierResults: [result!] });
+    const release = warm.hold('changesAfter');
+    await clock.advance(400);
+    hot.fail(['getCCVData']);
+    warm.before('getCCVData', () => {
+      if (warm.calls('getCCVData') === 1) throw new StorageUnavailableError('warm', 'answer (injected)');
+    });
+    const asking = sink.getCCVData(result!.messageId);
+    await clock.settle();
+    release();
+    expect(await asking).toHaveLength(1);
+    expect(warm.calls('getCCVData')).toBe(2);
+  });
 });

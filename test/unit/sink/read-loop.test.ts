@@ -13,6 +13,7 @@ describe('the loop that plans again', () => {
     const asked: string[] = [];
     const answer = await loop.answer<Part, number>({
       met: new Met(),
+      boundsLooks: true,
       begin: () => Array.from({ length: 60 }, () => ({ asked: failing, steps: 0 })),
       again: (_part, _why, steps) => [{ asked: other, steps }],
       ask: async (part) => {
@@ -36,6 +37,7 @@ describe('the loop that plans again', () => {
     const part = { asked: lacking, steps: 0 };
     const answering = loop.answer<Part, number>({
       met: new Met(),
+      boundsLooks: true,
       begin: () => [part],
       again: () => [part],
       ask: async () => {
