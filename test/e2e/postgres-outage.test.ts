@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { createExecutor, type ExecutionReport } from '../../scripts/devnet/lane/executor.js';
 import { createTraffic, type SentMessage } from '../../scripts/devnet/lane/traffic.js';
@@ -14,8 +13,10 @@ import { startTruthClients } from '../support/e2e/truth.js';
 import { eventually } from '../support/eventually.js';
 import { type PrivatePostgres, startPrivatePostgres } from '../support/postgres/postgres.js';
 
-const OUTAGE_MS = 30_000;
 const RATE_PER_SECOND = 4;
+/** An outage lasts until each endpoint has answered more often than that, and more messages were sent. */
+const OUTAGE = { answers: 10, sent: 60 };
+const LISTS = ['messages', 'verifierresults'];
 
 const directory = e2eDirectory();
 let postgres: PrivatePostgres;
@@ -32,7 +33,7 @@ afterAll(async () => {
   directory.remove();
 });
 
-it('promise 1: a database that is away for 30 seconds under traffic costs no message, and no answer is less than the truth', async () => {
+it('promise 1: a database that is away under traffic costs no message, and no answer is less than the truth', async () => {
   const config = hotAndWarm({
     namespace: 'outage',
     uri: connectionUri(postgres.tcp),
@@ -66,17 +67,20 @@ it('promise 1: a database that is away for 30 seconds under traffic costs no mes
 
   await postgres.kill();
   const [before, sentBefore] = [clients.counts(), sent.length];
-  await delay(OUTAGE_MS);
+  await eventually('the clients to ask on', () =>
+    Object.values(difference(before, clients.counts())).every(
+      (counts) => Object.values(counts).reduce((sum, count) => sum + count, 0) > OUTAGE.answers,
+    ),
+  );
+  await eventually('the senders to send on', () => sent.length - sentBefore > OUTAGE.sent);
+  // memory may answer alone for so long only: it does not know what others store
+  await eventually('lists to be refused', () => {
+    const answers = difference(before, clients.counts());
+    return LISTS.every((list) => (answers[list]?.[503] ?? 0) > 0);
+  });
   const [during, sentDuring] = [clients.counts(), sent.length];
   await postgres.start();
   console.log(`during the outage: ${JSON.stringify(difference(before, during))}, ${sentDuring - sentBefore} sent`);
-  // the clients asked on, and so did the senders send
-  for (const [endpoint, counts] of Object.entries(difference(before, during)))
-    expect(
-      Object.values(counts).reduce((sum, count) => sum + count, 0),
-      endpoint,
-    ).toBeGreaterThan(10);
-  expect(sentDuring - sentBefore).toBeGreaterThan((OUTAGE_MS / 1_000) * RATE_PER_SECOND * 0.5);
 
   await eventually('all endpoints to answer again', () =>
     Object.values(difference(during, clients.counts())).every((counts) => (counts[200] ?? 0) > 0),
