@@ -5,6 +5,7 @@ import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { gate } from '../../support/api/api.js';
 import { apiFixture } from '../../support/api/api-fixture.js';
+import { eventually } from '../../support/eventually.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const LARGE = 20_000;
@@ -137,6 +138,9 @@ describe('an answer that is read in parts', () => {
     await once(socket, 'readable');
     socket.destroy();
     // 24 million bytes do not fit into the buffers between two sockets
+    await eventually('the answer to be given up', async () =>
+      (await api.common.metrics.getSingleMetricAsString('indexer_http_answers_under_way_bytes')).endsWith('bytes 0'),
+    );
     expect((await api.get('/v1/messages?limit=1')).status).toBe(200);
     expect(reads).toBeLessThan(300);
   });

@@ -64,7 +64,7 @@ function start(
   } = {},
 ) {
   const common = options.common ?? createCommon();
-  const rpc = createRpcPool({ chainName: 'a', urls: [url].flat(), common, chainId: 1337, timeoutMs: 2_000 });
+  const rpc = createRpcPool({ chainName: 'a', urls: [url].flat(), common, chainId: 1337, timeoutMs: 60_000 });
   const { confirmations = 'latest', maxBlockRange = 2_000, ...others } = options;
   const source = createChainSource({
     chain: {

@@ -30,7 +30,7 @@ async function chainOf(blocks: number): Promise<AnvilChain> {
 
 /** The pool of these URLs and a viem client of it; `chain`: viem's definition, for the addresses that it knows. */
 function clientOf(urls: readonly string[], options: Partial<RpcPoolOptions> = {}) {
-  const pool = createRpcPool({ chainName: 'a', urls, timeoutMs: 2_000, ...options, common: createCommon() });
+  const pool = createRpcPool({ chainName: 'a', urls, timeoutMs: 60_000, ...options, common: createCommon() });
   cleanups.push(() => pool.close());
   return { pool, client: createPublicClient({ chain: mainnet, transport: pool.transport, cacheTime: 0 }) };
 }

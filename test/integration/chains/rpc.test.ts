@@ -72,7 +72,7 @@ describe('a node that limits ranges', () => {
     const proxy = await proxyOf(chain);
     proxy.onRequest = (calls) => calls.some((call) => (rangeOf(call)?.to ?? 0) - (rangeOf(call)?.from ?? 0) > 40);
     const store = new MemoryChainStore();
-    const running = startAt([proxy.url], store, { rpc: { timeoutMs: 300 } });
+    const running = startAt([proxy.url], store, { rpc: { timeoutMs: 2_000 } });
     await processed(running, head);
     await expectComplete(chain, store, head);
   });
@@ -183,7 +183,7 @@ describe('a node that fails', () => {
     await fill(chain, 10);
     const [preferred, other] = [await proxyOf(chain), await proxyOf(chain)];
     const store = new MemoryChainStore();
-    const running = startAt([preferred.url, other.url], store, { rpc: { timeoutMs: 250, cooldownMs: 400 } });
+    const running = startAt([preferred.url, other.url], store, { rpc: { timeoutMs: 2_000, cooldownMs: 400 } });
     await processed(running, 10);
     FAULTS[fault]?.(preferred);
     await chain.block(message(100));

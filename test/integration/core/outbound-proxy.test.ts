@@ -87,7 +87,7 @@ it('a verifier is asked through the proxy, and a proxy that refuses says so', as
   closing.push(server.close);
   const proxy = await proxyTo(server.baseUrl);
   const readerOf = (baseUrl: string) => {
-    const limits = { requestTimeoutMs: 5_000, batchSize: 1, maxBatchWaitMs: 0, maxResponseBytes: 10_000, retries: 0 };
+    const limits = { requestTimeoutMs: 60_000, batchSize: 1, maxBatchWaitMs: 0, maxResponseBytes: 10_000, retries: 0 };
     const reader = createRestReader({
       name: 'committee',
       issuerAddresses: [CCV],

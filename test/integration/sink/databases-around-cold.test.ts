@@ -160,7 +160,6 @@ describe('tiers around a cold one', () => {
     const readerCold = openCold({ role: 'reader' });
     const readerWarm = createPostgresStorage({
       ...{ name: 'warm', connection: proxy.tcp, common, recall: recallFrom(readerCold) },
-      pool: { connectTimeoutMs: 200 },
     });
     const reader = await sinkOf([{ storage: readerWarm }, { storage: readerCold, tier: 'cold' }]);
     await eventually('cold is looked at', () => readerCold.coverage().throughPosition === 3n);

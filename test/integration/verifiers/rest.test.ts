@@ -28,7 +28,7 @@ async function setUp(overrides: Partial<RestReaderOptions> = {}, path = '') {
     name: 'committee',
     issuerAddresses: [CCV],
     baseUrl: server.baseUrl,
-    requestTimeoutMs: 5_000,
+    requestTimeoutMs: 60_000,
     batchSize: 100,
     maxBatchWaitMs: 5,
     maxResponseBytes: 4 * 1024 * 1024,
@@ -311,7 +311,6 @@ describe('an answer that is too large', () => {
     const { reader } = await setUp({
       baseUrl: `http://127.0.0.1:${port}`,
       maxResponseBytes: 100_000,
-      requestTimeoutMs: 20_000,
     });
     await expect(reader.read(message().messageId)).rejects.toMatchObject({ kind: 'response-too-large' });
     await expect.poll(() => ended).toBe(true);
@@ -344,7 +343,7 @@ describe('an answer that is too large', () => {
   });
 
   it('every time, opens the circuit instead of asking for every id', async () => {
-    const { server, reader } = await setUp({ failuresToOpen: 3 });
+    const { server, reader } = await setUp({ failuresToOpen: 3, openBackoff: { baseMs: 3_600_000, maxMs: 3_600_000 } });
     server.misbehave(() => 'never JSON');
     const found = await Promise.allSettled(Array.from({ length: 64 }, () => reader.read(message().messageId)));
     expect(found.every(({ status }) => status === 'rejected')).toBe(true);

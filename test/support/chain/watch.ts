@@ -41,7 +41,7 @@ export interface WatchOptions {
 export function watch(options: WatchOptions): RunningWatcher {
   const common = options.common ?? createCommon();
   const name = options.chain?.name ?? 'a';
-  const rpc = createRpcPool({ chainName: name, urls: options.urls, timeoutMs: 2_000, ...options.rpc, common });
+  const rpc = createRpcPool({ chainName: name, urls: options.urls, timeoutMs: 60_000, ...options.rpc, common });
   const watcher = createChainWatcher({
     chain: {
       name,
