@@ -44,6 +44,38 @@ describe('a read that is overtaken', () => {
     },
   );
 
+  test.each([
+    ['flush to the cold tier', flushAll],
+    ['flush to the cold tier and prune', pruneAll],
+  ])('promise 3: a list is answered although others %s before each of several reads of it', async (_others, move) => {
+    const bucket = new MemoryBucket();
+    const writer = await open({ bucket, withoutHot: true });
+    const reader = await open({ bucket, withoutHot: true });
+    const listed: string[] = [];
+    const writeOne = async () => {
+      const message = make.message();
+      await writer.sink.insertBatch({ messages: [message] });
+      listed.push(message.messageId);
+    };
+    await writeOne();
+    await pruneAll(writer);
+    await writeOne();
+    const stood: bigint[] = [];
+    reader.cold.before('list', async () => {
+      stood.push(reader.lagging.storage.coverage().throughPosition);
+      if (stood.length > 5) return;
+      await move(writer);
+      await writeOne();
+      await eventually('the reader has heard of it', () => {
+        return reader.warm.coverage().throughPosition === BigInt(listed.length);
+      });
+    });
+    const { items } = await reader.sink.queryMessages({});
+    expect(items.map(({ messageId }) => messageId)).toEqual(listed);
+    // each plan goes on from the state that the read before saw
+    expect(stood.slice(0, 6)).toEqual([1n, 2n, 3n, 4n, 5n, 6n]);
+  });
+
   test('an old id is found although the look of the cold tier takes longer than a follower is waited for', async () => {
     const bucket = new MemoryBucket();
     const writer = await open({ bucket, withoutHot: true });
