@@ -2,7 +2,7 @@ import type { Backoff } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { InvalidArgumentError } from '../core/errors.js';
 import { alwaysRead, type ReadCondition } from '../model/read-conditions.js';
-import type { BackendStorage } from '../storage/backend-storage.js';
+import { type BackendStorage, leadsAlone } from '../storage/backend-storage.js';
 
 /** The distance of a backend from the reader; a label of the metrics of queries. */
 export type Tier = 'hot' | 'warm' | 'cold';
@@ -81,7 +81,8 @@ export function resolveBackends(backends: readonly SinkBackend[]): readonly Reso
   if (backends.every(({ condition }) => condition?.kind === 'never'))
     throw new InvalidArgumentError('every backend is never read: give at least one another condition');
   for (const { storage, retentionMs = 0 } of backends) {
-    if (storage.kind === 'record' && !storage.prunable && backends.some((each) => each.storage.prunable))
+    const other = backends.find((each) => each.storage.prunable);
+    if (leadsAlone(storage) && other !== undefined)
       throw new InvalidArgumentError(
         `${storage.name} was made to lead, and cannot follow another leader: give it the role 'follower'`,
       );

@@ -106,6 +106,78 @@ export interface PruneOutcome {
   readonly floor: Boundary;
 }
 
+/** The questions that the kind of a storage answers alone. */
+interface KindAnswers {
+  /** Its records can be read again: it begins where it is told to, and gives way where it differs from its leader. */
+  readonly startsAnywhere: boolean;
+  /** It stays complete up to now only while it is told that there is nothing new. */
+  readonly livesOnNews: boolean;
+  /** It answers for changes minutes after it took them, and other processes bring it forward too. */
+  readonly buffers: boolean;
+  /** This process alone says where it stands; any other has to be asked, since other processes may write to it. */
+  readonly knowsItsPosition: boolean;
+  /** It tells its records of an id also where it is not complete for that id. */
+  readonly tellsHoldings: boolean;
+}
+
+type Kind = BackendStorage['kind'];
+
+/** A new kind does not compile before it answers every question, a new question not before every kind does. */
+const ANSWERS = {
+  window: {
+    startsAnywhere: true,
+    livesOnNews: true,
+    buffers: false,
+    knowsItsPosition: true,
+    tellsHoldings: false,
+  },
+  record: {
+    startsAnywhere: false,
+    livesOnNews: false,
+    buffers: false,
+    knowsItsPosition: false,
+    tellsHoldings: true,
+  },
+  archive: {
+    startsAnywhere: false,
+    livesOnNews: false,
+    buffers: true,
+    knowsItsPosition: true,
+    tellsHoldings: true,
+  },
+} as const satisfies Record<Kind, KindAnswers>;
+
+/** The storages whose kind says yes to a question; a wrong yes does not compile where their members are used. */
+type StorageThat<Q extends keyof KindAnswers> = Extract<
+  BackendStorage,
+  { readonly kind: { [K in Kind]: (typeof ANSWERS)[K][Q] extends true ? K : never }[Kind] }
+>;
+
+/** Whether its records can be read again, so that it begins where it is told to. */
+export function startsAnywhere(storage: BackendStorage): storage is StorageThat<'startsAnywhere'> {
+  return ANSWERS[storage.kind].startsAnywhere;
+}
+
+/** Whether it stays complete up to now only while it is told that there is nothing new. */
+export function livesOnNews(storage: BackendStorage): boolean {
+  return ANSWERS[storage.kind].livesOnNews;
+}
+
+/** Whether it answers for changes minutes after it took them; other processes bring it forward too. */
+export function buffers(storage: BackendStorage): storage is StorageThat<'buffers'> {
+  return ANSWERS[storage.kind].buffers;
+}
+
+/** Whether this process alone says where it stands; any other has to be asked. */
+export function knowsItsPosition(storage: BackendStorage): boolean {
+  return ANSWERS[storage.kind].knowsItsPosition;
+}
+
+/** Whether it tells its records of an id also where it is not complete for that id. */
+export function tellsHoldings(storage: BackendStorage): storage is StorageThat<'tellsHoldings'> {
+  return ANSWERS[storage.kind].tellsHoldings;
+}
+
 /** Whether a storage keeps everything that it was ever given: the cold tier, in either of its kinds. */
 export function keepsForGood(storage: BackendStorage): storage is ArchiveStorage | LastingRecord {
   switch (storage.kind) {
@@ -120,7 +192,12 @@ export function keepsForGood(storage: BackendStorage): storage is ArchiveStorage
   }
 }
 
+/** Whether it can only lead: beside a record that other tiers relieve of its past it has no place. */
+export function leadsAlone(storage: BackendStorage): storage is LastingRecord {
+  return keepsForGood(storage) && !buffers(storage);
+}
+
 /** The next set for `storage.apply` must continue here. */
 export function standsAt(storage: BackendStorage): bigint {
-  return storage.kind === 'archive' ? storage.appliedPosition() : storage.coverage().throughPosition;
+  return buffers(storage) ? storage.appliedPosition() : storage.coverage().throughPosition;
 }

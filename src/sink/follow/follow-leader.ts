@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { createRareWarning } from '../../core/rare-warning.js';
 import { admitsLookups } from '../../model/read-conditions.js';
-import type { BackendStorage } from '../../storage/backend-storage.js';
+import { type BackendStorage, buffers } from '../../storage/backend-storage.js';
 import type { SinkMetrics } from '../sink-metrics.js';
 import type { ResolvedBackend, SinkOptions } from '../sink-options.js';
 import { Follower } from './follower.js';
@@ -24,7 +24,7 @@ export function followLeader(parts: {
   const { leader, changesAfter, common, metrics, options } = parts;
   const { storage, required, condition } = parts.backend;
   const { name } = storage;
-  const isUrgent = admitsLookups(condition) && storage.kind !== 'archive';
+  const isUrgent = admitsLookups(condition) && !buffers(storage);
   const warnMissed = createRareWarning(common);
   const follower: Follower = new Follower({
     ...{ leader, storage, changesAfter, common },

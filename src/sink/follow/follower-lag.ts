@@ -1,5 +1,5 @@
 import type { Clock } from '../../core/clock.js';
-import type { BackendStorage } from '../../storage/backend-storage.js';
+import { type BackendStorage, buffers } from '../../storage/backend-storage.js';
 import { CoverageLag } from './coverage-lag.js';
 import { type FollowerProgress, followedTo } from './follower-progress.js';
 
@@ -22,15 +22,15 @@ export class FollowerLag {
 
   /** For how long, in milliseconds; 0 when it holds all it knows of, `Infinity` = it never was whole. */
   ms(isCurrent: boolean): number {
-    if (this.#storage.kind === 'archive')
-      return this.#coverageLag.measure(this.#progress.leaderPosition, this.#answeredPosition);
+    if (buffers(this.#storage)) return this.#coverageLag.measure(this.#progress.leaderPosition, this.#answeredPosition);
     if (isCurrent && this.positions === 0n) return 0;
     return Math.max(0, this.#progress.newsAgeMs);
   }
 
   /** The position of a backend that buffers is above its coverage. */
   get #answeredPosition(): bigint {
-    const isBuffering = this.#storage.kind === 'archive';
-    return isBuffering ? this.#storage.coverage().throughPosition : followedTo(this.#storage, this.#progress);
+    return buffers(this.#storage)
+      ? this.#storage.coverage().throughPosition
+      : followedTo(this.#storage, this.#progress);
   }
 }

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import type { ChangeSet } from '../../model/batch.js';
-import type { BackendStorage } from '../../storage/backend-storage.js';
+import { type BackendStorage, knowsItsPosition, standsAt } from '../../storage/backend-storage.js';
 
 /**
  * How far a follower has come. `closedMs` and `newsAgeMs` move only on whole sets (`throughPosition` =
@@ -90,10 +90,9 @@ export class FollowerProgress {
 }
 
 /**
- * Every change of the leader up to this is applied to a follower: the next set continues here. What is in this process
- * says so itself.
+ * Every change of the leader up to this is applied to a follower: the next set continues here. A storage that this
+ * process alone brings forward says it itself; of any other the account of the follower counts.
  */
 export function followedTo(follower: BackendStorage, progress: FollowerProgress): bigint {
-  if (follower.kind === 'window') return follower.coverage().throughPosition;
-  return follower.kind === 'archive' ? follower.appliedPosition() : progress.heldPosition;
+  return knowsItsPosition(follower) ? standsAt(follower) : progress.heldPosition;
 }

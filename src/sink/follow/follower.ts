@@ -3,7 +3,7 @@ import { assertNever, ClosedError, toError } from '../../core/errors.js';
 import type { ChangeSet } from '../../model/batch.js';
 import { BEGINNING } from '../../model/boundary.js';
 import { DivergedError, PositionGapError } from '../../model/storage-errors.js';
-import type { BackendStorage } from '../../storage/backend-storage.js';
+import { type BackendStorage, livesOnNews, startsAnywhere } from '../../storage/backend-storage.js';
 import type { AdvanceEvent } from '../../storage/storage.js';
 import { FollowerAheadError } from '../sink-errors.js';
 import { AheadOfLeader } from './ahead-of-leader.js';
@@ -116,7 +116,7 @@ export class Follower {
   /** Begins to follow. */
   start(): void {
     // Without this an empty windowed store would speak as if it were complete from the beginning.
-    if (this.#storage.kind === 'window' && this.throughPosition === 0n) this.#storage.rebase(BEGINNING);
+    if (startsAnywhere(this.#storage) && this.throughPosition === 0n) this.#storage.rebase(BEGINNING);
     const { clock } = this.#common;
     const { heartbeatMs } = this.#options;
     this.#cancelHeartbeat = clock.every(Math.max(1, Math.floor(heartbeatMs / 2)), () => {
@@ -290,7 +290,7 @@ export class Follower {
     const isNews = set.throughPosition > this.throughPosition;
     if (!isNews) await this.#pages.compare(set);
     // a memory lives on being told that there is nothing new, a database has no use for it
-    if (isNews || this.#storage.kind === 'window') await this.#storage.apply(set);
+    if (isNews || livesOnNews(this.#storage)) await this.#storage.apply(set);
     this.#took(set);
   }
 
@@ -318,7 +318,7 @@ export class Follower {
     if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#ahead.found(failure.error);
     // a database that was set back: where it stands now is found out anew
     if (failure.error instanceof PositionGapError && this.#storage.durable) this.progress.displaced();
-    if (failure.error instanceof DivergedError && this.#storage.kind !== 'window') {
+    if (failure.error instanceof DivergedError && !startsAnywhere(this.#storage)) {
       this.#diverged = failure.error;
       this.#ahead.forget();
       this.progress.displaced();

@@ -1,7 +1,7 @@
 import type { ChangeSet } from '../../model/batch.js';
 import { changedRecord } from '../../model/identity.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
-import type { BackendStorage } from '../../storage/backend-storage.js';
+import { type BackendStorage, buffers } from '../../storage/backend-storage.js';
 import type { Following } from './lost-commits.js';
 
 const DEFAULT_CHANGES = 1_000;
@@ -47,7 +47,7 @@ async function keeperAnew(
   afterPosition: bigint,
 ): Promise<BackendStorage | null> {
   if (afterPosition >= leader.coverage().afterPosition) return null;
-  const tiers = backends.flatMap(({ storage }) => (storage.kind === 'archive' ? [storage] : []));
+  const tiers = backends.flatMap(({ storage }) => (buffers(storage) ? [storage] : []));
   // a tier that cannot look is left as it was known
   await Promise.allSettled(tiers.map((tier) => tier.refresh()));
   return keeperOf(leader, backends, afterPosition);

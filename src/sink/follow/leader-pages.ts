@@ -2,7 +2,7 @@ import type { ChangeSet } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
 import { BEGINNING } from '../../model/boundary.js';
 import { CoverageGapError, DivergedError, StorageFailureError } from '../../model/storage-errors.js';
-import type { BackendStorage } from '../../storage/backend-storage.js';
+import { type BackendStorage, buffers, startsAnywhere } from '../../storage/backend-storage.js';
 import { FollowerAheadError } from '../sink-errors.js';
 import { continuesHistory, headOf } from './common-history.js';
 import { divergedError, isSameHead, refuseDiverged } from './divergence.js';
@@ -41,17 +41,17 @@ export class LeaderPages {
   /** Puts a windowed follower where its window begins; any other goes on where it stands. */
   async place(): Promise<void> {
     if (this.#progress.isPlaced) return;
-    if (this.#follower.kind === 'window') {
+    if (startsAnywhere(this.#follower)) {
       this.#follower.rebase(await startBoundary(this.#leader, this.#follower).catch(ofSide('leader')));
       this.#progress.placed(this.#follower.coverage().throughPosition);
       return;
     }
-    if (this.#follower.kind === 'archive') await this.#follower.ready();
+    if (buffers(this.#follower)) await this.#follower.ready();
     else await this.#learnWhereItStands();
     const { throughPosition } = this.#follower.coverage();
     await refuseDiverged(this.#leader, this.#follower, throughPosition);
     // a follower that answers for days by itself has to be a part of the leader's history commit by commit
-    if (this.#follower.kind === 'archive')
+    if (buffers(this.#follower))
       await continuesHistory(this.#follower, this.#leader, this.#follower).catch((thrown: unknown) => {
         if (thrown instanceof DivergedError) throw thrown;
         return ofSide('leader')(thrown);
@@ -64,7 +64,7 @@ export class LeaderPages {
    * @throws DivergedError, FollowerAheadError
    */
   async compare(set: ChangeSet): Promise<void> {
-    if (this.#follower.kind === 'window') {
+    if (startsAnywhere(this.#follower)) {
       const { closedMs } = this.#progress;
       const isSame = set.throughPosition < set.headPosition || closedMs < 0 || closedMs === set.headMs;
       if (isSame) return;
@@ -72,7 +72,7 @@ export class LeaderPages {
       this.#progress.displaced();
       throw this.#diverged(set.headPosition);
     }
-    if (this.#follower.kind === 'archive') {
+    if (buffers(this.#follower)) {
       // other processes bring it forward too: it may stand above a head that was read before
       const throughPosition = this.#follower.appliedPosition();
       if (throughPosition > set.headPosition) await this.#refuseAhead(throughPosition);
@@ -130,8 +130,8 @@ export class LeaderPages {
   /** The leader was set back, and has gone on from there to where the follower stands: that is of another history. */
   async #placeAnew(throughPosition: bigint): Promise<void> {
     this.#progress.displaced();
-    if (this.#follower.kind === 'archive' && this.#follower.hasUnflushed()) throw this.#diverged(throughPosition);
-    if (this.#follower.kind !== 'window')
+    if (buffers(this.#follower) && this.#follower.hasUnflushed()) throw this.#diverged(throughPosition);
+    if (!startsAnywhere(this.#follower))
       await continuesHistory(this.#follower, this.#leader, this.#follower).catch((thrown: unknown) => {
         if (thrown instanceof DivergedError) throw thrown;
         return ofSide('leader')(thrown);
@@ -141,7 +141,7 @@ export class LeaderPages {
 
   /** Starts a windowed follower anew when all that it holds lies before its window. True when it did. */
   async jumpAhead(): Promise<boolean> {
-    if (this.#follower.kind !== 'window') return false;
+    if (!startsAnywhere(this.#follower)) return false;
     const boundary = await startBoundary(this.#leader, this.#follower).catch(ofSide('leader'));
     if (boundary.position <= this.#follower.coverage().throughPosition) return false;
     this.#follower.rebase(boundary);
@@ -175,13 +175,13 @@ export class LeaderPages {
   /** That the follower holds commits which a leader that was set back to `head` lacks; null: the follower does not. */
   aheadOf(head: Boundary): FollowerAheadError | null {
     const throughPosition = followedTo(this.#follower, this.#progress);
-    if (this.#follower.kind === 'window' || throughPosition <= head.position) return null;
+    if (startsAnywhere(this.#follower) || throughPosition <= head.position) return null;
     return new FollowerAheadError(this.#follower, throughPosition, this.#leader, head, false);
   }
 
   /** Compared once for each head of the leader: a follower that is ahead tries again and again. */
   async #continues(head: Boundary): Promise<boolean> {
-    if (this.#follower.kind === 'window') return false;
+    if (startsAnywhere(this.#follower)) return false;
     const { position, ingestionMs } = this.#continued;
     if (position === head.position && ingestionMs === head.ingestionMs) return true;
     const isContinuation = await continuesHistory(this.#leader, this.#follower, this.#follower).catch(

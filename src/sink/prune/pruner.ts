@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { toError } from '../../core/errors.js';
 import { counter, gauge } from '../../core/metrics.js';
-import type { PruneOutcome } from '../../storage/backend-storage.js';
+import { buffers, type PruneOutcome } from '../../storage/backend-storage.js';
 import type { Backend } from '../backend.js';
 import { codeOf } from '../sink-errors.js';
 import { PruneHoldup } from './prune-holdup.js';
@@ -82,7 +82,7 @@ export class Pruner {
     const signal = AbortSignal.any([this.#closing.signal, ending.signal]);
     const silent = new Set<string>();
     const looks = this.#backends.map(async ({ name, storage }) => {
-      if (storage.kind !== 'archive') return;
+      if (!buffers(storage)) return;
       silent.add(name);
       try {
         await storage.refresh();

@@ -8,7 +8,7 @@ import type { ResultsPart } from '../../model/outlines.js';
 import { partOfResults } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
-import type { BackendStorage } from '../../storage/backend-storage.js';
+import { type BackendStorage, tellsHoldings } from '../../storage/backend-storage.js';
 import { type Backend, isLagging, isReadable, mayLookUp } from '../backend.js';
 import { lostCommits, lostError } from '../follow/lost-commits.js';
 import type { SinkMetrics } from '../sink-metrics.js';
@@ -243,7 +243,7 @@ interface Lookup<T, R extends { readonly position: bigint }> {
 
 const RESULTS: Lookup<readonly StoredVerifierResult[], StoredVerifierResult> = {
   ask: (storage, messageId) => storage.getCCVData(messageId),
-  holder: (storage) => (storage.kind === 'window' ? null : (messageId) => storage.heldCCVData(messageId)),
+  holder: (storage) => (tellsHoldings(storage) ? (messageId) => storage.heldCCVData(messageId) : null),
   identityOf: resultIdentity,
   answerOf(messageId, results) {
     if (results.length === 0) throw new CCVDataNotFoundError(messageId);
@@ -260,7 +260,7 @@ function lookupOf(part: ResultsPart): Lookup<readonly StoredVerifierResult[], St
     ...RESULTS,
     ask: (storage, messageId) => storage.getCCVData(messageId, part),
     holder(storage) {
-      return storage.kind === 'window' ? null : (messageId) => storage.heldCCVData(messageId, part);
+      return tellsHoldings(storage) ? (messageId) => storage.heldCCVData(messageId, part) : null;
     },
     answerOf: (messageId, results) => partOfResults(RESULTS.answerOf(messageId, results), part),
   };
@@ -269,7 +269,7 @@ function lookupOf(part: ResultsPart): Lookup<readonly StoredVerifierResult[], St
 const MESSAGE: Lookup<StoredMessage, StoredMessage> = {
   ask: (storage, messageId) => storage.getMessage(messageId),
   holder(storage) {
-    if (storage.kind === 'window') return null;
+    if (!tellsHoldings(storage)) return null;
     return async (messageId) => {
       const { value, ...range } = await storage.heldMessage(messageId);
       return { value: value === null ? [] : [value], ...range };

@@ -1,6 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { InvalidArgumentError, toError } from '../../core/errors.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
+import { buffers } from '../../storage/backend-storage.js';
 import type { Backend } from '../backend.js';
 import { codeOf } from '../sink-errors.js';
 import { succeedsWithin } from '../within.js';
@@ -234,7 +235,7 @@ export function isAnswer(thrown: unknown): boolean {
 async function look(met: Met, tiers: readonly Backend[], wait: Wait): Promise<Why | null> {
   const looks = tiers.flatMap((tier) => {
     const { storage } = tier;
-    return storage.kind === 'archive' && !met.unseen.has(tier) ? [{ tier, refresh: () => storage.refresh() }] : [];
+    return buffers(storage) && !met.unseen.has(tier) ? [{ tier, refresh: () => storage.refresh() }] : [];
   });
   if (looks.length === 0) return null;
   const looked = looks.map(async ({ tier, refresh }) => {
