@@ -10,7 +10,6 @@ const LIMITS: SizeLimits = {
   // these shrink; nothing is added
   wideLines: 0,
   longFiles: {
-    'src/sink/follow/follower.ts': 341,
     'test/contract/object-store-contract.ts': 360,
     'test/e2e/s3-outage.test.ts': 318,
     'test/integration/chains/cross-check.test.ts': 315,

@@ -2,23 +2,20 @@ import type { Common } from '../../core/common.js';
 import { assertNever, ClosedError, toError } from '../../core/errors.js';
 import type { ChangeSet } from '../../model/batch.js';
 import { BEGINNING } from '../../model/boundary.js';
-import { DivergedError, PositionGapError } from '../../model/storage-errors.js';
-import { type BackendStorage, livesOnNews, startsAnywhere } from '../../storage/backend-storage.js';
+import type { DivergedError } from '../../model/storage-errors.js';
+import { type BackendStorage, startsAnywhere } from '../../storage/backend-storage.js';
 import type { AdvanceEvent } from '../../storage/storage.js';
-import { FollowerAheadError } from '../sink-errors.js';
-import { AheadOfLeader } from './ahead-of-leader.js';
-import { CommitQueue } from './commit-queue.js';
+import type { FollowerAheadError } from '../sink-errors.js';
+import { ChangeIntake } from './change-intake.js';
 import { FollowerFailures } from './follower-failures.js';
 import { FollowerLag } from './follower-lag.js';
 import type { FollowerEvents, FollowerOptions, FollowerState } from './follower-options.js';
 import { FollowerProgress, followedTo } from './follower-progress.js';
+import { HistoryMismatch } from './history-mismatch.js';
 import { type ChangesAfter, LeaderPages } from './leader-pages.js';
 import { ReadRequests } from './read-requests.js';
 import { type Failure, failureOf, ofSide } from './side-error.js';
 import { Waiters } from './waiters.js';
-
-const MAX_QUEUED_CHANGES = 10_000;
-const MAX_QUEUED_BYTES = 32 << 20;
 
 /**
  * Keeps one backend equal to the leader.
@@ -43,15 +40,13 @@ export class Follower {
   readonly #options: FollowerOptions;
   readonly #events: FollowerEvents;
   readonly #pages: LeaderPages;
-  readonly #queue = new CommitQueue(MAX_QUEUED_CHANGES, MAX_QUEUED_BYTES);
   readonly #waiters = new Waiters();
   readonly #reads = new ReadRequests();
-  readonly #ahead = new AheadOfLeader(this.#reads);
+  readonly #mismatch: HistoryMismatch;
+  readonly #intake: ChangeIntake;
 
   #state: FollowerState = 'starting';
   readonly #failures: FollowerFailures;
-  /** Only people can mend it; later reads prove nothing. */
-  #diverged: DivergedError | null = null;
   readonly #lag: FollowerLag;
   #hadContact = false;
   /** Cleared in the same turn in which an attempt finds nothing more to do, so that no request is lost in between. */
@@ -83,6 +78,17 @@ export class Follower {
       progress: this.progress,
       pageSize: parts.options.pageSize,
     });
+    this.#mismatch = new HistoryMismatch(parts.storage, this.progress, this.#reads);
+    this.#intake = new ChangeIntake({
+      ...{ storage: parts.storage, progress: this.progress, pages: this.#pages },
+      ...{ reads: this.#reads, mismatch: this.#mismatch },
+      events: {
+        isClosed: () => this.#isClosed(),
+        onContact: () => this.#contacted(),
+        onTook: (set) => this.#took(set),
+        onHead: () => this.#waiters.settle(),
+      },
+    });
   }
 
   get state(): FollowerState {
@@ -94,11 +100,11 @@ export class Follower {
   }
   /** Not null while a durable backend holds commits that the leader lacks, whatever else fails in between. */
   get ahead(): FollowerAheadError | null {
-    return this.#ahead.error;
+    return this.#mismatch.ahead;
   }
   /** Another history than the leader's: nothing but people can mend it. */
   get diverged(): DivergedError | null {
-    return this.#diverged;
+    return this.#mismatch.diverged;
   }
   /** Every change of the leader up to this position is applied; a storage that buffers answers for less. */
   get throughPosition(): bigint {
@@ -139,7 +145,7 @@ export class Follower {
         return;
       case 'set-back':
         this.progress.setBack(event.head.position);
-        this.#ahead.found(this.#pages.aheadOf(event.head) ?? this.#ahead.error);
+        this.#mismatch.foundAhead(this.#pages.aheadOf(event.head));
         this.requestRead();
         return;
       default:
@@ -188,7 +194,7 @@ export class Follower {
     this.#state = 'closed';
     this.#cancelHeartbeat?.();
     this.#cancelRetry?.();
-    this.#queue.clear();
+    this.#intake.queue.clear();
     this.#waiters.fail(new ClosedError(`follower ${this.#storage.name}`));
     await this.#attempt;
   }
@@ -199,11 +205,11 @@ export class Follower {
       this.#events.onMissed(ownError, set.throughPosition);
       return;
     }
-    this.#queue.add(set);
+    this.#intake.queue.add(set);
     if (this.#isRunning) return;
-    const next = this.#state === 'current' ? this.#takeNext() : null;
+    const next = this.#state === 'current' ? this.#intake.takeNext() : null;
     if (next) this.#takeNow(next);
-    else if (!this.#queue.isEmpty || this.#reads.isWaiting) this.requestRead();
+    else if (this.#intake.hasWork) this.requestRead();
   }
 
   /** An in-process backend has the changes when this returns: the writer's promise then resolves after it. */
@@ -228,9 +234,11 @@ export class Follower {
     try {
       await first;
       while (!this.#isClosed()) {
-        if (this.progress.isPlaced) await this.#drainQueue();
-        if (!this.#reads.isWaiting && this.#queue.isEmpty) return;
-        await this.#readToHead();
+        if (this.progress.isPlaced) await this.#intake.drainQueue();
+        if (!this.#intake.hasWork) return;
+        if (this.diverged) throw this.diverged;
+        if (this.#state !== 'current') this.#state = 'catching-up';
+        await this.#intake.readToHead();
       }
     } catch (thrown) {
       this.#fail(await this.#takeWhatIsHere(failureOf(thrown)));
@@ -243,55 +251,11 @@ export class Follower {
   async #takeWhatIsHere(failure: Failure): Promise<Failure> {
     if (failure.of === 'follower' || !this.progress.isPlaced) return failure;
     try {
-      await this.#drainQueue();
+      await this.#intake.drainQueue();
       return failure;
     } catch (thrown) {
       return failureOf(thrown);
     }
-  }
-
-  async #drainQueue(): Promise<void> {
-    while (!this.#isClosed()) {
-      const next = this.#takeNext();
-      if (next === null) return;
-      await this.#apply(next);
-    }
-  }
-
-  /** A commit on top of another history than the one that is held is read, which finds that out. */
-  #takeNext(): ChangeSet | null {
-    const next = this.#queue.takeNext(this.throughPosition);
-    if (next === null || this.progress.isSameHistory(next)) return next;
-    this.#reads.make();
-    return null;
-  }
-
-  async #readToHead(): Promise<void> {
-    if (this.#diverged) throw this.#diverged;
-    if (this.#state !== 'current') this.#state = 'catching-up';
-    await this.#pages.place();
-    for (let page = 0; !this.#isClosed(); page += 1) {
-      const serves = this.#reads.latest;
-      const set = await this.#pages.next();
-      this.#contacted();
-      const isLast = set.throughPosition >= set.headPosition;
-      if (page === 0 && !isLast && (await this.#pages.jumpAhead())) continue;
-      await this.#apply(set);
-      if (isLast) {
-        this.#reads.serve(serves);
-        this.#ahead.equal(serves);
-        this.#waiters.settle();
-        return;
-      }
-    }
-  }
-
-  async #apply(set: ChangeSet): Promise<void> {
-    const isNews = set.throughPosition > this.throughPosition;
-    if (!isNews) await this.#pages.compare(set);
-    // a memory lives on being told that there is nothing new, a database has no use for it
-    if (isNews || livesOnNews(this.#storage)) await this.#storage.apply(set);
-    this.#took(set);
   }
 
   #took(set: ChangeSet): void {
@@ -314,15 +278,8 @@ export class Follower {
     const wasFailing = this.#failures.ownError !== null;
     this.#state = 'failing';
     const delayMs = this.#failures.add(failure);
-    if (failure.of === 'follower') this.#queue.clear();
-    if (failure.error instanceof FollowerAheadError && this.#storage.durable) this.#ahead.found(failure.error);
-    // a database that was set back: where it stands now is found out anew
-    if (failure.error instanceof PositionGapError && this.#storage.durable) this.progress.displaced();
-    if (failure.error instanceof DivergedError && !startsAnywhere(this.#storage)) {
-      this.#diverged = failure.error;
-      this.#ahead.forget();
-      this.progress.displaced();
-    }
+    if (failure.of === 'follower') this.#intake.queue.clear();
+    this.#mismatch.failed(failure.error);
     this.#hadContact = true;
     if (failure.of === 'follower' && !wasFailing) this.#events.onMissed(failure.error, this.progress.leaderPosition);
     this.#waiters.fail(failure.error);
