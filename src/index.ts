@@ -120,12 +120,13 @@ export {
   encodeTokenTransfer,
   TOKEN_TRANSFER_BASE_BYTES,
 } from './protocol/token-transfer-codec.js';
+export { FollowerAheadError } from './sink/follow/follower-ahead-error.js';
 export type { FollowerState } from './sink/follow/follower-options.js';
 export type { ExplainedSlice, Explanation, PlainCoverage } from './sink/read/explain.js';
 export { createSimpleSink, createSink, type Sink } from './sink/sink.js';
-export { type BackendFailure, FollowerAheadError, SinkWriteError } from './sink/sink-errors.js';
 export type { PartialFailure, SinkBackend, SinkOptions, Tier } from './sink/sink-options.js';
 export type { BackendStatus } from './sink/sink-status.js';
+export { type BackendFailure, SinkWriteError } from './sink/sink-write-error.js';
 export type {
   ArchiveStorage,
   BackendStorage,

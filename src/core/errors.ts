@@ -73,6 +73,11 @@ export class AbortedError extends IndexerError {
   }
 }
 
+/** The error's stable code for metrics and logs. */
+export function codeOf(thrown: unknown): string {
+  return thrown instanceof IndexerError ? thrown.code : 'UNKNOWN';
+}
+
 /** Ends a switch over a union; TypeScript rejects the call while a variant is unhandled, and it throws at run time. */
 export function assertNever(value: never, what: string): never {
   throw new IndexerError('UNKNOWN_VARIANT', `unknown ${what}: ${JSON.stringify(value)}`, false);

@@ -1,11 +1,10 @@
-import { messagesOf, toError } from '../core/errors.js';
+import { codeOf, messagesOf, toError } from '../core/errors.js';
 import { outsideText } from '../core/outside-text.js';
 import { describeCondition } from '../model/read-conditions.js';
 import type { Health, Storage } from '../storage/storage.js';
 import { type Backend, isReadable } from './backend.js';
 import type { FollowerState } from './follow/follower-options.js';
 import { type PlainCoverage, plainCoverage, plainMs } from './read/explain.js';
-import { codeOf } from './sink-errors.js';
 import type { Tier } from './sink-options.js';
 
 /** An error of ours with the words of the server. */

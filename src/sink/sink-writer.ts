@@ -6,7 +6,7 @@ import type { Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
 import type { Follower } from './follow/follower.js';
 import type { ReadFloor } from './read/read-floor.js';
-import { type BackendFailure, SinkWriteError } from './sink-errors.js';
+import { type BackendFailure, SinkWriteError } from './sink-write-error.js';
 import { succeedsWithin } from './within.js';
 
 interface Following extends Backend {

@@ -1,6 +1,6 @@
 import { DivergedError, PositionGapError } from '../../model/storage-errors.js';
 import { type BackendStorage, startsAnywhere } from '../../storage/backend-storage.js';
-import { FollowerAheadError } from '../sink-errors.js';
+import { FollowerAheadError } from './follower-ahead-error.js';
 import type { FollowerProgress } from './follower-progress.js';
 import type { ReadRequests } from './read-requests.js';
 

@@ -1,7 +1,7 @@
 import { CoverageGapError, type Gap } from '../../model/storage-errors.js';
 import type { BackendStorage } from '../../storage/backend-storage.js';
-import type { FollowerAheadError } from '../sink-errors.js';
 import type { Follower } from './follower.js';
+import type { FollowerAheadError } from './follower-ahead-error.js';
 
 /**
  * A durable follower is known to hold commits that the leader lacks, as after a failover to a replica that was behind.

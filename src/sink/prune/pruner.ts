@@ -1,9 +1,8 @@
 import type { Common } from '../../core/common.js';
-import { toError } from '../../core/errors.js';
+import { codeOf, toError } from '../../core/errors.js';
 import { counter, gauge } from '../../core/metrics.js';
 import { buffers, type PruneOutcome } from '../../storage/backend-storage.js';
 import type { Backend } from '../backend.js';
-import { codeOf } from '../sink-errors.js';
 import { PruneHoldup } from './prune-holdup.js';
 import { type PrunedBackend, pruneLimit } from './prune-limit.js';
 

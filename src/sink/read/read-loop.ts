@@ -1,9 +1,8 @@
 import type { Common } from '../../core/common.js';
-import { InvalidArgumentError, toError } from '../../core/errors.js';
+import { codeOf, InvalidArgumentError, toError } from '../../core/errors.js';
 import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
 import { buffers } from '../../storage/backend-storage.js';
 import type { Backend } from '../backend.js';
-import { codeOf } from '../sink-errors.js';
 import { succeedsWithin } from '../within.js';
 
 /** The budget of a question: plans of all of it or of a part. */
