@@ -84,7 +84,7 @@ export function resolveBackends(backends: readonly SinkBackend[]): readonly Reso
     const other = backends.find((each) => each.storage.prunable);
     if (leadsAlone(storage) && other !== undefined)
       throw new InvalidArgumentError(
-        `${storage.name} was made to lead, and cannot follow another leader: give it the role 'follower'`,
+        `${storage.name} was made to lead, and cannot follow ${other.storage.name}: give it the role 'follower'`,
       );
     if (retentionMs === 0) continue;
     if (!Number.isSafeInteger(retentionMs) || retentionMs < 0 || !storage.prunable)

@@ -244,7 +244,7 @@ describe('patterns', () => {
     const cold = createColdStorage({ name: 'cold', store, namespace: 'ccv', role: 'leader', common });
     const warm = postgres('warm', first);
     const both = () => createSink({ backends: [{ storage: warm }, { storage: cold, tier: 'cold' }], common });
-    expect(both).toThrowError(/cold was made to lead, and cannot follow another leader: give it the role 'follower'/);
+    expect(both).toThrowError(/cold was made to lead, and cannot follow warm: give it the role 'follower'/);
     await Promise.all([cold.close(), warm.close()]);
     await rm(directory, { recursive: true });
   });
