@@ -6,9 +6,8 @@ import { describeFailure } from './failure.js';
 const GOODBYE_MS = 2_000;
 
 /**
- * Runs a command line to its end and sets the exit code: 0, commander's own for wrong usage, or 1 after an error, which
- * is
- * printed without secrets. The process ends at most `GOODBYE_MS` later.
+ * Runs a command line to its end and sets the exit code: 0, commander's own for wrong usage, or 1 after an error. The
+ * error is printed without secrets. The process ends at most `GOODBYE_MS` later.
  */
 export async function runProgram(program: Command): Promise<void> {
   guardProcess();

@@ -20,14 +20,15 @@ export interface Health {
   readonly reason: string | null;
 }
 
-/** Told by a storage when it moves on. Listeners must not throw and must return quickly. */
+/** A listener hears when a storage moves on. It must not throw and must return quickly. */
 export type AdvanceListener = (event: AdvanceEvent) => void;
 
 /**
- * `committed`: this instance committed these changes itself (told in position order, before the writer's promise
- * resolves). `advanced`: someone else did; read them with `changesAfter`. `set-back`: the last commits are gone, as
- * after a failover to a replica that was behind; `head` is the last one that is left. Told before any answer from
- * there.
+ * - `committed`: this instance committed the changes itself. The event comes in position order, before the writer's
+ *   promise resolves.
+ * - `advanced`: another process committed; `changesAfter` reads its changes.
+ * - `set-back`: the last commits are gone, as after a failover to a replica that was behind; `head` is the last one
+ *   that is left. The event comes before any answer from there.
  */
 export type AdvanceEvent =
   | { readonly kind: 'committed'; readonly changes: ChangeSet }
@@ -41,14 +42,13 @@ export type AdvanceEvent =
  * `InvalidArgumentError` for what can never be asked.
  */
 export interface Storage extends Lists, ResolvedLists {
-  /** Short name for logs and metrics, from the configuration, for example `hot`. */
+  /** The short name of the storage for logs and metrics, from the configuration, for example `hot`. */
   readonly name: string;
-  /** True when what it acknowledged survives the process. */
+  /** Acknowledged records survive the process. */
   readonly durable: boolean;
 
   /**
-   * All verifier results of one message, ordered by (verifierSourceAddress, verifierDestAddress); also of an orphaned
-   * one.
+   * The verifier results of one message, orphaned or not, ordered by (verifierSourceAddress, verifierDestAddress).
    * @throws CCVDataNotFoundError when there is none.
    */
   getCCVData(messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]>;
@@ -83,23 +83,24 @@ export interface Storage extends Lists, ResolvedLists {
   queryConflicts(query: { readonly afterPosition: bigint; readonly limit: number }): Promise<readonly StoredConflict[]>;
 
   /**
-   * Stores a batch in one transaction. Duplicates are successes. Once it resolves, every read of this storage sees it.
+   * Stores a batch in one transaction. Duplicates are successes. Every read of this storage that begins after it
+   * resolves sees the batch.
    * @throws CursorConflictError
    */
   insertBatch(batch: WriteBatch): Promise<WriteOutcome>;
 
   /**
-   * The changes after a position, at most `limit` of them (default 1000), fewer when they are large, but at least one
-   * when there is one; see `ChangeSet`.
+   * The changes after a position, at most `limit` of them (default 1000). Large changes come fewer at once, but at
+   * least one comes when there is one. See `ChangeSet`.
    */
   changesAfter(afterPosition: bigint, limit?: number): Promise<ChangeSet>;
   /**
-   * The highest boundary that the backend knows at or below a time or a position: from there a follower can start that
-   * needs only what came later.
+   * The highest boundary that the backend knows at or below a time (unix ms) or a position. A follower that needs only
+   * later changes can start from there.
    */
   boundaryAt(at: { readonly ms: number } | { readonly position: bigint }): Promise<Boundary>;
   /**
-   * Takes over what another storage committed, with its times and positions. Changes already applied are passed over.
+   * Takes over the commits of another storage, with their times and positions. Applied changes are passed over.
    * A storage that is applied to must not be written to by anything else.
    * @throws PositionGapError when the set starts above where this storage stands.
    * @throws DivergedError when a durable storage stands where the set ends, or within it, with another history.
@@ -108,9 +109,9 @@ export interface Storage extends Lists, ResolvedLists {
   /** Tells `listener` of every advance from now on. The returned function ends that. */
   subscribe(listener: AdvanceListener): () => void;
 
-  /** What the backend is complete for, as far as it knows without asking anyone. */
+  /** The times and positions for which the backend is complete, as far as it knows without a request. */
   coverage(): Coverage;
   health(): Promise<Health>;
-  /** Ends what is under way (writes complete or fail with an error), then releases everything. Idempotent. */
+  /** Ends the work under way (writes complete or fail with an error), then releases everything. Idempotent. */
   close(): Promise<void>;
 }

@@ -90,8 +90,8 @@ export class FollowerProgress {
 }
 
 /**
- * Every change of the leader up to this is applied to a follower: the next set continues here. A storage that this
- * process alone brings forward says it itself; of any other the account of the follower counts.
+ * The position up to which every change of the leader is applied to a follower: the next set continues here. A storage
+ * that knows its position tells it; for any other the account of the follower counts.
  */
 export function followedTo(follower: BackendStorage, progress: FollowerProgress): bigint {
   return knowsItsPosition(follower) ? standsAt(follower) : progress.heldPosition;
