@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test, vi } from 'vitest';
 import { messagePayloadHash, verifierResultPayloadHash } from '../../../src/model/payload.js';
 import { insertCCVData } from '../../../src/storage/insert-ccv-data.js';
 import { createRecordMaker } from '../../support/records.js';
@@ -97,6 +97,23 @@ export function writeCases(use: Use): void {
     expect(plain((await storage.changesAfter(0n)).changes)).toEqual(plain(before.changes));
     expect((await storage.insertBatch({})).committed).toBeNull();
     expect((await storage.changesAfter(0n)).headPosition).toBe(first.committed?.throughPosition);
+  });
+
+  test('promise 5: times still rise strictly when the clock goes back between two commits', async () => {
+    const { storage } = use();
+    const commitOne = async () => {
+      const { committed } = await storage.insertBatch({ messages: [make.message()] });
+      return committed!.ingestionMs;
+    };
+    const firstMs = await commitOne();
+    // far enough to see, and within what a server of objects lets a signature be off
+    const wall = vi.spyOn(Date, 'now').mockImplementation(() => firstMs - 60_000);
+    onTestFinished(() => wall.mockRestore());
+    const times = [firstMs, await commitOne(), await commitOne()];
+    expect(times).toEqual([firstMs, firstMs + 1, firstMs + 2]);
+    expect((await storage.queryMessages({ limit: 10 })).items.map((item) => item.ingestionMs)).toEqual(times);
+    wall.mockRestore();
+    expect(await commitOne()).toBeGreaterThan(firstMs + 2);
   });
 
   test('of concurrent batches with the same records exactly one inserts each', async () => {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { Backend } from '../../../src/sink/backend.js';
-import { pruneLimit } from '../../../src/sink/prune/prune-limit.js';
+import { lastKeeper, pruneLimit } from '../../../src/sink/prune/prune-limit.js';
 
 const NOW_MS = 1_000_000;
 
@@ -37,6 +37,15 @@ test('promise 8: every durable backend must have it, a memory need not', () => {
   const second = backend({ name: 'second', tier: 'warm', throughPosition: 20n });
   const hot = backend({ name: 'hot', tier: 'hot', throughPosition: 1n, durable: false });
   expect(limit(backend(cold), second, hot)?.position).toBe(20n);
+});
+
+test('promise 8: of two keepers the one that is behind decides, in position and in time, whichever comes first', () => {
+  const behind = backend({ ...cold, name: 'behind', throughPosition: 30n, throughMs: 800_000 });
+  const further = backend({ ...cold, name: 'further', throughPosition: 70n, throughMs: 950_000 });
+  for (const keepers of [[behind, further] as const, [further, behind] as const]) {
+    expect(limit(...keepers)).toEqual({ position: 30n, ingestionMs: 800_000 });
+    expect(lastKeeper([warm, ...keepers], pruned)).toEqual({ name: 'behind', throughPosition: 30n });
+  }
 });
 
 test('nothing is pruned without a cold tier that is known to hold everything from the beginning', () => {
