@@ -7,13 +7,13 @@ import { createTestDatabase, type TestDatabase } from '../../support/postgres/po
 import { drive } from '../process/drive.js';
 import { createMemoryObjectStore, MemoryBucket } from '../process/memory-object-store.js';
 import { openProcess } from '../process/tiers-process.js';
+import { asRun } from '../process/under-way.js';
 import { createScript, rest, runScript, type ScriptStep, scriptPlace } from './crash-script.js';
 import { type EndState, endStateOf } from './end-state.js';
 import { type Death, mortalStore, Reaper } from './reaper.js';
 import { startStatementProxy } from './statement-proxy.js';
 
 const START_MS = 1_763_000_000_000;
-const PATIENCE_MS = 200;
 /** The next worker begins so much later. */
 const LATER_MS = 3_600_000;
 
@@ -35,19 +35,21 @@ function connectionOf(name: string, kind: 'socket' | 'tcp' = 'socket'): Postgres
 }
 
 /** A worker over a ground, from step `from` on; one that a reaper ends leaves with an error. */
-async function work(
-  ground: Ground,
-  wish: {
-    readonly from: number;
-    readonly to: number;
-    readonly reaper?: Reaper;
-    readonly restsAfter: boolean;
-    readonly laterMs?: number;
-  },
-): Promise<EndState | null> {
+async function work(ground: Ground, wish: Wish): Promise<EndState | null> {
+  return await asRun(async () => await workOn(ground, wish));
+}
+
+interface Wish {
+  readonly from: number;
+  readonly to: number;
+  readonly reaper?: Reaper;
+  readonly restsAfter: boolean;
+  readonly laterMs?: number;
+}
+
+async function workOn(ground: Ground, wish: Wish): Promise<EndState | null> {
   const reaper = wish.reaper ?? new Reaper(null);
   const clock = createManualClock(START_MS + wish.from * 1000 + (wish.laterMs ?? 0));
-  const patienceMs = () => (reaper.isDead ? 1 : PATIENCE_MS);
   const proxy = wish.reaper ? await startStatementProxy(connectionOf(ground.name, 'tcp'), reaper) : null;
   const bucket: ObjectStore = createMemoryObjectStore(ground.bucket, clock);
   const place = scriptPlace({
@@ -56,16 +58,16 @@ async function work(
   });
   const worker = openProcess(place, 'follower');
   try {
-    await drive(clock, worker.sink.started(), patienceMs);
+    await drive(clock, worker.sink.started());
     reaper.begin();
-    await runScript({ steps: steps.slice(wish.from, wish.to), from: wish.from, worker, place, clock, patienceMs });
+    await runScript({ steps: steps.slice(wish.from, wish.to), from: wish.from, worker, place, clock });
     reaper.end();
     if (!wish.restsAfter) return null;
-    await rest(worker, place, clock, patienceMs);
+    await rest(worker, place, clock);
     return await endStateOf({ sink: worker.sink, connection: connectionOf(ground.name), store: bucket });
   } finally {
     // one that lost its database waits for a while before it gives up
-    const closed = drive(clock, worker.sink.close(), patienceMs);
+    const closed = drive(clock, worker.sink.close());
     await (reaper.isDead ? closed.catch(() => undefined) : closed);
     await proxy?.close();
   }

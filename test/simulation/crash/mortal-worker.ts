@@ -9,6 +9,7 @@ import { createDirectoryObjectStore } from '../../../src/storage/cold/object-sto
 import { createManualClock } from '../../support/manual-clock.js';
 import { drive } from '../process/drive.js';
 import { openProcess } from '../process/tiers-process.js';
+import { asRun } from '../process/under-way.js';
 import { createScript, runScript, scriptPlace } from './crash-script.js';
 import { mortalStore, Reaper } from './reaper.js';
 
@@ -31,14 +32,15 @@ const place = scriptPlace({
   ...{ clock, connection },
   openStore: () => mortalStore(createDirectoryObjectStore({ directory, common: createCommon({ clock }) }), reaper),
 });
-const patienceMs = () => 200;
-const script = createScript(seed);
-const worker = openProcess(place, 'follower');
-await drive(clock, worker.sink.started(), patienceMs);
-const steps = [...script.before, ...script.window];
-await runScript({
-  ...{ steps, from: 0, worker, place, clock, patienceMs },
-  onStep: (number, kind) => console.log(`step ${number} ${kind}`),
+await asRun(async () => {
+  const script = createScript(seed);
+  const worker = openProcess(place, 'follower');
+  await drive(clock, worker.sink.started());
+  const steps = [...script.before, ...script.window];
+  await runScript({
+    ...{ steps, from: 0, worker, place, clock },
+    onStep: (number, kind) => console.log(`step ${number} ${kind}`),
+  });
+  await drive(clock, worker.sink.close());
+  console.log('done');
 });
-await drive(clock, worker.sink.close(), patienceMs);
-console.log('done');

@@ -2,6 +2,7 @@ import type { Clock } from '../../../src/core/clock.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import type { Busy } from '../process/busy.js';
+import { trackWork } from '../process/under-way.js';
 
 /** `reads`: whatever only looks fails; `all`: everything; `silent`: everything, after a request's time limit. */
 export type Outage = 'none' | 'reads' | 'all' | 'silent';
@@ -21,7 +22,7 @@ export function createOutageStore(store: ObjectStore, clock: Clock, busy: Busy):
     if (outage === 'silent') await clock.sleep(REQUEST_TIMEOUT_MS);
     if (outage === 'silent' || outage === 'all' || (outage === 'reads' && isRead))
       throw new ObjectStoreUnavailableError(`injected outage (${outage})`);
-    return await busy.track(work());
+    return await busy.track(trackWork(work()));
   }
   const outer: OutageStore = {
     outage: 'none',

@@ -9,6 +9,7 @@ import { createTestDirectoryStore } from '../../support/s3/object-store.js';
 import { Busy } from '../process/busy.js';
 import { createMemoryObjectStore, MemoryBucket } from '../process/memory-object-store.js';
 import { ORDERS, type ProcessSettings } from '../process/tiers-process.js';
+import { asRun } from '../process/under-way.js';
 import {
   ask,
   CHAIN_SOURCE,
@@ -122,7 +123,11 @@ async function simulateLane(plan: RunPlan, numRuns: number, seed: number, tally:
   }
 }
 
-async function runOnce(
+async function runOnce(...run: Parameters<typeof runCommands>): Promise<void> {
+  await asRun(async () => await runCommands(...run));
+}
+
+async function runCommands(
   plan: RunPlan,
   database: SimulationDatabase,
   wish: Wish,

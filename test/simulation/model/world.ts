@@ -24,7 +24,6 @@ export interface Outages {
   warm: boolean;
 }
 
-const PATIENCE_MS = 150;
 const NUDGE_MS = 250;
 
 /** What a run is made from. */
@@ -98,8 +97,7 @@ export class World {
 
   /** Waits for `work`, and lets time pass only when it does not end by itself. */
   async drive<T>(work: Promise<T>): Promise<T> {
-    const isSilent = () => this.processes.some(({ outage }) => outage.outage === 'silent');
-    return await drive(this.clock, work, () => (isSilent() ? 1 : PATIENCE_MS));
+    return await drive(this.clock, work);
   }
 
   /** Ends a command: what it set off has ended, unless the run is a rushed one. */

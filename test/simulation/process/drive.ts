@@ -1,23 +1,26 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { ManualClock } from '../../support/manual-clock.js';
+import { calm } from './under-way.js';
 
 const NUDGE_MS = 250;
 const MOST_NUDGES = 200;
+/** How long nothing is under way when the clock is moved. */
+const CALM_MS = 4;
 
 /**
- * Waits for `work`. What it does over a socket takes its real time; only when it does not end within `patienceMs` the
- * clock is moved on, because then it waits for that.
+ * Waits for `work`. While a query or a call of a store is under way it takes its real time, however slow the machine is;
+ * when nothing is, it waits for the clock, which is then moved on.
+ * @throws Error when it has not ended after 50 s of that clock.
  */
-export async function drive<T>(clock: ManualClock, work: Promise<T>, patienceMs: () => number): Promise<T> {
+export async function drive<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
   let done = false;
+  const stop = new AbortController();
   const end = () => {
     done = true;
-  };
-  const settled = work.then(end, end);
-  for (let nudges = 0; ; nudges += 1) {
-    const stop = new AbortController();
-    await Promise.race([settled, delay(patienceMs(), undefined, { signal: stop.signal }).catch(() => undefined)]);
     stop.abort();
+  };
+  work.then(end, end);
+  for (let nudges = 0; ; nudges += 1) {
+    await calm(CALM_MS, stop.signal).catch(() => 'it has ended');
     if (done) return await work;
     if (nudges > MOST_NUDGES) throw new Error('the run is stuck');
     await clock.advance(NUDGE_MS);
