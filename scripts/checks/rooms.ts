@@ -34,7 +34,8 @@ export const ROOMS: Rooms = {
   config: ground,
   'config/schema': config,
   'config/checks': [...config, 'config/schema'],
-  'config/load.ts': [...config, 'config/schema', 'config/checks'],
+  'config/go-indexer': [...config, 'config/schema'],
+  'config/load.ts': [...config, 'config/schema', 'config/checks', 'config/go-indexer'],
 
   chains: ground,
   'chains/rpc': chains,

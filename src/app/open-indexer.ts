@@ -3,7 +3,7 @@ import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-
 import { onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
-import { InvalidArgumentError } from '../core/errors.js';
+import { IndexerError, InvalidArgumentError } from '../core/errors.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createChainStore } from '../indexer/chain-store.js';
 import { type ChainRunner, createIndexer, type Indexer } from '../indexer/indexer.js';
@@ -26,6 +26,8 @@ export interface OpenIndexerOptions {
 /** Creates the watchers, the verifier readers and the scheduler of a configuration; nothing runs yet. */
 export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceStatus> {
   const { config, common, storage, shutdown } = options;
+  if (config.Discoveries.length > 0)
+    throw new IndexerError('DISCOVERY_UNSUPPORTED', 'this version reads no [[Discoveries]] yet', false);
   const registry = createVerifierRegistry(config.Verifier.map((section) => openReader(section, common)));
   const chains = config.Chain.map((section): ChainRunner<ChainSourceStatus> => {
     const source = openSource(section, options);

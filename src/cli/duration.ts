@@ -1,14 +1,11 @@
 import { InvalidArgumentError } from 'commander';
+import { durationMs } from '../core/duration-text.js';
 
-const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
-
-/** `30s`, `2m`, `1h`, `500ms` in milliseconds; for commander. */
+/** `30s`, `2m`, `1h30m`, `500ms`, or a number of seconds, in milliseconds; for commander. */
 export function parseDuration(text: string): number {
-  const [, amount, unit = 's'] = /^(\d+(?:\.\d+)?)(ms|s|m|h)?$/.exec(text) ?? [];
-  const factor = UNIT_MS[unit];
-  if (amount === undefined || factor === undefined)
-    throw new InvalidArgumentError('Write a duration such as 30s, 2m or 1h.');
-  return Math.round(Number(amount) * factor);
+  const ms = durationMs(/^\d+(?:\.\d+)?$/.test(text) ? `${text}s` : text);
+  if (ms === null) throw new InvalidArgumentError('Write a duration such as 30s, 2m or 1h.');
+  return Math.round(ms);
 }
 
 /** A number above 0; for commander. */

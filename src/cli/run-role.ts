@@ -19,10 +19,11 @@ export interface StartOptions extends ConfigOptions {
  * @throws ConfigError, IndexerError when it cannot start, and whatever broke it later.
  */
 export async function runRole(role: Role, options: StartOptions): Promise<void> {
-  const { config, warnings } = readCheckedConfig(options);
+  const { config, warnings, notices } = readCheckedConfig(options);
   checkRole(role, config);
   const log = createLogger({ level: config.Log.Level, format: config.Log.Format });
   for (const warning of warnings) log.warn(warning, 'the configuration has what is surely not meant');
+  for (const notice of notices) log.info(notice, 'a key of the Go indexer has no meaning here');
   const common = createCommon({ log });
   const shutdown = createShutdown({ log });
   const stopping = onSignals(shutdown, log);

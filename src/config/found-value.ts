@@ -13,11 +13,19 @@ export function withFoundValue(problem: ConfigProblem, table: TomlTable): Config
     (node, part) => (typeof node === 'object' && node !== null ? Reflect.get(node, part) : undefined),
     table,
   );
-  const found = shown(value, parts.at(-1) ?? '');
+  const found = valueIn(value, parts.at(-1) ?? '');
   return found === null ? problem : { ...problem, found };
 }
 
-function shown(value: unknown, key: string): string | null {
+/** Any value as text, for a table of values. Secrets are masked. */
+export function shownValue(value: unknown, key: string): string {
+  const single = valueIn(value, key);
+  if (single !== null) return single;
+  if (Array.isArray(value)) return `[${value.map((each: unknown) => valueIn(each, key) ?? '…').join(', ')}]`;
+  return typeof value === 'object' && value !== null ? `{ ${Object.keys(value).join(', ')} }` : String(value);
+}
+
+function valueIn(value: unknown, key: string): string | null {
   switch (typeof value) {
     case 'string':
       return SECRET_KEY.test(key) && value !== '' ? '***' : JSON.stringify(outsideText(value, MAX_CHARS));

@@ -7,11 +7,15 @@ export type TomlTable = { [key: string]: unknown };
 /** Environment variables that start with this set a value: `CCV_INDEXER__Storage__Single__Postgres__URI=…`. */
 const ENVIRONMENT_PREFIX = 'CCV_INDEXER__';
 
-/** An entry that an overlay added to a list because it has a name that no entry there has: mostly a mistyped one. */
+/** An entry that an overlay added to a list because none there has its name or place: mostly a mistyped one. */
 export interface AddedEntry {
   /** For example `Storage.Sink.Storages[3]`. */
   readonly path: string;
+  /** Its name; or its place, from 0. */
   readonly name: string;
+  readonly isPlace: boolean;
+  /** The number of entries that there were. */
+  readonly count: number;
   /** The names that there were. */
   readonly known: readonly string[];
 }
@@ -19,7 +23,7 @@ export interface AddedEntry {
 /**
  * `base` with everything that `overlay` names replaced: the way a secrets file adds to the configuration. Where `base`
  * has a list of tables, `overlay` has a list (entries are matched by `Name`, else by place) or a table whose keys are
- * names or places. `told` hears of every entry that is new by its name; `path` is where the two tables are.
+ * names or places. `told` hears of every entry that is new; `path` is where the two tables are.
  */
 export function overlayTable(
   base: TomlTable,
@@ -33,6 +37,8 @@ export function overlayTable(
     const at = [...path, key];
     if (isTableList(present) && (isTableList(value) || isTable(value)))
       result[key] = overlayList(present, value, told, at);
+    else if (present === undefined && isTable(value) && isOfPlaces(value))
+      result[key] = overlayList([], value, told, at);
     else if (isTable(present) && isTable(value)) result[key] = overlayTable(present, value, told, at);
     else result[key] = value;
   }
@@ -54,9 +60,9 @@ function overlayList(
     const named = result.findIndex((table) => table['Name'] === key);
     const isPlace = named < 0 && /^\d+$/.test(key);
     const index = Math.min(named >= 0 ? named : isPlace ? Number(key) : result.length, result.length);
-    if (named < 0 && !isPlace) {
+    if (index >= base.length) {
       const known = base.flatMap(({ Name }) => (typeof Name === 'string' ? [Name] : []));
-      told({ path: formatPath([...path, index]), name: key, known });
+      told({ path: formatPath([...path, index]), name: key, isPlace, count: base.length, known });
     }
     result[index] = overlayTable(result[index] ?? {}, value, told, [...path, index]);
   }
@@ -111,10 +117,18 @@ function scalar(text: string): unknown {
   }
 }
 
-function isTable(value: unknown): value is TomlTable {
+/** True for a table of tables by place, as `[Verifier.0]` makes one. */
+function isOfPlaces(table: TomlTable): boolean {
+  const entries = Object.entries(table);
+  return entries.length > 0 && entries.every(([key, value]) => /^\d+$/.test(key) && isTable(value));
+}
+
+/** True for a TOML table. */
+export function isTable(value: unknown): value is TomlTable {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 }
 
-function isTableList(value: unknown): value is TomlTable[] {
+/** True for a list of tables with at least one. */
+export function isTableList(value: unknown): value is TomlTable[] {
   return Array.isArray(value) && value.length > 0 && value.every(isTable);
 }

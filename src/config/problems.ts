@@ -55,7 +55,8 @@ export function toProblems(
   });
 }
 
-function unknownKey(key: string, known: readonly string[]): string {
+/** `unknown key; did you mean …?` */
+export function unknownKey(key: string, known: readonly string[]): string {
   const meant = similarWord(key, known);
   if (meant !== null) return `unknown key; did you mean ${meant}?`;
   return known.length > 0 ? `unknown key; known here: ${known.join(', ')}` : 'unknown key';

@@ -6,6 +6,7 @@ import { ConfigError } from './problems.js';
 
 const START_FROM = {
   config: 'see config/example.toml for one to start from',
+  generated: 'correct GeneratedConfigPath, which is seen from the configuration file',
   secrets: 'correct the path of the secrets file, or see config/secrets.example.toml for one to start from',
 } as const;
 

@@ -173,6 +173,21 @@ describe('config check', () => {
     expect(check?.stderr).toContain('API.TrustedProxies[0]: trusts everyone');
   });
 
+  it('takes the files of a Go indexer by its environment, and explains their keys without their secrets', async () => {
+    const files = {
+      INDEXER_CONFIG_PATH: 'test/fixtures/go-indexer/every-key.toml',
+      INDEXER_SECRETS_PATH: 'test/fixtures/go-indexer/secrets.toml',
+    };
+    const { code, stdout, stderr } = await runCli(['config', 'check', '--explain'], files);
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
+    expect(stdout).toMatch(/^key +value +became +note$/m);
+    expect(stdout).toMatch(/^LogLevel +"WARN" +Log\.Level /m);
+    expect(stdout).toMatch(/^Discoveries\[0\]\.NtpServer +"ntp\.acme\.io" +nothing /m);
+    expect(stdout).toMatch(/^Verifier\[0\]\.Secret +\*\*\* +the same key$/m);
+    expect(stdout).toMatch(/^notice: MergeBufferSize: has no meaning here: /m);
+    expect(stdout).not.toMatch(/5a1e7d9c|9e1d0c5b|another-long-pass/);
+  });
+
   it('ends with code 1 for a file that is not there and says where to start from', async () => {
     const { code, stderr } = await runCli(['config', 'check', '-c', 'nowhere.toml']);
     expect(code).toBe(1);

@@ -1,5 +1,5 @@
 import type { ConfigProblem } from '../problems.js';
-import type { Config } from '../schema/schema.js';
+import type { Config, DiscoverySection } from '../schema/schema.js';
 import { normalUrl } from '../schema/url-faults.js';
 import { chainIdentityProblems } from './chain-identity.js';
 import { storageChecks } from './storage-checks.js';
@@ -8,13 +8,13 @@ import { unique } from './unique.js';
 /** One that is asked twice cannot give a second opinion. */
 const SAME_URL = 'leads to the same place as';
 
-/** Keys that say how to reach an aggregator, and nothing about a REST service. */
-const OF_AN_AGGREGATOR = ['Address', 'APIKey', 'Secret', 'InsecureConnection'] as const;
+type Credentials = Pick<DiscoverySection, 'APIKey' | 'Secret'>;
 
 /** Everything that is right field by field but wrong together. */
 export function crossChecks(config: Config): ConfigProblem[] {
   return [
     ...sources(config),
+    ...discoveries(config),
     ...chainIdentityProblems(config),
     ...verifiers(config),
     ...scheduling(config),
@@ -46,20 +46,29 @@ function sources(config: Config): ConfigProblem[] {
   config.Chain.forEach((chain, index) => {
     problems.push(...unique(chain.RpcUrls, `Chain[${index}].RpcUrls`, '', normalUrl, SAME_URL));
   });
-  config.Discoveries.forEach((discovery, index) => {
-    if (discovery.Timeout <= discovery.PollInterval)
-      problems.push({
-        path: `Discoveries[${index}].Timeout`,
-        message: `must be longer than PollInterval (${discovery.PollInterval} ms)`,
-      });
-    problems.push({
-      path: `Discoveries[${index}]`,
-      message:
-        'this version does not read aggregators yet: leaving one out silently would hide its messages, so remove ' +
-        'it knowingly and list the chains under [[Chain]]',
-    });
-  });
   return problems;
+}
+
+function discoveries({ Discoveries }: Config): ConfigProblem[] {
+  return [
+    ...unique(Discoveries, 'Discoveries', 'Name', ({ Name }) => Name),
+    ...unique(Discoveries, 'Discoveries', 'Address', ({ Address }) => Address.toLowerCase()),
+    ...Discoveries.flatMap((discovery, index): ConfigProblem[] => {
+      const { Timeout, PollInterval } = discovery;
+      const path = `Discoveries[${index}]`;
+      const problems = credentialProblems(discovery, path);
+      if (Timeout <= PollInterval)
+        problems.push({ path: `${path}.Timeout`, message: `must be longer than PollInterval (${PollInterval} ms)` });
+      return problems;
+    }),
+  ];
+}
+
+/** Half of the credentials signs nothing. */
+function credentialProblems({ APIKey, Secret }: Credentials, path: string): ConfigProblem[] {
+  if ((APIKey === '') === (Secret === '')) return [];
+  const missing = APIKey === '' ? 'APIKey' : 'Secret';
+  return [{ path: `${path}.${missing}`, message: 'write it as well: a request is signed with APIKey and Secret' }];
 }
 
 function verifiers(config: Config): ConfigProblem[] {
@@ -67,20 +76,27 @@ function verifiers(config: Config): ConfigProblem[] {
   config.Verifier.forEach((verifier, index) => {
     if (verifier.Type === 'rest' && verifier.BaseURL === undefined)
       problems.push({ path: `Verifier[${index}].BaseURL`, message: 'a verifier of Type = "rest" needs its BaseURL' });
-    if (verifier.Type === 'aggregator')
-      problems.push({ path: `Verifier[${index}].Type`, message: 'this version reads only verifiers of Type = "rest"' });
-    // nothing that somebody relies on may be passed over in silence
-    if (verifier.Type === 'rest')
-      for (const key of OF_AN_AGGREGATOR)
-        if (verifier[key])
-          problems.push({ path: `Verifier[${index}].${key}`, message: 'has no meaning for Type = "rest"' });
+    if (verifier.Type === 'aggregator' && verifier.Address === undefined)
+      problems.push({
+        path: `Verifier[${index}].Address`,
+        message: 'a verifier of Type = "aggregator" needs its Address',
+      });
+    problems.push(...credentialProblems(verifier, `Verifier[${index}]`));
   });
   return problems;
 }
 
 function scheduling({ Scheduler }: Config): ConfigProblem[] {
-  if (Scheduler.BaseDelay <= Scheduler.MaxDelay) return [];
-  return [{ path: 'Scheduler.MaxDelay', message: `must be at least BaseDelay (${Scheduler.BaseDelay} ms)` }];
+  const { BaseDelay, MaxDelay, VerificationVisibilityWindow: windowMs } = Scheduler;
+  const problems: ConfigProblem[] = [];
+  if (MaxDelay <= BaseDelay)
+    problems.push({ path: 'Scheduler.MaxDelay', message: `must be longer than BaseDelay (${BaseDelay} ms)` });
+  if (windowMs <= MaxDelay)
+    problems.push({
+      path: 'Scheduler.VerificationVisibilityWindow',
+      message: `must be longer than MaxDelay (${MaxDelay / 1_000} s)`,
+    });
+  return problems;
 }
 
 /** Parts that an answer under way counts for, and answers that there must be room for. */

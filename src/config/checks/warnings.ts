@@ -28,12 +28,12 @@ export function configWarnings(config: Config, table: TomlTable): ConfigProblem[
   ];
 }
 
-function nothingToDo({ Chain, Verifier }: Config): ConfigProblem[] {
+function nothingToDo({ Chain, Discoveries, Verifier }: Config): ConfigProblem[] {
   const problems: ConfigProblem[] = [];
-  if (Chain.length === 0)
+  if (Chain.length === 0 && Discoveries.length === 0)
     problems.push({
       path: 'Chain',
-      message: 'there is none, so no message is found by this configuration: write a [[Chain]]',
+      message: 'there is none, so no message is found by this configuration: write a [[Chain]] or a [[Discoveries]]',
     });
   if (Verifier.length === 0)
     problems.push({
@@ -59,7 +59,7 @@ function sources({ Chain, Namespace }: Config): ConfigProblem[] {
 
 function verifiers({ Verifier }: Config): ConfigProblem[] {
   const asked = new Map<string, number>();
-  return Verifier.flatMap(({ BaseURL, IssuerAddresses }, index): ConfigProblem[] => {
+  return Verifier.flatMap(({ BaseURL, Address, IssuerAddresses }, index): ConfigProblem[] => {
     const problems: ConfigProblem[] = [];
     const path = `Verifier[${index}]`;
     IssuerAddresses.forEach((address, at) => {
@@ -69,6 +69,23 @@ function verifiers({ Verifier }: Config): ConfigProblem[] {
           message: 'is in the list twice: remove it, or write the one that is meant',
         });
     });
+    if (IssuerAddresses.length === 0)
+      problems.push({
+        path: `${path}.IssuerAddresses`,
+        message: 'there is none, so this verifier is never asked: write the addresses of the CCVs that it answers for',
+      });
+    const place = BaseURL === undefined ? Address?.toLowerCase() : normalUrl(BaseURL);
+    const key = BaseURL === undefined ? 'Address' : 'BaseURL';
+    for (const address of IssuerAddresses) {
+      const service = `${place} ${address}`;
+      const first = asked.get(service);
+      if (first === undefined) asked.set(service, index);
+      else if (first !== index)
+        problems.push({
+          path: `${path}.${key}`,
+          message: `asks the service of Verifier[${first}] for the same CCV again: remove one`,
+        });
+    }
     if (BaseURL === undefined) return problems;
     const { pathname, searchParams } = new URL(BaseURL);
     if (/\/verifications\/*$/.test(pathname))
@@ -81,16 +98,6 @@ function verifiers({ Verifier }: Config): ConfigProblem[] {
         path: `${path}.BaseURL`,
         message: 'has a messageID, which is added to it: write the URL without',
       });
-    for (const address of IssuerAddresses) {
-      const service = `${normalUrl(BaseURL)} ${address}`;
-      const first = asked.get(service);
-      if (first === undefined) asked.set(service, index);
-      else if (first !== index)
-        problems.push({
-          path: `${path}.BaseURL`,
-          message: `asks the service of Verifier[${first}] for the same CCV again: remove one`,
-        });
-    }
     return problems;
   });
 }

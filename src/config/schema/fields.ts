@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { durationMs } from '../../core/duration-text.js';
 import type { Hex } from '../../core/hex.js';
 import { keccak256 } from '../../protocol/keccak.js';
 import { similarWord } from '../similar-word.js';
@@ -20,16 +21,16 @@ const MAX_TIMER_MS = 2_147_000_000;
 /** A thousand years: longer ages are no times any more. */
 const MAX_AGE_S = 31_536_000_000;
 
-/** A duration given in whole milliseconds. */
-export function milliseconds(least = 1): z.ZodNumber {
+/** A duration given in whole milliseconds, or as text with its unit. */
+export function milliseconds(least = 1) {
   const error = `write the duration in milliseconds, at most ${MAX_TIMER_MS}`;
-  return whole(least, 'the duration in milliseconds').max(MAX_TIMER_MS, { error });
+  return durationText(1, whole(least, 'the duration in milliseconds').max(MAX_TIMER_MS, { error }));
 }
 
-/** A duration given in seconds (fractions allowed) that is waited for, as milliseconds. */
+/** A duration given in seconds (fractions allowed), or as text with its unit, that is waited for, as milliseconds. */
 export function secondsAsMs(least = 0, most = Math.floor(MAX_TIMER_MS / 1_000)) {
   const error = `write the duration in seconds, at least ${least}`;
-  return z
+  const seconds = z
     .number({ error })
     .min(least, { error })
     .max(most, { error: `write the duration in seconds, at most ${most}` })
@@ -37,7 +38,21 @@ export function secondsAsMs(least = 0, most = Math.floor(MAX_TIMER_MS / 1_000)) 
       error: 'is less than a millisecond: write the duration in seconds',
     })
     .transform((seconds) => Math.round(seconds * 1000));
+  return durationText(1_000, seconds);
 }
+
+/** A duration as `"1h30m"`, handed on in a unit, or as a number of that unit. */
+function durationText<T extends z.ZodType<number, number>>(unitMs: number, ofUnit: T) {
+  return z.preprocess((given, context) => {
+    if (typeof given !== 'string') return given;
+    const ms = durationMs(given);
+    if (ms !== null) return ms / unitMs;
+    context.addIssue(`write a duration such as "1h30m" or "500ms", or a number of ${UNIT_NAMES[unitMs]}`);
+    return z.NEVER;
+  }, ofUnit);
+}
+
+const UNIT_NAMES: Readonly<Record<number, string>> = { 1: 'milliseconds', 1000: 'seconds' };
 
 /** An age that records may have, given in seconds, as milliseconds: never waited for, so it may be long. */
 export function ageAsMs(least = 0) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { aggregatorAddress, credentials, discovery, maxResponseBytes } from './aggregator-schema.js';
 import {
   address,
   ageAsMs,
@@ -11,7 +12,6 @@ import {
   secondsAsMs,
   selector,
   tables,
-  text,
   url,
   whole,
 } from './fields.js';
@@ -22,10 +22,6 @@ const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 
   error: ({ input }) =>
     'write "finalized", "safe", "latest" or a number of blocks, for example ' +
     `12${didYouMean(input, ['finalized', 'safe', 'latest'])}`,
-});
-
-const maxResponseBytes = whole(1_024, 'the size in bytes').max(100 * 1024 * 1024, {
-  error: 'write at most 104857600 (100 MiB)',
 });
 
 const startBlock = whole(0, 'the block number');
@@ -69,29 +65,13 @@ const chain = z.strictObject({
   MaxResponseBytes: maxResponseBytes.default(16 * 1024 * 1024),
 });
 
-const credentials = {
-  APIKey: z.string({ error: 'write the key as text' }).default(''),
-  Secret: z.string({ error: 'write the secret as text' }).default(''),
-  InsecureConnection: flag.default(false),
-};
-
-const discovery = z.strictObject({
-  Address: text('aggregator.example.org:443'),
-  Name: name('aggregator-1'),
-  Since: whole(0, 'the sequence number').default(0),
-  PollInterval: milliseconds().default(1_000),
-  Timeout: milliseconds().default(5_000),
-  MaxResponseBytes: maxResponseBytes.default(4 * 1024 * 1024),
-  ...credentials,
-});
-
 const verifier = z.strictObject({
   Type: oneOf(['aggregator', 'rest']),
+  /** Default: `Address` or `BaseURL`. */
   Name: name('committee-1'),
-  IssuerAddresses: z
-    .array(address(1, 255), { error: 'write a list of addresses' })
-    .min(1, { error: 'write the address of at least one CCV that this verifier answers for' }),
-  Address: text('aggregator.example.org:443').optional(),
+  /** CCVs that it answers for; those of `GeneratedConfigPath` are among them. */
+  IssuerAddresses: z.array(address(1, 255), { error: 'write a list of addresses' }).default([]),
+  Address: aggregatorAddress.optional(),
   BaseURL: url('http', 'https').optional(),
   RequestTimeout: secondsAsMs(0.001).default(10_000),
   BatchSize: whole(1, 'the number of message ids').default(100),
@@ -104,7 +84,7 @@ const verifier = z.strictObject({
 });
 
 const scheduler = z.strictObject({
-  TickerInterval: milliseconds().default(50),
+  TickerInterval: milliseconds(21).default(50),
   BaseDelay: milliseconds().default(1_000),
   MaxDelay: milliseconds().default(60_000),
   VerificationVisibilityWindow: ageAsMs(1).default(3_600_000),
@@ -175,4 +155,5 @@ export const configSchema = z.strictObject({
 /** A checked configuration. Durations are in milliseconds whatever unit the file uses, addresses lower-case hex. */
 export type Config = z.output<typeof configSchema>;
 export type ChainSection = Config['Chain'][number];
+export type { DiscoverySection } from './aggregator-schema.js';
 export type VerifierSection = Config['Verifier'][number];

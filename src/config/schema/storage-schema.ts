@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ageAsMs, flag, name, oneOf, secondsAsMs, tables, text, unixTimeAsMs, whole } from './fields.js';
+import { ageAsMs, flag, milliseconds, name, oneOf, secondsAsMs, tables, text, unixTimeAsMs, whole } from './fields.js';
 import { postgresUriFaults } from './postgres-uri.js';
 import { s3 } from './s3-schema.js';
 
@@ -12,7 +12,7 @@ const memory = z.strictObject({
   MaxBytes: whole(0, 'the size in bytes').default(256 * 1024 * 1024),
   CleanupInterval: secondsAsMs(0.001).default(60_000),
   /** Milliseconds; how old a confirmation from the system of record may be before reads go there. */
-  MaxStaleness: whole(50, 'the duration in milliseconds').default(1_000),
+  MaxStaleness: milliseconds(50).default(1_000),
 });
 
 const connectionUri = text('postgresql://user:password@host:5432/database').superRefine((uri, context) => {

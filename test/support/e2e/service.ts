@@ -23,7 +23,7 @@ export function hotAndWarm(options: {
     Namespace: options.namespace,
     Chain: [...(options.chains ?? [])],
     Verifier: [...(options.verifiers ?? [])],
-    Scheduler: { TickerInterval: 20, BaseDelay: 100, MaxDelay: 1_000 },
+    Scheduler: { TickerInterval: 21, BaseDelay: 100, MaxDelay: 1_000 },
     API: { ListenAddress: '127.0.0.1', ListenPort: 0 },
     Admin: { ListenAddress: '127.0.0.1', ListenPort: 0 },
     Log: { Level: 'info', Format: 'json' },

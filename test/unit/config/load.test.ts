@@ -114,12 +114,16 @@ ReadCondition = { Type = "time_range", StartUnix = 1704067200, EndUnix = 1706745
       'Chain[0].MinFinalityDepth',
     ],
     ['[[Verifier]]\nType = "rest"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].BaseURL'],
-    ['[[Verifier]]\nType = "aggregator"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].Type'],
-    [
-      '[[Verifier]]\nType = "rest"\nName = "v"\nIssuerAddresses = ["0x11"]\nBaseURL = "http://v"\nAPIKey = "k"',
-      'Verifier[0].APIKey',
-    ],
-    ['[[Discoveries]]\nAddress = "a:1"\nName = "d"', 'Discoveries[0]'],
+    ['[[Verifier]]\nType = "aggregator"\nName = "v"\nIssuerAddresses = ["0x11"]', 'Verifier[0].Address'],
+    ['[Scheduler]\nBaseDelay = 100\nMaxDelay = 100', 'Scheduler.MaxDelay'],
+    ['[Scheduler]\nTickerInterval = 20', 'Scheduler.TickerInterval'],
+    ['[Scheduler]\nMaxDelay = 60000\nVerificationVisibilityWindow = 60', 'Scheduler.VerificationVisibilityWindow'],
+    ['[[Discoveries]]\nAddress = "a:1"\n[[Discoveries]]\nAddress = "A:1"\nName = "b"', 'Discoveries[1].Address'],
+    ['[[Discoveries]]\nAddress = "a:1"\nName = "d"\nTimeout = 1000', 'Discoveries[0].Timeout'],
+    ['[[Discoveries]]\nAddress = "http://a:1"', 'Discoveries[0].Address'],
+    ['[[Discoveries]]\nAddress = "a:1"\nAPIKey = "5a1e7d9c-4b3f-4a88-9c10-2f6b8d0e1a23"', 'Discoveries[0].Secret'],
+    ['[[Discoveries]]\nAddress = "a:1"\nAPIKey = "not-a-uuid"', 'Discoveries[0].APIKey'],
+    ['[[Discoveries]]\nAddress = "a:1"\nSecret = "abcdef"', 'Discoveries[0].Secret'],
   ])('refuses what is wrong together: %s', (toml, path) => {
     expect(Object.keys(problemsOf(`${toml}\n${MINIMAL}`))).toContain(path);
   });

@@ -336,7 +336,7 @@ describe('warned of, since it is legal but surely not meant', () => {
     [
       'no chain',
       { Chain: [] },
-      'Chain: there is none, so no message is found by this configuration: write a [[Chain]]',
+      'Chain: there is none, so no message is found by this configuration: write a [[Chain]] or a [[Discoveries]]',
     ],
     ['no verifier', { Verifier: [] }, 'Verifier: there is none, so no verification is collected'],
     [

@@ -148,7 +148,7 @@ describe('how long Postgres keeps records', () => {
   });
 
   test('nothing is removed before the cold tier can have it, which leaves a gap as well', () => {
-    const window = { Scheduler: { VerificationVisibilityWindow: 1 } };
+    const window = { Scheduler: { MaxDelay: 1_500, VerificationVisibilityWindow: 2 } };
     expect(problemsOf([postgres({ Retention: 400 }), COLD], window)).toEqual([
       '[0].Postgres.Retention: must be at least 405 s: the cold backend has a record only so long after its ingestion (FlushInterval is 300 s)',
       ': no backend is read for records between 400.001 s and 404.999 s old: widen a ReadCondition or keep longer',

@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { z } from 'zod';
 import { NAMED_SCHEMAS } from '../../../src/api/v1/answer-schemas.js';
+import { GO_KEYS } from '../../../src/config/go-indexer/known-keys.js';
 import { deadLinks, type Page, ROOT, readPages } from '../../support/pages.js';
 
 const pages = readPages();
@@ -29,6 +30,13 @@ describe('config/README.md', () => {
     expect([...new Set(keys)].filter((key) => !manual.includes(`\`${key}\``))).toEqual([]);
   });
 
+  it('names the keys of the Go indexer that have no meaning here, and no others', () => {
+    const [, section = ''] = /^These keys have no meaning here\.(.*?)^Stricter/ms.exec(manual) ?? [];
+    const cells = [...section.matchAll(/^\| (`.*?`) \|/gm)].map(([, cell = '']) => cell);
+    const named = cells.flatMap((cell) => [...cell.matchAll(/`([^`]+)`/g)].map(([, key = '']) => key));
+    expect(named.sort()).toEqual(GO_KEYS.flatMap(({ is, path }) => (is === 'none' ? [path] : [])).sort());
+  });
+
   it('names only metrics and error codes that the code has', () => {
     const code = execFileSync('grep', ['-rhoE', "'[A-Z]+(_[A-Z]+)+'|'indexer_\\w+'", 'src'], {
       cwd: ROOT,
@@ -37,7 +45,7 @@ describe('config/README.md', () => {
     const known = new Set(code.split('\n').map((quoted) => quoted.slice(1, -1)));
     const named = [...manual.matchAll(/`(indexer_[a-z_]+|[A-Z]+(?:_[A-Z]+)+)`/g)].map(([, name = '']) => name);
     expect(named.length).toBeGreaterThan(40);
-    expect(named.filter((name) => !known.has(name) && !PROXY_VARIABLES.has(name))).toEqual([]);
+    expect(named.filter((name) => !known.has(name) && !VARIABLES.has(name))).toEqual([]);
   });
 });
 
@@ -49,7 +57,10 @@ describe('src/api/README.md', () => {
   });
 });
 
-const PROXY_VARIABLES = new Set(['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY']);
+const VARIABLES = new Set([
+  ...['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY'],
+  ...['INDEXER_CONFIG_PATH', 'INDEXER_SECRETS_PATH', 'CCV_INDEXER_CONFIG', 'CCV_INDEXER_SECRETS'],
+]);
 
 describe('the promises in src/README.md', () => {
   const { path, text } = page('src/README.md');
