@@ -108,6 +108,11 @@ export function createChainMetrics(registry: Registry) {
       help: 'Requests sent to confirm finalized blocks.',
       labelNames,
     }),
+    pollingErrors: counter(registry, {
+      name: 'indexer_scanner_polling_errors_total',
+      help: 'Looks at a source of messages that failed; they are repeated.',
+      labelNames: ['target'],
+    }),
     rangeBlocks: gauge(registry, {
       name: 'indexer_source_range_blocks',
       help: 'Blocks asked for in one request for logs.',
@@ -116,11 +121,13 @@ export function createChainMetrics(registry: Registry) {
     discoverySeconds: histogram(registry, {
       name: 'indexer_message_discovery_latency_seconds',
       help: "Time from a message's block to the commit that stored it, while the chain is followed.",
+      labelNames: ['target'],
       buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800],
     }),
     timeToIndex: histogram(registry, {
       name: 'indexer_time_to_index_seconds',
-      help: 'Time from the timestamp of a message’s block to the message being stored',
+      help: 'Time from the timestamp of a message’s block, or of its first attestation, to the message being stored',
+      labelNames: ['query'],
       buckets: [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 900, 1_800, 3_600],
     }),
   };
@@ -139,5 +146,5 @@ export function observeCommit(
   const nowMs = clock.nowMs();
   for (const [index, { origin }] of messages.entries())
     if (origin !== null && outcome.messages[index] === 'inserted')
-      timeToIndex.observe(Math.max(0, nowMs - origin.blockTimestampMs) / 1_000);
+      timeToIndex.observe({ query: 'chain' }, Math.max(0, nowMs - origin.blockTimestampMs) / 1_000);
 }

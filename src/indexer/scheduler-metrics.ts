@@ -11,6 +11,14 @@ export function createSchedulerMetrics(registry: Registry) {
       help: 'Verification tasks held in memory, by state',
       labelNames: ['state'],
     }),
+    channelSize: gauge(registry, {
+      name: 'indexer_verification_record_channel_size',
+      help: 'Messages whose task is due and waits for a worker',
+    }),
+    activeReaders: gauge(registry, {
+      name: 'indexer_active_readers',
+      help: 'Verifier readers that are asked: all but those whose circuit is open',
+    }),
     unfinished: gauge(registry, {
       name: 'indexer_unfinished_messages',
       help:

@@ -201,10 +201,17 @@ class VerificationScheduler implements Scheduler {
       this.#dispatch();
       const { ready, running, waiting } = this.#board.counts();
       this.#metrics.tasks.set({ state: 'ready' }, ready);
+      this.#metrics.channelSize.set(ready);
+      this.#metrics.activeReaders.set(this.#askedReaders());
       this.#metrics.tasks.set({ state: 'running' }, running);
       this.#metrics.tasks.set({ state: 'waiting' }, waiting);
       this.#metrics.overflowed.set(this.#board.overflowed ? 1 : 0);
     }
+  }
+
+  #askedReaders(): number {
+    const { readers } = this.#options.registry;
+    return readers.filter((reader) => reader.status().circuit !== 'open').length;
   }
 
   #onFullPass(found: FullPass): void {

@@ -41,6 +41,10 @@ const OPERATIONS: Readonly<Record<MethodOf<BackendStorage>, boolean | ByKind>> =
   ...{ prune: false, rebase: false, window: false, appliedPosition: false, hasUnflushed: false },
   ...{ coverage: false, subscribe: false, health: false, close: false },
 };
+/** Operations that store. */
+const WRITES: ReadonlySet<string> = new Set(['insertBatch', 'apply']);
+/** Operations that neither store nor answer. */
+const UPKEEP: ReadonlySet<string> = new Set(['ready', 'refresh', 'flush']);
 const BY_NAME: ReadonlyMap<PropertyKey, boolean | ByKind> = new Map(Object.entries(OPERATIONS));
 
 type Call = (...args: readonly unknown[]) => unknown;
@@ -102,13 +106,32 @@ function createMeters(backend: string, { clock, metrics }: Common) {
   const durations = histogram(metrics, {
     name: 'indexer_storage_operation_duration_seconds',
     help: 'Time a storage backend took for an operation.',
-    labelNames: ['backend', 'operation'],
+    labelNames: ['backend', 'operation', 'errored'],
     buckets: BUCKETS_SECONDS,
   });
+  const kind = (name: string, help: string) =>
+    histogram(metrics, { name, help, labelNames: ['backend', 'operation'], buckets: BUCKETS_SECONDS });
+  const writes = kind(
+    'indexer_storage_write_duration_seconds',
+    'Time of the operations that store, as older dashboards ask for it.',
+  );
+  const queries = kind(
+    'indexer_storage_query_duration_seconds',
+    'Time of the operations that read, as older dashboards ask for it.',
+  );
   const errors = counter(metrics, {
     name: 'indexer_storage_errors_total',
     help: 'Operations of a storage backend that failed; not found, duplicates and coverage gaps are answers.',
     labelNames: ['backend', 'operation', 'code'],
+  });
+  const insertErrors = counter(metrics, {
+    name: 'indexer_storage_insert_errors_total',
+    help: 'Operations that store which failed, as older dashboards ask for it.',
+    labelNames: ['backend', 'operation'],
+  });
+  const uniqueMessages = counter(metrics, {
+    name: 'indexer_unique_messages_total',
+    help: 'Messages that this process stored and that were not stored before.',
   });
   const records = counter(metrics, {
     name: 'indexer_verification_records_total',
@@ -128,21 +151,31 @@ function createMeters(backend: string, { clock, metrics }: Common) {
   return {
     /** Makes `call` before it first yields: an in-process backend has then done its work when this returns. */
     timed(operation: string, call: Call): Call {
-      let duration: ReturnType<typeof durations.labels> | null = null;
-      const finish = (startedMs: number) => {
-        duration ??= durations.labels({ backend, operation });
-        duration.observe((clock.monotonicMs() - startedMs) / 1000);
+      const labels = { backend, operation };
+      const isWrite = WRITES.has(operation);
+      const ofKind = UPKEEP.has(operation) ? null : (isWrite ? writes : queries).labels(labels);
+      let succeeded: ReturnType<typeof durations.labels> | null = null;
+      const finish = (startedMs: number, isError: boolean) => {
+        const seconds = (clock.monotonicMs() - startedMs) / 1000;
+        ofKind?.observe(seconds);
+        if (isError) durations.observe({ ...labels, errored: 'true' }, seconds);
+        else {
+          succeeded ??= durations.labels({ ...labels, errored: 'false' });
+          succeeded.observe(seconds);
+        }
       };
       return async (...args) => {
         const startedMs = clock.monotonicMs();
         try {
           const result = await call(...args);
-          finish(startedMs);
+          finish(startedMs, false);
           return result;
         } catch (thrown) {
-          finish(startedMs);
           const code = thrown instanceof IndexerError ? thrown.code : 'UNKNOWN';
-          if (!ANSWERS.has(code)) errors.inc({ backend, operation, code });
+          const isError = !ANSWERS.has(code);
+          finish(startedMs, isError);
+          if (isError) errors.inc({ ...labels, code });
+          if (isError && isWrite) insertErrors.inc(labels);
           throw thrown;
         }
       };
@@ -150,6 +183,8 @@ function createMeters(backend: string, { clock, metrics }: Common) {
     countOutcome(outcome: WriteOutcome): void {
       const stored = count(outcome.verifierResults, 'inserted');
       if (stored > 0) records.inc({ backend }, stored);
+      const found = count(outcome.messages, 'inserted');
+      if (found > 0) uniqueMessages.inc(found);
       for (const [record, results] of [
         ['message', outcome.messages],
         ['verifierResult', outcome.verifierResults],

@@ -4,6 +4,7 @@ import type { Common } from '../core/common.js';
 import { AbortedError, toError } from '../core/errors.js';
 import { gauge } from '../core/metrics.js';
 import { createTurns } from '../core/turns.js';
+import { createReadObserver } from './read-observer.js';
 import { VerifierUnavailableError } from './verifier-errors.js';
 import type { VerifierReaderStatus } from './verifier-reader.js';
 
@@ -49,16 +50,17 @@ export function createResilience(options: ResilienceOptions): Resilience {
   const status = gauge(metrics, {
     name: 'indexer_circuit_breaker_status_bool',
     help: '1 while the circuit of a verifier is open or half open: it failed too often and is left alone',
-    labelNames: ['verifier'],
+    labelNames: ['target'],
   });
-  status.set({ verifier }, 0);
+  status.set({ target: verifier }, 0);
+  const observed = createReadObserver(verifier, options.common);
   const breaker = new CircuitBreaker({
     clock,
     failuresToOpen: options.failuresToOpen,
     openBackoff: options.openBackoff,
     verdictOf: (error) => (options.countsAgainstService(error) ? 'against' : 'neither'),
     onChange: (circuit) => {
-      status.set({ verifier }, circuit === 'closed' ? 0 : 1);
+      status.set({ target: verifier }, circuit === 'closed' ? 0 : 1);
       log.warn({ verifier, circuit, ...options.lastFailure() }, 'circuit of a verifier changed');
     },
   });
@@ -69,7 +71,7 @@ export function createResilience(options: ResilienceOptions): Resilience {
     try {
       return await turns.run(async () => {
         signal.throwIfAborted();
-        return await breaker.run(request);
+        return await breaker.run(() => observed(request));
       });
     } catch (thrown) {
       if (signal.aborted) throw new AbortedError(`request to verifier ${verifier}`, { cause: thrown });

@@ -93,7 +93,7 @@ it('sends for 15 seconds, answers all three endpoints with exact selectors meanw
   expect((await get(`${apiUrl}/ready`)).status).toBe(200);
   const status = await body(`${adminUrl}/status`);
   for (const selector of SELECTORS) expect(status).toContain(selector);
-  expect(await body(`${adminUrl}/metrics`)).toMatch(/^indexer_time_to_index_seconds_count [1-9]/m);
+  expect(await body(`${adminUrl}/metrics`)).toMatch(/^indexer_time_to_index_seconds_count\{query="chain"\} [1-9]/m);
 
   await endsWell(cli, helpers);
 });

@@ -4,18 +4,18 @@ import { gauge, histogram, type Registry } from '../../core/metrics.js';
 export interface HttpMetrics {
   /** A request has begun. */
   began(): void;
-  /** A request is over. `route` is the route's pattern, `status` the code sent or `aborted`. */
-  ended(method: string, route: string, status: string, durationMs: number): void;
+  /** A request is over. `path` is the route's pattern, `status` the code sent or `aborted`. */
+  ended(method: string, path: string, status: string, durationMs: number): void;
 }
 
 const METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
-/** The names are those of the upstream service. */
+/** The names and labels are those of the Go indexer. */
 export function createHttpMetrics(registry: Registry): HttpMetrics {
   const durations = histogram(registry, {
     name: 'indexer_http_request_duration_seconds',
     help: 'Time from the request line to the end of the answer, by route.',
-    labelNames: ['method', 'route', 'status'],
+    labelNames: ['method', 'path', 'status'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   });
   const active = gauge(registry, {
@@ -26,9 +26,9 @@ export function createHttpMetrics(registry: Registry): HttpMetrics {
     began() {
       active.inc();
     },
-    ended(method, route, status, durationMs) {
+    ended(method, path, status, durationMs) {
       active.dec();
-      durations.observe({ method: METHODS.has(method) ? method : 'other', route, status }, durationMs / 1000);
+      durations.observe({ method: METHODS.has(method) ? method : 'other', path, status }, durationMs / 1000);
     },
   };
 }

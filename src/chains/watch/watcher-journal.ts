@@ -35,6 +35,7 @@ export class WatcherJournal {
     this.#metrics = metrics;
     this.#labels = { chain: name };
     for (const gauge of [metrics.halted, metrics.disputed, metrics.finalityUnknown]) gauge.set(this.#labels, 0);
+    metrics.pollingErrors.inc({ target: name }, 0);
   }
 
   /** The part of the status that is kept here. */
@@ -118,8 +119,9 @@ export class WatcherJournal {
     }
     if (!following) return;
     const nowMs = this.#common.clock.nowMs();
+    const target = { target: this.#chain };
     for (const { origin } of messages)
-      if (origin) this.#metrics.discoverySeconds.observe(Math.max(0, nowMs - origin.blockTimestampMs) / 1000);
+      if (origin) this.#metrics.discoverySeconds.observe(target, Math.max(0, nowMs - origin.blockTimestampMs) / 1000);
   }
 
   reorg(droppedBlocks: number, orphaned: number): void {
@@ -136,6 +138,7 @@ export class WatcherJournal {
 
   failed(error: Error): void {
     const code = error instanceof IndexerError ? error.code : 'UNEXPECTED';
+    this.#metrics.pollingErrors.inc({ target: this.#chain });
     this.#lastError = { code, message: error.message, atMs: this.#common.clock.nowMs() };
     if (error instanceof FinalizedDisputedError) this.#disputed(error.dispute);
     if (error instanceof FinalizedReorgError) {

@@ -156,11 +156,11 @@ it('counts requests by route and never leaves one active, also when the client g
   release();
   const counts = (await metric('indexer_http_request_duration_seconds')).match(/_count\{.*/g);
   expect(counts?.sort()).toEqual([
-    '_count{method="GET",route="/v1/messages",status="200"} 1',
-    '_count{method="GET",route="/v1/messages",status="400"} 1',
-    '_count{method="GET",route="/v1/verifierresults",status="aborted"} 1',
-    '_count{method="GET",route="/v1/verifierresults/:messageID",status="404"} 1',
-    '_count{method="GET",route="unknown",status="404"} 1',
+    '_count{method="GET",path="/v1/messages",status="200"} 1',
+    '_count{method="GET",path="/v1/messages",status="400"} 1',
+    '_count{method="GET",path="/v1/verifierresults",status="aborted"} 1',
+    '_count{method="GET",path="/v1/verifierresults/:messageID",status="404"} 1',
+    '_count{method="GET",path="unknown",status="404"} 1',
   ]);
 });
 

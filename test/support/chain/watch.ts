@@ -96,7 +96,9 @@ export async function processed({ watcher }: RunningWatcher, block: number): Pro
 
 /** How many messages were timed from their blocks to their commits. */
 export async function timedMessages({ common }: { readonly common: Common }): Promise<number> {
-  return Number(/indexer_time_to_index_seconds_count (\d+)/.exec(await common.metrics.metrics())?.[1]);
+  return Number(
+    /indexer_time_to_index_seconds_count\{query="chain"\} (\d+)/.exec(await common.metrics.metrics())?.[1] ?? 0,
+  );
 }
 
 /** What a store must hold of this chain: every message in blocks `from` to `to`, as id and place. */

@@ -136,6 +136,7 @@ describe('a finalized block with another hash', () => {
       { url: 1, hash: bad[36]!.header.hash, sinceMs: expect.any(Number) },
     ]);
     expect(await metric('indexer_source_finalized_disputed_bool')).toBe(1);
+    expect(await metric('indexer_scanner_polling_errors_total')).toBeGreaterThan(1);
     nodes[0]!.isUp = true;
     await poll(20);
     expect(watcher.status()).toMatchObject({ dispute: null, lastError: null });

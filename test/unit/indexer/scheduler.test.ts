@@ -223,3 +223,16 @@ describe('a message that is not verified in time', () => {
     expect(a.asked.length - before).toBe(2);
   });
 });
+
+it('shows messages that wait for a worker, and the readers that are asked, to dashboards of the Go indexer', async () => {
+  const storage = memory();
+  const { status: closed } = reader('none', B);
+  const a = reader('a', A, () => 'hang');
+  const b = Object.assign(reader('b', B), { status: () => ({ ...closed(), circuit: 'open' as const }) });
+  const { metric } = schedule(storage, [a, b], { concurrentWorkers: 1 });
+  await clock.settle();
+  for (let each = 0; each < 3; each++) await insert(storage, message(A));
+  await clock.advance(100);
+  expect(await metric('indexer_verification_record_channel_size')).toEqual([{ value: 2, labels: {} }]);
+  expect(await metric('indexer_active_readers')).toEqual([{ value: 1, labels: {} }]);
+});

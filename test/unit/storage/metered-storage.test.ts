@@ -9,6 +9,7 @@ import { createMeteredStorage } from '../../../src/storage/metered-storage.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { createRecordMaker } from '../../support/records.js';
+import { createFaultyStorage } from '../../support/sink/faulty-storage.js';
 
 const cold = (role: 'follower' | 'leader') =>
   createColdStorage({
@@ -55,7 +56,34 @@ test('each operation is measured under its name, a list under that of its record
     ...['insertBatch', 'getCCVData', 'queryMessages', 'countCCVData', 'queryCCVData', 'countMessages'],
   ])
     expect(text).toMatch(
-      new RegExp(`duration_seconds_count\\{[^}]*backend="hot",operation="${operation}"[^}]*\\} 1\\b`),
+      new RegExp(`operation_duration_seconds_count\\{[^}]*backend="hot",operation="${operation}"[^}]*\\} 1\\b`),
     );
   expect(text).toMatch(/indexer_verification_records_total\{[^}]*backend="hot"[^}]*\} 1\b/);
+});
+
+test('dashboards of the Go indexer find unique messages, writes, reads and failures', async () => {
+  const common = createCommon();
+  const faulty = createFaultyStorage(createMemoryStorage({ name: 'hot' }));
+  const storage = createMeteredStorage(faulty.storage, common);
+  const messages = [createRecordMaker(2).message()];
+  await storage.insertBatch({ messages });
+  await storage.insertBatch({ messages });
+  await storage.getMessage(messages[0]!.messageId);
+  await expect(storage.getMessage(`0x${'00'.repeat(32)}`)).rejects.toMatchObject({ code: 'MESSAGE_NOT_FOUND' });
+  faulty.fail(['insertBatch', 'getMessage']);
+  await expect(storage.insertBatch({ messages })).rejects.toThrow();
+  await expect(storage.getMessage(messages[0]!.messageId)).rejects.toThrow();
+  faulty.heal();
+  await storage.close();
+  const lines = (await common.metrics.metrics()).split('\n');
+  for (const line of [
+    'indexer_unique_messages_total 1',
+    'indexer_storage_insert_errors_total{backend="hot",operation="insertBatch"} 1',
+    'indexer_storage_write_duration_seconds_count{backend="hot",operation="insertBatch"} 3',
+    'indexer_storage_query_duration_seconds_count{backend="hot",operation="getMessage"} 3',
+    'indexer_storage_operation_duration_seconds_count{backend="hot",operation="getMessage",errored="false"} 2',
+    'indexer_storage_operation_duration_seconds_count{backend="hot",operation="getMessage",errored="true"} 1',
+  ])
+    expect(lines).toContain(line);
+  expect(lines.filter((line) => line.startsWith('indexer_storage_insert_errors_total'))).toHaveLength(1);
 });

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { AbortedError } from '../../../src/core/errors.js';
 import { createRateLimiter } from '../../../src/core/rate-limiter.js';
@@ -24,12 +24,30 @@ function setUp(overrides: { retries?: number; maxConcurrentRequests?: number; ma
   });
   const gaugeValue = async () =>
     (await common.metrics.getSingleMetric('indexer_circuit_breaker_status_bool')?.get())?.values[0]?.value;
-  return { clock, resilience, gaugeValue, signal: new AbortController().signal };
+  return { clock, common, resilience, gaugeValue, signal: new AbortController().signal };
 }
 
 const fails = async () => {
   throw new VerifierUnavailableError('v', 'server', { status: 500 });
 };
+
+test('each request is timed and each failure counted, for dashboards of the Go indexer', async () => {
+  const { clock, common, resilience, signal } = setUp({ retries: 1 });
+  const read = async (name: string) => (await common.metrics.getSingleMetric(name)?.get())?.values ?? [];
+  expect(await read('indexer_offchain_read_errors')).toEqual([{ value: 0, labels: { target: 'v' } }]);
+  let tries = 0;
+  const result = resilience.execute(async () => (++tries === 1 ? await fails() : await clock.sleep(2_000)), signal);
+  await clock.advance(5_000);
+  await result;
+  expect(await read('indexer_offchain_read_errors')).toEqual([{ value: 1, labels: { target: 'v' } }]);
+  const sums = (await read('indexer_offchain_read_duration')).filter((value) =>
+    (value as { readonly metricName?: string }).metricName?.endsWith('_sum'),
+  );
+  expect(sums.map(({ value, labels }) => ({ value, labels }))).toEqual([
+    { value: 0, labels: { target: 'v', errored: 'true' } },
+    { value: 2, labels: { target: 'v', errored: 'false' } },
+  ]);
+});
 
 describe('the circuit of a verifier', () => {
   it('opens after failures in a row, is tried after a while that doubles, and closes with a success', async () => {
