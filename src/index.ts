@@ -79,6 +79,7 @@ export {
   DivergedError,
   DuplicateCCVDataError,
   type Gap,
+  LeaseLostError,
   MessageNotFoundError,
   PositionGapError,
   StorageFailureError,

@@ -37,11 +37,25 @@ export interface CursorMove extends SourceCursor {
 }
 
 /**
+ * A term of ownership of a source that several workers share. The epoch rises with every owner: that of an owner whose
+ * source was given to another is never right again.
+ */
+export interface Lease {
+  /** As the workers name it among themselves, for example `chain:<selector>`. */
+  readonly source: string;
+  /** The member of the workers that owns it. */
+  readonly owner: string;
+  readonly epoch: bigint;
+}
+
+/**
  * The records of one transaction: all are stored or, on an error, none. Applied in the order of the fields. A message
  * that is stored and not orphaned is a duplicate; one that is orphaned returns to the lists; one with another origin
  * takes the new origin without moving in the lists.
  */
 export interface WriteBatch {
+  /** The batch is stored only while this lease stands, as the transaction itself finds it. */
+  readonly lease?: Lease;
   readonly orphanings?: readonly Orphaning[];
   readonly messages?: readonly NewMessage[];
   readonly verifierResults?: readonly VerifierResult[];

@@ -1,5 +1,6 @@
 import { IndexerError, type IndexerErrorOptions } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
+import type { Lease } from './batch.js';
 
 /** No verifier result is stored for the message id, and the answering backend is complete for that id. */
 export class CCVDataNotFoundError extends IndexerError {
@@ -89,6 +90,16 @@ export class StorageSetBackError extends IndexerError {
 export class StorageFailureError extends IndexerError {
   constructor(backend: string, operation: string, options?: IndexerErrorOptions) {
     super('STORAGE_FAILURE', `storage ${backend} failed to ${operation}`, false, options);
+  }
+}
+
+/** The writer's lease does not stand: its source has another owner, or none. Nothing was stored, or ever will be. */
+export class LeaseLostError extends IndexerError {
+  constructor({ source, owner, epoch }: Lease, actual: Omit<Lease, 'source'> | undefined) {
+    const stands = actual ? `epoch ${actual.epoch} of ${actual.owner} stands` : 'nobody owns it';
+    super('LEASE_LOST', `source ${source}: epoch ${epoch} of ${owner} is over, ${stands}`, false, {
+      details: { source, owner, epoch: String(epoch) },
+    });
   }
 }
 

@@ -14,6 +14,7 @@ const ANSWERS: ReadonlySet<string> = new Set([
   'DUPLICATE_CCV_DATA',
   'CONFLICTING_CCV_DATA',
   'CURSOR_CONFLICT',
+  'LEASE_LOST',
   'COVERAGE_GAP',
   'INVALID_ARGUMENT',
 ]);

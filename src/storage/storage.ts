@@ -85,7 +85,7 @@ export interface Storage extends Lists, ResolvedLists {
   /**
    * Stores a batch in one transaction. Duplicates are successes. Every read of this storage that begins after it
    * resolves sees the batch.
-   * @throws CursorConflictError
+   * @throws CursorConflictError, LeaseLostError
    */
   insertBatch(batch: WriteBatch): Promise<WriteOutcome>;
 

@@ -1,7 +1,7 @@
 import type { Hex } from '../../core/hex.js';
 import type { WriteOutcome } from '../batch.js';
 import type { Conflict, MessageBody, MessageOrigin, MessageStatus, QuarantineEntry, SourceCursor } from '../records.js';
-import type { CursorConflictError } from '../storage-errors.js';
+import type { CursorConflictError, LeaseLostError } from '../storage-errors.js';
 import type { KnownId, KnownMessage, KnownResult, ResultContents } from './known.js';
 
 /** A message id that the group touches, as the batches planned so far leave it. */
@@ -42,7 +42,7 @@ export interface PlannedResult {
 
 /** A batch of a group, planned: refused as a whole, or with the answer to its writer. */
 export type PlannedBatch =
-  | { readonly ok: false; readonly error: CursorConflictError }
+  | { readonly ok: false; readonly error: CursorConflictError | LeaseLostError }
   | {
       readonly ok: true;
       readonly outcome: Omit<WriteOutcome, 'committed'>;

@@ -27,10 +27,11 @@ export interface TakenBatch extends GivenBatch {
  */
 export function takeBatch(batch: WriteBatch, bodyHashOf?: (body: MessageBody) => Hex): TakenBatch {
   checkBatch(batch);
-  const { messages = [], verifierResults = [], quarantine = [] } = batch;
+  const { lease, ...parts } = batch;
+  const { messages = [], verifierResults = [], quarantine = [] } = parts;
   let records = 0;
   // a caller in JavaScript may give a part as undefined
-  for (const part of Object.values(batch)) records += part?.length ?? 0;
+  for (const part of Object.values(parts)) records += part?.length ?? 0;
   let sizeBytes = 0;
   for (const message of messages) sizeBytes += bodySizeBytes(message);
   for (const result of verifierResults) sizeBytes += bodySizeBytes(result) + result.ccvData.length;

@@ -1,4 +1,5 @@
 import type { Hex } from '../../core/hex.js';
+import type { Lease } from '../batch.js';
 import type {
   Conflict,
   MessageBody,
@@ -15,6 +16,8 @@ export interface Known {
   /** Undefined: nothing of the id was ever stored. */
   id(messageId: Hex): KnownId | undefined;
   cursor(sourceId: string): SourceCursor | undefined;
+  /** The lease that stands on a source. Undefined: none does, or the storage is not shared by workers. */
+  lease(source: string): Lease | undefined;
   hasQuarantine(entry: QuarantineEntry): boolean;
   /** Undefined: not loaded. */
   hasConflict(conflict: Conflict): boolean | undefined;

@@ -1,10 +1,10 @@
 import type { Hex } from '../../core/hex.js';
-import type { CursorMove, Orphaning, StatusChange, WriteOutcome } from '../batch.js';
+import type { CursorMove, Lease, Orphaning, StatusChange, WriteOutcome } from '../batch.js';
 import { conflictIdentity, quarantineIdentity, resultIdentity } from '../identity.js';
 import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
 import type { Conflict, MessageBody, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from '../records.js';
 import { movesForward } from '../status.js';
-import { CursorConflictError } from '../storage-errors.js';
+import { CursorConflictError, LeaseLostError } from '../storage-errors.js';
 import type { CommitPlan, PlannedBatch, PlannedId, PlannedResult } from './commit-plan.js';
 import { isStoredOrigin, isStoredPayload, sameBody } from './equality.js';
 import type { Given, GivenBatch } from './given-batch.js';
@@ -19,7 +19,7 @@ import type { Known, KnownId, KnownResult, Lacking } from './known.js';
  * - An orphaning takes effect while the message stands in its block; the message and its results leave the lists, and a
  *   message that is given again brings them back at the time of the commit.
  * - A status only moves forward. A cursor moves from where its mover saw it, and falls only when set back by a person;
- *   a batch with another move is refused and changes nothing.
+ *   a batch with another move is refused and changes nothing. So is one whose lease does not stand.
  * - A pruned record is compared by hash. A change of it, or a conflict with it, lacks its contents.
  */
 export function planCommit(known: Known, batches: readonly GivenBatch[]): CommitPlan | Lacking {
@@ -51,7 +51,7 @@ class CommitPlanner {
   }
 
   plan(batch: GivenBatch): PlannedBatch {
-    const error = this.#cursorConflict(batch.cursors ?? []);
+    const error = this.#leaseLoss(batch.lease) ?? this.#cursorConflict(batch.cursors ?? []);
     if (error) return { ok: false, error };
     const progress: Progress = { conflicts: [], changed: false };
     for (const orphaning of batch.orphanings ?? []) this.#orphan(orphaning, progress);
@@ -83,6 +83,12 @@ class CommitPlanner {
       conflicts: [...this.#conflicts.values()],
       cursors: [...this.#cursors.values()],
     };
+  }
+
+  #leaseLoss(lease: Lease | undefined): LeaseLostError | null {
+    if (lease === undefined) return null;
+    const actual = this.#known.lease(lease.source);
+    return actual?.owner === lease.owner && actual.epoch === lease.epoch ? null : new LeaseLostError(lease, actual);
   }
 
   /** All moves of a cursor are checked one after the other. */

@@ -12,6 +12,7 @@ export function knownOf({ store, coverage, evictedIds }: MemoryState): Known {
         ? { firstMs: coverage.afterMs, body: null, message: undefined, results: [] }
         : undefined),
     cursor: (sourceId) => store.cursors.get(sourceId),
+    lease: () => undefined,
     hasQuarantine: (entry) => store.quarantine.has(quarantineIdentity(entry)),
     hasConflict: (conflict) => store.conflicts.has(conflictIdentity(conflict)),
   };

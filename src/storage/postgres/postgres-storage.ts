@@ -4,6 +4,7 @@ import type { WriteBatch } from '../../model/batch.js';
 import { takeBatch } from '../../model/commit/given-batch.js';
 import type { Recall } from '../../model/recall.js';
 import type { PrunableRecord } from '../backend-storage.js';
+import type { LeaseStore } from '../lease-store.js';
 import { listFace } from '../list-face.js';
 import type { Health } from '../storage.js';
 import { createAdvanceHub } from './clock/advance-hub.js';
@@ -17,6 +18,7 @@ import { DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from '
 import { createSockets } from './connection/sockets.js';
 import { createTransactionRunner } from './connection/transaction-runner.js';
 import { createHealthCheck, type PostgresUse } from './health-check.js';
+import { createLeaseStore } from './lease/lease-store.js';
 import { createPruning } from './prune/pruning.js';
 import { createAmendmentReads } from './read/amendment-reads.js';
 import { createChangeReads } from './read/change-reads.js';
@@ -50,6 +52,8 @@ export interface PostgresStorageOptions {
 export interface PostgresStorage extends PrunableRecord {
   readonly durable: true;
   readonly namespace: string;
+  /** Who of the workers owns which source. */
+  readonly leases: LeaseStore;
 }
 
 /**
@@ -121,6 +125,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     prunable: true,
     durable: true,
     namespace: namespace.name,
+    leases: createLeaseStore(namespace, runner),
     getCCVData: (messageId, part) => open(() => messages.getCCVData(messageId, part)),
     getMessage: (messageId) => open(() => messages.getMessage(messageId)),
     ...listFace({

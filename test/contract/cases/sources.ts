@@ -57,6 +57,20 @@ export function sourceCases(use: Use): void {
     expect((await storage.changesAfter(0n)).headPosition).toBe(1n);
   });
 
+  test('promise 1: nothing of a batch is stored under a lease that does not stand', async () => {
+    const { storage } = use();
+    const refused = storage.insertBatch({
+      lease: { source: SOURCE, owner: 'a member that left', epoch: 1n },
+      messages: [make.message()],
+      verifierResults: make.results(2),
+      quarantine: [quarantined('1')],
+      cursors: [{ sourceId: SOURCE, hash: null, height: 1n, expectedHeight: null }],
+    });
+    await expect(refused).rejects.toMatchObject({ name: 'LeaseLostError', code: 'LEASE_LOST', retryable: false });
+    expect(await storage.getCursor(SOURCE)).toBeNull();
+    expect((await storage.changesAfter(0n)).headPosition).toBe(0n);
+  });
+
   test('a cursor that a person sets back falls, with what goes with it, and is compared all the same', async () => {
     const { storage } = use();
     const [low, high] = [make.hex(32), make.hex(32)];

@@ -36,8 +36,9 @@ describe.each(['session', 'transaction'] as const)('behind PgBouncer with pool_m
   test('migrations, writes, reads, conflicts and news of others work, and nothing is left in its sessions', async () => {
     pooler = await startPgBouncer(database.tcp, mode, { default_pool_size: 80 });
     const connection = pooler.through(database.tcp);
-    expect((await Promise.all([migrate({ connection }), migrate({ connection })])).flat()).toHaveLength(2);
-    expect((await migrationStatus({ connection })).pending).toEqual([]);
+    const migrated = (await Promise.all([migrate({ connection }), migrate({ connection })])).flat();
+    const { applied, pending } = await migrationStatus({ connection });
+    expect([migrated.length, pending]).toEqual([applied.length, []]);
     const make = createRecordMaker(130);
     const [one, two, reader] = [open(), open(), open({ use: 'read' })];
     const told: bigint[] = [];

@@ -7,14 +7,14 @@ import type { TestDatabase } from '../postgres/postgres.js';
  */
 const HISTORY = ['ingestion_ms', 'first_ms', 'position', 'last_ms', 'last_position', 'head_position', 'executed_at'];
 
-/** One row a commit: as many as there happened to be. */
-const COMMITS = 'commits';
+/** One row a commit: as many as there happened to be. Of the workers: who they were. */
+const OF_THE_RUN = ['commits', 'members', 'leases'];
 
 /** Every row of every table of a namespace as JSON without its history, sorted; by table. */
 export async function tableRows(database: TestDatabase, namespace: string): Promise<Map<string, readonly string[]>> {
   const { rows: tables } = await database.sql(
-    `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1 AND table_name <> $2 ORDER BY 1`,
-    [namespace, COMMITS],
+    `SELECT table_name AS name FROM information_schema.tables WHERE table_schema = $1 AND table_name <> ALL ($2) ORDER BY 1`,
+    [namespace, OF_THE_RUN],
   );
   const found = new Map<string, readonly string[]>();
   for (const { name } of tables as { name: string }[]) {

@@ -134,6 +134,7 @@ export class Leader {
     return {
       id: (messageId) => ids.get(messageId),
       cursor: (sourceId) => cursors.get(sourceId),
+      lease: () => undefined,
       hasQuarantine: (entry) => isKnown('quarantine', ledgerIdentity(quarantineIdentity(entry))),
       hasConflict: (conflict) => isKnown('conflict', ledgerIdentity(conflictIdentity(conflict))),
     };

@@ -1,4 +1,5 @@
 import type { Hex } from '../../../core/hex.js';
+import type { Lease } from '../../../model/batch.js';
 import type { Given, GivenBatch } from '../../../model/commit/given-batch.js';
 import type { Known, KnownId, KnownMessage, KnownResult } from '../../../model/commit/known.js';
 import { conflictIdentity, quarantineIdentity, type ResultIdentity, resultIdentity } from '../../../model/identity.js';
@@ -18,6 +19,7 @@ export interface LoadedId extends KnownId {
 export interface LoadedState extends Known {
   readonly ids: Map<Hex, LoadedId>;
   readonly cursors: Map<string, SourceCursor>;
+  readonly leases: Map<string, Lease>;
   /** Identities, as rows have them, of entries that are stored. */
   readonly quarantine: Set<Hex>;
   /** By identity: whether the conflict is recorded. */
@@ -27,12 +29,14 @@ export interface LoadedState extends Known {
 export function createLoadedState(): LoadedState {
   const ids = new Map<Hex, LoadedId>();
   const cursors = new Map<string, SourceCursor>();
+  const leases = new Map<string, Lease>();
   const quarantine = new Set<Hex>();
   const conflicts = new Map<string, boolean>();
   return {
-    ...{ ids, cursors, quarantine, conflicts },
+    ...{ ids, cursors, leases, quarantine, conflicts },
     id: (messageId) => ids.get(messageId),
     cursor: (sourceId) => cursors.get(sourceId),
+    lease: (source) => leases.get(source),
     hasQuarantine: (entry) => quarantine.has(hashIdentity(quarantineIdentity(entry))),
     hasConflict: (conflict) => conflicts.get(conflictIdentity(conflict)),
   };
@@ -47,6 +51,8 @@ export interface Touched {
   readonly withResults: readonly Hex[];
   readonly results: readonly ResultIdentity[];
   readonly sourceIds: readonly string[];
+  /** The sources whose leases the batches name. */
+  readonly leased: readonly string[];
   readonly quarantine: readonly Hex[];
 }
 
@@ -57,6 +63,7 @@ export function touchedBy(batches: readonly GivenBatch[]): Touched {
   const withResults = new Set<Hex>();
   const results = new Map<string, Given<ResultIdentity>>();
   const sourceIds = new Set<string>();
+  const leased = new Set<string>();
   const quarantine = new Set<Hex>();
   for (const batch of batches) {
     for (const { messageId } of batch.orphanings ?? []) withResults.add(messageId);
@@ -68,6 +75,7 @@ export function touchedBy(batches: readonly GivenBatch[]): Touched {
       results.set(resultIdentity(result), result);
     }
     for (const { sourceId } of batch.cursors ?? []) sourceIds.add(sourceId);
+    if (batch.lease) leased.add(batch.lease.source);
     for (const entry of batch.quarantine ?? []) quarantine.add(hashIdentity(quarantineIdentity(entry)));
   }
   for (const messageId of withBody) messageIds.add(messageId);
@@ -77,6 +85,7 @@ export function touchedBy(batches: readonly GivenBatch[]): Touched {
     withResults: [...withResults],
     results: [...results.values()],
     sourceIds: [...sourceIds],
+    leased: [...leased],
     quarantine: [...quarantine],
   };
 }

@@ -1,4 +1,5 @@
 import type { Hex } from '../../../core/hex.js';
+import type { Lease } from '../../../model/batch.js';
 import type { KnownMessage, KnownResult, Lacking } from '../../../model/commit/known.js';
 import { conflictIdentity, resultIdentity } from '../../../model/identity.js';
 import { CLOCK_COLUMNS, type ClockRow, decodeClock } from '../clock/clock-row.js';
@@ -57,11 +58,11 @@ export function createStateReader(namespace: Namespace): StateReader {
   return {
     lock,
     async lockAndRead(transaction, touched) {
-      const { messageIds, withBody, results, sourceIds, quarantine } = touched;
+      const { messageIds, withBody, results, sourceIds, leased, quarantine } = touched;
       const query = async (wanted: number, ...call: Parameters<Transaction['query']>) =>
         wanted === 0 ? [] : await transaction.query(...call);
       // sent one behind the other, so answered after the lock is held, each with a snapshot of its own
-      const [clock, ids, given, siblings, cursors, entries] = await Promise.all([
+      const [clock, ids, given, siblings, cursors, leases, entries] = await Promise.all([
         lock(transaction),
         query(messageIds.length, sql.messages, [
           hexArray(messageIds),
@@ -74,11 +75,13 @@ export function createStateReader(namespace: Namespace): StateReader {
         ]),
         query(touched.withResults.length, sql.resultsOf, [hexArray(touched.withResults)]),
         query(sourceIds.length, sql.cursors, [textArray(sourceIds)]),
+        query(leased.length, sql.leases, [textArray(leased)]),
         query(quarantine.length, sql.quarantine, [hexArray(quarantine)]),
       ]);
       const state = createLoadedState();
       for (const row of ids) takeMessage(row, state);
       for (const row of cursors) state.cursors.set(toText(row[0]), decodeCursorState(row));
+      for (const row of leases) state.leases.set(toText(row[0]), decodeLeaseState(row));
       for (const row of entries) state.quarantine.add(toHex(row[0]));
       const orphaned = [...state.ids].flatMap(([messageId, { message }]) => (message?.orphaned ? [messageId] : []));
       const returning = await query(orphaned.length, sql.resultsOf, [hexArray(orphaned)]);
@@ -125,6 +128,10 @@ function createStatements(namespace: Namespace) {
     cursors: statement(
       'state_cursors',
       'SELECT s.source_id, s.height, s.hash FROM @source_cursors s WHERE s.source_id = ANY ($1::text[])',
+    ),
+    leases: statement(
+      'state_leases',
+      'SELECT l.source, l.owner, l.epoch FROM @leases l WHERE l.source = ANY ($1::text[]) AND l.owner IS NOT NULL',
     ),
     quarantine: statement(
       'state_quarantine',
@@ -210,4 +217,8 @@ function decodeResultState(row: Row): KnownResult {
 
 function decodeCursorState(row: Row) {
   return { sourceId: toText(row[0]), height: toBigint(row[1]), hash: toHexOrNull(row[2]) };
+}
+
+function decodeLeaseState(row: Row): Lease {
+  return { source: toText(row[0]), owner: toText(row[1]), epoch: toBigint(row[2]) };
 }

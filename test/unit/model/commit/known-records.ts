@@ -35,6 +35,9 @@ export class KnownRecords implements Known {
     const change = this.changes.get(`cursor ${sourceId}`);
     return change?.kind === 'cursor' ? change.record : undefined;
   }
+  lease(): undefined {
+    return undefined;
+  }
   hasQuarantine(entry: Parameters<Known['hasQuarantine']>[0]): boolean {
     return this.changes.has(`quarantine ${quarantineIdentity(entry)}`);
   }

@@ -117,6 +117,7 @@ describe('over records that are known by hash', () => {
   const known = (id: KnownId, isRecorded?: boolean): Known => ({
     id: (wanted) => (wanted === messageId ? id : undefined),
     cursor: () => undefined,
+    lease: () => undefined,
     hasQuarantine: () => false,
     hasConflict: () => isRecorded,
   });
