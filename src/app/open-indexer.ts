@@ -1,13 +1,20 @@
+import { hostname } from 'node:os';
+import type { BatchWriter } from '../chains/chain-port.js';
 import { type ChainSource, createChainSource } from '../chains/chain-source.js';
+import { sharedChainId } from '../chains/source-ids.js';
 import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-status.js';
 import { onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { IndexerError, InvalidArgumentError } from '../core/errors.js';
+import type { Random } from '../core/random.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createChainStore } from '../indexer/chain-store.js';
 import { type ChainRunner, createIndexer, type Indexer } from '../indexer/indexer.js';
 import { createScheduler } from '../indexer/scheduler.js';
+import { createMembership } from '../indexer/workers/membership.js';
+import { createSoleMember } from '../indexer/workers/sole-member.js';
+import type { LeaseStore } from '../storage/lease-store.js';
 import type { Storage } from '../storage/storage.js';
 import { createVerifierReader } from '../verifiers/create-verifier-reader.js';
 import { createVerifierRegistry } from '../verifiers/registry.js';
@@ -19,24 +26,31 @@ export interface OpenIndexerOptions {
   readonly config: Config;
   readonly common: Common;
   readonly storage: Storage;
+  /** Where workers share the sources; null: this process alone fills the storage. */
+  readonly leases: LeaseStore | null;
   readonly shutdown: Shutdown;
   readonly onBackfill?: (chain: string, progress: BackfillProgress) => void;
 }
 
 /** Creates the watchers, the verifier readers and the scheduler of a configuration; nothing runs yet. */
 export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceStatus> {
-  const { config, common, storage, shutdown } = options;
+  const { config, common, storage, leases, shutdown } = options;
   if (config.Discoveries.length > 0)
     throw new IndexerError('DISCOVERY_UNSUPPORTED', 'this version reads no [[Discoveries]] yet', false);
   const registry = createVerifierRegistry(config.Verifier.map((section) => openReader(section, common)));
+  const membership = leases
+    ? createMembership({ member: memberName(common.random), store: leases, common })
+    : createSoleMember();
   const chains = config.Chain.map((section): ChainRunner<ChainSourceStatus> => {
-    const source = openSource(section, options);
-    return { name: section.Name, run: (signal) => source.run(signal), status: () => source.status() };
+    const name = sharedChainId(section.Selector);
+    const source = openSource(section, membership.fence(name, storage), options);
+    return { name: section.Name, source: name, run: (signal) => source.run(signal), status: () => source.status() };
   });
   const { Scheduler, Pool } = config;
   const scheduler = createScheduler({
     storage,
     registry,
+    share: membership,
     common,
     tickerIntervalMs: Scheduler.TickerInterval,
     baseDelayMs: Scheduler.BaseDelay,
@@ -47,7 +61,7 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
     workerTimeoutMs: Pool.WorkerTimeout,
     hydrationBatchSize: Pool.HydrationBatchSize,
   });
-  const indexer = createIndexer({ chains, scheduler, registry, common });
+  const indexer = createIndexer({ chains, scheduler, registry, membership, common });
   shutdown.add('indexer', () => indexer.close());
   return indexer;
 }
@@ -72,7 +86,17 @@ function openReader(section: VerifierSection, common: Common): VerifierReader {
   });
 }
 
-function openSource(section: ChainSection, { common, storage, shutdown, onBackfill }: OpenIndexerOptions): ChainSource {
+/** No two processes have the same, nor one before and after a restart. */
+function memberName(random: Random): string {
+  const drawn = Math.floor(random() * 2 ** 32);
+  return `${hostname()}:${process.pid}:${drawn.toString(16).padStart(8, '0')}`;
+}
+
+function openSource(
+  section: ChainSection,
+  writer: BatchWriter,
+  { common, storage, shutdown, onBackfill }: OpenIndexerOptions,
+): ChainSource {
   const rpc = openRpc(section, common);
   shutdown.add(`rpc ${section.Name}`, () => rpc.close());
   return createChainSource({
@@ -88,8 +112,8 @@ function openSource(section: ChainSection, { common, storage, shutdown, onBackfi
       crossCheck: section.CrossCheck,
     },
     rpc,
-    openStore: (onRampAddresses) => createChainStore({ storage, selector: section.Selector, onRampAddresses }),
-    writer: storage,
+    openStore: (onRampAddresses) => createChainStore({ storage, writer, selector: section.Selector, onRampAddresses }),
+    writer,
     common,
     ...(onBackfill ? { onProgress: (progress: BackfillProgress) => onBackfill(section.Name, progress) } : {}),
   });

@@ -6,11 +6,12 @@ import { createSink, type Sink } from '../sink/sink.js';
 import type { SinkBackend } from '../sink/sink-options.js';
 import type { BackendStorage } from '../storage/backend-storage.js';
 import { type ColdStorage, createColdStorage } from '../storage/cold/cold-storage.js';
+import type { LeaseStore } from '../storage/lease-store.js';
 import { createMemoryStorage } from '../storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../storage/postgres/postgres-storage.js';
 import { recallFrom } from '../storage/recall-from.js';
 import { coldSettings, memoryOptions, postgresOptions, toCondition } from './backend-options.js';
-import { backendSections, isOpened, type NamedSection, type StorageUse } from './backend-sections.js';
+import { backendSections, isOpened, leadingDatabase, type NamedSection, type StorageUse } from './backend-sections.js';
 import { type OpenedObjectStore, openObjectStore } from './open-object-store.js';
 
 /** How long a start waits for an object store that it can do without. */
@@ -23,6 +24,8 @@ export interface OpenedStorage {
   readonly sink: Sink;
   /** The cold backends among them. */
   readonly cold: readonly ColdStorage[];
+  /** Of the leading database; null without one: one process alone fills the storage. */
+  readonly leases: LeaseStore | null;
   /**
    * Closes the Sink, and then the object stores of its backends. A silent object store holds up the end for seconds
    * only: unflushed changes are read again from the system of record. Idempotent.
@@ -48,24 +51,31 @@ export async function openStorage(config: Config, common: Common, use: StorageUs
   const closeStores = () => closeAll(cold.map(({ objects }) => objects));
   try {
     for (const backend of cold) await checkPlace(backend, common, use);
-    const sink = openSink(config, common, use, cold);
+    const { sink, leases } = openSink(config, common, use, cold);
     let closing: Promise<void> | undefined;
     const close = () => {
       closing ??= closeInOrder(sink, closeStores, common);
       return closing;
     };
-    return { sink, cold: cold.map(({ storage }) => storage), close };
+    return { sink, cold: cold.map(({ storage }) => storage), leases, close };
   } catch (thrown) {
     await closeStores();
     throw thrown;
   }
 }
 
-function openSink(config: Config, common: Common, use: StorageUse, cold: readonly ColdBackend[]): Sink {
+function openSink(
+  config: Config,
+  common: Common,
+  use: StorageUse,
+  cold: readonly ColdBackend[],
+): Pick<OpenedStorage, 'sink' | 'leases'> {
   // pruned records are read back from the cold tier
   const archive = cold.find(({ role }) => role === 'follower');
   const recall = archive ? recallFrom(archive.storage) : null;
   const sections = backendSections(config).filter((section) => isOpened(section, use));
+  const leading = leadingDatabase(sections);
+  let leases: LeaseStore | null = null;
   const isKeptElsewhere = sections.some(({ Type }) => Type !== 'memory');
   const open = (section: NamedSection): BackendStorage => {
     switch (section.Type) {
@@ -77,7 +87,9 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
         });
       case 'postgres': {
         const options = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
-        return createPostgresStorage({ ...options, recall, use });
+        const storage = createPostgresStorage({ ...options, recall, use });
+        if (section === leading) leases = storage.leases;
+        return storage;
       }
       case 's3':
         return coldOf(section, cold);
@@ -86,7 +98,7 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
     }
   };
   const pruneIntervalMs = config.Storage.Sink?.PruneInterval;
-  return createSink({
+  const sink = createSink({
     common,
     ...(pruneIntervalMs === undefined ? {} : { pruneIntervalMs }),
     backends: sections.map(
@@ -100,6 +112,7 @@ function openSink(config: Config, common: Common, use: StorageUse, cold: readonl
       }),
     ),
   });
+  return { sink, leases };
 }
 
 function openCold(config: Config, common: Common, use: StorageUse): readonly ColdBackend[] {

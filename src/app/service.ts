@@ -48,12 +48,12 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   addProcessMetrics(common);
   const storage = await openStorage(config, common, storageUse(role));
   shutdown.add('storage', () => storage.close());
-  const { sink, cold } = storage;
+  const { sink, cold, leases } = storage;
   await untilStarted(sink, common);
   // an API replica loads no chain client: viem alone is hundreds of files, all open at once while they load
   const indexer =
-    role === 'api' ? null : (await import('./open-indexer.js')).openIndexer({ ...options, storage: sink });
-  const status = createStatusReport({ common, sink, indexer, role });
+    role === 'api' ? null : (await import('./open-indexer.js')).openIndexer({ ...options, storage: sink, leases });
+  const status = createStatusReport({ common, sink, leases, indexer, role });
   const servers = { config, common, sink, shutdown, status, problem: () => (indexer ? problemOf(indexer) : null) };
   const adminUrl = await openAdmin(servers);
   const apiUrl = role === 'worker' ? null : await openApi(servers);

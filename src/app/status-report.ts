@@ -3,6 +3,7 @@ import type { Common } from '../core/common.js';
 import { IndexerError, toError } from '../core/errors.js';
 import type { Indexer } from '../indexer/indexer.js';
 import type { Sink } from '../sink/sink.js';
+import type { LeaseStore } from '../storage/lease-store.js';
 import type { Role } from './role.js';
 import { packageVersion } from './version.js';
 
@@ -10,37 +11,62 @@ import { packageVersion } from './version.js';
 const COUNT_LIMIT_MS = 2_000;
 
 /**
- * The value of `/status`: version and role, sources with their cursors and lag, tasks, tiers with their coverage,
- * counts. A part that cannot be had right now shows the reason instead.
+ * The value of `/status`: version and role, the workers and who of them owns what, sources with their cursors and lag,
+ * tasks, tiers with their coverage, counts. A part that cannot be had right now shows the reason instead.
  */
 export function createStatusReport(options: {
   readonly common: Common;
   readonly sink: Sink;
+  /** Where workers share the sources; null: one process alone fills the storage. */
+  readonly leases: LeaseStore | null;
   readonly indexer: Indexer<ChainSourceStatus> | null;
   readonly role: Role;
 }): () => Promise<unknown> {
-  const { common, sink, indexer, role } = options;
+  const { common, sink, leases, indexer, role } = options;
   const startedMs = common.clock.nowMs();
   const countMessages = oneAtATime(() => sink.countMessages({}));
   const countResults = oneAtATime(() => sink.countCCVData({}));
   return async () => {
-    const [cursors, tiers, messages, verifierResults] = await Promise.all([
+    const [cursors, tiers, shares, messages, verifierResults] = await Promise.all([
       orReason(sink.listCursors()),
       orReason(sink.status()),
+      orReason(within(common, sharesOf(leases))),
       orReason(within(common, countMessages())),
       orReason(within(common, countResults())),
     ]);
     return {
       version: packageVersion(),
       role,
-      startedAt: new Date(startedMs).toISOString(),
-      now: new Date(common.clock.nowMs()).toISOString(),
+      startedAt: timeOf(startedMs),
+      now: timeOf(common.clock.nowMs()),
       counts: { messages: countOf(messages), verifierResults: countOf(verifierResults) },
       tiers,
+      workers: shares,
       cursors,
-      ...(indexer ? { sources: indexer.status().chains, scheduler: indexer.status().scheduler } : {}),
+      ...(indexer ? statusOf(indexer) : {}),
     };
   };
+}
+
+/** The members and leases as the storage has them; null when no worker shares it. */
+async function sharesOf(leases: LeaseStore | null): Promise<unknown> {
+  if (leases === null) return null;
+  const { members, leases: owned } = await leases.shares();
+  return {
+    members: members.map(({ member, sources, sinceMs }) => ({ member, since: timeOf(sinceMs), sources })),
+    leases: owned.map(({ source, owner, epoch, sinceMs }) => ({ source, owner, epoch, since: timeOf(sinceMs) })),
+  };
+}
+
+function statusOf(indexer: Indexer<ChainSourceStatus>): Readonly<Record<string, unknown>> {
+  const { chains, scheduler, membership } = indexer.status();
+  const { member, lastBeatMs, sources } = membership;
+  const lastBeat = lastBeatMs === null ? null : timeOf(lastBeatMs);
+  return { membership: { member, lastBeat, sources }, sources: chains, scheduler };
+}
+
+function timeOf(unixMs: number): string {
+  return new Date(unixMs).toISOString();
 }
 
 /**

@@ -35,7 +35,7 @@ export interface BatchWriter {
   /**
    * Stores the batch in one transaction, its cursors with its records. Resolves once all of it is durable.
    * @throws CursorConflictError (retryable) when another process moved a cursor first: nothing is stored, and the
-   * cursors have to be read again.
+   * cursors have to be read again. LeaseLostError when another process watches the chain now: nothing is stored.
    */
   insertBatch(batch: WriteBatch): Promise<WriteOutcome>;
 }

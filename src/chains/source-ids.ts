@@ -25,3 +25,8 @@ export function haltSourceId(selector: bigint): string {
 export function chainSources(selector: bigint, onRampAddresses: readonly Hex[]): readonly string[] {
   return onRampAddresses.flatMap((address) => [chainSourceId(selector, address), confirmedSourceId(selector, address)]);
 }
+
+/** The name of a chain among the sources that workers share. */
+export function sharedChainId(selector: bigint): string {
+  return `chain:${selector}`;
+}

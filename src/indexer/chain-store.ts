@@ -1,5 +1,5 @@
 import { OnRampsApartError } from '../chains/chain-errors.js';
-import type { ChainCursor, ChainStore } from '../chains/chain-port.js';
+import type { BatchWriter, ChainCursor, ChainStore } from '../chains/chain-port.js';
 import { chainSourceId, confirmedSourceId, haltSourceId } from '../chains/source-ids.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
@@ -12,11 +12,13 @@ import type { Storage } from '../storage/storage.js';
  */
 export function createChainStore(options: {
   readonly storage: Storage;
+  /** Takes the note of a halt. Default: the storage. */
+  readonly writer?: BatchWriter;
   readonly selector: bigint;
   /** 20 bytes each. */
   readonly onRampAddresses: readonly Hex[];
 }): ChainStore {
-  const { storage, selector, onRampAddresses } = options;
+  const { storage, writer = storage, selector, onRampAddresses } = options;
   const sourceIds = onRampAddresses.map((address) => chainSourceId(selector, address));
   // as they stand in every message that the watcher lets through
   const onRamps = new Set(onRampAddresses.map((address) => `0x${address.slice(2).toLowerCase().padStart(64, '0')}`));
@@ -27,7 +29,7 @@ export function createChainStore(options: {
 
     async noteHalt({ height, hash }) {
       const expectedHeight = (await storage.getCursor(haltId))?.height ?? null;
-      await storage.insertBatch({ cursors: [{ sourceId: haltId, height, hash, expectedHeight, setBack: true }] });
+      await writer.insertBatch({ cursors: [{ sourceId: haltId, height, hash, expectedHeight, setBack: true }] });
     },
 
     async cursor() {

@@ -5,20 +5,25 @@ import { ClosedError, toError } from '../core/errors.js';
 import { counter, gauge } from '../core/metrics.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { Scheduler, SchedulerStatus } from './scheduler.js';
+import type { Membership, MembershipStatus, SourceWork } from './workers/membership.js';
+import { createSoleMember } from './workers/sole-member.js';
 
 /** The watcher of one chain, as far as the indexer is concerned. */
 export interface ChainRunner<Status> {
   readonly name: string;
+  /** Its name among the sources that workers share. */
+  readonly source: string;
   /** Works until `signal` aborts. May be run again after it threw: it reads its cursor anew. */
   run(signal: AbortSignal): Promise<void>;
   status(): Status;
 }
 
 /**
- * `running` · `restarting`: it failed, and runs again after a pause · `halted`: a finalized block changed, and a person
- * has to decide · `stopped`: not begun yet, or the indexer ended.
+ * `running` · `elsewhere`: another worker owns it, or none does yet · `restarting`: it failed, and runs again after a
+ * pause · `halted`: a finalized block changed, and a person has to decide · `stopped`: not begun yet, or the indexer
+ * ended.
  */
-export type ChainState = 'running' | 'restarting' | 'halted' | 'stopped';
+export type ChainState = 'running' | 'elsewhere' | 'restarting' | 'halted' | 'stopped';
 
 /** For the status page. */
 export interface IndexerStatus<Status> {
@@ -31,6 +36,7 @@ export interface IndexerStatus<Status> {
     readonly watcher: Status;
   }[];
   readonly scheduler: SchedulerStatus;
+  readonly membership: MembershipStatus;
 }
 
 /** Everything that fills the storage: chain watchers and the collection of verifications. */
@@ -50,6 +56,8 @@ export interface IndexerOptions<Status> {
   readonly chains: readonly ChainRunner<Status>[];
   readonly scheduler: Scheduler;
   readonly registry: VerifierRegistry;
+  /** Shares the chains with other workers. Default: they are all of this process. */
+  readonly membership?: Membership;
   /** Pause before a failed watcher runs again. Default from 1 s, doubling to 60 s. */
   readonly restartBackoff?: Backoff;
   readonly common: Common;
@@ -69,6 +77,7 @@ export function createIndexer<Status>(options: IndexerOptions<Status>): Indexer<
 
 class ChainsAndScheduler<Status> implements Indexer<Status> {
   readonly #options: IndexerOptions<Status>;
+  readonly #membership: Membership;
   readonly #restartBackoff: Backoff;
   readonly #chains: readonly ChainEntry<Status>[];
   readonly #closing = new AbortController();
@@ -78,6 +87,7 @@ class ChainsAndScheduler<Status> implements Indexer<Status> {
 
   constructor(options: IndexerOptions<Status>) {
     this.#options = options;
+    this.#membership = options.membership ?? createSoleMember();
     this.#restartBackoff = options.restartBackoff ?? { baseMs: 1_000, maxMs: 60_000 };
     this.#chains = options.chains.map((watcher) => ({ watcher, state: 'stopped', restarts: 0, lastError: null }));
     this.#metrics = {
@@ -111,6 +121,7 @@ class ChainsAndScheduler<Status> implements Indexer<Status> {
         watcher: watcher.status(),
       })),
       scheduler: this.#options.scheduler.status(),
+      membership: this.#membership.status(),
     };
   }
 
@@ -129,14 +140,30 @@ class ChainsAndScheduler<Status> implements Indexer<Status> {
   async #run(signal: AbortSignal): Promise<void> {
     const stop = new AbortController();
     const everything = AbortSignal.any([signal, stop.signal]);
-    const scheduler = this.#options.scheduler.run(everything).finally(() => stop.abort());
-    const chains = this.#chains.map((chain) => this.#runChain(chain, everything));
-    const [outcome] = await Promise.allSettled([scheduler, ...chains]);
-    if (outcome?.status === 'rejected') throw outcome.reason;
+    for (const chain of this.#chains) chain.state = 'elsewhere';
+    const works = this.#chains.map((chain): [string, SourceWork] => [
+      chain.watcher.source,
+      (term) => this.#runChain(chain, term, everything),
+    ]);
+    const scheduler = this.#runScheduler(everything).finally(() => stop.abort());
+    const sources = this.#membership.run(new Map(works), everything);
+    sources.catch(() => stop.abort());
+    for (const outcome of await Promise.allSettled([scheduler, sources]))
+      if (outcome.status === 'rejected') throw outcome.reason;
+    for (const chain of this.#chains) if (chain.state === 'elsewhere') chain.state = 'stopped';
   }
 
-  /** Runs one chain until the end, again after every failure but the one that needs a person. Never throws. */
-  async #runChain(chain: ChainEntry<Status>, signal: AbortSignal): Promise<void> {
+  /** Tasks are shared by the members, so these have to be known first. */
+  async #runScheduler(signal: AbortSignal): Promise<void> {
+    await this.#membership.joined(signal);
+    await this.#options.scheduler.run(signal);
+  }
+
+  /**
+   * Runs one chain until `signal` aborts, again after every failure but the one that needs a person. Never throws.
+   * `ending` aborts when the indexer ends.
+   */
+  async #runChain(chain: ChainEntry<Status>, signal: AbortSignal, ending: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#options.common;
     const { name } = chain.watcher;
     for (let failures = 0; !signal.aborted; failures++) {
@@ -149,7 +176,10 @@ class ChainsAndScheduler<Status> implements Indexer<Status> {
         chain.state = 'halted';
         this.#metrics.halted.set({ chain: name }, 1);
         log.fatal({ err: error, chain: name }, 'chain halted: a finalized block changed');
-        return;
+        await untilAborted(signal);
+        if (ending.aborted) return;
+        this.#metrics.halted.set({ chain: name }, 0);
+        break;
       }
       // one that ran well for longer than the longest pause starts over with the shortest
       if (clock.monotonicMs() - startMs > this.#restartBackoff.maxMs) failures = 0;
@@ -160,7 +190,7 @@ class ChainsAndScheduler<Status> implements Indexer<Status> {
       // an abort ends the loop at its head
       await Promise.allSettled([clock.sleep(backoffMs(this.#restartBackoff, failures, random), signal)]);
     }
-    chain.state = 'stopped';
+    chain.state = ending.aborted ? 'stopped' : 'elsewhere';
   }
 
   async #runOnce(watcher: ChainRunner<Status>, signal: AbortSignal): Promise<Error> {
@@ -171,4 +201,11 @@ class ChainsAndScheduler<Status> implements Indexer<Status> {
       return toError(thrown);
     }
   }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }

@@ -14,6 +14,8 @@ import { TaskBoard, type TaskCounts } from './task-board.js';
 import { TaskIntake } from './task-intake.js';
 import { type UnknownCCVReport, UnknownCCVs } from './unknown-ccvs.js';
 import type { PendingMessage, VerificationTask } from './verification-task.js';
+import type { TaskShare } from './workers/membership.js';
+import { createSoleMember } from './workers/sole-member.js';
 import { createWriteQueue } from './write-queue.js';
 
 /** How verifications are collected. In brackets the names of the configuration. */
@@ -45,6 +47,8 @@ export interface SchedulerOptions extends SchedulerSettings {
   /** Where messages come from and results go: complete from the beginning. */
   readonly storage: Storage;
   readonly registry: VerifierRegistry;
+  /** The messages that are asked for here. Default: all. */
+  readonly share?: TaskShare;
   readonly common: Common;
 }
 
@@ -78,7 +82,8 @@ const MIN_TIMED_OUT_RETRY_MS = 10 * 60 * 1_000;
  * ends as `success` when every CCV that has a reader has answered. A message that is not verified within the
  * visibility window becomes `timeout`; from then on it is asked for once every `timedOutRetryMs`, for as long as it
  * takes. A message none of whose CCVs has a reader times out and stays so until there is one (readers are configured
- * at the start).
+ * at the start). Of several workers each asks for the messages of its share; when the members change, it lets go of
+ * those that are another's, and looks at all unfinished messages for those that have become its own.
  *
  * Messages come from the storage, not from the watchers: those of any process are found, and after a restart the
  * unfinished ones are found again. Nothing of a task is lost with the process, because nothing of it is kept but in
@@ -103,7 +108,7 @@ class VerificationScheduler implements Scheduler {
   #stopped = false;
 
   constructor(options: SchedulerOptions) {
-    const { storage, registry, common } = options;
+    const { storage, registry, common, share = createSoleMember() } = options;
     this.#options = options;
     this.#metrics = createSchedulerMetrics(common.metrics);
     this.#unknown = new UnknownCCVs({ registry, common });
@@ -117,6 +122,7 @@ class VerificationScheduler implements Scheduler {
       board: this.#board,
       unknown: this.#unknown,
       registry,
+      share,
       baseDelayMs: options.baseDelayMs,
       clock: common.clock,
     });
@@ -148,6 +154,11 @@ class VerificationScheduler implements Scheduler {
       passBegins: () => this.#board.resetOverflow(),
       fullPassEnded: (found) => this.#onFullPass(found),
       common,
+    });
+    share.onChange(() => {
+      this.#board.keep((messageId) => share.isMine(messageId));
+      this.#unknown.keep((messageId) => share.isMine(messageId));
+      this.#sweeper.requestFullPass();
     });
   }
 

@@ -150,9 +150,14 @@ export class TaskBoard {
     this.#overflowed = false;
   }
 
+  /** Ends every task but those of these messages. */
+  keep(isKept: (messageId: Hex) => boolean): void {
+    for (const task of [...this.#tasks.values()]) if (!isKept(task.messageId)) this.end(task);
+  }
+
   /** Ends every task. */
   clear(): void {
-    for (const task of [...this.#tasks.values()]) this.end(task);
+    this.keep(() => false);
   }
 
   #pushReady(task: VerificationTask): void {

@@ -7,6 +7,7 @@ import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { TaskBoard } from './task-board.js';
 import type { UnknownCCVs } from './unknown-ccvs.js';
 import { createTask, markAnswered, type PendingMessage, pendingMessage } from './verification-task.js';
+import type { TaskShare } from './workers/membership.js';
 
 /** Removals remembered, so that a page of messages that was read before one does not bring the message back. */
 const REMEMBERED_REMOVALS = 10_000;
@@ -19,6 +20,7 @@ export class TaskIntake {
   readonly #board: TaskBoard;
   readonly #unknown: UnknownCCVs;
   readonly #registry: VerifierRegistry;
+  readonly #share: TaskShare;
   readonly #baseDelayMs: number;
   readonly #clock: Clock;
   /** Position of the change that made a task end. */
@@ -29,12 +31,14 @@ export class TaskIntake {
     readonly board: TaskBoard;
     readonly unknown: UnknownCCVs;
     readonly registry: VerifierRegistry;
+    readonly share: TaskShare;
     readonly baseDelayMs: number;
     readonly clock: Clock;
   }) {
     this.#board = parts.board;
     this.#unknown = parts.unknown;
     this.#registry = parts.registry;
+    this.#share = parts.share;
     this.#baseDelayMs = parts.baseDelayMs;
     this.#clock = parts.clock;
   }
@@ -56,9 +60,10 @@ export class TaskIntake {
     }
   }
 
-  /** A task for an unfinished message, unless it has one. False when the board has no place for it. */
+  /** A task for an unfinished message of this share, unless it has one. False when the board has no place for it. */
   take(message: PendingMessage, needsLookup: boolean): boolean {
     if (this.#closed || this.#board.get(message.messageId) !== null) return true;
+    if (!this.#share.isMine(message.messageId)) return true;
     if ((this.#removals.get(message.messageId) ?? -1n) >= message.position) return true;
     const task = createTask(message, {
       registry: this.#registry,

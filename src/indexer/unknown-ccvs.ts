@@ -67,6 +67,11 @@ export class UnknownCCVs {
     if (this.#unverifiable.delete(messageId)) this.#metrics.unverifiable.set(this.#unverifiable.size);
   }
 
+  /** Forgets all messages but these. */
+  keep(isKept: (messageId: Hex) => boolean): void {
+    for (const messageId of this.#unverifiable) if (!isKept(messageId)) this.forget(messageId);
+  }
+
   report(): UnknownCCVReport {
     return {
       addresses: [...this.#addresses].map(([address, messages]) => ({ address, messages })),

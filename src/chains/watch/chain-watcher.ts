@@ -147,6 +147,8 @@ class PollingChainWatcher implements ChainWatcher {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    // another worker may have watched the chain since the last run
+    this.#position.doubt();
     const unsubscribe = this.#rpc.onNewHead(() => this.#alarm.wake());
     const ending = new AbortController();
     const crossChecking = this.#crossCheck.run(AbortSignal.any([signal, ending.signal]));

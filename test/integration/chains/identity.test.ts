@@ -43,7 +43,7 @@ function program(chain: Record<string, unknown>) {
     Chain: [{ Name: 'a', OnRamp: ON_RAMP, Confirmations: 'latest', PollInterval: 10, ...chain }],
     Storage: { Strategy: 'single', Single: { Type: 'memory' } },
   };
-  const indexer = openIndexer({ config: parseConfig(table, 'test.toml'), common, storage, shutdown });
+  const indexer = openIndexer({ config: parseConfig(table, 'test.toml'), common, storage, leases: null, shutdown });
   const ended = indexer.run(shutdown.signal);
   cleanups.push(async () => {
     await shutdown.close();

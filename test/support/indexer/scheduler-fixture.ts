@@ -1,7 +1,12 @@
 import { afterEach, expect } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
-import { createScheduler, type Scheduler, type SchedulerSettings } from '../../../src/indexer/scheduler.js';
+import {
+  createScheduler,
+  type Scheduler,
+  type SchedulerOptions,
+  type SchedulerSettings,
+} from '../../../src/indexer/scheduler.js';
 import type { Change } from '../../../src/model/batch.js';
 import type { NewMessage } from '../../../src/protocol/records.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
@@ -17,6 +22,8 @@ export const A: Hex = `0x${'aa'.repeat(20)}`;
 export const B: Hex = `0x${'bb'.repeat(20)}`;
 export const HOUR_MS = 3_600_000;
 
+type Settings = Partial<SchedulerSettings & Pick<SchedulerOptions, 'share'>>;
+
 /** A scheduler that runs. */
 export interface ScheduledRun {
   readonly scheduler: Scheduler;
@@ -30,7 +37,7 @@ export interface SchedulerFixture {
   readonly make: RecordMaker;
   memory(): Storage;
   reader(name: string, issuer: Hex, answer?: (id: Hex) => Script): ScriptedReader;
-  schedule(storage: Storage, readers: readonly VerifierReader[], settings?: Partial<SchedulerSettings>): ScheduledRun;
+  schedule(storage: Storage, readers: readonly VerifierReader[], settings?: Settings): ScheduledRun;
   /** One with these CCVs; without any, with `A`. */
   message(...ccvs: readonly Hex[]): NewMessage;
 }

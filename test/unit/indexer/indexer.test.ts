@@ -15,6 +15,7 @@ function chain(
   let runs = 0;
   return {
     name,
+    source: `chain:${name}`,
     ended: false,
     async run(signal) {
       const failure = failures[runs++];
