@@ -29,7 +29,7 @@ export function translateGoKeys(given: TomlTable): Translation {
   const table = level === null || !isTable(left['Log'] ?? {}) ? left : withLevel(left, level);
   const named = defaultNames(table);
   for (const row of named.explained) explained.set(row.path, row);
-  return { table: named.table, explained: [...explained.values()], problems };
+  return { table: named.table, explained: byTable([...explained.values()]), problems };
 
   function walk(node: TomlTable, path: readonly PropertyKey[], pattern: string): TomlTable {
     return Object.fromEntries(
@@ -74,7 +74,8 @@ export function translateGoKeys(given: TomlTable): Translation {
         row(NOTHING, key.note);
         return false;
       case 'merged':
-        return true;
+        problems.push({ path, message: 'names a file beside a configuration file: only a configuration file has it' });
+        return false;
       default:
         return key satisfies never;
     }
@@ -98,6 +99,14 @@ export function goNotices(explained: readonly ExplainedKey[]): ConfigProblem[] {
     const keys = rows.map(({ path }) => path.slice(table.length + 1)).join(', ');
     return [{ path: table, message: `${keys} have no meaning here: ${first.note}` }];
   });
+}
+
+/** Rows of one table together, in the order of their tables. */
+function byTable(rows: readonly ExplainedKey[]): readonly ExplainedKey[] {
+  const places = new Map<string, number>();
+  for (const { path } of rows) if (!places.has(tableOf(path))) places.set(tableOf(path), places.size);
+  const place = ({ path }: ExplainedKey) => places.get(tableOf(path)) ?? 0;
+  return [...rows].sort((a, b) => place(a) - place(b));
 }
 
 function tableOf(path: string): string {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { stringify, type TomlTable } from 'smol-toml';
 import { afterAll, describe, expect, it, test } from 'vitest';
 import { GO_KEYS } from '../../../src/config/go-indexer/known-keys.js';
-import { type CheckedConfig, checkConfig } from '../../../src/config/load.js';
+import { type CheckedConfig, checkConfig, parseConfig } from '../../../src/config/load.js';
 import { ConfigError, formatProblem } from '../../../src/config/problems.js';
 
 const FIXTURES = join(import.meta.dirname, '../../fixtures/go-indexer');
@@ -179,6 +179,17 @@ describe('refused, all at once', () => {
       expect.stringMatching(/Verifier\[0\]\.IssuerAdresses: unknown key; did you mean IssuerAddresses\?/),
     ]);
   });
+});
+
+test('a table without a file cannot name a generated one', () => {
+  expect(() => parseConfig(small({ GeneratedConfigPath: 'generated.toml' }), 'made')).toThrow(
+    'GeneratedConfigPath: names a file beside a configuration file',
+  );
+});
+
+test('a default name is explained beside its table', () => {
+  const paths = check({}).explained.map(({ path }) => path);
+  expect(paths.indexOf('Discoveries[0].Name')).toBeLessThan(paths.indexOf('Verifier[0].Type'));
 });
 
 describe('durations', () => {
