@@ -36,3 +36,42 @@ export function histogram<L extends string>(
   const existing = registry.getSingleMetric(config.name);
   return existing ? (existing as Histogram<L>) : new Histogram({ ...config, registers: [registry] });
 }
+
+/** A part of a histogram under another name. It is made at a scrape, and costs nothing before. */
+export interface HistogramViewConfig {
+  readonly name: string;
+  readonly help: string;
+  readonly labelNames: readonly string[];
+  readonly source: Histogram;
+  /** The values that are in the part, by their labels. */
+  admits(labels: Readonly<Record<string, unknown>>): boolean;
+}
+
+/** The view of that name in `registry`, created on first use. */
+export function histogramView(registry: Registry, config: HistogramViewConfig): void {
+  if (registry.getSingleMetric(config.name) === undefined) new HistogramView(registry, config);
+}
+
+class HistogramView extends Histogram {
+  readonly #view: HistogramViewConfig;
+
+  constructor(registry: Registry, view: HistogramViewConfig) {
+    const { name, help, labelNames } = view;
+    super({ name, help, labelNames: [...labelNames], registers: [registry] });
+    this.#view = view;
+  }
+
+  override async get() {
+    const { source, admits, name, help } = this.#view;
+    const whole = await source.get();
+    const values = whole.values
+      .filter(({ labels }) => admits(labels))
+      .map((value) => ({ ...value, metricName: value.metricName?.replace(whole.name, name) ?? name }));
+    return { ...whole, name, help, values };
+  }
+
+  /** The form that the text of a scrape is made from, where there is one. */
+  getForPromString() {
+    return this.get();
+  }
+}

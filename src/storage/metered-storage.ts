@@ -1,6 +1,6 @@
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
-import { counter, histogram } from '../core/metrics.js';
+import { counter, histogram, histogramView } from '../core/metrics.js';
 import type { ChangeSet, WriteOutcome } from '../model/batch.js';
 import type { ListedKind } from '../model/list-kinds.js';
 import { type BackendStorage, standsAt } from './backend-storage.js';
@@ -110,16 +110,19 @@ function createMeters(backend: string, { clock, metrics }: Common) {
     labelNames: ['backend', 'operation', 'errored'],
     buckets: BUCKETS_SECONDS,
   });
-  const kind = (name: string, help: string) =>
-    histogram(metrics, { name, help, labelNames: ['backend', 'operation'], buckets: BUCKETS_SECONDS });
-  const writes = kind(
-    'indexer_storage_write_duration_seconds',
-    'Time of the operations that store, as older dashboards ask for it.',
-  );
-  const queries = kind(
-    'indexer_storage_query_duration_seconds',
-    'Time of the operations that read, as older dashboards ask for it.',
-  );
+  const view = { source: durations, labelNames: ['backend', 'operation', 'errored'] };
+  histogramView(metrics, {
+    ...view,
+    name: 'indexer_storage_write_duration_seconds',
+    help: 'Time of the operations that store, as older dashboards ask for it.',
+    admits: ({ operation }) => WRITES.has(String(operation)),
+  });
+  histogramView(metrics, {
+    ...view,
+    name: 'indexer_storage_query_duration_seconds',
+    help: 'Time of the operations that read, as older dashboards ask for it.',
+    admits: ({ operation }) => !WRITES.has(String(operation)) && !UPKEEP.has(String(operation)),
+  });
   const errors = counter(metrics, {
     name: 'indexer_storage_errors_total',
     help: 'Operations of a storage backend that failed; not found, duplicates and coverage gaps are answers.',
@@ -153,12 +156,9 @@ function createMeters(backend: string, { clock, metrics }: Common) {
     /** Makes `call` before it first yields: an in-process backend has then done its work when this returns. */
     timed(operation: string, call: Call): Call {
       const labels = { backend, operation };
-      const isWrite = WRITES.has(operation);
-      const ofKind = UPKEEP.has(operation) ? null : (isWrite ? writes : queries).labels(labels);
       let succeeded: ReturnType<typeof durations.labels> | null = null;
       const finish = (startedMs: number, isError: boolean) => {
         const seconds = (clock.monotonicMs() - startedMs) / 1000;
-        ofKind?.observe(seconds);
         if (isError) durations.observe({ ...labels, errored: 'true' }, seconds);
         else {
           succeeded ??= durations.labels({ ...labels, errored: 'false' });
@@ -176,7 +176,7 @@ function createMeters(backend: string, { clock, metrics }: Common) {
           const isError = !ANSWERS.has(code);
           finish(startedMs, isError);
           if (isError) errors.inc({ ...labels, code });
-          if (isError && isWrite) insertErrors.inc(labels);
+          if (isError && WRITES.has(operation)) insertErrors.inc(labels);
           throw thrown;
         }
       };

@@ -79,11 +79,18 @@ test('dashboards of the Go indexer find unique messages, writes, reads and failu
   for (const line of [
     'indexer_unique_messages_total 1',
     'indexer_storage_insert_errors_total{backend="hot",operation="insertBatch"} 1',
-    'indexer_storage_write_duration_seconds_count{backend="hot",operation="insertBatch"} 3',
-    'indexer_storage_query_duration_seconds_count{backend="hot",operation="getMessage"} 3',
+    'indexer_storage_write_duration_seconds_count{backend="hot",operation="insertBatch",errored="false"} 2',
+    'indexer_storage_write_duration_seconds_count{backend="hot",operation="insertBatch",errored="true"} 1',
+    'indexer_storage_query_duration_seconds_count{backend="hot",operation="getMessage",errored="false"} 2',
+    'indexer_storage_query_duration_seconds_bucket{le="+Inf",backend="hot",operation="getMessage",errored="true"} 1',
     'indexer_storage_operation_duration_seconds_count{backend="hot",operation="getMessage",errored="false"} 2',
     'indexer_storage_operation_duration_seconds_count{backend="hot",operation="getMessage",errored="true"} 1',
   ])
     expect(lines).toContain(line);
-  expect(lines.filter((line) => line.startsWith('indexer_storage_insert_errors_total'))).toHaveLength(1);
+  for (const [name, count] of [
+    ['indexer_storage_insert_errors_total{', 1],
+    ['indexer_storage_write_duration_seconds_count{', 2],
+    ['indexer_storage_query_duration_seconds_count{', 2],
+  ] as const)
+    expect(lines.filter((line) => line.startsWith(name))).toHaveLength(count);
 });
