@@ -272,6 +272,14 @@ describe('start', () => {
     expect(`${stdout}${stderr}`).not.toContain('hunter2');
   });
 
+  it('tells in its log which keys of the Go indexer have no meaning here', async () => {
+    const file = config('foreign', (table) => {
+      table['MergeBufferSize'] = 4;
+    });
+    const { stderr } = await runCli(['start', '-c', file]);
+    expect(stderr).toMatch(/MergeBufferSize.*a key of the Go indexer has no meaning here/);
+  });
+
   it('a port that is taken ends it with code 1, named', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));

@@ -21,6 +21,7 @@ export function configWarnings(config: Config, table: TomlTable): ConfigProblem[
     ...sources(config),
     ...chainIdentityWarnings(config),
     ...verifiers(config),
+    ...inTheClear(config),
     ...proxies(config),
     ...storages(config),
     ...secretWarnings(table),
@@ -99,6 +100,24 @@ function verifiers({ Verifier }: Config): ConfigProblem[] {
         message: 'has a messageID, which is added to it: write the URL without',
       });
     return problems;
+  });
+}
+
+/** Credentials that anyone in between can read. */
+function inTheClear({ Discoveries, Verifier }: Config): ConfigProblem[] {
+  const aggregators = [
+    ...Discoveries.map((section, index) => ({ section, path: `Discoveries[${index}]` })),
+    ...Verifier.map((section, index) => ({ section, path: `Verifier[${index}]` })),
+  ];
+  return aggregators.flatMap(({ section: { InsecureConnection, APIKey, Address = '' }, path }): ConfigProblem[] => {
+    const host = Address.replace(/^[a-z]+:\/+/i, '').replace(/:\d+$/, '');
+    if (!InsecureConnection || APIKey === '' || isPrivateHost(host)) return [];
+    return [
+      {
+        path: `${path}.InsecureConnection`,
+        message: 'sends the API key in the clear: write false, unless the network in between is yours',
+      },
+    ];
   });
 }
 
