@@ -4,6 +4,7 @@ import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
 import { migrateCommand } from './migrate.js';
 import { apiCommand, startCommand, workerCommand } from './start.js';
+import { statusCommand } from './status.js';
 import { storageCommand } from './storage.js';
 
 /** The whole command line. Errors are thrown, so that `main` alone decides on the exit code. */
@@ -21,6 +22,7 @@ Start here:
   $ ccv-indexer migrate up -c indexer.toml          bring the database's schema up to date
   $ ccv-indexer start -c indexer.toml               index and answer in one process
   $ ccv-indexer worker … / ccv-indexer api …        or in separate ones, any number of each
+  $ ccv-indexer status -c indexer.toml              which workers are there, and who owns which source
   $ ccv-indexer storage status -c indexer.toml      what each tier covers and holds
   $ ccv-indexer chain resume <chain> --from <block>  go on after a chain halted`,
     );
@@ -29,6 +31,7 @@ Start here:
     workerCommand(),
     apiCommand(),
     migrateCommand(),
+    statusCommand(),
     storageCommand(),
     chainCommand(),
     configCommand(),

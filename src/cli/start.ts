@@ -26,11 +26,12 @@ export function workerCommand(): Command {
   return roleCommand('worker', 'worker', 'index only: fill the storage, answer nothing but the admin port').addHelpText(
     'after',
     `
-Any number of workers may share one database: cursors move by compare and set, and what one has stored is a duplicate
-for the others. Two workers on one chain do the work twice, though, and are meant for taking over. ${SIGNALS}
+Any number of workers share one database: each chain has one owner at a time, and each message is asked for by one of
+them. What a worker leaves behind the others take over. ${SIGNALS}
 
   $ ccv-indexer worker -c indexer.toml -s secrets.toml
-  $ curl localhost:8101/status                 how far each source is, what each tier covers`,
+  $ curl localhost:8101/status                 how far each source is, what each tier covers
+  $ ccv-indexer status -c indexer.toml         which workers are there, and who owns which chain`,
   );
 }
 

@@ -3,6 +3,7 @@ import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.j
 import { endAllCli } from '../support/e2e/cli.js';
 import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-chain.js';
 import { body, get, type ListedMessage, listMessages, listResults, messagesIn } from '../support/e2e/http.js';
+import { expectSameBytes, latestMs } from '../support/e2e/same-bytes.js';
 import {
   e2eDirectory,
   hotAndWarm,
@@ -50,7 +51,7 @@ afterAll(async () => {
 describe('two API processes beside a worker', () => {
   it('answer closed ranges and lookups with the same bytes', async () => {
     await untilAllVerified();
-    await answerSameBytes();
+    await expectSameBytes(replicas, chain.messageIds);
   });
 
   it('show what the other has shown for the same closed range, while the worker stores', async () => {
@@ -80,7 +81,7 @@ describe('two API processes beside a worker', () => {
     }
     expect([...seen].sort()).toEqual([...chain.messageIds].sort());
     await untilAllVerified();
-    await answerSameBytes();
+    await expectSameBytes(replicas, chain.messageIds);
   });
 
   it('never answer for a time that the other has shown without what was stored by then, cut off for a moment or not', async () => {
@@ -138,22 +139,6 @@ describe('two API processes beside a worker', () => {
   });
 });
 
-/** Both lists with every filter and page that a client might use, over ingestion times up to `endMs`. */
-function closedQueries(startMs: number, endMs: number): string[] {
-  const middleMs = Math.floor((startMs + endMs) / 2);
-  return ['messages', 'verifierresults'].flatMap((list) =>
-    [
-      `end=${endMs}&limit=1000`,
-      `end=${endMs}`,
-      `end=${endMs}&limit=7&offset=13`,
-      `start=${middleMs}&end=${endMs}&limit=1000`,
-      `end=${middleMs}&limit=1000`,
-      `end=${endMs}&sourceChainSelectors=3379446385462418246&destChainSelectors=12922642891491394802&limit=50`,
-      `end=${endMs}&sourceChainSelectors=1`,
-    ].map((query) => `/v1/${list}?${query}`),
-  );
-}
-
 async function untilAllVerified(): Promise<void> {
   for (const { apiUrl } of replicas) {
     await eventually('every message to be listed as verified', async () => {
@@ -162,26 +147,6 @@ async function untilAllVerified(): Promise<void> {
     });
     await eventually('every verification', async () => (await listResults(apiUrl)).size === chain.messageIds.length);
   }
-}
-
-/** What is closed and at rest reads the same on both, byte by byte. */
-async function answerSameBytes(): Promise<void> {
-  const [first, second] = replicas;
-  const listed = await listMessages(first.apiUrl);
-  const lastMs = latestMs(listed);
-  const paths = [
-    ...closedQueries(Date.parse([...listed.values()][0]!.metadata.ingestionTimestamp), lastMs),
-    ...chain.messageIds.slice(0, 5).map((id) => `/v1/verifierresults/${id}`),
-  ];
-  for (const path of paths) {
-    const [a, b] = await Promise.all([body(`${first.apiUrl}${path}`), body(`${second.apiUrl}${path}`)]);
-    expect(a, path).toBe(b);
-  }
-  expect((await listMessages(first.apiUrl, `end=${lastMs}&limit=1000`)).size).toBe(listed.size);
-}
-
-function latestMs(listed: ReadonlyMap<string, ListedMessage>): number {
-  return Math.max(...[...listed.values()].map(({ metadata }) => Date.parse(metadata.ingestionTimestamp)));
 }
 
 /** SIGTERM in the middle of requests: each is answered whole or was never taken, and the process ends with code 0. */

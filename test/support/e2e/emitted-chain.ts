@@ -23,13 +23,24 @@ export interface EmittedChain {
   /** As a configuration names it. */
   chainSection(settings?: TomlTable): TomlTable;
   verifierSection(): TomlTable;
+  /** The ids that the verifier was asked for, in order, as often as it was. */
+  asked(): readonly Hex[];
   close(): Promise<void>;
 }
 
+/** The chain at the other end of the lane. */
+export const OTHER_END = {
+  ...{ name: 'other', chainId: 2_337 },
+  source: { ...SOURCE, sourceSelector: SOURCE.destSelector, destSelector: SOURCE.sourceSelector },
+};
+
 /** Starts an empty chain; the same seed makes the same messages. */
-export async function startEmittedChain(seed: number): Promise<EmittedChain> {
+export async function startEmittedChain(
+  seed: number,
+  { name, chainId, source } = { name: 'emitted', chainId: 1_337, source: SOURCE },
+): Promise<EmittedChain> {
   const random = seededRandom(seed);
-  const chain = await startAnvilChain({ onRamp: ON_RAMP, slots: 3 });
+  const chain = await startAnvilChain({ onRamp: ON_RAMP, slots: 3, chainId });
   const verifier = await startVerifierServer();
   const [from] = (await chain.rpc('eth_accounts')) as [Hex];
   const messageIds: Hex[] = [];
@@ -38,7 +49,7 @@ export async function startEmittedChain(seed: number): Promise<EmittedChain> {
 
   function nextLog(): ReturnType<typeof makeMessageLog> {
     messageNumber += 1;
-    return makeMessageLog(SOURCE, messageNumber, { data: payload(Math.floor(random() * 300)) });
+    return makeMessageLog(source, messageNumber, { data: payload(Math.floor(random() * 300)) });
   }
 
   function payload(sizeBytes: number): Hex {
@@ -92,8 +103,8 @@ export async function startEmittedChain(seed: number): Promise<EmittedChain> {
     },
     mine: chain.mine,
     chainSection: (settings = {}) => ({
-      Name: 'emitted',
-      Selector: SOURCE.sourceSelector.toString(),
+      Name: name,
+      Selector: source.sourceSelector.toString(),
       RpcUrls: [chain.anvil.url],
       OnRamp: ON_RAMP,
       Confirmations: 'latest',
@@ -103,11 +114,12 @@ export async function startEmittedChain(seed: number): Promise<EmittedChain> {
     }),
     verifierSection: () => ({
       Type: 'rest',
-      Name: 'committee',
+      Name: `committee of ${name}`,
       IssuerAddresses: [CCV],
       BaseURL: verifier.baseUrl,
       MaxBatchWaitTime: 20,
     }),
+    asked: () => verifier.requests.flat(),
     async close() {
       await chain.stop();
       await verifier.close();
