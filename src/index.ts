@@ -36,6 +36,7 @@ export type {
   Change,
   ChangeSet,
   CursorMove,
+  Lease,
   Orphaning,
   StatusChange,
   WriteBatch,
@@ -186,6 +187,7 @@ export {
   type S3ObjectStoreOptions,
 } from './storage/cold/object-store/s3/s3-store.js';
 export { insertCCVData } from './storage/insert-ccv-data.js';
+export type { LeaseStore, Member, Shares, SourceLease } from './storage/lease-store.js';
 export {
   createMemoryStorage,
   type MemoryStorage,

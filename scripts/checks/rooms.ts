@@ -52,7 +52,12 @@ export const ROOMS: Rooms = {
   'storage/postgres/migrate': [...postgres, 'storage/postgres/connection'],
   'storage/postgres/rows': [...postgres, 'storage/postgres/connection'],
   'storage/postgres/clock': [...postgres, 'storage/postgres/connection', 'storage/postgres/rows'],
-  'storage/postgres/lease': [...postgres, 'storage/postgres/connection', 'storage/postgres/rows'],
+  'storage/postgres/lease': [
+    ...postgres,
+    'storage/postgres/connection',
+    'storage/postgres/rows',
+    'storage/postgres/clock',
+  ],
   'storage/postgres/read': [
     ...postgres,
     'storage/postgres/connection',

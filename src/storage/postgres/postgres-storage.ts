@@ -15,6 +15,7 @@ import { createClockWriter } from './clock/clock-writer.js';
 import { DEFAULT_NAMESPACE, parseNamespace } from './connection/namespace.js';
 import { createPool } from './connection/pool.js';
 import { DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './connection/pool-settings.js';
+import { limitsOf } from './connection/session.js';
 import { createSockets } from './connection/sockets.js';
 import { createTransactionRunner } from './connection/transaction-runner.js';
 import { createHealthCheck, type PostgresUse } from './health-check.js';
@@ -64,6 +65,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const { name = 'postgres', common = createCommon(), connection } = options;
   const namespace = parseNamespace(options.namespace ?? DEFAULT_NAMESPACE);
   const settings = { ...DEFAULT_POOL_SETTINGS, ...options.pool };
+  const limits = limitsOf(connection, settings);
   // unique to this instance with overwhelming probability, across processes and restarts
   const writer =
     1n + BigInt(Math.floor(common.random() * 2 ** 31)) * 2n ** 31n + BigInt(Math.floor(common.random() * 2 ** 31));
@@ -81,7 +83,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const messages = createMessageReads(namespace, context);
   const changes = createChangeReads(namespace, context, common);
   const amendments = createAmendmentReads(namespace, context);
-  const reader = createStateReader(namespace);
+  const reader = createStateReader(namespace, limits);
   const records = createRecordWriter(namespace);
   const clockWriter = createClockWriter(namespace, writer);
   const groupWriter = createGroupWriter({ common, name, reader, records, clockWriter, hub });
@@ -125,7 +127,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     prunable: true,
     durable: true,
     namespace: namespace.name,
-    leases: createLeaseStore(namespace, runner),
+    leases: createLeaseStore(namespace, limits, runner),
     getCCVData: (messageId, part) => open(() => messages.getCCVData(messageId, part)),
     getMessage: (messageId) => open(() => messages.getMessage(messageId)),
     ...listFace({

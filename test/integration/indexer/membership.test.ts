@@ -81,6 +81,15 @@ async function untilEven(...there: readonly Worker[]): Promise<void> {
   });
 }
 
+/** Each of them, so often from now on. */
+async function untilAllBeat(times: number, ...there: readonly Worker[]): Promise<void> {
+  for (const worker of there) {
+    const beats = async () => (await worker.metric('indexer_lease_renewals_total')) ?? 0;
+    const before = await beats();
+    await eventually(`${worker.name} to beat`, async () => (await beats()) >= before + times);
+  }
+}
+
 async function shares(): Promise<Shares> {
   return await workers.at(-1)!.storage.leases.shares();
 }
@@ -111,8 +120,7 @@ describe('workers that share sources', () => {
       [one, two].every(({ membership }) => membership.status().sources.some(({ state }) => state === 'leaving')),
     );
     // the leases stand until then, however often everyone looks
-    const seen = three.membership.status().lastBeatMs;
-    await eventually('another beat', () => (three.membership.status().lastBeatMs ?? 0) > (seen ?? 0));
+    await untilAllBeat(5, one, two, three);
     expect(three.working.size).toBe(0);
     expect((await shares()).leases.map(({ epoch }) => epoch).every((epoch) => epoch <= 2n)).toBe(true);
     commit();

@@ -102,6 +102,36 @@ describe('leases', () => {
     }
   });
 
+  test('promise 1: an owner that is cut off in the middle of a commit holds up its successor for seconds only', async () => {
+    const tap = await startTap(database.tcp);
+    try {
+      const [cut, next] = [open({ ...database.tcp, port: tap.port }), open()];
+      const lease = await own(cut.leases, 'cut', OVER_MS);
+      tap.onSent = (chunk) => {
+        if (chunk.includes('state_cursors')) tap.pause();
+        return 'pass';
+      };
+      const make = createRecordMaker(144);
+      const storing = cut.insertBatch({ lease, messages: [make.message()], cursors: cursor(7n, null) });
+      storing.catch(() => 'awaited below');
+      await eventually(
+        'the commit to hold the clock',
+        async () => (await sessions("state = 'idle in transaction'")) === 1,
+      );
+      // the server hears no more of it, and is not told that it is gone
+      const taken = await own(next.leases, 'next');
+      await next.insertBatch({ lease: taken, messages: [make.message()], cursors: cursor(1n, null) });
+      tap.onSent = null;
+      tap.resume();
+      await expect(storing).rejects.toMatchObject({ code: 'LEASE_LOST' });
+      expect(await next.getCursor(SOURCE)).toMatchObject({ height: 1n });
+    } finally {
+      tap.resume();
+      await Promise.all(storages.splice(0).map((storage) => storage.close()));
+      await tap.close();
+    }
+  });
+
   test('a batch without its lease fails alone, not those that share its commit', async () => {
     const storage = open();
     const make = createRecordMaker(142);

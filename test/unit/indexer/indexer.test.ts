@@ -4,8 +4,36 @@ import { createCommon } from '../../../src/core/common.js';
 import { AbortedError, IndexerError } from '../../../src/core/errors.js';
 import { type ChainRunner, createIndexer } from '../../../src/indexer/indexer.js';
 import type { Scheduler } from '../../../src/indexer/scheduler.js';
+import type { Membership, SourceWork } from '../../../src/indexer/workers/membership.js';
+import { createSoleMember } from '../../../src/indexer/workers/sole-member.js';
 import { createVerifierRegistry } from '../../../src/verifiers/registry.js';
 import { createManualClock } from '../../support/manual-clock.js';
+
+/** A membership that gives sources and takes them as a test says. */
+function givenSources() {
+  const terms = new Map<string, { readonly term: AbortController; readonly work: Promise<void> }>();
+  let works: ReadonlyMap<string, SourceWork> = new Map();
+  const take = async (source: string) => {
+    terms.get(source)?.term.abort();
+    await terms.get(source)?.work;
+  };
+  const membership: Membership = {
+    ...createSoleMember(),
+    async run(given, signal) {
+      works = given;
+      await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+      for (const source of terms.keys()) await take(source);
+    },
+  };
+  return {
+    membership,
+    take,
+    give(source: string) {
+      const term = new AbortController();
+      terms.set(source, { term, work: works.get(source)!(term.signal) });
+    },
+  };
+}
 
 /** A watcher that does what it is told, run by run; then works until it is stopped. */
 function chain(
@@ -51,7 +79,7 @@ const reorg = new FinalizedReorgError({
 });
 const transient = () => new IndexerError('RPC_UNAVAILABLE', 'no node answers', true);
 
-function setUp(chains: ChainRunner<{ runs: number }>[], fails?: Error) {
+function setUp(chains: ChainRunner<{ runs: number }>[], fails?: Error, membership?: Membership) {
   const clock = createManualClock();
   const common = createCommon({ clock, random: () => 1 });
   const indexer = createIndexer({
@@ -59,6 +87,7 @@ function setUp(chains: ChainRunner<{ runs: number }>[], fails?: Error) {
     scheduler: scheduler(fails),
     registry: createVerifierRegistry([]),
     restartBackoff: { baseMs: 1_000, maxMs: 4_000 },
+    ...(membership ? { membership } : {}),
     common,
   });
   const stop = new AbortController();
@@ -110,6 +139,32 @@ describe('the indexer', () => {
     await run;
     expect(a.ended).toBe(true);
     expect(indexer.status().chains[1]?.state).toBe('halted');
+  });
+
+  it('runs a chain while it owns it, and leaves a halt to the worker that owns the chain after it', async () => {
+    const { membership, give, take } = givenSources();
+    const [a, b] = [chain('a'), chain('b', reorg)];
+    const { clock, indexer, common, stop, run } = setUp([a, b], undefined, membership);
+    await clock.settle();
+    const states = () => indexer.status().chains.map(({ state }) => state);
+    const halted = async () => (await common.metrics.getSingleMetric('indexer_chain_halted_bool')?.get())?.values[1];
+    expect(states()).toEqual(['elsewhere', 'elsewhere']);
+    expect(a.status().runs).toBe(0);
+    give('chain:a');
+    give('chain:b');
+    await clock.settle();
+    expect(states()).toEqual(['running', 'halted']);
+    expect(await halted()).toMatchObject({ labels: { chain: 'b' }, value: 1 });
+    await take('chain:a');
+    await take('chain:b');
+    expect(states()).toEqual(['elsewhere', 'elsewhere']);
+    expect(await halted()).toMatchObject({ labels: { chain: 'b' }, value: 0 });
+    give('chain:a');
+    await clock.settle();
+    expect([states()[0], a.status().runs]).toEqual(['running', 2]);
+    stop.abort();
+    await run;
+    expect(states()).toEqual(['stopped', 'stopped']);
   });
 
   it('ends when the scheduler breaks, after the chains have ended, and says why', async () => {

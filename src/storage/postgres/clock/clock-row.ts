@@ -1,6 +1,7 @@
 import type { AsOf } from '../../../model/coverage.js';
 import { type Coverage, fullCoverage } from '../../../model/coverage.js';
 import { CoverageGapError, type Gap } from '../../../model/storage-errors.js';
+import type { SessionLimits } from '../connection/session.js';
 import type { Row } from '../connection/statement.js';
 import { toBigint, toNumber } from '../rows/columns.js';
 
@@ -26,6 +27,16 @@ export const CLOCK = '(SELECT * FROM @ingest_clock WHERE only_row) c';
 
 /** Number of clock columns before a read's own. */
 export const CLOCK_WIDTH = 6;
+
+/** The others go on so soon after a writer fell silent: a worker that is gone is replaced within 10 s. */
+const MOST_HOLD_MS = 8_000;
+
+/** Takes the clock lock, for the transaction. A writer that falls silent holds it for seconds only. */
+export function lockClock({ idleInTxSessionTimeoutMs }: SessionLimits): string {
+  const holdMs = Math.min(idleInTxSessionTimeoutMs || MOST_HOLD_MS, MOST_HOLD_MS);
+  const limit = `pg_catalog.set_config('idle_in_transaction_session_timeout', '${holdMs}', true)`;
+  return `SELECT ${CLOCK_COLUMNS}, ${limit} FROM @ingest_clock c FOR UPDATE`;
+}
 
 /** Decodes the first columns of a row. */
 export function decodeClock(row: Row): ClockRow {

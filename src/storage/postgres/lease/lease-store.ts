@@ -1,6 +1,8 @@
 import type { Lease } from '../../../model/batch.js';
 import type { LeaseStore, Member, Shares, SourceLease } from '../../lease-store.js';
+import { lockClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
+import type { SessionLimits } from '../connection/session.js';
 import { type Row, statementsOf } from '../connection/statement.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
 import { bigintArray, textArray } from '../rows/binary-arrays.js';
@@ -14,8 +16,8 @@ const NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
  * A take locks the commit clock, as every commit does: the commit of the owner before is done or begins after it, and
  * then finds the new epoch.
  */
-export function createLeaseStore(namespace: Namespace, runner: TransactionRunner): LeaseStore {
-  const sql = createStatements(namespace);
+export function createLeaseStore(namespace: Namespace, limits: SessionLimits, runner: TransactionRunner): LeaseStore {
+  const sql = createStatements(namespace, limits);
   return {
     async beat({ member, sources }, leaseMs, released) {
       return await runner.write('beat', async (transaction) => {
@@ -56,7 +58,7 @@ export function createLeaseStore(namespace: Namespace, runner: TransactionRunner
   };
 }
 
-function createStatements(namespace: Namespace) {
+function createStatements(namespace: Namespace, limits: SessionLimits) {
   const statement = statementsOf(namespace);
   return {
     beat: statement(
@@ -82,7 +84,7 @@ function createStatements(namespace: Namespace) {
       `SELECT m.member, to_json(m.sources)::text, m.since_ms FROM @members m WHERE m.expires_ms > ${NOW_MS} ORDER BY 1`,
     ),
     leases: statement('leases', 'SELECT l.source, l.owner, l.epoch, l.since_ms FROM @leases l ORDER BY 1'),
-    lock: statement('lock_clock_to_take', 'SELECT FROM @ingest_clock c FOR UPDATE'),
+    lock: statement('lock_clock', lockClock(limits)),
     take: statement(
       'take_leases',
       `INSERT INTO @leases AS l (source, owner, epoch, since_ms)

@@ -2,8 +2,9 @@ import type { Hex } from '../../../core/hex.js';
 import type { Lease } from '../../../model/batch.js';
 import type { KnownMessage, KnownResult, Lacking } from '../../../model/commit/known.js';
 import { conflictIdentity, resultIdentity } from '../../../model/identity.js';
-import { CLOCK_COLUMNS, type ClockRow, decodeClock } from '../clock/clock-row.js';
+import { type ClockRow, decodeClock, lockClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
+import type { SessionLimits } from '../connection/session.js';
 import { type Row, statementsOf } from '../connection/statement.js';
 import type { Transaction } from '../connection/transaction.js';
 import { bigintArray, hexArray, textArray } from '../rows/binary-arrays.js';
@@ -27,8 +28,8 @@ export interface StateReader {
 const RESULT_STATE = `r.message_id, r.verifier_source, r.verifier_dest, r.ccv_data, r.attestation_ms, r.verifier_name,
   r.orphaned, r.ingestion_ms`;
 
-export function createStateReader(namespace: Namespace): StateReader {
-  const sql = createStatements(namespace);
+export function createStateReader(namespace: Namespace, limits: SessionLimits): StateReader {
+  const sql = createStatements(namespace, limits);
 
   async function lock(transaction: Transaction): Promise<ClockRow> {
     const [row] = await transaction.query(sql.lock);
@@ -94,10 +95,10 @@ export function createStateReader(namespace: Namespace): StateReader {
   };
 }
 
-function createStatements(namespace: Namespace) {
+function createStatements(namespace: Namespace, limits: SessionLimits) {
   const statement = statementsOf(namespace);
   return {
-    lock: statement('lock_clock', `SELECT ${CLOCK_COLUMNS} FROM @ingest_clock c FOR UPDATE`),
+    lock: statement('lock_clock', lockClock(limits)),
     messages: statement(
       'state_messages',
       `SELECT k.message_id, coalesce(b.first_ms, p.first_ms), coalesce(b.body_hash, p.body_hash),
