@@ -44,6 +44,9 @@ export const ROOMS: Rooms = {
   'chains/chain-source.ts': [...chains, 'chains/**'],
 
   verifiers: ground,
+  /** Discovery calls aggregators as well. */
+  'verifiers/aggregator/client': [...ground, 'verifiers'],
+  'verifiers/aggregator': [...ground, 'verifiers', 'verifiers/aggregator/client'],
 
   storage: ground,
   'storage/memory': [...ground, 'storage'],

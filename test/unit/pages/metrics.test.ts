@@ -9,6 +9,7 @@ import { createCommon } from '../../../src/core/common.js';
 import { createSchedulerMetrics } from '../../../src/indexer/scheduler-metrics.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createMeteredStorage } from '../../../src/storage/metered-storage.js';
+import { createAggregatorMetrics } from '../../../src/verifiers/aggregator/client/aggregator-metrics.js';
 import { createResilience } from '../../../src/verifiers/resilience.js';
 import { ROOT } from '../../support/pages.js';
 
@@ -28,6 +29,7 @@ function filledRegistry(): Registry {
   createHttpMetrics(metrics);
   createChainMetrics(metrics);
   createSchedulerMetrics(metrics);
+  createAggregatorMetrics(common);
   createMeteredStorage(createMemoryStorage({ name: 'hot' }), common);
   createResilience({
     verifier: 'committee',
