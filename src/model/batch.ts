@@ -50,8 +50,8 @@ export interface Lease {
 
 /**
  * The records of one transaction: all are stored or, on an error, none. Applied in the order of the fields. A message
- * that is stored and not orphaned is a duplicate; one that is orphaned returns to the lists; one with another origin
- * takes the new origin without moving in the lists.
+ * that is stored and not orphaned is a duplicate; one that is orphaned returns to the lists when it is given with an
+ * origin, and is a duplicate without; one with another origin takes the new origin without moving in the lists.
  */
 export interface WriteBatch {
   /** The batch is stored only while this lease stands, as the transaction itself finds it. */

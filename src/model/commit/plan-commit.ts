@@ -132,6 +132,8 @@ class CommitPlanner {
     }
     const isElsewhere = given.origin !== null && !isStoredOrigin(given.origin, message);
     if (message.orphaned) {
+      // a chain removed it: only a place on that chain brings it back
+      if (given.origin === null) return 'duplicate';
       if (this.#lacksRecords(id) || message.prunedOrigin !== undefined) return 'returned';
       const origin = isElsewhere ? given.origin : message.origin;
       id.message = { ...message, origin, orphaned: false, ingestionMs: null };

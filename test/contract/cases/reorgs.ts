@@ -92,13 +92,13 @@ export function reorgCases(use: Use): void {
     expect(items.map(place)).toEqual(items.map(place).sort());
   });
 
-  test('a message that comes back without an origin keeps the one it had', async () => {
+  test('promise 9: an orphaned message is not brought back by one without an origin', async () => {
     const { storage } = use();
     const { message } = await storeThree(storage);
     await storage.insertBatch({ orphanings: [orphaning(message)] });
     const outcome = await storage.insertBatch({ messages: [{ ...message, origin: null }] });
-    expect(outcome.messages).toEqual(['returned']);
-    expect(await storage.getMessage(message.messageId)).toMatchObject({ orphaned: false, origin: message.origin });
+    expect(outcome).toMatchObject({ messages: ['duplicate'], committed: null });
+    expect(await storage.getMessage(message.messageId)).toMatchObject({ orphaned: true, origin: message.origin });
   });
 
   test('orphaned and stored again in one batch, a message moves: it is in the lists once', async () => {

@@ -100,6 +100,7 @@ class Draft {
       return 'inserted';
     }
     const origin = given.origin ?? message.origin;
+    if (message.orphaned && given.origin === null) return 'duplicate';
     if (message.orphaned) {
       this.#messages.set(messageId, { ...message, origin, orphaned: false, ingestionMs: this.#ms });
       this.#changeResults(messageId, (result) => ({ ...result, orphaned: false, ingestionMs: this.#ms }));
