@@ -48,6 +48,8 @@ export const ROOMS: Rooms = {
   'verifiers/aggregator/client': [...ground, 'verifiers'],
   'verifiers/aggregator': [...ground, 'verifiers', 'verifiers/aggregator/client'],
 
+  discovery: [...ground, 'verifiers'],
+
   storage: ground,
   'storage/memory': [...ground, 'storage'],
 
@@ -106,7 +108,7 @@ export const ROOMS: Rooms = {
   'sink/sink-status.ts': [...sinkRooms, 'sink/read'],
   'sink/sink.ts': [...sink, 'sink/**'],
 
-  indexer: [...ground, 'chains/**', 'verifiers', 'storage', 'sink'],
+  indexer: [...ground, 'chains/**', 'verifiers', 'discovery', 'storage', 'sink'],
   migration: [...ground, 'storage', 'sink/**'],
 
   api: [...ground, 'storage'],
@@ -114,12 +116,23 @@ export const ROOMS: Rooms = {
   'api/v1': [...api, 'api/http'],
   'api/admin': [...api, 'api/http'],
 
-  app: [...ground, 'config/**', 'chains/**', 'verifiers', 'storage/**', 'sink/**', 'indexer', 'migration', 'api/**'],
+  app: [
+    ...ground,
+    'config/**',
+    'chains/**',
+    'verifiers/**',
+    'discovery',
+    'storage/**',
+    'sink/**',
+    'indexer',
+    'migration',
+    'api/**',
+  ],
   cli: [
     ...ground,
     'config/**',
     'chains/**',
-    'verifiers',
+    'verifiers/**',
     'storage/**',
     'sink/**',
     'indexer',

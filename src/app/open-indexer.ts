@@ -6,7 +6,7 @@ import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-
 import { onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
-import { IndexerError, InvalidArgumentError } from '../core/errors.js';
+import { InvalidArgumentError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createChainStore } from '../indexer/chain-store.js';
@@ -19,6 +19,7 @@ import type { Storage } from '../storage/storage.js';
 import { createVerifierReader } from '../verifiers/create-verifier-reader.js';
 import { createVerifierRegistry } from '../verifiers/registry.js';
 import type { VerifierReader } from '../verifiers/verifier-reader.js';
+import { openDiscoveries } from './open-discoveries.js';
 import { openRpc } from './open-rpc.js';
 
 /** Dependencies of the indexer of a process. */
@@ -32,11 +33,9 @@ export interface OpenIndexerOptions {
   readonly onBackfill?: (chain: string, progress: BackfillProgress) => void;
 }
 
-/** Creates the watchers, the verifier readers and the scheduler of a configuration; nothing runs yet. */
+/** Creates the watchers, discovery, the verifier readers and the scheduler of a configuration; nothing runs yet. */
 export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceStatus> {
   const { config, common, storage, leases, shutdown } = options;
-  if (config.Discoveries.length > 0)
-    throw new IndexerError('DISCOVERY_UNSUPPORTED', 'this version reads no [[Discoveries]] yet', false);
   const registry = createVerifierRegistry(config.Verifier.map((section) => openReader(section, common)));
   const membership = leases
     ? createMembership({ member: memberName(common.random), store: leases, common })
@@ -46,6 +45,7 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
     const source = openSource(section, membership.fence(name, storage), options);
     return { name: section.Name, source: name, run: (signal) => source.run(signal), status: () => source.status() };
   });
+  const discoveries = openDiscoveries({ config, common, storage, registry, membership, shutdown });
   const { Scheduler, Pool } = config;
   const scheduler = createScheduler({
     storage,
@@ -61,7 +61,7 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
     workerTimeoutMs: Pool.WorkerTimeout,
     hydrationBatchSize: Pool.HydrationBatchSize,
   });
-  const indexer = createIndexer({ chains, scheduler, registry, membership, common });
+  const indexer = createIndexer({ chains, discoveries, scheduler, registry, membership, common });
   shutdown.add('indexer', () => indexer.close());
   return indexer;
 }

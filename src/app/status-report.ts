@@ -59,10 +59,10 @@ async function sharesOf(leases: LeaseStore | null): Promise<unknown> {
 }
 
 function statusOf(indexer: Indexer<ChainSourceStatus>): Readonly<Record<string, unknown>> {
-  const { chains, scheduler, membership } = indexer.status();
+  const { chains, discoveries, scheduler, membership } = indexer.status();
   const { member, lastBeatMs, sources } = membership;
   const lastBeat = lastBeatMs === null ? null : timeOf(lastBeatMs);
-  return { membership: { member, lastBeat, sources }, sources: chains, scheduler };
+  return { membership: { member, lastBeat, sources }, sources: chains, discoveries, scheduler };
 }
 
 function timeOf(unixMs: number): string {

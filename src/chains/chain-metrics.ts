@@ -1,11 +1,13 @@
 import type { Clock } from '../core/clock.js';
 import { counter, gauge, histogram, type Registry } from '../core/metrics.js';
 import type { WriteBatch, WriteOutcome } from '../model/batch.js';
+import { createSourceMetrics } from '../model/source-metrics.js';
 
 /** Metrics of chain watchers. `chain` is the configured name. */
 export function createChainMetrics(registry: Registry) {
   const labelNames = ['chain'] as const;
   return {
+    ...createSourceMetrics(registry),
     headBlock: gauge(registry, {
       name: 'indexer_source_head_block',
       help: 'The latest block of a chain.',
@@ -108,21 +110,10 @@ export function createChainMetrics(registry: Registry) {
       help: 'Requests sent to confirm finalized blocks.',
       labelNames,
     }),
-    pollingErrors: counter(registry, {
-      name: 'indexer_scanner_polling_errors_total',
-      help: 'Looks at a source of messages that failed; they are repeated.',
-      labelNames: ['target'],
-    }),
     rangeBlocks: gauge(registry, {
       name: 'indexer_source_range_blocks',
       help: 'Blocks asked for in one request for logs.',
       labelNames,
-    }),
-    discoverySeconds: histogram(registry, {
-      name: 'indexer_message_discovery_latency_seconds',
-      help: "Time from a message's block to the commit that stored it, while the chain is followed.",
-      labelNames: ['target'],
-      buckets: [0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 1800],
     }),
     timeToIndex: histogram(registry, {
       name: 'indexer_time_to_index_seconds',

@@ -1,7 +1,7 @@
 import type { Hex } from '../core/hex.js';
 import { CCVAndExecutorHashError, computeCCVAndExecutorHash } from '../protocol/ccv-and-executor-hash.js';
 import { isDiscoveryOnly } from '../protocol/discovery-only.js';
-import type { VerifierResult } from '../protocol/records.js';
+import type { NewMessage, VerifierResult } from '../protocol/records.js';
 import { canonicalAddress } from './address.js';
 import type { Claim, Rejection } from './claim.js';
 import type { RejectReason } from './verifier-errors.js';
@@ -83,6 +83,27 @@ export function checkVerifierResult(claim: Claim, context: CheckContext): Checke
       attestationMs,
       verifierName: context.verifierName,
     },
+  };
+}
+
+/**
+ * The message that a claim announces, whatever its verification is worth: its addresses are those that the message
+ * commits to.
+ */
+export function announcedMessage(claim: Claim): { readonly kind: 'message'; readonly message: NewMessage } | Rejection {
+  const { messageId, encodedMessage, ccvAndExecutorHash } = claim;
+  const addresses = committedAddresses(claim);
+  if (addresses.kind === 'mismatch')
+    return {
+      kind: 'rejected',
+      reason: 'ccv_and_executor_hash',
+      messageId,
+      detail: `message has ${ccvAndExecutorHash}, addresses give ${addresses.found}`,
+    };
+  const { ccvs: messageCCVAddresses, executor: messageExecutorAddress } = addresses;
+  return {
+    kind: 'message',
+    message: { messageId, encodedMessage, messageCCVAddresses, messageExecutorAddress, origin: null },
   };
 }
 

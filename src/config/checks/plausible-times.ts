@@ -10,6 +10,7 @@ const USUAL: Readonly<Record<string, readonly ['ms' | 's', least: number, most: 
   'Chain.RequestTimeout': ['ms', 500, HOUR_S * 1_000],
   'Discoveries.PollInterval': ['ms', 50, HOUR_S * 1_000],
   'Discoveries.Timeout': ['ms', 500, HOUR_S * 1_000],
+  'Discoveries.OverlapTime': ['ms', 1_000, HOUR_S * 1_000],
   'Verifier.RequestTimeout': ['s', 0.1, HOUR_S / 6],
   'Verifier.MaxBatchWaitTime': ['ms', 0, 60_000],
   'Scheduler.TickerInterval': ['ms', 10, 60_000],

@@ -35,6 +35,11 @@ export const discovery = z.strictObject({
   Name: name('aggregator-1'),
   /** The first sequence to read, while none is stored for this source. */
   Since: whole(0, 'the sequence number').transform(BigInt).default(0n),
+  /** Those of one group stand in for each other: the first is read, the next while all before it fail. */
+  Group: name('committee-1').optional(),
+  /** Sequences below the last one read within which late entries are looked for, for `OverlapTime`. */
+  Overlap: whole(0, 'the number of sequences').transform(BigInt).default(10_000n),
+  OverlapTime: milliseconds().default(60_000),
   PollInterval: milliseconds().default(1_000),
   Timeout: milliseconds().default(5_000),
   MaxResponseBytes: maxResponseBytes.default(4 * 1024 * 1024),

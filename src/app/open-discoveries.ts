@@ -1,0 +1,71 @@
+import type { Config, DiscoverySection } from '../config/schema/schema.js';
+import type { Common } from '../core/common.js';
+import type { Shutdown } from '../core/shutdown.js';
+import { createDiscoveryGroup } from '../discovery/discovery-group.js';
+import { DiscoverySource } from '../discovery/discovery-source.js';
+import { discoveryGroupId, discoverySourceId } from '../discovery/source-ids.js';
+import type { DiscoveryRunner } from '../indexer/indexer.js';
+import type { Membership } from '../indexer/workers/membership.js';
+import type { Storage } from '../storage/storage.js';
+import { createAggregatorClient } from '../verifiers/aggregator/client/aggregator-client.js';
+import { readProtobufClaim } from '../verifiers/aggregator/client/protobuf-claim.js';
+import type { VerifierRegistry } from '../verifiers/registry.js';
+
+/** Dependencies of the discovery of a process. */
+export interface OpenDiscoveriesOptions {
+  readonly config: Config;
+  readonly common: Common;
+  readonly storage: Storage;
+  readonly registry: VerifierRegistry;
+  readonly membership: Membership;
+  readonly shutdown: Shutdown;
+}
+
+/** The aggregators of a configuration that messages are found at, by group; nothing runs yet. */
+export function openDiscoveries(options: OpenDiscoveriesOptions): readonly DiscoveryRunner[] {
+  const groups = new Map<string, { readonly name: string; readonly sections: DiscoverySection[] }>();
+  for (const section of options.config.Discoveries) {
+    const source = section.Group === undefined ? discoverySourceId(section.Name) : discoveryGroupId(section.Group);
+    const group = groups.get(source) ?? { name: section.Group ?? section.Name, sections: [] };
+    group.sections.push(section);
+    groups.set(source, group);
+  }
+  return [...groups].map(([source, { name, sections }]) => {
+    const group = createDiscoveryGroup(sections.map((section) => openSource(section, source, options)));
+    return { name, source, run: (signal) => group.run(signal), status: () => group.status() };
+  });
+}
+
+function openSource(section: DiscoverySection, shared: string, options: OpenDiscoveriesOptions): DiscoverySource {
+  const { common, storage, registry, membership, shutdown } = options;
+  const { Name: name } = section;
+  const client = createAggregatorClient({
+    name,
+    address: section.Address,
+    insecure: section.InsecureConnection,
+    timeoutMs: section.Timeout,
+    maxResponseBytes: section.MaxResponseBytes,
+    apiKey: section.APIKey,
+    secret: section.Secret,
+    common,
+  });
+  shutdown.add(`aggregator ${name}`, async () => client.close());
+  const writer = membership.fence(shared, storage);
+  return new DiscoverySource({
+    name,
+    since: section.Since,
+    pollIntervalMs: section.PollInterval,
+    overlap: section.Overlap,
+    overlapMs: section.OverlapTime,
+    client,
+    entries: {
+      readClaim: readProtobufClaim,
+      verifierNameOf: (ccvAddress) => registry.readersFor(ccvAddress)[0]?.name ?? null,
+    },
+    store: {
+      getCursor: (sourceId) => storage.getCursor(sourceId),
+      insertBatch: (batch) => writer.insertBatch(batch),
+    },
+    common,
+  });
+}
