@@ -47,6 +47,7 @@ export const ROOMS: Rooms = {
   /** Discovery calls aggregators as well. */
   'verifiers/aggregator/client': [...ground, 'verifiers'],
   'verifiers/aggregator': [...ground, 'verifiers', 'verifiers/aggregator/client'],
+  'verifiers/create-verifier-reader.ts': [...ground, 'verifiers', 'verifiers/aggregator'],
 
   discovery: [...ground, 'verifiers'],
 
@@ -142,7 +143,7 @@ export const ROOMS: Rooms = {
   ],
 
   /** The library's public face. */
-  'index.ts': [...ground, 'chains/**', 'verifiers', 'storage/**', 'sink/**'],
+  'index.ts': [...ground, 'chains/**', 'verifiers/**', 'storage/**', 'sink/**'],
 };
 
 export const KNOWN_EXCEPTIONS: readonly KnownException[] = [];

@@ -43,6 +43,7 @@ function openSource(section: DiscoverySection, shared: string, options: OpenDisc
     name,
     address: section.Address,
     insecure: section.InsecureConnection,
+    caFile: section.CACertFile,
     timeoutMs: section.Timeout,
     maxResponseBytes: section.MaxResponseBytes,
     apiKey: section.APIKey,

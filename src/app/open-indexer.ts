@@ -6,7 +6,6 @@ import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-
 import { onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
-import { InvalidArgumentError } from '../core/errors.js';
 import type { Random } from '../core/random.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createChainStore } from '../indexer/chain-store.js';
@@ -67,22 +66,26 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
 }
 
 function openReader(section: VerifierSection, common: Common): VerifierReader {
-  const { Type, BaseURL } = section;
-  if (Type !== 'rest' || BaseURL === undefined)
-    throw new InvalidArgumentError(
-      `verifier ${section.Name}: this version reads verifiers of Type = "rest" with a BaseURL`,
-    );
-  return createVerifierReader({
-    type: Type,
+  const shared = {
     name: section.Name,
     issuerAddresses: section.IssuerAddresses,
-    baseUrl: BaseURL,
     requestTimeoutMs: section.RequestTimeout,
     batchSize: section.BatchSize,
     maxBatchWaitMs: section.MaxBatchWaitTime,
     maxResponseBytes: section.MaxResponseBytes,
     maxCCVDataBytes: section.MaxCCVDataBytes,
     common,
+  };
+  const { Type: type, BaseURL = '', Address = '' } = section;
+  if (type === 'rest') return createVerifierReader({ ...shared, type, baseUrl: BaseURL });
+  return createVerifierReader({
+    ...shared,
+    type,
+    address: Address,
+    apiKey: section.APIKey,
+    secret: section.Secret,
+    insecure: section.InsecureConnection,
+    caFile: section.CACertFile,
   });
 }
 

@@ -1,16 +1,21 @@
 import { assertNever } from '../core/errors.js';
+import { type AggregatorReaderOptions, createAggregatorReader } from './aggregator/aggregator-reader.js';
 import { createRestReader, type RestReaderOptions } from './rest-reader.js';
 import type { VerifierReader } from './verifier-reader.js';
 
 /** Options of a reader of any kind. */
-export type VerifierReaderOptions = RestReaderOptions & { readonly type: 'rest' };
+export type VerifierReaderOptions =
+  | (RestReaderOptions & { readonly type: 'rest' })
+  | (AggregatorReaderOptions & { readonly type: 'aggregator' });
 
 /** Creates the reader of a configured verifier by its `Type`. */
 export function createVerifierReader(options: VerifierReaderOptions): VerifierReader {
   switch (options.type) {
     case 'rest':
       return createRestReader(options);
+    case 'aggregator':
+      return createAggregatorReader(options);
     default:
-      return assertNever(options.type, 'verifier type');
+      return assertNever(options, 'verifier type');
   }
 }

@@ -4,7 +4,7 @@ import type { Hex } from '../core/hex.js';
 /**
  * The reason for which a verifier could not be asked. `refused` is a status that says our request is at fault (4xx
  * other than 404 and 429) or that we do not understand (1xx, 3xx); `server` is a 5xx; `circuit-open` and `overloaded`
- * are our own limits.
+ * are our own limits. An aggregator also tells `unauthenticated` and `invalid-request`, which are no outage.
  */
 export type UnavailableKind =
   | 'network'
@@ -12,6 +12,8 @@ export type UnavailableKind =
   | 'server'
   | 'rate-limited'
   | 'refused'
+  | 'unauthenticated'
+  | 'invalid-request'
   | 'response-too-large'
   | 'malformed'
   | 'circuit-open'
@@ -21,6 +23,8 @@ export type UnavailableKind =
 export interface VerifierUnavailableOptions extends IndexerErrorOptions {
   /** HTTP status, when there was one. */
   readonly status?: number;
+  /** Code of gRPC, when there was one, in the spelling of Go: `Unauthenticated`. */
+  readonly grpcCode?: string;
   /** The service's own words, or those of the network: one line. */
   readonly said?: string;
   /** Time for which the service asked us to stay away, ms. */
@@ -30,14 +34,15 @@ export interface VerifierUnavailableOptions extends IndexerErrorOptions {
 /** The service cannot be asked now, or its answer cannot be read. Says nothing about the messages asked for. */
 export class VerifierUnavailableError extends IndexerError {
   readonly kind: UnavailableKind;
-  /** The kind, with the HTTP status and the service's own words where there are any. */
+  /** The kind, with the HTTP status or code of gRPC and the service's own words where there are any. */
   readonly reason: string;
   readonly status: number | null;
   readonly retryAfterMs: number;
 
   constructor(verifier: string, kind: UnavailableKind, options: VerifierUnavailableOptions = {}) {
-    const { status, said = '' } = options;
-    const facts = [...(status === undefined ? [] : [`HTTP ${status}`]), ...(said === '' ? [] : [said])].join(': ');
+    const { status, grpcCode, said = '' } = options;
+    const code = status === undefined ? (grpcCode ?? '') : `HTTP ${status}`;
+    const facts = [code, said].filter((text) => text !== '').join(': ');
     const reason = facts === '' ? kind : `${kind} (${facts})`;
     super('VERIFIER_UNAVAILABLE', `verifier ${verifier} cannot be asked: ${reason}`, true, {
       ...(options.cause === undefined ? {} : { cause: options.cause }),
@@ -46,6 +51,7 @@ export class VerifierUnavailableError extends IndexerError {
         verifier,
         kind,
         ...(status === undefined ? {} : { status }),
+        ...(grpcCode === undefined ? {} : { grpcCode }),
         ...(said === '' ? {} : { said }),
       },
     });

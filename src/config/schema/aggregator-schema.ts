@@ -21,6 +21,8 @@ export const credentials = {
     .regex(/^(?:(?:[0-9a-f]{2}){32,}|)$/i, { error: SECRET_HINT })
     .default(''),
   InsecureConnection: flag.default(false),
+  /** PEM; empty: the authorities of Node.js and of `NODE_EXTRA_CA_CERTS`. */
+  CACertFile: z.string({ error: 'write the path of a PEM file' }).default(''),
 };
 
 /** Bytes of an answer that are read. */

@@ -47,7 +47,7 @@ describe('an aggregator', () => {
       .map((raw) => readProtobufClaim(raw))
       .map((read) => (read.kind === 'claim' ? read.claim.messageId : read.kind));
     expect(ids).toEqual([b.messageId, 'empty', a.messageId]);
-    expect(errors).toEqual([{ code: status.NOT_FOUND, message: 'message ID not found', details: [] }]);
+    expect(errors).toEqual([{ code: status.NOT_FOUND, message: 'message ID not found' }]);
   });
 
   it('shows an entry below a sequence that was read when it commits late', async () => {

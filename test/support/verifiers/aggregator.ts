@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 /** Starts an aggregator of the devnet that knows one client. */
-async function openAggregator(options: Partial<AggregatorServerOptions> = {}): Promise<AggregatorServer> {
+export async function openAggregator(options: Partial<AggregatorServerOptions> = {}): Promise<AggregatorServer> {
   const aggregator = await startAggregatorServer({
     clients: new Map([[API_KEY, SECRET]]),
     nowMs: () => Date.now(),

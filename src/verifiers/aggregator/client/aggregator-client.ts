@@ -12,7 +12,7 @@ import { AbortedError, InvalidArgumentError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
 import { createAggregatorMetrics } from './aggregator-metrics.js';
 import { AggregatorCallError } from './call-error.js';
-import { readFailure } from './read-failure.js';
+import { readFailure, withoutFragments } from './read-failure.js';
 import { type AggregatorCredentials, createSigner, type Signer } from './signature.js';
 import {
   type AggregatorMethod,
@@ -119,7 +119,12 @@ class GrpcAggregatorClient implements AggregatorClient {
 
   async resultsFor(messageIds: readonly Hex[], signal?: AbortSignal): Promise<ResultsById> {
     const answer = await this.#call('GetVerifierResultsForMessage', encodeResultsRequest(messageIds), signal);
-    return this.#decode('GetVerifierResultsForMessage', () => decodeResults(answer));
+    const { results, errors } = this.#decode('GetVerifierResultsForMessage', () => decodeResults(answer));
+    const hidden = this.#hidden();
+    return {
+      results,
+      errors: errors.map(({ code, message }) => ({ code, message: withoutFragments(message, message, hidden) })),
+    };
   }
 
   close(): void {
@@ -159,7 +164,7 @@ class GrpcAggregatorClient implements AggregatorClient {
         timedOut,
         timeoutMs,
         maxResponseBytes: this.#options.maxResponseBytes,
-        hidden: this.#hidden(signed),
+        hidden: this.#hidden(signed['x-authorization-signature-sha256']),
         nowMs: common.clock.nowMs(),
       });
       this.#metrics.errors.inc({ code: failure.grpcCode, method: path });
@@ -180,9 +185,9 @@ class GrpcAggregatorClient implements AggregatorClient {
     return this.#channel;
   }
 
-  #hidden(signed: Readonly<Record<string, string>>): string[] {
+  #hidden(signature = ''): string[] {
     const { apiKey, secret } = this.#options;
-    return [apiKey, secret, signed['x-authorization-signature-sha256'] ?? ''].filter((text) => text !== '');
+    return [apiKey, secret, signature].filter((text) => text !== '');
   }
 
   #decode<T>(method: AggregatorMethod, read: () => T): T {

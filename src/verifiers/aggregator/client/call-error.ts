@@ -38,6 +38,7 @@ export interface AggregatorCallFacts extends IndexerErrorOptions {
 export class AggregatorCallError extends IndexerError {
   readonly kind: AggregatorFailure;
   readonly grpcCode: string;
+  readonly said: string;
   /** The code and the words: one line. */
   readonly reason: string;
   readonly behindMs: number | null;
@@ -50,6 +51,7 @@ export class AggregatorCallError extends IndexerError {
     });
     this.kind = kind;
     this.grpcCode = grpcCode;
+    this.said = said;
     this.reason = reason;
     this.behindMs = behindMs;
   }

@@ -111,10 +111,14 @@ const FRAGMENT_CHARS = 6;
 /** The words of the aggregator, or of the library, unless they repeat a part of a credential. */
 function wordsOf({ error, hidden }: FailedCall, kind: AggregatorFailure): string {
   if (kind === 'response-too-large') return 'its answer is too large';
-  const said = firstOutsideLine(error.details);
-  const plain = error.details.toLowerCase();
+  return withoutFragments(firstOutsideLine(error.details), error.details, hidden);
+}
+
+/** The text, unless its original repeats a part of one of these values. */
+export function withoutFragments(text: string, original: string, hidden: readonly string[]): string {
+  const plain = original.toLowerCase();
   const repeats = hidden.some((value) => fragmentsOf(value).some((fragment) => plain.includes(fragment)));
-  return repeats ? '(its words repeat a part of a credential)' : said;
+  return repeats ? '(its words repeat a part of a credential)' : text;
 }
 
 function fragmentsOf(value: string): string[] {

@@ -1,8 +1,8 @@
 import type { Common } from '../core/common.js';
 import { counter, histogram } from '../core/metrics.js';
 
-/** The metrics of REST readers, told apart by the label `verifier`. */
-export function createRestMetrics({ metrics }: Common) {
+/** The metrics of readers, told apart by the label `verifier`. */
+export function createReaderMetrics({ metrics }: Common) {
   return {
     duration: histogram(metrics, {
       name: 'indexer_verifier_request_duration_seconds',
