@@ -6,11 +6,11 @@ export interface HttpSettings {
   readonly host: string;
   /** 0: any free port, see `address()`. */
   readonly port: number;
-  /** Longest request target (path and query) in bytes; longer is a 414. Default 8192. */
+  /** Longest request target (path and query) in bytes; longer is a 414. Default 24 576: 500 selectors twice. */
   readonly maxUrlBytes?: number;
   /** Most header lines of a request; more is a 431. Default 64. */
   readonly maxHeaders?: number;
-  /** Most bytes of all header lines together; more is a 431. Default 16384. */
+  /** Most bytes of the request line and all header lines together; more is a 431. Default 40 960. */
   readonly maxHeaderBytes?: number;
   /** Time a client has to send a whole request, after which it gets a 408. Default 10 000. */
   readonly requestTimeoutMs?: number;
@@ -80,9 +80,9 @@ export type ResolvedHttpSettings = Required<HttpSettings>;
 /** @throws InvalidArgumentError naming the first setting that cannot work. */
 export function resolveHttpSettings(settings: HttpSettings): ResolvedHttpSettings {
   const resolved = {
-    maxUrlBytes: 8_192,
+    maxUrlBytes: 24_576,
     maxHeaders: 64,
-    maxHeaderBytes: 16_384,
+    maxHeaderBytes: 40_960,
     requestTimeoutMs: 10_000,
     keepAliveTimeoutMs: 65_000,
     firstByteTimeoutMs: 10_000,

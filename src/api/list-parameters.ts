@@ -6,9 +6,6 @@ import { parseRfc3339 } from '../protocol/rfc3339.js';
 /** Most records in one answer; more is a 400. */
 const MAX_LIMIT = 1_000;
 
-/** Most chain selectors in one filter. */
-const MAX_SELECTORS = 100;
-
 const MAX_SELECTOR = 2n ** 64n - 1n;
 /** The last instant a Date can hold; later ones mean the same for ingestion times. */
 const MAX_TIME_MS = 8.64e15;
@@ -18,7 +15,7 @@ const WHOLE = /^\d{1,19}$/;
 
 const SELECTORS_ERROR = 'must be chain selectors (0 to 18446744073709551615) separated by commas';
 const selector = z.string().regex(digitsUpTo(MAX_SELECTOR), { error: SELECTORS_ERROR, abort: true }).transform(BigInt);
-const selectors = z.array(selector).max(MAX_SELECTORS, { error: `must be at most ${MAX_SELECTORS} chain selectors` });
+const selectors = z.array(selector);
 
 /** RFC 3339 or unix milliseconds; a start between two milliseconds is the later one, an end the earlier one. */
 const time = (rounding: 'up' | 'down') =>
@@ -128,13 +125,12 @@ export interface ListRequest {
   readonly offset: number;
 }
 
-/** A decoded query string: a repeated parameter is an array. */
+/** A decoded query string: a parameter given more than once is an array. */
 export type QueryString = Readonly<Record<string, string | readonly string[] | undefined>>;
 
 /**
  * Reads the parameters of a list. An empty value counts as absent: the generated Go client sends one for an empty
- * filter. Unknown parameters are ignored. A repeated filter adds its selectors; any other repeated parameter is an
- * error.
+ * filter. Unknown parameters are ignored. Of a parameter given more than once the first counts, as in the Go indexer.
  * @throws InvalidArgumentError naming the parameter and the value to pass.
  */
 export function parseListRequest(query: QueryString): ListRequest {
@@ -154,19 +150,20 @@ export function parseListRequest(query: QueryString): ListRequest {
 
 /** The value of one parameter, or undefined when it is absent. */
 export function read<T>(definition: QueryParameter<T>, query: QueryString): T | undefined {
-  const raw = query[definition.name];
-  if (raw === undefined || raw === '') return undefined;
-  if (definition.kind === 'single' && typeof raw !== 'string')
-    throw new InvalidArgumentError(`bad ${definition.name}: must be given once`);
-  const text = typeof raw === 'string' ? raw : raw.join(',');
-  const parsed = definition.schema.safeParse(definition.kind === 'list' ? text.split(',') : mendPlus(text));
+  const given = query[definition.name];
+  const text = typeof given === 'string' ? given : given?.[0];
+  if (text === undefined || text === '') return undefined;
+  const parsed = definition.schema.safeParse(definition.kind === 'list' ? text.split(',') : mendTime(text));
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const hint = issue?.code === 'invalid_union' ? TIME_ERROR : issue?.message;
   throw new InvalidArgumentError(`bad ${definition.name}: ${hint}`);
 }
 
-/** The `+` of an RFC 3339 offset that was not percent-encoded arrives as a space. */
-function mendPlus(text: string): string {
-  return text.replace(/ (?=\d\d:\d\d$)/, '+');
+/**
+ * RFC 3339 as the schema wants it: `T` and `Z` may be lower case, and the `+` of an offset that was not percent-encoded
+ * arrives as a space. Other text stays as it is.
+ */
+function mendTime(text: string): string {
+  return /^\d{4}-/.test(text) ? text.toUpperCase().replace(/ (?=\d\d:\d\d$)/, '+') : text;
 }

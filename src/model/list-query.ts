@@ -69,8 +69,8 @@ export interface ResolvedRange {
   readonly startMs: number;
   /** `Infinity`: everything committed until now. */
   readonly endMs: number;
-  readonly sourceChainSelectors: readonly bigint[] | null;
-  readonly destChainSelectors: readonly bigint[] | null;
+  readonly sourceChainSelectors: ReadonlySet<bigint> | null;
+  readonly destChainSelectors: ReadonlySet<bigint> | null;
 }
 
 /** A list query with every default filled in. */
@@ -136,10 +136,10 @@ function atLeast(name: string, value: number, least: number): number {
   return value;
 }
 
-function selectors(name: string, values: readonly bigint[] | undefined): readonly bigint[] | null {
+function selectors(name: string, values: readonly bigint[] | undefined): ReadonlySet<bigint> | null {
   if (values === undefined || values.length === 0) return null;
   for (const value of values)
     if (value < 0n || value > MAX_SELECTOR)
       throw new InvalidArgumentError(`${name} holds ${value}: a chain selector is an unsigned 64-bit number`);
-  return [...new Set(values)];
+  return new Set(values);
 }

@@ -49,7 +49,7 @@ export interface HttpShellOptions {
   readonly corsAllowOrigin?: string | null;
   /** Whether requests count in the HTTP metrics. */
   readonly metered: boolean;
-  /** Whether a path belongs to some route, so that a wrong method is a 405 and not a 404. */
+  /** Whether a path, given without a slash at its end, belongs to some route: a wrong method is a 405 and not a 404. */
   readonly isKnownPath: (path: string) => boolean;
 }
 
@@ -141,7 +141,7 @@ function createFastify(
       requireHostHeader: false,
     },
     // a longer parameter meets its own check, which names the fault
-    routerOptions: { maxParamLength: settings.maxUrlBytes },
+    routerOptions: { maxParamLength: settings.maxUrlBytes, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) =>
       sendError(common, request, reply, new HttpError(error.statusCode ?? 400, 'malformed URL')),
     clientErrorHandler: (error, socket) => answerClientError(error, socket, metrics),
@@ -185,7 +185,9 @@ function refuse(
     return new HttpError(400, `a request has one Host header, this one ${hosts}`);
   if (!request.is404) return null;
   const [path = ''] = url.split('?', 1);
-  return isKnownPath(path) ? new HttpError(405, 'method not allowed: use GET') : new HttpError(404, 'not found');
+  return isKnownPath(path.replace(/(?<=.)\/$/, ''))
+    ? new HttpError(405, 'method not allowed: use GET')
+    : new HttpError(404, 'not found');
 }
 
 /** Node keeps the first of several. */

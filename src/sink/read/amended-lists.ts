@@ -96,7 +96,7 @@ function isIn(range: ResolvedRange, { key, lane }: Move): boolean {
   return (
     key.ingestionMs >= range.startMs &&
     key.ingestionMs <= range.endMs &&
-    (range.sourceChainSelectors?.includes(lane.sourceChainSelector) ?? true) &&
-    (range.destChainSelectors?.includes(lane.destChainSelector) ?? true)
+    (range.sourceChainSelectors?.has(lane.sourceChainSelector) ?? true) &&
+    (range.destChainSelectors?.has(lane.destChainSelector) ?? true)
   );
 }

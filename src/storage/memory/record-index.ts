@@ -117,8 +117,8 @@ export class RecordIndex<T extends StoredMessage | StoredVerifierResult> {
     const lists: SortedList<T, OrderKey>[] = [];
     for (const [lane, list] of this.#lanes)
       if (
-        (sources === null || sources.includes(lane.sourceChainSelector)) &&
-        (dests === null || dests.includes(lane.destChainSelector))
+        (sources === null || sources.has(lane.sourceChainSelector)) &&
+        (dests === null || dests.has(lane.destChainSelector))
       )
         lists.push(list);
     return lists.length === this.#lanes.size ? [this.#listed] : lists;

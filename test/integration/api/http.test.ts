@@ -22,7 +22,7 @@ describe('limits', () => {
 
   it('refuses headers of too many bytes before reading the rest', async () => {
     const api = await start();
-    const text = await askRaw(api.port, `GET /health HTTP/1.1\r\nhost: x\r\nx-a: ${'a'.repeat(20_000)}\r\n\r\n`);
+    const text = await askRaw(api.port, `GET /health HTTP/1.1\r\nhost: x\r\nx-a: ${'a'.repeat(50_000)}\r\n\r\n`);
     expect(text).toMatch(/^HTTP\/1\.1 431 /);
     expect(text.endsWith(errorOf(431, 'request header fields too large'))).toBe(true);
   });
@@ -161,6 +161,29 @@ it('counts requests by route and never leaves one active, also when the client g
     '_count{method="GET",path="/v1/verifierresults",status="aborted"} 1',
     '_count{method="GET",path="/v1/verifierresults/:messageID",status="404"} 1',
     '_count{method="GET",path="unknown",status="404"} 1',
+  ]);
+});
+
+it('answers a path with a slash at its end as the one without, and counts it as the same route', async () => {
+  const api = await start();
+  const id = (await fixture.storage.queryCCVData({ limit: 1 })).items[0]!.messageId;
+  for (const [path, query] of [
+    ['/v1/messages', '?limit=2'],
+    ['/v1/verifierresults', ''],
+    [`/v1/verifierresults/${id}`, ''],
+    ['/health', ''],
+  ] as const) {
+    const [plain, slashed] = [await api.get(path + query), await api.get(`${path}/${query}`)];
+    expect([slashed.status, slashed.text]).toEqual([200, plain.text]);
+    expect((await api.get(`${path}/${query}`, {}, 'POST')).status).toBe(405);
+  }
+  const metric = await api.common.metrics.getSingleMetricAsString('indexer_http_request_duration_seconds');
+  expect([...new Set(metric.match(/path="[^"]*"/g))].sort()).toEqual([
+    'path="/health"',
+    'path="/v1/messages"',
+    'path="/v1/verifierresults"',
+    'path="/v1/verifierresults/:messageID"',
+    'path="unknown"',
   ]);
 });
 

@@ -190,7 +190,7 @@ describe('the OpenAPI document', () => {
         expect(get.responses[status]?.content?.['application/json'], `${path} ${status}`).toBeDefined();
     const refused = [
       await api.get('/v1/messages', {}, 'POST'),
-      await api.get(`/v1/messages?start=${'9'.repeat(9_000)}`),
+      await api.get(`/v1/messages?start=${'9'.repeat(25_000)}`),
       await api.get('/v1/messages', Object.fromEntries(Array.from({ length: 70 }, (_, i) => [`x-${i}`, 'y']))),
       await api.get('/v1/messages', { expect: 'tea' }),
     ];
@@ -209,7 +209,7 @@ describe('the OpenAPI document', () => {
     expect(parameters['sourceChainSelectors']).toMatchObject({
       style: 'form',
       explode: false,
-      schema: { type: 'array', maxItems: 100, items: { type: 'string' } },
+      schema: { type: 'array', items: { type: 'string' } },
     });
     const areSelectors = ajv.compile(parameters['sourceChainSelectors']!.schema);
     for (const [text, valid] of [

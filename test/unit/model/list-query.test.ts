@@ -18,7 +18,7 @@ test('an empty query asks for the first hundred of everything', () => {
 test('empty selector lists filter nothing, repeated selectors count once', () => {
   expect(resolveListQuery({ sourceChainSelectors: [], destChainSelectors: [7n, 7n, 2n ** 64n - 1n] })).toMatchObject({
     sourceChainSelectors: null,
-    destChainSelectors: [7n, 2n ** 64n - 1n],
+    destChainSelectors: new Set([7n, 2n ** 64n - 1n]),
   });
 });
 

@@ -9,7 +9,7 @@ function admitsLane(
   source: bigint,
   dest: bigint,
 ): boolean {
-  return (sources === null || sources.includes(source)) && (dests === null || dests.includes(dest));
+  return (sources === null || sources.has(source)) && (dests === null || dests.has(dest));
 }
 
 /** Rows of a file that lists show and the filters admit, superseded ones too, whatever their time. */

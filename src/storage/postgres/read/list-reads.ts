@@ -86,7 +86,7 @@ function rangeParameters({ startMs, endMs }: ResolvedRange): (number | bigint)[]
 
 function filterParameters({ sourceChainSelectors, destChainSelectors }: ResolvedRange): Buffer[] {
   return [sourceChainSelectors, destChainSelectors].flatMap((selectors) =>
-    selectors === null ? [] : [bigintArray(selectors.map(fromSelector))],
+    selectors === null ? [] : [bigintArray(Array.from(selectors, fromSelector))],
   );
 }
 
