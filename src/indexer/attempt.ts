@@ -17,7 +17,8 @@ import type { WriteQueue } from './write-queue.js';
  * - `success`: every known CCV has answered, and that is stored · `pending`: some verifier does not know the message
  *   yet
  * - `rejected`: a result failed a check · `unavailable`: some verifier could not be asked, or not in time
- * - `unverifiable`: no CCV of the message has a reader · `ended`: the task is over
+ * - `unverifiable`: no CCV of the message has a reader, and not all its results were discovered
+ * - `ended`: the task is over
  */
 export type AttemptOutcome = 'success' | 'pending' | 'rejected' | 'unavailable' | 'unverifiable' | 'ended';
 
@@ -37,13 +38,14 @@ export interface AttemptDependencies {
  * @throws the storage's error, when it cannot be read or will never take a result.
  */
 export async function attemptTask(task: VerificationTask, deps: AttemptDependencies): Promise<AttemptOutcome> {
-  if (!task.verifiable) return 'unverifiable';
+  if (!task.answerable) return 'unverifiable';
   if (task.needsLookup) await lookUp(task, deps.storage);
   if (task.ended) return 'ended';
   if (task.missing.length === 0) {
     await deps.writes.write({ statuses: [{ messageId: task.messageId, status: 'success' }] });
     return 'success';
   }
+  if (!task.verifiable) return 'unverifiable';
   return new Attempt(task, deps).run();
 }
 

@@ -55,7 +55,7 @@ export class TaskIntake {
         const task = this.#board.get(change.record.messageId);
         if (task === null) continue;
         markAnswered(task, change.record.verifierSourceAddress);
-        if (task.verifiable && task.missing.length === 0) this.#board.hurry(task);
+        if (task.missing.length === 0) this.#board.hurry(task);
       }
     }
   }

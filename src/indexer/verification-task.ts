@@ -27,9 +27,11 @@ export interface VerificationTask extends Timed, ListNode<VerificationTask> {
   readonly messageId: Hex;
   /** Since when the visibility window runs, unix ms. */
   readonly ingestionMs: number;
-  /** The message has a CCV with a reader. Without one, it can only time out. */
+  /** The message names a CCV. */
+  readonly answerable: boolean;
+  /** The message has a CCV with a reader. Without one nothing is asked, and its results can only be discovered. */
   readonly verifiable: boolean;
-  /** CCVs that have a reader and no stored result, in canonical form. */
+  /** CCVs that have a reader (where none has: all CCVs) and no stored result, in canonical form. */
   missing: readonly Hex[];
   /** The stored results of the message must be looked up before `missing` is right. */
   needsLookup: boolean;
@@ -79,8 +81,9 @@ export function createTask(
   return {
     messageId: message.messageId,
     ingestionMs: message.ingestionMs,
+    answerable: message.ccvAddresses.length > 0,
     verifiable: known.length > 0,
-    missing: [...new Set(known.map(canonicalAddress))],
+    missing: [...new Set((known.length > 0 ? known : message.ccvAddresses).map(canonicalAddress))],
     needsLookup: options.needsLookup,
     timedOut: message.timedOut,
     place: message.timedOut ? 'timed-out' : 'in-time',

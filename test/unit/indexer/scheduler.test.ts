@@ -99,6 +99,26 @@ describe('a new message', () => {
     expect(again.scheduler.status().unknownCCVs.unverifiableMessages).toBe(1);
     expect(await status(storage, sent)).toBe('timeout');
   });
+
+  it('without any CCV that has a reader succeeds once a source has stored the results of all', async () => {
+    const storage = memory();
+    const other = make.hex(20);
+    const [before, after] = [message(B, other), message(B, other)];
+    const { halt } = schedule(storage, [reader('a', A)]);
+    await clock.settle();
+    await insert(storage, before, after);
+    await storage.insertBatch({ verifierResults: [make.result(before, 0), make.result(after, 1)] });
+    await clock.advance(1_000);
+    expect(await status(storage, before)).toBe('processing');
+    await storage.insertBatch({ verifierResults: [make.result(before, 1)] });
+    await clock.advance(1_000);
+    expect(await status(storage, before)).toBe('success');
+    await halt();
+    await storage.insertBatch({ verifierResults: [make.result(after, 0)] });
+    schedule(storage, [reader('a', A)]);
+    await clock.advance(1_000);
+    expect(await status(storage, after)).toBe('success');
+  });
 });
 
 describe('several readers of one CCV', () => {

@@ -8,7 +8,8 @@ function task(timedOut = false): VerificationTask {
   return {
     messageId: `0x${(next++).toString(16).padStart(64, '0')}` as Hex,
     ingestionMs: 0,
-    verifiable: true,
+    answerable: true,
+  verifiable: true,
     missing: [],
     needsLookup: false,
     timedOut,
