@@ -46,8 +46,8 @@ export interface ApiSettings extends HttpSettings {
   readonly trustedProxies?: readonly string[];
   /** Default: off. `/health` and `/ready` are never limited. */
   readonly rateLimit?: RateLimitSettings;
-  /** Value of `access-control-allow-origin` on every answer, for explorers in browsers. Default null: no header. */
-  readonly corsAllowOrigin?: string | null;
+  /** Origins whose pages may read answers (`https://app.example.org`), or `*` alone: of every one. Default: none. */
+  readonly corsOrigins?: readonly string[];
   /** Bytes of rendered records kept for the next request. Default 64 MiB; 0 keeps none. */
   readonly fragmentCacheBytes?: number;
   /** Memory of all answers under way; an answer that would exceed it is a 503. Default 128 MiB. */
@@ -57,6 +57,11 @@ export interface ApiSettings extends HttpSettings {
    * takes them. Default 2 MiB.
    */
   readonly answerPartBytes?: number;
+  /**
+   * An answer longer than this is compressed for a client that accepts it. Default 16 KiB: the first packets of a
+   * connection carry 14, so that a shorter answer arrives no sooner. 0: none is.
+   */
+  readonly compressAboveBytes?: number;
 }
 
 /** Settings of the admin port. */
@@ -73,6 +78,9 @@ export const DEFAULT_MAX_ANSWER_BYTES = 128 * 1024 * 1024;
 
 /** Bytes of records read at once when nothing else is said: more than a thousand of the usual size. */
 export const DEFAULT_ANSWER_PART_BYTES = 2 * 1024 * 1024;
+
+/** Length above which answers are compressed when nothing else is said. */
+export const DEFAULT_COMPRESS_ABOVE_BYTES = 16 * 1024;
 
 /** `HttpSettings` with every default filled in. */
 export type ResolvedHttpSettings = Required<HttpSettings>;

@@ -22,7 +22,7 @@ export interface OpenServersOptions {
 
 /** Starts the query API. @returns where it listens. */
 export async function openApi({ config, common, sink, shutdown, problem }: OpenServersOptions): Promise<string> {
-  const { TrustedProxies, RateLimit, MaxAnswerBytes, AnswerPartBytes } = config.API;
+  const { TrustedProxies, RateLimit, CORS, MaxAnswerBytes, AnswerPartBytes, CompressAbove } = config.API;
   const server = createApiServer({
     storage: sink,
     common,
@@ -32,6 +32,8 @@ export async function openApi({ config, common, sink, shutdown, problem }: OpenS
       ...httpSettings(config.API),
       maxAnswerBytes: MaxAnswerBytes,
       answerPartBytes: AnswerPartBytes,
+      compressAboveBytes: CompressAbove,
+      corsOrigins: CORS.Origins,
       trustedProxies: TrustedProxies,
       rateLimit: { enabled: RateLimit.Enabled, requestsPerSecond: RateLimit.RequestsPerSecond },
     },

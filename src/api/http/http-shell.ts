@@ -7,6 +7,7 @@ import { IndexerError, toError } from '../../core/errors.js';
 import type { ResolvedHttpSettings } from '../api-settings.js';
 import { type ConnectionMetrics, createConnectionMetrics } from './connection-metrics.js';
 import { type ConnectionLimits, type Connections, watchConnections } from './connections.js';
+import type { Cors } from './cors.js';
 import { errorAnswer, errorBody, HttpError } from './http-error.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { createRequestIds, REQUEST_ID_HEADER } from './request-id.js';
@@ -46,7 +47,8 @@ export interface HttpShellOptions {
   readonly id: 'api' | 'admin';
   readonly settings: ResolvedHttpSettings;
   readonly trustedProxies?: readonly string[];
-  readonly corsAllowOrigin?: string | null;
+  /** Default: pages of other origins read nothing. */
+  readonly cors?: Cors | null;
   /** Whether requests count in the HTTP metrics. */
   readonly metered: boolean;
   /** Whether a path, given without a slash at its end, belongs to some route: a wrong method is a 405 and not a 404. */
@@ -120,7 +122,7 @@ function connectionLimits({ common, name, id, settings, trustedProxies = [] }: H
 }
 
 function createFastify(
-  { common, settings, trustedProxies }: HttpShellOptions,
+  { common, settings, trustedProxies, cors }: HttpShellOptions,
   metrics: ConnectionMetrics,
 ): FastifyInstance {
   const app = fastify({
@@ -142,8 +144,10 @@ function createFastify(
     },
     // a longer parameter meets its own check, which names the fault
     routerOptions: { maxParamLength: settings.maxUrlBytes, ignoreTrailingSlash: true },
-    frameworkErrors: (error, request, reply) =>
-      sendError(common, request, reply, new HttpError(error.statusCode ?? 400, 'malformed URL')),
+    frameworkErrors: (error, request, reply) => {
+      cors?.admit(request, reply);
+      sendError(common, request, reply, new HttpError(error.statusCode ?? 400, 'malformed URL'));
+    },
     clientErrorHandler: (error, socket) => answerClientError(error, socket, metrics),
   });
   // Node drops headers above its own limit silently, a late Host among them: bytes limit them, the hook counts
@@ -157,13 +161,14 @@ function createFastify(
 }
 
 function addRequestHook(app: FastifyInstance, options: HttpShellOptions, connections: Connections): void {
-  const { common, settings, isKnownPath, corsAllowOrigin } = options;
+  const { common, settings, isKnownPath, cors } = options;
   const observe = createObserver(options, connections);
 
   app.addHook('onRequest', (request, reply, done) => {
     observe(request, reply);
     reply.header(REQUEST_ID_HEADER, request.id);
-    if (corsAllowOrigin) reply.header('access-control-allow-origin', corsAllowOrigin);
+    cors?.admit(request, reply);
+    if (cors?.answerPreflight(request, reply)) return;
     const refusal = refuse(request, settings, isKnownPath);
     if (!refusal) return done();
     if (refusal.status === 405) reply.header('allow', 'GET, HEAD');

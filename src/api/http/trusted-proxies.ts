@@ -1,6 +1,6 @@
 import { BlockList, isIPv6 } from 'node:net';
 import { InvalidArgumentError } from '../../core/errors.js';
-import { isEveryone, parseIpRange } from '../../core/ip-ranges.js';
+import { isEveryone, parseIpRange } from '../../core/network/ip-ranges.js';
 
 /**
  * Checks a list of proxy addresses and CIDR ranges.

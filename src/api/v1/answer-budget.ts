@@ -9,6 +9,8 @@ export interface AnswerBudget {
    * @throws HttpError 503
    */
   take(sizeBytes: number): () => void;
+  /** Whether that much could be taken now beside what is. */
+  fits(sizeBytes: number): boolean;
 }
 
 /** At most `maxBytes` together. */
@@ -22,9 +24,11 @@ export function createAnswerBudget(maxBytes: number, registry: Registry): Answer
     name: 'indexer_http_answers_refused_total',
     help: 'Answers refused with 503 because those under way took MaxAnswerBytes.',
   });
+  const fits = (sizeBytes: number) => takenBytes + sizeBytes <= maxBytes;
   return {
+    fits,
     take(sizeBytes) {
-      if (takenBytes > 0 && takenBytes + sizeBytes > maxBytes) {
+      if (takenBytes > 0 && !fits(sizeBytes)) {
         refused.inc();
         throw new HttpError(503, 'too many large answers at once');
       }

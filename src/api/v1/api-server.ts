@@ -1,16 +1,15 @@
-import { Readable } from 'node:stream';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Common } from '../../core/common.js';
-import { counter } from '../../core/metrics.js';
 import type { ListQuery } from '../../model/list-query.js';
 import type { Storage } from '../../storage/storage.js';
 import {
   type ApiSettings,
   DEFAULT_ANSWER_PART_BYTES,
+  DEFAULT_COMPRESS_ABOVE_BYTES,
   DEFAULT_FRAGMENT_CACHE_BYTES,
   DEFAULT_MAX_ANSWER_BYTES,
   resolveHttpSettings,
 } from '../api-settings.js';
+import { createCors } from '../http/cors.js';
 import { HttpError } from '../http/http-error.js';
 import { createHttpShell, type HttpServer } from '../http/http-shell.js';
 import { addRateLimit } from '../http/rate-limit.js';
@@ -18,16 +17,10 @@ import { checkTrustedProxies } from '../http/trusted-proxies.js';
 import { type ListRequest, parseListRequest, type QueryString } from '../list-parameters.js';
 import { parseMessageId } from '../message-id.js';
 import { readiness } from '../readiness.js';
-import { type AnswerBudget, createAnswerBudget } from './answer-budget.js';
-import {
-  type Body,
-  bodyBytes,
-  messagesBody,
-  type Renderer,
-  verifierResultsBody,
-  verifierResultsByIdBody,
-} from './answers.js';
-import { type BodyMemory, createBodyMemory } from './body-memory.js';
+import { addRoute, type Handler } from './add-route.js';
+import { createAnswerBudget } from './answer-budget.js';
+import { bodyBytes, messagesBody, type Renderer, verifierResultsBody, verifierResultsByIdBody } from './answers.js';
+import { createBodyMemory } from './body-memory.js';
 import { createFragments } from './fragment-cache.js';
 import { createOpenApiDocument } from './openapi.js';
 import { createRecordContents } from './record-contents.js';
@@ -61,7 +54,7 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
     id: 'api',
     settings: resolveHttpSettings(settings),
     trustedProxies: settings.trustedProxies ?? [],
-    corsAllowOrigin: settings.corsAllowOrigin ?? null,
+    cors: createCors(settings.corsOrigins ?? []),
     metered: true,
     isKnownPath,
   });
@@ -72,64 +65,18 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
   const renderer = { fragments, memory, contents: createRecordContents(storage) };
   const budget = createAnswerBudget(settings.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES, common.metrics);
   const partBytes = settings.answerPartBytes ?? DEFAULT_ANSWER_PART_BYTES;
+  const compressAboveBytes = settings.compressAboveBytes ?? DEFAULT_COMPRESS_ABOVE_BYTES;
   const handlers = createHandlers({ storage, common, renderer, partBytes, problem, version });
+  const parts = { memory, budget, common, compressAboveBytes };
   // in a scope of its own, which loads after the rate limit
   server.app.register(async (scope) => {
-    for (const route of ROUTES) addRoute(scope, route, handlers[route.id], { memory, budget, common });
+    for (const route of ROUTES) addRoute(scope, route, handlers[route.id], parts);
   });
   return server;
 }
 
 /** Memory of sent pages that is kept for the next ones: some thirty of the usual half megabyte. */
 const IDLE_BODY_BYTES = 32 * 1024 * 1024;
-
-/** Answers below this are not worth counting. */
-const SMALL_BYTES = 64 * 1024;
-
-/** Takes memory for an answer until it is sent, or its client is gone. */
-type Hold = (sizeBytes: number) => void;
-type Handler = (request: FastifyRequest, hold: Hold) => Promise<Body | null>;
-
-interface RouteParts {
-  readonly memory: BodyMemory;
-  readonly budget: AnswerBudget;
-  readonly common: Common;
-}
-
-function addRoute(scope: FastifyInstance, route: RouteDefinition, handle: Handler, parts: RouteParts): void {
-  const { memory, budget, common } = parts;
-  const options = route.exempt ? { config: { rateLimit: false as const } } : {};
-  const broken = counter(common.metrics, {
-    name: 'indexer_http_answers_broken_total',
-    help: 'Answers that failed on their way: their connections were broken off, so that no client takes one for whole.',
-  });
-  const onBroken = (requestId: string) => (err: Error) => {
-    broken.inc();
-    common.log.warn({ err, requestId, route: route.path }, 'answer broken off');
-  };
-  scope.get(route.path, options, async (request: FastifyRequest, reply: FastifyReply) => {
-    const body = await handle(request, (sizeBytes) => {
-      if (sizeBytes < SMALL_BYTES) return;
-      const release = budget.take(sizeBytes);
-      if (reply.raw.closed) release();
-      else reply.raw.once('close', release);
-    });
-    if (body === null) return reply.send();
-    if (Buffer.isBuffer(body)) giveBackOnceSent(body, request, reply, memory);
-    else if (request.method === 'HEAD') body.destroy();
-    else body.once('error', onBroken(request.id));
-    const isUnsent = !Buffer.isBuffer(body) && request.method === 'HEAD';
-    return reply.header('content-type', 'application/json').send(isUnsent ? Readable.from([]) : body);
-  });
-}
-
-/** A connection that broke leaves the memory of its answer to the garbage collector. */
-function giveBackOnceSent(body: Buffer, request: FastifyRequest, reply: FastifyReply, memory: BodyMemory): void {
-  const { socket } = request.raw;
-  reply.raw.once('finish', () => {
-    if (!socket.destroyed) memory.giveBack(body);
-  });
-}
 
 function createHandlers({
   storage,
@@ -174,7 +121,10 @@ function createHandlers({
       hold(bodyBytes(shown, partBytes));
       return await messagesBody(shown, renderer);
     },
-    openapi: async () => openapi,
+    async openapi(_request, hold) {
+      hold(openapi.length);
+      return openapi;
+    },
   };
 }
 

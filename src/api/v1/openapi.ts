@@ -65,6 +65,7 @@ function operation(route: RouteDefinition, named: Named): Json {
     ...(parameters.length > 0 && { parameters }),
     responses: {
       200: { description: 'OK', ...(route.answer && { content: content(route.answer, named) }) },
+      ...(route.isTagged && { 304: { description: 'Not Modified: If-None-Match names the ETag of the answer.' } }),
       ...Object.fromEntries(
         errorsOf(route).map((status) => [
           status,

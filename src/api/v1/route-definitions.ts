@@ -21,6 +21,8 @@ export interface RouteDefinition {
   readonly errors: readonly number[];
   /** Never rate limited. */
   readonly exempt: boolean;
+  /** Whether answers that are known whole have an entity tag. */
+  readonly isTagged?: boolean;
 }
 
 const LIST = Object.values(LIST_PARAMETERS);
@@ -63,6 +65,7 @@ export const ROUTES: readonly RouteDefinition[] = [
     answer: verifierResultsByIdAnswer,
     errors: [400, 404, 429, 500, 503],
     exempt: false,
+    isTagged: true,
   },
   {
     id: 'messages',

@@ -1,5 +1,5 @@
 import { toError } from '../../core/errors.js';
-import { outboundProxy } from '../../core/outbound-proxy.js';
+import { outboundProxy } from '../../core/network/outbound-proxy.js';
 import type { ConfigProblem } from '../problems.js';
 import type { Config } from '../schema/schema.js';
 

@@ -1,5 +1,5 @@
 import { statSync } from 'node:fs';
-import { isLoopbackHost } from '../../core/ip-ranges.js';
+import { isLoopbackHost } from '../../core/network/ip-ranges.js';
 import { SHORTEST_ANYWHERE } from '../../core/secret-forms.js';
 import { secretsOfUrl } from '../../core/url-secrets.js';
 import { SECRET_KEY } from '../config-secrets.js';

@@ -1,4 +1,4 @@
-import { isPrivateHost, parseIpRange } from '../../core/ip-ranges.js';
+import { isPrivateHost, parseIpRange } from '../../core/network/ip-ranges.js';
 import type { TomlTable } from '../overlay.js';
 import type { ConfigProblem } from '../problems.js';
 import { postgresUriWarnings } from '../schema/postgres-uri.js';

@@ -1,11 +1,13 @@
 import { isIP } from 'node:net';
 import { z } from 'zod';
-import { isEveryone, parseIpRange } from '../../core/ip-ranges.js';
+import { isEveryone, parseIpRange } from '../../core/network/ip-ranges.js';
+import { ANY_ORIGIN, isWebOrigin } from '../../core/network/web-origin.js';
 
 const LISTEN_HINT =
   'write an IP address of this machine without a port, "localhost", or "0.0.0.0" or "::" for every one of its ' +
   'addresses';
 const PROXY_HINT = 'write an address or a CIDR range, for example "10.0.0.0/8"';
+const ORIGIN_HINT = 'write an origin without a path, for example "https://app.example.org", or "*" for all';
 
 /** An address that a server can listen on. Names are not looked up, so only one is known. */
 export const isListenAddress = z
@@ -21,6 +23,11 @@ export const isTrustedProxy = z.string({ error: PROXY_HINT }).superRefine((text,
       'trusts everyone, so that any client can pretend to be any other: write the addresses of your proxies alone',
     );
 });
+
+/** An origin as browsers send it, or `*`. */
+export const isCorsOrigin = z
+  .string({ error: ORIGIN_HINT })
+  .refine((text) => text === ANY_ORIGIN || isWebOrigin(text), { error: ORIGIN_HINT });
 
 /** True for multicast and broadcast addresses, which belong to no machine. */
 function isGroup(address: string): boolean {

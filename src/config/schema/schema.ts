@@ -15,7 +15,7 @@ import {
   url,
   whole,
 } from './fields.js';
-import { isListenAddress, isTrustedProxy } from './network-fields.js';
+import { isCorsOrigin, isListenAddress, isTrustedProxy } from './network-fields.js';
 import { storageSchema } from './storage-schema.js';
 
 const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 'the number of blocks')], {
@@ -116,6 +116,17 @@ const api = z.strictObject({
       RequestsPerSecond: whole(1, 'the number of requests').default(50),
     })
     .prefault({}),
+  CORS: z
+    .strictObject({
+      /** Origins whose pages may read answers, or "*" alone. */
+      Origins: z
+        .array(isCorsOrigin, { error: 'write a list of origins, or ["*"]' })
+        .refine((origins) => origins.length === 1 || !origins.includes('*'), { error: 'write "*" alone' })
+        .default([]),
+    })
+    .prefault({}),
+  /** 0: no answer is compressed. */
+  CompressAbove: whole(0, 'the length in bytes, or 0 for none').default(16 * 1024),
   MaxAnswerBytes: whole(1_048_576, 'the size in bytes').default(128 * 1024 * 1024),
   AnswerPartBytes: whole(65_536, 'the size in bytes').default(2 * 1024 * 1024),
   ...connections(1_000, 256),

@@ -130,14 +130,6 @@ it('gives every request an id, the client’s own if it is harmless', async () =
   expect((await api.get('/health', { 'x-request-id': 'a b' })).headers['x-request-id']).not.toBe('a b');
 });
 
-it('lets browsers of one origin in when told so', async () => {
-  const closed = await start();
-  expect((await closed.get('/v1/messages')).headers['access-control-allow-origin']).toBeUndefined();
-  const open = await start({ corsAllowOrigin: '*' });
-  for (const path of ['/v1/messages', '/v1/messages?limit=x', '/nowhere'])
-    expect((await open.get(path)).headers['access-control-allow-origin']).toBe('*');
-});
-
 it('counts requests by route and never leaves one active, also when the client goes away', async () => {
   const { queryCCVData, asked, release } = fixture.heldQueries();
   const api = await start({}, { queryCCVData });

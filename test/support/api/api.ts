@@ -10,6 +10,8 @@ import type { Storage } from '../../../src/storage/storage.js';
 export interface Answer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** The body as it came, compressed or not. */
+  readonly bytes: Buffer;
   readonly text: string;
   /** The body with every digit of its numbers. */
   readonly json: () => unknown;
@@ -55,10 +57,12 @@ export function ask(port: number, path: string, headers: Record<string, string> 
       incoming.on('data', (chunk: Buffer) => chunks.push(chunk));
       incoming.on('error', reject);
       incoming.on('end', () => {
-        const text = Buffer.concat(chunks).toString('utf8');
+        const bytes = Buffer.concat(chunks);
+        const text = bytes.toString('utf8');
         resolve({
           status: incoming.statusCode ?? 0,
           headers: incoming.headers,
+          bytes,
           text,
           json: () => parseExactJson(text),
         });

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { outboundProxy } from '../../../src/core/outbound-proxy.js';
+import { outboundProxy } from '../../../src/core/network/outbound-proxy.js';
 
 const BOTH = { HTTPS_PROXY: 'http://secure:1', HTTP_PROXY: 'plain:2' };
 

