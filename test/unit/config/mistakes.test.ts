@@ -110,22 +110,6 @@ describe('refused, with what was found and what to write instead', () => {
       { API: { TrustedProxies: ['proxy.acme.io'] } },
       'API.TrustedProxies[0]: write an address or a CIDR range',
     ],
-    ...[
-      'app.example.org',
-      'https://app.example.org/',
-      'https://App.example.org',
-      'https://app.example.org:443',
-      'null',
-    ].map((origin): [string, TomlTable, string] => [
-      `the origin ${origin}, which no browser sends`,
-      { API: { CORS: { Origins: [origin] } } },
-      'API.CORS.Origins[0]: write an origin without a path, for example "https://app.example.org", or "*" for all',
-    ]),
-    [
-      'every origin and one',
-      { API: { CORS: { Origins: ['*', 'https://app.example.org'] } } },
-      'API.CORS.Origins: write "*" alone',
-    ],
     ...['999.1.1.1', '0.0.0.0:8100', 'http://0.0.0.0', '*', '', '[::]', '255.255.255.255', 'not an address'].map(
       (ListenAddress): [string, TomlTable, string] => [
         `the listen address ${ListenAddress}`,

@@ -9,7 +9,7 @@ function task(timedOut = false): VerificationTask {
     messageId: `0x${(next++).toString(16).padStart(64, '0')}` as Hex,
     ingestionMs: 0,
     answerable: true,
-  verifiable: true,
+    verifiable: true,
     missing: [],
     needsLookup: false,
     timedOut,
