@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { connectionUri } from '../../scripts/devnet/postgres/embedded-postgres.js';
 import { seededRandom } from '../../src/core/random.js';
+import { type AnnouncedMessages, startAnnouncedMessages } from '../support/e2e/announced-messages.js';
 import { endAllCli, runCli } from '../support/e2e/cli.js';
-import { type EmittedChain, OTHER_END, startEmittedChain } from '../support/e2e/emitted-chain.js';
+import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-chain.js';
 import { listMessages } from '../support/e2e/http.js';
 import { checkOrder } from '../support/e2e/namespace.js';
 import { expectSameBytes } from '../support/e2e/same-bytes.js';
@@ -24,7 +25,7 @@ const NAMESPACE = 'workers';
 const directory = e2eDirectory();
 let database: TestDatabase;
 let proxy: PostgresProxy;
-let chains: readonly [EmittedChain, EmittedChain];
+let origins: readonly [EmittedChain, AnnouncedMessages];
 let direct: string;
 let proxied: string;
 const clients: TruthClients[] = [];
@@ -32,14 +33,17 @@ const clients: TruthClients[] = [];
 beforeAll(async () => {
   database = await createTestDatabase({ migrated: false });
   proxy = await startPostgresProxy(database.tcp);
-  chains = await Promise.all([startEmittedChain(91), startEmittedChain(92, OTHER_END)]);
-  const config = (uri: string) =>
-    hotAndWarm({
+  origins = await Promise.all([startEmittedChain(91), startAnnouncedMessages(92)]);
+  const [chain, announced] = origins;
+  const config = (uri: string) => ({
+    ...hotAndWarm({
       ...{ namespace: NAMESPACE, uri },
-      chains: chains.map((chain) => chain.chainSection({ PollInterval: 50 })),
-      verifiers: chains.map((chain) => chain.verifierSection()),
+      chains: [chain.chainSection({ PollInterval: 50 })],
+      verifiers: origins.map((origin) => origin.verifierSection()),
       memory: { MaxStaleness: 10_000 },
-    });
+    }),
+    Discoveries: [announced.discoverySection({ PollInterval: 50 })],
+  });
   direct = writeConfig(directory.path, 'direct.toml', config(database.uri));
   proxied = writeConfig(directory.path, 'proxied.toml', config(connectionUri(proxy.tcp)));
 });
@@ -47,7 +51,7 @@ afterAll(async () => {
   await Promise.all(clients.map((client) => client.stop()));
   await endAllCli();
   await proxy.close();
-  await Promise.all(chains.map((chain) => chain.close()));
+  await Promise.all(origins.map((origin) => origin.close()));
   await database.drop();
   directory.remove();
 });
@@ -98,7 +102,7 @@ it('two workers, of which one is killed, one joins, one is cut off and returns: 
     });
     return leases;
   }
-  const allIds = () => chains.flatMap(({ messageIds }) => messageIds);
+  const allIds = () => origins.flatMap(({ messageIds }) => messageIds);
   async function untilAllVerified(): Promise<void> {
     await eventually('every message to be verified', async () => {
       const { rows } = await database.sql(
@@ -111,13 +115,13 @@ it('two workers, of which one is killed, one joins, one is cut off and returns: 
   const [first, second] = [await nameOf(killed), await nameOf(cut!)];
   const before = await untilOwnedBy(first, second);
   // both work: each message is asked for by one of them, and once
-  for (let block = 0; block < 10; block += 1) for (const chain of chains) await chain.block(4);
+  for (let block = 0; block < 10; block += 1) for (const origin of origins) await origin.block(4);
   await untilAllVerified();
-  for (const chain of chains) {
+  for (const origin of origins) {
     // both verifiers speak for the CCV: each is asked for its own, and for some of the other's
-    const asked = chain.asked();
+    const asked = origin.asked();
     expect(new Set(asked).size).toBe(asked.length);
-    expect(asked).toEqual(expect.arrayContaining([...chain.messageIds]));
+    expect(asked).toEqual(expect.arrayContaining([...origin.messageIds]));
   }
   await eventually('one attempt for each message, at both workers', async () => {
     const [one, other] = [await attempts(killed), await attempts(cut!)];
@@ -127,7 +131,7 @@ it('two workers, of which one is killed, one joins, one is cut off and returns: 
   let stopTraffic = false;
   const traffic = (async () => {
     while (!stopTraffic) {
-      for (const chain of chains) await chain.block(1);
+      for (const origin of origins) await origin.block(1);
       // ever slower: a list shows a thousand, and a busy machine takes long
       await delay(100 + allIds().length);
     }
@@ -136,7 +140,7 @@ it('two workers, of which one is killed, one joins, one is cut off and returns: 
     const { rows } = await database.sql(`SELECT last_position::int AS at FROM ${NAMESPACE}.ingest_clock`);
     await eventually(what, async () => {
       const now = await database.sql(
-        `SELECT source_chain, count(*)::int AS n FROM ${NAMESPACE}.messages WHERE position > $1 GROUP BY 1`,
+        `SELECT block_number IS NULL, count(*)::int AS n FROM ${NAMESPACE}.messages WHERE position > $1 GROUP BY 1`,
         [rows[0].at],
       );
       return (now.rows.length === 2 && now.rows.every(({ n }) => n >= 3)) || now.rows;
@@ -154,7 +158,7 @@ it('two workers, of which one is killed, one joins, one is cut off and returns: 
     console.log(`the dead worker's source moved ${tookMs} ms after its lease had ended`);
     // the survivor's own stayed as it was
     expectRise(before, taken, ({ owner }) => owner === first);
-    await moreStored('both chains to go on');
+    await moreStored('both sources to go on');
 
     const added = await startServiceProcess('worker', direct);
     const third = await nameOf(added);
@@ -164,16 +168,16 @@ it('two workers, of which one is killed, one joins, one is cut off and returns: 
     expect(shown.stdout).toMatch(/^workers of namespace workers: 2$/m);
     for (const { source, owner, epoch } of shared)
       expect(shown.stdout).toMatch(new RegExp(`^  ${source} +${owner} +epoch ${epoch} +since 20`, 'm'));
-    await moreStored('both chains to go on again');
+    await moreStored('both sources to go on again');
 
     await proxy.shut();
     const alone = await untilOwnedBy(third, third);
     expectRise(shared, alone, ({ owner }) => owner === second);
-    await moreStored('both chains to go on without the one that is cut off');
+    await moreStored('both sources to go on without the one that is cut off');
     await proxy.open();
     await cut!.cli.printed(/another worker has taken the source/);
     const again = await untilOwnedBy(second, third);
-    await moreStored('both chains to go on with it');
+    await moreStored('both sources to go on with it');
     const given = again.find(({ owner }) => owner === second)!;
     expectRise(alone, again, ({ source }) => source === given.source);
     expect(cut!.cli.exit()).toBeNull();

@@ -28,19 +28,10 @@ export interface EmittedChain {
   close(): Promise<void>;
 }
 
-/** The chain at the other end of the lane. */
-export const OTHER_END = {
-  ...{ name: 'other', chainId: 2_337 },
-  source: { ...SOURCE, sourceSelector: SOURCE.destSelector, destSelector: SOURCE.sourceSelector },
-};
-
 /** Starts an empty chain; the same seed makes the same messages. */
-export async function startEmittedChain(
-  seed: number,
-  { name, chainId, source } = { name: 'emitted', chainId: 1_337, source: SOURCE },
-): Promise<EmittedChain> {
+export async function startEmittedChain(seed: number): Promise<EmittedChain> {
   const random = seededRandom(seed);
-  const chain = await startAnvilChain({ onRamp: ON_RAMP, slots: 3, chainId });
+  const chain = await startAnvilChain({ onRamp: ON_RAMP, slots: 3, chainId: 1_337 });
   const verifier = await startVerifierServer();
   const [from] = (await chain.rpc('eth_accounts')) as [Hex];
   const messageIds: Hex[] = [];
@@ -49,7 +40,7 @@ export async function startEmittedChain(
 
   function nextLog(): ReturnType<typeof makeMessageLog> {
     messageNumber += 1;
-    return makeMessageLog(source, messageNumber, { data: payload(Math.floor(random() * 300)) });
+    return makeMessageLog(SOURCE, messageNumber, { data: payload(Math.floor(random() * 300)) });
   }
 
   function payload(sizeBytes: number): Hex {
@@ -103,8 +94,8 @@ export async function startEmittedChain(
     },
     mine: chain.mine,
     chainSection: (settings = {}) => ({
-      Name: name,
-      Selector: source.sourceSelector.toString(),
+      Name: 'emitted',
+      Selector: SOURCE.sourceSelector.toString(),
       RpcUrls: [chain.anvil.url],
       OnRamp: ON_RAMP,
       Confirmations: 'latest',
@@ -114,7 +105,7 @@ export async function startEmittedChain(
     }),
     verifierSection: () => ({
       Type: 'rest',
-      Name: `committee of ${name}`,
+      Name: 'committee',
       IssuerAddresses: [CCV],
       BaseURL: verifier.baseUrl,
       MaxBatchWaitTime: 20,
