@@ -21,7 +21,7 @@ export function configWarnings(config: Config, table: TomlTable): ConfigProblem[
     ...sources(config),
     ...chainIdentityWarnings(config),
     ...verifiers(config),
-    ...inTheClear(config),
+    ...connections(config),
     ...proxies(config),
     ...storages(config),
     ...secretWarnings(table),
@@ -103,21 +103,33 @@ function verifiers({ Verifier }: Config): ConfigProblem[] {
   });
 }
 
-/** Credentials that anyone in between can read. */
-function inTheClear({ Discoveries, Verifier }: Config): ConfigProblem[] {
+/** Credentials that anyone in between can read, and authorities that nothing is checked against. */
+function connections({ Discoveries, Verifier }: Config): ConfigProblem[] {
   const aggregators = [
-    ...Discoveries.map((section, index) => ({ section, path: `Discoveries[${index}]` })),
-    ...Verifier.map((section, index) => ({ section, path: `Verifier[${index}]` })),
+    ...Discoveries.map((section, index) => ({ section, isRest: false, path: `Discoveries[${index}]` })),
+    ...Verifier.map((section, index) => ({
+      section,
+      isRest: section.Type === 'rest',
+      path: `Verifier[${index}]`,
+    })),
   ];
-  return aggregators.flatMap(({ section: { InsecureConnection, APIKey, Address = '' }, path }): ConfigProblem[] => {
+  return aggregators.flatMap(({ section, isRest, path }): ConfigProblem[] => {
+    const { InsecureConnection, CACertFile, APIKey, Address = '' } = section;
+    const problems: ConfigProblem[] = [];
     const host = Address.replace(/^[a-z]+:\/+/i, '').replace(/:\d+$/, '');
-    if (!InsecureConnection || APIKey === '' || isPrivateHost(host)) return [];
-    return [
-      {
+    if (InsecureConnection && APIKey !== '' && !isPrivateHost(host))
+      problems.push({
         path: `${path}.InsecureConnection`,
         message: 'sends the API key in the clear: write false, unless the network in between is yours',
-      },
-    ];
+      });
+    if (CACertFile !== '' && (isRest || InsecureConnection))
+      problems.push({
+        path: `${path}.CACertFile`,
+        message: isRest
+          ? 'is for aggregators: a REST verifier is checked by the authorities of Node.js and NODE_EXTRA_CA_CERTS'
+          : 'is not used beside InsecureConnection = true: remove one of them',
+      });
+    return problems;
   });
 }
 

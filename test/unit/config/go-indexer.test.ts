@@ -264,24 +264,6 @@ describe('a name that is not given', () => {
   });
 });
 
-test('a key that crosses a network in the clear is warned of', () => {
-  const warned = (Address: string, more: TomlTable = {}) =>
-    check({
-      Discoveries: [
-        {
-          ...{ Address, InsecureConnection: true, PollInterval: 500 },
-          ...{ APIKey: '5a1e7d9c-4b3f-4a88-9c10-2f6b8d0e1a23', Secret: '8f'.repeat(32), ...more },
-        },
-      ],
-    }).warnings.map(({ path }) => path);
-  for (const address of ['agg.acme.io:443', 'dns:///agg.acme.io:443', '203.0.113.7:50051'])
-    expect(warned(address)).toEqual(['Discoveries[0].InsecureConnection']);
-  for (const address of ['aggregator:50051', 'localhost:50051', '10.0.0.7:50051', '[::1]:50051'])
-    expect(warned(address)).toEqual([]);
-  expect(warned('agg.acme.io:443', { InsecureConnection: false })).toEqual([]);
-  expect(warned('agg.acme.io:443', { APIKey: '', Secret: '' })).toEqual([]);
-});
-
 test('a verifier without addresses is warned of', () => {
   const { warnings } = check({ Verifier: [{ Type: 'aggregator', Name: 'spare', Address: 'a:1' }] });
   expect(warnings.map(formatProblem)).toEqual([
