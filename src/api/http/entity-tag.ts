@@ -1,8 +1,14 @@
 import { hash } from 'node:crypto';
 
-/** The strong entity tag of a body: equal for equal bytes, whichever replica answers. 1 µs for two kB. */
-export function entityTag(body: Buffer): string {
-  return `"${hash('sha256', body, 'base64url')}"`;
+/** Tells bytes of a body from others. 1 µs for two kB. */
+export function digestOf(bytes: Buffer | string): string {
+  return hash('sha256', bytes, 'base64url');
+}
+
+/** The strong entity tag of a body by the digests of its parts: equal for equal parts, whichever replica answers. */
+export function entityTag(digests: readonly string[]): string {
+  const [first = '', ...others] = digests;
+  return `"${others.length === 0 ? first : digestOf(digests.join())}"`;
 }
 
 /** The tag of the same body in an encoding: weak, because encoders may differ in their bytes (RFC 9110, 8.8.3). */

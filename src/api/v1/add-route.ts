@@ -3,10 +3,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Common } from '../../core/common.js';
 import { counter } from '../../core/metrics.js';
 import { acceptedEncoding, COMPRESSOR_BYTES, compress, type Encoding } from '../http/compression.js';
-import { entityTag, namesTag, weakened } from '../http/entity-tag.js';
+import { namesTag, weakened } from '../http/entity-tag.js';
 import { addVary } from '../http/vary.js';
 import type { AnswerBudget } from './answer-budget.js';
-import type { Body } from './answers.js';
+import type { Answer } from './answers.js';
 import type { BodyMemory } from './body-memory.js';
 import type { RouteDefinition } from './route-definitions.js';
 
@@ -16,8 +16,8 @@ import type { RouteDefinition } from './route-definitions.js';
  */
 type Hold = (sizeBytes: number) => void;
 
-/** Makes the body of a 200; null: none. */
-export type Handler = (request: FastifyRequest, hold: Hold) => Promise<Body | null>;
+/** Makes the answer of a 200; null: none. */
+export type Handler = (request: FastifyRequest, hold: Hold) => Promise<Answer | null>;
 
 /** Parts that the routes of a server share. */
 export interface RouteParts {
@@ -50,7 +50,7 @@ export function addRoute(scope: FastifyInstance, route: RouteDefinition, handle:
 
   scope.get(route.path, options, async (request, reply) => {
     let accepted: Encoding | null = null;
-    const body = await handle(request, (sizeBytes) => {
+    const answer = await handle(request, (sizeBytes) => {
       if (mayCompress(sizeBytes) && budget.fits(sizeBytes + COMPRESSOR_BYTES))
         accepted = acceptedEncoding(request.headers['accept-encoding']);
       const heldBytes = accepted === null ? sizeBytes : sizeBytes + COMPRESSOR_BYTES;
@@ -59,13 +59,16 @@ export function addRoute(scope: FastifyInstance, route: RouteDefinition, handle:
       if (reply.raw.closed) release();
       else reply.raw.once('close', release);
     });
-    if (body === null) return reply.send();
+    if (answer === null) return reply.send();
+    const { body, tag } = answer;
     const isLarge = mayCompress(Buffer.isBuffer(body) ? body.length : Number.POSITIVE_INFINITY);
     const encoding = isLarge ? accepted : null;
     if (isLarge) addVary(reply, 'Accept-Encoding');
     if (Buffer.isBuffer(body)) giveBackOnceSent(body, request, reply, memory);
-    if (route.isTagged && Buffer.isBuffer(body) && isUnchanged(request, reply, body, encoding))
-      return reply.code(304).send();
+    if (tag !== undefined) {
+      reply.header('etag', encoding === null ? tag : weakened(tag));
+      if (namesTag(request.headers['if-none-match'], tag)) return reply.code(304).send();
+    }
     reply.header('content-type', 'application/json');
     if (encoding !== null) reply.header('content-encoding', encoding);
     if (request.method === 'HEAD' && (encoding !== null || !Buffer.isBuffer(body))) {
@@ -76,13 +79,6 @@ export function addRoute(scope: FastifyInstance, route: RouteDefinition, handle:
     if (!Buffer.isBuffer(sent)) sent.once('error', onBroken(request.id));
     return reply.send(sent);
   });
-}
-
-/** Tags the answer. @returns whether the client says that it has it. */
-function isUnchanged(request: FastifyRequest, reply: FastifyReply, body: Buffer, encoding: Encoding | null): boolean {
-  const tag = entityTag(body);
-  reply.header('etag', encoding === null ? tag : weakened(tag));
-  return namesTag(request.headers['if-none-match'], tag);
 }
 
 /** A connection that broke leaves the memory of its answer to the garbage collector. */

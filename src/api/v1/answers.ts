@@ -2,12 +2,19 @@ import { Readable } from 'node:stream';
 import type { Hex } from '../../core/hex.js';
 import { contentBytes, withContents } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
+import { entityTag } from '../http/entity-tag.js';
 import type { BodyMemory } from './body-memory.js';
 import type { Fragment, Fragments } from './fragment-cache.js';
 import type { RecordContents } from './record-contents.js';
 
 /** A body ready to send: bytes of known length, or, for a large one, a stream of them. */
 export type Body = Buffer | Readable;
+
+/** A body with its entity tag, where it has one. */
+export interface Answer {
+  readonly body: Body;
+  readonly tag?: string;
+}
 
 /** Dependencies of the bodies. */
 export interface Renderer {
@@ -19,8 +26,8 @@ export interface Renderer {
 
 type StoredRecord = StoredMessage | StoredVerifierResult;
 
-/** A piece of a body: ASCII text, or a record. */
-type Piece = string | RecordPiece;
+/** A piece of a body: ASCII text, a record, or one that is rendered. */
+type Piece = string | RecordPiece | Buffer;
 
 interface RecordPiece {
   readonly record: StoredRecord;
@@ -43,13 +50,20 @@ export function verifierResultsBody(
   return toBody(records, verifierResultsPieces(records), renderer);
 }
 
-/** `GET /v1/verifierresults/{messageID}`. */
-export function verifierResultsByIdBody(
+/** `GET /v1/verifierresults/{messageID}`; tagged unless it is sent in parts. */
+export async function verifierResultsByIdAnswer(
   messageId: Hex,
   records: readonly StoredVerifierResult[],
   renderer: Renderer,
-): Body | Promise<Readable> {
-  return toBody(records, byIdPieces(messageId, records), renderer);
+): Promise<Answer> {
+  if (isSentInParts(records)) {
+    const pieces = records.map((record) => ({ record, keyed: false }));
+    return { body: await toStream(chunks(byIdPieces(messageId, pieces), renderer)) };
+  }
+  const fragments = records.map((record) => renderer.fragments.verifierResult(record));
+  const pieces = fragments.map(({ json }) => json);
+  const tag = entityTag(fragments.map(({ digest }) => digest));
+  return { body: toBytes(byIdPieces(messageId, pieces), renderer), tag };
 }
 
 /** `GET /v1/messages`: messages by id, in list order. */
@@ -87,14 +101,14 @@ function* verifierResultsPieces(records: readonly StoredVerifierResult[]): Gener
   yield open === '],' ? ']}}' : '{"success":true,"verifierResults":{}}';
 }
 
-function* byIdPieces(messageId: Hex, records: readonly StoredVerifierResult[]): Generator<Piece, void, void> {
+function* byIdPieces(messageId: Hex, results: readonly Piece[]): Generator<Piece, void, void> {
   let open = '{"success":true,"results":[';
-  for (const record of records) {
+  for (const result of results) {
     yield open;
-    yield { record, keyed: false };
+    yield result;
     open = ',';
   }
-  yield `${records.length === 0 ? open : ''}],"messageID":"${messageId}"}`;
+  yield `${results.length === 0 ? open : ''}],"messageID":"${messageId}"}`;
 }
 
 function* messagesPieces(records: readonly StoredMessage[]): Generator<Piece, void, void> {
@@ -125,11 +139,18 @@ function toBody(
   source: Iterable<Piece>,
   renderer: Renderer,
 ): Body | Promise<Readable> {
-  if (renderedBytes(records) > STREAM_ABOVE_BYTES) return toStream(chunks(source, renderer));
+  return isSentInParts(records) ? toStream(chunks(source, renderer)) : toBytes(source, renderer);
+}
+
+function isSentInParts(records: readonly StoredRecord[]): boolean {
+  return renderedBytes(records) > STREAM_ABOVE_BYTES;
+}
+
+function toBytes(source: Iterable<Piece>, renderer: Renderer): Buffer {
   const pieces: (string | Buffer)[] = [];
   let sizeBytes = 0;
   for (const piece of source) {
-    const rendered = typeof piece === 'string' ? piece : bytesOf(piece, piece.record, renderer.fragments);
+    const rendered = isRendered(piece) ? piece : bytesOf(piece, piece.record, renderer.fragments);
     pieces.push(rendered);
     sizeBytes += rendered.length;
   }
@@ -154,8 +175,7 @@ async function* chunks(source: Iterable<Piece>, { fragments, contents }: Rendere
   let pieces: (string | Buffer)[] = [];
   let sizeBytes = 0;
   for (const piece of source) {
-    const rendered =
-      typeof piece === 'string' ? piece : bytesOf(piece, await wholeOf(piece.record, contents), fragments);
+    const rendered = isRendered(piece) ? piece : bytesOf(piece, await wholeOf(piece.record, contents), fragments);
     pieces.push(rendered);
     sizeBytes += rendered.length;
     if (sizeBytes < CHUNK_BYTES) continue;
@@ -164,6 +184,10 @@ async function* chunks(source: Iterable<Piece>, { fragments, contents }: Rendere
     sizeBytes = 0;
   }
   yield join(pieces, Buffer.allocUnsafe(sizeBytes));
+}
+
+function isRendered(piece: Piece): piece is string | Buffer {
+  return typeof piece === 'string' || Buffer.isBuffer(piece);
 }
 
 /** The record in the state that the list showed: fields that can change are those of the outline. */

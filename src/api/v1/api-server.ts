@@ -19,7 +19,7 @@ import { parseMessageId } from '../message-id.js';
 import { readiness } from '../readiness.js';
 import { addRoute, type Handler } from './add-route.js';
 import { createAnswerBudget } from './answer-budget.js';
-import { bodyBytes, messagesBody, type Renderer, verifierResultsBody, verifierResultsByIdBody } from './answers.js';
+import { bodyBytes, messagesBody, type Renderer, verifierResultsBody, verifierResultsByIdAnswer } from './answers.js';
 import { createBodyMemory } from './body-memory.js';
 import { createFragments } from './fragment-cache.js';
 import { createOpenApiDocument } from './openapi.js';
@@ -106,24 +106,24 @@ function createHandlers({
       const { items } = await storage.queryCCVData({ ...query, ...part });
       const shown = isNothing ? [] : items;
       hold(bodyBytes(shown, partBytes));
-      return await verifierResultsBody(shown, renderer);
+      return { body: await verifierResultsBody(shown, renderer) };
     },
     async verifierResultsById(request, hold) {
       const messageId = parseMessageId((request.params as { readonly messageID: string }).messageID);
       const results = await storage.getCCVData(messageId, part);
       hold(bodyBytes(results, partBytes));
-      return await verifierResultsByIdBody(messageId, results, renderer);
+      return await verifierResultsByIdAnswer(messageId, results, renderer);
     },
     async messages(request, hold) {
       const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
       const { items } = await storage.queryMessages({ ...query, ...part });
       const shown = isNothing ? [] : items;
       hold(bodyBytes(shown, partBytes));
-      return await messagesBody(shown, renderer);
+      return { body: await messagesBody(shown, renderer) };
     },
     async openapi(_request, hold) {
       hold(openapi.length);
-      return openapi;
+      return { body: openapi };
     },
   };
 }

@@ -1,5 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
+import { digestOf } from '../http/entity-tag.js';
 import { messageEntryJson, verifierResultJson } from './record-json.js';
 
 /** A record as JSON bytes. They are shared: never write to them. */
@@ -7,6 +8,8 @@ export interface Fragment {
   readonly json: Buffer;
   /** The same bytes after the record's key in a list: `"<message id>":`, and for a verifier result also `[`. */
   readonly keyed: Buffer;
+  /** Of `json`, made when it is first asked for. */
+  readonly digest: string;
 }
 
 /** Renders records, each once while it stays in the cache. */
@@ -17,8 +20,23 @@ export interface Fragments {
   message(record: StoredMessage): Fragment;
 }
 
-interface Entry<T> extends Fragment {
+class Entry<T> implements Fragment {
   readonly of: T;
+  readonly keyed: Buffer;
+  readonly json: Buffer;
+  #digest: string | undefined;
+
+  /** `key` is ASCII: as many bytes as characters. */
+  constructor(record: T, key: string, json: string) {
+    this.of = record;
+    this.keyed = Buffer.from(key + json);
+    this.json = this.keyed.subarray(key.length);
+  }
+
+  get digest(): string {
+    this.#digest ??= digestOf(this.json);
+    return this.#digest;
+  }
 }
 
 /** Bytes of the objects around an entry's fragment and record. */
@@ -42,7 +60,7 @@ export function createFragments({ maxBytes }: { readonly maxBytes: number }): Fr
       const key = Number(record.position);
       const hit = results.get(key);
       if (hit !== undefined && (hit.of === record || isSameResult(hit.of, record))) return hit;
-      const fragment = { of: record, ...renderVerifierResult(record) };
+      const fragment = renderVerifierResult(record);
       results.set(key, fragment);
       return fragment;
     },
@@ -50,25 +68,19 @@ export function createFragments({ maxBytes }: { readonly maxBytes: number }): Fr
       const key = Number(record.position);
       const hit = messages.get(key);
       if (hit !== undefined && (hit.of === record || isSameMessage(hit.of, record))) return hit;
-      const fragment = { of: record, ...renderMessage(record) };
+      const fragment = renderMessage(record);
       messages.set(key, fragment);
       return fragment;
     },
   };
 }
 
-function renderVerifierResult(record: StoredVerifierResult): Fragment {
-  return renderKeyed(`"${record.messageId}":[`, verifierResultJson(record));
+function renderVerifierResult(record: StoredVerifierResult): Entry<StoredVerifierResult> {
+  return new Entry(record, `"${record.messageId}":[`, verifierResultJson(record));
 }
 
-function renderMessage(record: StoredMessage): Fragment {
-  return renderKeyed(`"${record.messageId}":`, messageEntryJson(record));
-}
-
-/** `key` is ASCII: as many bytes as characters. */
-function renderKeyed(key: string, json: string): Fragment {
-  const keyed = Buffer.from(key + json);
-  return { keyed, json: keyed.subarray(key.length) };
+function renderMessage(record: StoredMessage): Entry<StoredMessage> {
+  return new Entry(record, `"${record.messageId}":`, messageEntryJson(record));
 }
 
 function createLru<T>(maxBytes: number): LRUCache<number, Entry<T>> {

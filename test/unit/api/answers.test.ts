@@ -1,7 +1,12 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import { type Body, messagesBody, verifierResultsBody, verifierResultsByIdBody } from '../../../src/api/v1/answers.js';
+import {
+  type Body,
+  messagesBody,
+  verifierResultsBody,
+  verifierResultsByIdAnswer,
+} from '../../../src/api/v1/answers.js';
 import { createBodyMemory } from '../../../src/api/v1/body-memory.js';
 import { createFragments } from '../../../src/api/v1/fragment-cache.js';
 import { messageEntryJson, verifierResultJson } from '../../../src/api/v1/record-json.js';
@@ -34,9 +39,8 @@ describe('answers', () => {
   it('are constant when there is nothing', async () => {
     expect(await textOf(verifierResultsBody([], renderer))).toBe('{"success":true,"verifierResults":{}}');
     expect(await textOf(messagesBody([], renderer))).toBe('{"success":true,"messages":{}}');
-    expect(await textOf(verifierResultsByIdBody('0x00', [], renderer))).toBe(
-      '{"success":true,"results":[],"messageID":"0x00"}',
-    );
+    const { body } = await verifierResultsByIdAnswer('0x00', [], renderer);
+    expect(await textOf(body)).toBe('{"success":true,"results":[],"messageID":"0x00"}');
   });
 
   it('group the results of a message where its first one stands', async () => {
@@ -54,7 +58,8 @@ describe('answers', () => {
       `{"success":true,"verifierResults":{"${a.messageId}":[${verifierResultJson(a0)},${verifierResultJson(a1)}],` +
         `"${b.messageId}":[${verifierResultJson(b0)}]}}`,
     );
-    expect(await textOf(verifierResultsByIdBody(a.messageId, [a0, a1], renderer))).toBe(
+    const { body } = await verifierResultsByIdAnswer(a.messageId, [a0, a1], renderer);
+    expect(await textOf(body)).toBe(
       `{"success":true,"results":[${verifierResultJson(a0)},${verifierResultJson(a1)}],"messageID":"${a.messageId}"}`,
     );
   });
