@@ -1,4 +1,3 @@
-import { hostname } from 'node:os';
 import type { BatchWriter } from '../chains/chain-port.js';
 import { type ChainSource, createChainSource } from '../chains/chain-source.js';
 import { sharedChainId } from '../chains/source-ids.js';
@@ -6,12 +5,12 @@ import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-
 import { onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection, Config, VerifierSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
-import type { Random } from '../core/random.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createChainStore } from '../indexer/chain-store.js';
 import { type ChainRunner, createIndexer, type Indexer } from '../indexer/indexer.js';
 import { createScheduler } from '../indexer/scheduler.js';
 import { createMembership } from '../indexer/workers/membership.js';
+import { nameProcess } from '../indexer/workers/process-name.js';
 import { createSoleMember } from '../indexer/workers/sole-member.js';
 import type { LeaseStore } from '../storage/lease-store.js';
 import type { Storage } from '../storage/storage.js';
@@ -37,7 +36,7 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
   const { config, common, storage, leases, shutdown } = options;
   const registry = createVerifierRegistry(config.Verifier.map((section) => openReader(section, common)));
   const membership = leases
-    ? createMembership({ member: memberName(common.random), store: leases, common })
+    ? createMembership({ ...nameProcess(common.random), store: leases, common })
     : createSoleMember();
   const chains = config.Chain.map((section): ChainRunner<ChainSourceStatus> => {
     const name = sharedChainId(section.Selector);
@@ -87,12 +86,6 @@ function openReader(section: VerifierSection, common: Common): VerifierReader {
     insecure: section.InsecureConnection,
     caFile: section.CACertFile,
   });
-}
-
-/** No two processes have the same, nor one before and after a restart. */
-function memberName(random: Random): string {
-  const drawn = Math.floor(random() * 2 ** 32);
-  return `${hostname()}:${process.pid}:${drawn.toString(16).padStart(8, '0')}`;
 }
 
 function openSource(

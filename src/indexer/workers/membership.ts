@@ -54,6 +54,8 @@ export interface MembershipOptions {
   readonly member: string;
   readonly store: LeaseStore;
   readonly common: Common;
+  /** Whether another member is surely gone: it is taken out before its lease ends. Default: nobody knows. */
+  readonly hasEnded?: (member: string) => boolean;
   /** How long a member counts as there after a beat. Default 6 s. */
   readonly leaseMs?: number;
   /** Between two beats. Default 1 s. */
@@ -95,6 +97,8 @@ const TERM_OVER = new AbortedError('term of a source');
  *   member that is cut off goes on and stores nothing; it hears of its losses with its next beat, or the first commit
  *   that is refused.
  * - A source's work of one term has ended before its next term begins: `fence` gives each batch the lease of its term.
+ * - A member that has ended is taken out by any that knows, before its lease ends: the one that ran on this machine
+ *   before a crash. Were it alive after all, it would lose its sources and come back with its next beat.
  * - At the end the works end first, then everything is released at once, and the member is gone.
  */
 class SharedMembership implements Membership {
@@ -109,7 +113,7 @@ class SharedMembership implements Membership {
   #isFailing = false;
 
   constructor({ common, ...options }: MembershipOptions) {
-    this.#options = { leaseMs: 6_000, beatMs: 1_000, ...options };
+    this.#options = { leaseMs: 6_000, beatMs: 1_000, hasEnded: () => false, ...options };
     this.#common = common;
     this.#alarm = createAlarm(common.clock);
     this.#metrics = createMembershipMetrics(common.metrics);
@@ -177,12 +181,16 @@ class SharedMembership implements Membership {
 
   /** Never throws what the storage says: the next turn tries again. */
   async #turn(signal: AbortSignal): Promise<void> {
-    const { member, store, leaseMs } = this.#options;
+    const { member, store, leaseMs, hasEnded } = this.#options;
     try {
       const given = [...this.#sources.values()].filter(({ state, running }) => state === 'leaving' && running === null);
       const released = given.flatMap(({ lease }) => lease ?? []);
-      const shares = await store.beat({ member, sources: [...this.#sources.keys()] }, leaseMs, released);
+      const self = { member, sources: [...this.#sources.keys()] };
+      let shares = await store.beat(self, leaseMs, released);
       for (const source of given) this.#end(source);
+      const ended = shares.members.filter((other) => hasEnded(other.member));
+      for (const other of ended) await this.#bury(other.member);
+      if (ended.length > 0) shares = await store.beat(self, leaseMs, []);
       this.#metrics.beat(true);
       this.#lastBeatMs = this.#common.clock.nowMs();
       const wanted = this.#see(shares);
@@ -197,6 +205,11 @@ class SharedMembership implements Membership {
       this.#common.log[level]({ err: thrown, member }, 'this worker cannot renew its leases: trying again');
     }
     this.#metrics.owned([...this.#sources.values()].filter(({ lease }) => lease !== null).length);
+  }
+
+  async #bury(member: string): Promise<void> {
+    this.#common.log.info({ member }, 'a worker of this machine has ended: its sources are free');
+    await this.#options.store.leave(member);
   }
 
   /** @returns the free sources that are to be taken. */

@@ -44,11 +44,12 @@ afterEach(async () => {
   await database.drop();
 });
 
-function start(name: string, { sources = SOURCES, connection = database.connection } = {}): Worker {
+function start(name: string, { sources = SOURCES, connection = database.connection, ended = new Set() } = {}): Worker {
   const common = createCommon();
   const storage = createPostgresStorage({ connection, common });
   const membership = createMembership({
     ...{ member: name, store: storage.leases, common, beatMs: BEAT_MS, leaseMs: LEASE_MS },
+    hasEnded: (member) => ended.has(member),
   });
   const working = new Set<string>();
   const work = (source: string) => async (signal: AbortSignal) => {
@@ -152,6 +153,19 @@ describe('workers that share sources', () => {
     await expire('dying');
     await eventually('the other to own all', () => two.working.size === SOURCES.length);
     expect((await shares()).members.map(({ member }) => member)).toEqual(['two']);
+  });
+
+  it('take over at once from one that is known to have ended', async () => {
+    const ended = new Set();
+    const dead = start('dead', { connection: proxy.tcp });
+    const other = start('other', { ended });
+    await untilEven(dead, other);
+    await proxy.shut();
+    await untilAllBeat(5, other);
+    expect(other.working.size).toBe(SOURCES.length / 2);
+    ended.add('dead');
+    await eventually('the other to own all', () => other.working.size === SOURCES.length);
+    expect((await shares()).members.map(({ member }) => member)).toEqual(['other']);
   });
 
   it('promise 1: one that was cut off stores nothing under its old lease, stops, says so, and takes its part again', async () => {
