@@ -9,9 +9,9 @@ import type { SourceCursor } from '../model/records.js';
 import { createReadObserver } from '../verifiers/read-observer.js';
 import type { DiscoveryClient } from './discovery-client.js';
 import { DiscoveryJournal, type DiscoveryStatus } from './discovery-journal.js';
+import { GapLooks } from './gap-looks.js';
 import { arrangePage, type Page, type PlacedEntry } from './page.js';
 import { batchOf, type EntryContext, messageIdOf, readEntries } from './read-entries.js';
-import { SequenceGaps } from './sequence-gaps.js';
 import { discoverySourceId } from './source-ids.js';
 
 /** The store of one aggregator's cursor and records. */
@@ -43,8 +43,6 @@ export interface DiscoverySourceOptions extends DiscoverySettings {
 
 /** Answers in a row without the cursor's entry from which it counts as gone: one replica may be behind another. */
 const SIGHTINGS_TO_SET_BACK = 3;
-/** Most late entries commit this soon after their gap was passed. */
-const RECENT_MS = 3_000;
 /** An answer of fewer entries is the last one for now. */
 const LEAST_FULL_PAGE = 10;
 const MAX_PAUSE_MS = 10_000;
@@ -68,8 +66,9 @@ interface Cursor {
  * - A request asks from the cursor's own entry, and the answer has to begin with it. When it does not, several times in
  *   a row, the aggregator has restarted with lower sequences or has lost entries: it is read again from `since`, and
  *   the cursor goes back in the transaction of the first page that it then gives.
- * - A sequence is drawn before its entry commits, so an entry can appear below the cursor, in a gap. Gaps are
- *   remembered for a window, and read again; after a start the whole window is one gap.
+ * - A sequence is drawn before its entry commits, so an entry can appear below the cursor, in a gap. Gaps are read
+ *   again, and forgotten after a look that began `overlapMs` after they were passed; after a start the whole window is
+ *   one gap. After a start or a silence all are looked at before the cursor goes far: it may be far behind.
  * - A call that fails is repeated after a pause that doubles. An error of the storage ends the run: the next one begins
  *   at the cursor that is stored.
  */
@@ -77,7 +76,7 @@ export class DiscoverySource {
   readonly journal: DiscoveryJournal;
   readonly #options: DiscoverySourceOptions;
   readonly #sourceId: string;
-  readonly #gaps: SequenceGaps;
+  readonly #looks: GapLooks;
   readonly #observed;
   readonly #misplaced = new LRUCache<string, true>({ max: MISPLACED_REMEMBERED });
   #cursor: Cursor | null = null;
@@ -86,14 +85,13 @@ export class DiscoverySource {
   #sightings = 0;
   /** The most entries of one answer: the size of a full page, as far as is known. */
   #largestPage = LEAST_FULL_PAGE;
-  /** Place of the look at all gaps that is under way; null: none is. */
-  #wholeLookAt: bigint | null = null;
-  #nextWholeLookMs = 0;
+  /** On the monotonic clock. */
+  #lastAnswerMs = 0;
 
   constructor(options: DiscoverySourceOptions) {
     this.#options = options;
     this.#sourceId = discoverySourceId(options.name);
-    this.#gaps = new SequenceGaps({ sequences: options.overlap, timeMs: options.overlapMs });
+    this.#looks = new GapLooks({ ...options, nowMs: () => this.#nowMs() });
     this.#observed = createReadObserver(options.name, options.common);
     this.journal = new DiscoveryJournal(options.name, options.common);
   }
@@ -131,28 +129,26 @@ export class DiscoverySource {
     this.#cursor = await store.getCursor(this.#sourceId);
     this.#isSetBack = false;
     this.#sightings = 0;
-    this.#restartGaps();
+    this.#looks.gaps.clear();
+    this.#looks.owe();
     if (this.#cursor) {
       const { height } = this.#cursor;
       let first = height - overlap;
       if (first < since) first = since;
-      this.#gaps.pass(first, height - 1n, this.#nowMs());
+      this.#looks.gaps.pass(first, height - 1n, this.#nowMs());
     }
     this.#told();
     this.journal.enter('reading');
   }
 
-  #restartGaps(): void {
-    this.#gaps.clear();
-    this.#wholeLookAt = null;
-    this.#nextWholeLookMs = this.#nowMs();
-  }
-
   /** `more`: there is work that need not wait. */
   async #poll(signal: AbortSignal): Promise<'more' | 'idle' | 'failed'> {
+    if (this.#nowMs() - this.#lastAnswerMs > this.#looks.recentMs) this.#looks.owe();
+    const owed = this.#looks.isOwed ? await this.#readGaps(signal) : 'idle';
+    if (owed === 'failed') return 'failed';
     const drained = await this.#drain(signal);
     if (drained === 'failed') return 'failed';
-    const reread = await this.#readGaps(signal);
+    const reread = owed === 'more' ? 'more' : await this.#readGaps(signal);
     this.#told();
     if (reread === 'failed') return 'failed';
     return drained === 'more' || reread === 'more' ? 'more' : 'idle';
@@ -160,7 +156,7 @@ export class DiscoverySource {
 
   /** Reads from the cursor until the aggregator has no more, or it is time to look at the gaps. */
   async #drain(signal: AbortSignal): Promise<'more' | 'idle' | 'failed'> {
-    const endMs = this.#nowMs() + this.#options.overlapMs / 4;
+    const endMs = this.#nowMs() + (this.#looks.isOwed ? 0 : this.#options.overlapMs / 4);
     for (;;) {
       const cursor = this.#cursor;
       const fromSince = cursor === null || this.#isSetBack;
@@ -194,7 +190,8 @@ export class DiscoverySource {
       return;
     }
     this.#isSetBack = true;
-    this.#restartGaps();
+    this.#looks.gaps.clear();
+    this.#looks.owe();
     this.journal.setBack(cursor.height, this.#options.since);
   }
 
@@ -210,7 +207,7 @@ export class DiscoverySource {
     await this.#store({ placed: fresh, misplaced }, { late: false, following, move });
     let next = was === null || this.#isSetBack ? this.#options.since : was.height + 1n;
     for (const { sequence } of fresh) {
-      this.#gaps.pass(next, sequence - 1n, this.#nowMs());
+      this.#looks.gaps.pass(next, sequence - 1n, this.#nowMs());
       next = sequence + 1n;
     }
     this.#cursor = cursor;
@@ -220,28 +217,20 @@ export class DiscoverySource {
 
   /** Reads the recent gaps again, or goes on with a look at all; at most for the time between two polls. */
   async #readGaps(signal: AbortSignal): Promise<'more' | 'idle' | 'failed'> {
-    const { pollIntervalMs, overlapMs } = this.#options;
     if (this.#cursor === null || this.#isSetBack || this.#sightings > 0) return 'idle';
     const { height } = this.#cursor;
-    const startMs = this.#nowMs();
-    this.#gaps.prune(height, startMs);
-    const isWhole = this.#wholeLookAt !== null || startMs >= this.#nextWholeLookMs;
-    if (isWhole && this.#wholeLookAt === null) this.#nextWholeLookMs = startMs + overlapMs / 4;
-    let at = isWhole
-      ? this.#gaps.next(this.#wholeLookAt ?? 0n)
-      : this.#gaps.lowest(startMs - Math.max(RECENT_MS, 2 * pollIntervalMs));
-    while (at !== null && at < height) {
+    const { gaps } = this.#looks;
+    const endMs = this.#nowMs() + this.#options.pollIntervalMs;
+    for (let at = this.#looks.begin(height); at !== null; ) {
       const page = await this.#read(at, signal);
       if (page === null) return 'failed';
-      const late = page.placed.filter(({ sequence }) => this.#gaps.has(sequence));
+      const late = page.placed.filter(({ sequence }) => gaps.has(sequence));
       await this.#store({ placed: late, misplaced: page.misplaced }, { late: true, following: false });
-      for (const { sequence } of late) this.#gaps.fill(sequence);
-      const last = page.placed.at(-1)?.sequence ?? height;
-      at = this.#gaps.next(last + 1n);
-      if (isWhole) this.#wholeLookAt = at;
-      if (at !== null && at < height && this.#nowMs() - startMs >= pollIntervalMs) return isWhole ? 'more' : 'idle';
+      for (const { sequence } of late) gaps.fill(sequence);
+      at = this.#looks.read(page.placed.at(-1)?.sequence ?? height);
+      if (at !== null && this.#nowMs() >= endMs) return this.#looks.isWhole ? 'more' : 'idle';
     }
-    if (isWhole) this.#wholeLookAt = null;
+    this.#looks.end();
     return 'idle';
   }
 
@@ -273,6 +262,7 @@ export class DiscoverySource {
     if (signal.aborted) throw new AbortedError(`discovery ${name}`);
     try {
       const answer = await this.#observed(() => client.messagesSince(since, signal));
+      this.#lastAnswerMs = this.#nowMs();
       this.journal.answered();
       return arrangePage(answer, since);
     } catch (thrown) {
@@ -283,7 +273,7 @@ export class DiscoverySource {
   }
 
   #told(): void {
-    this.journal.at(this.#cursor?.height ?? null, this.#gaps.count);
+    this.journal.at(this.#cursor?.height ?? null, this.#looks.gaps.count);
   }
 
   #nowMs(): number {

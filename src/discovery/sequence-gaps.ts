@@ -6,23 +6,17 @@ interface Gap {
   readonly passedMs: number;
 }
 
-/** The window in which gaps are remembered; both bounds hold. */
-export interface GapWindow {
-  /** Sequences below the highest that was passed. */
-  readonly sequences: bigint;
-  readonly timeMs: number;
-}
-
 /**
  * The gaps that a reader of sequences has passed a short while ago. An aggregator draws a sequence before its entry
  * commits, so an entry can appear below others that were read already; it can only appear in a gap.
  */
 export class SequenceGaps {
-  readonly #window: GapWindow;
+  readonly #window: bigint;
   /** Rising, by sequence and so by time. */
   #gaps: Gap[] = [];
 
-  constructor(window: GapWindow) {
+  /** @param window sequences below the highest that was read; lower gaps are not remembered. */
+  constructor(window: bigint) {
     this.#window = window;
   }
 
@@ -65,13 +59,17 @@ export class SequenceGaps {
     return this.#gaps.find((gap) => gap.passedMs >= passedMs)?.from ?? null;
   }
 
-  /** Forgets gaps outside of the window; `highest` is the highest sequence that was read. */
-  prune(highest: bigint, nowMs: number): void {
-    const least = highest - this.#window.sequences;
-    const firstKept = this.#gaps.findIndex(({ to, passedMs }) => to >= least && nowMs - passedMs < this.#window.timeMs);
-    this.#gaps = firstKept < 0 ? [] : this.#gaps.slice(firstKept);
+  /** Forgets gaps below the window; `highest` is the highest sequence that was read. */
+  bound(highest: bigint): void {
+    const least = highest - this.#window;
+    this.#gaps = this.#gaps.slice(this.#firstReaching(least));
     const [first] = this.#gaps;
     if (first !== undefined && first.from < least) this.#gaps[0] = { ...first, from: least };
+  }
+
+  /** Forgets gaps that were passed at or before a time. */
+  forget(passedMs: number): void {
+    this.#gaps = this.#gaps.filter((gap) => gap.passedMs > passedMs);
   }
 
   clear(): void {

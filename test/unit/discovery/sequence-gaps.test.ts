@@ -2,13 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { seededRandom } from '../../../src/core/random.js';
 import { SequenceGaps } from '../../../src/discovery/sequence-gaps.js';
 
-const WINDOW = { sequences: 100n, timeMs: 1_000 };
-
 describe('the gaps that were passed', () => {
   it('are the sequences that were passed and not filled, by any order of both', () => {
     const random = seededRandom(3);
     for (let round = 0; round < 50; round++) {
-      const gaps = new SequenceGaps({ sequences: 10_000n, timeMs: 1_000_000 });
+      const gaps = new SequenceGaps(10_000n);
       const missing = new Map<bigint, number>();
       let next = 1n;
       for (let nowMs = 0; nowMs < 60; nowMs++) {
@@ -30,17 +28,17 @@ describe('the gaps that were passed', () => {
     }
   });
 
-  it('are forgotten below the window of sequences, and after its time', () => {
-    const gaps = new SequenceGaps(WINDOW);
+  it('are forgotten below the window of sequences, and when they were passed by a time', () => {
+    const gaps = new SequenceGaps(100n);
     gaps.pass(10n, 50n, 0);
     gaps.pass(60n, 60n, 400);
-    gaps.prune(130n, 500);
+    gaps.bound(130n);
     expect(gaps.next(0n)).toBe(30n);
-    gaps.prune(130n, 999);
+    gaps.forget(-1);
     expect(gaps.count).toBe(2);
-    gaps.prune(130n, 1_000);
+    gaps.forget(0);
     expect(gaps.next(0n)).toBe(60n);
-    gaps.prune(161n, 1_000);
+    gaps.bound(161n);
     expect(gaps.count).toBe(0);
   });
 });
