@@ -1,7 +1,7 @@
 /*
  * The public list of CCIP chain selectors, as the package @chainlink/ccip-sdk 1.6.2 (MIT) has it: 270 chains of EVM
  * nodes and those of other families. That package is not a dependency: it would bring the client libraries of six
- * chain families along. Added: 2337, the second chain of a local devnet. A newer chain is watched by saying its
+ * chain families along. Added: 2337, a chain of local test networks. A newer chain is watched by saying its
  * ChainID.
  */
 

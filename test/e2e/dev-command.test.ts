@@ -15,7 +15,7 @@ import { descendantsOf, type SeenProcess, stillRunning } from '../support/e2e/pr
 import { e2eDirectory } from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
 
-const SELECTORS = ['3379446385462418246', '12922642891491394802'];
+const SELECTORS = ['3379446385462418246', '7759470850252068959'];
 
 const directory = e2eDirectory();
 const dataDir = join(directory.path, 'data');

@@ -8,10 +8,10 @@ import { type DevnetRole, devnetAccount } from './keys.js';
 import { COMMITTEES, planContracts, planWiring } from './lane-contracts.js';
 import type { ChainAddresses, ChainDeployment, DevnetChain, LaneDeployment } from './lane-deployment.js';
 
-/** The two chains' ids and CCIP selectors: those that the public selector list gives to test chains 1337 and 2337. */
+/** The two chains' ids and CCIP selectors: those that the public selector list gives to test chains 1337 and 31337. */
 export const DEVNET_CHAINS = [
   { name: 'A', chainId: 1337, selector: 3_379_446_385_462_418_246n },
-  { name: 'B', chainId: 2337, selector: 12_922_642_891_491_394_802n },
+  { name: 'B', chainId: 31_337, selector: 7_759_470_850_252_068_959n },
 ] as const;
 
 /** An account that never runs out of gas money. */

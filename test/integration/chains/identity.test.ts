@@ -17,7 +17,7 @@ import { eventually } from '../../support/eventually.js';
 /** finalized = latest − 4 */
 const { chainOf, proxyOf, startAt } = chainFixture(2);
 const RIGHT = 1337;
-const WRONG = 2337;
+const WRONG = 31337;
 const UNKNOWN_SELECTOR = '4242424242424242';
 
 const cleanups: (() => Promise<void>)[] = [];
@@ -72,7 +72,7 @@ describe('with the URL of another chain first', () => {
       { state: 'wrongChain', chainId: WRONG },
       { state: 'ready', chainId: RIGHT, lastError: null },
     ]);
-    expect(status().rpc[0]?.lastError).toMatch(/chain id 2337, and this chain has 1337/);
+    expect(status().rpc[0]?.lastError).toMatch(/chain id 31337, and this chain has 1337/);
   });
 
   it('nothing is stored when it is the only one, and the error names both ids', async () => {
@@ -80,7 +80,7 @@ describe('with the URL of another chain first', () => {
     await wrong.mine(30);
     const { status, storage } = program({ ...KNOWN, RpcUrls: [wrong.anvil.url] });
     await eventually('it is refused', () => status().lastError?.code === 'RPC_WRONG_CHAIN');
-    expect(status().lastError?.message).toMatch(/chain id 2337, and this chain has 1337.*RpcUrls/);
+    expect(status().lastError?.message).toMatch(/chain id 31337, and this chain has 1337.*RpcUrls/);
     expect(await storage.listCursors()).toEqual([]);
   });
 
@@ -109,7 +109,7 @@ describe('when nothing tells which chain it is', () => {
     cleanups.push(() => moved.close());
     const { status, storage } = program({ ...UNKNOWN, RpcUrls: [moved.url, right.anvil.url] });
     await eventually('it is told', () => status().lastError?.code === 'CHAIN_UNKNOWN');
-    expect(status().lastError?.message).toMatch(/URL 0 says 2337, URL 1 says 1337.*set ChainID/);
+    expect(status().lastError?.message).toMatch(/URL 0 says 31337, URL 1 says 1337.*set ChainID/);
     expect(status().rpc.map(({ chainId }) => chainId)).toEqual([WRONG, RIGHT]);
     expect(moved.count('eth_getLogs') + moved.count('eth_getBlockByNumber')).toBe(0);
     expect(await storage.listCursors()).toEqual([]);
@@ -127,7 +127,7 @@ describe('when nothing tells which chain it is', () => {
     };
     const { status, storage } = program({ ...UNKNOWN, RpcUrls: [wrong.anvil.url, late.url] });
     await eventually('it is told', () => status().lastError?.code === 'CHAIN_UNKNOWN');
-    expect(status().lastError?.message).toMatch(/URL 0 says 2337, URL 1 has not answered.*set ChainID/);
+    expect(status().lastError?.message).toMatch(/URL 0 says 31337, URL 1 has not answered.*set ChainID/);
     late.onRequest = null;
     await eventually('they disagree', () => /URL 1 says 1337/.test(status().lastError?.message ?? '') || status());
     expect(await storage.listCursors()).toEqual([]);

@@ -145,7 +145,7 @@ describe('reorgs', () => {
   });
 
   it('across a finalized block stop that chain, and no other', async () => {
-    const [chain, other] = [await chainOf(), await chainOf({ chainId: 2337 })];
+    const [chain, other] = [await chainOf(), await chainOf({ chainId: 31337 })];
     await chain.mine(FINALITY + 10);
     await other.mine(FINALITY + 10);
     const [store, otherStore] = [new MemoryChainStore(), new MemoryChainStore()];

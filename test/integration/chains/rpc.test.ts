@@ -239,7 +239,7 @@ describe('a node that fails', () => {
   });
 
   it('by being of another chain is never used', async () => {
-    const [chain, wrong] = [await chainOf(), await chainOf({ chainId: 2337 })];
+    const [chain, wrong] = [await chainOf(), await chainOf({ chainId: 31337 })];
     const head = await fill(chain, 12);
     await wrong.block(message(500));
     await wrong.mine(40);

@@ -161,7 +161,7 @@ describe('the committee verifier', () => {
     const body = parseExactJson(text) as { results: ({ message: Record<string, unknown> } | null)[]; errors: string[] };
     expect(body.results).toHaveLength(2);
     expect(body.results[0]).toBeNull();
-    expect(body.results[1]?.message['source_chain_selector']).toBe(12_922_642_891_491_394_802n);
+    expect(body.results[1]?.message['source_chain_selector']).toBe(7_759_470_850_252_068_959n);
     expect(body.errors).toEqual([]);
     expect((await fetch(`${url}?messageID=${unknown}`)).status).toBe(404);
     expect((await fetch(url)).status).toBe(400);

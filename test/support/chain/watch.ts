@@ -13,7 +13,7 @@ export const ON_RAMP: Hex = '0xc5a5c42992decbae36851359345fe25997f5c42d';
 export const SOURCE: MessageMaker = {
   onRamp: ON_RAMP,
   sourceSelector: 3379446385462418246n,
-  destSelector: 12922642891491394802n,
+  destSelector: 7759470850252068959n,
 };
 
 /** A watcher that runs until it is stopped. */

@@ -13,7 +13,7 @@ function closedQueries(startMs: number, endMs: number): string[] {
       `end=${endMs}&limit=7&offset=13`,
       `start=${middleMs}&end=${endMs}&limit=1000`,
       `end=${middleMs}&limit=1000`,
-      `end=${endMs}&sourceChainSelectors=3379446385462418246&destChainSelectors=12922642891491394802&limit=50`,
+      `end=${endMs}&sourceChainSelectors=3379446385462418246&destChainSelectors=7759470850252068959&limit=50`,
       `end=${endMs}&sourceChainSelectors=1`,
     ].map((query) => `/v1/${list}?${query}`),
   );
