@@ -104,6 +104,8 @@ describe('a command that was mistyped', () => {
     ['a rate that is no number', ['--rate', 'fast'], 'Write a number above 0'],
     ['a duration without a unit that exists', ['--for', '3 weeks'], 'Write a duration such as 30s'],
     ['a port out of range', ['--port', '70000'], 'Write a port'],
+    ['a port without room for those behind it', ['--port', '65531'], 'Write a port from 0 to 65530'],
+    ['a negative rate', ['--rate', '-1'], 'Write a number above 0'],
   ])('of npm start: %s ends with code 1 and says so on stderr', async (_name, args, message) => {
     const { code, stdout, stderr } = await parse(args, createDevnetProgram());
     expect({ code, stdout }).toEqual({ code: 1, stdout: '' });

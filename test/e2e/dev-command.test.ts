@@ -1,6 +1,12 @@
 import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { createPublicClient, createWalletClient, http, pad, parseAbi } from 'viem';
+import { privateKeyToAccount } from 'viem/accounts';
 import { afterAll, afterEach, expect, it } from 'vitest';
+import { MESSAGE_SENT_TOPIC } from '../../scripts/devnet/lane/events.js';
+import type { Hex } from '../../src/core/hex.js';
+import type { SequencedResult } from '../../src/verifiers/aggregator/client/aggregator-client.js';
+import { entriesOf } from '../support/devnet/aggregator-entries.js';
 import { type CliProcess, endAllCli, startDevnet } from '../support/e2e/cli.js';
 import {
   body,
@@ -17,10 +23,16 @@ import { eventually } from '../support/eventually.js';
 
 const SELECTORS = ['3379446385462418246', '7759470850252068959'];
 
+const ROUTER = parseAbi([
+  'function ccipSend(uint64, (bytes receiver, bytes data, (address token, uint256 amount)[] tokenAmounts, address feeToken, bytes extraArgs)) payable returns (bytes32)',
+]);
+
 const directory = e2eDirectory();
 const dataDir = join(directory.path, 'data');
 /** What the first run left in the data directory, by message id. */
 const left = new Map<string, ListedMessage>();
+/** What the aggregators of the first run had, by their names. */
+const published = new Map<string, readonly SequencedResult[]>();
 
 afterEach(endAllCli);
 afterAll(() => directory.remove());
@@ -29,6 +41,42 @@ async function startDev(...options: readonly string[]): Promise<{ cli: CliProces
   const cli = startDevnet(['--port', '0', '--data', dataDir, ...options]);
   const [, apiUrl = '', adminUrl = ''] = await cli.printed(/^query API (\S+), admin port (\S+), data in /m);
   return { cli, apiUrl, adminUrl };
+}
+
+/** A line that tells a fact about each chain: of chain A, of chain B. */
+function facts({ stdout }: CliProcess, label: string): [string, string] {
+  const [, ofA = '', ofB = ''] = new RegExp(`^ *${label} +(\\S+)(?: +(\\S+))?`, 'm').exec(stdout()) ?? [];
+  return [ofA, ofB];
+}
+
+async function aggregatorEntries(cli: CliProcess, name: string): Promise<readonly SequencedResult[]> {
+  const [, address = '', apiKey = '', secret = ''] =
+    new RegExp(`^aggregator ${name} +(\\S+) +(\\S+)\\n +its secret +(\\S+)`, 'm').exec(cli.stdout()) ?? [];
+  return await entriesOf({ address, apiKey, secret });
+}
+
+/** Sends a message from chain A as a developer does, by what the command printed. @returns its id. */
+async function sendOwn(cli: CliProcess): Promise<string> {
+  const account = privateKeyToAccount(facts(cli, 'its key')[0] as Hex);
+  const transport = http(facts(cli, 'RPC')[0]);
+  const hash = await createWalletClient({ account, transport }).writeContract({
+    chain: null,
+    address: facts(cli, 'router')[0] as Hex,
+    abi: ROUTER,
+    functionName: 'ccipSend',
+    args: [
+      BigInt(facts(cli, 'selector')[1]),
+      {
+        receiver: pad(facts(cli, 'receiver')[1] as Hex),
+        data: '0x68656c6c6f',
+        tokenAmounts: [],
+        feeToken: facts(cli, 'LINK, pays fees')[0] as Hex,
+        extraArgs: '0x',
+      },
+    ],
+  });
+  const { logs } = await createPublicClient({ transport }).waitForTransactionReceipt({ hash, pollingInterval: 100 });
+  return logs.find(({ topics }) => topics[0] === MESSAGE_SENT_TOPIC)?.topics[3] ?? 'not sent';
 }
 
 /** The chains and the database that a running command brought up. */
@@ -50,10 +98,10 @@ function coldFiles(): string[] {
   );
 }
 
-/** Ends with everything executed: says so, and leaves nothing running. */
-async function endsWell(cli: CliProcess, helpers: readonly SeenProcess[]): Promise<void> {
+/** Ends with everything executed (or verified): says so, and leaves nothing running. */
+async function endsWell(cli: CliProcess, helpers: readonly SeenProcess[], step = 'executed'): Promise<void> {
   expect(await cli.exited, cli.stderr()).toEqual({ code: 0, signal: null });
-  const [, count] = /^all (\d+) messages sent were executed, in \d+:\d\d$/m.exec(cli.stdout()) ?? [];
+  const [, count] = new RegExp(`^all (\\d+) messages sent were ${step}, in \\d+:\\d\\d$`, 'm').exec(cli.stdout()) ?? [];
   expect(Number(count), cli.stdout()).toBeGreaterThan(0);
   expect(cli.stdout()).toMatch(/^lane kind +sent indexed verified executed/m);
   await leavesNothing(helpers);
@@ -91,14 +139,25 @@ it('sends for 15 seconds, answers all three endpoints with exact selectors meanw
   }
   expect((await get(`${apiUrl}/v1/verifierresults/0x${'ab'.repeat(32)}`)).status).toBe(404);
   expect((await get(`${apiUrl}/ready`)).status).toBe(200);
+  // chain A is known by its messages alone
   const status = await body(`${adminUrl}/status`);
-  for (const selector of SELECTORS) expect(status).toContain(selector);
+  expect(SELECTORS.map((selector) => status.includes(selector))).toEqual([false, true]);
+  expect((JSON.parse(status) as { discoveries: unknown }).discoveries).toMatchObject([
+    { name: 'committee-first', state: 'running' },
+    { name: 'committee-second', state: 'running' },
+  ]);
   expect(await body(`${adminUrl}/metrics`)).toMatch(/^indexer_time_to_index_seconds_count\{query="chain"\} [1-9]/m);
+  expect(facts(cli, 'chain id')).toEqual(['1337', '31337']);
+  expect(facts(cli, 'selector')).toEqual(SELECTORS);
+  const [, curl = ''] = /^curl -s '(.+)'$/m.exec(cli.stdout()) ?? [];
+  expect(messagesIn(await body(curl)).size).toBeGreaterThan(0);
+  for (const name of ['first', 'second']) published.set(name, await aggregatorEntries(cli, name));
+  expect(published.get('first')?.length).toBeGreaterThan(0);
 
   await endsWell(cli, helpers);
 });
 
-it('continues from its data directory', async () => {
+it('continues from its data directory, and so do its aggregators', async () => {
   const { cli, apiUrl } = await startDev('--for', '3s');
   const helpers = helpersOf(cli);
   expect(cli.stdout()).toContain('continuing with the lane of the data directory');
@@ -107,6 +166,8 @@ it('continues from its data directory', async () => {
     expect(listed.get(messageId)?.message).toEqual(entry.message);
     expect(listed.get(messageId)?.metadata).toEqual({ ...entry.metadata, status: 1 });
   }
+  for (const [name, entries] of published)
+    expect((await aggregatorEntries(cli, name)).slice(0, entries.length)).toEqual(entries);
   await endsWell(cli, helpers);
 });
 
@@ -131,23 +192,35 @@ it('every tier answers, for what it holds, and nobody is told anything else abou
   await leavesNothing(helpers);
 });
 
-it('Ctrl-C in the middle ends it with code 0, and what it had sent is executed at the next start', async () => {
-  const { cli, apiUrl } = await startDev('--rate', '5');
-  const before = (await listMessages(apiUrl)).size;
-  await eventually('messages to be under way', async () => (await listMessages(apiUrl)).size >= before + 5);
-  const underWay = await listMessages(apiUrl);
+it('without an executor messages are verified, also those sent by hand, and the next start with one executes them', async () => {
+  const { cli, apiUrl } = await startDev('--rate', '5', '--no-executor');
+  const before = await listMessages(apiUrl);
+  const own = await sendOwn(cli);
+  const verified = async () =>
+    [...(await listMessages(apiUrl))].filter(([id, { metadata }]) => !before.has(id) && metadata.status === 1);
+  await eventually('messages of both to be verified', async () => {
+    const found = await verified();
+    return found.length > 5 && found.some(([id]) => id === own);
+  });
+  const underWay = (await verified()).length;
   const helpers = helpersOf(cli);
   cli.interrupt();
   expect(await cli.exited, cli.stderr()).toEqual({ code: 0, signal: null });
+  expect(cli.stdout()).toMatch(/^ +all +\d+ +\d+ +\d+ +0 /m);
+  expect(cli.stdout()).toMatch(/^[1-9]\d* verified besides, sent earlier or by others$/m);
   await leavesNothing(helpers);
 
-  const next = await startDev('--for', '1s');
+  const next = await startDev('--rate', '0');
   const nextHelpers = helpersOf(next.cli);
-  await eventually('what was under way to be verified', async () => {
-    const listed = await listMessages(next.apiUrl);
-    return [...underWay.keys()].every((messageId) => listed.get(messageId)?.metadata.status === 1);
+  await eventually('what was under way to be executed', () => {
+    const [count = '0'] = [...next.cli.stdout().matchAll(/ besides executed (\d+) /g)]
+      .map(([, last]) => last)
+      .slice(-1);
+    return Number(count) >= underWay || count;
   });
-  await endsWell(next.cli, nextHelpers);
+  next.cli.interrupt();
+  expect(await next.cli.exited, next.cli.stderr()).toEqual({ code: 0, signal: null });
+  await leavesNothing(nextHelpers);
 });
 
 it('Ctrl-C while it is still starting ends it with code 0 as well, quietly', async () => {
@@ -167,8 +240,8 @@ it('kill -9 leaves nothing running either, and the next start works', async () =
   cli.kill('SIGKILL');
   await cli.exited;
   await leavesNothing(helpers);
-  const next = await startDev('--for', '1s');
-  await endsWell(next.cli, helpersOf(next.cli));
+  const next = await startDev('--for', '1s', '--no-executor');
+  await endsWell(next.cli, helpersOf(next.cli), 'verified');
 });
 
 it('a lane that is gone takes the database and the cold tier with it', async () => {

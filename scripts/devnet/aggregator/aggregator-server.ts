@@ -37,7 +37,7 @@ export type Answer = (request: AggregatorRequest) => Buffer | Refusal | null | P
 export interface AggregatorServer {
   /** `host:port`. */
   readonly address: string;
-  /** Every request so far, also refused ones. */
+  /** Every request so far, also refused ones; none unless `keepRequests`. */
   readonly requests: readonly AggregatorRequest[];
   /** Draws the next sequence and commits at once. */
   publish(result: VerifierResult): bigint;
@@ -64,6 +64,8 @@ export interface AggregatorServerOptions {
   nowMs(): number;
   /** On 127.0.0.1. Defaults to a free one. */
   readonly port?: number;
+  /** Default: true. False for a server without an end. */
+  readonly keepRequests?: boolean;
   /** PEM. Default: without TLS. */
   readonly tls?: { readonly key: string; readonly certificate: string };
 }
@@ -75,7 +77,7 @@ const asItIs = (bytes: Buffer): Buffer => bytes;
 
 /** Starts an aggregator on 127.0.0.1. */
 export async function startAggregatorServer(options: AggregatorServerOptions): Promise<AggregatorServer> {
-  const { clients = new Map(), tls } = options;
+  const { clients = new Map(), keepRequests = true, tls } = options;
   const requests: AggregatorRequest[] = [];
   const byId = new Map<Hex, Uint8Array>();
   let visible: PageEntry[] = [];
@@ -88,8 +90,8 @@ export async function startAggregatorServer(options: AggregatorServerOptions): P
     return {
       sequence,
       commit() {
-        const after = visible.findIndex((entry) => entry.sequence > sequence);
-        visible.splice(after < 0 ? visible.length : after, 0, { sequence, result: bytes });
+        const before = visible.findLastIndex((entry) => entry.sequence < sequence);
+        visible.splice(before + 1, 0, { sequence, result: bytes });
         if (messageId !== null) byId.set(messageId, bytes);
       },
     };
@@ -116,7 +118,7 @@ export async function startAggregatorServer(options: AggregatorServerOptions): P
     async (call, callback) => {
       const { request: bytes, metadata } = call;
       const request = { path, bytes, metadata, peer: call.getPeer() };
-      requests.push(request);
+      if (keepRequests) requests.push(request);
       const refused = clients.size > 0 ? checkSignature(clients, path, bytes, metadata, options.nowMs()) : null;
       const answer = refused ?? (await replaced?.(request)) ?? usual(bytes);
       if (Buffer.isBuffer(answer)) callback(null, answer);

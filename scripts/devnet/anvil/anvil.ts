@@ -18,7 +18,7 @@ export interface AnvilOptions {
   readonly slotsInAnEpoch: number;
   /** Defaults to automine. */
   readonly mining?: AnvilMining;
-  /** On 127.0.0.1. Defaults to a free one. */
+  /** On 127.0.0.1. 0 and by default: a free one. */
   readonly port?: number;
   /** Where the chain is kept: read at start when it exists, written when the node stops, also by our death. */
   readonly stateFile?: string;
@@ -80,7 +80,7 @@ export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
   const binary = anvilBinaryPath();
   // no node writes the file any more
   if (options.stateFile !== undefined) await savedState(options.common, options.stateFile);
-  if (options.port !== undefined) return await startOnPort(binary, options, options.port);
+  if (options.port) return await startOnPort(binary, options, options.port);
   // Another process may take a port between our probe and the node's bind, so ask for another one then.
   for (let attempt = 1; ; attempt += 1) {
     try {

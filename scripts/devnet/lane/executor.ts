@@ -31,7 +31,7 @@ export interface ExecutionReport {
 
 /** A running executor. */
 export interface Executor {
-  /** Messages that the API listed and that are not executed yet. */
+  /** Messages that the API listed and that are not executed yet, or not verified where none are executed. */
   pendingCount(): number;
   /** Messages that are executed, by us or before. */
   executedCount(): number;
@@ -53,6 +53,8 @@ export interface ExecutorOptions {
   /** First ingestion time, unix ms. Default 0: messages that are executed already are skipped. */
   readonly startMs?: number;
   readonly library?: ContractLibrary;
+  /** Default: true. False: messages are followed until they are verified, and left to another executor then. */
+  readonly executes?: boolean;
   /** Told at each step of each message. */
   readonly onProgress?: (report: ExecutionReport) => void;
 }
@@ -182,6 +184,10 @@ class ApiExecutor implements Executor {
     tell({});
     for (let failures = 0; !this.#abort.signal.aborted; failures += 1) {
       try {
+        if (this.#options.executes === false) {
+          await this.#untilVerified(listed);
+          return tell({ verifiedMs: clock.nowMs() });
+        }
         const done = await this.#advance(listed, offRamp, report, tell);
         if (done) {
           this.#executed += 1;

@@ -30,11 +30,13 @@ export interface ProgressSnapshot {
   /** By lane, then kind. */
   readonly rows: readonly ProgressRow[];
   readonly total: ProgressRow;
-  /** Messages that were sent before this run and executed in it. */
+  /** The step that messages are followed to. */
+  readonly goal: Step;
+  /** Messages that reached the goal in this run without its traffic having sent them in it. */
   readonly carriedOver: number;
 }
 
-/** Follows every message from its sending to its execution. */
+/** Follows every message from its sending to its last step. */
 export interface LaneProgress {
   sent(message: SentMessage): void;
   /** In any order with `sent`: the indexer may be faster than the sender's own look at the chain. */
@@ -57,17 +59,17 @@ interface Entry {
   readonly atMs: Partial<Record<Step, number>>;
 }
 
-/** Starts counting; `nowMs` is a monotonic clock for the time elapsed. */
-export function createLaneProgress(nowMs: () => number): LaneProgress {
+/** Starts counting; `nowMs` is a monotonic clock for the time elapsed, `goal` the last step that is reported. */
+export function createLaneProgress(nowMs: () => number, goal: Step = 'executed'): LaneProgress {
   const startedMs = nowMs();
   const total = newGroup('', 'all');
   const groups = new Map<string, Group>();
-  /** Messages that are not executed yet, or whose sending is not known. */
+  /** Messages that are not at the goal yet, or whose sending is not known. */
   const entries = new Map<Hex, Entry>();
   const done = new Set<Hex>();
 
   function forgetIfDone(messageId: Hex, entry: Entry): void {
-    if (!entry.message || entry.atMs.executed === undefined) return;
+    if (!entry.message || entry.atMs[goal] === undefined) return;
     entries.delete(messageId);
     done.add(messageId);
   }
@@ -122,14 +124,13 @@ export function createLaneProgress(nowMs: () => number): LaneProgress {
       forgetIfDone(report.messageId, entry);
     },
     snapshot() {
-      const executedUnsent = [...entries.values()].filter(
-        ({ message, atMs }) => !message && atMs.executed !== undefined,
-      );
+      const reachedUnsent = [...entries.values()].filter(({ message, atMs }) => !message && atMs[goal] !== undefined);
       return {
         elapsedMs: nowMs() - startedMs,
         rows: [...groups.values()].map(rowOf).sort(byLaneAndKind),
         total: rowOf(total),
-        carriedOver: executedUnsent.length,
+        goal,
+        carriedOver: reachedUnsent.length,
       };
     },
   };

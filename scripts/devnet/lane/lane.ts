@@ -17,6 +17,9 @@ export const DEVNET_CHAINS = [
 /** An account that never runs out of gas money. */
 const BALANCE_WEI = parseEther('1000000000');
 
+/** Fee tokens and tokens of the developer's account on each chain, in their smallest unit. */
+const DEVELOPER_TOKENS = parseEther('1000000');
+
 /** Dependencies of `deployLane`. */
 export interface DeployLaneOptions {
   readonly common: Common;
@@ -32,7 +35,7 @@ interface Side {
 
 /**
  * Deploys the real CCIP 2.0 contracts on two empty local chains and wires them into a lane in both directions. The
- * sender's account is left with fee tokens, tokens, and the router's leave to take both.
+ * accounts of the sender and of the developer are left with fee tokens, tokens, and the router's leave to take both.
  * @throws DevnetPackageMissingError, DevnetTransactionError, JsonRpcError
  */
 export async function deployLane(options: DeployLaneOptions): Promise<LaneDeployment> {
@@ -67,7 +70,7 @@ async function prepare(common: Common, library: ContractLibrary, chain: DevnetCh
   const rpc = createJsonRpc(chain.url);
   // An owner for each chain, so that no address means something on both and a mix-up of the two cannot go unseen.
   const owner: DevnetRole = `owner of ${chain.name}`;
-  for (const role of [owner, 'sender', 'executor'] as const)
+  for (const role of [owner, 'sender', 'executor', 'developer'] as const)
     await rpc('anvil_setBalance', [devnetAccount(role).address, `0x${BALANCE_WEI.toString(16)}`]);
   return { chain, rpc, plan: await planOf(common, library, chain, rpc, devnetAccount(owner)) };
 }
@@ -89,9 +92,15 @@ async function finish(
   addresses: ChainAddresses,
 ): Promise<ChainDeployment> {
   const startBlock = Number(await plan.run());
-  const approvals = await planOf(common, library, chain, rpc, devnetAccount('sender'));
-  for (const token of [addresses.feeToken, addresses.token])
-    approvals.call('cross_chain_token', token, 'approve', [addresses.router, maxUint256]);
-  await approvals.run();
+  const developer = devnetAccount('developer');
+  for (const account of [devnetAccount('sender'), developer]) {
+    const plan = await planOf(common, library, chain, rpc, account);
+    for (const token of [addresses.feeToken, addresses.token]) {
+      plan.call('cross_chain_token', token, 'approve', [addresses.router, maxUint256]);
+      if (account !== developer)
+        plan.call('cross_chain_token', token, 'transfer', [developer.address, DEVELOPER_TOKENS]);
+    }
+    await plan.run();
+  }
   return { name: chain.name, chainId: chain.chainId, selector: chain.selector.toString(), startBlock, addresses };
 }

@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { parse } from 'smol-toml';
+import { parse, type TomlTable } from 'smol-toml';
 import { parseConfig } from '../../../src/config/load.js';
 import { overlayTable } from '../../../src/config/overlay.js';
 import type { Config } from '../../../src/config/schema/schema.js';
-import type { Environment } from './environment.js';
+import type { CommitteeAggregator, CommitteeVerifier } from '../lane/committee-verifier.js';
+import { AGGREGATED_CHAIN, type Environment } from './environment.js';
 
 /** The quickstart's configuration file. */
 const QUICKSTART = new URL('../../../config/quickstart.toml', import.meta.url);
@@ -13,28 +14,15 @@ const QUICKSTART = new URL('../../../config/quickstart.toml', import.meta.url);
  * tier's directory and the ports. `port` is the query API's, the admin port follows it; 0 lets the system choose both.
  * @throws ConfigError when the file was edited into something unusable.
  */
-export function devConfig({ chains, deployment, committees, postgres, coldDir }: Environment, port: number): Config {
+export function devConfig(environment: Environment, port: number): Config {
+  const { committees, postgres, coldDir } = environment;
   const base = parse(readFileSync(QUICKSTART, 'utf8'));
   const made = {
-    Chain: deployment.chains.map((chain, index) => ({
-      Name: chain.name,
-      Selector: chain.selector,
-      RpcUrls: [chains[index]?.url, chains[index]?.wsUrl],
-      OnRamp: chain.addresses.onRamp,
-      OffRamp: chain.addresses.offRamp,
-      StartBlock: chain.startBlock,
-      Confirmations: 'latest',
-      PollInterval: 500,
-      RequestsPerSecond: 200,
-    })),
-    Verifier: committees.map(({ name, url, issuerAddresses }) => ({
-      Type: 'rest',
-      Name: `committee-${name}`,
-      IssuerAddresses: [...issuerAddresses],
-      BaseURL: url,
-      RequestTimeout: 5,
-      MaxBatchWaitTime: 50,
-    })),
+    Chain: chainSections(environment),
+    Discoveries: committees.flatMap(({ name, aggregator }) =>
+      aggregator ? [{ Name: `committee-${name}`, ...access(aggregator), PollInterval: 500 }] : [],
+    ),
+    Verifier: committees.flatMap(verifierSections),
     API: { ListenAddress: '127.0.0.1', ListenPort: port },
     Admin: { ListenAddress: '127.0.0.1', ListenPort: port === 0 ? 0 : port + 1 },
     Storage: {
@@ -42,4 +30,40 @@ export function devConfig({ chains, deployment, committees, postgres, coldDir }:
     },
   };
   return parseConfig(overlayTable(base, made), 'config/quickstart.toml');
+}
+
+function chainSections({ chains, deployment }: Environment): TomlTable[] {
+  return deployment.chains.flatMap((chain, index) => {
+    const { url, wsUrl } = chains[index] ?? {};
+    if (chain.name === AGGREGATED_CHAIN || url === undefined || wsUrl === undefined) return [];
+    return {
+      Name: chain.name,
+      Selector: chain.selector,
+      RpcUrls: [url, wsUrl],
+      OnRamp: chain.addresses.onRamp,
+      OffRamp: chain.addresses.offRamp,
+      StartBlock: chain.startBlock,
+      Confirmations: 'latest',
+      PollInterval: 500,
+      RequestsPerSecond: 200,
+    };
+  });
+}
+
+function verifierSections({ name, url, issuerAddresses, aggregator }: CommitteeVerifier): TomlTable[] {
+  const times = { RequestTimeout: 5, MaxBatchWaitTime: 50 };
+  const rest = { Type: 'rest', Name: `committee-${name}`, IssuerAddresses: [...issuerAddresses], BaseURL: url };
+  if (aggregator === null) return [{ ...rest, ...times }];
+  const aggregated = {
+    ...{ Type: 'aggregator', Name: `committee-${name}-aggregator`, ...access(aggregator) },
+    IssuerAddresses: [...aggregator.issuerAddresses],
+  };
+  return [
+    { ...rest, ...times },
+    { ...aggregated, ...times },
+  ];
+}
+
+function access({ address, apiKey, secret }: CommitteeAggregator): TomlTable {
+  return { Address: address, APIKey: apiKey, Secret: secret, InsecureConnection: true };
 }

@@ -31,19 +31,28 @@ export interface Environment {
 export interface EnvironmentOptions {
   readonly common: Common;
   readonly dataDir: string;
+  /** The query API's: the chains' RPC is two and three above it, the aggregators four and five. 0: free ports. */
+  readonly firstPort: number;
   /** Everything started is registered here as soon as it runs. */
   readonly shutdown: Shutdown;
   readonly onStep: (step: string) => void;
 }
 
+/** The chain whose messages are found at aggregators alone; the other is watched, and has REST verifiers. */
+export const AGGREGATED_CHAIN = DEVNET_CHAINS[0].name;
+
 /** A block a second, and `finalized` two blocks behind `latest`. */
 const BLOCK_EVERY_MS = 1_000;
 const SLOTS_IN_AN_EPOCH = 1;
 
+/** Places of ports behind the query API's and the admin port's. */
+const CHAIN_PLACE = 2;
+const AGGREGATOR_PLACE = CHAIN_PLACE + DEVNET_CHAINS.length;
+
 /**
  * Starts Postgres, two chains with the real contracts and both committees, from the contents of the data directory. A
- * lane that is gone (the state of its chains was removed) is replaced by a new one, and the database and the cold tier
- * with it: its messages mean nothing on other chains. Both go before the new lane is noted, so that a start that is
+ * lane that is gone (the state of its chains was removed) is replaced by a new one, and the database, the cold tier and
+ * the results of its committees with it: its messages mean nothing on other chains. All go before the new lane is noted, so that a start that is
  * killed in between leaves nothing that a later one could take for the new lane's.
  */
 export async function startEnvironment(options: EnvironmentOptions): Promise<Environment> {
@@ -55,9 +64,10 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   const saved = await readDeployment(dataDir);
   const continued = saved !== null && (await isLaneDeployed(saved, chains));
   const coldDir = join(dataDir, 'cold');
+  const resultsDir = join(dataDir, 'committees');
   if (!continued) {
     await removeDatabase(dataDir);
-    await rm(coldDir, { recursive: true, force: true });
+    for (const place of [coldDir, resultsDir]) await rm(place, { recursive: true, force: true });
   }
   onStep(continued ? 'continuing with the lane of the data directory' : 'deploying the CCIP contracts on both');
   const deployment = continued ? saved : await deploy(common, dataDir, chains);
@@ -65,9 +75,13 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Env
   const postgres = await startDatabase({ common, dataDir, onStep });
   shutdown.add('postgres', () => postgres.stop());
   onStep('starting the committees');
+  await mkdir(resultsDir, { recursive: true });
   const committees: CommitteeVerifier[] = [];
-  for (const { name } of deployment.committees) {
-    const committee = await createCommitteeVerifier({ common, deployment, chains, committee: name });
+  for (const [index, { name }] of deployment.committees.entries()) {
+    const committee = await createCommitteeVerifier({
+      ...{ common, deployment, chains, committee: name, resultsFile: join(resultsDir, `${name}.jsonl`) },
+      aggregated: { sources: [AGGREGATED_CHAIN], port: portAt(options, AGGREGATOR_PLACE + index) },
+    });
     shutdown.add(`committee ${name}`, () => committee.close());
     committees.push(committee);
   }
@@ -86,15 +100,22 @@ async function removeStaleData({ common, dataDir, onStep }: EnvironmentOptions):
   await rm(join(dataDir, 'lane.json'), { force: true });
 }
 
+/** 0: a free one. */
+function portAt({ firstPort }: EnvironmentOptions, place: number): number {
+  return firstPort === 0 ? 0 : firstPort + place;
+}
+
 function stateFile(dataDir: string, chain: string): string {
   return join(dataDir, `chain-${chain.toLowerCase()}.json`);
 }
 
-async function startChains({ common, dataDir, shutdown }: EnvironmentOptions): Promise<[RunningChain, RunningChain]> {
-  const started = DEVNET_CHAINS.map(async ({ name, chainId, selector }): Promise<RunningChain> => {
+async function startChains(options: EnvironmentOptions): Promise<[RunningChain, RunningChain]> {
+  const { common, dataDir, shutdown } = options;
+  const started = DEVNET_CHAINS.map(async ({ name, chainId, selector }, index): Promise<RunningChain> => {
     const anvil: Anvil = await startAnvil({
       common,
       chainId,
+      port: portAt(options, CHAIN_PLACE + index),
       slotsInAnEpoch: SLOTS_IN_AN_EPOCH,
       mining: { everyMs: BLOCK_EVERY_MS },
       stateFile: stateFile(dataDir, name),

@@ -11,6 +11,7 @@ import { createExecutor } from '../lane/executor.js';
 import { createHistoryReader } from '../lane/history-reader.js';
 import { createLaneProgress, type ProgressSnapshot } from '../lane/lane-progress.js';
 import { createTraffic, type Traffic } from '../lane/traffic.js';
+import { laneNotes } from '../view/lane-notes.js';
 import { renderSummary, renderTable, renderTierLines, startLiveTable, tableStyle } from '../view/live-table.js';
 import type { TierSnapshot } from '../view/tier-table.js';
 import { devConfig } from './dev-config.js';
@@ -21,19 +22,23 @@ import { createTierActivity } from './tier-activity.js';
 export interface DevnetRun {
   /** Null: until a signal. */
   readonly sendForMs: number | null;
+  /** 0: nothing is sent. */
   readonly ratePerSecond: number;
+  /** False: messages are left to another executor. */
+  readonly executes: boolean;
+  /** Of the query API; the other ports follow it. 0: free ones. */
   readonly port: number;
   readonly dataDir: string;
 }
 
-/** How long the last messages may take from being sent to being executed. */
+/** How long the last messages may take from being sent to their last step. */
 const DRAIN_LIMIT_MS = 60_000;
 const DRAIN_POLL_MS = 100;
 const EXECUTOR_POLL_MS = 500;
 
 /**
  * Runs the whole lane.
- * @returns the exit code: 0 after a signal, or when everything sent was executed.
+ * @returns the exit code: 0 after a signal, or when everything sent was executed, or verified where nothing is executed.
  */
 export async function runDevnet(run: DevnetRun): Promise<number> {
   const log = createLogger({ level: 'warn', format: 'auto' });
@@ -55,7 +60,10 @@ async function startAll(
   shutdown: Shutdown,
 ): Promise<Pick<Running, 'config' | 'environment' | 'service'> | null> {
   try {
-    const environment = await startEnvironment({ common, dataDir: run.dataDir, shutdown, onStep: say });
+    const environment = await startEnvironment({
+      ...{ common, dataDir: run.dataDir, firstPort: run.port, shutdown },
+      onStep: say,
+    });
     const config = devConfig(environment, run.port);
     say('starting the indexer');
     await ensureMigrated(config, common, { apply: true, use: 'write' });
@@ -80,7 +88,7 @@ async function sendAndShow(run: DevnetRun, running: Running): Promise<number> {
   const { common, shutdown, config, environment, service, stopping } = running;
   const { chains, deployment } = environment;
   const apiUrl = service.apiUrl ?? '';
-  const progress = createLaneProgress(() => common.clock.monotonicMs());
+  const progress = createLaneProgress(() => common.clock.monotonicMs(), run.executes ? 'executed' : 'verified');
   const history = createHistoryReader({ common, apiUrl });
   shutdown.add('history reader', () => history.close());
   const tiers = createTierActivity({ common, config, service });
@@ -91,9 +99,11 @@ async function sendAndShow(run: DevnetRun, running: Running): Promise<number> {
     chains,
     deployment,
     pollIntervalMs: EXECUTOR_POLL_MS,
+    // messages of earlier starts need no look where none is executed
+    ...(run.executes ? {} : { executes: false, startMs: common.clock.nowMs() }),
     onProgress(report) {
       progress.report(report);
-      if (report.executedMs !== null) history.know(report.messageId, report.ingestionMs);
+      if (report.verifiedMs !== null || report.executedMs !== null) history.know(report.messageId, report.ingestionMs);
     },
   });
   shutdown.add('executor', () => executor.close());
@@ -116,7 +126,8 @@ async function sendAndShow(run: DevnetRun, running: Running): Promise<number> {
     notes: () => [`api ${apiUrl}/v1/messages   admin ${service.adminUrl}/status   data ${run.dataDir}`],
   });
   say(`query API ${apiUrl}, admin port ${service.adminUrl}, data in ${run.dataDir}`);
-  traffic.start();
+  say([...laneNotes({ ...environment, apiUrl }), ''].join('\n'));
+  if (run.ratePerSecond > 0) traffic.start();
   // only a failure of the indexer ends the race before the sending does
   const broken = service.finished.then(() => stopping).then(() => null);
   const drained = await Promise.race([sendThenDrain(run, running, traffic, progress.snapshot), broken]);
@@ -138,7 +149,7 @@ function conclude(
 ): number {
   const style = tableStyle(process.stdout, process.env);
   if (drained === null) {
-    const underWay = snapshot.total.sent - snapshot.total.reached.executed;
+    const underWay = snapshot.total.sent - snapshot.total.reached[snapshot.goal];
     const next = `stopped; the next start goes on with ${underWay} messages under way`;
     say([...renderTable(snapshot, style), ...renderTierLines(tiers, style), '', next, ...faults].join('\n'));
     return 0;
@@ -151,7 +162,7 @@ function count(number: number, what: string): string[] {
   return number === 0 ? [] : [`${number} ${what}`];
 }
 
-/** Whether everything sent was executed in the end; null when a signal came first. */
+/** Whether everything sent reached the goal in the end; null when a signal came first. */
 async function sendThenDrain(
   { sendForMs }: DevnetRun,
   { common: { clock }, shutdown, stopping }: Running,
@@ -166,17 +177,18 @@ async function sendThenDrain(
     await clock.sleep(sendForMs, shutdown.signal);
     await traffic.stop();
     const deadlineMs = clock.monotonicMs() + DRAIN_LIMIT_MS;
-    while (clock.monotonicMs() < deadlineMs && !allExecuted(snapshot()))
+    while (clock.monotonicMs() < deadlineMs && !allArrived(snapshot(), traffic))
       await clock.sleep(DRAIN_POLL_MS, shutdown.signal);
-    return allExecuted(snapshot());
+    return allArrived(snapshot(), traffic);
   } catch (thrown) {
     if (thrown instanceof AbortedError) return null;
     throw thrown;
   }
 }
 
-function allExecuted({ total }: ProgressSnapshot): boolean {
-  return total.sent > 0 && total.reached.executed === total.sent;
+/** False when nothing of what was submitted was sent. */
+function allArrived({ total, goal }: ProgressSnapshot, traffic: Traffic): boolean {
+  return (total.sent > 0 || traffic.counts().submitted === 0) && total.reached[goal] === total.sent;
 }
 
 function say(line: string): void {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../../src/core/clock.js';
-import { type ProgressRow, type ProgressSnapshot, STEPS, type StepLatency } from '../lane/lane-progress.js';
+import { type ProgressRow, type ProgressSnapshot, STEPS, type Step, type StepLatency } from '../lane/lane-progress.js';
 import { renderTiers, renderTiersBriefly, type TierSnapshot } from './tier-table.js';
 
 /** How text is laid out. */
@@ -59,15 +59,16 @@ export function renderTable(snapshot: ProgressSnapshot, style: TableStyle): stri
   const lines = [
     paint(DIM, cut('seconds until'.padStart(left.length) + groups)),
     paint(DIM, cut(left + quantiles)),
-    ...snapshot.rows.map((row) => renderRow(row, cut, paint)),
-    renderRow(snapshot.total, cut, paint),
+    ...[...snapshot.rows, snapshot.total].map((row) => renderRow(row, snapshot.goal, cut, paint)),
   ];
-  if (snapshot.carriedOver > 0) lines.push(cut(`${snapshot.carriedOver} executed that were sent before this start`));
+  const { carriedOver, goal } = snapshot;
+  if (carriedOver > 0) lines.push(cut(`${carriedOver} ${goal} besides, sent earlier or by others`));
   return lines;
 }
 
 function renderRow(
   row: ProgressRow,
+  goal: Step,
   cut: (line: string) => string,
   paint: (code: string, text: string) => string,
 ): string {
@@ -77,7 +78,7 @@ function renderRow(
     ` ${row.kind}`.padEnd(KIND_WIDTH) +
     counts.map((count, index) => String(count).padStart(COUNT_WIDTHS[index] ?? 0)).join('') +
     STEPS.map((step) => renderLatency(row.latency[step])).join('');
-  return row.sent > 0 && row.reached.executed === row.sent ? paint(GREEN, cut(line)) : cut(line);
+  return row.sent > 0 && row.reached[goal] === row.sent ? paint(GREEN, cut(line)) : cut(line);
 }
 
 function renderLatency(latency: StepLatency | null): string {
@@ -92,13 +93,15 @@ function seconds(ms: number): string {
 }
 
 /** The same in one line, for a log file. */
-export function renderLine({ elapsedMs, total }: ProgressSnapshot, tiers: TierSnapshot | null = null): string {
+export function renderLine(snapshot: ProgressSnapshot, tiers: TierSnapshot | null = null): string {
+  const { elapsedMs, total, goal, carriedOver } = snapshot;
   const counts = STEPS.map((step) => `${step} ${total.reached[step]}`).join('  ');
   const { executed } = total.latency;
   const times =
     executed === null ? '' : `  executed after p50 ${seconds(executed.p50Ms)} s p95 ${seconds(executed.p95Ms)} s`;
+  const besides = carriedOver === 0 ? '' : `  besides ${goal} ${carriedOver}`;
   const held = tiers === null ? '' : `  tiers ${renderTiersBriefly(tiers)}`;
-  return `${duration(elapsedMs)}  sent ${total.sent}  ${counts}${times}${held}`;
+  return `${duration(elapsedMs)}  sent ${total.sent}  ${counts}${besides}${times}${held}`;
 }
 
 /** The lines about tiers, the first of them dim; none while nothing is known. */
@@ -110,19 +113,21 @@ export function renderTierLines(tiers: TierSnapshot | null, style: TableStyle): 
   });
 }
 
-/** The end of a run: both tables, and one sentence that says whether everything sent was executed. */
+/** The end of a run: both tables, and one sentence that says whether everything sent reached the goal. */
 export function renderSummary(
   snapshot: ProgressSnapshot,
   style: TableStyle,
   tiers: TierSnapshot | null = null,
 ): string[] {
+  const { goal } = snapshot;
   const { sent, reached } = snapshot.total;
-  const missing = sent - reached.executed;
+  const missing = sent - reached[goal];
+  const other =
+    goal === 'executed' ? `indexed ${reached.indexed}, verified ${reached.verified}` : `indexed ${reached.indexed}`;
   const verdict =
     missing === 0
-      ? `all ${sent} messages sent were executed, in ${duration(snapshot.elapsedMs)}`
-      : `${missing} of ${sent} messages sent were NOT executed (indexed ${reached.indexed}, verified ` +
-        `${reached.verified})`;
+      ? `all ${sent} messages sent were ${goal}, in ${duration(snapshot.elapsedMs)}`
+      : `${missing} of ${sent} messages sent were NOT ${goal} (${other})`;
   const held = tiers === null ? [] : ['', ...renderTierLines(tiers, style)];
   return [...renderTable(snapshot, style), ...held, '', verdict.slice(0, style.columns)];
 }

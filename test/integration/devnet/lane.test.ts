@@ -1,11 +1,10 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type CommitteeVerifier, createCommitteeVerifier } from '../../../scripts/devnet/lane/committee-verifier.js';
-import { createExecutor, type ExecutionReport } from '../../../scripts/devnet/lane/executor.js';
+import { createExecutor, type ExecutionReport, type ExecutorOptions } from '../../../scripts/devnet/lane/executor.js';
 import { isLaneDeployed } from '../../../scripts/devnet/lane/lane.js';
 import { MESSAGE_KINDS } from '../../../scripts/devnet/lane/message-kinds.js';
 import { createTraffic, type SentMessage, type Traffic } from '../../../scripts/devnet/lane/traffic.js';
 import type { Hex } from '../../../src/core/hex.js';
-import { parseExactJson } from '../../../src/protocol/exact-json.js';
 import { common, library, startTestLane, type TestLane, until, view } from '../../support/devnet/fixture.js';
 import { type HandFedApi, startHandFedApi } from '../../support/devnet/hand-fed-api.js';
 
@@ -38,7 +37,7 @@ async function api(urls = verifiers.map(({ url }) => url)): Promise<HandFedApi> 
   return own(await startHandFedApi(lane.deployment, lane.chains, urls));
 }
 
-function executor(apis: readonly HandFedApi[]) {
+function executor(apis: readonly HandFedApi[], options: Pick<ExecutorOptions, 'executes'> = {}) {
   const reports = new Map<Hex, ExecutionReport>();
   const { deployment, chains } = lane;
   const started = own(
@@ -49,6 +48,7 @@ function executor(apis: readonly HandFedApi[]) {
       library,
       apiUrls: apis.map(({ url }) => url),
       pollIntervalMs: 20,
+      ...options,
       onProgress: (report) => reports.set(report.messageId, report),
     }),
   );
@@ -61,6 +61,7 @@ async function executionState(message: SentMessage): Promise<unknown> {
   return view(lane.chains[index]!.url, 'offramp', offRamp, 'getExecutionState', [message.messageId]);
 }
 
+const UNTOUCHED = 0;
 const SUCCESS = 2;
 const FAILURE = 3;
 
@@ -149,34 +150,6 @@ describe('messages of every kind', () => {
   });
 });
 
-describe('the committee verifier', () => {
-  it('answers 404 for unknown messages, null beside known ones, and exact 64-bit numbers', async () => {
-    const { messageId } = await traffic.send('fastDepth', 1);
-    const url = `${verifiers[0]!.url}/verifications`;
-    const unknown = `0x${'ab'.repeat(32)}`;
-    const text = await until('the signature', async () => {
-      const response = await fetch(`${url}?messageID=${unknown}&messageID=${messageId}`);
-      return response.status === 200 && (await response.text());
-    });
-    const body = parseExactJson(text) as { results: ({ message: Record<string, unknown> } | null)[]; errors: string[] };
-    expect(body.results).toHaveLength(2);
-    expect(body.results[0]).toBeNull();
-    expect(body.results[1]?.message['source_chain_selector']).toBe(7_759_470_850_252_068_959n);
-    expect(body.errors).toEqual([]);
-    expect((await fetch(`${url}?messageID=${unknown}`)).status).toBe(404);
-    expect((await fetch(url)).status).toBe(400);
-    expect((await fetch(`${url}?messageID=0x12`)).status).toBe(400);
-  });
-
-  it('answers only for its own CCV', async () => {
-    const { messageId } = await traffic.send('fastDepth');
-    const [first, second] = verifiers.map(({ url }) => `${url}/verifications?messageID=${messageId}`);
-    await until('the first committee', async () => (await fetch(first!)).status === 200);
-    expect((await fetch(second!)).status).toBe(404);
-    expect(verifiers[0]!.issuerAddresses).toEqual(lane.deployment.chains.map((chain) => chain.addresses.ccvs['first']));
-  });
-});
-
 describe('the executor', () => {
   it('has a bad signature refused by the chain, and succeeds with the honest one afterwards', async () => {
     const feed = await api();
@@ -237,5 +210,16 @@ describe('the executor', () => {
     const second = executor([feed]);
     await until('the second executor', () => second.executedCount() === 1);
     expect(second.reports.get(message.messageId)).toMatchObject({ executedBefore: true, attempts: 0 });
+  });
+
+  it('leaves verified messages to another executor where it is told to', async () => {
+    const feed = await api();
+    const message = await traffic.send('fastDepth');
+    await feed.feed(message.messageId);
+    const watching = executor([feed], { executes: false });
+    await until('the verification', () => watching.reports.get(message.messageId)?.verifiedMs);
+    await until('nothing to be followed any more', () => watching.pendingCount() === 0);
+    expect(watching.reports.get(message.messageId)).toMatchObject({ executedMs: null, attempts: 0 });
+    expect(await executionState(message)).toBe(UNTOUCHED);
   });
 });

@@ -21,7 +21,11 @@ process.env['AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED'] = 'true';
 /** Commands that no test runs as they stand, with the reason. */
 const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] = [
   { command: /^npm ci/, reason: 'installs over the packages that the tests run with; .ci/run begins with it' },
-  { command: /^npm start( -- --for \w+)?$/, reason: 'takes a minute; .ci/run and test/e2e/dev-command.test.ts run it' },
+  {
+    command: /^npm start( -- (--for \w+|--rate 0 --no-executor))?$/,
+    reason: 'takes a minute; .ci/run and test/e2e/dev-command.test.ts run it',
+  },
+  { command: /^cast /, reason: 'needs Foundry; test/e2e/dev-command.test.ts sends the same message' },
   { command: /^npm (test|run test)/, reason: 'is this run' },
   { command: /^npm run (bench|chaos)\b(?!.*--help)/, reason: 'takes minutes; test/integration/bench runs parts of it' },
   { command: /^\.ci\/run$/, reason: 'contains this run' },

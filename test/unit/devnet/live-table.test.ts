@@ -111,6 +111,20 @@ describe('the live table', () => {
     );
   });
 
+  it('says whether everything was verified, where nothing is executed, and counts messages of others apart', () => {
+    const progress = createLaneProgress(() => 0, 'verified');
+    progress.sent(sent(1));
+    for (const n of [1, 2]) progress.report(report(n, { executedMs: null }));
+    const lines = renderSummary(progress.snapshot(), { columns: 80, color: false });
+    expect(lines.at(-1)).toBe('all 1 messages sent were verified, in 0:00');
+    expect(lines).toContain('1 verified besides, sent earlier or by others');
+    expect(renderLine(progress.snapshot())).toBe('0:00  sent 1  indexed 1  verified 1  executed 0  besides verified 1');
+    progress.sent(sent(3));
+    expect(renderSummary(progress.snapshot(), { columns: 80, color: false }).at(-1)).toBe(
+      '1 of 2 messages sent were NOT verified (indexed 1)',
+    );
+  });
+
   it('uses colour on a terminal only, and not with NO_COLOR or a dumb one', () => {
     const terminal = { isTTY: true, write: () => true };
     expect(tableStyle(terminal, {}).color).toBe(true);
