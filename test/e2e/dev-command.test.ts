@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { createPublicClient, createWalletClient, http, pad, parseAbi } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
@@ -244,7 +244,7 @@ it('kill -9 leaves nothing running either, and the next start works', async () =
   await endsWell(next.cli, helpersOf(next.cli), 'verified');
 });
 
-it('a lane that is gone takes the database and the cold tier with it', async () => {
+it('a lane that is gone takes the database, the cold tier and the results of its committees with it', async () => {
   const files = coldFiles();
   expect(files.length).toBeGreaterThan(0);
   rmSync(join(dataDir, 'lane.json'));
@@ -256,5 +256,7 @@ it('a lane that is gone takes the database and the cold tier with it', async () 
   expect(files.filter((name) => present.has(name))).toEqual([]);
   const listed = await listMessages(apiUrl);
   expect([...listed.keys()].filter((messageId) => left.has(messageId))).toEqual([]);
+  const kept = readFileSync(join(dataDir, 'committees/first.jsonl'), 'utf8');
+  expect([...left.keys()].filter((messageId) => kept.includes(messageId))).toEqual([]);
   await endsWell(cli, helpers);
 });
