@@ -25,7 +25,7 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
     command: /^npm start( -- (--for \w+|--rate 0 --no-executor))?$/,
     reason: 'takes a minute; .ci/run and test/e2e/dev-command.test.ts run it',
   },
-  { command: /^cast /, reason: 'needs Foundry; test/e2e/dev-command.test.ts sends the same message' },
+  { command: /^(cast|ccip-cli) /, reason: 'a tool of others; test/e2e/dev-command.test.ts sends the same message' },
   { command: /^npm (test|run test)/, reason: 'is this run' },
   { command: /^npm run (bench|chaos)\b(?!.*--help)/, reason: 'takes minutes; test/integration/bench runs parts of it' },
   { command: /^\.ci\/run$/, reason: 'contains this run' },
