@@ -64,6 +64,12 @@ export const ROOMS: Rooms = {
     'storage/postgres/rows',
     'storage/postgres/clock',
   ],
+  'storage/postgres/replay': [
+    ...postgres,
+    'storage/postgres/connection',
+    'storage/postgres/rows',
+    'storage/postgres/clock',
+  ],
   'storage/postgres/read': [
     ...postgres,
     'storage/postgres/connection',

@@ -2,12 +2,12 @@ import type { Config, DiscoverySection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createDiscoveryGroup } from '../discovery/discovery-group.js';
-import { DiscoverySource } from '../discovery/discovery-source.js';
+import { DiscoverySource, type DiscoverySourceOptions } from '../discovery/discovery-source.js';
 import { discoveryGroupId, discoverySourceId } from '../discovery/source-ids.js';
 import type { DiscoveryRunner } from '../indexer/indexer.js';
 import type { Membership } from '../indexer/workers/membership.js';
 import type { Storage } from '../storage/storage.js';
-import { createAggregatorClient } from '../verifiers/aggregator/client/aggregator-client.js';
+import { type AggregatorClient, createAggregatorClient } from '../verifiers/aggregator/client/aggregator-client.js';
 import { readProtobufClaim } from '../verifiers/aggregator/client/protobuf-claim.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
 
@@ -39,17 +39,7 @@ export function openDiscoveries(options: OpenDiscoveriesOptions): readonly Disco
 function openSource(section: DiscoverySection, shared: string, options: OpenDiscoveriesOptions): DiscoverySource {
   const { common, storage, registry, membership, shutdown } = options;
   const { Name: name } = section;
-  const client = createAggregatorClient({
-    name,
-    address: section.Address,
-    insecure: section.InsecureConnection,
-    caFile: section.CACertFile,
-    timeoutMs: section.Timeout,
-    maxResponseBytes: section.MaxResponseBytes,
-    apiKey: section.APIKey,
-    secret: section.Secret,
-    common,
-  });
+  const client = openAggregator(section, common);
   shutdown.add(`aggregator ${name}`, async () => client.close());
   const writer = membership.fence(shared, storage);
   return new DiscoverySource({
@@ -59,14 +49,34 @@ function openSource(section: DiscoverySection, shared: string, options: OpenDisc
     overlap: section.Overlap,
     overlapMs: section.OverlapTime,
     client,
-    entries: {
-      readClaim: readProtobufClaim,
-      verifierNameOf: (ccvAddress) => registry.readersFor(ccvAddress)[0]?.name ?? null,
-    },
+    entries: entryReading(registry),
     store: {
       getCursor: (sourceId) => storage.getCursor(sourceId),
       insertBatch: (batch) => writer.insertBatch(batch),
     },
     common,
   });
+}
+
+/** The client of an aggregator as configured. */
+export function openAggregator(section: DiscoverySection, common: Common): AggregatorClient {
+  return createAggregatorClient({
+    name: section.Name,
+    address: section.Address,
+    insecure: section.InsecureConnection,
+    caFile: section.CACertFile,
+    timeoutMs: section.Timeout,
+    maxResponseBytes: section.MaxResponseBytes,
+    apiKey: section.APIKey,
+    secret: section.Secret,
+    common,
+  });
+}
+
+/** How the entries of every aggregator are read. */
+export function entryReading(registry: VerifierRegistry): DiscoverySourceOptions['entries'] {
+  return {
+    readClaim: readProtobufClaim,
+    verifierNameOf: (ccvAddress) => registry.readersFor(ccvAddress)[0]?.name ?? null,
+  };
 }

@@ -2,8 +2,7 @@ import type { BatchWriter } from '../chains/chain-port.js';
 import { type ChainSource, createChainSource } from '../chains/chain-source.js';
 import { sharedChainId } from '../chains/source-ids.js';
 import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-status.js';
-import { onRampsOf } from '../config/checks/chain-identity.js';
-import type { ChainSection, Config, VerifierSection } from '../config/schema/schema.js';
+import type { ChainSection, Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createChainStore } from '../indexer/chain-store.js';
@@ -14,11 +13,10 @@ import { nameProcess } from '../indexer/workers/process-name.js';
 import { createSoleMember } from '../indexer/workers/sole-member.js';
 import type { LeaseStore } from '../storage/lease-store.js';
 import type { Storage } from '../storage/storage.js';
-import { createVerifierReader } from '../verifiers/create-verifier-reader.js';
 import { createVerifierRegistry } from '../verifiers/registry.js';
-import type { VerifierReader } from '../verifiers/verifier-reader.js';
 import { openDiscoveries } from './open-discoveries.js';
-import { openRpc } from './open-rpc.js';
+import { openRpc, watchedChain } from './open-rpc.js';
+import { openVerifier } from './open-verifier.js';
 
 /** Dependencies of the indexer of a process. */
 export interface OpenIndexerOptions {
@@ -34,7 +32,7 @@ export interface OpenIndexerOptions {
 /** Creates the watchers, discovery, the verifier readers and the scheduler of a configuration; nothing runs yet. */
 export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceStatus> {
   const { config, common, storage, leases, shutdown } = options;
-  const registry = createVerifierRegistry(config.Verifier.map((section) => openReader(section, common)));
+  const registry = createVerifierRegistry(config.Verifier.map((section) => openVerifier(section, common)));
   const membership = leases
     ? createMembership({ ...nameProcess(common.random), store: leases, common })
     : createSoleMember();
@@ -64,30 +62,6 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
   return indexer;
 }
 
-function openReader(section: VerifierSection, common: Common): VerifierReader {
-  const shared = {
-    name: section.Name,
-    issuerAddresses: section.IssuerAddresses,
-    requestTimeoutMs: section.RequestTimeout,
-    batchSize: section.BatchSize,
-    maxBatchWaitMs: section.MaxBatchWaitTime,
-    maxResponseBytes: section.MaxResponseBytes,
-    maxCCVDataBytes: section.MaxCCVDataBytes,
-    common,
-  };
-  const { Type: type, BaseURL = '', Address = '' } = section;
-  if (type === 'rest') return createVerifierReader({ ...shared, type, baseUrl: BaseURL });
-  return createVerifierReader({
-    ...shared,
-    type,
-    address: Address,
-    apiKey: section.APIKey,
-    secret: section.Secret,
-    insecure: section.InsecureConnection,
-    caFile: section.CACertFile,
-  });
-}
-
 function openSource(
   section: ChainSection,
   writer: BatchWriter,
@@ -96,17 +70,7 @@ function openSource(
   const rpc = openRpc(section, common);
   shutdown.add(`rpc ${section.Name}`, () => rpc.close());
   return createChainSource({
-    chain: {
-      name: section.Name,
-      selector: section.Selector,
-      onRamps: onRampsOf(section),
-      confirmations: section.Confirmations,
-      minFinalityDepth: section.MinFinalityDepth,
-      haltAfterMs: section.HaltAfter,
-      pollIntervalMs: section.PollInterval,
-      maxBlockRange: section.MaxBlockRange,
-      crossCheck: section.CrossCheck,
-    },
+    chain: watchedChain(section),
     rpc,
     openStore: (onRampAddresses) => createChainStore({ storage, writer, selector: section.Selector, onRampAddresses }),
     writer,

@@ -1,5 +1,6 @@
 import { createRpcPool, type RpcPool } from '../chains/rpc/rpc-pool.js';
-import { chainIdOf } from '../config/checks/chain-identity.js';
+import type { WatchedChain } from '../chains/watch/watched-chain.js';
+import { chainIdOf, onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 
@@ -16,4 +17,19 @@ export function openRpc(section: ChainSection, common: Common): RpcPool {
     ...(chainId === null ? {} : { chainId }),
     common,
   });
+}
+
+/** A chain as configured, for those that read it. */
+export function watchedChain(section: ChainSection): WatchedChain {
+  return {
+    name: section.Name,
+    selector: section.Selector,
+    onRamps: onRampsOf(section),
+    confirmations: section.Confirmations,
+    minFinalityDepth: section.MinFinalityDepth,
+    haltAfterMs: section.HaltAfter,
+    pollIntervalMs: section.PollInterval,
+    maxBlockRange: section.MaxBlockRange,
+    crossCheck: section.CrossCheck,
+  };
 }

@@ -6,9 +6,8 @@ import { createSink, type Sink } from '../sink/sink.js';
 import type { SinkBackend } from '../sink/sink-options.js';
 import type { BackendStorage } from '../storage/backend-storage.js';
 import { type ColdStorage, createColdStorage } from '../storage/cold/cold-storage.js';
-import type { LeaseStore } from '../storage/lease-store.js';
 import { createMemoryStorage } from '../storage/memory/memory-storage.js';
-import { createPostgresStorage } from '../storage/postgres/postgres-storage.js';
+import { createPostgresStorage, type PostgresStorage } from '../storage/postgres/postgres-storage.js';
 import { recallFrom } from '../storage/recall-from.js';
 import { coldSettings, memoryOptions, postgresOptions, toCondition } from './backend-options.js';
 import { backendSections, isOpened, leadingDatabase, type NamedSection, type StorageUse } from './backend-sections.js';
@@ -24,8 +23,8 @@ export interface OpenedStorage {
   readonly sink: Sink;
   /** The cold backends among them. */
   readonly cold: readonly ColdStorage[];
-  /** Of the leading database; null without one: one process alone fills the storage. */
-  readonly leases: LeaseStore | null;
+  /** The leading database; null without one: one process alone fills the storage. */
+  readonly leading: Pick<PostgresStorage, 'leases' | 'replays'> | null;
   /**
    * Closes the Sink, and then the object stores of its backends. A silent object store holds up the end for seconds
    * only: unflushed changes are read again from the system of record. Idempotent.
@@ -51,13 +50,13 @@ export async function openStorage(config: Config, common: Common, use: StorageUs
   const closeStores = () => closeAll(cold.map(({ objects }) => objects));
   try {
     for (const backend of cold) await checkPlace(backend, common, use);
-    const { sink, leases } = openSink(config, common, use, cold);
+    const { sink, leading } = openSink(config, common, use, cold);
     let closing: Promise<void> | undefined;
     const close = () => {
       closing ??= closeInOrder(sink, closeStores, common);
       return closing;
     };
-    return { sink, cold: cold.map(({ storage }) => storage), leases, close };
+    return { sink, cold: cold.map(({ storage }) => storage), leading, close };
   } catch (thrown) {
     await closeStores();
     throw thrown;
@@ -69,13 +68,13 @@ function openSink(
   common: Common,
   use: StorageUse,
   cold: readonly ColdBackend[],
-): Pick<OpenedStorage, 'sink' | 'leases'> {
+): Pick<OpenedStorage, 'sink' | 'leading'> {
   // pruned records are read back from the cold tier
   const archive = cold.find(({ role }) => role === 'follower');
   const recall = archive ? recallFrom(archive.storage) : null;
   const sections = backendSections(config).filter((section) => isOpened(section, use));
-  const leading = leadingDatabase(sections);
-  let leases: LeaseStore | null = null;
+  const leader = leadingDatabase(sections);
+  let leading: OpenedStorage['leading'] = null;
   const isKeptElsewhere = sections.some(({ Type }) => Type !== 'memory');
   const open = (section: NamedSection): BackendStorage => {
     switch (section.Type) {
@@ -88,7 +87,7 @@ function openSink(
       case 'postgres': {
         const options = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
         const storage = createPostgresStorage({ ...options, recall, use });
-        if (section === leading) leases = storage.leases;
+        if (section === leader) leading = storage;
         return storage;
       }
       case 's3':
@@ -112,7 +111,7 @@ function openSink(
       }),
     ),
   });
-  return { sink, leases };
+  return { sink, leading };
 }
 
 function openCold(config: Config, common: Common, use: StorageUse): readonly ColdBackend[] {

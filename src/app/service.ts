@@ -48,7 +48,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   addProcessMetrics(common);
   const storage = await openStorage(config, common, storageUse(role));
   shutdown.add('storage', () => storage.close());
-  const { sink, cold, leases } = storage;
+  const { sink, cold, leading } = storage;
+  const leases = leading?.leases ?? null;
   await untilStarted(sink, common);
   // an API replica loads no chain client: viem alone is hundreds of files, all open at once while they load
   const indexer =

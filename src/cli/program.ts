@@ -3,6 +3,7 @@ import { packageVersion } from '../app/version.js';
 import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
 import { migrateCommand } from './migrate.js';
+import { replayCommand } from './replay.js';
 import { apiCommand, startCommand, workerCommand } from './start.js';
 import { statusCommand } from './status.js';
 import { storageCommand } from './storage.js';
@@ -24,7 +25,8 @@ Start here:
   $ ccv-indexer worker … / ccv-indexer api …        or in separate ones, any number of each
   $ ccv-indexer status -c indexer.toml              which workers are there, and who owns which source
   $ ccv-indexer storage status -c indexer.toml      what each tier covers and holds
-  $ ccv-indexer chain resume <chain> --from <block>  go on after a chain halted`,
+  $ ccv-indexer chain resume <chain> --from <block>  go on after a chain halted
+  $ ccv-indexer replay --help                       read messages, blocks or entries again`,
     );
   for (const command of [
     startCommand(),
@@ -34,6 +36,7 @@ Start here:
     statusCommand(),
     storageCommand(),
     chainCommand(),
+    replayCommand(),
     configCommand(),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));

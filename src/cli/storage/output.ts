@@ -10,9 +10,15 @@ export function print(...lines: readonly string[]): void {
  * not read exactly.
  */
 export function printJson(value: unknown): void {
-  const shown = (_key: string, field: unknown) => {
-    if (typeof field === 'string') return secrets.text(field);
-    return typeof field === 'bigint' ? String(field) : field;
-  };
   process.stdout.write(`${JSON.stringify(value, shown, 2)}\n`);
+}
+
+/** As `printJson`, in one line. */
+export function printJsonLine(value: unknown): void {
+  process.stdout.write(`${JSON.stringify(value, shown)}\n`);
+}
+
+function shown(_key: string, field: unknown): unknown {
+  if (typeof field === 'string') return secrets.text(field);
+  return typeof field === 'bigint' ? String(field) : field;
 }

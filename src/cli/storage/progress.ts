@@ -1,11 +1,19 @@
 import cliProgress from 'cli-progress';
 import type { Clock } from '../../core/clock.js';
-import type { MaintenanceProgress } from '../../storage/cold/maintenance/cold-maintenance.js';
 import { formatBytes, formatCount } from '../amounts.js';
+
+/** How far a step is. `total`: null while it is not known. */
+export interface StepProgress {
+  readonly step: string;
+  readonly done: number;
+  readonly total: number | null;
+  /** `bytes` is shown as an amount. */
+  readonly unit: string;
+}
 
 /** Shows how far a command is, on standard error so that results stay apart. */
 export interface ProgressView {
-  show(progress: MaintenanceProgress): void;
+  show(progress: StepProgress): void;
   /** Leaves the last line. Idempotent. */
   close(): void;
 }
@@ -47,8 +55,8 @@ function createLines(clock: Clock, stream: NodeJS.WriteStream): ProgressView {
   let step = '';
   let shownMs = Number.NEGATIVE_INFINITY;
   let isShown = true;
-  let last: MaintenanceProgress | null = null;
-  const write = (progress: MaintenanceProgress) => {
+  let last: StepProgress | null = null;
+  const write = (progress: StepProgress) => {
     stream.write(`${progress.step}: ${amountOf(progress)}\n`);
     shownMs = clock.monotonicMs();
     isShown = true;
@@ -72,7 +80,7 @@ function createLines(clock: Clock, stream: NodeJS.WriteStream): ProgressView {
   };
 }
 
-function amountOf({ done, total, unit }: MaintenanceProgress): string {
+function amountOf({ done, total, unit }: StepProgress): string {
   if (unit === 'bytes') return total === null ? formatBytes(done) : `${formatBytes(done)} of ${formatBytes(total)}`;
   return total === null ? `${formatCount(done)} ${unit}` : `${formatCount(done)} of ${formatCount(total)} ${unit}`;
 }

@@ -6,6 +6,7 @@ import type { Recall } from '../../model/recall.js';
 import type { PrunableRecord } from '../backend-storage.js';
 import type { LeaseStore } from '../lease-store.js';
 import { listFace } from '../list-face.js';
+import type { ReplayJobs } from '../replay-jobs.js';
 import type { Health } from '../storage.js';
 import { createAdvanceHub } from './clock/advance-hub.js';
 import { createAdvanceListener } from './clock/advance-listener.js';
@@ -25,6 +26,7 @@ import { createAmendmentReads } from './read/amendment-reads.js';
 import { createChangeReads } from './read/change-reads.js';
 import { createListReads } from './read/list-reads.js';
 import { createMessageReads } from './read/message-reads.js';
+import { createReplayJobs } from './replay/replay-jobs.js';
 import { hashBody } from './rows/message-body.js';
 import { createChangeApplier } from './write/change-applier.js';
 import { createGroupCommit } from './write/group-commit.js';
@@ -55,6 +57,8 @@ export interface PostgresStorage extends PrunableRecord {
   readonly namespace: string;
   /** Who of the workers owns which source. */
   readonly leases: LeaseStore;
+  /** Ranges and messages that are read again. */
+  readonly replays: ReplayJobs;
 }
 
 /**
@@ -128,6 +132,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     durable: true,
     namespace: namespace.name,
     leases: createLeaseStore(namespace, limits, runner),
+    replays: createReplayJobs(namespace, limits, runner),
     getCCVData: (messageId, part) => open(() => messages.getCCVData(messageId, part)),
     getMessage: (messageId) => open(() => messages.getMessage(messageId)),
     ...listFace({

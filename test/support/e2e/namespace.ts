@@ -7,8 +7,8 @@ import type { TestDatabase } from '../postgres/postgres.js';
  */
 const HISTORY = ['ingestion_ms', 'first_ms', 'position', 'last_ms', 'last_position', 'head_position', 'executed_at'];
 
-/** One row a commit: as many as there happened to be. Of the workers: who they were. */
-const OF_THE_RUN = ['commits', 'members', 'leases'];
+/** One row a commit: as many as there happened to be. Of the workers and replays: who they were. */
+const OF_THE_RUN = ['commits', 'members', 'leases', 'replay_jobs'];
 
 /** Every row of every table of a namespace as JSON without its history, sorted; by table. */
 export async function tableRows(database: TestDatabase, namespace: string): Promise<Map<string, readonly string[]>> {

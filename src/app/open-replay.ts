@@ -1,0 +1,159 @@
+import type { Config, DiscoverySection } from '../config/schema/schema.js';
+import type { Common } from '../core/common.js';
+import { assertNever, IndexerError } from '../core/errors.js';
+import { createRateLimiter, type RateLimiter } from '../core/rate-limiter.js';
+import type { Shutdown } from '../core/shutdown.js';
+import { batchOf, readEntries } from '../discovery/read-entries.js';
+import { createChainReplay } from '../indexer/replay/chain-replay.js';
+import { createDiscoveryReplay } from '../indexer/replay/discovery-replay.js';
+import { createMessageReplay, type MessageLookup } from '../indexer/replay/message-replay.js';
+import type { ReplaySource, ReplayWish } from '../indexer/replay/replay-source.js';
+import type { ReplayJobs } from '../storage/replay-jobs.js';
+import type { Storage } from '../storage/storage.js';
+import type { AggregatorClient } from '../verifiers/aggregator/client/aggregator-client.js';
+import { AggregatorCallError } from '../verifiers/aggregator/client/call-error.js';
+import { createVerifierRegistry, type VerifierRegistry } from '../verifiers/registry.js';
+import { backendSections, leadingDatabase } from './backend-sections.js';
+import { entryReading, openAggregator } from './open-discoveries.js';
+import { openRpc, watchedChain } from './open-rpc.js';
+import { openStorage } from './open-storage.js';
+import { openVerifier } from './open-verifier.js';
+
+/** Connections of a replay to the database: one writes, one gives signs of life. */
+const CONNECTIONS = 2;
+
+/** Nothing is pruned by a process that opens its storage so. */
+const PRUNE_INTERVAL_MS = 60_000;
+
+/** Bounds on the load that a replay makes. */
+export interface ReplayLimits {
+  /** Requests a second to each node, verifier or aggregator. */
+  readonly rate: number;
+  /** Messages, or logs, of one transaction; an aggregator has pages of its own. */
+  readonly batch: number;
+}
+
+/** The storage of a replay: the system of record, and the cold tier behind it to read from. */
+export interface ReplayStorage {
+  readonly storage: Storage;
+  readonly jobs: ReplayJobs;
+}
+
+/**
+ * Opens the storage of a replay, with connections of its own. Every other backend follows the system of record, as it
+ * does for other processes.
+ * @throws IndexerError where there is no database.
+ */
+export async function openReplayStorage(config: Config, common: Common, shutdown: Shutdown): Promise<ReplayStorage> {
+  const sections = backendSections(config);
+  const leader = leadingDatabase(sections);
+  if (!leader?.Postgres)
+    throw new IndexerError('NO_DATABASE', 'no Postgres backend is configured: replays are kept in one', false);
+  const Postgres = { ...leader.Postgres, MaxOpenConnections: CONNECTIONS, MaxIdleConnections: CONNECTIONS };
+  const cold = sections.filter(({ Type }) => Type === 's3');
+  const Storages = [{ ...leader, Postgres }, ...cold].map(({ ReadCondition: _, ...section }) => section);
+  const Sink = { PruneInterval: config.Storage.Sink?.PruneInterval ?? PRUNE_INTERVAL_MS, Storages };
+  const opened = await openStorage({ ...config, Storage: { Strategy: 'sink', Sink } }, common, 'read');
+  shutdown.add('storage', () => opened.close());
+  if (!opened.leading) throw new IndexerError('NO_DATABASE', `backend ${leader.Name} is no database`, false);
+  await opened.sink.started();
+  return { storage: opened.sink, jobs: opened.leading.replays };
+}
+
+/**
+ * Opens what a wish reads from; nothing is asked yet.
+ * @throws IndexerError for a name that the configuration does not have.
+ */
+export function openReplaySource(
+  wish: ReplayWish,
+  parts: {
+    readonly config: Config;
+    readonly storage: Storage;
+    readonly limits: ReplayLimits;
+    readonly common: Common;
+    readonly shutdown: Shutdown;
+  },
+): ReplaySource {
+  const { config, storage, limits, common, shutdown } = parts;
+  const createLimiter = () => createRateLimiter({ perSecond: limits.rate, burst: 1, clock: common.clock });
+  switch (wish.kind) {
+    case 'chain': {
+      const found = sectionNamed(config.Chain, wish.chain, 'Chain');
+      const perSecond = Math.min(limits.rate, found.RequestsPerSecond ?? limits.rate);
+      const rpc = openRpc({ ...found, RequestsPerSecond: perSecond }, common);
+      shutdown.add(`rpc ${found.Name}`, () => rpc.close());
+      const { from, to } = wish;
+      return createChainReplay({ chain: watchedChain(found), rpc, from, to, batch: limits.batch, common });
+    }
+    case 'discovery': {
+      const registry = openRegistry(config, common, shutdown);
+      const aggregators = wish.sources.map((name) => {
+        const section = sectionNamed(config.Discoveries, name, 'Discoveries');
+        const client = openClient(section, common, shutdown);
+        return { client, entries: { ...entryReading(registry), aggregator: name }, limiter: createLimiter() };
+      });
+      return createDiscoveryReplay({ aggregators, since: BigInt(wish.since), common });
+    }
+    case 'messages': {
+      const registry = openRegistry(config, common, shutdown);
+      const limiters = new Map(registry.readers.map((reader) => [reader, createLimiter()]));
+      const lookups = config.Discoveries.map((section) =>
+        createLookup(section.Name, openClient(section, common, shutdown), registry, createLimiter(), common),
+      );
+      return createMessageReplay({
+        ids: wish.ids,
+        batch: Math.min(limits.batch, ...config.Verifier.map(({ BatchSize }) => BatchSize)),
+        registry,
+        limiterOf: (reader) => limiters.get(reader) ?? createLimiter(),
+        ...{ lookups, storage, common },
+      });
+    }
+    default:
+      return assertNever(wish, 'replay');
+  }
+}
+
+/** The section with a name. @throws IndexerError naming those that there are. */
+export function sectionNamed<T extends { readonly Name: string }>(all: readonly T[], name: string, table: string): T {
+  const found = all.find((section) => section.Name === name);
+  if (found) return found;
+  const known = all.map(({ Name }) => Name).join(', ');
+  const next =
+    known === '' ? `no [[${table}]] is configured` : `no [[${table}]] is called ${name}: write one of ${known}`;
+  throw new IndexerError('NO_SOURCE', next, false);
+}
+
+function openRegistry(config: Config, common: Common, shutdown: Shutdown): VerifierRegistry {
+  const registry = createVerifierRegistry(config.Verifier.map((section) => openVerifier(section, common)));
+  shutdown.add('verifiers', () => registry.close());
+  return registry;
+}
+
+function openClient(section: DiscoverySection, common: Common, shutdown: Shutdown): AggregatorClient {
+  const client = openAggregator(section, common);
+  shutdown.add(`aggregator ${section.Name}`, () => client.close());
+  return client;
+}
+
+/** Asks an aggregator for messages by id. One that has no such service gives none. */
+function createLookup(
+  aggregator: string,
+  client: AggregatorClient,
+  registry: VerifierRegistry,
+  limiter: RateLimiter,
+  common: Common,
+): MessageLookup {
+  return async (messageIds, signal) => {
+    await limiter.take(signal);
+    try {
+      const { results } = await client.resultsFor(messageIds, signal);
+      const placed = results.filter((raw) => raw.length > 0).map((raw) => ({ sequence: 0n, raw }));
+      const context = { ...entryReading(registry), aggregator, nowMs: common.clock.nowMs() };
+      return batchOf(readEntries({ placed, misplaced: [] }, context)) ?? {};
+    } catch (thrown) {
+      if (!(thrown instanceof AggregatorCallError) || thrown.grpcCode !== 'Unimplemented') throw thrown;
+      common.log.warn({ err: thrown, aggregator }, 'an aggregator does not give messages by id');
+      return {};
+    }
+  };
+}

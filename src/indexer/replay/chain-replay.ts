@@ -1,0 +1,87 @@
+import { createChainMetrics } from '../../chains/chain-metrics.js';
+import { type RangeReading, readRanges } from '../../chains/logs/range-reader.js';
+import { createRangeSize } from '../../chains/logs/range-size.js';
+import type { RpcPool } from '../../chains/rpc/rpc-pool.js';
+import { chainSourceId } from '../../chains/source-ids.js';
+import { KnownMessages } from '../../chains/watch/known-messages.js';
+import { createRangeReading } from '../../chains/watch/reader-options.js';
+import { DEFAULT_BLOOM_CHECK_BLOCKS, type WatchedChain } from '../../chains/watch/watched-chain.js';
+import type { Common } from '../../core/common.js';
+import { IndexerError } from '../../core/errors.js';
+import type { Storage } from '../../storage/storage.js';
+import { patiently } from './patience.js';
+import type { ReplaySource, ReplayStep } from './replay-source.js';
+
+/** The parts of the replay of a chain. */
+export interface ChainReplayOptions {
+  readonly chain: WatchedChain;
+  readonly rpc: RpcPool;
+  readonly from: number;
+  readonly to: number;
+  /** About so many logs are read at once. */
+  readonly batch: number;
+  readonly common: Common;
+}
+
+/**
+ * Refuses blocks that the chain's watcher is not done with: it reads those itself, and only it knows which are final.
+ * @throws IndexerError naming the last block that can be read again.
+ */
+export async function checkReplayedBlocks(
+  { name, selector, onRamps }: Pick<WatchedChain, 'name' | 'selector' | 'onRamps'>,
+  to: number,
+  storage: Pick<Storage, 'getCursor'>,
+): Promise<void> {
+  const cursors = await Promise.all(onRamps.map(({ address }) => storage.getCursor(chainSourceId(selector, address))));
+  const heights = cursors.map((cursor) => Number(cursor?.height ?? -1));
+  const last = Math.min(...heights);
+  if (to <= last) return;
+  throw new IndexerError(
+    'REPLAY_ABOVE_CURSOR',
+    last < 0
+      ? `chain ${name} has not been read yet: start a worker, it reads the chain from its StartBlock`
+      : `chain ${name} is read up to block ${last} so far, a worker reads on from there: write --to ${last} or less`,
+    false,
+    { details: { chain: name, to, last } },
+  );
+}
+
+/**
+ * Reads final blocks of one chain again, with the requests and the checks of a backfill. The chain's cursor stays, and
+ * so do stored messages: one that is not in its block any more is the business of `chain resume`.
+ */
+export function createChainReplay(options: ChainReplayOptions): ReplaySource {
+  const { chain, rpc, from, to, batch, common } = options;
+  const reading = createRangeReading({ chain, rpc, common, metrics: createChainMetrics(common.metrics) });
+  const size = createRangeSize({ maxBlocks: chain.maxBlockRange, targetLogs: batch, onChange: () => undefined });
+  // the blooms of blocks without logs are looked at in the last part: each is a block to fetch
+  const checkSilenceFrom = to - (chain.bloomCheckBlocks ?? DEFAULT_BLOOM_CHECK_BLOCKS);
+
+  async function read(first: number, last: number, signal: AbortSignal): Promise<readonly RangeReading[]> {
+    const ranges: RangeReading[] = [];
+    const plan = { ...reading, from: first, to: last, checkSilenceFrom, depth: 1, rpc, size };
+    for await (const range of readRanges(plan, signal)) ranges.push(range);
+    return ranges;
+  }
+
+  return {
+    unit: 'blocks',
+    total: to - from + 1,
+    async *steps(cursor, signal) {
+      let next = cursor === null ? from : Number(cursor) + 1;
+      while (next <= to) {
+        const first = next;
+        const last = Math.min(to, first + size.blocks - 1);
+        for (const range of await patiently(common, signal, () => read(first, last, signal))) yield stepOf(range);
+        next = last + 1;
+      }
+    },
+  };
+}
+
+function stepOf({ from, to, messages: found, quarantine }: RangeReading): ReplayStep {
+  // of two logs of one message the first counts
+  const messages = new KnownMessages().toStore(found);
+  const isEmpty = messages.length + quarantine.length === 0;
+  return { batch: isEmpty ? null : { messages, quarantine }, cursor: String(to), read: to - from + 1 };
+}
