@@ -7,7 +7,7 @@ import { batchOf, readEntries } from '../discovery/read-entries.js';
 import { createChainReplay } from '../indexer/replay/chain-replay.js';
 import { createDiscoveryReplay } from '../indexer/replay/discovery-replay.js';
 import { createMessageReplay, type MessageLookup } from '../indexer/replay/message-replay.js';
-import type { ReplaySource, ReplayWish } from '../indexer/replay/replay-source.js';
+import { isForced, type ReplaySource, type ReplayWish } from '../indexer/replay/replay-source.js';
 import type { ReplayJobs } from '../storage/replay-jobs.js';
 import type { Storage } from '../storage/storage.js';
 import type { AggregatorClient } from '../verifiers/aggregator/client/aggregator-client.js';
@@ -92,7 +92,8 @@ export function openReplaySource(
         const client = openClient(section, common, shutdown);
         return { client, entries: { ...entryReading(registry), aggregator: name }, limiter: createLimiter() };
       });
-      return createDiscoveryReplay({ aggregators, since: BigInt(wish.since), common });
+      const since = BigInt(wish.since);
+      return createDiscoveryReplay({ aggregators, since, replaces: isForced(wish), common });
     }
     case 'messages': {
       const registry = openRegistry(config, common, shutdown);

@@ -5,6 +5,10 @@ import { withConfigOptions } from './config-option.js';
 import type { RunOptions } from './replay/run.js';
 import type { ShowOptions } from './replay/show.js';
 
+interface ForcedOptions extends RunOptions {
+  readonly force?: boolean;
+}
+
 const EXIT_CODES = `
 Exit code 0: done, now or before. 1: failed or refused. 2: another process runs it. 3: done, and some messages are known
 to no source. 130: stopped by a signal.`;
@@ -16,7 +20,9 @@ export function replayCommand(): Command {
     .addHelpText(
       'after',
       `
-A replay fills gaps: records that are stored stay as they are, and cursors do not move. It is a job in the database,
+A replay fills gaps: records that are stored stay as they are, and cursors do not move. With --force a verification
+that a source now gives with other bytes replaces the stored one, which is kept in the table replacements; it and its
+message get a new ingestion time, so that clients which poll by time see them again. A replay is a job in the database,
 with a number. Ctrl-C, a crash or an error lose nothing: the same command, or resume, goes on where it ended. An equal
 request while it runs elsewhere is shown, not started twice.
 
@@ -63,6 +69,7 @@ function messagesReplay(): Command {
   return withRunOptions(new Command('messages'))
     .description('ask the verifiers of some messages again')
     .addOption(new Option('--ids <ids>', 'message ids, with commas between them').argParser(parseIds))
+    .option('--force', 'replace stored verifications where a source gives other bytes', false)
     .option('--ids-file <file>', 'a file with message ids, apart by commas, spaces or lines; - is standard input')
     .addHelpText(
       'after',
@@ -74,13 +81,13 @@ stored is taken from a verifier or an aggregator that knows it; which ones no so
   $ ccv-indexer replay messages --ids-file missing.txt -c indexer.toml -s secrets.toml --json
 ${EXIT_CODES}`,
     )
-    .action(async (options: RunOptions & { readonly ids?: readonly Hex[]; readonly idsFile?: string }) => {
+    .action(async (options: ForcedOptions & { readonly ids?: readonly Hex[]; readonly idsFile?: string }) => {
       const { idsIn, runWish } = await import('./replay/run.js');
       const { ids = [], idsFile } = options;
       const all = [...ids, ...(idsFile === undefined ? [] : parseIds(idsIn(idsFile)))];
       if (all.length === 0)
         throw new IndexerError('NO_IDS', 'write --ids or --ids-file, with at least one message id', false);
-      process.exitCode = await runWish(options, () => ({ kind: 'messages', ids: all }));
+      process.exitCode = await runWish(options, () => ({ kind: 'messages', ids: all, ...forceOf(options) }));
     });
 }
 
@@ -88,6 +95,7 @@ function discoveryReplay(): Command {
   return withRunOptions(new Command('discovery'))
     .description('read the entries of aggregators again, from a sequence on')
     .addOption(new Option('--since <sequence>', 'first sequence').argParser(parseSequence).makeOptionMandatory())
+    .option('--force', 'replace stored verifications where a source gives other bytes', false)
     .option('--source <name>', 'Name of one of the [[Discoveries]]; default: all of them, one after the other')
     .addHelpText(
       'after',
@@ -97,13 +105,14 @@ Entries are read up to the last one that the aggregator has when it is reached.
   $ ccv-indexer replay discovery --since 120000 --source aggregator-1 -c indexer.toml -s secrets.toml
 ${EXIT_CODES}`,
     )
-    .action(async (options: RunOptions & { readonly since: string; readonly source?: string }) => {
+    .action(async (options: ForcedOptions & { readonly since: string; readonly source?: string }) => {
       const { runWish } = await import('./replay/run.js');
       const { since, source } = options;
       process.exitCode = await runWish(options, ({ Discoveries }) => ({
         kind: 'discovery',
         sources: source === undefined ? Discoveries.map(({ Name }) => Name) : [source],
         since,
+        ...forceOf(options),
       }));
     });
 }
@@ -151,6 +160,10 @@ function withRunOptions(command: Command, isNew = true): Command {
     .addOption(wholeOption('--batch <number>', 'most messages of one transaction', 1).default(100))
     .option('--json', 'print one JSON object a line: events, and the end last', false);
   return isNew ? command.option('--again', 'start anew although an equal replay is done', false) : command;
+}
+
+function forceOf({ force }: ForcedOptions): { readonly force?: true } {
+  return force === true ? { force } : {};
 }
 
 function wholeOption(flags: string, description: string, least: number): Option {

@@ -1,6 +1,7 @@
 import type { Hex } from '../core/hex.js';
 import type {
   Conflict,
+  MessageBody,
   MessageStatus,
   NewMessage,
   QuarantineEntry,
@@ -56,6 +57,8 @@ export interface Lease {
 export interface WriteBatch {
   /** The batch is stored only while this lease stands, as the transaction itself finds it. */
   readonly lease?: Lease;
+  /** The replay for which a person wants stored results replaced where the batch has other bytes; see `Replacement`. */
+  readonly replacesFor?: bigint;
   readonly orphanings?: readonly Orphaning[];
   readonly messages?: readonly NewMessage[];
   readonly verifierResults?: readonly VerifierResult[];
@@ -64,11 +67,22 @@ export interface WriteBatch {
   readonly cursors?: readonly CursorMove[];
 }
 
+/**
+ * A verifier result that gave way to another of its identity. The new one and its message take the ingestion time of
+ * the commit, so that clients which poll by time see both again; an orphaned one stays out of the lists. A message
+ * itself is never replaced: its id is the hash of its bytes.
+ */
+export interface Replacement extends Pick<Conflict, 'messageId' | 'storedHash' | 'receivedHash'> {
+  readonly replay: bigint;
+  /** As it was stored. */
+  readonly old: Omit<VerifierResult, keyof MessageBody>;
+}
+
 /** The outcome of a batch, by input in input order. */
 export interface WriteOutcome {
   /** `updated`: the origin changed; `returned`: it was orphaned before. */
   readonly messages: readonly ('inserted' | 'duplicate' | 'conflict' | 'updated' | 'returned')[];
-  readonly verifierResults: readonly ('inserted' | 'duplicate' | 'conflict')[];
+  readonly verifierResults: readonly ('inserted' | 'duplicate' | 'conflict' | 'replaced')[];
   /** The conflicts behind the entries `conflict` above. */
   readonly conflicts: readonly Conflict[];
   /** Stamp of the commit; null when the batch changed nothing. */

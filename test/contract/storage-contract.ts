@@ -7,6 +7,7 @@ import { listCases } from './cases/lists.js';
 import { messageCases } from './cases/messages.js';
 import { positionCases } from './cases/positions.js';
 import { reorgCases } from './cases/reorgs.js';
+import { replacementCases } from './cases/replacements.js';
 import { sourceCases } from './cases/sources.js';
 import { writeCases } from './cases/writes.js';
 import type { ContractSubject, Use } from './subject.js';
@@ -36,6 +37,7 @@ export function storageContract(name: string, open: () => Promise<ContractSubjec
     describe('messages', () => messageCases(use));
     describe('positions', () => positionCases(use));
     describe('reorgs', () => reorgCases(use));
+    describe('replacements', () => replacementCases(use));
     describe('sources', () => sourceCases(use));
     describe('changes', () => changeCases(use));
     describe('concurrency', () => concurrencyCases(use));

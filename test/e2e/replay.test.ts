@@ -9,7 +9,7 @@ import { type AnvilChain, startAnvilChain } from '../support/chain/anvil-chain.j
 import { message as chainMessage } from '../support/chain/chain-fixture.js';
 import { ON_RAMP, SOURCE } from '../support/chain/watch.js';
 import { endAllCli, runCli, startCli } from '../support/e2e/cli.js';
-import { listMessages } from '../support/e2e/http.js';
+import { body, listMessages } from '../support/e2e/http.js';
 import { checkOrder, tableRows } from '../support/e2e/namespace.js';
 import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../support/e2e/service.js';
 import { eventually } from '../support/eventually.js';
@@ -84,6 +84,8 @@ interface Event {
   readonly cursor?: string | null;
   readonly duplicates?: number;
   readonly messages?: number;
+  readonly replaced?: number;
+  readonly conflicts?: number;
 }
 const events = (stdout: string): Event[] =>
   stdout
@@ -173,6 +175,44 @@ it('messages are asked for again by id, and those that no source knows are named
   expect(rows).toEqual([{ status: 1, count: 2 }]);
   const wrong = await runCli(['replay', 'messages', '--ids', '0x12', '-c', file]);
   expect(wrong).toMatchObject({ code: 1, stderr: expect.stringContaining('0x12 is no message id') });
+});
+
+it('promise 5: a forced replay is seen by a client that polls messages by time', async () => {
+  const message = make.message({ ccvs: [ccv] });
+  const old = make.result(message, 0);
+  const news = { ...old, ccvData: make.bytes(64) };
+  const since = aggregator.publish(old);
+  const file = await configFor('forced');
+  const replay = (...more: readonly string[]) =>
+    runCli(['replay', 'discovery', '--since', String(since), '-c', file, '--json', ...more]);
+  expect((await replay()).code).toBe(0);
+  const { apiUrl } = await startServiceProcess('api', file);
+  const stored = async () =>
+    (await database.sql('SELECT ingestion_ms AS ms, ccv_data FROM forced.verifier_results')).rows;
+  const [before] = (await stored()) as { ms: string; ccv_data: Buffer }[];
+  const polled = `start=${Number(before!.ms) + 1}`;
+  await eventually('the API has the first', async () => (await listMessages(apiUrl)).has(message.messageId));
+
+  aggregator.publish(news);
+  const plain = await replay('--again');
+  expect(events(plain.stdout).at(-1)).toMatchObject({ event: 'done', conflicts: 1, replaced: 0 });
+  expect((await stored())[0]).toEqual(before);
+  expect(await listMessages(apiUrl, polled)).toEqual(new Map());
+
+  const forced = await replay('--force');
+  expect(events(forced.stdout).at(-1)).toMatchObject({ event: 'done', conflicts: 0, replaced: 1 });
+  await eventually('the poll gives it again', async () => (await listMessages(apiUrl, polled)).has(message.messageId));
+  const text = await body(`${apiUrl}/v1/verifierresults?${polled}`);
+  expect(text).toContain(Buffer.from(news.ccvData).toString('hex'));
+  const { rows } = await database.sql(
+    `SELECT r.ccv_data, r.replay::text AS replay, r.stored_hash <> r.received_hash AS other, r.replaced_ms = v.ingestion_ms AS at
+     FROM forced.replacements r JOIN forced.verifier_results v USING (message_id)`,
+  );
+  const { id } = events(forced.stdout).at(-1)!;
+  expect(rows).toEqual([{ ccv_data: Buffer.from(old.ccvData), replay: id, other: true, at: true }]);
+  // nothing is left to replace
+  const again = await replay('--force', '--again');
+  expect(events(again.stdout).at(-1)).toMatchObject({ replaced: 0, duplicates: 2 });
 });
 
 it('a range of blocks is read again beside the worker, whose cursor stays', async () => {

@@ -28,11 +28,13 @@ export function describeRequest({ request }: ReplayJob): string {
 /** How far a replay is, in one line. */
 export function describeProgress(progress: ReplayProgress | null): string {
   if (progress === null) return 'nothing was read yet';
-  const { read, total, unit, messages, verifierResults, updated, duplicates, conflicts, quarantined } = progress;
+  const { read, total, unit, messages, verifierResults, updated, duplicates, conflicts, quarantined, replaced } =
+    progress;
   const amount = total === null ? formatCount(read) : `${formatCount(read)} of ${formatCount(total)}`;
   const parts = [
     `${formatCount(messages)} messages and ${formatCount(verifierResults)} verifications new`,
     `${formatCount(duplicates)} records stored before`,
+    ...(replaced > 0 ? [`${formatCount(replaced)} verifications replaced`] : []),
     ...(updated > 0 ? [`${formatCount(updated)} messages updated`] : []),
     ...(conflicts > 0 ? [`${formatCount(conflicts)} conflicts: the stored records stay`] : []),
     ...(quarantined > 0 ? [`${formatCount(quarantined)} quarantined`] : []),

@@ -12,7 +12,7 @@ import type { Config } from '../../config/schema/schema.js';
 import { AbortedError, IndexerError } from '../../core/errors.js';
 import { createShutdown } from '../../core/shutdown.js';
 import { checkReplayedBlocks } from '../../indexer/replay/chain-replay.js';
-import { type ReplayWish, requestOf, wishOf } from '../../indexer/replay/replay-source.js';
+import { isForced, type ReplayWish, requestOf, wishOf } from '../../indexer/replay/replay-source.js';
 import { progressOf, type ReplayProgress, runReplay } from '../../indexer/replay/run-replay.js';
 import { nameProcess } from '../../indexer/workers/process-name.js';
 import type { ReplayJob, ReplayRunner, TakenReplay } from '../../storage/replay-jobs.js';
@@ -135,8 +135,10 @@ async function runTaken(
   };
   try {
     const means = { config, storage: opened.storage, limits: options, common, shutdown: opening };
-    const source = openReplaySource(wishOf(job), means);
-    const ended = await runReplay({ ...opened, job, lease, leaseMs: LEASE_MS, source, common, onProgress }, signal);
+    const wish = wishOf(job);
+    const source = openReplaySource(wish, means);
+    const run = { ...opened, job, lease, leaseMs: LEASE_MS, source, replaces: isForced(wish), common, onProgress };
+    const ended = await runReplay(run, signal);
     view.close();
     tellEnd(job, 'done', ended, isJson);
     return ended.unknown > 0 ? SOME_UNKNOWN : 0;

@@ -23,6 +23,8 @@ export interface DiscoveryReplayOptions {
   readonly aggregators: readonly ReplayedAggregator[];
   /** The first sequence of each. */
   readonly since: bigint;
+  /** Stored results are replaced: of several of one identity in a page the last counts. */
+  readonly replaces: boolean;
   readonly common: Common;
 }
 
@@ -36,7 +38,7 @@ interface Place {
  * Reads aggregators again, from a sequence up to the end that each has when it is reached. Their cursors stay: the live
  * worker reads on as it was.
  */
-export function createDiscoveryReplay({ aggregators, since, common }: DiscoveryReplayOptions): ReplaySource {
+export function createDiscoveryReplay({ aggregators, since, replaces, common }: DiscoveryReplayOptions): ReplaySource {
   async function page({ client, limiter }: ReplayedAggregator, sequence: bigint, signal: AbortSignal): Promise<Page> {
     return await patiently(common, signal, async () => {
       await limiter.take(signal);
@@ -56,7 +58,7 @@ export function createDiscoveryReplay({ aggregators, since, common }: DiscoveryR
         else place = { index: place.index + 1, sequence: since };
         const context = { ...aggregator.entries, nowMs: common.clock.nowMs() };
         const records = readEntries({ placed, misplaced }, context);
-        const verifierResults = lastOfEach(records.verifierResults);
+        const verifierResults = replaces ? lastOfEach(records.verifierResults) : records.verifierResults;
         const step: ReplayStep = {
           batch: batchOf({ ...records, verifierResults }),
           cursor: `${place.index}:${place.sequence}`,

@@ -32,8 +32,8 @@ export interface ReplaySource {
 
 /** What an operator asks for. Equal ones are one job. */
 export type ReplayWish =
-  | { readonly kind: 'discovery'; readonly sources: readonly string[]; readonly since: string }
-  | { readonly kind: 'messages'; readonly ids: readonly Hex[] }
+  | { readonly kind: 'discovery'; readonly sources: readonly string[]; readonly since: string; readonly force?: true }
+  | { readonly kind: 'messages'; readonly ids: readonly Hex[]; readonly force?: true }
   | { readonly kind: 'chain'; readonly chain: string; readonly from: number; readonly to: number };
 
 /** The request of a job: its fields in one order, ids sorted and each once. */
@@ -52,11 +52,11 @@ function canonical(wish: ReplayWish): ReplayWish {
   switch (wish.kind) {
     case 'discovery': {
       const { kind, sources, since } = wish;
-      return { kind, sources: [...new Set(sources)], since: String(BigInt(since)) };
+      return { kind, sources: [...new Set(sources)], since: String(BigInt(since)), ...forceOf(wish) };
     }
     case 'messages': {
       const ids = new Set(wish.ids.map((id) => id.toLowerCase() as Hex));
-      return { kind: wish.kind, ids: [...ids].sort() };
+      return { kind: wish.kind, ids: [...ids].sort(), ...forceOf(wish) };
     }
     case 'chain': {
       const { kind, chain, from, to } = wish;
@@ -65,4 +65,13 @@ function canonical(wish: ReplayWish): ReplayWish {
     default:
       return assertNever(wish, 'replay');
   }
+}
+
+function forceOf({ force }: { readonly force?: true }): { readonly force?: true } {
+  return force === true ? { force } : {};
+}
+
+/** Whether stored results are replaced where a source gives other bytes. */
+export function isForced(wish: ReplayWish): boolean {
+  return wish.kind !== 'chain' && wish.force === true;
 }

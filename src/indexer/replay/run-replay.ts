@@ -21,6 +21,8 @@ export interface ReplayProgress {
   /** Records that a source gives with other bytes: the stored ones stay. */
   readonly conflicts: number;
   readonly quarantined: number;
+  /** Stored results that gave way to others. */
+  readonly replaced: number;
   /** Messages that no source knows: how many, and the first of them. */
   readonly unknown: number;
   readonly unknownIds: readonly Hex[];
@@ -33,6 +35,8 @@ export interface ReplayRunOptions {
   readonly lease: Lease;
   readonly leaseMs: number;
   readonly source: ReplaySource;
+  /** Stored results are replaced where the source gives other bytes. */
+  readonly replaces: boolean;
   readonly storage: { insertBatch(batch: WriteBatch): Promise<WriteOutcome> };
   readonly common: Common;
   readonly onProgress: (progress: ReplayProgress) => void;
@@ -80,11 +84,13 @@ export async function runReplay(options: ReplayRunOptions, signal: AbortSignal):
 
 async function readAll(options: ReplayRunOptions, signal: AbortSignal): Promise<ReplayProgress> {
   const { jobs, job, lease, leaseMs, source, storage, common, onProgress } = options;
+  const force = options.replaces ? { replacesFor: job.id } : {};
   let progress = progressOf(job) ?? emptyProgress(source);
   onProgress(progress);
   for await (const step of source.steps(job.cursor, signal)) {
     const { batch, cursor } = step;
-    const outcome = batch && (await patiently(common, signal, () => storage.insertBatch({ ...batch, lease })));
+    const outcome =
+      batch && (await patiently(common, signal, () => storage.insertBatch({ ...batch, ...force, lease })));
     progress = advanced(progress, step, outcome);
     const written = { cursor, progress: JSON.stringify(progress) };
     await patiently(common, signal, () => jobs.beat(lease, leaseMs, written));
@@ -120,7 +126,7 @@ export function progressOf({ progress }: Pick<ReplayJob, 'progress'>): ReplayPro
 function emptyProgress({ total, unit }: ReplaySource): ReplayProgress {
   return {
     ...{ read: 0, total, unit, messages: 0, verifierResults: 0, updated: 0, duplicates: 0 },
-    ...{ conflicts: 0, quarantined: 0, unknown: 0, unknownIds: [] },
+    ...{ conflicts: 0, quarantined: 0, replaced: 0, unknown: 0, unknownIds: [] },
   };
 }
 
@@ -137,6 +143,7 @@ function advanced(before: ReplayProgress, step: ReplayStep, outcome: WriteOutcom
     updated: before.updated + count(messages, 'updated', 'returned'),
     duplicates: before.duplicates + count(messages, 'duplicate') + count(verifierResults, 'duplicate'),
     conflicts: before.conflicts + conflicts.length,
+    replaced: before.replaced + count(verifierResults, 'replaced'),
     quarantined: before.quarantined + (step.batch?.quarantine?.length ?? 0),
     unknown: before.unknown + unknown.length,
     unknownIds: [...before.unknownIds, ...unknown].slice(0, UNKNOWN_KEPT),

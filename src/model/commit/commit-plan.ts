@@ -1,5 +1,5 @@
 import type { Hex } from '../../core/hex.js';
-import type { WriteOutcome } from '../batch.js';
+import type { Replacement, WriteOutcome } from '../batch.js';
 import type { Conflict, MessageBody, MessageOrigin, MessageStatus, QuarantineEntry, SourceCursor } from '../records.js';
 import type { CursorConflictError, LeaseLostError } from '../storage-errors.js';
 import type { KnownId, KnownMessage, KnownResult, ResultContents } from './known.js';
@@ -32,7 +32,7 @@ export interface PlannedMessage {
 export interface PlannedResult {
   readonly id: PlannedId;
   readonly known: KnownResult | undefined;
-  readonly contents: ResultContents;
+  contents: ResultContents;
   orphaned: boolean;
   /** Null: that of this commit. */
   ingestionMs: number | null;
@@ -57,5 +57,6 @@ export interface CommitPlan {
   readonly ids: readonly PlannedId[];
   readonly quarantine: readonly QuarantineEntry[];
   readonly conflicts: readonly Conflict[];
+  readonly replacements: readonly Replacement[];
   readonly cursors: readonly SourceCursor[];
 }

@@ -27,7 +27,7 @@ export interface TakenBatch extends GivenBatch {
  */
 export function takeBatch(batch: WriteBatch, bodyHashOf?: (body: MessageBody) => Hex): TakenBatch {
   checkBatch(batch);
-  const { lease, ...parts } = batch;
+  const { lease, replacesFor, ...parts } = batch;
   const { messages = [], verifierResults = [], quarantine = [] } = parts;
   let records = 0;
   // a caller in JavaScript may give a part as undefined

@@ -1,21 +1,23 @@
 import type { Hex } from '../../core/hex.js';
-import type { CursorMove, Lease, Orphaning, StatusChange, WriteOutcome } from '../batch.js';
+import type { CursorMove, Orphaning, Replacement, StatusChange, WriteOutcome } from '../batch.js';
 import { conflictIdentity, quarantineIdentity, resultIdentity } from '../identity.js';
 import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
-import type { Conflict, MessageBody, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from '../records.js';
+import type { Conflict, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from '../records.js';
 import { movesForward } from '../status.js';
-import { CursorConflictError, LeaseLostError } from '../storage-errors.js';
 import type { CommitPlan, PlannedBatch, PlannedId, PlannedResult } from './commit-plan.js';
-import { isStoredOrigin, isStoredPayload, sameBody } from './equality.js';
+import { isStoredOrigin, isStoredPayload } from './equality.js';
 import type { Given, GivenBatch } from './given-batch.js';
 import type { Known, KnownId, KnownResult, Lacking } from './known.js';
+import { claimBody, replaceContents } from './planned-id.js';
+import { cursorConflict, leaseLoss } from './refusals.js';
 
 /**
  * Plans the one commit of a group of batches over the stored state: the same state and batches give the same plan, and
  * neither is changed. A record that several batches change is one change of the commit.
  *
  * - A batch applies its parts in the order of `WriteBatch`; batches apply one after the other.
- * - The first payload of an identity stays; the same again is a duplicate, another one a conflict, recorded once.
+ * - The first payload of an identity stays; the same again is a duplicate, another one a conflict, recorded once. A
+ *   batch that says so (`replacesFor`) replaces it, and the record is listed anew at the time of the commit.
  * - An orphaning takes effect while the message stands in its block; the message and its results leave the lists, and a
  *   message that is given again brings them back at the time of the commit.
  * - A status only moves forward. A cursor moves from where its mover saw it, and falls only when set back by a person;
@@ -27,6 +29,8 @@ export function planCommit(known: Known, batches: readonly GivenBatch[]): Commit
   const planned = batches.map((batch) => planner.plan(batch));
   return planner.lacking() ?? planner.result(planned);
 }
+
+type ResultVerdict = WriteOutcome['verifierResults'][number];
 
 interface Progress {
   readonly conflicts: Conflict[];
@@ -42,6 +46,7 @@ class CommitPlanner {
   readonly #cursors = new Map<string, SourceCursor>();
   readonly #quarantine = new Map<string, QuarantineEntry>();
   readonly #conflicts = new Map<string, Conflict>();
+  readonly #replacements: Replacement[] = [];
   readonly #lacksBody = new Set<Hex>();
   readonly #lacksRecall = new Set<Hex>();
   readonly #lacksConflict: Conflict[] = [];
@@ -51,12 +56,15 @@ class CommitPlanner {
   }
 
   plan(batch: GivenBatch): PlannedBatch {
-    const error = this.#leaseLoss(batch.lease) ?? this.#cursorConflict(batch.cursors ?? []);
+    const error =
+      leaseLoss(batch.lease, this.#known) ?? cursorConflict(batch.cursors ?? [], (sourceId) => this.#cursor(sourceId));
     if (error) return { ok: false, error };
     const progress: Progress = { conflicts: [], changed: false };
     for (const orphaning of batch.orphanings ?? []) this.#orphan(orphaning, progress);
     const messages = (batch.messages ?? []).map((message) => this.#addMessage(message, progress));
-    const verifierResults = (batch.verifierResults ?? []).map((result) => this.#addResult(result, progress));
+    const verifierResults = (batch.verifierResults ?? []).map((result) =>
+      this.#addResult(result, batch.replacesFor, progress),
+    );
     for (const change of batch.statuses ?? []) this.#changeStatus(change, progress);
     for (const entry of batch.quarantine ?? []) this.#quarantineOne(entry, progress);
     for (const move of batch.cursors ?? []) this.#moveCursor(move, progress);
@@ -81,27 +89,9 @@ class CommitPlanner {
       ids: [...this.#ids.values()],
       quarantine: [...this.#quarantine.values()],
       conflicts: [...this.#conflicts.values()],
+      replacements: this.#replacements,
       cursors: [...this.#cursors.values()],
     };
-  }
-
-  #leaseLoss(lease: Lease | undefined): LeaseLostError | null {
-    if (lease === undefined) return null;
-    const actual = this.#known.lease(lease.source);
-    return actual?.owner === lease.owner && actual.epoch === lease.epoch ? null : new LeaseLostError(lease, actual);
-  }
-
-  /** All moves of a cursor are checked one after the other. */
-  #cursorConflict(moves: readonly CursorMove[]): CursorConflictError | null {
-    const heights = new Map<string, bigint>();
-    for (const { sourceId, height, expectedHeight, setBack } of moves) {
-      const actual = heights.get(sourceId) ?? this.#cursor(sourceId)?.height ?? null;
-      // a watcher that would lower a cursor has not seen where it is
-      if (actual !== expectedHeight || (actual !== null && height < actual && setBack !== true))
-        return new CursorConflictError(sourceId, expectedHeight, actual);
-      heights.set(sourceId, height);
-    }
-    return null;
   }
 
   #orphan({ messageId, blockHash }: Orphaning, progress: Progress): void {
@@ -149,11 +139,14 @@ class CommitPlanner {
     return 'updated';
   }
 
-  #addResult(given: Given<VerifierResult>, progress: Progress): WriteOutcome['verifierResults'][number] {
+  #addResult(given: Given<VerifierResult>, replay: bigint | undefined, progress: Progress): ResultVerdict {
     const id = this.#touchedId(given.messageId) ?? this.#newId(given.messageId);
     const identity = resultIdentity(given);
     const stored = this.#results.get(identity) ?? this.#stored.get(identity);
-    if (!claimBody(id, given) || (stored && !isStoredPayload(given.ccvData, stored))) {
+    const isBody = claimBody(id, given);
+    const isOther = stored !== undefined && !isStoredPayload(given.ccvData, stored);
+    if (isBody && isOther && replay !== undefined) return this.#replace(id, given, stored, replay, progress);
+    if (!isBody || isOther) {
       this.#conflict(id, 'verifierResult', given, verifierResultPayloadHash(given), stored, progress);
       return 'conflict';
     }
@@ -164,6 +157,27 @@ class CommitPlanner {
     id.results.push(fresh);
     progress.changed = true;
     return 'inserted';
+  }
+
+  #replace(
+    id: PlannedId,
+    given: VerifierResult,
+    stored: PlannedResult | KnownResult,
+    replay: bigint,
+    progress: Progress,
+  ): 'replaced' {
+    const isPruned = !('contents' in stored) && stored.prunedCcv !== undefined;
+    if (isPruned || id.message?.prunedOrigin !== undefined) {
+      this.#lacksRecall.add(id.messageId);
+      return 'replaced';
+    }
+    const storedHash = this.#storedHash(id, stored);
+    const result = 'contents' in stored ? stored : this.#changedResult(id, stored);
+    const receivedHash = verifierResultPayloadHash(given);
+    this.#replacements.push({ replay, messageId: id.messageId, old: result.contents, storedHash, receivedHash });
+    replaceContents(id, result, given);
+    progress.changed = true;
+    return 'replaced';
   }
 
   #changeStatus({ messageId, status }: StatusChange, progress: Progress): void {
@@ -241,11 +255,20 @@ class CommitPlanner {
     for (const known of id.known?.results ?? []) {
       const identity = resultIdentity(known);
       if (known.orphaned === orphaned || this.#results.has(identity)) continue;
-      const ingestionMs = orphaned ? known.ingestionMs : null;
-      const result: PlannedResult = { id, known, contents: known, orphaned, ingestionMs, moved: true };
-      this.#results.set(identity, result);
-      id.results.push(result);
+      const result = this.#changedResult(id, known);
+      result.orphaned = orphaned;
+      if (!orphaned) result.ingestionMs = null;
+      result.moved = true;
     }
+  }
+
+  /** A stored result that the commit changes, as it is stored. */
+  #changedResult(id: PlannedId, known: KnownResult): PlannedResult {
+    const { orphaned, ingestionMs } = known;
+    const result: PlannedResult = { id, known, contents: known, orphaned, ingestionMs, moved: false };
+    this.#results.set(resultIdentity(known), result);
+    id.results.push(result);
+    return result;
   }
 
   #cursor(sourceId: string): SourceCursor | undefined {
@@ -274,16 +297,4 @@ class CommitPlanner {
     for (const result of known?.results ?? []) this.#stored.set(resultIdentity(result), result);
     return id;
   }
-}
-
-/** True when the id has the body of `given`, or had none and now has it. */
-function claimBody(id: PlannedId, given: Given<MessageBody>): boolean {
-  if (id.body === null) {
-    if (id.bodyHash !== undefined && id.bodyHash !== given.bodyHash) return false;
-    id.body = given;
-    id.bodyHash = given.bodyHash;
-    return true;
-  }
-  if (id.bodyHash !== undefined && given.bodyHash !== undefined) return id.bodyHash === given.bodyHash;
-  return sameBody(id.body, given);
 }

@@ -126,14 +126,16 @@ export const writeSteps: readonly fc.Arbitrary<Step>[] = [
   ),
   step(
     'conflict',
-    fc.record({ n: pick, of: fc.constantFrom('message', 'result', 'body') }),
+    fc.record({ n: pick, of: fc.constantFrom('message', 'result', 'body', 'replace') }),
     async (world, { n, of }) => {
       const { make } = world;
       const message = world.message(n);
       const result = world.results[n % Math.max(1, world.results.length)];
       if (of === 'message' && message)
         await world.write({ messages: [{ ...message, messageExecutorAddress: make.hex(20) }] });
-      if (of === 'result' && result) await world.write({ verifierResults: [{ ...result, ccvData: make.bytes(9) }] });
+      const others = result ? [{ ...result, ccvData: make.bytes(9) }] : [];
+      if (of === 'result') await world.write({ verifierResults: others });
+      if (of === 'replace') await world.write({ verifierResults: others, replacesFor: 1n });
       if (of === 'body' && message)
         await world.write({
           verifierResults: [{ ...newResult(world, message, 0), messageExecutorAddress: make.hex(20) }],

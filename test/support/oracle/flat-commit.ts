@@ -30,7 +30,9 @@ export function commitFlat(before: FlatState, batch: WriteBatch, ingestionMs: nu
   draft.moveCursors(batch);
   for (const { messageId, blockHash } of batch.orphanings ?? []) draft.orphan(messageId, blockHash);
   const messages = (batch.messages ?? []).map((message) => draft.addMessage(message));
-  const verifierResults = (batch.verifierResults ?? []).map((result) => draft.addResult(result));
+  const verifierResults = (batch.verifierResults ?? []).map((result) =>
+    draft.addResult(result, batch.replacesFor !== undefined),
+  );
   for (const { messageId, status } of batch.statuses ?? []) draft.changeStatus(messageId, status);
   for (const entry of batch.quarantine ?? []) draft.quarantine(entry);
   const state = draft.stamped();
@@ -111,11 +113,20 @@ class Draft {
     return 'updated';
   }
 
-  addResult(given: VerifierResult): WriteOutcome['verifierResults'][number] {
+  addResult(given: VerifierResult, replaces: boolean): WriteOutcome['verifierResults'][number] {
     const known = this.#bodies.get(given.messageId);
     const stored = this.#results.get(resultKey(given));
     const isSameBody = known === undefined || textOf(bodyOf(given)) === textOf(known.body);
     if (stored && isSameBody && Buffer.compare(stored.ccvData, given.ccvData) === 0) return 'duplicate';
+    if (stored && isSameBody && replaces) {
+      const { ingestionMs, orphaned } = stored;
+      const { ccvData, attestationMs, verifierName } = given;
+      const news = { ccvData, attestationMs, verifierName, ingestionMs: orphaned ? ingestionMs : this.#ms };
+      this.#results.set(resultKey(given), { ...stored, ...news });
+      const message = this.#messages.get(given.messageId);
+      if (message && !message.orphaned) this.#messages.set(given.messageId, { ...message, ingestionMs: this.#ms });
+      return 'replaced';
+    }
     if (known && (stored || !isSameBody)) {
       const storedHash = stored ? verifierResultPayloadHash(stored) : messagePayloadHash(known.body);
       this.#conflict('verifierResult', given, storedHash, verifierResultPayloadHash(given));

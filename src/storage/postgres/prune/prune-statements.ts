@@ -55,7 +55,7 @@ export function createPruneStatements(namespace: Namespace) {
          ON CONFLICT DO NOTHING
        ), traces AS (
          INSERT INTO @pruned_results (identity, ccv_hash) SELECT ${prunedIdentity('g')}, g.ccv_hash FROM gone g
-         ON CONFLICT DO NOTHING
+         ON CONFLICT (identity) DO UPDATE SET ccv_hash = excluded.ccv_hash
        )
        SELECT count(*) FROM gone`,
     ),

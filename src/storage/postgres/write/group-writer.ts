@@ -112,6 +112,7 @@ export function createGroupWriter({
 
   function* callsFor(
     commit: Commit,
+    { replacements }: CommitPlan,
     bodies: readonly BodyRow[],
     lanes: Iterable<readonly [source: bigint, dest: bigint]>,
   ): Generator<Call, void, void> {
@@ -119,6 +120,7 @@ export function createGroupWriter({
     yield* records.lanes(lanes);
     yield* records.changes(commit.changes, commit.inserted);
     yield* records.moves(commit.moves);
+    yield* records.replacements(replacements, commit.ingestionMs);
     yield clockWriter.tick({
       lastMs: commit.ingestionMs,
       lastPosition: commit.throughPosition,
@@ -159,7 +161,7 @@ export function createGroupWriter({
       };
       const lanes = newLanes(commit);
       try {
-        await transaction.commit(callsFor(commit, newBodies(plan, commit), lanes.values()));
+        await transaction.commit(callsFor(commit, plan, newBodies(plan, commit), lanes.values()));
       } catch (thrown) {
         if (!(thrown instanceof UnknownOutcomeError)) throw thrown;
         throw new UnsettledCommit(verdict, commit.throughPosition, thrown.cause);

@@ -60,6 +60,13 @@ export function createRecordStatements(namespace: Namespace) {
        SELECT * FROM unnest($1::bytea[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[],
          $7::bytea[], $8::bigint[], $9::bigint[]) ON CONFLICT (identity) DO NOTHING`,
     ),
+    replacements: statement(
+      'write_replacements',
+      `INSERT INTO @replacements (replay, message_id, verifier_source, verifier_dest, stored_hash, received_hash,
+         attestation_ms, verifier_name, ccv_data, replaced_ms)
+       SELECT * FROM unnest($1::bigint[], $2::bytea[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bytea[],
+         $7::bigint[], $8::text[], $9::bytea[], $10::bigint[])`,
+    ),
     cursors: statement(
       'write_cursors',
       `INSERT INTO @source_cursors AS t (source_id, height, hash, position)

@@ -1,4 +1,5 @@
 import type { Hex } from '../../../core/hex.js';
+import type { Replacement } from '../../../model/batch.js';
 import type { MovedRecord } from '../../../model/commit/stamp-commit.js';
 import { conflictIdentity, quarantineIdentity } from '../../../model/identity.js';
 import { readLane } from '../../../model/payload.js';
@@ -128,6 +129,21 @@ export function conflictValues(rows: readonly StoredConflict[]): Buffer[] {
     hexArray(rows.map((row) => row.receivedHash)),
     bigintArray(rows.map((row) => row.ingestionMs)),
     bigintArray(rows.map((row) => row.position)),
+  ];
+}
+
+export function replacementValues(rows: readonly Replacement[], replacedMs: number): Buffer[] {
+  return [
+    bigintArray(rows.map((row) => row.replay)),
+    hexArray(rows.map((row) => row.messageId)),
+    hexArray(rows.map((row) => row.old.verifierSourceAddress)),
+    hexArray(rows.map((row) => row.old.verifierDestAddress)),
+    hexArray(rows.map((row) => row.storedHash)),
+    hexArray(rows.map((row) => row.receivedHash)),
+    bigintArray(rows.map((row) => row.old.attestationMs)),
+    textArray(rows.map((row) => row.old.verifierName)),
+    bytesArray(rows.map((row) => row.old.ccvData)),
+    bigintArray(rows.map(() => replacedMs)),
   ];
 }
 

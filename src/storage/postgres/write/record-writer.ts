@@ -1,5 +1,5 @@
 import { assertNever } from '../../../core/errors.js';
-import type { Change } from '../../../model/batch.js';
+import type { Change, Replacement } from '../../../model/batch.js';
 import type { MovedRecord } from '../../../model/commit/stamp-commit.js';
 import type {
   StoredConflict,
@@ -22,6 +22,7 @@ import {
   messageValues,
   moveValues,
   quarantineValues,
+  replacementValues,
   resultValues,
 } from './record-values.js';
 
@@ -46,6 +47,8 @@ export interface RecordWriter {
   changes(changes: readonly Change[], inserted: ReadonlySet<object>): Iterable<Call>;
   /** The lanes of these messages' bytes; those that are known already are passed over. */
   lanes(lanes: Iterable<readonly [source: bigint, dest: bigint]>): readonly Call[];
+  /** Keeps results that were replaced. */
+  replacements(rows: readonly Replacement[], replacedMs: number): Iterable<Call>;
   /** Notes where these records were listed. */
   moves(rows: readonly MovedRecord[]): Iterable<Call>;
 }
@@ -65,6 +68,12 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
       const values = [bigintArray(all.map(([source]) => source)), bigintArray(all.map(([, dest]) => dest))];
       return [{ statement: sql.lanes, values }];
     },
+    replacements: (rows, replacedMs) =>
+      inChunks(
+        rows,
+        (row) => row.old.ccvData.length,
+        (chunk) => ({ statement: sql.replacements, values: replacementValues(chunk, replacedMs) }),
+      ),
     moves: (rows) =>
       inChunks(
         rows,
