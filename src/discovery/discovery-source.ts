@@ -1,25 +1,16 @@
-import { createHash } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
 import { backoffMs } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { AbortedError, IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { CursorMove, WriteBatch, WriteOutcome } from '../model/batch.js';
-import type { SourceCursor } from '../model/records.js';
+import type { CursorMove } from '../model/batch.js';
 import { createReadObserver } from '../verifiers/read-observer.js';
 import type { DiscoveryClient } from './discovery-client.js';
 import { DiscoveryJournal, type DiscoveryStatus } from './discovery-journal.js';
 import { GapLooks } from './gap-looks.js';
 import { arrangePage, type Page, type PlacedEntry } from './page.js';
-import { batchOf, type EntryContext, messageIdOf, readEntries } from './read-entries.js';
+import { type DiscoveryStore, PageStore } from './page-store.js';
+import { type EntryContext, messageIdOf } from './read-entries.js';
 import { discoverySourceId } from './source-ids.js';
-
-/** The store of one aggregator's cursor and records. */
-export interface DiscoveryStore {
-  getCursor(sourceId: string): Promise<SourceCursor | null>;
-  /** @throws CursorConflictError, LeaseLostError, and the errors of a storage: nothing is stored then. */
-  insertBatch(batch: WriteBatch): Promise<WriteOutcome>;
-}
 
 /** The settings of one aggregator. */
 export interface DiscoverySettings {
@@ -43,10 +34,10 @@ export interface DiscoverySourceOptions extends DiscoverySettings {
 
 /** Answers in a row without the cursor's entry from which it counts as gone: one replica may be behind another. */
 const SIGHTINGS_TO_SET_BACK = 3;
-/** An answer of fewer entries is the last one for now. */
-const LEAST_FULL_PAGE = 10;
+/** Entries of a page, while no longer one has come. */
+const LEAST_PAGE = 10;
+const MAX_SEQUENCE = 2n ** 63n - 1n;
 const MAX_PAUSE_MS = 10_000;
-const MISPLACED_REMEMBERED = 1_000;
 
 interface Cursor {
   readonly height: bigint;
@@ -58,9 +49,9 @@ interface Cursor {
  * Reads one aggregator: its entries become messages and verifier results, each page in one transaction with the cursor.
  *
  * ```
- *  poll:  drain ───────────► read the gaps again ───────────► pause
- *         from the cursor,   the recent ones; at times all,
- *         until a short page a poll's time at once
+ *  poll:  drain ────────────► read the gaps again ───────────► pause
+ *         from the cursor,    the recent ones; at times all,
+ *         until nothing is new a poll's time at once
  * ```
  *
  * - A request asks from the cursor's own entry, and the answer has to begin with it. When it does not, several times in
@@ -69,6 +60,9 @@ interface Cursor {
  * - A sequence is drawn before its entry commits, so an entry can appear below the cursor, in a gap. Gaps are read
  *   again, and forgotten after a look that began `overlapMs` after they were passed; after a start the whole window is
  *   one gap. After a start or a silence all are looked at before the cursor goes far: it may be far behind.
+ * - An aggregator cuts a page first and leaves out of it the entries that it cannot show. An answer speaks for as many
+ *   sequences as a page has entries, and one without news is not yet the end: each poll without news looks one page
+ *   further ahead, through half of the overlap, and then begins anew.
  * - A call that fails is repeated after a pause that doubles. An error of the storage ends the run: the next one begins
  *   at the cursor that is stored.
  */
@@ -78,13 +72,17 @@ export class DiscoverySource {
   readonly #sourceId: string;
   readonly #looks: GapLooks;
   readonly #observed;
-  readonly #misplaced = new LRUCache<string, true>({ max: MISPLACED_REMEMBERED });
+  readonly #pages: PageStore;
   #cursor: Cursor | null = null;
   /** The cursor's entry is gone: the next page comes from `since`, and takes the cursor back. */
   #isSetBack = false;
   #sightings = 0;
-  /** The most entries of one answer: the size of a full page, as far as is known. */
-  #largestPage = LEAST_FULL_PAGE;
+  /** The most entries of one answer: the length of a full page, as far as is known. */
+  #pageSize = LEAST_PAGE;
+  /** Sequences beyond the cursor in which no entry was seen. */
+  #ahead = 0n;
+  /** The last poll found nothing more, so that entries are news. */
+  #isFollowing = false;
   /** On the monotonic clock. */
   #lastAnswerMs = 0;
 
@@ -94,6 +92,7 @@ export class DiscoverySource {
     this.#looks = new GapLooks({ ...options, nowMs: () => this.#nowMs() });
     this.#observed = createReadObserver(options.name, options.common);
     this.journal = new DiscoveryJournal(options.name, options.common);
+    this.#pages = new PageStore({ ...options, journal: this.journal });
   }
 
   get name(): string {
@@ -129,8 +128,7 @@ export class DiscoverySource {
     this.#cursor = await store.getCursor(this.#sourceId);
     this.#isSetBack = false;
     this.#sightings = 0;
-    this.#looks.gaps.clear();
-    this.#looks.owe();
+    this.#restart();
     if (this.#cursor) {
       const { height } = this.#cursor;
       let first = height - overlap;
@@ -139,6 +137,14 @@ export class DiscoverySource {
     }
     this.#told();
     this.journal.enter('reading');
+  }
+
+  /** Nothing is known of the sequences around the cursor. */
+  #restart(): void {
+    this.#looks.gaps.clear();
+    this.#looks.owe();
+    this.#ahead = 0n;
+    this.#isFollowing = false;
   }
 
   /** `more`: there is work that need not wait. */
@@ -157,23 +163,40 @@ export class DiscoverySource {
   /** Reads from the cursor until the aggregator has no more, or it is time to look at the gaps. */
   async #drain(signal: AbortSignal): Promise<'more' | 'idle' | 'failed'> {
     const endMs = this.#nowMs() + (this.#looks.isOwed ? 0 : this.#options.overlapMs / 4);
-    for (;;) {
+    for (let isFirst = true; ; isFirst = false) {
       const cursor = this.#cursor;
       const fromSince = cursor === null || this.#isSetBack;
-      const page = await this.#read(fromSince ? this.#options.since : cursor.height, signal);
+      const from = fromSince ? this.#options.since : cursor.height;
+      const page = await this.#read(from, signal);
       if (page === null) return 'failed';
       if (!fromSince && !this.#holds(page, cursor)) {
         this.#suspect(cursor);
         return 'idle';
       }
       this.#sightings = 0;
-      const fresh = fromSince ? page.placed : page.placed.filter(({ sequence }) => sequence > cursor.height);
-      const isFull = page.size >= this.#largestPage;
-      this.#largestPage = Math.max(this.#largestPage, page.size);
-      await this.#storeFresh(fresh, page.misplaced, !isFull);
-      if (fresh.length === 0 || !isFull) return 'idle';
+      const isNew = await this.#storeFresh(page);
+      if (!isNew) this.#isFollowing = true;
+      if (!isNew) return isFirst ? await this.#lookAhead(from, signal) : 'idle';
       if (this.#nowMs() >= endMs) return 'more';
     }
+  }
+
+  /** Looks at one page of sequences further ahead than the last time. */
+  async #lookAhead(from: bigint, signal: AbortSignal): Promise<'more' | 'idle' | 'failed'> {
+    this.#ahead += BigInt(this.#pageSize);
+    const at = from + this.#ahead;
+    if (this.#ahead > this.#options.overlap / 2n || at > MAX_SEQUENCE) {
+      this.#ahead = 0n;
+      return 'idle';
+    }
+    const page = await this.#read(at, signal);
+    if (page === null) return 'failed';
+    const [first] = page.placed;
+    if (first) {
+      const facts = { discovery: this.name, from: String(from), seen: String(first.sequence) };
+      this.#options.common.log.warn(facts, 'aggregator shows no entries, but others behind them: those are read');
+    }
+    return (await this.#storeFresh(page)) ? 'more' : 'idle';
   }
 
   #holds({ placed }: Page, { height, hash }: Cursor): boolean {
@@ -190,21 +213,28 @@ export class DiscoverySource {
       return;
     }
     this.#isSetBack = true;
-    this.#looks.gaps.clear();
-    this.#looks.owe();
+    this.#restart();
     this.journal.setBack(cursor.height, this.#options.since);
   }
 
-  async #storeFresh(fresh: readonly PlacedEntry[], misplaced: Page['misplaced'], following: boolean): Promise<void> {
+  /** Stores the entries beyond the cursor. @returns whether there are any. */
+  async #storeFresh({ placed, misplaced }: Page): Promise<boolean> {
+    const following = this.#isFollowing;
+    const isBeyond = ({ sequence }: PlacedEntry) =>
+      this.#isSetBack || this.#cursor === null || sequence > this.#cursor.height;
+    const fresh = placed.filter(isBeyond);
     const last = fresh.at(-1);
-    if (last === undefined) return await this.#store({ placed: [], misplaced }, { late: false, following });
+    if (last === undefined) {
+      await this.#pages.store({ placed: [], misplaced }, { late: false, following });
+      return false;
+    }
     const was = this.#cursor;
     const cursor = { height: last.sequence, hash: messageIdOf(last, this.#options.entries.readClaim) };
     const move: CursorMove = {
       ...{ sourceId: this.#sourceId, ...cursor, expectedHeight: was?.height ?? null },
       ...(this.#isSetBack ? { setBack: true } : {}),
     };
-    await this.#store({ placed: fresh, misplaced }, { late: false, following, move });
+    await this.#pages.store({ placed: fresh, misplaced }, { late: false, following, move });
     let next = was === null || this.#isSetBack ? this.#options.since : was.height + 1n;
     for (const { sequence } of fresh) {
       this.#looks.gaps.pass(next, sequence - 1n, this.#nowMs());
@@ -212,7 +242,9 @@ export class DiscoverySource {
     }
     this.#cursor = cursor;
     this.#isSetBack = false;
+    this.#ahead = 0n;
     this.#told();
+    return true;
   }
 
   /** Reads the recent gaps again, or goes on with a look at all; at most for the time between two polls. */
@@ -225,35 +257,16 @@ export class DiscoverySource {
       const page = await this.#read(at, signal);
       if (page === null) return 'failed';
       const late = page.placed.filter(({ sequence }) => gaps.has(sequence));
-      await this.#store({ placed: late, misplaced: page.misplaced }, { late: true, following: false });
+      await this.#pages.store({ placed: late, misplaced: page.misplaced }, { late: true, following: false });
       for (const { sequence } of late) gaps.fill(sequence);
-      at = this.#looks.read(page.placed.at(-1)?.sequence ?? height);
+      // entries that are not shown may fill a page
+      const through = at + BigInt(this.#pageSize) - 1n;
+      const last = page.placed.at(-1)?.sequence ?? at;
+      at = this.#looks.read(last > through ? last : through);
       if (at !== null && this.#nowMs() >= endMs) return this.#looks.isWhole ? 'more' : 'idle';
     }
     this.#looks.end();
     return 'idle';
-  }
-
-  async #store(
-    page: Pick<Page, 'placed' | 'misplaced'>,
-    how: { readonly late: boolean; readonly following: boolean; readonly move?: CursorMove },
-  ): Promise<void> {
-    const { name, entries, store, common } = this.#options;
-    const misplaced = page.misplaced.filter((raw) => this.#isNewMisplaced(raw));
-    const context = { ...entries, aggregator: name, nowMs: common.clock.nowMs() };
-    const records = readEntries({ placed: page.placed, misplaced }, context);
-    const batch = batchOf(records);
-    if (batch === null && how.move === undefined) return;
-    const outcome = await store.insertBatch({ ...batch, ...(how.move ? { cursors: [how.move] } : {}) });
-    this.journal.committed(records, outcome, how.late, how.following);
-  }
-
-  /** The same bytes come with every answer that reaches them. */
-  #isNewMisplaced(raw: Uint8Array): boolean {
-    const key = createHash('sha256').update(raw).digest('hex');
-    if (this.#misplaced.has(key)) return false;
-    this.#misplaced.set(key, true);
-    return true;
   }
 
   /** Null: the call failed, and the journal knows why. */
@@ -263,6 +276,7 @@ export class DiscoverySource {
     try {
       const answer = await this.#observed(() => client.messagesSince(since, signal));
       this.#lastAnswerMs = this.#nowMs();
+      this.#pageSize = Math.max(this.#pageSize, answer.length);
       this.journal.answered();
       return arrangePage(answer, since);
     } catch (thrown) {

@@ -99,7 +99,8 @@ describe('discovery', () => {
     aggregator.publish(first);
     await untilRead(storage, 1n);
     const page = encodePage([{ sequence: 1n, result: encodeResult(first) }]);
-    aggregator.answer(() => Buffer.concat([page, bytesField(1, Buffer.from('0b', 'hex'))]));
+    const strange = Buffer.concat([page, bytesField(1, Buffer.from('0b', 'hex'))]);
+    aggregator.answer(({ bytes }) => (decodeSince(bytes) === 1n ? strange : null));
     await eventually('it is seen', () => running.status().counts.quarantined === 1);
     aggregator.answer(null);
     aggregator.publish(one(make.results(1)));
@@ -158,7 +159,7 @@ describe('discovery', () => {
     const from = aggregator.requests.length;
     await eventually('it has polled a few times', () => aggregator.requests.length >= from + 10);
     const asked = new Set(aggregator.requests.slice(from).map(({ bytes }) => decodeSince(bytes)));
-    expect([...asked].sort()).toEqual([51n, 52n]);
+    expect([...asked].filter((since) => since <= last).sort()).toEqual([51n, 52n]);
   });
 
   it('goes on after dropped connections, a full queue, and an answer of 4 MiB and a byte', async () => {

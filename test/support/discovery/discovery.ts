@@ -32,6 +32,8 @@ export interface RunningDiscovery {
   status(index?: number): DiscoveryStatus;
   /** Settles when the run has ended. */
   readonly ended: Promise<void>;
+  /** Runs it again, after it has ended. */
+  again(): void;
   stop(): Promise<void>;
 }
 
@@ -83,14 +85,18 @@ function start(
   const group = createDiscoveryGroup(sources);
   const ending = new AbortController();
   const ended = group.run(ending.signal);
+  let last = ended;
   const stop = async () => {
     ending.abort();
-    await Promise.allSettled([ended]);
+    await Promise.allSettled([last]);
   };
   stopping.push(stop);
   return {
     ended,
     stop,
+    again() {
+      last = group.run(ending.signal);
+    },
     status(index = 0) {
       const status = group.status()[index];
       if (status === undefined) throw new Error(`no aggregator ${index}`);
