@@ -226,9 +226,10 @@ class SharedMembership implements Membership {
       if (source.lease && (found?.owner !== member || found.epoch !== source.lease.epoch))
         this.#lose(source, source.lease);
       else if (source.state === 'owned' && !isAssigned) this.#handOver(source);
-      if (source.state !== 'elsewhere' || !isAssigned) continue;
+      if (source.state !== 'elsewhere') continue;
       const owner = found?.owner ?? null;
-      if (owner === null || owner === member || !there.has(owner)) wanted.push(source.name);
+      // owned without knowing it: the answer of a take was lost; one that is another's by now is handed over properly
+      if (owner === member || (isAssigned && (owner === null || !there.has(owner)))) wanted.push(source.name);
     }
     return wanted;
   }

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { createMembership, type Membership } from '../../../src/indexer/workers/membership.js';
-import type { Shares } from '../../../src/storage/lease-store.js';
+import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
+import type { LeaseStore, Shares } from '../../../src/storage/lease-store.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
@@ -44,11 +45,21 @@ afterEach(async () => {
   await database.drop();
 });
 
-function start(name: string, { sources = SOURCES, connection = database.connection, ended = new Set() } = {}): Worker {
+interface Wishes {
+  readonly sources?: readonly string[];
+  readonly connection?: TestDatabase['connection'];
+  readonly ended?: ReadonlySet<string>;
+  readonly through?: (leases: LeaseStore) => LeaseStore;
+}
+
+function start(
+  name: string,
+  { sources = SOURCES, connection = database.connection, ended = new Set(), through = (leases) => leases }: Wishes = {},
+): Worker {
   const common = createCommon();
   const storage = createPostgresStorage({ connection, common });
   const membership = createMembership({
-    ...{ member: name, store: storage.leases, common, beatMs: BEAT_MS, leaseMs: LEASE_MS },
+    ...{ member: name, store: through(storage.leases), common, beatMs: BEAT_MS, leaseMs: LEASE_MS },
     hasEnded: (member) => ended.has(member),
   });
   const working = new Set<string>();
@@ -155,8 +166,29 @@ describe('workers that share sources', () => {
     expect((await shares()).members.map(({ member }) => member)).toEqual(['two']);
   });
 
+  it('give back what one took without knowing it, when it is another one’s by then', async () => {
+    const other = { member: 'other', sources: SOURCES };
+    let isLost = false;
+    const through = (leases: LeaseStore): LeaseStore => ({
+      ...leases,
+      async take(member, sources) {
+        const taken = await leases.take(member, sources);
+        if (isLost) return taken;
+        isLost = true;
+        await leases.beat(other, LEASE_MS, []);
+        throw new StorageUnavailableError('warm', 'take leases');
+      },
+    });
+    const one = start('one', { through });
+    await eventually('half of them to be free for the other', async () => {
+      const { leases } = await shares();
+      return one.working.size === 3 && leases.filter(({ owner }) => owner === null).length === 3;
+    });
+    expect((await shares()).leases.filter(({ owner }) => owner === null)).toHaveLength(SOURCES.length / 2);
+  });
+
   it('take over at once from one that is known to have ended', async () => {
-    const ended = new Set();
+    const ended = new Set<string>();
     const dead = start('dead', { connection: proxy.tcp });
     const other = start('other', { ended });
     await untilEven(dead, other);
