@@ -25,6 +25,10 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
     command: /^npm start( -- (--for \w+|--rate 0 --no-executor))?$/,
     reason: 'takes a minute; .ci/run and test/e2e/dev-command.test.ts run it',
   },
+  {
+    command: / -- replay /,
+    reason: 'needs a source with more than it gave before; test/e2e/replay.test.ts runs each kind',
+  },
   { command: /^(cast|ccip-cli) /, reason: 'a tool of others; test/e2e/dev-command.test.ts sends the same message' },
   { command: /^npm (test|run test)/, reason: 'is this run' },
   { command: /^npm run (bench|chaos)\b(?!.*--help)/, reason: 'takes minutes; test/integration/bench runs parts of it' },

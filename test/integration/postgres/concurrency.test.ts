@@ -120,15 +120,26 @@ describe('several instances on one database', () => {
     const [one, two] = storages as [PostgresStorage, PostgresStorage];
     const heard: AdvanceEvent[] = [];
     const own: AdvanceEvent[] = [];
+    const make = createRecordMaker(44);
+    const first: AdvanceEvent[] = [];
+    // a listener that begins reads the clock, which a commit of its own may have moved
+    const unsubscribe = one.subscribe((event) => first.push(event));
+    await eventually('the first listens', async () => {
+      await two.insertBatch({ verifierResults: make.results(1) });
+      return first.length > 0;
+    });
+    unsubscribe();
     two.subscribe((event) => heard.push(event));
     one.subscribe((event) => own.push(event));
-    const make = createRecordMaker(44);
+    const written = new Set<bigint | undefined>();
     await eventually('the second listens', async () => {
       const { committed } = await one.insertBatch({ verifierResults: make.results(1) });
+      written.add(committed?.throughPosition);
       return heard.some((event) => event.kind === 'advanced' && event.throughPosition === committed?.throughPosition);
     });
-    expect(heard.every((event) => event.kind === 'advanced')).toBe(true);
-    expect(own.every((event) => event.kind === 'committed')).toBe(true);
+    expect(heard.some((event) => event.kind === 'committed')).toBe(false);
+    expect(own.some((event) => event.kind === 'advanced' && written.has(event.throughPosition))).toBe(false);
+    expect(own.filter((event) => event.kind === 'committed')).toHaveLength(written.size);
     const { throughPosition } = two.coverage();
     expect(throughPosition).toBeGreaterThanOrEqual(0n);
   });
