@@ -9,7 +9,7 @@ export interface AnswerBudget {
    * @throws HttpError 503
    */
   take(sizeBytes: number): () => void;
-  /** Whether that much could be taken now beside what is. */
+  /** True when `take` of the same size would succeed now. */
   fits(sizeBytes: number): boolean;
 }
 

@@ -33,7 +33,7 @@ export interface MessageReplayOptions {
   readonly common: Common;
 }
 
-/** What is found of one message. */
+/** The records that the sources gave for one message. */
 interface Found {
   readonly messageId: Hex;
   readonly stored: StoredMessage | null;

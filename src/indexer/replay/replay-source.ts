@@ -16,7 +16,7 @@ export interface ReplayStep {
   readonly unknown?: readonly Hex[];
 }
 
-/** What is read again. */
+/** The source of a replay: its steps, in order. */
 export interface ReplaySource {
   /** For people: `blocks`, `messages`, `entries`. */
   readonly unit: string;

@@ -54,7 +54,7 @@ export interface MembershipOptions {
   readonly member: string;
   readonly store: LeaseStore;
   readonly common: Common;
-  /** Whether another member is surely gone: it is taken out before its lease ends. Default: nobody knows. */
+  /** True for a member that has surely ended: it is taken out before its lease ends. Default: always false. */
   readonly hasEnded?: (member: string) => boolean;
   /** How long a member counts as there after a beat. Default 6 s. */
   readonly leaseMs?: number;
