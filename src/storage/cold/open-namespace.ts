@@ -74,7 +74,7 @@ export async function openNamespace(options: {
     common,
   });
   // before anything is made that has to be closed
-  const view = await catalog.refresh();
+  const { view } = await catalog.survey();
   const lists = new Lists(reader);
   const lookup = new Lookup(reader, lists);
   const ledger = new LedgerReads(reader);

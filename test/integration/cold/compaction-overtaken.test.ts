@@ -39,14 +39,13 @@ describe('a compaction that was overtaken by a flush and another compaction', ()
     await flush();
     await flush();
     const catalog = await catalogOver(store);
-    const base = await catalog.refresh();
+    const base = await catalog.survey();
     const rowsOf = (files: readonly { readonly rows: number }[]) => files.reduce((sum, { rows }) => sum + rows, 0);
-    const before = rowsOf(base.tables.messages.files);
+    const before = rowsOf(base.view.tables.messages.files);
     // what another process does while a group of this one is merged: a flush, and that is merged with older files
     await flush();
     await archive.maintenance.compact({ full: true });
     expect(await catalog.replace(base, { table: 'messages', removed: [], added: [] })).toBe(true);
-    expect(catalog.view.torn).toEqual([]);
     expect(rowsOf(catalog.view.tables.messages.files)).toBeGreaterThan(before / 2);
     await archive.close();
   });

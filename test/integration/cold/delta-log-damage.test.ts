@@ -112,7 +112,7 @@ describe('a store that fails', () => {
       return { root, committed, calls };
     };
     const { calls } = await run(null, 'after');
-    expect(calls).toBe(5);
+    expect(calls).toBe(6);
     for (const when of ['before', 'after'] as const) {
       for (let cut = 1; cut <= calls; cut++) {
         const { root, committed } = await run(cut, when);

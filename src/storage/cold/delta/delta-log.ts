@@ -3,11 +3,11 @@ import { InvalidArgumentError } from '../../../core/errors.js';
 import { counter } from '../../../core/metrics.js';
 import { ObjectStoreUnavailableError } from '../object-store/object-store-errors.js';
 import type { ColumnSpec } from '../parquet/columns.js';
-import type { Action, CommitInfo } from './actions.js';
+import type { Action, CommitInfo, Transaction } from './actions.js';
 import { encodeCheckpoint } from './checkpoint.js';
 import { encodeCommit } from './commit-json.js';
 import { DeltaConflictError, DeltaFormatError } from './delta-errors.js';
-import { LogReader, type LogReaderOptions } from './log-reader.js';
+import { LogReader, type LogReaderOptions, type RefreshOptions } from './log-reader.js';
 import { checkpointName, commitName, LAST_CHECKPOINT } from './paths.js';
 import { DAY_COLUMN, tableSchemaString } from './schema.js';
 import { checkWritable, type DeltaSnapshot, PROTOCOL, SnapshotBuilder } from './snapshot.js';
@@ -35,26 +35,36 @@ export interface DeltaLogOptions extends LogReaderOptions {
 export interface DeltaLog {
   /** Key of an object below the table's root. */
   key(path: string): string;
-  /** The table as it is now, or null when there is none. */
-  read(): Promise<DeltaSnapshot | null>;
-  /** The table as it is now; creates it, with these columns and the partition column `day`, when there is none. */
-  open(columns: readonly ColumnSpec[]): Promise<DeltaSnapshot>;
   /**
-   * The table as it is now, from a snapshot of it: one request when nothing is new. `confirm`: with another request,
-   * checks that the commits found and made before are still there.
-   * @throws DeltaLostError when they are not.
+   * The table as it is now, or as of version `upTo`; null when there is none.
+   * @throws DeltaLostError when the table ends below `upTo`.
    */
-  refresh(snapshot: DeltaSnapshot, confirm?: boolean): Promise<DeltaSnapshot>;
+  read(upTo?: number): Promise<DeltaSnapshot | null>;
   /**
-   * Adds the next version, all of it or nothing, and a checkpoint when one is due (whose failure is only logged).
+   * The table as it is now; creates it, with these columns, the partition column `day` and some transactions, when
+   * there is none.
+   */
+  open(columns: readonly ColumnSpec[], transactions?: readonly Transaction[]): Promise<DeltaSnapshot>;
+  /**
+   * The table as it is now, or as of a version, from a snapshot of it. One request when nothing is new, none when the
+   * snapshot is of that version.
+   * @throws DeltaLostError when commits are gone that are looked for.
+   */
+  refresh(snapshot: DeltaSnapshot, options?: RefreshOptions): Promise<DeltaSnapshot>;
+  /**
+   * Adds the next version, all of it or nothing, and a checkpoint when one is due.
    * After an ObjectStoreUnavailableError the commit may exist, or come to exist later: refresh, look for its `txn`, and
    * commit again on top of that. Two commits on one snapshot can never both succeed.
    * @throws DeltaConflictError when another writer was first; nothing was committed.
    * @throws InvalidArgumentError for actions that contradict each other or the snapshot.
    */
   commit(snapshot: DeltaSnapshot, actions: readonly Action[], info: CommitInfo): Promise<DeltaSnapshot>;
+  /** The same without a checkpoint: whether the version counts is not decided yet. */
+  prepare(snapshot: DeltaSnapshot, actions: readonly Action[], info: CommitInfo): Promise<DeltaSnapshot>;
   /** Writes the checkpoint of a snapshot, unless it exists, and points to it. */
   checkpoint(snapshot: DeltaSnapshot): Promise<void>;
+  /** Writes the checkpoint of a snapshot when one is due. A failure is only logged: the next one tries again. */
+  checkpointIfDue(snapshot: DeltaSnapshot): Promise<DeltaSnapshot>;
   /**
    * Deletes the log entries that a readable checkpoint older than `retentionMs` stands for. Returns how many. Readers
    * that look at the table once an hour never miss them.
@@ -84,8 +94,6 @@ class Log implements DeltaLog {
   readonly #tombstoneRetentionMs: number;
   readonly #createId: () => string;
   readonly #commits;
-  /** The last checkpoint failed: the next commit tries again. */
-  #checkpointDue = false;
 
   constructor(options: DeltaLogOptions) {
     this.#options = options;
@@ -104,15 +112,15 @@ class Log implements DeltaLog {
     return `${this.#options.root}/${path}`;
   }
 
-  read(): Promise<DeltaSnapshot | null> {
-    return this.#reader.read();
+  read(upTo?: number): Promise<DeltaSnapshot | null> {
+    return this.#reader.read(upTo);
   }
 
-  refresh(snapshot: DeltaSnapshot, confirm = false): Promise<DeltaSnapshot> {
-    return this.#reader.refresh(snapshot, confirm);
+  refresh(snapshot: DeltaSnapshot, options?: RefreshOptions): Promise<DeltaSnapshot> {
+    return this.#reader.refresh(snapshot, options);
   }
 
-  async open(columns: readonly ColumnSpec[]): Promise<DeltaSnapshot> {
+  async open(columns: readonly ColumnSpec[], transactions: readonly Transaction[] = []): Promise<DeltaSnapshot> {
     const existing = await this.#reader.read();
     if (existing) return existing;
     const nowMs = this.#options.common.clock.nowMs();
@@ -132,6 +140,7 @@ class Log implements DeltaLog {
           createdTime: nowMs,
         },
       },
+      ...transactions.map((txn) => ({ txn })),
     ];
     try {
       await this.#put(0, actions, { operation: 'CREATE TABLE' });
@@ -143,6 +152,10 @@ class Log implements DeltaLog {
   }
 
   async commit(snapshot: DeltaSnapshot, actions: readonly Action[], info: CommitInfo): Promise<DeltaSnapshot> {
+    return await this.checkpointIfDue(await this.prepare(snapshot, actions, info));
+  }
+
+  async prepare(snapshot: DeltaSnapshot, actions: readonly Action[], info: CommitInfo): Promise<DeltaSnapshot> {
     checkWritable(snapshot);
     checkActions(snapshot, actions);
     const version = snapshot.version + 1;
@@ -150,9 +163,24 @@ class Log implements DeltaLog {
     const { checkpointVersion, seenVersion } = snapshot;
     const readMs = this.#options.common.clock.nowMs();
     const at = { version, checkpointVersion, seenVersion, readMs };
-    const next = new SnapshotBuilder(snapshot).apply(actions).build(at);
-    if (version % this.#checkpointEvery !== 0 && !this.#checkpointDue) return next;
-    return { ...next, checkpointVersion: (await this.#tryCheckpoint(next)) ? version : checkpointVersion };
+    return new SnapshotBuilder(snapshot).apply(actions).build(at);
+  }
+
+  async checkpointIfDue(snapshot: DeltaSnapshot): Promise<DeltaSnapshot> {
+    const { version, checkpointVersion } = snapshot;
+    const countTo = (upTo: number) => Math.floor(Math.max(0, upTo) / this.#checkpointEvery);
+    if (countTo(version) === countTo(checkpointVersion)) return snapshot;
+    try {
+      // another writer may have made it
+      const newest = await this.#reader.lastCheckpoint();
+      if (countTo(newest) >= countTo(version)) return { ...snapshot, checkpointVersion: newest };
+      await this.checkpoint(snapshot);
+      return { ...snapshot, checkpointVersion: version };
+    } catch (thrown) {
+      const { common, root } = this.#options;
+      common.log.warn({ err: thrown, table: root, version }, 'Delta checkpoint was not written');
+      return snapshot;
+    }
   }
 
   async checkpoint(snapshot: DeltaSnapshot): Promise<void> {
@@ -223,19 +251,6 @@ class Log implements DeltaLog {
   /** @throws ObjectNotFoundError when there is no such commit. */
   async #isOurs(key: string, bytes: Uint8Array): Promise<boolean> {
     return Buffer.from(await this.#options.store.get(key)).equals(bytes);
-  }
-
-  async #tryCheckpoint(snapshot: DeltaSnapshot): Promise<boolean> {
-    try {
-      await this.checkpoint(snapshot);
-      this.#checkpointDue = false;
-      return true;
-    } catch (thrown) {
-      this.#checkpointDue = true;
-      const { common, root } = this.#options;
-      common.log.warn({ err: thrown, table: root, version: snapshot.version }, 'Delta checkpoint was not written');
-      return false;
-    }
   }
 
   #count(result: CommitResult): void {

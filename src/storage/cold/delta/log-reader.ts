@@ -29,6 +29,17 @@ const READ_TRIES = 3;
  */
 const RELIST_AFTER_MS = 60 * 60 * 1000;
 
+/** No version is above. */
+const NEWEST = Number.POSITIVE_INFINITY;
+
+/** The way of a refresh. */
+export interface RefreshOptions {
+  /** With another request, checks that the commits found and made before are still there. */
+  readonly confirm?: boolean;
+  /** The version wanted, which must be there; without it the newest one. */
+  readonly upTo?: number;
+}
+
 /** The entries of a log. */
 export interface LogListing {
   /** Versions, ascending. */
@@ -49,12 +60,13 @@ export class LogReader {
     return `${this.#options.root}/${LOG_FOLDER}/${name}`;
   }
 
-  /** The table as it is now, or null when there is none. */
-  async read(): Promise<DeltaSnapshot | null> {
+  /** See `DeltaLog.read`. */
+  async read(upTo: number = NEWEST): Promise<DeltaSnapshot | null> {
     for (let attempt = 1; ; attempt++) {
-      const lowest = attempt === 1 ? await this.lastCheckpoint() : -1;
+      const pointer = attempt === 1 ? await this.lastCheckpoint() : -1;
+      const lowest = pointer > upTo ? -1 : pointer;
       try {
-        const snapshot = await this.#readFrom(lowest);
+        const snapshot = await this.#readFrom(lowest, upTo);
         if (snapshot || lowest < 0) return snapshot;
       } catch (thrown) {
         const moved = thrown instanceof ObjectNotFoundError || thrown instanceof DeltaFormatError;
@@ -65,18 +77,27 @@ export class LogReader {
   }
 
   /** See `DeltaLog.refresh`. */
-  async refresh(snapshot: DeltaSnapshot, confirm = false): Promise<DeltaSnapshot> {
+  async refresh(
+    snapshot: DeltaSnapshot,
+    { confirm = false, upTo = NEWEST }: RefreshOptions = {},
+  ): Promise<DeltaSnapshot> {
     const nowMs = this.#options.common.clock.nowMs();
     const isOld = nowMs - snapshot.readMs > RELIST_AFTER_MS;
-    if (isOld) return await this.#readAgain(snapshot);
+    if (upTo < snapshot.version || (isOld && upTo !== snapshot.version)) return await this.#readAgain(snapshot, upTo);
     // a log that was emptied or set back looks like one in which nothing is new
-    if (confirm && !(await this.#isThere(snapshot))) throw await this.#lost(snapshot);
+    if (confirm && !(await this.#isThere(snapshot))) throw await this.#lost(snapshot.version);
     let version = snapshot.version;
     let builder: SnapshotBuilder | undefined;
-    for (let window = 1; ; window = Math.min(window * 2, PARALLEL_READS)) {
-      const next = Array.from({ length: window }, (_, index) => this.readCommit(version + 1 + index));
+    for (
+      let window = upTo === NEWEST ? 1 : PARALLEL_READS;
+      version < upTo;
+      window = Math.min(window * 2, PARALLEL_READS)
+    ) {
+      const length = Math.min(window, upTo - version);
+      const next = Array.from({ length }, (_, index) => this.readCommit(version + 1 + index));
       const commits = await Promise.all(next);
       const end = commits.indexOf(null);
+      if (end >= 0 && upTo !== NEWEST) throw await this.#lost(upTo);
       for (const actions of end < 0 ? commits : commits.slice(0, end)) {
         builder = (builder ?? new SnapshotBuilder(snapshot)).apply(actions ?? []);
         version += 1;
@@ -89,13 +110,14 @@ export class LogReader {
   }
 
   /** @throws DeltaLostError when the table ends before the snapshot. */
-  async #readAgain(snapshot: DeltaSnapshot): Promise<DeltaSnapshot> {
-    const found = await this.read();
-    if (found === null || found.version < snapshot.version) throw await this.#lost(snapshot);
+  async #readAgain({ version }: DeltaSnapshot, upTo: number): Promise<DeltaSnapshot> {
+    const found = await this.read(upTo);
+    const least = Math.min(version, upTo);
+    if (found === null || found.version < least) throw await this.#lost(least);
     return found;
   }
 
-  async #lost({ version }: DeltaSnapshot): Promise<DeltaLostError> {
+  async #lost(version: number): Promise<DeltaLostError> {
     const { commits } = await this.list(0);
     return new DeltaLostError(this.#options.root, version, commits.at(-1)?.version ?? -1);
   }
@@ -185,11 +207,14 @@ export class LogReader {
   }
 
   /** Null without entries: no table, or (from a version above 0) a pointer to a deleted checkpoint. */
-  async #readFrom(lowest: number): Promise<DeltaSnapshot | null> {
+  async #readFrom(lowest: number, upTo: number): Promise<DeltaSnapshot | null> {
     const readMs = this.#options.common.clock.nowMs();
-    const { commits, checkpoints } = await this.list(lowest);
+    const listing = await this.list(lowest);
+    const commits = listing.commits.filter((commit) => commit.version <= upTo);
+    const checkpoints = listing.checkpoints.filter((checkpoint) => checkpoint.version <= upTo);
     const version = Math.max(commits.at(-1)?.version ?? -1, checkpoints.at(-1)?.version ?? -1);
     if (version < 0) return null;
+    if (upTo !== NEWEST && version < upTo) throw new DeltaLostError(this.#options.root, upTo, version);
     const versions = new Set(commits.map((commit) => commit.version));
     const { start, builder } = await this.startFrom(checkpoints.map((checkpoint) => checkpoint.version).reverse());
     if (start < 0 && lowest >= 0) return null;

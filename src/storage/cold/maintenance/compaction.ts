@@ -7,6 +7,7 @@ import type { Catalog } from '../namespace/catalog.js';
 import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
 import type { DataFileStore } from '../namespace/file-store.js';
+import type { Survey } from '../namespace/unnamed.js';
 import { type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
@@ -95,11 +96,12 @@ export class Compaction {
    * store.
    */
   async run(
-    view: NamespaceView,
+    survey: Survey,
     table: TableName,
     group: CompactionGroup,
     options: GroupOptions,
   ): Promise<GroupResult | null> {
+    const { view } = survey;
     const present = new Set(view.tables[table].files.map(({ uri }) => uri));
     if (!group.base.every(({ uri }) => present.has(uri))) return null;
     const overlays =
@@ -112,15 +114,21 @@ export class Compaction {
       case 'messages':
         return await this.#merge(
           await this.#listMerging(MESSAGE_TABLE, view, inputs),
-          view,
+          survey,
           group.day,
           inputs,
           options,
         );
       case 'verifier_results':
-        return await this.#merge(await this.#listMerging(RESULT_TABLE, view, inputs), view, group.day, inputs, options);
+        return await this.#merge(
+          await this.#listMerging(RESULT_TABLE, view, inputs),
+          survey,
+          group.day,
+          inputs,
+          options,
+        );
       case 'ledger':
-        return await this.#merge(await this.#ledgerMerging(view), view, group.day, inputs, options);
+        return await this.#merge(await this.#ledgerMerging(view), survey, group.day, inputs, options);
     }
   }
 
@@ -167,7 +175,7 @@ export class Compaction {
 
   async #merge<T, K extends { readonly position: bigint }>(
     merging: Merging<T, K>,
-    view: NamespaceView,
+    survey: Survey,
     day: string,
     inputs: readonly DataFile[],
     { signal, onRows }: GroupOptions,
@@ -211,7 +219,7 @@ export class Compaction {
     }
     const added = [...base.made, ...overlay.made];
     // after an error here they may be in the table: the vacuum will know
-    if (await this.#catalog.replace(view, { table, removed: inputs, added }))
+    if (await this.#catalog.replace(survey, { table, removed: inputs, added }))
       return { removed: inputs, added, rowsDropped };
     await this.#discard(table, added);
     return null;

@@ -59,12 +59,13 @@ export class MaintenanceTasks implements OpenMaintenance {
 
   async describe(): Promise<ColdDescription> {
     const garbage = await this.#vacuum.run({ dryRun: true, graceMs: 0 });
-    return describeNamespace(this.#catalog.view, garbage, this.#settings.compactBytes);
+    return describeNamespace(await this.#catalog.survey(), garbage, this.#settings.compactBytes);
   }
 
   async compact(options: MaintenanceOptions & { readonly full?: boolean } = {}): Promise<CompactionReport> {
     return await this.#oneAtATime(async () => {
       const startedMs = this.#common.clock.monotonicMs();
+      await this.#catalog.takeUp();
       const before = await this.#catalog.refresh();
       const tallies = new Map<TableName, Tally>();
       for (const table of TABLE_NAMES) tallies.set(table, await this.#compactTable(table, options));
@@ -100,7 +101,7 @@ export class MaintenanceTasks implements OpenMaintenance {
       let isLost = false;
       for (const group of groups) {
         if (options.signal?.aborted) throw new AbortedError('compaction', { cause: options.signal.reason });
-        const result = await this.#compaction.run(await this.#catalog.refresh(), table, group, {
+        const result = await this.#compaction.run(await this.#catalog.survey(), table, group, {
           full,
           ...(options.signal && { signal: options.signal }),
           onRows: (rows) => {

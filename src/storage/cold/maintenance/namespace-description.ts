@@ -1,15 +1,17 @@
+import { addedFiles, dirtyTables, type Survey } from '../namespace/unnamed.js';
 import type { NamespaceView } from '../namespace/view.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { ColdDescription, ColdTableDescription, VacuumReport } from './cold-maintenance.js';
 import { isSettled, planCompaction } from './compaction-plan.js';
 
 /** The figures of a state of a namespace; `garbage`: the report of a vacuum without grace. */
-export function describeNamespace(view: NamespaceView, garbage: VacuumReport, compactBytes: number): ColdDescription {
+export function describeNamespace(survey: Survey, garbage: VacuumReport, compactBytes: number): ColdDescription {
+  const { view } = survey;
   return {
     position: view.position,
     headPosition: view.headPosition,
     headMs: view.headMs,
-    tornFiles: view.torn.length,
+    tornFiles: dirtyTables(survey).flatMap(addedFiles).length,
     tables: TABLE_NAMES.map((table) => describeTable(view, table, compactBytes)),
     waitingForVacuum: {
       files: garbage.removedFiles + garbage.orphans,

@@ -2,7 +2,8 @@ import type { Common } from '../../../core/common.js';
 import { AbortedError } from '../../../core/errors.js';
 import { dataPathOfIndex, isDataFilePath, uriToPath } from '../delta/paths.js';
 import type { Catalog } from '../namespace/catalog.js';
-import type { NamespaceView } from '../namespace/view.js';
+import type { Survey } from '../namespace/unnamed.js';
+import { filesOf } from '../namespace/view.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { MaintenanceOptions, VacuumReport } from './cold-maintenance.js';
@@ -31,7 +32,7 @@ export interface VacuumOptions extends MaintenanceOptions {
 /**
  * Deletes the objects that no log entry needs. An object is needed while
  *
- * - a file of the table, torn or not, or its index: by the log;
+ * - a file of the table, as it is named or as it is in the store, or its index: by the log;
  * - removed by the log at most `graceMs` ago: a reader may hold the state before;
  * - stored at most `graceMs` ago by the store's clock: a flush or a compaction may be about to commit it.
  *
@@ -59,7 +60,7 @@ export class Vacuum {
 
   /** @throws AbortedError, ObjectDeleteError, and the errors of the object store and the log. */
   async run(options: VacuumOptions): Promise<VacuumReport> {
-    const found = await this.#find(await this.#catalog.refresh(), options);
+    const found = await this.#find(await this.#catalog.survey(), options);
     if (options.dryRun) return reportOf(found, 0, true);
     const garbage = await this.#confirmed(found, options);
     await this.#delete(garbage, options);
@@ -72,12 +73,12 @@ export class Vacuum {
   }
 
   /** The garbage in a state of the namespace. A table that does not exist yet has none. */
-  async #find(view: NamespaceView, options: VacuumOptions): Promise<Garbage[]> {
+  async #find(survey: Survey, options: VacuumOptions): Promise<Garbage[]> {
     const garbage: Garbage[] = [];
     let listed = 0;
     for (const table of TABLE_NAMES) {
-      if (!view.snapshots[table]) continue;
-      const isNeeded = this.#neededTest(view, table, options.graceMs);
+      if (!survey.tops[table]) continue;
+      const isNeeded = this.#neededTest(survey, table, options.graceMs);
       const root = this.#keyOf(table, '');
       for (const folder of FOLDERS)
         for (let startAfter: string | null = ''; startAfter !== null; ) {
@@ -98,16 +99,15 @@ export class Vacuum {
     return garbage;
   }
 
-  #neededTest(view: NamespaceView, table: TableName, graceMs: number) {
+  #neededTest({ view, tops }: Survey, table: TableName, graceMs: number) {
     const cutoffMs = this.#common.clock.nowMs() - graceMs;
     const named = new Set<string>();
-    const torn = view.torn.filter((each) => each.table === table).map(({ file }) => file);
-    for (const { path, index } of [...view.tables[table].files, ...torn]) {
+    for (const { path, index } of [...view.tables[table].files, ...filesOf(tops[table])]) {
       named.add(path);
       if (index) named.add(index.path);
     }
     const removedMs = new Map<string, number>();
-    for (const [uri, { deletionTimestamp }] of view.snapshots[table]?.tombstones ?? [])
+    for (const [uri, { deletionTimestamp }] of tops[table]?.tombstones ?? [])
       removedMs.set(uriToPath(uri), deletionTimestamp ?? 0);
     return (path: string, dataPath: string, modifiedMs: number): 'needed' | 'removed' | 'orphan' => {
       if (named.has(path)) return 'needed';
@@ -121,8 +121,8 @@ export class Vacuum {
   async #confirmed(found: readonly Garbage[], { graceMs }: VacuumOptions): Promise<readonly Garbage[]> {
     const tables = TABLE_NAMES.filter((table) => found.some((each) => each.table === table && !each.wasRemoved));
     if (tables.length === 0) return found;
-    const view = await this.#catalog.fenceWriters(tables);
-    const tests = new Map(TABLE_NAMES.map((table) => [table, this.#neededTest(view, table, graceMs)]));
+    const survey = await this.#catalog.fenceWriters(tables);
+    const tests = new Map(TABLE_NAMES.map((table) => [table, this.#neededTest(survey, table, graceMs)]));
     return found.filter(({ table, path }) => {
       const dataPath = isDataFilePath(path) ? path : dataPathOfIndex(path);
       // its age was judged before

@@ -1,5 +1,6 @@
 import type { ColdStorageRole } from './cold-storage-options.js';
-import { isWhole, type NamespaceView } from './view.js';
+import { isWhole } from './head.js';
+import type { NamespaceView } from './view.js';
 
 /**
  * The last whole state that this process has seen: one that has every change known of. While a backlog is flushed in

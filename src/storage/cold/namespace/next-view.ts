@@ -3,8 +3,9 @@ import type { RowKey } from '../rows/row-kind.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { DataFile } from './data-file.js';
 import type { DataFileReader } from './file-reader.js';
+import { headOf } from './head.js';
 import { Overlay } from './overlay.js';
-import { headOf, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE, splitFiles, type TableView } from './view.js';
+import { filesOf, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE, type TableView } from './view.js';
 
 /** The found state of a namespace. */
 export interface FoundState {
@@ -30,25 +31,13 @@ export async function nextView(
   const { snapshots, keys, readMs } = found;
   const isAsBefore = (table: TableName) => snapshots[table]?.version === before.snapshots[table]?.version;
   if (TABLE_NAMES.every(isAsBefore)) return { ...before, snapshots, readMs };
-  const head = headOf(snapshots.ledger);
-  const splitOf = (table: TableName) => splitFiles(snapshots[table], head.position);
-  const split = {
-    messages: splitOf('messages'),
-    verifier_results: splitOf('verifier_results'),
-    ledger: splitOf('ledger'),
-  };
   const tableOf = async (list: List): Promise<TableView> => {
-    const files = split[list.table].committed;
+    const files = filesOf(snapshots[list.table]);
     return { table: list.table, files, overlay: await overlayOf(list, files, before, keys, reader) };
   };
   const [messages, results] = await allOf([tableOf(MESSAGE_TABLE), tableOf(RESULT_TABLE)]);
-  return {
-    ...head,
-    snapshots,
-    tables: { messages, verifier_results: results, ledger: { ...before.tables.ledger, files: split.ledger.committed } },
-    torn: TABLE_NAMES.flatMap((table) => split[table].torn.map((file) => ({ table, file }))),
-    readMs,
-  };
+  const ledger = { ...before.tables.ledger, files: filesOf(snapshots.ledger) };
+  return { ...headOf(snapshots.ledger), snapshots, tables: { messages, verifier_results: results, ledger }, readMs };
 }
 
 async function overlayOf(

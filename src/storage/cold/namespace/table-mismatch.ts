@@ -1,6 +1,8 @@
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
-import type { DataFile } from './data-file.js';
-import { headOf, type NamespaceView } from './view.js';
+import { readFileEntry } from './data-file.js';
+import { headOf } from './head.js';
+import { addedFiles, dirtyTables } from './unnamed.js';
+import type { Snapshots } from './view.js';
 
 /** A table that does not go with the others. */
 export interface Mismatch {
@@ -8,38 +10,26 @@ export interface Mismatch {
   readonly what: string;
 }
 
+/** Said of a table that others were written beside. */
+export const ABSENT = 'this table is not there or cannot be opened, and others were written to';
+
 /**
- * The tables that do not go with the others, as when one of them was set back or deleted. A flush creates all of
- * them, commits to each, and to the ledger last; the next flush removes its torn files (see `Catalog`). So
- *
- * - no table stands below the ledger, and none exists alone;
- * - the files of a table beyond the ledger are of one flush, all of it newer than the ledger, and none is in the
- *   ledger's own table.
- *
- * `snapshots` must have been read while the ledger stood still, or after it. `torn`: the files beyond the ledger;
- * null when it did not stand still.
+ * The tables that do not go with the others, as when one of them was set back or deleted: a table of the three is not
+ * there, or more than one flush went to a table since the ledger was written, or one that is not newer. `named`: as the
+ * ledger names them, `tops`: as they are in the store; null when that was not looked at.
  */
-export function mismatchesOf(
-  snapshots: NamespaceView['snapshots'],
-  torn: ((table: TableName) => readonly DataFile[]) | null,
-): readonly Mismatch[] {
-  const head = headOf(snapshots.ledger);
-  const stands = `the ledger stands at ${head.position}`;
-  const isWrittenTo = TABLE_NAMES.some((table) => (snapshots[table]?.version ?? 0) > 0);
-  return TABLE_NAMES.flatMap((table): Mismatch[] => {
-    const snapshot = snapshots[table];
-    if (snapshot === null)
-      return isWrittenTo
-        ? [{ table, what: 'this table is not there or cannot be opened, and others were written to' }]
-        : [];
-    const { position } = headOf(snapshot);
-    if (position < head.position) return [{ table, what: `${stands}, and this table at ${position}` }];
-    const beyond = torn?.(table) ?? [];
-    const isOfOne = beyond.every(
-      ({ flushThrough, minPosition }) => flushThrough === beyond[0]?.flushThrough && minPosition > head.position,
+export function mismatchesOf(named: Snapshots, tops: Snapshots | null): readonly Mismatch[] {
+  const isThere = TABLE_NAMES.some((table) => named[table] !== null);
+  const absent = isThere ? TABLE_NAMES.filter((table) => named[table] === null) : [];
+  if (absent.length > 0) return absent.map((table) => ({ table, what: ABSENT }));
+  const { position } = headOf(named.ledger);
+  return dirtyTables({ view: { snapshots: named }, tops: tops ?? named }).flatMap((dirty): Mismatch[] => {
+    const files = addedFiles(dirty).map(readFileEntry);
+    const isOfOne = files.every(
+      ({ flushThrough }) => flushThrough === files[0]?.flushThrough && flushThrough > position,
     );
-    return isOfOne && (table !== 'ledger' || beyond.length === 0)
-      ? []
-      : [{ table, what: `${stands}, and ${beyond.length} files of this table are of flushes that ended later` }];
+    const later = `${files.length} files of this table are of flushes that ended later`;
+    const what = `the ledger stands at ${position}, and ${later}`;
+    return isOfOne ? [] : [{ table: dirty.table, what }];
   });
 }

@@ -2,7 +2,8 @@ import type { Hex } from '../../../core/hex.js';
 import { type Coverage, covers } from '../../../model/coverage.js';
 import { CoverageGapError } from '../../../model/storage-errors.js';
 import type { ColdStorageRole } from './cold-storage-options.js';
-import { isWhole, type NamespaceView } from './view.js';
+import { isWhole } from './head.js';
+import type { NamespaceView } from './view.js';
 
 /** The coverage of a view, and the refusal of questions beyond it. */
 export class ViewCoverage {

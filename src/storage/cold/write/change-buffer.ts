@@ -2,7 +2,7 @@ import type { Change, ChangeSet } from '../../../model/batch.js';
 import { changedRecord } from '../../../model/identity.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { PositionGapError } from '../../../model/storage-errors.js';
-import type { NamespaceHead } from '../namespace/view.js';
+import type { NamespaceHead } from '../namespace/head.js';
 import { sizeOfChange } from '../rows/change-size.js';
 import type { LedgerChange } from '../rows/ledger.js';
 

@@ -67,10 +67,10 @@ export class Committer {
     for (let attempt = 0; ; attempt += 1)
       try {
         const mustConfirm = this.#mustRefresh || this.#isUnconfirmed;
-        const base = mustConfirm ? await this.#catalog.confirm() : this.#catalog.view;
+        const base = mustConfirm ? await this.#catalog.survey() : this.#catalog.own;
         this.#mustRefresh = false;
         if (mustConfirm) this.#confirmedAtMs = startedMs;
-        const buffer = await plan(base);
+        const buffer = await plan(base.view);
         const result = buffer && (await this.#flush.run(base, buffer));
         if (result) this.#metrics.flushed(result, startedMs);
         return result;

@@ -1,6 +1,6 @@
 import type { Common } from '../../../core/common.js';
 import { counter, gauge, histogram } from '../../../core/metrics.js';
-import type { NamespaceHead } from '../namespace/view.js';
+import type { NamespaceHead } from '../namespace/head.js';
 import type { ChangeBuffer } from './change-buffer.js';
 import type { FlushResult } from './flush.js';
 

@@ -4,11 +4,13 @@ import { nextTurn } from '../../../core/event-loop.js';
 import { mapInParallel } from '../../../core/parallel.js';
 import { resultIdentity } from '../../../model/identity.js';
 import { hashId } from '../id-index/hash.js';
-import type { Catalog, PreparedFlush } from '../namespace/catalog.js';
+import type { Catalog } from '../namespace/catalog.js';
 import { type DataFile, describeFile, type FlushStamp } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
 import type { DataFileStore } from '../namespace/file-store.js';
 import { FlushBusyError } from '../namespace/namespace-errors.js';
+import type { PreparedFlush } from '../namespace/prepared.js';
+import { addedFiles, dirtyTables, type Survey } from '../namespace/unnamed.js';
 import { ceilingMs, type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
 import { inTurns } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
@@ -66,43 +68,46 @@ export class Flush {
   }
 
   /**
-   * Writes the changes that `buffer` holds above `base` and commits them on top of it; null without changes.
+   * Writes the changes that `buffer` holds above a state and commits them on top of it; null without changes.
    * @throws DeltaConflictError, FlushBusyError, ReadBackError, and the errors of the object store. Nothing was
    * committed, unless the store was unavailable: then a refresh tells.
    */
-  async run(base: NamespaceView, buffer: ChangeBuffer): Promise<FlushResult | null> {
+  async run(survey: Survey, buffer: ChangeBuffer): Promise<FlushResult | null> {
+    const base = survey.view;
     buffer.committed(base);
     const content = buffer.content();
     if (content.head.position <= base.position) return null;
-    this.#checkTorn(base);
+    this.#checkDirty(survey);
+    const clean = await this.#catalog.takeBack(survey);
     const made = await this.#make(base, content);
     await Promise.all(made.map(({ table, file, encoded }) => this.#files.put(table, file, encoded)));
-    const view = await this.#catalog.commit(base, preparedOf(content, made), 'WRITE');
+    const view = await this.#catalog.commit(clean, preparedOf(content, made), 'WRITE');
     buffer.committed(view);
     this.#own.clear();
     return { view, rows: sum(made, ({ file }) => file.rows), bytes: sum(made, sizeOf) };
   }
 
   /**
-   * Torn files belong to a flush that was not committed: its writer is dead, or still flushing. A flush takes no
-   * longer than the takeover time after its files were first seen, by any clock.
+   * The flush in a dirty table was not committed: its writer is dead, or still flushing. A flush takes no longer than
+   * the takeover time after its files were first seen, by any clock.
    */
-  #checkTorn({ torn }: NamespaceView): void {
+  #checkDirty(survey: Survey): void {
     const { clock } = this.#common;
     const [nowMs, seenAtMs] = [clock.nowMs(), clock.monotonicMs()];
-    const before = this.#tornSince;
-    this.#tornSince = new Map(torn.map(({ file: { uri } }) => [uri, before.get(uri) ?? seenAtMs]));
-    for (const { file } of torn) {
-      const sinceMs = this.#tornSince.get(file.uri) ?? seenAtMs;
-      const waitMs = this.#takeoverMs + Math.min(file.writtenMs - nowMs, sinceMs - seenAtMs);
-      if (waitMs > 0 && !this.#own.has(file.uri)) throw new FlushBusyError(this.#name, waitMs);
+    const before = this.#dirtySince;
+    const files = dirtyTables(survey).flatMap(addedFiles);
+    this.#dirtySince = new Map(files.map(({ path }) => [path, before.get(path) ?? seenAtMs]));
+    for (const { path, modificationTime } of files) {
+      const sinceMs = this.#dirtySince.get(path) ?? seenAtMs;
+      const waitMs = this.#takeoverMs + Math.min(modificationTime - nowMs, sinceMs - seenAtMs);
+      if (waitMs > 0 && !this.#own.has(path)) throw new FlushBusyError(this.#name, waitMs);
     }
   }
 
-  /** The times at which torn files were first seen, on the monotonic clock. */
-  #tornSince: ReadonlyMap<string, number> = new Map();
+  /** The times at which files of unended flushes were first seen, on the monotonic clock. */
+  #dirtySince: ReadonlyMap<string, number> = new Map();
 
-  /** Files of this instance: when they are torn, no other writer is flushing them. */
+  /** Files of this instance: no other writer is flushing them. */
   readonly #own = new Set<string>();
 
   async #make(base: NamespaceView, content: FlushContent): Promise<MadeFile[]> {

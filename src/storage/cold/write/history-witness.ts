@@ -1,6 +1,7 @@
 import { resultIdentity } from '../../../model/identity.js';
 import { DivergedError } from '../../../model/storage-errors.js';
-import { isWhole, type NamespaceHead, type NamespaceView } from '../namespace/view.js';
+import { isWhole, type NamespaceHead } from '../namespace/head.js';
+import type { NamespaceView } from '../namespace/view.js';
 import type { Lookup } from '../read/lookup.js';
 import type { ChangeBuffer, RecordChange } from './change-buffer.js';
 

@@ -1,13 +1,16 @@
 import type { Common } from '../../../../core/common.js';
+import { DeltaLostError } from '../../delta/delta-errors.js';
 import { LogReader } from '../../delta/log-reader.js';
 import type { DeltaSnapshot } from '../../delta/snapshot.js';
 import { type DataFile, readFileEntry } from '../../namespace/data-file.js';
 import type { TableRows } from '../../namespace/file-reader.js';
+import { headOf, type NamespaceHead, namedVersions } from '../../namespace/head.js';
 import { Overlay } from '../../namespace/overlay.js';
-import { headOf, type NamespaceHead } from '../../namespace/view.js';
+import { type Mismatch, mismatchesOf } from '../../namespace/table-mismatch.js';
+import type { Snapshots } from '../../namespace/view.js';
 import { LEDGER_ROWS, type LedgerRowKey } from '../../rows/ledger.js';
 import type { RowKey } from '../../rows/row-kind.js';
-import { TABLE_NAMES, type TableName } from '../../rows/table-name.js';
+import type { TableName } from '../../rows/table-name.js';
 import { FileScan, type ScanParts } from '../file-scan.js';
 import { messageOf, type TellProblem } from './verify-log.js';
 
@@ -17,11 +20,11 @@ const MAX_LOOKS = 8;
 /** A namespace as its logs say, as far as they can be read: unlike a view it needs nothing of the files. */
 export interface LoggedState {
   readonly head: NamespaceHead;
-  readonly snapshots: Readonly<Record<TableName, DeltaSnapshot | null>>;
-  /** Committed files. */
+  /** As the ledger names them. */
+  readonly snapshots: Snapshots;
+  /** Their files. */
   readonly files: Readonly<Record<TableName, readonly DataFile[]>>;
-  /** Files beyond where the ledger stands: of flushes under way, or never ended. Null when it never stood still. */
-  readonly torn: Readonly<Record<TableName, readonly DataFile[]>> | null;
+  readonly mismatches: readonly Mismatch[];
 }
 
 /** Names a problem of a table. */
@@ -35,11 +38,16 @@ export function logReaderOf({ store, zstd, keyOf }: ScanParts, common: Common, t
 /** Reads where a namespace stands; a log that readers cannot use is told of, and is as if there were none. */
 export async function readLoggedState(parts: ScanParts, common: Common, tellOf: TellOf): Promise<LoggedState> {
   const unreadable = new Set<TableName>();
-  const read = async (table: TableName): Promise<DeltaSnapshot | null> => {
+  const setBack = new Map<TableName, string>();
+  const read = async (table: TableName, upTo?: number): Promise<DeltaSnapshot | null> => {
     if (unreadable.has(table)) return null;
     try {
-      return await logReaderOf(parts, common, table).read();
+      return await logReaderOf(parts, common, table).read(upTo);
     } catch (thrown) {
+      if (thrown instanceof DeltaLostError) {
+        setBack.set(table, thrown.message);
+        return await read(table);
+      }
       unreadable.add(table);
       tellOf(table)('', `readers cannot open the table: ${messageOf(thrown)}`, 'see the problems of its log');
       return null;
@@ -47,26 +55,30 @@ export async function readLoggedState(parts: ScanParts, common: Common, tellOf: 
   };
   let ledger = await read('ledger');
   for (let look = 1; ; look += 1) {
-    const snapshots = { messages: await read('messages'), verifier_results: await read('verifier_results'), ledger };
-    const head = headOf(ledger);
-    const all = filesOf(snapshots, tellOf, look === 1);
-    const isBeyond = TABLE_NAMES.some((table) => all[table].some(({ flushThrough }) => flushThrough > head.position));
-    const again = isBeyond && look < MAX_LOOKS ? await read('ledger') : ledger;
-    if (again?.version !== ledger?.version) {
+    const names = ledger && namedVersions(ledger);
+    setBack.clear();
+    const named = {
+      messages: await read('messages', names?.messages),
+      verifier_results: await read('verifier_results', names?.verifier_results),
+      ledger,
+    };
+    const tops = { messages: await read('messages'), verifier_results: await read('verifier_results'), ledger };
+    const again = await read('ledger');
+    if (again?.version !== ledger?.version && look < MAX_LOOKS) {
       ledger = again;
       continue;
     }
-    const split = (isTorn: boolean) =>
-      byTable((table) => all[table].filter(({ flushThrough }) => flushThrough > head.position === isTorn));
-    return { head, snapshots, files: split(false), torn: look < MAX_LOOKS ? split(true) : null };
+    const head = headOf(ledger);
+    const isStill = again?.version === ledger?.version;
+    const mismatches = [
+      ...mismatchesOf(named, isStill ? tops : null),
+      ...[...setBack].map(([table, what]) => ({ table, what: `the ledger stands at ${head.position}, and ${what}` })),
+    ];
+    return { head, snapshots: named, files: filesOf(named, tellOf), mismatches };
   }
 }
 
-function filesOf(
-  snapshots: LoggedState['snapshots'],
-  tellOf: TellOf,
-  tells: boolean,
-): Record<TableName, readonly DataFile[]> {
+function filesOf(snapshots: Snapshots, tellOf: TellOf): Record<TableName, readonly DataFile[]> {
   const filesIn = (table: TableName) => {
     const files: DataFile[] = [];
     for (const add of snapshots[table]?.files.values() ?? [])
@@ -74,7 +86,7 @@ function filesOf(
         files.push(readFileEntry(add));
       } catch (thrown) {
         const what = messageOf(thrown);
-        if (tells) tellOf(table)(add.path, what, 'something else than ccv-indexer has changed the table: undo that');
+        tellOf(table)(add.path, what, 'something else than ccv-indexer has changed the table: undo that');
       }
     return files;
   };

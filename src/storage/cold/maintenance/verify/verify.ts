@@ -2,7 +2,6 @@ import type { Common } from '../../../../core/common.js';
 import { AbortedError } from '../../../../core/errors.js';
 import type { DataFile } from '../../namespace/data-file.js';
 import type { TableRows } from '../../namespace/file-reader.js';
-import { mismatchesOf } from '../../namespace/table-mismatch.js';
 import { MESSAGE_TABLE, RESULT_TABLE } from '../../namespace/view.js';
 import { LEDGER_TABLE } from '../../read/ledger-reads.js';
 import type { LedgerChange, LedgerRowKey } from '../../rows/ledger.js';
@@ -41,9 +40,7 @@ export class Verification {
       (path, what, advice) =>
         problems.push({ table, path, what, advice });
     const state = await readLoggedState(this.#parts, this.#common, tellOf);
-    const { snapshots, torn } = state;
-    for (const { table, what } of mismatchesOf(snapshots, torn && ((of) => torn[of])))
-      tellOf(table)('', what, SET_BACK);
+    for (const { table, what } of state.mismatches) tellOf(table)('', what, SET_BACK);
     const total = TABLE_NAMES.reduce((files, table) => files + state.files[table].length, 0);
     let [files, rows, bytes, uncomparedRows] = [0, 0, 0, 0];
     for (const table of TABLE_NAMES) {

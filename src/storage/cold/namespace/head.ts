@@ -1,0 +1,92 @@
+import type { Transaction } from '../delta/actions.js';
+import { DeltaUnsupportedError } from '../delta/delta-errors.js';
+import type { DeltaSnapshot } from '../delta/snapshot.js';
+
+/** The state of a namespace as the ledger's transactions tell it. */
+export interface NamespaceHead {
+  /** Every change up to this position is committed; 0 = nothing is. */
+  readonly position: bigint;
+  /** Ingestion time of the last commit that is in here; -1 = none. */
+  readonly headMs: number;
+  /** The highest position that the leader is known to have had. */
+  readonly headPosition: bigint;
+  readonly movePosition: bigint;
+}
+
+/** The versions of the other tables that belong to a version of the ledger. */
+export interface NamedVersions {
+  readonly messages: number;
+  readonly verifier_results: number;
+}
+
+/** The tables whose versions the ledger names. */
+export const NAMED_TABLES = ['messages', 'verifier_results'] as const;
+export type NamedTable = (typeof NAMED_TABLES)[number];
+
+/** The format of a namespace: 1 had superseded rows, and no named versions. */
+const FORMAT = 2n;
+
+/** Applications under which the ledger says how far it has come. The first is the one others are told of. */
+const HEAD_APPS = {
+  position: 'ccv-indexer',
+  headMs: 'ccv-indexer:headMs',
+  headPosition: 'ccv-indexer:headPosition',
+  movePosition: 'ccv-indexer:movePosition',
+} as const;
+const FORMAT_APP = 'ccv-indexer:format';
+const NAME_APPS = { messages: 'ccv-indexer:messages', verifier_results: 'ccv-indexer:verifier_results' } as const;
+
+/** True for transactions that name versions: they change without a flush. */
+export function isNameApp(appId: string): boolean {
+  return appId === NAME_APPS.messages || appId === NAME_APPS.verifier_results;
+}
+
+/** The transactions that say how far a flush went. */
+export function headTransactions(head: NamespaceHead, lastUpdated: number): Transaction[] {
+  const entries = [
+    [HEAD_APPS.position, head.position],
+    [HEAD_APPS.headMs, BigInt(head.headMs)],
+    [HEAD_APPS.headPosition, head.headPosition],
+    [HEAD_APPS.movePosition, head.movePosition],
+  ] as const;
+  return entries.map(([appId, version]) => ({ appId, version, lastUpdated }));
+}
+
+/** The transactions that name versions. */
+export function nameTransactions(named: NamedVersions, lastUpdated: number): Transaction[] {
+  return NAMED_TABLES.map((table) => ({ appId: NAME_APPS[table], version: BigInt(named[table]), lastUpdated }));
+}
+
+/** The transactions of a new ledger: it names the tables as they were created. */
+export function firstTransactions(lastUpdated: number): Transaction[] {
+  const format = { appId: FORMAT_APP, version: FORMAT, lastUpdated };
+  return [format, ...nameTransactions({ messages: 0, verifier_results: 0 }, lastUpdated)];
+}
+
+/** The head that the ledger's log tells. */
+export function headOf(ledger: DeltaSnapshot | null): NamespaceHead {
+  const version = (appId: string, none: bigint) => ledger?.transactions.get(appId)?.version ?? none;
+  return {
+    position: version(HEAD_APPS.position, 0n),
+    headMs: Number(version(HEAD_APPS.headMs, -1n)),
+    headPosition: version(HEAD_APPS.headPosition, 0n),
+    movePosition: version(HEAD_APPS.movePosition, 0n),
+  };
+}
+
+/** @throws DeltaUnsupportedError for a namespace of another format. */
+export function namedVersions({ transactions }: DeltaSnapshot): NamedVersions {
+  const format = transactions.get(FORMAT_APP)?.version ?? 1n;
+  if (format !== FORMAT)
+    throw new DeltaUnsupportedError(
+      `the namespace is of format ${format}, and this version reads ${FORMAT}: delete it and let it be followed anew`,
+      { details: { format: String(format) } },
+    );
+  const of = (table: NamedTable) => Number(transactions.get(NAME_APPS[table])?.version ?? -1n);
+  return { messages: of('messages'), verifier_results: of('verifier_results') };
+}
+
+/** True when nothing that was known to come is missing. */
+export function isWhole(head: NamespaceHead): boolean {
+  return head.position >= head.headPosition;
+}

@@ -1,0 +1,112 @@
+import type { Common } from '../../../core/common.js';
+import { allOf } from '../../../core/parallel.js';
+import { DeltaConflictError, DeltaFormatError } from '../delta/delta-errors.js';
+import type { DeltaLog } from '../delta/delta-log.js';
+import type { DeltaSnapshot } from '../delta/snapshot.js';
+import { TABLE_COLUMNS } from '../rows/table-columns.js';
+import type { TableName } from '../rows/table-name.js';
+import { firstTransactions, NAMED_TABLES, type NamedTable, type NamedVersions, namedVersions } from './head.js';
+import { ABSENT, mismatchesOf } from './table-mismatch.js';
+import { isDirty } from './unnamed.js';
+import type { Snapshots } from './view.js';
+
+const NOTHING: Snapshots = { messages: null, verifier_results: null, ledger: null };
+/** Looks at tables that a flush seems to be in the middle of, while flushes go on. */
+const MAX_LOOKS = 8;
+
+/** Reads the logs of the three tables as one: the ledger's last version names those of the others. */
+export class NamespaceLog {
+  readonly #logs: Readonly<Record<TableName, DeltaLog>>;
+  readonly #common: Common;
+
+  constructor(logs: Readonly<Record<TableName, DeltaLog>>, common: Common) {
+    this.#logs = logs;
+    this.#common = common;
+  }
+
+  /**
+   * The tables as they are named now. One request when nothing is new. `confirm`: checks that the commits read before
+   * are still there.
+   * @throws DeltaLostError, DeltaFormatError, DeltaUnsupportedError
+   */
+  async named(known: Snapshots, confirm: boolean): Promise<Snapshots> {
+    const ledger = known.ledger
+      ? await this.#logs.ledger.refresh(known.ledger, { confirm })
+      : await this.#logs.ledger.read();
+    return ledger === null ? await this.#uncreated() : await this.asNamed({ ...known, ledger }, confirm);
+  }
+
+  /** The tables as a ledger names them. */
+  async asNamed({ ledger, ...known }: Snapshots, confirm = false): Promise<Snapshots> {
+    if (ledger === null) return NOTHING;
+    const versions = namedVersions(ledger);
+    const of = async (table: NamedTable) => await this.#at(table, known[table], versions, confirm);
+    const [messages, results] = await allOf([of('messages'), of('verifier_results')]);
+    const found = { messages, verifier_results: results, ledger };
+    const [mismatch] = mismatchesOf(found, null);
+    if (mismatch) throw new DeltaFormatError(`${mismatch.table}: ${mismatch.what}`);
+    return found;
+  }
+
+  /**
+   * The tables as they are named, and as they are in the store.
+   * @throws the same
+   */
+  async surveyed(known: Snapshots): Promise<{ readonly named: Snapshots; readonly tops: Snapshots }> {
+    let named = await this.named(known, true);
+    for (let look = 1; ; look += 1) {
+      const top = async (table: NamedTable) => await this.#newest(table, named[table]);
+      const [messages, results] = await allOf([top('messages'), top('verifier_results')]);
+      const tops = { messages, verifier_results: results, ledger: named.ledger };
+      const isClean = NAMED_TABLES.every((table) => {
+        const [one, other] = [named[table], tops[table]];
+        return one === null || other === null || !isDirty(one, other);
+      });
+      if (isClean) return { named, tops };
+      const again = await this.named(named, false);
+      // the flush may have ended meanwhile
+      if (again.ledger?.version !== named.ledger?.version && look < MAX_LOOKS) {
+        named = again;
+        continue;
+      }
+      const [mismatch] = mismatchesOf(again, tops);
+      if (mismatch) throw new DeltaFormatError(`${mismatch.table}: ${mismatch.what}`);
+      return { named: again, tops };
+    }
+  }
+
+  /** The tables to commit to; those that do not exist are created, the ledger last. @throws DeltaConflictError */
+  async opened(known: Snapshots): Promise<Readonly<Record<TableName, DeltaSnapshot>>> {
+    const open = async (table: TableName) => {
+      const snapshot = known[table];
+      if (snapshot) return snapshot;
+      const first = table === 'ledger' ? firstTransactions(this.#common.clock.nowMs()) : [];
+      const opened = await this.#logs[table].open(TABLE_COLUMNS[table], first);
+      // another writer has created it since, and written to it
+      if (opened.version > 0) throw new DeltaConflictError(table, opened.version);
+      return opened;
+    };
+    const [messages, results] = await allOf([open('messages'), open('verifier_results')]);
+    return { messages, verifier_results: results, ledger: await open('ledger') };
+  }
+
+  /** Without a ledger there is no namespace; a table that was written to says that there was one. */
+  async #uncreated(): Promise<Snapshots> {
+    const of = async (table: NamedTable) => await this.#logs[table].read();
+    const [messages, results] = await allOf([of('messages'), of('verifier_results')]);
+    const isWritten = [messages, results].some((table) => table !== null && table.version > 0);
+    if (!isWritten) return NOTHING;
+    const ledger = await this.#logs.ledger.read();
+    if (ledger) return await this.asNamed({ ...NOTHING, ledger });
+    throw new DeltaFormatError(`ledger: ${ABSENT}`);
+  }
+
+  async #at(table: NamedTable, known: DeltaSnapshot | null, versions: NamedVersions, confirm: boolean) {
+    const upTo = versions[table];
+    return known ? await this.#logs[table].refresh(known, { upTo, confirm }) : await this.#logs[table].read(upTo);
+  }
+
+  async #newest(table: NamedTable, known: DeltaSnapshot | null): Promise<DeltaSnapshot | null> {
+    return known && (await this.#logs[table].refresh(known));
+  }
+}
