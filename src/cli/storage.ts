@@ -36,7 +36,6 @@ cannot be reached is shown as such, with the reason; the others are shown all th
 process: ask the /status page of its admin port.
 
   complete for positions   every change from the first to the last of these is there
-  superseding              rows that replace an earlier state of a record; a compaction folds them in
   small, to compact        files that are worth merging, and what the next compaction would rewrite
   waiting for vacuum       files that nothing needs any more and that are deleted after Grace
 
@@ -52,9 +51,9 @@ Exit code 0: every backend was looked at. 1: one could not be reached.
 }
 
 function compactCommand(): Command {
-  return storageSubcommand('compact', 'merge small files of the cold tier and drop superseded rows')
+  return storageSubcommand('compact', 'merge small files of the cold tier')
     .option('--backend <name>', 'only this cold backend')
-    .option('--full', 'also what is not worth it: as few files and rows as possible, whatever it costs', false)
+    .option('--full', 'also what is not worth it: as few files as possible, whatever it costs', false)
     .addHelpText(
       'after',
       `

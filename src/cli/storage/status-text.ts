@@ -64,14 +64,13 @@ function coldLines(description: ColdDescription, lag: Lag | undefined, nowMs: nu
     ...lagLines(lag),
     `${formatBytes(sum((each) => each.bytes + each.indexBytes))} in ${formatCount(sum((each) => each.files))} files`,
     ...textTable([
-      ['table', 'version', 'files', 'small', 'rows', 'superseding', 'bytes', 'indexes'],
+      ['table', 'version', 'files', 'small', 'rows', 'bytes', 'indexes'],
       ...tables.map((table) => [
         table.table,
         formatCount(table.version),
         formatCount(table.files),
         formatCount(table.smallFiles),
         formatCount(table.rows),
-        formatCount(table.overlayRows),
         formatBytes(table.bytes),
         formatBytes(table.indexBytes),
       ]),

@@ -70,7 +70,6 @@ export async function openNamespace(options: {
   const reader = new DataFileReader({ store, zstd, keyOf, cacheBytes: settings.cacheBytes });
   const catalog = new Catalog({
     logs: { messages, verifier_results: results, ledger: ledgerLog },
-    reader,
     common,
   });
   // before anything is made that has to be closed
@@ -79,12 +78,13 @@ export async function openNamespace(options: {
   const lookup = new Lookup(reader, lists);
   const ledger = new LedgerReads(reader);
   const files = new DataFileStore({ store, keyOf });
-  const flush = new Flush({ name, files, zstd, common, catalog, reader, takeoverMs: settings.takeoverMs });
+  const tableChanges = { reader, files, zstd, scan: { store, zstd, keyOf } };
+  const flush = new Flush({ name, common, catalog, ledger, tableChanges, takeoverMs: settings.takeoverMs });
   const writer = new Committer({ catalog, flush, common, metrics });
   const follower = new Follower({ name, common, settings, writer, lookup, metrics, advanced: events.advanced });
   const leader = new Leader({ name, common, writer, lookup, ledger, committed: events.committed });
   const compaction = new Compaction({
-    ...{ store, zstd, common, catalog, reader, ledger, files, keyOf },
+    ...{ store, zstd, common, catalog, ledger, files, keyOf },
     compactBytes: settings.compactBytes,
   });
   const maintenanceMetrics = createMaintenanceMetrics(common, name);

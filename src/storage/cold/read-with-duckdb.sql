@@ -2,54 +2,50 @@
 -- rows mean. The folder is the directory of the cold tier, or a copy: aws s3 sync s3://bucket/prefix/namespace cold
 SET VARIABLE folder = 'cold';
 
--- A table's files are those that its log adds and does not remove; names are never used twice. A log entry is kept for a
--- week and then stands in a checkpoint: for tables with _delta_log/*.checkpoint.parquet take the versions with_checkpoints
--- (of this and of committed_position), or DuckDB's delta extension, delta_scan(…), in place of active_files and read_parquet.
-CREATE OR REPLACE MACRO active_files(folder) AS TABLE
-  WITH log AS (
-    SELECT "add".path AS added, remove.path AS removed FROM read_json(folder || '/_delta_log/*.json',
-      format = 'newline_delimited', columns = {"add": 'STRUCT(path VARCHAR)', remove: 'STRUCT(path VARCHAR)'}))
-  SELECT folder || '/' || url_decode(added) AS file FROM log
-  WHERE added IS NOT NULL AND added NOT IN (SELECT removed FROM log WHERE removed IS NOT NULL)
-  ORDER BY file;
+-- The entries of a table's log: its commits, and the checkpoints that stand for older ones.
+CREATE OR REPLACE MACRO checkpoints_of(folder) AS TABLE
+  SELECT * FROM glob(folder || '/_delta_log/*.checkpoint.parquet');
 
-CREATE OR REPLACE MACRO active_files_with_checkpoints(folder) AS TABLE
-  WITH log AS (
-    SELECT "add".path AS added, remove.path AS removed FROM read_json(folder || '/_delta_log/*.json',
-      format = 'newline_delimited', columns = {"add": 'STRUCT(path VARCHAR)', remove: 'STRUCT(path VARCHAR)'})
-    UNION
-    SELECT "add".path, remove.path FROM read_parquet(folder || '/_delta_log/*.checkpoint.parquet'))
-  SELECT folder || '/' || url_decode(added) AS file FROM log
-  WHERE added IS NOT NULL AND added NOT IN (SELECT removed FROM log WHERE removed IS NOT NULL)
-  ORDER BY file;
+CREATE OR REPLACE MACRO commits_of(folder) AS TABLE
+  SELECT regexp_extract(filename, '(\d{20})\.json$', 1)::BIGINT AS version, "add", remove, txn
+  FROM read_json(folder || '/_delta_log/*.json', filename = true, format = 'newline_delimited', columns = {
+    "add": 'STRUCT(path VARCHAR)', remove: 'STRUCT(path VARCHAR)', txn: 'STRUCT(appId VARCHAR, version BIGINT)'});
 
--- A change is part of the namespace once the ledger's log says so: above that position a flush is under way.
-CREATE OR REPLACE MACRO committed_position(folder) AS TABLE
-  SELECT max(txn.version) AS position FROM read_json(folder || '/_delta_log/*.json',
-    format = 'newline_delimited', columns = {txn: 'STRUCT(appId VARCHAR, version BIGINT)'})
-  WHERE txn.appId = 'ccv-indexer';
+CREATE OR REPLACE MACRO checkpoint_sql(folder) AS (
+  SELECT CASE WHEN count(*) = 0
+    THEN 'SELECT NULL::BIGINT AS version, NULL::VARCHAR AS added, NULL::VARCHAR AS removed, NULL::VARCHAR AS app, NULL::BIGINT AS number WHERE false'
+    ELSE 'SELECT regexp_extract(filename, ''(\d{20})\.checkpoint'', 1)::BIGINT AS version, "add".path AS added,
+      remove.path AS removed, txn.appId AS app, txn.version AS number FROM read_parquet(''' || folder || '/_delta_log/*.checkpoint.parquet'', filename = true)' END
+  FROM checkpoints_of(folder));
 
-CREATE OR REPLACE MACRO committed_position_with_checkpoints(folder) AS TABLE
-  SELECT max(txn.version) AS position FROM (
-    SELECT txn FROM read_json(folder || '/_delta_log/*.json',
-      format = 'newline_delimited', columns = {txn: 'STRUCT(appId VARCHAR, version BIGINT)'})
-    UNION ALL
-    SELECT {appId: txn.appId, version: txn.version} FROM read_parquet(folder || '/_delta_log/*.checkpoint.parquet')
-    WHERE txn IS NOT NULL)
-  WHERE txn.appId = 'ccv-indexer';
+SET VARIABLE ledger_checkpoints = checkpoint_sql(getvariable('folder') || '/ledger');
+SET VARIABLE message_checkpoints = checkpoint_sql(getvariable('folder') || '/messages');
+SET VARIABLE result_checkpoints = checkpoint_sql(getvariable('folder') || '/verifier_results');
 
-SET VARIABLE message_files = (SELECT list(file) FROM active_files(getvariable('folder') || '/messages'));
-SET VARIABLE result_files = (SELECT list(file) FROM active_files(getvariable('folder') || '/verifier_results'));
-SET VARIABLE committed = (SELECT position FROM committed_position(getvariable('folder') || '/ledger'));
+CREATE OR REPLACE MACRO log_of(folder, checkpoints) AS TABLE
+  SELECT version, "add".path AS added, remove.path AS removed, txn.appId AS app, txn.version AS number FROM commits_of(folder)
+  UNION ALL SELECT * FROM query(checkpoints);
 
--- Of the rows of one record the one with the highest position counts. Lists show those that are NOT orphaned.
+-- The files of a table as of a version: of each the last entry counts.
+CREATE OR REPLACE MACRO files_of(folder, checkpoints, upto) AS TABLE
+  SELECT folder || '/' || url_decode(coalesce(added, removed)) AS file FROM log_of(folder, checkpoints)
+  WHERE version <= upto AND coalesce(added, removed) IS NOT NULL
+  GROUP BY ALL HAVING arg_max(added IS NOT NULL, version);
+
+-- The ledger names the versions of the other tables that count: beyond them a flush is under way.
+CREATE OR REPLACE MACRO named_version(folder, checkpoints, name) AS (
+  SELECT max(number) FROM log_of(folder || '/ledger', checkpoints) WHERE app = 'ccv-indexer:' || name);
+
+SET VARIABLE message_files = (SELECT list(file ORDER BY file) FROM files_of(getvariable('folder') || '/messages',
+  getvariable('message_checkpoints'), named_version(getvariable('folder'), getvariable('ledger_checkpoints'), 'messages')));
+SET VARIABLE result_files = (SELECT list(file ORDER BY file) FROM files_of(getvariable('folder') || '/verifier_results',
+  getvariable('result_checkpoints'), named_version(getvariable('folder'), getvariable('ledger_checkpoints'), 'verifier_results')));
+SET VARIABLE ledger_files = (SELECT list(file ORDER BY file) FROM files_of(getvariable('folder') || '/ledger',
+  getvariable('ledger_checkpoints'), 9223372036854775807));
+
+-- One row for each message that lists show, and for each of their results.
 CREATE OR REPLACE VIEW messages AS
-  SELECT * FROM read_parquet(getvariable('message_files'), hive_partitioning = true)
-  WHERE position <= getvariable('committed')
-  QUALIFY row_number() OVER (PARTITION BY message_id ORDER BY position DESC) = 1;
+  SELECT * FROM read_parquet(getvariable('message_files'), hive_partitioning = true);
 
 CREATE OR REPLACE VIEW verifier_results AS
-  SELECT * FROM read_parquet(getvariable('result_files'), hive_partitioning = true)
-  WHERE position <= getvariable('committed')
-  QUALIFY row_number() OVER (
-    PARTITION BY message_id, verifier_source_address, verifier_dest_address ORDER BY position DESC) = 1;
+  SELECT * FROM read_parquet(getvariable('result_files'), hive_partitioning = true);

@@ -2,7 +2,6 @@ import { describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { createDeltaLog } from '../../../src/storage/cold/delta/delta-log.js';
 import { Catalog } from '../../../src/storage/cold/namespace/catalog.js';
-import { DataFileReader } from '../../../src/storage/cold/namespace/file-reader.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
 import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
@@ -19,7 +18,6 @@ async function catalogOver(store: ObjectStore): Promise<Catalog> {
   const logOf = (table: string) => createDeltaLog({ store, root: `test/${table}`, table, zstd, common });
   return new Catalog({
     logs: { messages: logOf('messages'), verifier_results: logOf('verifier_results'), ledger: logOf('ledger') },
-    reader: new DataFileReader({ store, zstd, keyOf: (table, path) => `test/${table}/${path}`, cacheBytes: 1 << 24 }),
     common,
   });
 }

@@ -8,6 +8,7 @@ import {
   openMaintained,
 } from '../../support/cold/maintenance.js';
 import { committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
+import { createManualClock } from '../../support/manual-clock.js';
 import type { TestDirectoryStore } from '../../support/s3/object-store.js';
 import { createFaultyObjectStore, type FaultyOperation } from '../../support/s3/object-store-faults.js';
 
@@ -45,10 +46,10 @@ const TASKS = {
 const directories: TestDirectoryStore[] = [];
 let template: NamespaceTemplate;
 
-/** Compacted files that wait for a vacuum, orphans, and small files with superseding rows that wait for a compaction. */
+/** Compacted files that wait for a vacuum, orphans, and small files that wait for a compaction. */
 beforeAll(async () => {
   template = await createNamespaceTemplate(async (store) => {
-    const life = createLife(40);
+    const life = createLife(40, createManualClock());
     const archive = openMaintained(store, OPTIONS);
     for (let flush = 0; flush < 20; flush += 1) {
       await life.live(8);
@@ -81,7 +82,7 @@ async function endState(store: ObjectStore): Promise<unknown> {
   await storage.close();
   return {
     answers: await committed(store),
-    tables: tables.map(({ table, files, rows, overlayRows }) => ({ table, files, rows, overlayRows })),
+    tables: tables.map(({ table, files, rows }) => ({ table, files, rows })),
     objects: (await dataObjects(store)).length,
     problems: verified.problems,
   };

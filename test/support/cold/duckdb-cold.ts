@@ -19,9 +19,15 @@ function readWithDuckDB(folder: string): string {
   return text.replace(FOLDER, `SET VARIABLE folder = '${folder}';`);
 }
 
-/** The same for a folder whose logs stand in checkpoints. */
-export function readCheckpointsWithDuckDB(folder: string): string {
-  return readWithDuckDB(folder).replace(/FROM (active_files|committed_position)\(/g, 'FROM $1_with_checkpoints(');
+/** The part of a history that lists show. */
+export function shownOf<T extends { readonly orphaned: boolean }, R extends { readonly orphaned: boolean }>(history: {
+  readonly messages: readonly T[];
+  readonly results: readonly R[];
+}) {
+  return {
+    messages: history.messages.filter(({ orphaned }) => !orphaned),
+    results: history.results.filter(({ orphaned }) => !orphaned),
+  };
 }
 
 /** The rows of `GET /v1/messages` for a closed range of unix ms, in its order. The fixed fields of a message lie at fixed offsets. */
@@ -30,7 +36,7 @@ SELECT *, strftime(make_timestamp(ingestion_ms * 1000), '%Y-%m-%dT%H:%M:%S.%gZ')
   CASE status WHEN 'processing' THEN 0 WHEN 'success' THEN 1 WHEN 'timeout' THEN 2 END AS status_code,
   ('0x' || hex(encoded_message)[35:50])::UBIGINT AS sequence_number
 FROM messages
-WHERE NOT orphaned AND ingestion_ms BETWEEN ${startMs} AND ${endMs}
+WHERE ingestion_ms BETWEEN ${startMs} AND ${endMs}
 ORDER BY ingestion_ms, message_id`;
 
 /** The rows of `GET /v1/verifierresults` for a closed range of unix ms, in its order. */
@@ -38,7 +44,7 @@ export const RESULTS_SQL = (startMs: number, endMs: number): string => `
 SELECT *, strftime(make_timestamp(ingestion_ms * 1000), '%Y-%m-%dT%H:%M:%S.%gZ') AS ingestion_timestamp,
   strftime(make_timestamp(attestation_ms * 1000), '%Y-%m-%dT%H:%M:%S.%gZ') AS attestation_timestamp
 FROM verifier_results
-WHERE NOT orphaned AND ingestion_ms BETWEEN ${startMs} AND ${endMs}
+WHERE ingestion_ms BETWEEN ${startMs} AND ${endMs}
 ORDER BY ingestion_ms, message_id, verifier_source_address, verifier_dest_address`;
 
 /**
@@ -66,13 +72,9 @@ export async function copyNamespace(store: ObjectStore, namespace: string, direc
   }
 }
 
-/** The last state of every record in a copy of a namespace, in list order. */
-export async function coldHistory(
-  duckdb: TestDuckDB,
-  folder: string,
-  script: (folder: string) => string = readWithDuckDB,
-): Promise<History> {
-  await duckdb.run(script(folder));
+/** The records in a copy of a namespace that lists show, in list order. */
+export async function coldHistory(duckdb: TestDuckDB, folder: string): Promise<History> {
+  await duckdb.run(readWithDuckDB(folder));
   const messages = await duckdb.rows('SELECT * FROM messages ORDER BY ingestion_ms, message_id');
   const results = await duckdb.rows(
     'SELECT * FROM verifier_results ORDER BY ingestion_ms, message_id, verifier_source_address, verifier_dest_address',
@@ -117,7 +119,7 @@ function shared(row: DuckDBRow) {
     ingestionMs: Number(row['ingestion_ms']),
     position: row['position'] as bigint,
     firstMs: Number(row['first_ms']),
-    orphaned: row['orphaned'] as boolean,
+    orphaned: false,
     messageCCVAddresses: (addresses === '' ? [] : addresses.split(',')) as Hex[],
     messageExecutorAddress: row['message_executor_address'] as Hex,
     encodedMessage: new Uint8Array(row['encoded_message'] as Uint8Array),

@@ -26,11 +26,7 @@ export interface ColdTableDescription {
   readonly bytes: number;
   /** Bytes of the sidecar indexes. */
   readonly indexBytes: number;
-  /** Rows in the files, superseded ones too. */
   readonly rows: number;
-  readonly overlayFiles: number;
-  /** Rows that may supersede others. About as many rows of other files are superseded. */
-  readonly overlayRows: number;
   /** Files that a compaction may merge with others: below half of `compactBytes`, and of few rows. */
   readonly smallFiles: number;
   /** Ingestion times of its rows, unix ms; -1 without rows. */
@@ -65,7 +61,7 @@ export interface TableCompaction {
   readonly filesAfter: number;
   readonly bytesBefore: number;
   readonly bytesAfter: number;
-  /** Superseded rows that are not in the new files. */
+  /** Rows of the ledger that a later one stands for, and that are not in the new files. */
   readonly rowsDropped: number;
   /** Files that were replaced, and their rows and bytes. */
   readonly filesRewritten: number;
@@ -122,9 +118,8 @@ export interface ColdMaintenance {
   /** Describes the namespace. Reads the logs and lists the objects, no data file. */
   describe(): Promise<ColdDescription>;
   /**
-   * Merges small files and folds superseding rows into the rows they supersede; `compaction-plan.ts` chooses the
-   * files. `full`: everything that could be fewer files or fewer rows, whatever it costs. Answers stay the same
-   * throughout.
+   * Merges small files; `compaction-plan.ts` chooses them. `full`: everything that could be fewer files, whatever it
+   * costs. Answers stay the same throughout.
    */
   compact(options?: MaintenanceOptions & { readonly full?: boolean }): Promise<CompactionReport>;
   /**

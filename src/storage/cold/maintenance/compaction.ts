@@ -1,27 +1,30 @@
 import type { Common } from '../../../core/common.js';
 import { AbortedError, toError } from '../../../core/errors.js';
 import { nextTurn } from '../../../core/event-loop.js';
-import { mapInParallel } from '../../../core/parallel.js';
-import { hashId } from '../id-index/hash.js';
 import type { Catalog } from '../namespace/catalog.js';
 import type { DataFile } from '../namespace/data-file.js';
-import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
+import type { TableRows } from '../namespace/file-reader.js';
+import { FileScan } from '../namespace/file-scan.js';
 import type { DataFileStore } from '../namespace/file-store.js';
+import { OutputFiles, stampOf } from '../namespace/output-files.js';
 import type { Survey } from '../namespace/unnamed.js';
-import { type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
+import { MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { LEDGER_TABLE, type LedgerReads } from '../read/ledger-reads.js';
-import type { LedgerChange, LedgerRowKey } from '../rows/ledger.js';
+import type { LedgerEntry, LedgerRowKey } from '../rows/ledger.js';
 import type { RowKey } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
-import { type CompactionGroup, filesFor, overlaysFor } from './compaction-plan.js';
-import { FileScan } from './file-scan.js';
+import { type CompactionGroup, filesFor } from './compaction-plan.js';
 import { mergeFiles } from './merge-files.js';
-import { OutputFiles, stampOf } from './output-files.js';
 
-const PARALLEL_FILTERS = 16;
+/** Rows of lists: all of them hold. */
+const BY_TIME = {
+  startOf: ({ minMs }: DataFile) => minMs,
+  placeOf: ({ ingestionMs }: RowKey) => ingestionMs,
+  holds: () => true,
+};
 
 /** The outcome of one group. */
 export interface GroupResult {
@@ -31,7 +34,6 @@ export interface GroupResult {
 }
 
 export interface GroupOptions {
-  readonly full: boolean;
   readonly signal?: AbortSignal;
   /** Told of every so many rows that were read. */
   readonly onRows?: (rows: number) => void;
@@ -41,10 +43,8 @@ export interface GroupOptions {
 interface Merging<T, K extends { readonly position: bigint }> extends TableRows<T, K> {
   readonly startOf: (file: DataFile) => number | bigint;
   readonly placeOf: (key: K) => number | bigint;
-  /** False for a row that another one supersedes, wherever that is. */
+  /** False for a row that says nothing any more. */
   readonly holds: (key: K) => boolean;
-  /** True for a row of an overlay file that may supersede one in a file which is not merged. */
-  readonly staysOverlay: (key: K) => boolean;
 }
 
 /**
@@ -53,16 +53,15 @@ interface Merging<T, K extends { readonly position: bigint }> extends TableRows<
  *     read, merged → stored and read back → committed: the new files are in the table, the old ones are not
  *                                             └ lost: one of them was taken by someone else; the new files are deleted
  *
- * The result is right beside any other commit: a row is dropped only because a superseding one is committed, and
- * committed rows never vanish; a flush that comes later supersedes by position wherever the row is. Cut off anywhere,
- * the table is as before, or as after; new files that no log names are for the vacuum.
+ * The result is right beside any other commit, because every row of its files is in the new ones; of the ledger those
+ * are left out that a later row stands for, and committed rows never vanish. Cut off anywhere, the table is as before,
+ * or as after; new files that no log names are for the vacuum.
  */
 export class Compaction {
   readonly #store: ObjectStore;
   readonly #zstd: Zstd;
   readonly #common: Common;
   readonly #catalog: Catalog;
-  readonly #reader: DataFileReader;
   readonly #ledger: LedgerReads;
   readonly #files: DataFileStore;
   readonly #keyOf: (table: TableName, path: string) => string;
@@ -73,7 +72,6 @@ export class Compaction {
     readonly zstd: Zstd;
     readonly common: Common;
     readonly catalog: Catalog;
-    readonly reader: DataFileReader;
     readonly ledger: LedgerReads;
     readonly files: DataFileStore;
     readonly keyOf: (table: TableName, path: string) => string;
@@ -83,7 +81,6 @@ export class Compaction {
     this.#zstd = parts.zstd;
     this.#common = parts.common;
     this.#catalog = parts.catalog;
-    this.#reader = parts.reader;
     this.#ledger = parts.ledger;
     this.#files = parts.files;
     this.#keyOf = parts.keyOf;
@@ -103,81 +100,31 @@ export class Compaction {
   ): Promise<GroupResult | null> {
     const { view } = survey;
     const present = new Set(view.tables[table].files.map(({ uri }) => uri));
-    if (!group.base.every(({ uri }) => present.has(uri))) return null;
-    const overlays =
-      group.base.length > 0
-        ? overlaysFor(view.tables[table], group, options)
-        : group.overlays.filter(({ uri }) => present.has(uri));
-    const inputs = [...group.base, ...overlays];
-    if (inputs.length === 0) return null;
+    if (!group.files.every(({ uri }) => present.has(uri))) return null;
     switch (table) {
       case 'messages':
-        return await this.#merge(
-          await this.#listMerging(MESSAGE_TABLE, view, inputs),
-          survey,
-          group.day,
-          inputs,
-          options,
-        );
+        return await this.#merge({ ...MESSAGE_TABLE, ...BY_TIME }, survey, group, options);
       case 'verifier_results':
-        return await this.#merge(
-          await this.#listMerging(RESULT_TABLE, view, inputs),
-          survey,
-          group.day,
-          inputs,
-          options,
-        );
+        return await this.#merge({ ...RESULT_TABLE, ...BY_TIME }, survey, group, options);
       case 'ledger':
-        return await this.#merge(await this.#ledgerMerging(view), survey, group.day, inputs, options);
+        return await this.#merge(await this.#ledgerMerging(view), survey, group, options);
     }
   }
 
-  async #listMerging<T, K extends RowKey>(
-    list: ListTable<T, K>,
-    view: NamespaceView,
-    inputs: readonly DataFile[],
-  ): Promise<Merging<T, K>> {
-    const { files, overlay } = view.tables[list.table];
-    const merged = new Set(inputs.map(({ uri }) => uri));
-    const overlays = inputs.filter((file) => file.overlay);
-    const fromMs = Math.min(...overlays.map(({ stats }) => Number(stats.minValues['first_ms'] ?? -1)));
-    const toMs = Math.max(...overlays.map(({ maxMs }) => maxMs));
-    const around = files.filter(({ uri, minMs, maxMs }) => !merged.has(uri) && minMs <= toMs && maxMs >= fromMs);
-    const others = await mapInParallel(around, PARALLEL_FILTERS, async (file) => ({
-      file,
-      mayContain: await this.#reader.filter(list.table, file),
-    }));
-    return {
-      ...list,
-      startOf: ({ minMs }) => minMs,
-      placeOf: ({ ingestionMs }) => ingestionMs,
-      holds: (key) => !overlay.supersedes(key, view.position),
-      staysOverlay: ({ messageId, firstMs, ingestionMs }) => {
-        const hash = hashId(messageId);
-        // earlier states of a record lie between its first time and its present one
-        return others.some(
-          ({ file, mayContain }) => file.minMs <= ingestionMs && file.maxMs >= firstMs && mayContain(hash),
-        );
-      },
-    };
-  }
-
-  async #ledgerMerging(view: NamespaceView): Promise<Merging<LedgerChange, LedgerRowKey>> {
+  async #ledgerMerging(view: NamespaceView): Promise<Merging<LedgerEntry, LedgerRowKey>> {
     const holds = await this.#ledger.holdTest(view);
     return {
       ...LEDGER_TABLE,
       startOf: ({ minPosition }) => minPosition,
       placeOf: ({ position }) => position,
-      holds: ({ kind, identity, position }) => holds(kind, identity, position),
-      staysOverlay: () => false,
+      holds,
     };
   }
 
   async #merge<T, K extends { readonly position: bigint }>(
     merging: Merging<T, K>,
     survey: Survey,
-    day: string,
-    inputs: readonly DataFile[],
+    { day, files: inputs }: CompactionGroup,
     { signal, onRows }: GroupOptions,
   ): Promise<GroupResult | null> {
     const { table, rows } = merging;
@@ -186,38 +133,29 @@ export class Compaction {
       bytes: inputs.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0),
       rows: inputs.reduce((sum, file) => sum + file.rows, 0),
     };
-    const outputOf = (overlay: boolean) =>
-      new OutputFiles({
-        table,
-        rows,
-        day,
-        overlay,
-        most,
-        stamp: stampOf(inputs, this.#common.clock.nowMs()),
-        zstd: this.#zstd,
-        files: this.#files,
-      });
-    const [base, overlay] = [outputOf(false), outputOf(true)];
+    const output = new OutputFiles({
+      ...{ table, rows, day, most, isCompacted: true, zstd: this.#zstd, files: this.#files },
+      stamp: stampOf(inputs, this.#common.clock.nowMs()),
+    });
     const scanParts = { store: this.#store, zstd: this.#zstd, keyOf: this.#keyOf };
     const scan = (file: DataFile) => new FileScan(scanParts, table, rows, file, inputs.length);
     let rowsDropped = 0;
     try {
       for await (const batch of mergeFiles({ ...merging, files: inputs, scan })) {
-        for (const { record, key, file } of batch)
-          if (!merging.holds(key)) rowsDropped += 1;
-          else await (file.overlay && merging.staysOverlay(key) ? overlay : base).add(record, key);
+        for (const { record, key } of batch)
+          if (merging.holds(key)) await output.add(record, key);
+          else rowsDropped += 1;
         if (signal?.aborted) throw new AbortedError('compaction', { cause: signal.reason });
         onRows?.(batch.length);
         await nextTurn();
       }
-      await base.end();
-      await overlay.end();
+      await output.end();
     } catch (thrown) {
-      await this.#discard(table, [...base.made, ...overlay.made]);
+      await this.#discard(table, output.made);
       if (thrown instanceof ObjectNotFoundError && !(await this.#isThere(table, inputs))) return null;
       throw thrown;
     }
-    const added = [...base.made, ...overlay.made];
+    const added = output.made;
     // after an error here they may be in the table: the vacuum will know
     if (await this.#catalog.replace(survey, { table, removed: inputs, added }))
       return { removed: inputs, added, rowsDropped };

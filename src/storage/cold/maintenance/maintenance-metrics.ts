@@ -29,7 +29,7 @@ export function createMaintenanceMetrics({ metrics, clock }: Common, storage: st
   });
   const dropped = counter(metrics, {
     name: 'indexer_cold_compacted_dropped_rows_total',
-    help: 'Superseded rows that compactions left out',
+    help: 'Rows of the ledger that compactions left out: later ones stand for them',
     labelNames: ['storage', 'table'],
   });
   const files = gauge(metrics, {

@@ -59,7 +59,11 @@ export class MaintenanceTasks implements OpenMaintenance {
 
   async describe(): Promise<ColdDescription> {
     const garbage = await this.#vacuum.run({ dryRun: true, graceMs: 0 });
-    return describeNamespace(await this.#catalog.survey(), garbage, this.#settings.compactBytes);
+    const { compactBytes } = this.#settings;
+    return describeNamespace(await this.#catalog.survey(), garbage, {
+      compactBytes,
+      nowMs: this.#common.clock.nowMs(),
+    });
   }
 
   async compact(options: MaintenanceOptions & { readonly full?: boolean } = {}): Promise<CompactionReport> {
@@ -95,14 +99,14 @@ export class MaintenanceTasks implements OpenMaintenance {
     let rowsDone = 0;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const view = await this.#catalog.refresh();
-      const groups = planCompaction(view.tables[table], { compactBytes, full, without: made });
-      const inputs = groups.flatMap(({ base, overlays }) => [...base, ...overlays]);
+      const nowMs = this.#common.clock.nowMs();
+      const groups = planCompaction(view.tables[table], { compactBytes, full, without: made, nowMs });
+      const inputs = groups.flatMap(({ files }) => files);
       const total = inputs.reduce((rows, file) => rows + file.rows, rowsDone);
       let isLost = false;
       for (const group of groups) {
         if (options.signal?.aborted) throw new AbortedError('compaction', { cause: options.signal.reason });
         const result = await this.#compaction.run(await this.#catalog.survey(), table, group, {
-          full,
           ...(options.signal && { signal: options.signal }),
           onRows: (rows) => {
             rowsDone += rows;

@@ -1,7 +1,7 @@
 import { DeltaFormatError } from '../delta/delta-errors.js';
 import type { DataFile } from '../namespace/data-file.js';
+import type { FileScan } from '../namespace/file-scan.js';
 import type { RowKind } from '../rows/row-kind.js';
-import type { FileScan } from './file-scan.js';
 
 /** Rows given out at once. */
 const BATCH_ROWS = 128;

@@ -4,10 +4,8 @@ import { type Action, removeOf } from '../delta/actions.js';
 import { DeltaConflictError, DeltaLostError } from '../delta/delta-errors.js';
 import type { DeltaLog } from '../delta/delta-log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
-import type { RowKey } from '../rows/row-kind.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { DataFile } from './data-file.js';
-import type { DataFileReader } from './file-reader.js';
 import {
   headTransactions,
   NAMED_TABLES,
@@ -47,7 +45,6 @@ const BUSY: Backoff = { baseMs: 50, maxMs: 1000 };
 export class Catalog {
   readonly #logs: Readonly<Record<TableName, DeltaLog>>;
   readonly #log: NamespaceLog;
-  readonly #reader: DataFileReader;
   readonly #common: Common;
   #view: NamespaceView = emptyView();
   #refreshing: Promise<NamespaceView> | null = null;
@@ -56,12 +53,10 @@ export class Catalog {
 
   constructor(parts: {
     readonly logs: Readonly<Record<TableName, DeltaLog>>;
-    readonly reader: DataFileReader;
     readonly common: Common;
   }) {
     this.#logs = parts.logs;
     this.#log = new NamespaceLog(parts.logs, parts.common);
-    this.#reader = parts.reader;
     this.#common = parts.common;
   }
 
@@ -104,7 +99,7 @@ export class Catalog {
         const readMs = this.#common.clock.nowMs();
         const { named, tops } = await this.#log.surveyed(this.#view.snapshots);
         this.#isLost = false;
-        const view = await this.#adopt(named, new Map(), readMs);
+        const view = this.#adopt(named, readMs);
         // another call may have come further: the tables were looked at before that
         if (view.snapshots.ledger?.version === named.ledger?.version) return { view, tops };
       }
@@ -116,7 +111,7 @@ export class Catalog {
       const readMs = this.#common.clock.nowMs();
       const named = await this.#log.named(this.#view.snapshots, confirm);
       if (confirm) this.#isLost = false;
-      return await this.#adopt(named, new Map(), readMs);
+      return this.#adopt(named, readMs);
     });
   }
 
@@ -137,9 +132,12 @@ export class Catalog {
   async commit({ tops }: Survey, flush: PreparedFlush, operation: string): Promise<NamespaceView> {
     const nowMs = this.#common.clock.nowMs();
     const opened = await this.#log.opened(tops);
-    const adding = (table: TableName) => flush.files[table].map(({ add }): Action => ({ add }));
+    const actionsOf = (table: TableName): Action[] => [
+      ...flush.removed[table].map(({ add }) => removeOf(add, nowMs, true)),
+      ...flush.added[table].map(({ add }) => ({ add })),
+    ];
     const commit = (table: NamedTable) =>
-      commitBesideCompactions(this.#logs[table], opened[table], () => adding(table), { operation });
+      commitBesideCompactions(this.#logs[table], opened[table], () => actionsOf(table), { operation });
     // one after the other: the winner of the first wins all, unless it is taken for dead
     const messages = await commit('messages');
     const results = await commit('verifier_results');
@@ -151,12 +149,12 @@ export class Catalog {
       };
     };
     const actionsOn = (ledger: DeltaSnapshot): Action[] => [
-      ...adding('ledger'),
+      ...actionsOf('ledger'),
       ...headTransactions(flush.head, nowMs).map((txn) => ({ txn })),
       ...nameTransactions(names(ledger), nowMs).map((txn) => ({ txn })),
     ];
     const ledger = await commitBesideCompactions(this.#logs.ledger, opened.ledger, actionsOn, { operation });
-    return await this.#settled({ messages, verifier_results: results, ledger }, flush.overlayKeys);
+    return await this.#settled({ messages, verifier_results: results, ledger });
   }
 
   /**
@@ -189,7 +187,7 @@ export class Catalog {
       }
       try {
         const committed = await this.#logs[table].prepare(top, actions, { operation: 'OPTIMIZE' });
-        if (table === 'ledger') await this.#settled({ ...view.snapshots, ledger: committed }, new Map());
+        if (table === 'ledger') await this.#settled({ ...view.snapshots, ledger: committed });
         else if (!(await this.#name(table, committed, added))) return false;
         return true;
       } catch (thrown) {
@@ -242,7 +240,7 @@ export class Catalog {
       if (!ledger) return false;
       const named = namedVersions(ledger);
       if (named[table] >= committed.version) {
-        await this.#adopt(found, new Map(), -1);
+        this.#adopt(found, -1);
         return added.every(({ uri }) => found[table]?.files.has(uri));
       }
       const nowMs = this.#common.clock.nowMs();
@@ -253,7 +251,7 @@ export class Catalog {
           transactions.map((txn) => ({ txn })),
           { operation: 'OPTIMIZE' },
         );
-        await this.#settled({ ...found, [table]: committed, ledger: named }, new Map());
+        await this.#settled({ ...found, [table]: committed, ledger: named });
         return true;
       } catch (thrown) {
         if (!(thrown instanceof DeltaConflictError)) throw thrown;
@@ -262,31 +260,22 @@ export class Catalog {
   }
 
   /** Takes over what this process has committed and named, with the checkpoints that are due. */
-  async #settled(
-    committed: Readonly<Record<TableName, DeltaSnapshot | null>>,
-    keys: ReadonlyMap<string, readonly RowKey[]>,
-  ): Promise<NamespaceView> {
+  async #settled(committed: Readonly<Record<TableName, DeltaSnapshot | null>>): Promise<NamespaceView> {
     // a compaction may have been named on top of a commit without files
     const found: Record<TableName, DeltaSnapshot | null> = { ...(await this.#log.asNamed(committed)) };
     for (const table of TABLE_NAMES) {
       const snapshot = found[table];
       if (snapshot) found[table] = await this.#logs[table].checkpointIfDue(snapshot);
     }
-    return await this.#adopt(found, keys, this.#common.clock.nowMs());
+    return this.#adopt(found, this.#common.clock.nowMs());
   }
 
   /** Takes over a found state, unless a newer one is known: calls overlap (a flush, a compaction, reads). */
-  async #adopt(found: Snapshots, keys: ReadonlyMap<string, readonly RowKey[]>, readMs: number): Promise<NamespaceView> {
-    for (;;) {
-      const before = this.#view;
-      if ((found.ledger?.version ?? -1) < (before.snapshots.ledger?.version ?? -1)) return before;
-      const state = { snapshots: found, keys, readMs: Math.max(readMs, before.readMs) };
-      const view = await nextView(before, state, this.#reader);
-      // another call may have come further while keys were read
-      if (this.#view !== before) continue;
-      this.#view = view;
-      return view;
-    }
+  #adopt(found: Snapshots, readMs: number): NamespaceView {
+    const before = this.#view;
+    if ((found.ledger?.version ?? -1) >= (before.snapshots.ledger?.version ?? -1))
+      this.#view = nextView(before, found, Math.max(readMs, before.readMs));
+    return this.#view;
   }
 }
 

@@ -30,14 +30,9 @@ export interface DataFile {
   readonly maxMs: number;
   readonly minPosition: bigint;
   readonly maxPosition: bigint;
-  /** Rows that lists show, by `laneName`; superseded ones too. */
+  /** Rows by `laneName`. */
   readonly listedByLane: ReadonlyMap<string, number>;
-  /** Its rows may supersede rows of other files. */
-  readonly overlay: boolean;
-  /**
-   * The position that the flush which wrote it went up to. Not yet part of the namespace while the ledger stands
-   * below.
-   */
+  /** The position that the flush which wrote it went up to. */
   readonly flushThrough: bigint;
   /** Ingestion time of the last commit of that flush; null when more was known to come. */
   readonly boundaryMs: number | null;
@@ -75,7 +70,6 @@ const TAG = {
   boundaries: 'ccv.boundaries',
   minPosition: 'ccv.minPosition',
   maxPosition: 'ccv.maxPosition',
-  overlay: 'ccv.overlay',
   footerBytes: 'ccv.footerBytes',
   footerChecksum: 'ccv.footerCrc32',
   lanes: 'ccv.lanes',
@@ -89,7 +83,6 @@ export interface FilePlace {
   /** Unique for ever. */
   readonly id: string;
   readonly day: string;
-  readonly overlay: boolean;
   /** It rearranges rows of files that the same commit removes. */
   readonly isCompacted?: boolean;
 }
@@ -102,7 +95,6 @@ export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: Flus
     [TAG.boundaryMs]: stamp.boundaryMs === null ? '' : String(stamp.boundaryMs),
     [TAG.minPosition]: String(summary.minPosition),
     [TAG.maxPosition]: String(summary.maxPosition),
-    [TAG.overlay]: String(place.overlay),
     [TAG.footerBytes]: String(footerBytes),
     [TAG.footerChecksum]: String(crc32(bytes.subarray(bytes.length - footerBytes))),
     [TAG.lanes]: JSON.stringify(Object.fromEntries(summary.listedByLane)),
@@ -156,7 +148,6 @@ function parseFileEntry(add: AddFile): DataFile {
     minPosition: tags.bigint(TAG.minPosition),
     maxPosition: tags.bigint(TAG.maxPosition),
     listedByLane: lanes(tags.text(TAG.lanes)),
-    overlay: tags.text(TAG.overlay) === 'true',
     flushThrough: tags.bigint(TAG.through),
     boundaryMs: tags.optional(TAG.boundaryMs) === null ? null : tags.number(TAG.boundaryMs),
     boundaries: tags.flushEnds(TAG.boundaries),

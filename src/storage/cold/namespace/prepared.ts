@@ -1,4 +1,3 @@
-import type { RowKey } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
 import type { DataFile } from './data-file.js';
 import type { NamespaceHead } from './head.js';
@@ -6,9 +5,9 @@ import type { NamespaceHead } from './head.js';
 /** A flush whose files are stored and checked, ready to become part of the namespace. */
 export interface PreparedFlush {
   readonly head: NamespaceHead;
-  readonly files: Readonly<Record<TableName, readonly DataFile[]>>;
-  /** Keys of the rows of its overlay files, so that they need not be read again. */
-  readonly overlayKeys: ReadonlyMap<string, readonly RowKey[]>;
+  readonly added: Readonly<Record<TableName, readonly DataFile[]>>;
+  /** Files whose rows are in the added ones, or are in the lists no more. */
+  readonly removed: Readonly<Record<TableName, readonly DataFile[]>>;
 }
 
 /** The files of a compaction, and those that they stand for. */

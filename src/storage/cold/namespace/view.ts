@@ -8,13 +8,11 @@ import type { TableName } from '../rows/table-name.js';
 import { VERIFIER_RESULT_ROWS } from '../rows/verifier-results.js';
 import { type DataFile, readFileEntry } from './data-file.js';
 import type { NamespaceHead } from './head.js';
-import { Overlay } from './overlay.js';
 
-/** The committed files of one table, and the overlay of superseding rows. */
+/** The files of one table. */
 export interface TableView {
   readonly table: TableName;
   readonly files: readonly DataFile[];
-  readonly overlay: Overlay;
 }
 
 /** The tables as of one version of the ledger; all are null before the namespace was created. */
@@ -39,22 +37,22 @@ export interface ListTable<T, K extends RowKey> {
 export const MESSAGE_TABLE: ListTable<StoredMessage, MessageRowKey> = {
   table: 'messages',
   rows: MESSAGE_ROWS,
-  outlineOf: ({ messageId, ingestionMs, position, firstMs, orphaned, status }) =>
-    outlineOfMessage({ messageId, ingestionMs, position, firstMs, orphaned, status, origin: null }),
+  outlineOf: ({ messageId, ingestionMs, position, firstMs, status }) =>
+    outlineOfMessage({ messageId, ingestionMs, position, firstMs, orphaned: false, status, origin: null }),
 };
 export const RESULT_TABLE: ListTable<StoredVerifierResult, RowKey> = {
   table: 'verifier_results',
   rows: VERIFIER_RESULT_ROWS,
-  outlineOf: ({ messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs, orphaned }) =>
+  outlineOf: ({ messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs }) =>
     outlineOfResult({
       ...{ messageId, verifierSourceAddress, verifierDestAddress },
-      ...{ ingestionMs, position, firstMs, orphaned },
+      ...{ ingestionMs, position, firstMs, orphaned: false },
     }),
 };
 
 /** The view of an empty namespace. */
 export function emptyView(): NamespaceView {
-  const table = (name: TableName): TableView => ({ table: name, files: [], overlay: new Overlay() });
+  const table = (name: TableName): TableView => ({ table: name, files: [] });
   return {
     position: 0n,
     headMs: -1,

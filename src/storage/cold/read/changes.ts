@@ -5,10 +5,8 @@ import { CoverageGapError } from '../../../model/storage-errors.js';
 import { type DataFile, type FlushEnd, flushEnds } from '../namespace/data-file.js';
 import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
 import { isWhole } from '../namespace/head.js';
-import { type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
+import { MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
 import { sizeOfChange } from '../rows/change-size.js';
-import type { LedgerRowKey } from '../rows/ledger.js';
-import type { RowKey } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
 import { LEDGER_TABLE, type LedgerReads } from './ledger-reads.js';
 import { type Place, PositionSweep } from './position-sweep.js';
@@ -113,12 +111,11 @@ export class ChangeReads {
       view,
       afterPosition,
       reader: this.#reader,
-      readPlaces: (table, file, groups) => this.#placesIn(view, holds, table, file, groups),
+      readPlaces: (table, file, groups) => this.#placesIn(holds, table, file, groups),
     });
   }
 
   async #placesIn(
-    view: NamespaceView,
     holds: Awaited<ReturnType<LedgerReads['holdTest']>>,
     table: TableName,
     file: DataFile,
@@ -126,27 +123,13 @@ export class ChangeReads {
   ): Promise<readonly Place[]> {
     switch (table) {
       case 'messages':
-        return await this.#listed(MESSAGE_TABLE, view, file, groups);
+        return await this.#held(MESSAGE_TABLE, file, groups, () => true);
       case 'verifier_results':
-        return await this.#listed(RESULT_TABLE, view, file, groups);
+        return await this.#held(RESULT_TABLE, file, groups, () => true);
       case 'ledger':
-        return await this.#held<unknown, LedgerRowKey>(
-          LEDGER_TABLE as TableRows<unknown, LedgerRowKey>,
-          file,
-          groups,
-          (key) => holds(key.kind, key.identity, key.position),
-        );
+        // a record that came back is told by its row in the lists
+        return await this.#held(LEDGER_TABLE, file, groups, (key) => key.kind !== 'return' && holds(key));
     }
-  }
-
-  async #listed<T, K extends RowKey>(
-    list: ListTable<T, K>,
-    view: NamespaceView,
-    file: DataFile,
-    groups: readonly number[],
-  ): Promise<Place[]> {
-    const { overlay } = view.tables[list.table];
-    return await this.#held(list, file, groups, (key) => !overlay.supersedes(key, view.position));
   }
 
   async #held<T, K extends { readonly position: bigint }>(
@@ -193,7 +176,7 @@ export class ChangeReads {
           records.map((record) => ({ kind: 'verifierResult', position: record.position, record })),
         );
       case 'ledger':
-        return await this.#reader.records(LEDGER_TABLE, file, groups);
+        return (await this.#reader.records(LEDGER_TABLE, file, groups)).map((entries) => entries as Change[]);
     }
   }
 }

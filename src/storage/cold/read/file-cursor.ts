@@ -2,7 +2,7 @@ import type { ResolvedRange } from '../../../model/list-query.js';
 import { compareOrderKeys, type OrderKey } from '../../../model/order.js';
 import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
-import type { ListTable, NamespaceView } from '../namespace/view.js';
+import type { ListTable } from '../namespace/view.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { admitsRow, groupsIn } from './range-pruning.js';
 
@@ -20,7 +20,6 @@ export interface FoundRow<T, K> {
 /** The question that a list is read for. */
 export interface CursorOptions<T, K extends RowKey> {
   readonly list: ListTable<T, K>;
-  readonly view: NamespaceView;
   readonly reader: DataFileReader;
   readonly range: ResolvedRange;
   readonly after: OrderKey | null;
@@ -119,11 +118,9 @@ export class FileCursor<T, K extends RowKey> {
   }
 
   #keep(rows: FoundRow<T, K>[], group: number, keys: readonly K[], records: readonly T[] | null): void {
-    const { range, after, view, list } = this.#options;
-    const { overlay } = view.tables[list.table];
+    const { range, after } = this.#options;
     for (const [row, key] of keys.entries()) {
       if (!admitsRow(range, key) || (after !== null && compareOrderKeys(key, after) <= 0)) continue;
-      if (overlay.supersedes(key, view.position)) continue;
       rows.push({ key, file: this.#file, group, row, record: records?.[row] ?? null });
     }
   }

@@ -3,7 +3,7 @@ import type { StoredConflict, StoredQuarantineEntry, StoredSourceCursor } from '
 import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
 import type { NamespaceView } from '../namespace/view.js';
-import { LEDGER_ROWS, type LedgerChange } from '../rows/ledger.js';
+import { LEDGER_ROWS, type LedgerChange, type LedgerEntry, type LedgerRowKey, ledgerIdentity } from '../rows/ledger.js';
 
 const PARALLEL_FILES = 8;
 
@@ -17,18 +17,40 @@ interface Place {
   readonly row: number;
 }
 
+/** A record left the lists, or came back. */
+interface Orphaning {
+  readonly position: bigint;
+  readonly isBack: boolean;
+}
+
 /**
  * The ledger in memory: the cursors, and the places of all other rows. About 400 bytes for each source, quarantined
- * input and conflict that is stored, and nothing for rows that are superseded: their identity is there once.
+ * input and conflict that is stored, and nothing for rows that are superseded: their identity is there once. The
+ * states of orphaned records are all there, because views of different ages ask as of their own position.
  */
 class LedgerState {
   readonly files = new Set<string>();
   readonly cursors = new Map<string, StoredSourceCursor>();
   /** The latest place by kind and identity. */
   readonly latest = new Map<string, Place>();
+  readonly #orphanings = new Map<string, Orphaning[]>();
 
-  add(change: LedgerChange, place: Place): void {
-    const name = nameOf(change.kind, LEDGER_ROWS.keyOf(change).identity);
+  /** The last orphaning or return of a record up to a position; undefined when it was never orphaned. */
+  orphaningOf(identity: string, throughPosition: bigint): Orphaning | undefined {
+    return this.#orphanings.get(identity)?.findLast(({ position }) => position <= throughPosition);
+  }
+
+  add(change: LedgerEntry, place: Place): void {
+    const { kind, identity } = LEDGER_ROWS.keyOf(change);
+    if (change.kind === 'message' || change.kind === 'verifierResult' || change.kind === 'return') {
+      const all = [...(this.#orphanings.get(identity) ?? []), { position: place.position, isBack: kind === 'return' }];
+      this.#orphanings.set(
+        identity,
+        all.sort((a, b) => (a.position < b.position ? -1 : 1)),
+      );
+      return;
+    }
+    const name = nameOf(change.kind, identity);
     const known = this.latest.get(name);
     if (known && known.position >= place.position) return;
     this.latest.set(name, place);
@@ -51,11 +73,17 @@ export class LedgerReads {
   }
 
   /** Says of ledger rows whether they hold: no row of a higher position has their identity. */
-  async holdTest(
-    view: NamespaceView,
-  ): Promise<(kind: LedgerChange['kind'], identity: string, position: bigint) => boolean> {
-    const { latest } = await this.#upTo(view);
-    return (kind, identity, position) => latest.get(nameOf(kind, identity))?.position === position;
+  async holdTest(view: NamespaceView): Promise<(key: LedgerRowKey) => boolean> {
+    const state = await this.#upTo(view);
+    return ({ kind, identity, position, orphanId }) =>
+      (orphanId === null ? state.latest.get(nameOf(kind, identity)) : state.orphaningOf(identity, view.position))
+        ?.position === position;
+  }
+
+  /** Says whether a message or a result is orphaned. */
+  async orphanTest(view: NamespaceView): Promise<(identity: string) => boolean> {
+    const state = await this.#upTo(view);
+    return (identity) => state.orphaningOf(ledgerIdentity(identity), view.position)?.isBack === false;
   }
 
   /** Says whether a record of that identity is stored. */
@@ -83,14 +111,14 @@ export class LedgerReads {
     kind: LedgerChange['kind'],
     afterPosition: bigint,
     limit: number,
-  ): Promise<readonly LedgerChange[]> {
+  ): Promise<readonly LedgerEntry[]> {
     const places: Place[] = [];
     for (const [name, place] of (await this.#upTo(view)).latest)
       if (name.startsWith(`${kind} `) && place.position > afterPosition) places.push(place);
     places.sort((a, b) => (a.position < b.position ? -1 : 1));
     return await mapInParallel(places.slice(0, limit), PARALLEL_FILES, async ({ file, group, row }) => {
       const [records] = await this.#reader.records(LEDGER_TABLE, file, [group]);
-      return records?.[row] as LedgerChange;
+      return records?.[row] as LedgerEntry;
     });
   }
 
@@ -127,6 +155,6 @@ export class LedgerReads {
   }
 }
 
-function nameOf(kind: LedgerChange['kind'], identity: string): string {
+function nameOf(kind: LedgerEntry['kind'], identity: string): string {
   return `${kind} ${identity}`;
 }

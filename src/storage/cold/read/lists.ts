@@ -14,7 +14,7 @@ const PARALLEL_FILES = 8;
 
 /**
  * Lists and counts over the files of a view. Files are passed over by their statistics, then row groups by theirs;
- * rows of overlapping files are merged in the one order, and superseded ones dropped on the way.
+ * rows of overlapping files are merged in the one order.
  */
 export class Lists {
   readonly #reader: DataFileReader;
@@ -32,8 +32,8 @@ export class Lists {
     const filtered = query.sourceChainSelectors !== null || query.destChainSelectors !== null;
     const dense = !filtered && query.offset <= query.limit;
     const budget = { leftBytes: query.maxBytes };
-    const options = { list, view, reader: this.#reader, range: query, after: query.after, dense, budget };
-    const found = await this.#rows(options, query.offset, query.limit + 1);
+    const options = { list, reader: this.#reader, range: query, after: query.after, dense, budget };
+    const found = await this.#rows(options, view.tables[list.table].files, query.offset, query.limit + 1);
     const rows = found.slice(0, query.limit);
     return { items: await this.recordsWithin(list, rows, query.maxBytes), more: found.length > query.limit };
   }
@@ -65,7 +65,7 @@ export class Lists {
   async count<T, K extends RowKey>(list: ListTable<T, K>, view: NamespaceView, range: ResolvedRange): Promise<number> {
     const files = filesIn(range, view.tables[list.table].files);
     const counts = await mapInParallel(files, PARALLEL_FILES, async (file) =>
-      isWholeIn(list, view, range, file) ? listedRows(range, file) : await this.#countRows(list, view, range, file),
+      isWholeIn(range, file) ? listedRows(range, file) : await this.#countRows(list, range, file),
     );
     return counts.reduce((sum, count) => sum + count, 0);
   }
@@ -90,12 +90,13 @@ export class Lists {
   /** The rows of a list from `offset` on, at most `wanted`. */
   async #rows<T, K extends RowKey>(
     options: CursorOptions<T, K>,
+    files: readonly DataFile[],
     offset: number,
     wanted: number,
   ): Promise<FoundRow<T, K>[]> {
-    const { list, view, range, after } = options;
+    const { range, after } = options;
     const startMs = Math.max(range.startMs, after?.ingestionMs ?? 0);
-    const waiting = filesIn({ ...range, startMs }, view.tables[list.table].files).sort((a, b) => a.minMs - b.minMs);
+    const waiting = filesIn({ ...range, startMs }, files).sort((a, b) => a.minMs - b.minMs);
     const found: FoundRow<T, K>[] = [];
     let open: FileCursor<T, K>[] = [];
     let toSkip = offset;
@@ -107,7 +108,7 @@ export class Lists {
         waiting.shift();
         const alone = first.maxMs < Math.min(ms, second?.minMs ?? Number.POSITIVE_INFINITY);
         const listed = toSkip > 0 && alone && after === null ? listedRows(range, first) : Number.POSITIVE_INFINITY;
-        if (listed <= toSkip && isWholeIn(list, view, range, first)) toSkip -= listed;
+        if (listed <= toSkip && isWholeIn(range, first)) toSkip -= listed;
         else open.push(new FileCursor(first, options));
         continue;
       }
@@ -128,30 +129,19 @@ export class Lists {
     return found;
   }
 
-  async #countRows<T, K extends RowKey>(
-    list: ListTable<T, K>,
-    view: NamespaceView,
-    range: ResolvedRange,
-    file: DataFile,
-  ): Promise<number> {
-    const { overlay } = view.tables[list.table];
+  async #countRows<T, K extends RowKey>(list: ListTable<T, K>, range: ResolvedRange, file: DataFile): Promise<number> {
     const footer = await this.#reader.footer(list.table, file);
     const groups = groupsIn(footer, range.startMs, range.endMs).map(({ group }) => group);
     let count = 0;
     for (const keys of await this.#reader.keys(list, file, groups))
-      for (const key of keys) if (admitsRow(range, key) && !overlay.supersedes(key, view.position)) count += 1;
+      for (const key of keys) if (admitsRow(range, key)) count += 1;
     return count;
   }
 }
 
-/** True when statistics count exactly: all of the file is in the range, and none of it is superseded. */
-function isWholeIn<T, K extends RowKey>(
-  { table }: ListTable<T, K>,
-  view: NamespaceView,
-  range: ResolvedRange,
-  { minMs, maxMs }: DataFile,
-): boolean {
-  return minMs >= range.startMs && maxMs <= range.endMs && !view.tables[table].overlay.touches(minMs, maxMs);
+/** True when statistics count exactly: all of the file is in the range. */
+function isWholeIn(range: ResolvedRange, { minMs, maxMs }: DataFile): boolean {
+  return minMs >= range.startMs && maxMs <= range.endMs;
 }
 
 function lowestHead<T, K extends RowKey>(cursors: readonly FileCursor<T, K>[]): FileCursor<T, K> | undefined {

@@ -5,10 +5,12 @@ import { isWanted, partOfResults } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { hashId } from '../id-index/hash.js';
 import type { DataFile } from '../namespace/data-file.js';
-import type { DataFileReader } from '../namespace/file-reader.js';
+import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
 import { type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
+import { LEDGER_ROWS, type LedgerEntry, type OrphanChange } from '../rows/ledger.js';
 import type { RowKey } from '../rows/row-kind.js';
 import type { FoundRow } from './file-cursor.js';
+import { LEDGER_TABLE } from './ledger-reads.js';
 import type { Lists } from './lists.js';
 
 const PARALLEL_FILES = 8;
@@ -25,7 +27,7 @@ export interface KnownRecords {
 
 /**
  * Lookups by message id. The filters in memory say which files may have the id, their indexes which row groups: all
- * other files cost nothing. A message in the overlay leads to its last row alone.
+ * other files cost nothing. An id that is in no list may be orphaned: then the ledger has its records.
  */
 export class Lookup {
   readonly #reader: DataFileReader;
@@ -43,43 +45,46 @@ export class Lookup {
 
   /** A message, orphaned or not; null without one. */
   async message(view: NamespaceView, messageId: Hex): Promise<StoredMessage | null> {
-    const { files, overlay } = view.tables.messages;
-    const position = overlay.positionOfMessage(messageId, view.position);
-    const candidates =
-      position === undefined
-        ? files
-        : files.filter(({ minPosition, maxPosition }) => minPosition <= position && position <= maxPosition);
-    return (await this.#find(MESSAGE_TABLE, view, candidates, messageId))[0] ?? null;
+    const { files } = view.tables.messages;
+    const [listed] = await this.#records(MESSAGE_TABLE, await this.#places(MESSAGE_TABLE, files, messageId), messageId);
+    if (listed) return listed;
+    for (const { kind, record } of await this.#orphans(view, messageId)) if (kind === 'message') return record;
+    return null;
   }
 
   /** Ordered by verifier source and destination address. */
   async results(view: NamespaceView, messageId: Hex, part?: ResultsPart): Promise<readonly StoredVerifierResult[]> {
     const { files } = view.tables.verifier_results;
     const places = await this.#places(RESULT_TABLE, files, messageId);
+    const orphans = await this.#orphans(view, messageId);
+    const orphaned = orphans.flatMap((change) => (change.kind === 'verifierResult' ? [change.record] : []));
     const sizeBytes = places.reduce((sum, place) => sum + place.sizeBytes, 0);
-    if (part === undefined || sizeBytes <= AT_ONCE_BYTES)
-      return partOfResults((await this.#records(RESULT_TABLE, view, places, messageId)).sort(compareResults), part);
-    const rows = (await this.#rows(RESULT_TABLE, view, places, messageId)).filter(({ key }) => isWanted(key, part));
+    if (part === undefined || sizeBytes <= AT_ONCE_BYTES || orphaned.length > 0) {
+      const listed = await this.#records(RESULT_TABLE, places, messageId);
+      return partOfResults([...listed, ...orphaned].sort(compareResults), part);
+    }
+    const rows = (await this.#rows(RESULT_TABLE, places, messageId)).filter(({ key }) => isWanted(key, part));
     const inOrder = rows.sort((a, b) => compareResults(a.key, b.key));
     const maxBytes = 'maxBytes' in part ? part.maxBytes : Number.POSITIVE_INFINITY;
     return await this.#lists.recordsWithin(RESULT_TABLE, inOrder, maxBytes);
   }
 
-  async #find<T extends { readonly messageId: Hex }, K extends RowKey>(
-    list: ListTable<T, K>,
-    view: NamespaceView,
-    files: readonly DataFile[],
-    messageId: Hex,
-  ): Promise<T[]> {
-    return await this.#records(list, view, await this.#places(list, files, messageId), messageId);
+  /** The records of an id that are orphaned: of those in the ledger the last of each, unless that is a return. */
+  async #orphans(view: NamespaceView, messageId: Hex): Promise<readonly OrphanChange[]> {
+    const places = await this.#places(LEDGER_TABLE, view.tables.ledger.files, messageId);
+    const last = new Map<string, LedgerEntry>();
+    for (const { file, groups } of places) {
+      if (groups.length === 0) continue;
+      for (const entry of (await this.#reader.records(LEDGER_TABLE, file, groups)).flat()) {
+        const { orphanId, identity, position } = LEDGER_ROWS.keyOf(entry);
+        if (orphanId === messageId && position > (last.get(identity)?.position ?? 0n)) last.set(identity, entry);
+      }
+    }
+    return [...last.values()].filter((entry) => entry.kind === 'message' || entry.kind === 'verifierResult');
   }
 
   /** The row groups that may have an id, by file, and how large they are. */
-  async #places<T, K extends RowKey>(
-    list: ListTable<T, K>,
-    files: readonly DataFile[],
-    messageId: Hex,
-  ): Promise<readonly Place[]> {
+  async #places<T, K>(list: TableRows<T, K>, files: readonly DataFile[], messageId: Hex): Promise<readonly Place[]> {
     const hash = hashId(messageId);
     // none of the filters is held longer than it is asked: all of them may be more than the caches take
     const isHit = await mapInParallel(files, PARALLEL_FILTERS, async (file) =>
@@ -97,18 +102,12 @@ export class Lookup {
 
   async #records<T extends { readonly messageId: Hex }, K extends RowKey>(
     list: ListTable<T, K>,
-    view: NamespaceView,
     places: readonly Place[],
     messageId: Hex,
   ): Promise<T[]> {
-    const { overlay } = view.tables[list.table];
     const found = await mapInParallel(places, PARALLEL_FILES, async ({ file, groups }) => {
       const records = groups.length > 0 ? await this.#reader.records(list, file, groups) : [];
-      return records
-        .flat()
-        .filter(
-          (record) => record.messageId === messageId && !overlay.supersedes(list.rows.keyOf(record), view.position),
-        );
+      return records.flat().filter((record) => record.messageId === messageId);
     });
     return found.flat();
   }
@@ -116,18 +115,14 @@ export class Lookup {
   /** The places of an id's records. */
   async #rows<T, K extends RowKey>(
     list: ListTable<T, K>,
-    view: NamespaceView,
     places: readonly Place[],
     messageId: Hex,
   ): Promise<FoundRow<T, K>[]> {
-    const { overlay } = view.tables[list.table];
     const found = await mapInParallel(places, PARALLEL_FILES, async ({ file, groups }) => {
       const keys = groups.length > 0 ? await this.#reader.keys(list, file, groups) : [];
       return keys.flatMap((inGroup, index) =>
         inGroup.flatMap((key, row) =>
-          key.messageId === messageId && !overlay.supersedes(key, view.position)
-            ? [{ key, file, group: groups[index] ?? 0, row, record: null }]
-            : [],
+          key.messageId === messageId ? [{ key, file, group: groups[index] ?? 0, row, record: null }] : [],
         ),
       );
     });

@@ -36,7 +36,6 @@ export class MessageScans {
       ({ stats }) => stats.minValues['status'] !== 'success' || stats.maxValues['status'] !== 'success',
     );
     const found = await this.#scan(
-      view,
       files,
       (key) => key.status !== 'success' && (after === null || compareOrderKeys(key, after) > 0),
     );
@@ -53,7 +52,6 @@ export class MessageScans {
       return hasSource && highest !== undefined && BigInt(highest) > afterBlock;
     });
     const found = await this.#scan(
-      view,
       files,
       (key) => key.sourceChainSelector === source && key.blockNumber !== null && key.blockNumber > afterBlock,
     );
@@ -61,22 +59,13 @@ export class MessageScans {
     return await this.#lists.recordsOf(MESSAGE_TABLE, found);
   }
 
-  async #scan(
-    view: NamespaceView,
-    files: readonly DataFile[],
-    wanted: (key: MessageRowKey) => boolean,
-  ): Promise<FoundMessage[]> {
-    const { overlay } = view.tables.messages;
+  async #scan(files: readonly DataFile[], wanted: (key: MessageRowKey) => boolean): Promise<FoundMessage[]> {
     const found = await mapInParallel(files, PARALLEL_FILES, async (file) => {
       const { groups } = await this.#reader.footer('messages', file);
       const all = Array.from({ length: groups }, (_, group) => group);
       const keys = await this.#reader.keys(MESSAGE_TABLE, file, all);
       return keys.flatMap((inGroup, group) =>
-        inGroup.flatMap((key, row): FoundMessage[] =>
-          !key.orphaned && wanted(key) && !overlay.supersedes(key, view.position)
-            ? [{ key, file, group, row, record: null }]
-            : [],
-        ),
+        inGroup.flatMap((key, row): FoundMessage[] => (wanted(key) ? [{ key, file, group, row, record: null }] : [])),
       );
     });
     return found.flat();

@@ -12,7 +12,7 @@ function admitsLane(
   return (sources === null || sources.has(source)) && (dests === null || dests.has(dest));
 }
 
-/** Rows of a file that lists show and the filters admit, superseded ones too, whatever their time. */
+/** Rows of a file that the filters admit, whatever their time. */
 export function listedRows(range: ResolvedRange, { listedByLane }: DataFile): number {
   let listed = 0;
   for (const [lane, count] of listedByLane) {
@@ -29,10 +29,9 @@ export function filesIn(range: ResolvedRange, files: readonly DataFile[]): DataF
   );
 }
 
-/** Whether a row is in a range, its filters and the lists at all. */
+/** Whether a row is in a range and passes its filters. */
 export function admitsRow(range: ResolvedRange, key: RowKey): boolean {
   return (
-    !key.orphaned &&
     key.ingestionMs >= range.startMs &&
     key.ingestionMs <= range.endMs &&
     admitsLane(range, key.sourceChainSelector, key.destChainSelector)

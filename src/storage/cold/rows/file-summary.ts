@@ -6,7 +6,7 @@ import type { RowKind } from './row-kind.js';
 export interface FileSummary {
   readonly minPosition: bigint;
   readonly maxPosition: bigint;
-  /** Rows that lists show (not orphaned), by `laneName`. Rows that other files supersede are still counted. */
+  /** Rows by `laneName`. */
   readonly listedByLane: ReadonlyMap<string, number>;
 }
 

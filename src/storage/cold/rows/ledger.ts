@@ -1,30 +1,54 @@
 import { assertNever } from '../../../core/errors.js';
+import type { Hex } from '../../../core/hex.js';
 import type { Change } from '../../../model/batch.js';
-import { identityOfChange } from '../../../model/identity.js';
+import { identityOfChange, messageIdentity, type ResultIdentity, resultIdentity } from '../../../model/identity.js';
 import { type ColumnValue, column } from '../parquet/columns.js';
 import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { cellsOf } from './cells.js';
+import { conflicts, cursors, quarantineEntries, returns } from './ledger-cells.js';
+import { MESSAGE_ROWS } from './messages.js';
 import type { RowKind } from './row-kind.js';
+import { VERIFIER_RESULT_ROWS } from './verifier-results.js';
 
-/** Changes of cursors, quarantined input and conflicts. */
+/** Changes of cursors, quarantined input and conflicts: records that no list shows. */
 export type LedgerChange = Extract<Change, { kind: 'cursor' | 'quarantine' | 'conflict' }>;
+
+/** The change after which a message or a result is in no list: a reorg removed it. */
+export type OrphanChange = Extract<Change, { kind: 'message' | 'verifierResult' }>;
+
+/** The return of an orphaned record to the lists: its row there has the same position. */
+export interface OrphanReturn {
+  readonly kind: 'return';
+  readonly position: bigint;
+  readonly record: ResultIdentity;
+  readonly of: OrphanChange['kind'];
+}
+
+/** The rows of the ledger. */
+export type LedgerEntry = LedgerChange | OrphanChange | OrphanReturn;
 
 /** The key of a ledger row: it is found and superseded by it. */
 export interface LedgerRowKey {
-  readonly kind: LedgerChange['kind'];
+  readonly kind: LedgerEntry['kind'];
   readonly position: bigint;
-  /** Tells a record from others of its kind; of rows with one identity the highest position holds. */
+  /**
+   * Tells a record from others of its kind; of rows with one identity the highest position holds. A return has the
+   * record's.
+   */
   readonly identity: string;
+  /** The message id of an orphaned or returned record; null for other kinds. */
+  readonly orphanId: Hex | null;
 }
 
 const KEY_COLUMNS = [
   column('position', 'int64', { statistics: true, deltas: true }),
   column('kind', 'string', { statistics: true }),
   column('identity', 'string'),
+  column('message_id', 'string', { nullable: true }),
 ];
 
-const COLUMNS = [
+const OWN_COLUMNS = [
   ...KEY_COLUMNS,
   column('ingestion_ms', 'int64', { statistics: true, deltas: true, nullable: true }),
   column('source_id', 'string', { nullable: true }),
@@ -34,7 +58,6 @@ const COLUMNS = [
   column('reason', 'string', { nullable: true }),
   column('detail', 'string', { nullable: true }),
   column('raw', 'binary', { nullable: true }),
-  column('message_id', 'string', { nullable: true }),
   column('record', 'string', { nullable: true }),
   column('verifier_source_address', 'string', { nullable: true }),
   column('verifier_dest_address', 'string', { nullable: true }),
@@ -42,27 +65,40 @@ const COLUMNS = [
   column('received_hash', 'string', { nullable: true }),
 ];
 
+/** Columns of orphaned records are those of their tables. */
+const ORPHAN_COLUMNS = [...MESSAGE_ROWS.columns, ...VERIFIER_RESULT_ROWS.columns].filter(
+  ({ name }, place, all) =>
+    !OWN_COLUMNS.some((own) => own.name === name) && all.findIndex((each) => each.name === name) === place,
+);
+const COLUMNS = [...OWN_COLUMNS, ...ORPHAN_COLUMNS.map((spec) => ({ ...spec, nullable: true, statistics: false }))];
+
 const EMPTY: Readonly<Record<string, ColumnValue>> = Object.fromEntries(COLUMNS.map(({ name }) => [name, null]));
 
 /** Ledger rows, ordered by position. Columns that a kind does not have are null. */
-export const LEDGER_ROWS: RowKind<LedgerChange, LedgerRowKey> = {
+export const LEDGER_ROWS: RowKind<LedgerEntry, LedgerRowKey> = {
   table: 'ledger',
   columns: COLUMNS,
   keyColumns: KEY_COLUMNS,
 
-  encode(change, key) {
-    const cells: Readonly<Record<string, ColumnValue>> = { ...EMPTY, ...cellsByName(change), ...key };
+  encode(entry, { kind, position, identity }) {
+    const cells: Readonly<Record<string, ColumnValue>> = {
+      ...EMPTY,
+      ...cellsByName(entry),
+      ...{ kind, position, identity },
+    };
     return COLUMNS.map(({ name }) => cells[name] ?? null);
   },
 
-  sizeOf: (change) =>
-    change.kind === 'quarantine' ? change.record.raw.length + change.record.detail.length + 200 : 300,
+  sizeOf,
 
   records(data) {
     const key = keys(data);
     const cursor = cursors(data);
     const quarantine = quarantineEntries(data);
     const conflict = conflicts(data);
+    const message = MESSAGE_ROWS.records(data);
+    const result = VERIFIER_RESULT_ROWS.records(data);
+    const returned = returns(data);
     return (row) => {
       const { kind, position } = key(row);
       switch (kind) {
@@ -72,6 +108,12 @@ export const LEDGER_ROWS: RowKind<LedgerChange, LedgerRowKey> = {
           return { kind, position, record: quarantine(row) };
         case 'conflict':
           return { kind, position, record: conflict(row) };
+        case 'message':
+          return { kind, position, record: { ...message(row), orphaned: true } };
+        case 'verifierResult':
+          return { kind, position, record: { ...result(row), orphaned: true } };
+        case 'return':
+          return { kind, position, ...returned(row) };
         default:
           return assertNever(kind, 'kind of ledger row');
       }
@@ -81,12 +123,44 @@ export const LEDGER_ROWS: RowKind<LedgerChange, LedgerRowKey> = {
   keys,
   keyOf,
   compare: (a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0),
-  indexedId: () => null,
+  indexedId: ({ orphanId }) => orphanId,
   listedLane: () => null,
 };
 
-function keyOf(change: LedgerChange): LedgerRowKey {
-  return { kind: change.kind, position: change.position, identity: ledgerIdentity(identityOfChange(change)) };
+function keyOf(entry: LedgerEntry): LedgerRowKey {
+  const { kind, position, record } = entry;
+  switch (kind) {
+    case 'message':
+    case 'verifierResult':
+      return { kind, position, identity: ledgerIdentity(identityOfChange(entry)), orphanId: record.messageId };
+    case 'return':
+      return { kind, position, identity: ledgerIdentity(orphanIdentity(entry)), orphanId: record.messageId };
+    default:
+      return { kind, position, identity: ledgerIdentity(identityOfChange(entry)), orphanId: null };
+  }
+}
+
+function orphanIdentity({ of, record }: OrphanReturn): string {
+  return of === 'message' ? messageIdentity(record) : resultIdentity(record);
+}
+
+function sizeOf(entry: LedgerEntry): number {
+  switch (entry.kind) {
+    case 'quarantine':
+      return entry.record.raw.length + entry.record.detail.length + 200;
+    case 'message':
+      return MESSAGE_ROWS.sizeOf(entry.record);
+    case 'verifierResult':
+      return VERIFIER_RESULT_ROWS.sizeOf(entry.record);
+    default:
+      return 300;
+  }
+}
+
+/** The cells of a record in the columns of its own table. */
+function cellsOfRecord<T, K>({ columns, encode, keyOf: recordKey }: RowKind<T, K>, record: T) {
+  const values = encode(record, recordKey(record));
+  return Object.fromEntries(columns.map(({ name }, place) => [name, values[place] ?? null]));
 }
 
 /** An identity as rows have it: its parts as a JSON text. */
@@ -94,7 +168,8 @@ export function ledgerIdentity(identity: string): string {
   return JSON.stringify(identity.split('\0'));
 }
 
-function cellsByName({ kind, record }: LedgerChange): Readonly<Record<string, ColumnValue>> {
+function cellsByName(entry: LedgerEntry): Readonly<Record<string, ColumnValue>> {
+  const { kind, record } = entry;
   switch (kind) {
     case 'cursor':
       return { source_id: record.sourceId, height: record.height, hash: record.hash };
@@ -118,6 +193,17 @@ function cellsByName({ kind, record }: LedgerChange): Readonly<Record<string, Co
         stored_hash: record.storedHash,
         received_hash: record.receivedHash,
       };
+    case 'message':
+      return cellsOfRecord(MESSAGE_ROWS, record);
+    case 'verifierResult':
+      return cellsOfRecord(VERIFIER_RESULT_ROWS, record);
+    case 'return':
+      return {
+        message_id: record.messageId,
+        record: entry.of,
+        verifier_source_address: record.verifierSourceAddress,
+        verifier_dest_address: record.verifierDestAddress,
+      };
     default:
       return assertNever(kind, 'kind of ledger row');
   }
@@ -128,73 +214,23 @@ function keys(data: RowGroupData): (row: number) => LedgerRowKey {
   const kind = cells.text('kind');
   const position = cells.bigint('position');
   const identity = cells.text('identity');
-  return (row) => ({ kind: toKind(kind(row)), position: position(row), identity: identity(row) });
-}
-
-function cursors(data: RowGroupData) {
-  const cells = cellsOf(data);
-  const sourceId = cells.text('source_id');
-  const height = cells.bigint('height');
-  const hash = cells.hexOrNull('hash');
-  const position = cells.bigint('position');
-  return (row: number) => ({
-    sourceId: sourceId(row),
-    height: height(row),
-    hash: hash(row),
-    position: position(row),
-  });
-}
-
-function quarantineEntries(data: RowGroupData) {
-  const cells = cellsOf(data);
-  const sourceId = cells.text('source_id');
-  const key = cells.text('key');
-  const reason = cells.text('reason');
-  const detail = cells.text('detail');
-  const raw = cells.bytes('raw');
   const messageId = cells.hexOrNull('message_id');
-  const ingestionMs = cells.number('ingestion_ms');
-  const position = cells.bigint('position');
-  return (row: number) => ({
-    sourceId: sourceId(row),
-    key: key(row),
-    reason: reason(row),
-    detail: detail(row),
-    raw: raw(row),
-    messageId: messageId(row),
-    ingestionMs: ingestionMs(row),
-    position: position(row),
-  });
+  return (row) => {
+    const found = toKind(kind(row));
+    const isOfOrphan = found === 'message' || found === 'verifierResult' || found === 'return';
+    return {
+      kind: found,
+      position: position(row),
+      identity: identity(row),
+      orphanId: isOfOrphan ? messageId(row) : null,
+    };
+  };
 }
 
-function conflicts(data: RowGroupData) {
-  const cells = cellsOf(data);
-  const record = cells.text('record');
-  const messageId = cells.hex('message_id');
-  const verifierSourceAddress = cells.hex('verifier_source_address');
-  const verifierDestAddress = cells.hex('verifier_dest_address');
-  const storedHash = cells.hex('stored_hash');
-  const receivedHash = cells.hex('received_hash');
-  const ingestionMs = cells.number('ingestion_ms');
-  const position = cells.bigint('position');
-  return (row: number) => ({
-    record: toRecordKind(record(row)),
-    messageId: messageId(row),
-    verifierSourceAddress: verifierSourceAddress(row),
-    verifierDestAddress: verifierDestAddress(row),
-    storedHash: storedHash(row),
-    receivedHash: receivedHash(row),
-    ingestionMs: ingestionMs(row),
-    position: position(row),
-  });
-}
+const KINDS = ['cursor', 'quarantine', 'conflict', 'message', 'verifierResult', 'return'] as const;
 
-function toKind(text: string): LedgerChange['kind'] {
-  if (text === 'cursor' || text === 'quarantine' || text === 'conflict') return text;
+function toKind(text: string): LedgerEntry['kind'] {
+  const kind = KINDS.find((each) => each === text);
+  if (kind) return kind;
   throw new ParquetFormatError(`a ledger row has the unknown kind ${text}`);
-}
-
-function toRecordKind(text: string): 'message' | 'verifierResult' {
-  if (text === 'message' || text === 'verifierResult') return text;
-  throw new ParquetFormatError(`a conflict is of the unknown record ${text}`);
 }

@@ -15,7 +15,6 @@ const KEY_COLUMNS = [
   column('dest_chain_selector', 'string', { statistics: true }),
   column('position', 'int64', { statistics: true, deltas: true }),
   column('first_ms', 'int64', { statistics: true, deltas: true }),
-  column('orphaned', 'boolean', { statistics: true }),
   column('status', 'string', { statistics: true }),
   column('block_number', 'int64', { statistics: true, deltas: true, nullable: true }),
   column('log_index', 'int64', { deltas: true, nullable: true }),
@@ -31,7 +30,7 @@ const COLUMNS = [
   column('encoded_message', 'binary', { distinct: true }),
 ];
 
-/** Messages, ordered as lists are. A message that was not read from the chain has no block, log or transaction. */
+/** Messages that lists show, in their order. One that was not read from the chain has no block, log or transaction. */
 export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
   table: 'messages',
   columns: COLUMNS,
@@ -46,7 +45,6 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
       String(key.destChainSelector),
       record.position,
       BigInt(record.firstMs),
-      record.orphaned,
       record.status,
       origin?.blockNumber ?? null,
       origin && BigInt(origin.logIndex),
@@ -73,7 +71,7 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
     const messageCCVAddresses = cells.hexList('message_ccv_addresses');
     const encodedMessage = cells.bytes('encoded_message');
     return (row) => {
-      const { messageId, ingestionMs, position, firstMs, orphaned, status } = key(row);
+      const { messageId, ingestionMs, position, firstMs, status } = key(row);
       return {
         messageId,
         encodedMessage: encodedMessage(row),
@@ -84,7 +82,7 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
         ingestionMs,
         position,
         firstMs,
-        orphaned,
+        orphaned: false,
       };
     };
   },
@@ -97,7 +95,6 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
     verifierDestAddress: '0x',
     position: record.position,
     firstMs: record.firstMs,
-    orphaned: record.orphaned,
     status: record.status,
     blockNumber: record.origin?.blockNumber ?? null,
     logIndex: record.origin?.logIndex ?? null,
@@ -105,7 +102,7 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
   }),
   compare: compareOrderKeys,
   indexedId: (key) => key.messageId,
-  listedLane: (key) => (key.orphaned ? null : laneName(key)),
+  listedLane: laneName,
 };
 
 function keys(data: RowGroupData): (row: number) => MessageRowKey {
@@ -116,7 +113,6 @@ function keys(data: RowGroupData): (row: number) => MessageRowKey {
   const ingestionMs = cells.number('ingestion_ms');
   const position = cells.bigint('position');
   const firstMs = cells.number('first_ms');
-  const orphaned = cells.boolean('orphaned');
   const status = cells.text('status');
   const blockNumber = cells.bigintOrNull('block_number');
   const logIndex = cells.numberOrNull('log_index');
@@ -129,7 +125,6 @@ function keys(data: RowGroupData): (row: number) => MessageRowKey {
     destChainSelector: destChainSelector(row),
     position: position(row),
     firstMs: firstMs(row),
-    orphaned: orphaned(row),
     status: toStatus(status(row)),
     blockNumber: blockNumber(row),
     logIndex: logIndex(row),

@@ -5,11 +5,10 @@ import type { Lane } from '../../../protocol/message.js';
 import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 
-/** The key of a row: it is found, ordered, filtered and superseded by it. */
+/** The key of a row: it is found, ordered, filtered and replaced by it. */
 export interface RowKey extends OrderKey {
   readonly position: bigint;
   readonly firstMs: number;
-  readonly orphaned: boolean;
   readonly sourceChainSelector: bigint;
   readonly destChainSelector: bigint;
 }
@@ -43,7 +42,7 @@ export interface RowKind<T, K> {
   compare(a: K, b: K): number;
   /** The id that an index finds rows by; null for kinds and rows without one. */
   indexedId(key: K): Hex | null;
-  /** `laneName` of a row that lists show; null for orphaned rows and for kinds without lists. */
+  /** `laneName` of a row; null for kinds without lists. */
   listedLane(key: K): string | null;
 }
 

@@ -14,7 +14,6 @@ const KEY_COLUMNS = [
   column('dest_chain_selector', 'string', { statistics: true }),
   column('position', 'int64', { statistics: true, deltas: true }),
   column('first_ms', 'int64', { statistics: true, deltas: true }),
-  column('orphaned', 'boolean', { statistics: true }),
 ];
 
 const COLUMNS = [
@@ -27,7 +26,7 @@ const COLUMNS = [
   column('ccv_data', 'binary', { distinct: true }),
 ];
 
-/** Verifier results, ordered as lists are. */
+/** Verifier results that lists show, in their order. */
 export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
   table: 'verifier_results',
   columns: COLUMNS,
@@ -43,7 +42,6 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
       String(key.destChainSelector),
       record.position,
       BigInt(record.firstMs),
-      record.orphaned,
       BigInt(record.attestationMs),
       record.verifierName,
       record.messageExecutorAddress,
@@ -71,8 +69,7 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
     const encodedMessage = cells.bytes('encoded_message');
     const ccvData = cells.bytes('ccv_data');
     return (row) => {
-      const { messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs, orphaned } =
-        key(row);
+      const { messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs } = key(row);
       return {
         messageId,
         verifierSourceAddress,
@@ -86,7 +83,7 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
         ingestionMs,
         position,
         firstMs,
-        orphaned,
+        orphaned: false,
       };
     };
   },
@@ -99,12 +96,11 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
     ingestionMs: record.ingestionMs,
     position: record.position,
     firstMs: record.firstMs,
-    orphaned: record.orphaned,
     ...readLane(encodedMessage),
   }),
   compare: compareOrderKeys,
   indexedId: (key) => key.messageId,
-  listedLane: (key) => (key.orphaned ? null : laneName(key)),
+  listedLane: laneName,
 };
 
 function keys(data: Parameters<RowKind<unknown, RowKey>['keys']>[0]): (row: number) => RowKey {
@@ -117,7 +113,6 @@ function keys(data: Parameters<RowKind<unknown, RowKey>['keys']>[0]): (row: numb
   const ingestionMs = cells.number('ingestion_ms');
   const position = cells.bigint('position');
   const firstMs = cells.number('first_ms');
-  const orphaned = cells.boolean('orphaned');
   return (row) => ({
     ingestionMs: ingestionMs(row),
     messageId: messageId(row),
@@ -127,6 +122,5 @@ function keys(data: Parameters<RowKind<unknown, RowKey>['keys']>[0]): (row: numb
     destChainSelector: destChainSelector(row),
     position: position(row),
     firstMs: firstMs(row),
-    orphaned: orphaned(row),
   });
 }

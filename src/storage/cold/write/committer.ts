@@ -5,6 +5,7 @@ import { DeltaConflictError } from '../delta/delta-errors.js';
 import type { Catalog } from '../namespace/catalog.js';
 import { FlushBusyError } from '../namespace/namespace-errors.js';
 import type { NamespaceView } from '../namespace/view.js';
+import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
 import type { ChangeBuffer } from './change-buffer.js';
 import type { Flush, FlushResult } from './flush.js';
 import type { FlushMetrics } from './flush-metrics.js';
@@ -76,7 +77,11 @@ export class Committer {
         return result;
       } catch (thrown) {
         this.#mustRefresh = true;
-        const isRace = thrown instanceof DeltaConflictError || thrown instanceof FlushBusyError;
+        // a file that is gone was compacted away since
+        const isRace =
+          thrown instanceof DeltaConflictError ||
+          thrown instanceof FlushBusyError ||
+          thrown instanceof ObjectNotFoundError;
         if (!isRace || attempt + 1 >= MAX_ATTEMPTS) {
           this.#metrics.flushFailed(thrown instanceof IndexerError ? thrown.code : 'UNKNOWN');
           throw thrown;

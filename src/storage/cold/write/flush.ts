@@ -1,69 +1,55 @@
-import { randomUUID } from 'node:crypto';
 import type { Common } from '../../../core/common.js';
-import { nextTurn } from '../../../core/event-loop.js';
-import { mapInParallel } from '../../../core/parallel.js';
-import { resultIdentity } from '../../../model/identity.js';
-import { hashId } from '../id-index/hash.js';
+import { allOf } from '../../../core/parallel.js';
+import { messageAsResult, messageIdentity, resultIdentity } from '../../../model/identity.js';
 import type { Catalog } from '../namespace/catalog.js';
-import { type DataFile, describeFile, type FlushStamp } from '../namespace/data-file.js';
-import type { DataFileReader } from '../namespace/file-reader.js';
-import type { DataFileStore } from '../namespace/file-store.js';
+import type { FlushStamp } from '../namespace/data-file.js';
 import { FlushBusyError } from '../namespace/namespace-errors.js';
+import { nextView } from '../namespace/next-view.js';
 import type { PreparedFlush } from '../namespace/prepared.js';
 import { addedFiles, dirtyTables, type Survey } from '../namespace/unnamed.js';
-import { ceilingMs, type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
-import { inTurns } from '../parquet/steps.js';
-import type { Zstd } from '../parquet/zstd.js';
-import { createFileEncoder, type EncodedFile } from '../rows/data-file-encoder.js';
-import { LEDGER_ROWS } from '../rows/ledger.js';
-import { dayOf, type RowKey, type RowKind } from '../rows/row-kind.js';
-import type { TableName } from '../rows/table-name.js';
+import { type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
+import { LEDGER_TABLE, type LedgerReads } from '../read/ledger-reads.js';
+import type { LedgerEntry } from '../rows/ledger.js';
+import type { RowKey } from '../rows/row-kind.js';
+import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { ChangeBuffer, FlushContent } from './change-buffer.js';
-
-const ROWS_BETWEEN_PAUSES = 250;
-const PARALLEL_FILTERS = 16;
-
-/** A file made, not stored yet. */
-interface MadeFile {
-  readonly table: TableName;
-  readonly file: DataFile;
-  readonly encoded: EncodedFile;
-  readonly overlayKeys: readonly RowKey[] | null;
-}
+import { storeListChanges, storeRows, type TableChange, type TableChangeParts } from './table-changes.js';
 
 /** The outcome of a flush. */
 export interface FlushResult {
   readonly view: NamespaceView;
+  /** Rows of its changes. */
   readonly rows: number;
-  /** Bytes of data files and indexes. */
+  /** Bytes of data files and indexes, with rows that were copied. */
   readonly bytes: number;
 }
 
-/** Turns changes into files, stores them, reads them back, and has them committed */
+/**
+ * Makes changes part of the namespace: files are stored and read back, then committed.
+ *
+ *     buffer → shown records to the files of their table, orphaned ones to the ledger → commit → buffer trimmed
+ */
 export class Flush {
   readonly #name: string;
-  readonly #files: DataFileStore;
-  readonly #zstd: Zstd;
   readonly #common: Common;
   readonly #catalog: Catalog;
-  readonly #reader: DataFileReader;
+  readonly #ledger: LedgerReads;
+  readonly #parts: TableChangeParts;
   readonly #takeoverMs: number;
 
   constructor(parts: {
     readonly name: string;
-    readonly files: DataFileStore;
-    readonly zstd: Zstd;
     readonly common: Common;
     readonly catalog: Catalog;
-    readonly reader: DataFileReader;
+    readonly ledger: LedgerReads;
+    readonly tableChanges: TableChangeParts;
     readonly takeoverMs: number;
   }) {
     this.#name = parts.name;
-    this.#files = parts.files;
-    this.#zstd = parts.zstd;
     this.#common = parts.common;
     this.#catalog = parts.catalog;
-    this.#reader = parts.reader;
+    this.#ledger = parts.ledger;
+    this.#parts = parts.tableChanges;
     this.#takeoverMs = parts.takeoverMs;
   }
 
@@ -79,12 +65,15 @@ export class Flush {
     if (content.head.position <= base.position) return null;
     this.#checkDirty(survey);
     const clean = await this.#catalog.takeBack(survey);
-    const made = await this.#make(base, content);
-    await Promise.all(made.map(({ table, file, encoded }) => this.#files.put(table, file, encoded)));
-    const view = await this.#catalog.commit(clean, preparedOf(content, made), 'WRITE');
+    // a compaction that nobody has named yet is built on: its files are those to replace
+    const changes = await this.#store(nextView(base, clean.tops, base.readMs), content);
+    const prepared = preparedOf(content, changes);
+    for (const table of TABLE_NAMES) for (const { uri } of prepared.added[table]) this.#own.add(uri);
+    const view = await this.#catalog.commit(clean, prepared, 'WRITE');
     buffer.committed(view);
     this.#own.clear();
-    return { view, rows: sum(made, ({ file }) => file.rows), bytes: sum(made, sizeOf) };
+    const bytes = TABLE_NAMES.reduce((sum, table) => sum + changes[table].bytes, 0);
+    return { view, rows: content.messages.length + content.results.length + content.ledger.length, bytes };
   }
 
   /**
@@ -110,111 +99,57 @@ export class Flush {
   /** Files of this instance: no other writer is flushing them. */
   readonly #own = new Set<string>();
 
-  async #make(base: NamespaceView, content: FlushContent): Promise<MadeFile[]> {
+  async #store(base: NamespaceView, content: FlushContent): Promise<Readonly<Record<TableName, TableChange>>> {
     const stamp: FlushStamp = {
       flushThrough: content.head.position,
       boundaryMs: content.whole ? content.head.headMs : null,
       writtenMs: this.#common.clock.nowMs(),
     };
-    const ledgerDay = dayOf(stamp.writtenMs);
+    const moved = content.head.movePosition > base.position;
+    const lists = <T extends { readonly orphaned: boolean }, K extends RowKey>(
+      list: ListTable<T, K>,
+      records: readonly T[],
+    ) => {
+      const shown = records.filter(({ orphaned }) => !orphaned);
+      const gone = records.filter(({ orphaned }) => orphaned).map((record) => list.rows.keyOf(record));
+      return storeListChanges(this.#parts, list, base, { shown, gone, moved, stamp });
+    };
+    const [messages, results, ledger] = await allOf([
+      lists(MESSAGE_TABLE, content.messages),
+      lists(RESULT_TABLE, content.results),
+      this.#entries(base, content, moved).then((entries) => storeRows(this.#parts, LEDGER_TABLE, entries, stamp)),
+    ]);
+    return { messages, verifier_results: results, ledger };
+  }
+
+  /** The rows of the ledger: its changes, the orphaned records, and those that came back. */
+  async #entries(base: NamespaceView, content: FlushContent, moved: boolean): Promise<readonly LedgerEntry[]> {
+    const { messages, results, ledger } = content;
+    const wasOrphaned = moved ? await this.#ledger.orphanTest(base) : () => false;
     return [
-      ...(await this.#makeList(MESSAGE_TABLE, base, content, content.messages, stamp)),
-      ...(await this.#makeList(RESULT_TABLE, base, content, content.results, stamp)),
-      ...(await this.#makeFiles('ledger', LEDGER_ROWS, content.ledger, { day: ledgerDay, overlay: false }, stamp)),
+      ...ledger,
+      ...messages.flatMap((record): LedgerEntry[] => {
+        const { position, messageId } = record;
+        if (record.orphaned) return [{ kind: 'message', position, record }];
+        if (!wasOrphaned(messageIdentity(record))) return [];
+        return [{ kind: 'return', position, of: 'message', record: messageAsResult(messageId) }];
+      }),
+      ...results.flatMap((record): LedgerEntry[] => {
+        const { position, messageId, verifierSourceAddress, verifierDestAddress } = record;
+        if (record.orphaned) return [{ kind: 'verifierResult', position, record }];
+        if (!wasOrphaned(resultIdentity(record))) return [];
+        const identity = { messageId, verifierSourceAddress, verifierDestAddress };
+        return [{ kind: 'return', position, of: 'verifierResult', record: identity }];
+      }),
     ];
   }
-
-  async #makeList<T, K extends RowKey>(
-    list: ListTable<T, K>,
-    base: NamespaceView,
-    content: FlushContent,
-    records: readonly T[],
-    stamp: FlushStamp,
-  ): Promise<MadeFile[]> {
-    const parts = new Map<string, { day: string; overlay: boolean; records: T[] }>();
-    const maySupersede = await this.#supersedingTest(list, base, content, records);
-    for (const record of records) {
-      const key = list.rows.keyOf(record);
-      const day = dayOf(key.ingestionMs);
-      const overlay = maySupersede(key);
-      const name = `${day} ${overlay}`;
-      const part = parts.get(name) ?? { day, overlay, records: [] };
-      part.records.push(record);
-      parts.set(name, part);
-    }
-    const made: MadeFile[] = [];
-    for (const part of parts.values())
-      made.push(...(await this.#makeFiles(list.table, list.rows, part.records, part, stamp)));
-    return made;
-  }
-
-  /**
-   * A test whether a row's record may be in the table already, so that the row must supersede it. An ingestion time
-   * above all of the table's is a new record's, unless records moved since; the indexes know of the others.
-   */
-  async #supersedingTest<T, K extends RowKey>(
-    { table, rows }: ListTable<T, K>,
-    base: NamespaceView,
-    { head }: FlushContent,
-    records: readonly T[],
-  ): Promise<(key: K) => boolean> {
-    const view = base.tables[table];
-    const ceiling = ceilingMs(view);
-    const moved = head.movePosition > base.position;
-    const isNew = (key: K) => key.ingestionMs > ceiling && !(moved && key.firstMs <= ceiling);
-    const asked = records
-      .map((record) => rows.keyOf(record))
-      .filter((key) => !isNew(key))
-      .map((key) => ({ key, hash: hashId(key.messageId) }));
-    const held = new Set<string>();
-    // none of the filters is held longer than it is asked: one old record can reach over all files
-    await mapInParallel(view.files, PARALLEL_FILTERS, async (file) => {
-      // earlier states of a record lie between its first time and its present one
-      const here = asked.filter(({ key }) => file.minMs <= key.ingestionMs && file.maxMs >= key.firstMs);
-      if (here.length === 0) return;
-      const mayContain = await this.#reader.filter(table, file);
-      for (const { key, hash } of here) if (mayContain(hash)) held.add(resultIdentity(key));
-    });
-    return (key) => held.has(resultIdentity(key));
-  }
-
-  async #makeFiles<T, K extends { readonly position: bigint }>(
-    table: TableName,
-    kind: RowKind<T, K>,
-    records: readonly T[],
-    { day, overlay }: { readonly day: string; readonly overlay: boolean },
-    stamp: FlushStamp,
-  ): Promise<MadeFile[]> {
-    if (records.length === 0) return [];
-    const sorted = records
-      .map((record) => ({ record, key: kind.keyOf(record) }))
-      .sort((a, b) => kind.compare(a.key, b.key));
-    const encoder = createFileEncoder({ kind, zstd: this.#zstd });
-    for (const [index, { record }] of sorted.entries()) {
-      encoder.add(record);
-      if (index % ROWS_BETWEEN_PAUSES === ROWS_BETWEEN_PAUSES - 1) await nextTurn();
-    }
-    const encoded = await inTurns(encoder.finishing());
-    const file = describeFile(encoded, { id: randomUUID(), day, overlay }, stamp);
-    this.#own.add(file.uri);
-    const overlayKeys = overlay ? sorted.map(({ key }) => key as unknown as RowKey) : null;
-    return [{ table, file, encoded, overlayKeys }];
-  }
 }
 
-function preparedOf({ head }: FlushContent, made: readonly MadeFile[]): PreparedFlush {
-  const filesOf = (table: TableName) => made.filter((each) => each.table === table).map(({ file }) => file);
-  return {
-    head,
-    files: { messages: filesOf('messages'), verifier_results: filesOf('verifier_results'), ledger: filesOf('ledger') },
-    overlayKeys: new Map(made.flatMap(({ file, overlayKeys }) => (overlayKeys ? [[file.uri, overlayKeys]] : []))),
-  };
-}
-
-function sizeOf({ encoded }: MadeFile): number {
-  return encoded.bytes.length + (encoded.index?.bytes.length ?? 0);
-}
-
-function sum(made: readonly MadeFile[], of: (each: MadeFile) => number): number {
-  return made.reduce((total, each) => total + of(each), 0);
+function preparedOf({ head }: FlushContent, changes: Readonly<Record<TableName, TableChange>>): PreparedFlush {
+  const of = (side: 'added' | 'removed') => ({
+    messages: changes.messages[side],
+    verifier_results: changes.verifier_results[side],
+    ledger: changes.ledger[side],
+  });
+  return { head, added: of('added'), removed: of('removed') };
 }

@@ -1,13 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { type PlanOptions, planCompaction } from '../../../../src/storage/cold/maintenance/compaction-plan.js';
-import { stampOf } from '../../../../src/storage/cold/maintenance/output-files.js';
 import type { DataFile } from '../../../../src/storage/cold/namespace/data-file.js';
-import { Overlay } from '../../../../src/storage/cold/namespace/overlay.js';
+import { stampOf } from '../../../../src/storage/cold/namespace/output-files.js';
 import type { TableView } from '../../../../src/storage/cold/namespace/view.js';
 
 const MIB = 1 << 20;
 const DAY_MS = 86_400_000;
-const OPTIONS: PlanOptions = { compactBytes: 128 * MIB, full: false, without: new Set() };
+const OPTIONS: PlanOptions = { compactBytes: 128 * MIB, full: false, without: new Set(), nowMs: 9 * DAY_MS };
 
 let made = 0;
 /** A file of a flush in one minute of a day; what a plan does not look at is left out. */
@@ -24,32 +23,33 @@ function file(minute: number, sizeBytes: number, like: Partial<DataFile> & { day
     maxMs: minMs + 59_999,
     minPosition: BigInt(minMs),
     maxPosition: BigInt(minMs + 59_999),
-    overlay: false,
     writtenMs: minMs,
     flushThrough: BigInt(minMs + 59_999),
     boundaryMs: minMs + 59_999,
     boundaries: [],
+    stats: statsOf('processing', 'timeout'),
     add: { partitionValues: { day: `1970-01-0${day + 1}` } },
     ...like,
   } as DataFile;
 }
 
-function tableOf(files: readonly DataFile[], overlay = new Overlay()): TableView {
-  return { table: 'messages', files, overlay };
+function statsOf(min: string, max: string) {
+  return { numRecords: 1000, minValues: { status: min }, maxValues: { status: max }, nullCount: {} };
 }
 
-const planned = (files: readonly DataFile[], options: Partial<PlanOptions> = {}, overlay?: Overlay) =>
-  planCompaction(tableOf(files, overlay), { ...OPTIONS, ...options }).map(({ base, overlays }) => [
-    base.map(({ uri }) => uri),
-    overlays.map(({ uri }) => uri),
-  ]);
+function tableOf(files: readonly DataFile[], table: TableView['table'] = 'messages'): TableView {
+  return { table, files };
+}
+
+const planned = (files: readonly DataFile[], options: Partial<PlanOptions> = {}, table?: TableView['table']) =>
+  planCompaction(tableOf(files, table), { ...OPTIONS, ...options }).map((group) => urisOf(group.files));
 const urisOf = (files: readonly DataFile[]) => files.map(({ uri }) => uri);
 
 describe('the plan of a compaction', () => {
   test('merges eight neighbours of a day, not seven', () => {
     const files = Array.from({ length: 8 }, (_, minute) => file(minute, 2 * MIB));
     expect(planned(files.slice(1))).toEqual([]);
-    expect(planned(files)).toEqual([[urisOf(files), []]]);
+    expect(planned(files)).toEqual([urisOf(files)]);
   });
 
   test('leaves settled files alone, and does not merge across them', () => {
@@ -60,44 +60,26 @@ describe('the plan of a compaction', () => {
   test('does not write a large file again for a few small ones', () => {
     const small = Array.from({ length: 8 }, (_, minute) => file(minute + 1, MIB));
     const large = file(0, 40 * MIB);
-    expect(planned([large, ...small])).toEqual([[urisOf(small), []]]);
+    expect(planned([large, ...small])).toEqual([urisOf(small)]);
   });
 
   test('merges what is left of a day that is over, once', () => {
     const over = [file(1, 3 * MIB), file(2, 40 * MIB)];
     const open = file(1, MIB, { day: 1 });
-    expect(planned([...over, open])).toEqual([[urisOf(over), []]]);
+    expect(planned([...over, open])).toEqual([urisOf(over)]);
     expect(planned([file(1, 3 * MIB), open])).toEqual([]);
   });
 
-  test('takes overlay files along whose times overlap, and large ones only when all is to be merged', () => {
-    const files = Array.from({ length: 8 }, (_, minute) => file(minute, 2 * MIB));
-    const [near, far, large] = [
-      file(3, MIB, { overlay: true }),
-      file(100, MIB, { overlay: true }),
-      file(4, 100 * MIB, { overlay: true }),
-    ];
-    expect(planned([...files, near, far, large])).toEqual([[urisOf(files), [near.uri]]]);
-    expect(planned([...files, near, far, large], { full: true })).toEqual([
-      [urisOf(files), [near.uri, far.uri, large.uri]],
-    ]);
-  });
-
-  test('writes a settled file again when a fifth of it is superseded, and not twice for the same overlay', () => {
-    const settled = file(0, 100 * MIB, { writtenMs: 10 });
-    const later = file(0, MIB, { overlay: true, writtenMs: 11 });
-    const overlay = new Overlay();
-    const rows = (count: number) =>
-      Array.from({ length: count }, (_, row) => ({
-        ...{ messageId: `0x${row}` as const, verifierSourceAddress: '0x' as const, verifierDestAddress: '0x' as const },
-        ...{ ingestionMs: row, firstMs: row, position: BigInt(row + 1), orphaned: false },
-        ...{ sourceChainSelector: 1n, destChainSelector: 2n },
-      }));
-    overlay.addFile('a', rows(199));
-    expect(planned([settled, later], {}, overlay)).toEqual([]);
-    overlay.addFile('b', rows(200).slice(199));
-    expect(planned([settled, later], {}, overlay)).toEqual([[[settled.uri], [later.uri]]]);
-    expect(planned([file(0, 100 * MIB, { writtenMs: 12 }), later], {}, overlay)).toEqual([]);
+  test('leaves messages alone that may yet change: unfinished ones, until a day after their day has ended', () => {
+    const files = Array.from({ length: 9 }, (_, minute) => file(minute, 2 * MIB));
+    const done = files.map((each, place) => (place === 0 ? each : { ...each, stats: statsOf('success', 'success') }));
+    for (const nowMs of [0, 2 * DAY_MS - 1]) {
+      expect(planned(files, { nowMs })).toEqual([]);
+      expect(planned(done, { nowMs })).toEqual([urisOf(done).slice(1)]);
+      expect(planned(files, { nowMs }, 'verifier_results')).toEqual([urisOf(files)]);
+      expect(planned(files, { nowMs, full: true })).toEqual([urisOf(files)]);
+    }
+    expect(planned(files, { nowMs: 2 * DAY_MS })).toEqual([urisOf(files)]);
   });
 
   test('writes a row into ever larger files: at most eight times over a day of flushes, one a minute', () => {
@@ -111,7 +93,7 @@ describe('the plan of a compaction', () => {
       writes.set(flush.uri, 1);
       files.push(flush);
       flushed += flush.sizeBytes;
-      for (const { base } of planCompaction(tableOf(files), OPTIONS)) {
+      for (const { files: base } of planCompaction(tableOf(files), OPTIONS)) {
         const merged = new Set(urisOf(base));
         const sizeBytes = base.reduce((sum, each) => sum + each.sizeBytes, 0);
         const count = Math.ceil(sizeBytes / OPTIONS.compactBytes);
@@ -133,8 +115,8 @@ describe('the plan of a compaction', () => {
   test('splits what is too much for one commit', () => {
     const files = Array.from({ length: 40 }, (_, minute) => file(minute, 60 * MIB));
     const groups = planned(files);
-    expect(groups.map(([base]) => base!.length)).toEqual([8, 8, 8, 8, 8]);
-    expect(groups.flatMap(([base]) => base)).toEqual(urisOf(files));
+    expect(groups.map((base) => base.length)).toEqual([8, 8, 8, 8, 8]);
+    expect(groups.flat()).toEqual(urisOf(files));
   });
 });
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { bytesToHex, type Hex } from '../../../../src/core/hex.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../../src/model/records.js';
-import type { LedgerChange } from '../../../../src/storage/cold/rows/ledger.js';
+import type { LedgerChange, LedgerEntry } from '../../../../src/storage/cold/rows/ledger.js';
 import type { RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
 
 const MAX_INT64 = 2n ** 63n - 1n;
@@ -29,7 +29,7 @@ const body = {
   ),
   messageExecutorAddress: address,
 };
-const stamp = { ingestionMs: ms, position: int64, firstMs: ms, orphaned: fc.boolean() };
+const stamp = { ingestionMs: ms, position: int64, firstMs: ms, orphaned: fc.constant(false) };
 
 /** Any verifier result that a storage accepts. */
 export const storedVerifierResults: fc.Arbitrary<StoredVerifierResult> = fc.record({
@@ -85,6 +85,20 @@ export const ledgerChanges: fc.Arbitrary<LedgerChange> = fc.oneof(
   cursors.map((record): LedgerChange => ({ kind: 'cursor', position: record.position, record })),
   quarantineEntries.map((record): LedgerChange => ({ kind: 'quarantine', position: record.position, record })),
   conflicts.map((record): LedgerChange => ({ kind: 'conflict', position: record.position, record })),
+);
+
+/** Any row of the ledger about a record that left the lists, or came back. */
+export const orphanEntries: fc.Arbitrary<LedgerEntry> = fc.oneof(
+  storedMessages.map((record): LedgerEntry => {
+    return { kind: 'message', position: record.position, record: { ...record, orphaned: true } };
+  }),
+  storedVerifierResults.map((record): LedgerEntry => {
+    return { kind: 'verifierResult', position: record.position, record: { ...record, orphaned: true } };
+  }),
+  storedVerifierResults.map(({ position, messageId, verifierSourceAddress, verifierDestAddress }): LedgerEntry => {
+    const record = { messageId, verifierSourceAddress, verifierDestAddress };
+    return { kind: 'return', position, of: 'verifierResult', record };
+  }),
 );
 
 /** Records as a file takes them. */

@@ -3,11 +3,11 @@ import type { Hex } from '../../../../core/hex.js';
 import { stringifyStats } from '../../delta/stats.js';
 import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../../id-index/index-head.js';
 import { type DataFile, dayOfFile } from '../../namespace/data-file.js';
+import { FileScan, type ScanParts } from '../../namespace/file-scan.js';
 import type { ParquetFooter } from '../../parquet/footer.js';
 import { SummaryCollector } from '../../rows/file-summary.js';
 import { dayOf, type RowKind } from '../../rows/row-kind.js';
 import type { TableName } from '../../rows/table-name.js';
-import { FileScan, type ScanParts } from '../file-scan.js';
 import { messageOf, type TellProblem } from './verify-log.js';
 
 const REWRITE = 'restore the object from a copy of the bucket, or delete the namespace and let it be followed anew';

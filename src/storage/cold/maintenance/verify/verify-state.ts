@@ -4,14 +4,12 @@ import { LogReader } from '../../delta/log-reader.js';
 import type { DeltaSnapshot } from '../../delta/snapshot.js';
 import { type DataFile, readFileEntry } from '../../namespace/data-file.js';
 import type { TableRows } from '../../namespace/file-reader.js';
+import { FileScan, type ScanParts } from '../../namespace/file-scan.js';
 import { headOf, type NamespaceHead, namedVersions } from '../../namespace/head.js';
-import { Overlay } from '../../namespace/overlay.js';
 import { type Mismatch, mismatchesOf } from '../../namespace/table-mismatch.js';
 import type { Snapshots } from '../../namespace/view.js';
 import { LEDGER_ROWS, type LedgerRowKey } from '../../rows/ledger.js';
-import type { RowKey } from '../../rows/row-kind.js';
 import type { TableName } from '../../rows/table-name.js';
-import { FileScan, type ScanParts } from '../file-scan.js';
 import { messageOf, type TellProblem } from './verify-log.js';
 
 /** Looks at the ledger for one namespace, while flushes go on. */
@@ -97,24 +95,13 @@ function byTable<T>(of: (table: TableName) => T): Record<TableName, T> {
   return { messages: of('messages'), verifier_results: of('verifier_results'), ledger: of('ledger') };
 }
 
-/** The overlay of a table, of the files that can be read. */
-export async function readOverlay<T, K extends RowKey>(
-  parts: ScanParts,
-  list: TableRows<T, K>,
-  files: readonly DataFile[],
-): Promise<Overlay> {
-  const overlay = new Overlay();
-  for (const file of files.filter((each) => each.overlay)) overlay.addFile(file.uri, await readKeys(parts, list, file));
-  return overlay;
-}
-
-/** The position of the row of each ledger record that holds, of the files that can be read. */
+/** The rows of the ledger of which no later one stands for the same record, of the files that can be read. */
 export async function readHeldLedger(
   parts: ScanParts,
   files: readonly DataFile[],
 ): Promise<(key: LedgerRowKey) => boolean> {
   const latest = new Map<string, bigint>();
-  const nameOf = ({ kind, identity }: LedgerRowKey) => `${kind} ${identity}`;
+  const nameOf = ({ kind, identity, orphanId }: LedgerRowKey) => `${orphanId === null ? kind : ''} ${identity}`;
   for (const file of files)
     for (const key of await readKeys(parts, { table: 'ledger', rows: LEDGER_ROWS }, file))
       if ((latest.get(nameOf(key)) ?? -1n) < key.position) latest.set(nameOf(key), key.position);

@@ -1,4 +1,3 @@
-import type { DataFile } from '../namespace/data-file.js';
 import type { ObjectStore } from '../object-store/object-store.js';
 import { type ParquetFooter, readFooter } from '../parquet/footer.js';
 import { PARQUET_MAGIC } from '../parquet/footer-writer.js';
@@ -7,6 +6,7 @@ import { readRowGroups } from '../parquet/row-group-reader.js';
 import type { Zstd } from '../parquet/zstd.js';
 import type { RowKind } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
+import type { DataFile } from './data-file.js';
 
 /** Row groups are fetched together up to so many bytes: a request each would cost more than the bytes. */
 const FETCH_BYTES = 1024 * 1024;

@@ -1,21 +1,22 @@
 import { randomUUID } from 'node:crypto';
-import { type DataFile, describeFile, type FlushEnd, type FlushStamp, flushEnds } from '../namespace/data-file.js';
-import type { DataFileStore } from '../namespace/file-store.js';
 import { inTurns } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { createFileEncoder, type FileEncoder } from '../rows/data-file-encoder.js';
 import type { RowKind } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
+import { type DataFile, describeFile, type FlushEnd, type FlushStamp, flushEnds } from './data-file.js';
+import type { DataFileStore } from './file-store.js';
 
 /** Boundaries that a compacted file keeps of the flushes in it. */
 const MAX_BOUNDARIES = 48;
 
-/** Options of the files that a compaction writes. */
+/** Options of files that take the place of others. */
 export interface OutputFilesOptions<T, K> {
   readonly table: TableName;
   readonly rows: RowKind<T, K>;
   readonly day: string;
-  readonly overlay: boolean;
+  /** They hold the same rows as those; else rows were changed on the way. */
+  readonly isCompacted: boolean;
   /** The number of files, and the bytes and rows of all of them at most. */
   readonly most: { readonly files: number; readonly bytes: number; readonly rows: number };
   readonly stamp: FlushStamp;
@@ -59,11 +60,11 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
     if (this.#encoder === null) return;
     const encoder = this.#encoder;
     this.#encoder = null;
-    const { table, day, overlay, stamp, files } = this.#options;
+    const { table, day, isCompacted, stamp, files } = this.#options;
     const encoded = await inTurns(encoder.finishing());
     // one file names them: all are committed together
     const own = this.#made.length === 0 ? stamp : { ...stamp, boundaries: [] };
-    const file = describeFile(encoded, { id: randomUUID(), day, overlay, isCompacted: true }, own);
+    const file = describeFile(encoded, { id: randomUUID(), day, isCompacted }, own);
     this.#made.push(file);
     await files.put(table, file, encoded);
   }

@@ -1,0 +1,75 @@
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { createCommon } from '../../../src/core/common.js';
+import { createDeltaLog } from '../../../src/storage/cold/delta/delta-log.js';
+import { uriToPath } from '../../../src/storage/cold/delta/paths.js';
+import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
+import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
+import { openDuckDB } from '../../support/cold/duckdb.js';
+import { openMaintained } from '../../support/cold/maintenance.js';
+import { createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
+import { createTestDirectoryStore } from '../../support/s3/object-store.js';
+import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
+
+const IDENTITY = {
+  messages: 'message_id',
+  verifier_results: 'message_id, verifier_source_address, verifier_dest_address',
+};
+const TABLES = ['messages', 'verifier_results'] as const;
+
+test('at every version of its log a table has one row for each record, and at the last those that lists show', async () => {
+  const { store, directory, remove } = await createTestDirectoryStore();
+  const life = createLife(701);
+  const archive = openMaintained(store);
+  const flush = async () => {
+    await life.live(12);
+    await follow(archive, life.origin);
+    await archive.flush();
+  };
+  for (let round = 0; round < 10; round += 1) await flush();
+  const mortal = createMortalStore(store);
+  const faulty = createFaultyObjectStore(mortal);
+  const dying = openMaintained(faulty);
+  await life.live(12);
+  await follow(dying, life.origin);
+  faulty.failOn({
+    operation: 'put',
+    when: 'before',
+    key: (key) => key.startsWith('test/ledger/_delta_log/'),
+    error: () => {
+      mortal.kill();
+      throw new ObjectStoreUnavailableError('the process was killed');
+    },
+  });
+  await expect(dying.flush()).rejects.toMatchObject({ name: 'StorageUnavailableError' });
+  for (let round = 0; round < 5; round += 1) await flush();
+  await archive.maintenance.compact({ full: true });
+  await flush();
+  await archive.close();
+
+  const duckdb = await openDuckDB();
+  const zstd = await loadZstd();
+  for (const table of TABLES) {
+    const log = createDeltaLog({ store, root: `test/${table}`, table, zstd, common: createCommon() });
+    const { version: last } = (await log.read())!;
+    expect(last).toBeGreaterThan(17);
+    const rowsAt = async (version: number, columns: string) => {
+      const names = [...(await log.read(version))!.files.keys()].map((uri) =>
+        join(directory, 'test', table, uriToPath(uri)),
+      );
+      if (names.length === 0) return [];
+      return await duckdb.rows(`SELECT ${columns} FROM read_parquet([${names.map((name) => `'${name}'`).join()}])`);
+    };
+    for (let version = 0; version <= last; version += 1)
+      for (const counted of await rowsAt(version, `count(*) AS rows, count(DISTINCT (${IDENTITY[table]})) AS records`))
+        expect(counted['rows'], `${table} at ${version}`).toBe(counted['records']);
+    const shown = await (table === 'messages'
+      ? life.origin.queryMessages({ limit: 10_000 })
+      : life.origin.queryCCVData({ limit: 10_000 }));
+    expect((await rowsAt(last, 'position')).map((row) => row['position']).sort()).toEqual(
+      shown.items.map(({ position }) => position).sort(),
+    );
+  }
+  duckdb.close();
+  await remove();
+});
