@@ -154,6 +154,7 @@ export type {
   CompactionReport,
   MaintenanceOptions,
   MaintenanceProgress,
+  RollbackReport,
   TableCompaction,
   VacuumReport,
   VerifyProblem,

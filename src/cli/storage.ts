@@ -20,7 +20,14 @@ everywhere but in status: more often than a new tier it is a mistyped name.
   $ ccv-indexer storage status -c indexer.toml
   $ ccv-indexer storage verify -c indexer.toml -s secrets.toml`,
     );
-  for (const child of [statusCommand(), compactCommand(), vacuumCommand(), verifyCommand(), restoreCommand()])
+  for (const child of [
+    statusCommand(),
+    compactCommand(),
+    vacuumCommand(),
+    verifyCommand(),
+    rollbackCommand(),
+    restoreCommand(),
+  ])
     command.addCommand(child);
   return command;
 }
@@ -113,6 +120,25 @@ Exit code 0: everything is as it must be. 1: it is not, or it could not be read.
     .action(async (options: StorageOptions) => {
       const { verify } = await import('./storage/maintain.js');
       process.exitCode = await verify(options);
+    });
+}
+
+function rollbackCommand(): Command {
+  return storageSubcommand('rollback', 'take back what other programs have committed to the tables of the cold tier')
+    .option('--backend <name>', 'only this cold backend')
+    .addHelpText(
+      'after',
+      `
+Other programs may read the tables, not write to them. One that did it all the same (a deletion, an optimization) makes
+every process refuse the cold tier. This puts each table back to the version before that, with a commit of its own;
+nothing that ccv-indexer has committed is lost. Files that the other program has deleted from the store are named, and
+then nothing is changed.
+
+  $ ccv-indexer storage rollback -c indexer.toml -s secrets.toml`,
+    )
+    .action(async (options: StorageOptions) => {
+      const { rollback } = await import('./storage/maintain.js');
+      process.exitCode = await rollback(options);
     });
 }
 

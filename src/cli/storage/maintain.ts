@@ -3,7 +3,12 @@ import { leastGraceMs } from '../../config/checks/s3-checks.js';
 import { longestStatementMs } from '../../config/checks/storage-checks.js';
 import type { Config } from '../../config/schema/schema.js';
 import { IndexerError } from '../../core/errors.js';
-import type { CompactionReport, VacuumReport, VerifyReport } from '../../storage/cold/maintenance/cold-maintenance.js';
+import type {
+  CompactionReport,
+  RollbackReport,
+  VacuumReport,
+  VerifyReport,
+} from '../../storage/cold/maintenance/cold-maintenance.js';
 import { formatBytes, formatCount, formatDuration } from '../amounts.js';
 import { textTable } from '../text-table.js';
 import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-backends.js';
@@ -60,6 +65,13 @@ export async function verify(options: StorageOptions): Promise<number> {
   return isFine ? code : 1;
 }
 
+/** Takes back what something else has committed to the tables. @returns the exit code. */
+export async function rollback(options: StorageOptions): Promise<number> {
+  return await eachCold(options, describeRollback, async (cold, { signal }) => {
+    return await cold.storage.maintenance.rollback({ signal });
+  });
+}
+
 /** A flush under way has stored files that no commit names yet: without them its commit is damaged. */
 function refuseShortGrace(config: Config, { name, section }: OpenedCold, graceMs: number): void {
   const leastMs = leastGraceMs(section.S3, longestStatementMs(backendSections(config)));
@@ -97,6 +109,14 @@ async function eachCold<R extends object>(
     if (options.json === true) printJson(reports);
     return 0;
   });
+}
+
+function describeRollback({ tables }: RollbackReport): string[] {
+  if (tables.length === 0) return ['  nothing to roll back: every commit is of ccv-indexer'];
+  return tables.map(
+    ({ table, restoredVersion, undone }) =>
+      `  ${table}: as of version ${formatCount(restoredVersion)} again, ${formatCount(undone)} commits undone`,
+  );
 }
 
 function describeCompaction({ tables }: CompactionReport): string[] {

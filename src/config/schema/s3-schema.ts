@@ -48,7 +48,7 @@ export const s3 = z.strictObject({
   CompactInterval: secondsAsMs().default(600_000),
   CompactBytes: whole(MIB, 'the size in bytes').default(128 * MIB),
   /** A replaced file stays so long, for readers under way. */
-  Grace: ageAsMs().default(3_600_000),
+  Grace: ageAsMs().default(604_800_000),
   VacuumInterval: secondsAsMs().default(3_600_000),
 });
 

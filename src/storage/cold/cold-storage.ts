@@ -18,7 +18,7 @@ import { ArchiveWriteError } from './namespace/namespace-errors.js';
 import type { NamespaceView } from './namespace/view.js';
 import { ViewCoverage } from './namespace/view-coverage.js';
 import type { ObjectStore } from './object-store/object-store.js';
-import { type OpenNamespace, openNamespace, openVerification } from './open-namespace.js';
+import { type OpenNamespace, openNamespace, openVerification, rollBack } from './open-namespace.js';
 import { createFlushMetrics, type FlushMetrics } from './write/flush-metrics.js';
 
 /** The storage over an object store: all records for good, in Delta tables. See `ColdStorageRole`. */
@@ -51,6 +51,10 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
     vacuum: (options = {}) =>
       this.#maintain('vacuum', options, async (until) => await (await this.#open()).maintenance.vacuum(until)),
     // a damaged namespace cannot be opened
+    rollback: (options = {}) =>
+      this.#maintain('rollback', options, (until) =>
+        rollBack({ store: this.#store, settings: this.#settings, common: this.#common, options: until }),
+      ),
     verify: (options = {}) =>
       this.#maintain('verify', options, async (until) => {
         const verify = await openVerification(this.#store, this.#settings.namespace, this.#common);

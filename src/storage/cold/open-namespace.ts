@@ -1,11 +1,13 @@
 import type { Common } from '../../core/common.js';
 import type { ChangeSet } from '../../model/batch.js';
-import { createDeltaLog, DEFAULT_TOMBSTONE_RETENTION_MS } from './delta/delta-log.js';
+import { createDeltaLog, DEFAULT_TOMBSTONE_RETENTION_MS, type DeltaLog } from './delta/delta-log.js';
+import type { MaintenanceOptions, RollbackReport } from './maintenance/cold-maintenance.js';
 import { Compaction } from './maintenance/compaction.js';
 import { MaintenanceLoop } from './maintenance/maintenance-loop.js';
 import { createMaintenanceMetrics } from './maintenance/maintenance-metrics.js';
 import { MaintenanceTasks, type OpenMaintenance } from './maintenance/maintenance-tasks.js';
-import { Vacuum } from './maintenance/vacuum.js';
+import { rollBackNamespace } from './maintenance/rollback.js';
+import { logRetentionMs, Vacuum } from './maintenance/vacuum.js';
 import { Verification } from './maintenance/verify/verify.js';
 import { Catalog } from './namespace/catalog.js';
 import type { ColdStorageSettings } from './namespace/cold-storage-options.js';
@@ -19,7 +21,7 @@ import { LedgerReads } from './read/ledger-reads.js';
 import { Lists } from './read/lists.js';
 import { Lookup } from './read/lookup.js';
 import { MessageScans } from './read/message-scans.js';
-import { TABLE_NAMES, type TableName } from './rows/table-name.js';
+import type { TableName } from './rows/table-name.js';
 import { Committer } from './write/committer.js';
 import { Flush } from './write/flush.js';
 import type { FlushMetrics } from './write/flush-metrics.js';
@@ -61,15 +63,10 @@ export async function openNamespace(options: {
 }): Promise<OpenNamespace> {
   const { name, store, settings, common, metrics, events } = options;
   const zstd = await loadZstd();
-  const rootOf = (table: TableName) => `${settings.namespace}/${table}`;
   const keyOf = keysIn(settings.namespace);
-  const tombstoneRetentionMs = Math.max(DEFAULT_TOMBSTONE_RETENTION_MS, settings.graceMs);
-  const logOf = (table: TableName) =>
-    createDeltaLog({ store, root: rootOf(table), table, zstd, common, tombstoneRetentionMs });
-  const [messages, results, ledgerLog] = TABLE_NAMES.map(logOf) as [LogOf, LogOf, LogOf];
   const reader = new DataFileReader({ store, zstd, keyOf, cacheBytes: settings.cacheBytes });
   const catalog = new Catalog({
-    logs: { messages, verifier_results: results, ledger: ledgerLog },
+    logs: await logsOf({ store, settings, common }),
     common,
   });
   // before anything is made that has to be closed
@@ -109,7 +106,33 @@ export async function openNamespace(options: {
   };
 }
 
-type LogOf = ReturnType<typeof createDeltaLog>;
+/** Rolls a namespace in any state back to before the commits of other writers. */
+export async function rollBack(parts: {
+  readonly store: ObjectStore;
+  readonly settings: ColdStorageSettings;
+  readonly common: Common;
+  readonly options: MaintenanceOptions;
+}): Promise<RollbackReport> {
+  return await rollBackNamespace(await logsOf(parts), parts.options);
+}
+
+/** The logs of a namespace. */
+async function logsOf({ store, settings, common }: LogParts): Promise<Readonly<Record<TableName, DeltaLog>>> {
+  const zstd = await loadZstd();
+  const tombstoneRetentionMs = Math.max(DEFAULT_TOMBSTONE_RETENTION_MS, settings.graceMs);
+  const logOf = (table: TableName) =>
+    createDeltaLog({
+      ...{ store, root: `${settings.namespace}/${table}`, table, zstd, common, tombstoneRetentionMs },
+      keptMs: { files: settings.graceMs, log: logRetentionMs(settings.graceMs) },
+    });
+  return { messages: logOf('messages'), verifier_results: logOf('verifier_results'), ledger: logOf('ledger') };
+}
+
+interface LogParts {
+  readonly store: ObjectStore;
+  readonly settings: ColdStorageSettings;
+  readonly common: Common;
+}
 
 /** The verification of a namespace in any state. */
 export async function openVerification(store: ObjectStore, namespace: string, common: Common): Promise<Verification> {

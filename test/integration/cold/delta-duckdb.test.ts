@@ -301,7 +301,7 @@ describe('a table in a directory', () => {
         removes: 1n,
         version: 300n,
         reader: 1,
-        writer: 2,
+        writer: 7,
         id: snapshot.metadata.id,
         partition: 'day',
         format: 'parquet',

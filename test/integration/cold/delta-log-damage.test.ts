@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { encodeCommit } from '../../../src/storage/cold/delta/commit-json.js';
 import { DeltaFormatError, DeltaUnsupportedError } from '../../../src/storage/cold/delta/delta-errors.js';
 import { checkpointName, commitName } from '../../../src/storage/cold/delta/paths.js';
 import type { DeltaSnapshot } from '../../../src/storage/cold/delta/snapshot.js';
@@ -198,8 +199,11 @@ describe('a log that is not as it should be', () => {
 
   it('is refused for writing when the table has been upgraded, for reading when it must be', async () => {
     const { root, snapshot } = await tableOf(1);
-    const upgrade = (reader: number, writer: number) =>
-      `{"protocol":{"minReaderVersion":${reader},"minWriterVersion":${writer},"writerFeatures":["x"]}}\n`;
+    // as a later version of ours would
+    const upgrade = (minReaderVersion: number, minWriterVersion: number) => {
+      const protocol = { minReaderVersion, minWriterVersion, writerFeatures: ['x'] };
+      return Buffer.from(encodeCommit([{ protocol }], INFO, { txnId: 'x', timestamp: 1 })).toString('utf8');
+    };
     await replace(`${root}/_delta_log/${commitName(2)}`, upgrade(1, 7));
     const upgraded = await logOver(root).refresh(snapshot);
     await expect(logOver(root).commit(upgraded, [add('x')], INFO)).rejects.toThrow(DeltaUnsupportedError);

@@ -27,6 +27,7 @@ async function selfMaintained(options: Partial<ColdStorageOptions> = {}) {
   const archive = openMaintained(holding, {
     compactIntervalMs: 10 * MINUTE_MS,
     vacuumIntervalMs: 60 * MINUTE_MS,
+    graceMs: 60 * MINUTE_MS,
     common: { clock, metrics },
     ...options,
   });

@@ -41,6 +41,8 @@ export interface Transaction {
 export interface Protocol {
   readonly minReaderVersion: number;
   readonly minWriterVersion: number;
+  /** From writer version 7 on. */
+  readonly writerFeatures?: readonly string[];
 }
 
 /** The metadata of the table. */

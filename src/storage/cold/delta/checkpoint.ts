@@ -76,7 +76,7 @@ const COLUMNS = {
     textMap('configuration'),
     long('createdTime'),
   ),
-  protocol: struct('protocol', integer('minReaderVersion'), integer('minWriterVersion')),
+  protocol: struct('protocol', integer('minReaderVersion'), integer('minWriterVersion'), textList('writerFeatures')),
 };
 
 const SCHEMA: SchemaElement[] = [

@@ -29,6 +29,11 @@ export function sealCheckpoint(bytes: Uint8Array): void {
   if (at !== null) Buffer.from(textOf(checksumWithout(bytes, at)), 'latin1').copy(bytes, at);
 }
 
+/** True for a checkpoint of ours. */
+export function isSealed(bytes: Uint8Array): boolean {
+  return placeIn(bytes) !== null;
+}
+
 /** False for a checkpoint that is not as it was sealed. */
 export function isIntactCheckpoint(bytes: Uint8Array): boolean {
   const at = placeIn(bytes);

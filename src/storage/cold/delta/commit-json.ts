@@ -81,6 +81,31 @@ export function decodeCommit(bytes: Uint8Array, name: string): Action[] {
   return actions;
 }
 
+/** The writer of a commit. */
+export interface CommitOrigin {
+  /** It has our checksum, which no other writer knows. */
+  readonly isOurs: boolean;
+  /** The version that the table is as of since this commit; null for all commits but rollbacks. */
+  readonly restores: number | null;
+}
+
+/** The operation of a rollback, and its parameter: the version that the table is as of from then on. */
+export const ROLLBACK = { operation: 'ROLLBACK', parameter: 'version' } as const;
+
+/** Tells who wrote a commit. @throws DeltaFormatError */
+export function originOf(bytes: Uint8Array, name: string): CommitOrigin {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8');
+  for (const line of text.split('\n')) {
+    const info = line.trim() === '' ? null : parseLine(line, name).object('commitInfo');
+    if (!info) continue;
+    const isOurs = info.has(CHECKSUM_KEY);
+    const isRollback = isOurs && info.textOrNull('operation') === ROLLBACK.operation;
+    const version = isRollback ? info.object('operationParameters')?.textOrNull(ROLLBACK.parameter) : null;
+    return { isOurs, restores: version == null ? null : Number(version) };
+  }
+  return { isOurs: false, restores: null };
+}
+
 function parseLine(line: string, name: string): Fields {
   try {
     const value = parseExactJson(line);
@@ -111,6 +136,7 @@ export function toAction(line: Fields, name: string): Action | null {
       protocol: {
         minReaderVersion: protocol.integer('minReaderVersion'),
         minWriterVersion: protocol.integer('minWriterVersion'),
+        ...(protocol.has('writerFeatures') && { writerFeatures: protocol.texts('writerFeatures') }),
       },
     };
   if (line.object('sidecar')) throw new DeltaUnsupportedError(`${name} is a checkpoint with sidecar files`);
@@ -181,6 +207,10 @@ export class Fields {
   object(field: string): Fields | null {
     const value = this.#optional(field);
     return value === null ? null : new Fields(value, `${this.#name}: ${field}`);
+  }
+
+  has(field: string): boolean {
+    return this.#optional(field) !== null;
   }
 
   text(field: string): string {

@@ -35,6 +35,32 @@ export class DeltaLostError extends IndexerError {
   }
 }
 
+/**
+ * Something else than this product has committed to the table: rows may be gone, or files moved. Nothing is read or
+ * written beyond that until an operator has undone it.
+ */
+export class DeltaForeignError extends IndexerError {
+  /** The first version of another writer. */
+  readonly version: number;
+  constructor(table: string, version: number) {
+    const undo = `undo it with 'ccv-indexer storage rollback'`;
+    super('DELTA_FOREIGN', `version ${version} of table ${table} was written by something else: ${undo}`, false, {
+      details: { table, version },
+    });
+    this.version = version;
+  }
+}
+
+/** Files that another writer removed are gone from the store: a rollback alone does not bring them back. */
+export class ForeignFilesGoneError extends IndexerError {
+  constructor(paths: readonly string[]) {
+    const remedy = 'restore them from a copy of the bucket, or delete the namespace and let it be followed anew';
+    super('DELTA_FOREIGN_GONE', `${paths.length} files that something else removed are gone: ${remedy}`, false, {
+      details: { first: paths[0] ?? '', files: paths.length },
+    });
+  }
+}
+
 /** The table uses a feature of the protocol that this version does not know; nothing was read or written. */
 export class DeltaUnsupportedError extends IndexerError {
   constructor(what: string, options?: IndexerErrorOptions) {

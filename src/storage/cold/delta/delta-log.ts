@@ -4,13 +4,15 @@ import { counter } from '../../../core/metrics.js';
 import { ObjectStoreUnavailableError } from '../object-store/object-store-errors.js';
 import type { ColumnSpec } from '../parquet/columns.js';
 import type { Action, CommitInfo, Transaction } from './actions.js';
+import { checkActions } from './check-actions.js';
 import { encodeCheckpoint } from './checkpoint.js';
-import { encodeCommit } from './commit-json.js';
+import { encodeCommit, ROLLBACK } from './commit-json.js';
 import { DeltaConflictError, DeltaFormatError } from './delta-errors.js';
 import { LogReader, type LogReaderOptions, type RefreshOptions } from './log-reader.js';
+import { newTable } from './new-table.js';
 import { checkpointName, commitName, LAST_CHECKPOINT } from './paths.js';
-import { DAY_COLUMN, tableSchemaString } from './schema.js';
-import { checkWritable, type DeltaSnapshot, PROTOCOL, SnapshotBuilder } from './snapshot.js';
+import { checkThere, rollbackActions } from './rollback.js';
+import { checkWritable, type DeltaSnapshot, SnapshotBuilder } from './snapshot.js';
 
 /** The place of a table and the upkeep of its log. */
 export interface DeltaLogOptions extends LogReaderOptions {
@@ -18,8 +20,10 @@ export interface DeltaLogOptions extends LogReaderOptions {
   readonly table: string;
   /** A checkpoint is written with every version that this divides. Default 100. */
   readonly checkpointEvery?: number;
-  /** Time for which a removed file stays: readers of older snapshots may hold it. Default 7 days, Delta's own. */
+  /** Time for which the log remembers a removed file. Default 7 days, Delta's own. */
   readonly tombstoneRetentionMs?: number;
+  /** Time for which removed files and log entries stay, as the table tells other engines. Default 7 days. */
+  readonly keptMs?: { readonly files: number; readonly log: number };
   /** Makes GUIDs; for tests. */
   readonly createId?: () => string;
 }
@@ -61,6 +65,11 @@ export interface DeltaLog {
   commit(snapshot: DeltaSnapshot, actions: readonly Action[], info: CommitInfo): Promise<DeltaSnapshot>;
   /** The same without a checkpoint: whether the version counts is not decided yet. */
   prepare(snapshot: DeltaSnapshot, actions: readonly Action[], info: CommitInfo): Promise<DeltaSnapshot>;
+  /**
+   * Makes the table be as it was before the first commit of another writer; null when there is none of those.
+   * @throws ForeignFilesGoneError when a file that was removed is gone from the store.
+   */
+  rollBack(): Promise<RolledBack | null>;
   /** Writes the checkpoint of a snapshot, unless it exists, and points to it. */
   checkpoint(snapshot: DeltaSnapshot): Promise<void>;
   /** Writes the checkpoint of a snapshot when one is due. A failure is only logged: the next one tries again. */
@@ -73,9 +82,15 @@ export interface DeltaLog {
   expire(retentionMs: number): Promise<number>;
 }
 
+/** The outcome of a rollback. */
+export interface RolledBack {
+  readonly restoredVersion: number;
+  /** Commits whose effect is gone. */
+  readonly undone: number;
+}
+
 const DEFAULT_CHECKPOINT_EVERY = 100;
 const DAY_MS = 24 * 60 * 60 * 1000;
-const HOUR_MS = 60 * 60 * 1000;
 /** Delta's own default. */
 export const DEFAULT_TOMBSTONE_RETENTION_MS = 7 * DAY_MS;
 /** Far above the pause of a reader between two looks at the log. */
@@ -124,24 +139,11 @@ class Log implements DeltaLog {
     const existing = await this.#reader.read();
     if (existing) return existing;
     const nowMs = this.#options.common.clock.nowMs();
-    const actions: Action[] = [
-      { protocol: PROTOCOL },
-      {
-        metaData: {
-          id: this.#createId(),
-          name: this.#options.table,
-          description: null,
-          schemaString: tableSchemaString(columns),
-          partitionColumns: [DAY_COLUMN],
-          configuration: {
-            'delta.checkpointInterval': String(this.#checkpointEvery),
-            'delta.deletedFileRetentionDuration': `interval ${Math.ceil(this.#tombstoneRetentionMs / HOUR_MS)} hours`,
-          },
-          createdTime: nowMs,
-        },
-      },
-      ...transactions.map((txn) => ({ txn })),
-    ];
+    const actions: Action[] = newTable({
+      ...{ id: this.#createId(), name: this.#options.table, columns, transactions, createdMs: nowMs },
+      checkpointEvery: this.#checkpointEvery,
+      keptMs: this.#options.keptMs ?? { files: 7 * DAY_MS, log: 7 * DAY_MS },
+    });
     try {
       await this.#put(0, actions, { operation: 'CREATE TABLE' });
     } catch (thrown) {
@@ -164,6 +166,19 @@ class Log implements DeltaLog {
     const readMs = this.#options.common.clock.nowMs();
     const at = { version, checkpointVersion, seenVersion, readMs };
     return new SnapshotBuilder(snapshot).apply(actions).build(at);
+  }
+
+  async rollBack(): Promise<RolledBack | null> {
+    const now = await this.#reader.readAny();
+    if (now === null || now.foreignVersion === null) return null;
+    const restored = now.foreignVersion - 1;
+    const before = await this.#reader.readAny(restored);
+    if (before === null) throw new DeltaFormatError('the table was made by something else');
+    const actions = rollbackActions(now, before, this.#options.common.clock.nowMs());
+    await checkThere(this.#options.store, actions, (path) => this.key(path));
+    const operationParameters = { [ROLLBACK.parameter]: String(restored) };
+    await this.#put(now.version + 1, actions, { operation: ROLLBACK.operation, operationParameters });
+    return { restoredVersion: restored, undone: now.version - restored };
   }
 
   async checkpointIfDue(snapshot: DeltaSnapshot): Promise<DeltaSnapshot> {
@@ -260,27 +275,4 @@ class Log implements DeltaLog {
 
 function lost(root: string): never {
   throw new DeltaFormatError(`table ${root} was created and is gone`);
-}
-
-/**
- * PROTOCOL.md, "Requirements for Writers", "Delta Log Entries": no two actions of a commit reconcile with each other.
- */
-function checkActions(snapshot: DeltaSnapshot, actions: readonly Action[]): void {
-  const seen = new Set<string>();
-  for (const action of actions) {
-    const name = actionName(action);
-    if (seen.has(name)) throw new InvalidArgumentError(`a commit says twice: ${name}`);
-    seen.add(name);
-    if ('remove' in action && !snapshot.files.has(action.remove.path))
-      throw new InvalidArgumentError(`a commit removes ${action.remove.path}, which is not in the table`);
-    if ('add' in action && snapshot.files.has(action.add.path))
-      throw new InvalidArgumentError(`a commit adds ${action.add.path}, which is in the table`);
-  }
-}
-
-function actionName(action: Action): string {
-  if ('add' in action) return `file ${action.add.path}`;
-  if ('remove' in action) return `file ${action.remove.path}`;
-  if ('txn' in action) return `txn ${action.txn.appId}`;
-  return 'protocol' in action ? 'protocol' : 'metaData';
 }

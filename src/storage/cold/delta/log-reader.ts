@@ -5,10 +5,11 @@ import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
 import type { Zstd } from '../parquet/zstd.js';
 import type { Action } from './actions.js';
 import { decodeCheckpoint } from './checkpoint.js';
-import { decodeCommit, Fields } from './commit-json.js';
-import { DeltaFormatError, DeltaLostError } from './delta-errors.js';
+import { isSealed } from './checksum.js';
+import { decodeCommit, Fields, originOf } from './commit-json.js';
+import { DeltaForeignError, DeltaFormatError, DeltaLostError } from './delta-errors.js';
 import { checkpointName, commitName, LAST_CHECKPOINT, LOG_FOLDER, parseLogName, versionName } from './paths.js';
-import { type DeltaSnapshot, SnapshotBuilder } from './snapshot.js';
+import { type DeltaSnapshot, type FoundCommit, SnapshotBuilder } from './snapshot.js';
 
 /** Options of a log reader. */
 export interface LogReaderOptions {
@@ -62,6 +63,12 @@ export class LogReader {
 
   /** See `DeltaLog.read`. */
   async read(upTo: number = NEWEST): Promise<DeltaSnapshot | null> {
+    const snapshot = await this.readAny(upTo);
+    return snapshot && this.#ours(snapshot);
+  }
+
+  /** The same, whoever wrote it. */
+  async readAny(upTo: number = NEWEST): Promise<DeltaSnapshot | null> {
     for (let attempt = 1; ; attempt++) {
       const pointer = attempt === 1 ? await this.lastCheckpoint() : -1;
       const lowest = pointer > upTo ? -1 : pointer;
@@ -98,14 +105,14 @@ export class LogReader {
       const commits = await Promise.all(next);
       const end = commits.indexOf(null);
       if (end >= 0 && upTo !== NEWEST) throw await this.#lost(upTo);
-      for (const actions of end < 0 ? commits : commits.slice(0, end)) {
-        builder = (builder ?? new SnapshotBuilder(snapshot)).apply(actions ?? []);
+      for (const commit of end < 0 ? commits : commits.slice(0, end)) {
+        if (commit) builder = (builder ?? new SnapshotBuilder(snapshot)).applyFound(commit);
         version += 1;
       }
       if (end >= 0) break;
     }
     const { checkpointVersion } = snapshot;
-    if (builder) return builder.build({ version, checkpointVersion, readMs: nowMs });
+    if (builder) return this.#ours(builder.build({ version, checkpointVersion, readMs: nowMs }));
     return { ...snapshot, readMs: nowMs, seenVersion: confirm ? version : snapshot.seenVersion };
   }
 
@@ -134,6 +141,11 @@ export class LogReader {
     return true;
   }
 
+  #ours(snapshot: DeltaSnapshot): DeltaSnapshot {
+    if (snapshot.foreignVersion === null) return snapshot;
+    throw new DeltaForeignError(this.#options.root, snapshot.foreignVersion);
+  }
+
   async #hasCommit(version: number): Promise<boolean> {
     try {
       await this.#options.store.head(this.key(commitName(version)));
@@ -144,11 +156,12 @@ export class LogReader {
     }
   }
 
-  /** The actions of a commit; null when there is no such version. */
-  async readCommit(version: number): Promise<Action[] | null> {
+  /** A commit; null when there is no such version. */
+  async readCommit(version: number): Promise<FoundCommit | null> {
     const name = commitName(version);
     try {
-      return decodeCommit(await this.#options.store.get(this.key(name)), name);
+      const bytes = await this.#options.store.get(this.key(name));
+      return { version, actions: decodeCommit(bytes, name), ...originOf(bytes, name) };
     } catch (thrown) {
       if (thrown instanceof ObjectNotFoundError) return null;
       throw thrown;
@@ -158,7 +171,10 @@ export class LogReader {
   /** The actions of a checkpoint. @throws ObjectNotFoundError, DeltaFormatError, DeltaUnsupportedError */
   async readCheckpoint(version: number): Promise<Action[]> {
     const name = checkpointName(version);
-    return await decodeCheckpoint(await this.#options.store.get(this.key(name)), name, this.#options.zstd);
+    const bytes = await this.#options.store.get(this.key(name));
+    // it may stand for commits of its writer, which it does not tell of
+    if (!isSealed(bytes)) throw new DeltaFormatError(`${name} was written by something else`);
+    return await decodeCheckpoint(bytes, name, this.#options.zstd);
   }
 
   /** The version that `_last_checkpoint` names; -1 when it is missing or makes no sense. */
@@ -221,10 +237,10 @@ export class LogReader {
     const wanted = Array.from({ length: version - start }, (_, index) => start + 1 + index);
     for (const next of wanted) if (!versions.has(next)) throw new DeltaFormatError(`commit ${next} is missing`);
     const read = await mapInParallel(wanted, PARALLEL_READS, (next) => this.readCommit(next));
-    for (const [place, actions] of read.entries()) {
+    for (const [place, commit] of read.entries()) {
       // a table without one of its commits is another table
-      if (actions === null) throw new DeltaFormatError(`commit ${wanted[place]} was listed and is gone`);
-      builder.apply(actions);
+      if (commit === null) throw new DeltaFormatError(`commit ${wanted[place]} was listed and is gone`);
+      builder.applyFound(commit);
     }
     return builder.build({ version, checkpointVersion: start, readMs });
   }

@@ -1,4 +1,5 @@
 import type { Action, AddFile, Protocol, RemoveFile, TableMetadata, Transaction } from './actions.js';
+import type { CommitOrigin } from './commit-json.js';
 import { DeltaFormatError, DeltaUnsupportedError } from './delta-errors.js';
 
 /** A table as of one version. Immutable: a later version is another snapshot. */
@@ -16,12 +17,17 @@ export interface DeltaSnapshot {
   readonly checkpointVersion: number;
   /** Time at which the log was last read or listed, unix ms. */
   readonly readMs: number;
+  /** The first version by another writer that was not rolled back since; null without one. */
+  readonly foreignVersion: number | null;
   /** The newest version that was found in the store; those above it this process has committed since. */
   readonly seenVersion: number;
 }
 
-/** The protocol that our tables ask for: the oldest one that every engine reads. */
-export const PROTOCOL: Protocol = { minReaderVersion: 1, minWriterVersion: 2 };
+/**
+ * The protocol that our tables ask for: the oldest one of readers, so that every engine reads, and a feature of writers
+ * that no other engine has, so that none writes: its clean-up or deletion would lose what our readers count on.
+ */
+export const PROTOCOL: Protocol = { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['ccvIndexer'] };
 
 /** The state of a builder; the maps are its own. */
 interface Draft {
@@ -30,6 +36,13 @@ interface Draft {
   readonly files: Map<string, AddFile>;
   readonly tombstones: Map<string, RemoveFile>;
   readonly transactions: Map<string, Transaction>;
+  foreignVersion: number | null;
+}
+
+/** A commit as it was found in the store. */
+export interface FoundCommit extends CommitOrigin {
+  readonly version: number;
+  readonly actions: readonly Action[];
 }
 
 /** Replays commits in version order (PROTOCOL.md, "Action Reconciliation"). */
@@ -44,6 +57,7 @@ export class SnapshotBuilder {
       files: new Map(base?.files),
       tombstones: new Map(base?.tombstones),
       transactions: new Map(base?.transactions),
+      foreignVersion: base?.foreignVersion ?? null,
     };
   }
 
@@ -67,6 +81,15 @@ export class SnapshotBuilder {
     return this;
   }
 
+  /** Applies a commit as it was found. */
+  applyFound({ version, actions, isOurs, restores }: FoundCommit): this {
+    const { foreignVersion } = this.#draft;
+    if (!isOurs) this.#draft.foreignVersion ??= version;
+    else if (foreignVersion !== null && restores !== null && restores < foreignVersion)
+      this.#draft.foreignVersion = null;
+    return this.apply(actions);
+  }
+
   /**
    * `seenVersion`: `version` unless given.
    * @throws DeltaFormatError when no commit has a protocol and metadata.
@@ -74,9 +97,9 @@ export class SnapshotBuilder {
   build(
     at: Pick<DeltaSnapshot, 'version' | 'checkpointVersion' | 'readMs'> & Partial<Pick<DeltaSnapshot, 'seenVersion'>>,
   ): DeltaSnapshot {
-    const { protocol, metadata, files, tombstones, transactions } = this.#draft;
+    const { protocol, metadata, files, tombstones, transactions, foreignVersion } = this.#draft;
     if (!protocol || !metadata) throw new DeltaFormatError('no commit has a protocol and metadata');
-    return { seenVersion: at.version, ...at, protocol, metadata, files, tombstones, transactions };
+    return { seenVersion: at.version, ...at, protocol, metadata, files, tombstones, transactions, foreignVersion };
   }
 }
 
@@ -87,7 +110,11 @@ function readable(protocol: Protocol): Protocol {
 }
 
 /** @throws DeltaUnsupportedError when the table asks for an unknown feature of a writer. */
-export function checkWritable({ protocol }: DeltaSnapshot): void {
-  if (protocol.minWriterVersion > PROTOCOL.minWriterVersion)
-    throw new DeltaUnsupportedError(`it needs a writer of version ${protocol.minWriterVersion}`);
+export function checkWritable({ protocol: { minWriterVersion, writerFeatures = [] } }: DeltaSnapshot): void {
+  const known = PROTOCOL.writerFeatures ?? [];
+  const unknown = writerFeatures.find((feature) => !known.includes(feature));
+  if (minWriterVersion === PROTOCOL.minWriterVersion && writerFeatures.length === known.length && !unknown) return;
+  throw new DeltaUnsupportedError(
+    `it needs a writer of version ${minWriterVersion}${unknown ? ` with the feature ${unknown}` : ''}`,
+  );
 }

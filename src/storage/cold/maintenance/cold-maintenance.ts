@@ -109,6 +109,11 @@ export interface VerifyReport {
   readonly problems: readonly VerifyProblem[];
 }
 
+/** The tables that a rollback has put back, and the version of their logs before the commits of something else. */
+export interface RollbackReport {
+  readonly tables: readonly { readonly table: TableName; readonly restoredVersion: number; readonly undone: number }[];
+}
+
 /**
  * The maintenance of the files of a cold storage. Safe at any time, from any number of processes, beside flushes and
  * readers. Every call opens the storage if need be, and throws StorageUnavailableError (nothing is lost: call again),
@@ -129,6 +134,11 @@ export interface ColdMaintenance {
   vacuum(
     options?: MaintenanceOptions & { readonly dryRun?: boolean; readonly graceMs?: number },
   ): Promise<VacuumReport>;
+  /**
+   * Takes back what something else has committed to the tables, as a deletion or an optimization of another engine:
+   * each table is then as it was before. Without such commits nothing is done.
+   */
+  rollback(options?: MaintenanceOptions): Promise<RollbackReport>;
   /** Reads everything back and checks it: logs, files, indexes, statistics, order, positions. Reports every problem. */
   verify(options?: MaintenanceOptions): Promise<VerifyReport>;
 }

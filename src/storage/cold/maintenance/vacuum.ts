@@ -12,6 +12,11 @@ import type { MaintenanceOptions, VacuumReport } from './cold-maintenance.js';
 const BATCH_OBJECTS = 1000;
 /** Log entries that a checkpoint stands for stay so long: other engines' readers and time travel over a week. */
 const LOG_RETENTION_MS = 7 * 24 * 60 * 60 * 1000;
+/** Time for which log entries stay that a checkpoint stands for. */
+export function logRetentionMs(graceMs: number): number {
+  return Math.max(LOG_RETENTION_MS, graceMs);
+}
+
 /** The folders of data files and indexes. Nothing else below a table's root is deleted. */
 const FOLDERS = ['day=', '_index/day='] as const;
 
@@ -67,8 +72,7 @@ export class Vacuum {
     let logEntries = 0;
     const { snapshots } = this.#catalog.view;
     for (const table of TABLE_NAMES)
-      if (snapshots[table])
-        logEntries += await this.#catalog.expire(table, Math.max(LOG_RETENTION_MS, options.graceMs));
+      if (snapshots[table]) logEntries += await this.#catalog.expire(table, logRetentionMs(options.graceMs));
     return reportOf(garbage, logEntries, false);
   }
 

@@ -13,6 +13,7 @@ import {
   type NamedVersions,
   namedVersions,
   nameTransactions,
+  rowTransactions,
 } from './head.js';
 import { NamespaceLog } from './namespace-log.js';
 import { nextView } from './next-view.js';
@@ -20,7 +21,7 @@ import type { PreparedFlush, Replacement } from './prepared.js';
 import { commitBesideCompactions } from './rebased-commit.js';
 import { takeBack } from './take-back.js';
 import { dirtyTables, isDirty, type Survey } from './unnamed.js';
-import { emptyView, type NamespaceView, type Snapshots } from './view.js';
+import { emptyView, type NamespaceView, rowsIn, type Snapshots } from './view.js';
 
 const VACUUM_APP = 'ccv-indexer:vacuum';
 /** A flush has a table for the time of two commits: a compaction waits for it rather than do its work again. */
@@ -141,6 +142,7 @@ export class Catalog {
     // one after the other: the winner of the first wins all, unless it is taken for dead
     const messages = await commit('messages');
     const results = await commit('verifier_results');
+    const rows = { messages: rowsIn(messages), verifier_results: rowsIn(results) };
     const names = (ledger: DeltaSnapshot): NamedVersions => {
       const named = namedVersions(ledger);
       return {
@@ -152,6 +154,7 @@ export class Catalog {
       ...actionsOf('ledger'),
       ...headTransactions(flush.head, nowMs).map((txn) => ({ txn })),
       ...nameTransactions(names(ledger), nowMs).map((txn) => ({ txn })),
+      ...rowTransactions(rows, nowMs).map((txn) => ({ txn })),
     ];
     const ledger = await commitBesideCompactions(this.#logs.ledger, opened.ledger, actionsOn, { operation });
     return await this.#settled({ messages, verifier_results: results, ledger });

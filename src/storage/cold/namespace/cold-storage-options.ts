@@ -37,8 +37,8 @@ export interface ColdStorageOptions {
   /** Compaction makes files up to about this size, and takes twice that of memory. Default 128 MiB. */
   readonly compactBytes?: number;
   /**
-   * Files that were removed, or belong to nothing, are kept for so long: no reader or writer may take longer. Default
-   * 1 h.
+   * Files that were removed, or belong to nothing, are kept for so long: no reader or writer may take longer, and other
+   * engines' time travel reaches so far. Default 7 days.
    */
   readonly graceMs?: number;
   /** Pause between vacuums, which delete those files, in a process that writes. 0 = never. Default 1 h. */
@@ -64,6 +64,7 @@ export type ColdStorageSettings = Readonly<
 
 const MIB = 1024 * 1024;
 const MINUTE_MS = 60_000;
+const WEEK_MS = 7 * 24 * 60 * MINUTE_MS;
 const NAMESPACE = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 
 /** @throws InvalidArgumentError naming the option and the values to pass instead. */
@@ -86,7 +87,7 @@ export function resolveColdStorageOptions(options: ColdStorageOptions): ColdStor
     takeoverMs: atLeast('takeoverMs', options.takeoverMs ?? (options.role === 'leader' ? 0 : 30_000), 0),
     compactIntervalMs: atLeast('compactIntervalMs', options.compactIntervalMs ?? 10 * MINUTE_MS, 0),
     compactBytes: atLeast('compactBytes', options.compactBytes ?? 128 * MIB, 1),
-    graceMs: atLeast('graceMs', options.graceMs ?? 60 * MINUTE_MS, 0),
+    graceMs: atLeast('graceMs', options.graceMs ?? WEEK_MS, 0),
     vacuumIntervalMs: atLeast('vacuumIntervalMs', options.vacuumIntervalMs ?? 60 * MINUTE_MS, 0),
   };
 }

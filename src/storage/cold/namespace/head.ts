@@ -34,6 +34,7 @@ const HEAD_APPS = {
   movePosition: 'ccv-indexer:movePosition',
 } as const;
 const FORMAT_APP = 'ccv-indexer:format';
+const ROWS_APPS = { messages: 'ccv-indexer:rows:messages', verifier_results: 'ccv-indexer:rows:results' } as const;
 const NAME_APPS = { messages: 'ccv-indexer:messages', verifier_results: 'ccv-indexer:verifier_results' } as const;
 
 /** True for transactions that name versions: they change without a flush. */
@@ -57,10 +58,21 @@ export function nameTransactions(named: NamedVersions, lastUpdated: number): Tra
   return NAMED_TABLES.map((table) => ({ appId: NAME_APPS[table], version: BigInt(named[table]), lastUpdated }));
 }
 
+/** The transactions that count the rows of the tables: files that something else has removed are missed by them. */
+export function rowTransactions(rows: Readonly<Record<NamedTable, number>>, lastUpdated: number): Transaction[] {
+  return NAMED_TABLES.map((table) => ({ appId: ROWS_APPS[table], version: BigInt(rows[table]), lastUpdated }));
+}
+
+/** The number of rows of a table by the ledger. */
+export function rowsByLedger({ transactions }: DeltaSnapshot, table: NamedTable): number {
+  return Number(transactions.get(ROWS_APPS[table])?.version ?? -1n);
+}
+
 /** The transactions of a new ledger: it names the tables as they were created. */
 export function firstTransactions(lastUpdated: number): Transaction[] {
   const format = { appId: FORMAT_APP, version: FORMAT, lastUpdated };
-  return [format, ...nameTransactions({ messages: 0, verifier_results: 0 }, lastUpdated)];
+  const none = { messages: 0, verifier_results: 0 };
+  return [format, ...nameTransactions(none, lastUpdated), ...rowTransactions(none, lastUpdated)];
 }
 
 /** The head that the ledger's log tells. */

@@ -1,8 +1,8 @@
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import { readFileEntry } from './data-file.js';
-import { headOf } from './head.js';
+import { headOf, NAMED_TABLES, rowsByLedger } from './head.js';
 import { addedFiles, dirtyTables } from './unnamed.js';
-import type { Snapshots } from './view.js';
+import { rowsIn, type Snapshots } from './view.js';
 
 /** A table that does not go with the others. */
 export interface Mismatch {
@@ -14,15 +14,24 @@ export interface Mismatch {
 export const ABSENT = 'this table is not there or cannot be opened, and others were written to';
 
 /**
- * The tables that do not go with the others, as when one of them was set back or deleted: a table of the three is not
- * there, or more than one flush went to a table since the ledger was written, or one that is not newer. `named`: as the
- * ledger names them, `tops`: as they are in the store; null when that was not looked at.
+ * The tables that do not go with the others, as when one of them was set back or deleted:
+ *
+ * - a table of the three is not there, or has not the rows that the ledger counts;
+ * - more than one flush went to a table since the ledger was written, or one that is not newer.
+ *
+ * `named`: as the ledger names them, `tops`: as they are in the store; null when that was not looked at.
  */
 export function mismatchesOf(named: Snapshots, tops: Snapshots | null): readonly Mismatch[] {
   const isThere = TABLE_NAMES.some((table) => named[table] !== null);
   const absent = isThere ? TABLE_NAMES.filter((table) => named[table] === null) : [];
   if (absent.length > 0) return absent.map((table) => ({ table, what: ABSENT }));
   const { position } = headOf(named.ledger);
+  const missing = NAMED_TABLES.flatMap((table): Mismatch[] => {
+    const [ledger, rows] = [named.ledger, rowsIn(named[table])];
+    const counted = ledger ? rowsByLedger(ledger, table) : rows;
+    return counted === rows ? [] : [{ table, what: `the ledger counts ${counted} rows, and its files have ${rows}` }];
+  });
+  if (missing.length > 0) return missing;
   return dirtyTables({ view: { snapshots: named }, tops: tops ?? named }).flatMap((dirty): Mismatch[] => {
     const files = addedFiles(dirty).map(readFileEntry);
     const isOfOne = files.every(

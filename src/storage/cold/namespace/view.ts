@@ -69,6 +69,11 @@ export function filesOf(snapshot: DeltaSnapshot | null): DataFile[] {
   return Array.from(snapshot?.files.values() ?? [], readFileEntry);
 }
 
+/** The number of rows in the files of a snapshot. */
+export function rowsIn(snapshot: DeltaSnapshot | null): number {
+  return filesOf(snapshot).reduce((sum, { rows }) => sum + rows, 0);
+}
+
 /** The highest ingestion time of any row of a table; -1 without any. */
 export function ceilingMs({ files }: TableView): number {
   return files.reduce((highest, { maxMs }) => Math.max(highest, maxMs), -1);

@@ -1,11 +1,11 @@
 import { IndexerError } from '../../../../core/errors.js';
 import { stringifyExactJson } from '../../../../protocol/exact-json.js';
-import type { Action } from '../../delta/actions.js';
+import type { Action, Protocol } from '../../delta/actions.js';
 import { DeltaFormatError } from '../../delta/delta-errors.js';
 import type { LogReader } from '../../delta/log-reader.js';
 import { checkpointName, commitName, LAST_CHECKPOINT, LOG_FOLDER } from '../../delta/paths.js';
 import { DAY_COLUMN, tableSchemaString } from '../../delta/schema.js';
-import { type DeltaSnapshot, SnapshotBuilder } from '../../delta/snapshot.js';
+import { type DeltaSnapshot, type FoundCommit, PROTOCOL, SnapshotBuilder } from '../../delta/snapshot.js';
 import { TABLE_COLUMNS } from '../../rows/table-columns.js';
 import type { TableName } from '../../rows/table-name.js';
 
@@ -56,8 +56,8 @@ export async function verifyLog(
     else isComplete = false;
   }
   for (let version = first > 0 ? first + 1 : 0; version <= lastVersion; version += 1) {
-    const actions = await readCommit(reader, version, tell);
-    if (actions) builder = builder.apply(actions);
+    const commit = await readCommit(reader, version, tell);
+    if (commit) builder = builder.applyFound(commit);
     else isComplete = false;
     if (!marked.includes(version) || !isComplete) continue;
     const checkpoint = await readCheckpoint(version);
@@ -85,7 +85,7 @@ async function readPointer(reader: LogReader, tell: TellProblem): Promise<number
   }
 }
 
-async function readCommit(reader: LogReader, version: number, tell: TellProblem): Promise<Action[] | null> {
+async function readCommit(reader: LogReader, version: number, tell: TellProblem): Promise<FoundCommit | null> {
   try {
     return await reader.readCommit(version);
   } catch (thrown) {
@@ -95,10 +95,11 @@ async function readCommit(reader: LogReader, version: number, tell: TellProblem)
 }
 
 function verifyMetadata(table: TableName, { metadata, protocol }: DeltaSnapshot, tell: TellProblem): void {
-  const advice = 'something else than ccv-indexer has changed the table: undo that';
-  const { minReaderVersion, minWriterVersion } = protocol;
-  if (minReaderVersion !== 1 || minWriterVersion !== 2)
-    tell('', `the protocol is ${minReaderVersion}/${minWriterVersion}, not 1/2`, advice);
+  const advice = "something else than ccv-indexer has changed the table: undo it with 'ccv-indexer storage rollback'";
+  const textOf = ({ minReaderVersion, minWriterVersion, writerFeatures = [] }: Protocol) =>
+    `${minReaderVersion}/${minWriterVersion} ${writerFeatures.join()}`;
+  if (textOf(protocol) !== textOf(PROTOCOL))
+    tell('', `the protocol is ${textOf(protocol)}, not ${textOf(PROTOCOL)}`, advice);
   if (metadata.schemaString !== tableSchemaString(TABLE_COLUMNS[table]))
     tell('', 'the schema is not that of the files', advice);
   if (metadata.partitionColumns.join() !== DAY_COLUMN)

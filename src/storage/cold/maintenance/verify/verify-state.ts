@@ -1,6 +1,7 @@
 import type { Common } from '../../../../core/common.js';
-import { DeltaLostError } from '../../delta/delta-errors.js';
+import { DeltaForeignError, DeltaLostError } from '../../delta/delta-errors.js';
 import { LogReader } from '../../delta/log-reader.js';
+import { commitName, LOG_FOLDER } from '../../delta/paths.js';
 import type { DeltaSnapshot } from '../../delta/snapshot.js';
 import { type DataFile, readFileEntry } from '../../namespace/data-file.js';
 import type { TableRows } from '../../namespace/file-reader.js';
@@ -14,6 +15,8 @@ import { messageOf, type TellProblem } from './verify-log.js';
 
 /** Looks at the ledger for one namespace, while flushes go on. */
 const MAX_LOOKS = 8;
+
+const ROLL_BACK = "undo it: 'ccv-indexer storage rollback'";
 
 /** A namespace as its logs say, as far as they can be read: unlike a view it needs nothing of the files. */
 export interface LoggedState {
@@ -36,8 +39,12 @@ export function logReaderOf({ store, zstd, keyOf }: ScanParts, common: Common, t
 /** Reads where a namespace stands; a log that readers cannot use is told of, and is as if there were none. */
 export async function readLoggedState(parts: ScanParts, common: Common, tellOf: TellOf): Promise<LoggedState> {
   const unreadable = new Set<TableName>();
+  /** Tables that something else has written to, as they were before. */
+  const ownPart = new Map<TableName, DeltaSnapshot | null>();
   const setBack = new Map<TableName, string>();
   const read = async (table: TableName, upTo?: number): Promise<DeltaSnapshot | null> => {
+    const own = ownPart.get(table);
+    if (own !== undefined) return own;
     if (unreadable.has(table)) return null;
     try {
       return await logReaderOf(parts, common, table).read(upTo);
@@ -45,6 +52,12 @@ export async function readLoggedState(parts: ScanParts, common: Common, tellOf: 
       if (thrown instanceof DeltaLostError) {
         setBack.set(table, thrown.message);
         return await read(table);
+      }
+      if (thrown instanceof DeltaForeignError) {
+        tellOf(table)(`${LOG_FOLDER}/${commitName(thrown.version)}`, thrown.message, ROLL_BACK);
+        const before = await logReaderOf(parts, common, table).readAny(thrown.version - 1);
+        ownPart.set(table, before);
+        return before;
       }
       unreadable.add(table);
       tellOf(table)('', `readers cannot open the table: ${messageOf(thrown)}`, 'see the problems of its log');
