@@ -15,7 +15,6 @@ const LIMITS: SizeLimits = {
     'test/integration/chains/cross-check.test.ts': 315,
     'test/integration/chains/on-ramps.test.ts': 327,
     'test/integration/chains/rpc-claims.test.ts': 335,
-    'test/integration/cold/delta-duckdb.test.ts': 320,
     'test/integration/cold/storage-following.test.ts': 431,
     'test/integration/cold/verify.test.ts': 325,
     'test/integration/object-store/s3-failures.test.ts': 400,

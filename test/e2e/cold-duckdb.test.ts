@@ -14,7 +14,14 @@ import type { S3ObjectStore } from '../../src/storage/cold/object-store/s3/s3-st
 import { loadZstd } from '../../src/storage/cold/parquet/zstd.js';
 import { TABLE_NAMES, type TableName } from '../../src/storage/cold/rows/table-name.js';
 import { type DuckDBRow, openDuckDB, type TestDuckDB } from '../support/cold/duckdb.js';
-import { coldHistory, copyNamespace, MESSAGES_SQL, RESULTS_SQL, shownOf } from '../support/cold/duckdb-cold.js';
+import {
+  coldHistory,
+  copyNamespace,
+  encodedOf,
+  MESSAGES_SQL,
+  RESULTS_SQL,
+  shownOf,
+} from '../support/cold/duckdb-cold.js';
 import { expectWholeTruth, lastMs, listed } from '../support/e2e/answers.js';
 import { endAllCli, runCli } from '../support/e2e/cli.js';
 import { type EmittedChain, startEmittedChain } from '../support/e2e/emitted-chain.js';
@@ -186,7 +193,7 @@ function resultAnswer(row: DuckDBRow): unknown {
 }
 
 function decoded(row: DuckDBRow): unknown {
-  return parseExactJson(messageJson(row['encoded_message'] as Uint8Array));
+  return parseExactJson(messageJson(encodedOf(row)));
 }
 
 /** What SQL alone can say of the message. */

@@ -7,21 +7,25 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { bytesToHex } from '../../../src/core/hex.js';
 import { readLane } from '../../../src/model/payload.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
+import type { StoredVerifierResult } from '../../../src/model/records.js';
 import { type Action, removeOf } from '../../../src/storage/cold/delta/actions.js';
 import { createDeltaLog } from '../../../src/storage/cold/delta/delta-log.js';
 import { checkpointName, dataFilePath, indexFilePath, pathToUri } from '../../../src/storage/cold/delta/paths.js';
 import { tableSchemaString } from '../../../src/storage/cold/delta/schema.js';
 import { parseStats, stringifyStats } from '../../../src/storage/cold/delta/stats.js';
 import type { EncodedFile } from '../../../src/storage/cold/rows/data-file-encoder.js';
-import { LEDGER_ROWS, type LedgerChange } from '../../../src/storage/cold/rows/ledger.js';
+import { LEDGER_ROWS } from '../../../src/storage/cold/rows/ledger.js';
 import { MESSAGE_ROWS } from '../../../src/storage/cold/rows/messages.js';
 import { dayOf, type RowKind } from '../../../src/storage/cold/rows/row-kind.js';
 import { VERIFIER_RESULT_ROWS } from '../../../src/storage/cold/rows/verifier-results.js';
+import { openDuckDB } from '../../support/cold/duckdb.js';
+import { encodedOf } from '../../support/cold/duckdb-cold.js';
+import { expectedChange, expectedMessage, expectedResult } from '../../support/cold/duckdb-rows.js';
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 import { encodeFile, zstd } from '../../unit/storage/cold/file-reading.js';
 import {
+  decodableMessages,
   inOrder,
   ledgerChanges,
   storedMessages,
@@ -33,6 +37,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const DUCKDB_TYPES: Readonly<Record<string, string>> = {
   string: 'VARCHAR',
   long: 'BIGINT',
+  timestamp: 'TIMESTAMP WITH TIME ZONE',
   boolean: 'BOOLEAN',
   binary: 'BLOB',
 };
@@ -64,95 +69,18 @@ async function rows(sql: string): Promise<Row[]> {
 
 function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  if ('micros' in value) return value.micros;
   return 'bytes' in value && value.bytes instanceof Uint8Array ? bytesToHex(value.bytes) : value;
 }
 
 const encode = <T, K extends { readonly position: bigint }>(kind: RowKind<T, K>, records: readonly T[]): EncodedFile =>
   encodeFile(kind, records, { targetBytes: 4_000, capBytes: 8_000, maxRows: 11 });
 
-const body = (record: StoredMessage | StoredVerifierResult) => {
-  const lane = readLane(record.encodedMessage);
-  return {
-    ingestion_ms: BigInt(record.ingestionMs),
-    message_id: record.messageId,
-    source_chain_selector: String(lane.sourceChainSelector),
-    dest_chain_selector: String(lane.destChainSelector),
-    position: record.position,
-    first_ms: BigInt(record.firstMs),
-    message_executor_address: record.messageExecutorAddress,
-    message_ccv_addresses: record.messageCCVAddresses.join(','),
-    encoded_message: bytesToHex(record.encodedMessage),
-  };
-};
-
-const expectedResult = (record: StoredVerifierResult): Row => ({
-  ...body(record),
-  verifier_source_address: record.verifierSourceAddress,
-  verifier_dest_address: record.verifierDestAddress,
-  attestation_ms: BigInt(record.attestationMs),
-  verifier_name: record.verifierName,
-  ccv_data: bytesToHex(record.ccvData),
-});
-
-const expectedMessage = (record: StoredMessage): Row => ({
-  ...body(record),
-  status: record.status,
-  block_number: record.origin?.blockNumber ?? null,
-  log_index: record.origin ? BigInt(record.origin.logIndex) : null,
-  block_hash: record.origin?.blockHash ?? null,
-  block_timestamp_ms: record.origin ? BigInt(record.origin.blockTimestampMs) : null,
-  transaction_hash: record.origin?.transactionHash ?? null,
-});
-
-function expectedChange({ kind, position, record }: LedgerChange): Row {
-  const nothing = Object.fromEntries(LEDGER_ROWS.columns.map(({ name }) => [name, null]));
-  const key = { ...nothing, kind, position };
-  switch (kind) {
-    case 'cursor':
-      return {
-        ...key,
-        identity: JSON.stringify([record.sourceId]),
-        source_id: record.sourceId,
-        height: record.height,
-        hash: record.hash,
-      };
-    case 'quarantine':
-      return {
-        ...key,
-        identity: JSON.stringify([record.sourceId, record.key]),
-        ingestion_ms: BigInt(record.ingestionMs),
-        source_id: record.sourceId,
-        key: record.key,
-        reason: record.reason,
-        detail: record.detail,
-        raw: bytesToHex(record.raw),
-        message_id: record.messageId,
-      };
-    case 'conflict':
-      return {
-        ...key,
-        identity: JSON.stringify([
-          record.record,
-          record.messageId,
-          record.verifierSourceAddress,
-          record.verifierDestAddress,
-          record.receivedHash,
-        ]),
-        ingestion_ms: BigInt(record.ingestionMs),
-        message_id: record.messageId,
-        record: record.record,
-        verifier_source_address: record.verifierSourceAddress,
-        verifier_dest_address: record.verifierDestAddress,
-        stored_hash: record.storedHash,
-        received_hash: record.receivedHash,
-      };
-  }
-}
-
 describe('DuckDB reads', () => {
   const cases = [
     ['verifier results', VERIFIER_RESULT_ROWS, storedVerifierResults, expectedResult],
     ['messages', MESSAGE_ROWS, storedMessages, expectedMessage],
+    ['messages that can be decoded', MESSAGE_ROWS, decodableMessages, expectedMessage],
     ['ledger changes', LEDGER_ROWS, ledgerChanges, expectedChange],
   ] as [string, RowKind<unknown, { position: bigint }>, fc.Arbitrary<unknown>, (record: unknown) => Row][];
 
@@ -170,6 +98,17 @@ describe('DuckDB reads', () => {
     );
     expect(described.map(({ column_name, column_type }) => [column_name, column_type])).toEqual(
       schema.fields.filter(({ name }) => name !== 'day').map(({ name, type }) => [name, DUCKDB_TYPES[type]]),
+    );
+  });
+
+  it('columns that encode to the canonical bytes of their message', async () => {
+    const records = inOrder(MESSAGE_ROWS, fc.sample(decodableMessages, { numRuns: 200, seed: 3 }));
+    const path = join(parent, 'contents.parquet');
+    await writeFile(path, encode(MESSAGE_ROWS, records).bytes);
+    const found = await (await openDuckDB()).rows(`SELECT * FROM '${path}'`);
+    expect(found.filter((row) => row['encoded_message'] === null).length).toBeGreaterThan(60);
+    expect(found.map((row) => bytesToHex(encodedOf(row)))).toEqual(
+      records.map(({ encodedMessage }) => bytesToHex(encodedMessage)),
     );
   });
 
@@ -256,13 +195,15 @@ describe('a table in a directory', () => {
       const [found] = await rows(
         `SELECT count(*) AS n, ${[...bounds, ...counts].join(', ')} FROM '${join(directory.directory, key)}'`,
       );
-      const same = (value: unknown) =>
-        typeof value === 'bigint' ? value : typeof value === 'number' ? BigInt(value) : value;
+      const same = (value: unknown, name: string) => {
+        if (name.endsWith('_time')) return BigInt(Date.parse(String(value))) * 1000n;
+        return typeof value === 'number' ? BigInt(value) : value;
+      };
       expect(found!['n']).toBe(BigInt(numRecords));
       expect(Object.keys(minValues)).toEqual(Object.keys(maxValues));
       for (const name of Object.keys(minValues)) {
-        expect(found![`min_${name}`]).toBe(same(minValues[name]));
-        expect(found![`max_${name}`]).toBe(same(maxValues[name]));
+        expect(found![`min_${name}`]).toBe(same(minValues[name], name));
+        expect(found![`max_${name}`]).toBe(same(maxValues[name], name));
       }
       for (const name of Object.keys(nullCount)) expect(found![`nulls_${name}`]).toBe(BigInt(nullCount[name]!));
     }

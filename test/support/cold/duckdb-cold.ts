@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Hex } from '../../../src/core/hex.js';
+import { bytesToHex, type Hex } from '../../../src/core/hex.js';
 import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
+import type { TokenTransfer } from '../../../src/protocol/message.js';
+import { encodeMessage } from '../../../src/protocol/message-codec.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectNotFoundError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { ROOT } from '../e2e/cli.js';
@@ -30,11 +32,11 @@ export function shownOf<T extends { readonly orphaned: boolean }, R extends { re
   };
 }
 
-/** The rows of `GET /v1/messages` for a closed range of unix ms, in its order. The fixed fields of a message lie at fixed offsets. */
+/** The rows of `GET /v1/messages` for a closed range of unix ms, in its order. */
 export const MESSAGES_SQL = (startMs: number, endMs: number): string => `
 SELECT *, strftime(make_timestamp(ingestion_ms * 1000), '%Y-%m-%dT%H:%M:%S.%gZ') AS ingestion_timestamp,
   CASE status WHEN 'processing' THEN 0 WHEN 'success' THEN 1 WHEN 'timeout' THEN 2 END AS status_code,
-  ('0x' || hex(encoded_message)[35:50])::UBIGINT AS sequence_number
+  message_number::UBIGINT AS sequence_number
 FROM messages
 WHERE ingestion_ms BETWEEN ${startMs} AND ${endMs}
 ORDER BY ingestion_ms, message_id`;
@@ -122,6 +124,44 @@ function shared(row: DuckDBRow) {
     orphaned: false,
     messageCCVAddresses: (addresses === '' ? [] : addresses.split(',')) as Hex[],
     messageExecutorAddress: row['message_executor_address'] as Hex,
-    encodedMessage: new Uint8Array(row['encoded_message'] as Uint8Array),
+    encodedMessage: encodedOf(row),
+  };
+}
+
+/** The canonical bytes of the message in a row: those it has, or what its columns encode to. */
+export function encodedOf(row: DuckDBRow): Uint8Array {
+  const bytes = row['encoded_message'] as Uint8Array | null;
+  if (bytes) return new Uint8Array(bytes);
+  const text = (name: string) => row[name] as Hex;
+  const encoded = encodeMessage({
+    version: 1,
+    sourceChainSelector: BigInt(text('source_chain_selector')),
+    destChainSelector: BigInt(text('dest_chain_selector')),
+    messageNumber: row['message_number'] as bigint,
+    executionGasLimit: Number(row['execution_gas_limit']),
+    ccipReceiveGasLimit: Number(row['ccip_receive_gas_limit']),
+    finality: Number(row['finality']),
+    ccvAndExecutorHash: text('ccv_and_executor_hash'),
+    onRampAddress: text('on_ramp_address'),
+    offRampAddress: text('off_ramp_address'),
+    sender: text('sender'),
+    receiver: text('receiver'),
+    destBlob: bytesToHex(row['dest_blob'] as Uint8Array),
+    tokenTransfer: tokenOf(row),
+    data: bytesToHex(row['data'] as Uint8Array),
+  });
+  return new Uint8Array(encoded);
+}
+
+function tokenOf(row: DuckDBRow): TokenTransfer | null {
+  if (row['token_amount'] === null) return null;
+  return {
+    version: 1,
+    amount: BigInt(row['token_amount'] as string),
+    sourcePoolAddress: row['token_source_pool_address'] as Hex,
+    sourceTokenAddress: row['token_source_address'] as Hex,
+    destTokenAddress: row['token_dest_address'] as Hex,
+    tokenReceiver: row['token_receiver'] as Hex,
+    extraData: row['token_extra_data'] as Hex,
   };
 }

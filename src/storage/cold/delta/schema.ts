@@ -6,6 +6,7 @@ export const DAY_COLUMN = 'day';
 const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
   string: 'string',
   int64: 'long',
+  timestamp: 'timestamp',
   boolean: 'boolean',
   binary: 'binary',
 };
@@ -16,7 +17,10 @@ const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
  */
 export function tableSchemaString(columns: readonly ColumnSpec[]): string {
   const fields = [
-    ...columns.map(({ name, type, nullable }) => ({ name, type: TYPE_NAMES[type], nullable, metadata: {} })),
+    ...columns.map(({ name, type, nullable, comment }) => ({
+      ...{ name, type: TYPE_NAMES[type], nullable },
+      metadata: comment === '' ? {} : { comment },
+    })),
     { name: DAY_COLUMN, type: 'date', nullable: true, metadata: {} },
   ];
   return JSON.stringify({ type: 'struct', fields });

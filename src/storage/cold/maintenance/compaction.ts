@@ -138,7 +138,7 @@ export class Compaction {
       stamp: stampOf(inputs, this.#common.clock.nowMs()),
     });
     const scanParts = { store: this.#store, zstd: this.#zstd, keyOf: this.#keyOf };
-    const scan = (file: DataFile) => new FileScan(scanParts, table, rows, file, inputs.length);
+    const scan = (file: DataFile) => new FileScan(scanParts, table, rows, file, { together: inputs.length });
     let rowsDropped = 0;
     try {
       for await (const batch of mergeFiles({ ...merging, files: inputs, scan })) {

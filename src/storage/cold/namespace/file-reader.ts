@@ -101,7 +101,7 @@ export class DataFileReader {
       file,
       groups,
       async (missing) => {
-        const data = await this.#read(table, file, { groups: missing, columns: rows.columns });
+        const data = await this.#read(table, file, { groups: missing, columns: rows.recordColumns });
         return data.map((group) => decodeAll(group, rows.records(group)));
       },
       (record) => rows.sizeOf(record) + KEY_BYTES,

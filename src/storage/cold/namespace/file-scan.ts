@@ -1,4 +1,5 @@
 import type { ObjectStore } from '../object-store/object-store.js';
+import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
 import { type ParquetFooter, readFooter } from '../parquet/footer.js';
 import { PARQUET_MAGIC } from '../parquet/footer-writer.js';
 import { ParquetFormatError } from '../parquet/parquet-format-error.js';
@@ -22,12 +23,20 @@ export interface ScanParts {
   readonly keyOf: (table: TableName, path: string) => string;
 }
 
+/** The way of a scan. */
+export interface ScanOptions {
+  readonly together?: number;
+  readonly columns?: readonly ColumnSpec[];
+}
+
 /** The rows of one row group. */
 export interface ScannedGroup<T, K> {
   readonly group: number;
   readonly records: readonly T[];
   /** The keys as their own columns have them, which are those of the records unless the file is wrong. */
   keys(): readonly K[];
+  /** The cells of a row, in the order of the columns that are read. */
+  cells(row: number): readonly ColumnValue[];
 }
 
 /**
@@ -38,6 +47,7 @@ export interface ScannedGroup<T, K> {
 export class FileScan<T, K> {
   readonly #parts: ScanParts;
   readonly #rows: RowKind<T, K>;
+  readonly #columns: readonly ColumnSpec[];
   readonly #key: string;
   readonly #file: DataFile;
   readonly #fetchBytes: number;
@@ -45,8 +55,15 @@ export class FileScan<T, K> {
   #next = 0;
   #fetched: Promise<Window> | null = null;
 
-  /** `together`: how many files are read at once. */
-  constructor(parts: ScanParts, table: TableName, rows: RowKind<T, K>, file: DataFile, together = 1) {
+  /** `together`: how many files are read at once. `columns`: those that records need, and any others. */
+  constructor(
+    parts: ScanParts,
+    table: TableName,
+    rows: RowKind<T, K>,
+    file: DataFile,
+    { together = 1, columns = rows.recordColumns }: ScanOptions = {},
+  ) {
+    this.#columns = columns;
     this.#fetchBytes = Math.max(LEAST_FETCH_BYTES, Math.min(FETCH_BYTES, ALL_FETCH_BYTES / 2 / together));
     this.#parts = parts;
     this.#rows = rows;
@@ -78,7 +95,7 @@ export class FileScan<T, K> {
     }
     const [data] = await readRowGroups(
       footer,
-      { groups: [group], columns: this.#rows.columns },
+      { groups: [group], columns: this.#columns },
       {
         fetch: async ({ start, endExclusive }) =>
           window.bytes.subarray(start - window.start, endExclusive - window.start),
@@ -87,7 +104,12 @@ export class FileScan<T, K> {
     );
     if (!data) return null;
     const all = <V>(read: (row: number) => V) => Array.from({ length: data.rows }, (_, row) => read(row));
-    return { group, records: all(this.#rows.records(data)), keys: () => all(this.#rows.keys(data)) };
+    return {
+      group,
+      records: all(this.#rows.records(data)),
+      keys: () => all(this.#rows.keys(data)),
+      cells: (row) => this.#columns.map(({ name }) => data.values(name)[row] ?? null),
+    };
   }
 
   async #fetch(footer: ParquetFooter, first: number): Promise<Window> {

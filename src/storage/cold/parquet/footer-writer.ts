@@ -114,6 +114,9 @@ export function encodeFooter(groups: readonly Uint8Array[], { schema, rows, chun
   return writer.getBytes().slice();
 }
 
+/** The logical type of timestamps: of UTC, in microseconds. */
+const UTC_MICROS = { field_8: { field_1: true, field_2: { field_2: {} } } };
+
 function schemaElement({ type, repetition_type, name, num_children, converted_type }: SchemaElement) {
   return {
     field_1: type && ParquetTypes.indexOf(type),
@@ -121,6 +124,8 @@ function schemaElement({ type, repetition_type, name, num_children, converted_ty
     field_4: name,
     field_5: num_children,
     field_6: converted_type && ConvertedTypes.indexOf(converted_type),
+    // without it engines take the time for one of no time zone
+    field_10: converted_type === 'TIMESTAMP_MICROS' ? UTC_MICROS : undefined,
   };
 }
 

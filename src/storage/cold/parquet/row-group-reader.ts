@@ -113,13 +113,18 @@ function groupData(group: number, rows: number, columns: ReadonlyMap<string, Arr
 const PHYSICAL_TYPES: Readonly<Record<ColumnType, SchemaElement['type']>> = {
   string: 'BYTE_ARRAY',
   int64: 'INT64',
+  timestamp: 'INT64',
   boolean: 'BOOLEAN',
   binary: 'BYTE_ARRAY',
 };
 
 type ColumnDecoder = Parameters<typeof readColumn>[2];
 
-const PARSERS = { ...DEFAULT_PARSERS, stringFromBytes: text };
+const PARSERS = {
+  ...DEFAULT_PARSERS,
+  stringFromBytes: text,
+  timestampFromMicroseconds: (micros: bigint) => micros,
+};
 
 function decodeChunk(
   footer: ParquetFooter,

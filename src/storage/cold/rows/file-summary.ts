@@ -58,13 +58,15 @@ class ColumnRange {
   readonly name: string;
   nulls = 0;
   readonly #bounded: boolean;
+  readonly #isTime: boolean;
   #min: string | bigint | undefined;
   #max: string | bigint | undefined;
 
   constructor({ name, type, statistics }: ColumnSpec) {
     this.name = name;
     // booleans and bytes have no bounds in Delta's statistics
-    this.#bounded = statistics && (type === 'string' || type === 'int64');
+    this.#bounded = statistics && (type === 'string' || type === 'int64' || type === 'timestamp');
+    this.#isTime = type === 'timestamp';
   }
 
   add(value: ColumnValue): void {
@@ -76,6 +78,17 @@ class ColumnRange {
   }
 
   get range(): { readonly min: StatValue; readonly max: StatValue } | null {
-    return this.#min === undefined || this.#max === undefined ? null : { min: this.#min, max: this.#max };
+    const [min, max] = [this.#min, this.#max];
+    if (min === undefined || max === undefined) return null;
+    if (!this.#isTime) return { min, max };
+    return Number(max) > LAST_MICROS ? null : { min: timeText(min), max: timeText(max) };
   }
+}
+
+/** Times of later years have no text that every engine reads. */
+const LAST_MICROS = Date.UTC(9999, 11, 31) * 1000;
+
+/** A time as Delta's statistics have it. */
+function timeText(micros: string | bigint): string {
+  return new Date(Number(BigInt(micros) / 1000n)).toISOString();
 }

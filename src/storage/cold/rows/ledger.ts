@@ -7,7 +7,7 @@ import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { cellsOf } from './cells.js';
 import { conflicts, cursors, quarantineEntries, returns } from './ledger-cells.js';
-import { MESSAGE_ROWS } from './messages.js';
+import { MESSAGE_BYTES_COLUMNS, MESSAGE_ROWS } from './messages.js';
 import type { RowKind } from './row-kind.js';
 import { VERIFIER_RESULT_ROWS } from './verifier-results.js';
 
@@ -66,7 +66,7 @@ const OWN_COLUMNS = [
 ];
 
 /** Columns of orphaned records are those of their tables. */
-const ORPHAN_COLUMNS = [...MESSAGE_ROWS.columns, ...VERIFIER_RESULT_ROWS.columns].filter(
+const ORPHAN_COLUMNS = [...MESSAGE_BYTES_COLUMNS, ...VERIFIER_RESULT_ROWS.recordColumns].filter(
   ({ name }, place, all) =>
     !OWN_COLUMNS.some((own) => own.name === name) && all.findIndex((each) => each.name === name) === place,
 );
@@ -78,6 +78,7 @@ const EMPTY: Readonly<Record<string, ColumnValue>> = Object.fromEntries(COLUMNS.
 export const LEDGER_ROWS: RowKind<LedgerEntry, LedgerRowKey> = {
   table: 'ledger',
   columns: COLUMNS,
+  recordColumns: COLUMNS,
   keyColumns: KEY_COLUMNS,
 
   encode(entry, { kind, position, identity }) {
@@ -158,7 +159,7 @@ function sizeOf(entry: LedgerEntry): number {
 }
 
 /** The cells of a record in the columns of its own table. */
-function cellsOfRecord<T, K>({ columns, encode, keyOf: recordKey }: RowKind<T, K>, record: T) {
+function cellsOfRecord<T, K>({ recordColumns: columns, encode, keyOf: recordKey }: RowKind<T, K>, record: T) {
   const values = encode(record, recordKey(record));
   return Object.fromEntries(columns.map(({ name }, place) => [name, values[place] ?? null]));
 }
@@ -194,7 +195,7 @@ function cellsByName(entry: LedgerEntry): Readonly<Record<string, ColumnValue>> 
         received_hash: record.receivedHash,
       };
     case 'message':
-      return cellsOfRecord(MESSAGE_ROWS, record);
+      return { ...cellsOfRecord(MESSAGE_ROWS, record), encoded_message: record.encodedMessage };
     case 'verifierResult':
       return cellsOfRecord(VERIFIER_RESULT_ROWS, record);
     case 'return':

@@ -6,7 +6,8 @@ import { column } from '../parquet/columns.js';
 import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { type Cell, type Cells, cellsOf, joinHexList } from './cells.js';
-import { laneName, type MessageRowKey, type RowKind } from './row-kind.js';
+import { CONTENT_COLUMNS, contentCells, encodedCells } from './message-contents.js';
+import { laneName, type MessageRowKey, microsOf, type RowKind } from './row-kind.js';
 
 const KEY_COLUMNS = [
   column('ingestion_ms', 'int64', { statistics: true, deltas: true }),
@@ -20,20 +21,36 @@ const KEY_COLUMNS = [
   column('log_index', 'int64', { deltas: true, nullable: true }),
 ];
 
-const COLUMNS = [
+/** The columns of a message without its contents. */
+const ENVELOPE_COLUMNS = [
   ...KEY_COLUMNS,
   column('block_hash', 'string', { nullable: true }),
   column('block_timestamp_ms', 'int64', { deltas: true, nullable: true }),
   column('transaction_hash', 'string', { nullable: true }),
   column('message_executor_address', 'string'),
   column('message_ccv_addresses', 'string'),
-  column('encoded_message', 'binary', { distinct: true }),
 ];
+
+const RECORD_COLUMNS = [...ENVELOPE_COLUMNS, ...CONTENT_COLUMNS];
+
+const COLUMNS = [
+  ...RECORD_COLUMNS,
+  column('ingestion_time', 'timestamp', { statistics: true, deltas: true, comment: 'When it was stored.' }),
+  column('block_time', 'timestamp', {
+    ...{ statistics: true, deltas: true, nullable: true },
+    comment: 'Time of its block on the source chain.',
+  }),
+  column('lane', 'string', { statistics: true, comment: '<source chain selector>-<destination chain selector>' }),
+];
+
+/** The columns in which another table holds messages: the bytes in place of the contents. */
+export const MESSAGE_BYTES_COLUMNS = [...ENVELOPE_COLUMNS, column('encoded_message', 'binary', { distinct: true })];
 
 /** Messages that lists show, in their order. One that was not read from the chain has no block, log or transaction. */
 export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
   table: 'messages',
   columns: COLUMNS,
+  recordColumns: RECORD_COLUMNS,
   keyColumns: KEY_COLUMNS,
 
   encode(record, key) {
@@ -53,7 +70,10 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
       origin?.transactionHash ?? null,
       record.messageExecutorAddress,
       joinHexList(record.messageCCVAddresses),
-      record.encodedMessage,
+      ...contentCells(record.encodedMessage),
+      microsOf(record.ingestionMs),
+      origin && microsOf(origin.blockTimestampMs),
+      laneName(key),
     ];
   },
 
@@ -69,7 +89,7 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
     const origin = origins(cells);
     const messageExecutorAddress = cells.hex('message_executor_address');
     const messageCCVAddresses = cells.hexList('message_ccv_addresses');
-    const encodedMessage = cells.bytes('encoded_message');
+    const encodedMessage = encodedCells(cells, key);
     return (row) => {
       const { messageId, ingestionMs, position, firstMs, status } = key(row);
       return {

@@ -27,13 +27,15 @@ export interface RowKind<T, K> {
   readonly table: string;
   /** Columns in file order; those that keys are read from come first. */
   readonly columns: readonly ColumnSpec[];
+  /** The columns that `records` needs. Those after them say the same again, for people. */
+  readonly recordColumns: readonly ColumnSpec[];
   /** The columns that `keys` needs. */
   readonly keyColumns: readonly ColumnSpec[];
   /** The cells of a record whose key is `key`, in the order of `columns`. */
   encode(record: T, key: K): ColumnValue[];
   /** About how many bytes a record takes before compression. */
   sizeOf(record: T): number;
-  /** Reads records from columns of a row group (all of them). They share no memory with it. */
+  /** Reads records from `recordColumns` of a row group. They share no memory with it. */
   records(data: RowGroupData): (row: number) => T;
   /** Reads keys from the key columns of a row group. */
   keys(data: RowGroupData): (row: number) => K;
@@ -49,6 +51,11 @@ export interface RowKind<T, K> {
 /** A lane as file statistics name it: `<source selector>-<dest selector>`. */
 export function laneName({ sourceChainSelector, destChainSelector }: Lane): string {
   return `${sourceChainSelector}-${destChainSelector}`;
+}
+
+/** A time in microseconds, as columns of timestamps have it. */
+export function microsOf(ms: number): bigint {
+  return BigInt(ms) * 1000n;
 }
 
 /** The day of an ingestion time, UTC, as a partition is named: `2026-11-20`. */

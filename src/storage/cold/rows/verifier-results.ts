@@ -3,7 +3,7 @@ import { readLane } from '../../../model/payload.js';
 import type { StoredVerifierResult } from '../../../model/records.js';
 import { column } from '../parquet/columns.js';
 import { cellsOf, joinHexList } from './cells.js';
-import { laneName, type RowKey, type RowKind } from './row-kind.js';
+import { laneName, microsOf, type RowKey, type RowKind } from './row-kind.js';
 
 const KEY_COLUMNS = [
   column('ingestion_ms', 'int64', { statistics: true, deltas: true }),
@@ -16,7 +16,7 @@ const KEY_COLUMNS = [
   column('first_ms', 'int64', { statistics: true, deltas: true }),
 ];
 
-const COLUMNS = [
+const RECORD_COLUMNS = [
   ...KEY_COLUMNS,
   column('attestation_ms', 'int64', { deltas: true }),
   column('verifier_name', 'string'),
@@ -26,10 +26,23 @@ const COLUMNS = [
   column('ccv_data', 'binary', { distinct: true }),
 ];
 
+/** The same again, for people. */
+const COLUMNS = [
+  ...RECORD_COLUMNS,
+  column('ingestion_time', 'timestamp', { statistics: true, deltas: true, comment: 'When it was stored.' }),
+  column('attestation_time', 'timestamp', {
+    statistics: true,
+    deltas: true,
+    comment: 'When the verifier attested it.',
+  }),
+  column('lane', 'string', { statistics: true, comment: '<source chain selector>-<destination chain selector>' }),
+];
+
 /** Verifier results that lists show, in their order. */
 export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
   table: 'verifier_results',
   columns: COLUMNS,
+  recordColumns: RECORD_COLUMNS,
   keyColumns: KEY_COLUMNS,
 
   encode(record, key) {
@@ -48,6 +61,9 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
       joinHexList(record.messageCCVAddresses),
       record.encodedMessage,
       record.ccvData,
+      microsOf(record.ingestionMs),
+      microsOf(record.attestationMs),
+      laneName(key),
     ];
   },
 

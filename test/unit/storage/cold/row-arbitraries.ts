@@ -1,8 +1,10 @@
 import fc from 'fast-check';
 import { bytesToHex, type Hex } from '../../../../src/core/hex.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../../src/model/records.js';
+import { encodeMessage } from '../../../../src/protocol/message-codec.js';
 import type { LedgerChange, LedgerEntry } from '../../../../src/storage/cold/rows/ledger.js';
 import type { RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
+import { messages } from '../../protocol/arbitraries.js';
 
 const MAX_INT64 = 2n ** 63n - 1n;
 
@@ -57,6 +59,11 @@ export const storedMessages: fc.Arbitrary<StoredMessage> = fc.record({
     }),
   ),
 });
+
+/** Any message that a storage accepts and that is one. */
+export const decodableMessages: fc.Arbitrary<StoredMessage> = fc
+  .tuple(storedMessages, messages)
+  .map(([record, message]) => ({ ...record, encodedMessage: encodeMessage(message) }));
 
 const cursors = fc.record({ sourceId: name, height: int64, hash: fc.option(address), position: int64 });
 const quarantineEntries = fc.record({

@@ -11,7 +11,14 @@ import { dayOf, type RowKind } from '../../../../src/storage/cold/rows/row-kind.
 import { VERIFIER_RESULT_ROWS } from '../../../../src/storage/cold/rows/verifier-results.js';
 import { createRecordMaker } from '../../../support/records.js';
 import { allGroups, comparable, encodeFile, footerOf, rangesOf, readFile, zstd } from './file-reading.js';
-import { inOrder, ledgerChanges, orphanEntries, storedMessages, storedVerifierResults } from './row-arbitraries.js';
+import {
+  decodableMessages,
+  inOrder,
+  ledgerChanges,
+  orphanEntries,
+  storedMessages,
+  storedVerifierResults,
+} from './row-arbitraries.js';
 
 const LOOKUP_BYTES = 256 * 1024;
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -73,6 +80,16 @@ function itRoundTrips<T, K extends { readonly position: bigint }>(
 describe('records in Parquet', () => {
   itRoundTrips('verifier results', VERIFIER_RESULT_ROWS, storedVerifierResults);
   itRoundTrips('messages', MESSAGE_ROWS, storedMessages);
+  itRoundTrips('messages that are stored as columns', MESSAGE_ROWS, decodableMessages);
+
+  it('the bytes of a message that is stored as columns are in memory of their own, and no Buffer', async () => {
+    const records = inOrder(MESSAGE_ROWS, fc.sample(decodableMessages, { numRuns: 20, seed: 1 }));
+    for (const { encodedMessage } of await readFile(MESSAGE_ROWS, encodeFile(MESSAGE_ROWS, records))) {
+      expect(encodedMessage.constructor).toBe(Uint8Array);
+      expect(encodedMessage.buffer.byteLength).toBe(encodedMessage.byteLength);
+    }
+  });
+
   itRoundTrips('ledger changes', LEDGER_ROWS, ledgerChanges);
   itRoundTrips('orphaned and returned records', LEDGER_ROWS, orphanEntries);
 

@@ -4,6 +4,7 @@ import { stringifyStats } from '../../delta/stats.js';
 import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../../id-index/index-head.js';
 import { type DataFile, dayOfFile } from '../../namespace/data-file.js';
 import { FileScan, type ScanParts } from '../../namespace/file-scan.js';
+import type { ColumnValue } from '../../parquet/columns.js';
 import type { ParquetFooter } from '../../parquet/footer.js';
 import { SummaryCollector } from '../../rows/file-summary.js';
 import { dayOf, type RowKind } from '../../rows/row-kind.js';
@@ -47,7 +48,7 @@ export async function verifyFile<T, K extends { readonly position: bigint }>(
     if (sizeBytes !== file.sizeBytes)
       tell(file.path, `it has ${sizeBytes} bytes, and ${file.sizeBytes} by the log`, REWRITE);
     bytes += sizeBytes;
-    const scan = new FileScan(parts, checks.table, checks.rows, file);
+    const scan = new FileScan(parts, checks.table, checks.rows, file, { columns: checks.rows.columns });
     footer = await scan.footer();
     rows = await verifyRows(scan, footer, checks, file, ids, tell);
   } catch (thrown) {
@@ -86,11 +87,13 @@ async function verifyRows<T, K extends { readonly position: bigint }>(
     const keys = scanned.keys();
     for (const [row, record] of scanned.records.entries()) {
       const key = kind.keyOf(record);
-      if (!isSameKey(key, keys[row])) count('rows whose own columns and content disagree');
+      const values = kind.encode(record, key);
+      if (!isSameKey(key, keys[row]) || !isSameRow(values, scanned.cells(row)))
+        count('rows whose own columns and content disagree');
       if (last !== undefined && kind.compare(last, key) > 0) count('rows out of order');
       const ms = msOf(key);
       if (ms !== null && dayOf(ms) !== day) count(`rows of another day than ${day}`);
-      collector.add(key, kind.encode(record, key));
+      collector.add(key, values);
       const id = kind.indexedId(key);
       if (id !== null && !(ids.at(-1)?.id === id && ids.at(-1)?.group === scanned.group))
         ids.push({ id, group: scanned.group });
@@ -178,6 +181,16 @@ function isSamePlaces(a: ParquetFooter, b: ParquetFooter): boolean {
     }
   }
   return true;
+}
+
+/** The columns of a row say what its record says. */
+function isSameRow(expected: readonly ColumnValue[], found: readonly ColumnValue[]): boolean {
+  return expected.every((value, place) => {
+    const other = found[place] ?? null;
+    return value instanceof Uint8Array && other instanceof Uint8Array
+      ? Buffer.compare(value, other) === 0
+      : value === other;
+  });
 }
 
 /** Keys are flat. */
