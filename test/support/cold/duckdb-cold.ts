@@ -15,7 +15,7 @@ const SCRIPT = join(ROOT, 'src/storage/cold/read-with-duckdb.sql');
 const FOLDER = /^SET VARIABLE folder = 'cold';$/m;
 
 /** What users are told to run to read a namespace's folder, with that folder; nothing in it is ours. */
-function readWithDuckDB(folder: string): string {
+export function readWithDuckDB(folder: string): string {
   const text = readFileSync(SCRIPT, 'utf8');
   if (!FOLDER.test(text)) throw new Error(`${SCRIPT} does not name its folder`);
   return text.replace(FOLDER, `SET VARIABLE folder = '${folder}';`);

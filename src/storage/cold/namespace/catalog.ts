@@ -17,7 +17,7 @@ import {
 } from './head.js';
 import { NamespaceLog } from './namespace-log.js';
 import { nextView } from './next-view.js';
-import type { PreparedFlush, Replacement } from './prepared.js';
+import { compactionMetrics, flushMetrics, type PreparedFlush, type Replacement } from './prepared.js';
 import { commitBesideCompactions } from './rebased-commit.js';
 import { takeBack } from './take-back.js';
 import { dirtyTables, isDirty, type Survey } from './unnamed.js';
@@ -137,8 +137,9 @@ export class Catalog {
       ...flush.removed[table].map(({ add }) => removeOf(add, nowMs, true)),
       ...flush.added[table].map(({ add }) => ({ add })),
     ];
+    const infoOf = (table: TableName) => ({ operation, operationMetrics: flushMetrics(flush, table) });
     const commit = (table: NamedTable) =>
-      commitBesideCompactions(this.#logs[table], opened[table], () => actionsOf(table), { operation });
+      commitBesideCompactions(this.#logs[table], opened[table], () => actionsOf(table), infoOf(table));
     // one after the other: the winner of the first wins all, unless it is taken for dead
     const messages = await commit('messages');
     const results = await commit('verifier_results');
@@ -156,7 +157,7 @@ export class Catalog {
       ...nameTransactions(names(ledger), nowMs).map((txn) => ({ txn })),
       ...rowTransactions(rows, nowMs).map((txn) => ({ txn })),
     ];
-    const ledger = await commitBesideCompactions(this.#logs.ledger, opened.ledger, actionsOn, { operation });
+    const ledger = await commitBesideCompactions(this.#logs.ledger, opened.ledger, actionsOn, infoOf('ledger'));
     return await this.#settled({ messages, verifier_results: results, ledger });
   }
 
@@ -189,7 +190,8 @@ export class Catalog {
         continue;
       }
       try {
-        const committed = await this.#logs[table].prepare(top, actions, { operation: 'OPTIMIZE' });
+        const info = { operation: 'OPTIMIZE', operationMetrics: compactionMetrics({ removed, added }) };
+        const committed = await this.#logs[table].prepare(top, actions, info);
         if (table === 'ledger') await this.#settled({ ...view.snapshots, ledger: committed });
         else if (!(await this.#name(table, committed, added))) return false;
         return true;

@@ -33,7 +33,10 @@ export class NamespaceLog {
     const ledger = known.ledger
       ? await this.#logs.ledger.refresh(known.ledger, { confirm })
       : await this.#logs.ledger.read();
-    return ledger === null ? await this.#uncreated() : await this.asNamed({ ...known, ledger }, confirm);
+    if (ledger === null) return await this.#uncreated();
+    // the same ledger names the same versions
+    if (!confirm && known.ledger?.version === ledger.version) return { ...known, ledger };
+    return await this.asNamed({ ...known, ledger }, confirm);
   }
 
   /** The tables as a ledger names them. */
