@@ -90,7 +90,12 @@ export class ChangeBuffer {
     };
   }
 
-  content(): FlushContent {
+  /** Everything that is held; null when nothing is above a position, not even one without a record. */
+  contentAbove(position: bigint): FlushContent | null {
+    return this.#head.position > position ? this.#content() : null;
+  }
+
+  #content(): FlushContent {
     const messages: StoredMessage[] = [];
     const results: StoredVerifierResult[] = [];
     const ledger: LedgerChange[] = [];

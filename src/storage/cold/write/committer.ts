@@ -6,7 +6,7 @@ import type { Catalog } from '../namespace/catalog.js';
 import { FlushBusyError } from '../namespace/namespace-errors.js';
 import type { NamespaceView } from '../namespace/view.js';
 import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
-import type { ChangeBuffer } from './change-buffer.js';
+import type { FlushContent } from './change-buffer.js';
 import type { Flush, FlushResult } from './flush.js';
 import type { FlushMetrics } from './flush-metrics.js';
 
@@ -16,7 +16,7 @@ const CONFIRM_AFTER_MS = 60_000;
 const CONFLICT_BACKOFF: Backoff = { baseMs: 20, maxMs: 1000 };
 
 /** Plans a flush against the state that it will be committed on top of; null: nothing to write. */
-export type PlanFlush = (base: NamespaceView) => Promise<ChangeBuffer | null>;
+export type PlanFlush = (base: NamespaceView) => Promise<FlushContent | null>;
 
 /** Runs flushes one after the other, and again on top of a commit that another writer made first. */
 export class Committer {
@@ -71,8 +71,8 @@ export class Committer {
         const base = mustConfirm ? await this.#catalog.survey() : this.#catalog.own;
         this.#mustRefresh = false;
         if (mustConfirm) this.#confirmedAtMs = startedMs;
-        const buffer = await plan(base.view);
-        const result = buffer && (await this.#flush.run(base, buffer));
+        const content = await plan(base.view);
+        const result = content && (await this.#flush.run(base, content));
         if (result) this.#metrics.flushed(result, startedMs);
         return result;
       } catch (thrown) {

@@ -12,7 +12,7 @@ import { LEDGER_TABLE, type LedgerReads } from '../read/ledger-reads.js';
 import type { LedgerEntry } from '../rows/ledger.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
-import type { ChangeBuffer, FlushContent } from './change-buffer.js';
+import type { FlushContent } from './change-buffer.js';
 import { storeListChanges, storeRows, type TableChange, type TableChangeParts } from './table-changes.js';
 
 /** The outcome of a flush. */
@@ -27,7 +27,7 @@ export interface FlushResult {
 /**
  * Makes changes part of the namespace: files are stored and read back, then committed.
  *
- *     buffer → shown records to the files of their table, orphaned ones to the ledger → commit → buffer trimmed
+ *     changes → shown records to the files of their table, orphaned ones to the ledger → stored, read back → commit
  */
 export class Flush {
   readonly #name: string;
@@ -54,15 +54,12 @@ export class Flush {
   }
 
   /**
-   * Writes the changes that `buffer` holds above a state and commits them on top of it; null without changes.
+   * Writes changes above a state and commits them on top of it.
    * @throws DeltaConflictError, FlushBusyError, ReadBackError, and the errors of the object store. Nothing was
    * committed, unless the store was unavailable: then a refresh tells.
    */
-  async run(survey: Survey, buffer: ChangeBuffer): Promise<FlushResult | null> {
+  async run(survey: Survey, content: FlushContent): Promise<FlushResult> {
     const base = survey.view;
-    buffer.committed(base);
-    const content = buffer.content();
-    if (content.head.position <= base.position) return null;
     this.#checkDirty(survey);
     const clean = await this.#catalog.takeBack(survey);
     // a compaction that nobody has named yet is built on: its files are those to replace
@@ -70,7 +67,6 @@ export class Flush {
     const prepared = preparedOf(content, changes);
     for (const table of TABLE_NAMES) for (const { uri } of prepared.added[table]) this.#own.add(uri);
     const view = await this.#catalog.commit(clean, prepared, 'WRITE');
-    buffer.committed(view);
     this.#own.clear();
     const bytes = TABLE_NAMES.reduce((sum, table) => sum + changes[table].bytes, 0);
     return { view, rows: content.messages.length + content.results.length + content.ledger.length, bytes };

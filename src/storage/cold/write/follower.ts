@@ -185,7 +185,7 @@ export class Follower {
       await this.#checkHistory(base);
       // another follower has just flushed: later changes can wait for their turn
       if (why !== 'asked' && wasOvertaken && this.#buffer.sizeBytes < this.#settings.flushBytes / 2) return null;
-      return this.#buffer;
+      return this.#buffer.contentAbove(base.position);
     });
     this.#failures = 0;
     if (!result) return;

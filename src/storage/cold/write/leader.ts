@@ -97,7 +97,7 @@ export class Leader {
         const buffer = new ChangeBuffer(this.#name);
         buffer.committed(base);
         buffer.add(plan.changes);
-        return buffer;
+        return buffer.contentAbove(base.position);
       });
       if (plan?.changes) this.#committed(plan.changes);
       for (const [index, { resolve, reject }] of group.entries()) {

@@ -27,7 +27,7 @@ test('of a record that changed twice the last state is kept', async () => {
   const firstBytes = buffer.sizeBytes;
   buffer.add(second);
   buffer.add(first);
-  const { messages, results, ledger, head, whole } = buffer.content();
+  const { messages, results, ledger, head, whole } = buffer.contentAbove(-1n)!;
   expect(messages.map(({ status }) => status).sort()).toEqual(['processing', 'success']);
   expect(results).toHaveLength(1);
   expect(ledger.map(({ position }) => position)).toEqual([second.throughPosition]);
@@ -40,7 +40,7 @@ test('what is committed leaves, what changed since stays', async () => {
   const { first, second } = await liveOrigin();
   const buffer = new ChangeBuffer('cold');
   buffer.add(first);
-  const { head } = buffer.content();
+  const { head } = buffer.contentAbove(-1n)!;
   buffer.add(second);
   buffer.committed(head);
   expect(buffer.records).toBe(second.changes.length);
@@ -56,8 +56,8 @@ test('a set that starts above where the buffer stands is refused, one that ends 
   const buffer = new ChangeBuffer('cold');
   expect(() => buffer.add(second)).toThrowError(expect.objectContaining({ name: 'PositionGapError' }));
   buffer.add({ ...first, headPosition: second.headPosition });
-  expect(buffer.content().whole).toBe(false);
-  expect(buffer.content().head.headMs).toBe(-1);
+  expect(buffer.contentAbove(-1n)!.whole).toBe(false);
+  expect(buffer.contentAbove(-1n)!.head.headMs).toBe(-1);
   buffer.add(second);
-  expect(buffer.content().whole).toBe(true);
+  expect(buffer.contentAbove(-1n)!.whole).toBe(true);
 });
