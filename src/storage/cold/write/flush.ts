@@ -2,7 +2,7 @@ import type { Common } from '../../../core/common.js';
 import { allOf } from '../../../core/parallel.js';
 import { messageAsResult, messageIdentity, resultIdentity } from '../../../model/identity.js';
 import type { Catalog } from '../namespace/catalog.js';
-import type { FlushStamp } from '../namespace/data-file.js';
+import { type DataFile, type FlushStamp, readFileEntry } from '../namespace/data-file.js';
 import { FlushBusyError } from '../namespace/namespace-errors.js';
 import { nextView } from '../namespace/next-view.js';
 import type { PreparedFlush } from '../namespace/prepared.js';
@@ -64,7 +64,8 @@ export class Flush {
     const clean = await this.#catalog.takeBack(survey);
     // a compaction that nobody has named yet is built on: its files are those to replace
     const changes = await this.#store(nextView(base, clean.tops, base.readMs), content);
-    const prepared = preparedOf(content, changes);
+    // storing may have taken long: others wait for this flush from its commit on
+    const prepared = preparedOf(content, changes, this.#common.clock.nowMs());
     for (const table of TABLE_NAMES) for (const { uri } of prepared.added[table]) this.#own.add(uri);
     const view = await this.#catalog.commit(clean, prepared, 'WRITE');
     this.#own.clear();
@@ -141,11 +142,16 @@ export class Flush {
   }
 }
 
-function preparedOf({ head }: FlushContent, changes: Readonly<Record<TableName, TableChange>>): PreparedFlush {
-  const of = (side: 'added' | 'removed') => ({
-    messages: changes.messages[side],
-    verifier_results: changes.verifier_results[side],
-    ledger: changes.ledger[side],
+function preparedOf(
+  { head }: FlushContent,
+  changes: Readonly<Record<TableName, TableChange>>,
+  nowMs: number,
+): PreparedFlush {
+  const byTable = (of: (change: TableChange) => readonly DataFile[]) => ({
+    messages: of(changes.messages),
+    verifier_results: of(changes.verifier_results),
+    ledger: of(changes.ledger),
   });
-  return { head, added: of('added'), removed: of('removed') };
+  const asOfNow = ({ add }: DataFile) => readFileEntry({ ...add, modificationTime: nowMs });
+  return { head, added: byTable(({ added }) => added.map(asOfNow)), removed: byTable(({ removed }) => removed) };
 }
