@@ -25,9 +25,14 @@ export interface DeltaSnapshot {
 
 /**
  * The protocol that our tables ask for: the oldest one of readers, so that every engine reads, and a feature of writers
- * that no other engine has, so that none writes: its clean-up or deletion would lose what our readers count on.
+ * that no other engine has, so that none writes: its clean-up or deletion would lose what our readers count on. Columns
+ * without nulls are an invariant, and Spark does not read a table that has one and does not name it.
  */
-export const PROTOCOL: Protocol = { minReaderVersion: 1, minWriterVersion: 7, writerFeatures: ['ccvIndexer'] };
+export const PROTOCOL: Protocol = {
+  minReaderVersion: 1,
+  minWriterVersion: 7,
+  writerFeatures: ['invariants', 'ccvIndexer'],
+};
 
 /** The state of a builder; the maps are its own. */
 interface Draft {

@@ -93,7 +93,7 @@ describe('a commit', () => {
     const checksum = crc32(text.slice(text.indexOf('\n') + 1));
     expect(text.split('\n')).toEqual([
       `{"commitInfo":{"timestamp":1795171505834,"operation":"WRITE","operationParameters":{},"engineInfo":"ccv-indexer","txnId":"a9b8","ccv-indexer.crc32":${checksum}}}`,
-      '{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["ccvIndexer"]}}',
+      '{"protocol":{"minReaderVersion":1,"minWriterVersion":7,"writerFeatures":["invariants","ccvIndexer"]}}',
       `{"metaData":{"id":"6e9733e9-f47c-4fc0-941a-3253f679535c","name":"messages","format":{"provider":"parquet","options":{}},"schemaString":${JSON.stringify(METADATA.schemaString)},"partitionColumns":["day"],"configuration":{"delta.checkpointInterval":"100"},"createdTime":1795171505312}}`,
       '{"add":{"path":"day=2026-11-20/part-f7b9.zstd.parquet","partitionValues":{"day":"2026-11-20"},"size":29594,"modificationTime":1795171505834,"dataChange":true,"stats":"{\\"numRecords\\":2,\\"minValues\\":{\\"position\\":9007199254740993,\\"message_id\\":\\"0x01\\"},\\"maxValues\\":{\\"position\\":9223372036854775807,\\"message_id\\":\\"0x\\\\\\"ü\\"},\\"nullCount\\":{\\"position\\":0}}","tags":{"footerBytes":"1480"}}}',
       '{"remove":{"path":"day=2026-11-20/part-f7b9.zstd.parquet","deletionTimestamp":1795171505999,"dataChange":false,"extendedFileMetadata":true,"partitionValues":{"day":"2026-11-20"},"size":29594}}',
