@@ -156,6 +156,7 @@ export type {
   MaintenanceProgress,
   RollbackReport,
   TableCompaction,
+  UpgradeReport,
   VacuumReport,
   VerifyProblem,
   VerifyReport,

@@ -4,6 +4,7 @@ import { parseDuration } from './duration.js';
 import type { CompactOptions, VacuumOptions } from './storage/maintain.js';
 import type { RestoreCommandOptions } from './storage/restore.js';
 import type { StorageOptions } from './storage/run-command.js';
+import type { UpgradeOptions } from './storage/upgrade.js';
 
 /** `ccv-indexer storage` */
 export function storageCommand(): Command {
@@ -26,6 +27,7 @@ everywhere but in status: more often than a new tier it is a mistyped name.
     vacuumCommand(),
     verifyCommand(),
     rollbackCommand(),
+    upgradeCommand(),
     restoreCommand(),
   ])
     command.addCommand(child);
@@ -139,6 +141,29 @@ then nothing is changed.
     .action(async (options: StorageOptions) => {
       const { rollback } = await import('./storage/maintain.js');
       process.exitCode = await rollback(options);
+    });
+}
+
+function upgradeCommand(): Command {
+  return storageSubcommand('upgrade', 'copy a cold tier of format 1, an older version of ccv-indexer, to a new place')
+    .requiredOption('--from <place>', 'Prefix in the bucket, or Directory, of the tier in format 1')
+    .option('--backend <name>', 'the cold backend (default: the only one)')
+    .addHelpText(
+      'after',
+      `
+Stop every process of the namespace first. Write a new Prefix (or Directory) into the S3 table of the backend, and
+name the one that it had before with --from. The old tier is only read: it stays as it is, and can be deleted when the
+new one has proved itself. Killed or stopped, the same command goes on after the last day that it has copied. Until it
+has ended, no process opens the copy.
+
+Afterwards start the processes, which go on at the position of the copy.
+
+  $ ccv-indexer storage upgrade -c indexer.toml -s secrets.toml --from cold
+  $ ccv-indexer storage verify -c indexer.toml -s secrets.toml`,
+    )
+    .action(async (options: UpgradeOptions) => {
+      const { upgrade } = await import('./storage/upgrade.js');
+      process.exitCode = await upgrade(options);
     });
 }
 

@@ -1,5 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { unpackFormat1 } from '../support/cold/format-1.js';
 import { runCli } from '../support/e2e/cli.js';
 import { coldAnswers, flushed, lived, openWorker, parquetFiles } from '../support/e2e/cold-namespace.js';
 import { commandFixture } from '../support/e2e/fixture.js';
@@ -169,5 +171,31 @@ describe('storage compact, vacuum and verify', () => {
     const { code, stderr } = await tiersOf('named').run('compact', '--backend', 'colder');
     expect(code).toBe(1);
     expect(stderr).toContain('no cold backend is called colder: write one of cold');
+  });
+});
+
+describe('storage upgrade', () => {
+  it('copies a tier of format 1 to the place that the configuration has, once', async () => {
+    const old = join(fixture.directory, 'format-1');
+    unpackFormat1(old);
+    const refused = await tiersOf('test', { s3: { Directory: old } }).run('upgrade', '--from', old);
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain('give the backend a new Directory');
+
+    const tiers = tiersOf('test');
+    const first = await tiers.run('upgrade', '--from', old);
+    expect(first).toMatchObject({ code: 0 });
+    expect(first.stdout).toContain('complete up to position 116');
+    expect(first.stdout).toContain('89 rows written, 4 of orphaned records');
+    expect(await tiers.json('upgrade', '--from', old)).toMatchObject({ code: 0, value: { position: '116', rows: 0 } });
+    expect(await tiers.run('verify')).toMatchObject({ code: 0 });
+
+    const mistyped = await tiersOf('test', { s3: { Directory: join(old, 'copy') } }).run(
+      'upgrade',
+      '--from',
+      `${old}2`,
+    );
+    expect(mistyped).toMatchObject({ code: 1, stdout: '' });
+    expect(mistyped.stderr).toContain('holds nothing of the namespace');
   });
 });

@@ -18,7 +18,7 @@ import { ArchiveWriteError } from './namespace/namespace-errors.js';
 import type { NamespaceView } from './namespace/view.js';
 import { ViewCoverage } from './namespace/view-coverage.js';
 import type { ObjectStore } from './object-store/object-store.js';
-import { type OpenNamespace, openNamespace, openVerification, rollBack } from './open-namespace.js';
+import { type OpenNamespace, openNamespace, openVerification, rollBack, upgrade } from './open-namespace.js';
 import { createFlushMetrics, type FlushMetrics } from './write/flush-metrics.js';
 
 /** The storage over an object store: all records for good, in Delta tables. See `ColdStorageRole`. */
@@ -54,6 +54,10 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
     rollback: (options = {}) =>
       this.#maintain('rollback', options, (until) =>
         rollBack({ store: this.#store, settings: this.#settings, common: this.#common, options: until }),
+      ),
+    upgrade: ({ from, ...options }) =>
+      this.#maintain('upgrade', options, (until) =>
+        upgrade({ from, store: this.#store, settings: this.#settings, common: this.#common, options: until }),
       ),
     verify: (options = {}) =>
       this.#maintain('verify', options, async (until) => {

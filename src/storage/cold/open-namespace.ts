@@ -1,12 +1,13 @@
 import type { Common } from '../../core/common.js';
 import type { ChangeSet } from '../../model/batch.js';
 import { createDeltaLog, DEFAULT_TOMBSTONE_RETENTION_MS, type DeltaLog } from './delta/delta-log.js';
-import type { MaintenanceOptions, RollbackReport } from './maintenance/cold-maintenance.js';
+import type { MaintenanceOptions, RollbackReport, UpgradeReport } from './maintenance/cold-maintenance.js';
 import { Compaction } from './maintenance/compaction.js';
 import { MaintenanceLoop } from './maintenance/maintenance-loop.js';
 import { createMaintenanceMetrics } from './maintenance/maintenance-metrics.js';
 import { MaintenanceTasks, type OpenMaintenance } from './maintenance/maintenance-tasks.js';
 import { rollBackNamespace } from './maintenance/rollback.js';
+import { Upgrade } from './maintenance/upgrade/upgrade.js';
 import { logRetentionMs, Vacuum } from './maintenance/vacuum.js';
 import { Verification } from './maintenance/verify/verify.js';
 import { Catalog } from './namespace/catalog.js';
@@ -114,6 +115,28 @@ export async function rollBack(parts: {
   readonly options: MaintenanceOptions;
 }): Promise<RollbackReport> {
   return await rollBackNamespace(await logsOf(parts), parts.options);
+}
+
+/** Copies a namespace of format 1 into one that is new. */
+export async function upgrade(parts: {
+  readonly from: ObjectStore;
+  readonly store: ObjectStore;
+  readonly settings: ColdStorageSettings;
+  readonly common: Common;
+  readonly options: MaintenanceOptions;
+}): Promise<UpgradeReport> {
+  const { from, store, settings, common, options } = parts;
+  const keyOf = keysIn(settings.namespace);
+  const source = {
+    logs: await logsOf({ ...parts, store: from }),
+    scan: { store: from, zstd: await loadZstd(), keyOf },
+  };
+  const target = {
+    catalog: new Catalog({ logs: await logsOf(parts), common, isUpgrade: true }),
+    files: new DataFileStore({ store, keyOf }),
+    compactBytes: settings.compactBytes,
+  };
+  return await new Upgrade(source, target, common, options).run();
 }
 
 /** The logs of a namespace. */

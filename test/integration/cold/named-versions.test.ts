@@ -127,7 +127,7 @@ test('a namespace of another format is refused, with the way on', async () => {
   for (const table of TABLE_NAMES) await (await logOf(store, table)).open(TABLE_COLUMNS[table]);
   const storage = openMaintained(store);
   await expect(storage.ready()).rejects.toMatchObject({
-    cause: { code: 'DELTA_UNSUPPORTED', message: expect.stringMatching(/format 1.*followed anew/) },
+    cause: { code: 'DELTA_UNSUPPORTED', message: expect.stringMatching(/format 1.*storage upgrade/) },
   });
   await storage.close();
 });

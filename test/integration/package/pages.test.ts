@@ -29,6 +29,7 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
     command: / -- replay /,
     reason: 'needs a source with more than it gave before; test/e2e/replay.test.ts runs each kind',
   },
+  { command: / -- storage upgrade /, reason: 'needs a tier of format 1; test/e2e/storage-command.test.ts runs it' },
   { command: /^(cast|ccip-cli) /, reason: 'a tool of others; test/e2e/dev-command.test.ts sends the same message' },
   { command: /^npm (test|run test)/, reason: 'is this run' },
   { command: /^npm run (bench|chaos)\b(?!.*--help)/, reason: 'takes minutes; test/integration/bench runs parts of it' },
@@ -56,7 +57,10 @@ function calls(beginning: string): string[][] {
 
 const BEFORE_START = ['config check', 'migrate up', 'migrate status'];
 const SERVICES = ['start', 'worker', 'api'].map((role) => `${role} -c indexer.toml -s secrets.toml`);
-const AFTER_START = ['chain resume', ...['status', 'verify', 'compact', 'vacuum'].map((name) => `storage ${name}`)];
+const AFTER_START = [
+  'chain resume',
+  ...['status', 'verify', 'compact', 'vacuum', 'rollback'].map((name) => `storage ${name}`),
+];
 const RUN = [...BEFORE_START, ...SERVICES, ...AFTER_START, 'storage restore'];
 const HELP = /^npm (start|run \w+) -- --help$/;
 

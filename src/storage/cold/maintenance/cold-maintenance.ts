@@ -1,3 +1,4 @@
+import type { ObjectStore } from '../object-store/object-store.js';
 import type { TableName } from '../rows/table-name.js';
 
 /** The progress of a call. `total`: null while it is not known. Steps follow each other and each counts anew. */
@@ -114,6 +115,16 @@ export interface RollbackReport {
   readonly tables: readonly { readonly table: TableName; readonly restoredVersion: number; readonly undone: number }[];
 }
 
+/** The copy that an upgrade has made. */
+export interface UpgradeReport {
+  /** Every change up to this position is in it. */
+  readonly position: bigint;
+  /** Rows that this call has written; an earlier one that was cut off may have written others. */
+  readonly rows: number;
+  /** Orphaned records, which only the ledger holds. */
+  readonly orphans: number;
+}
+
 /**
  * The maintenance of the files of a cold storage. Safe at any time, from any number of processes, beside flushes and
  * readers. Every call opens the storage if need be, and throws StorageUnavailableError (nothing is lost: call again),
@@ -139,6 +150,11 @@ export interface ColdMaintenance {
    * each table is then as it was before. Without such commits nothing is done.
    */
   rollback(options?: MaintenanceOptions): Promise<RollbackReport>;
+  /**
+   * Copies the namespace as another store holds it in format 1, of versions before 0.2, into this one, in the present
+   * format. The other is only read, and must not be written to meanwhile. Cut off, the same call goes on.
+   */
+  upgrade(options: MaintenanceOptions & { readonly from: ObjectStore }): Promise<UpgradeReport>;
   /** Reads everything back and checks it: logs, files, indexes, statistics, order, positions. Reports every problem. */
   verify(options?: MaintenanceOptions): Promise<VerifyReport>;
 }

@@ -29,7 +29,7 @@ interface Tally {
 }
 
 /** The tasks that need a storage that can be opened. */
-export type OpenMaintenance = Omit<ColdMaintenance, 'verify' | 'rollback'>;
+export type OpenMaintenance = Omit<ColdMaintenance, 'verify' | 'rollback' | 'upgrade'>;
 
 /** The maintenance of one open storage. Compactions and vacuums of one process wait for each other. */
 export class MaintenanceTasks implements OpenMaintenance {

@@ -7,12 +7,14 @@ import type { DeltaSnapshot } from '../delta/snapshot.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { DataFile } from './data-file.js';
 import {
+  headOf,
   headTransactions,
   NAMED_TABLES,
   type NamedTable,
   type NamedVersions,
   namedVersions,
   nameTransactions,
+  refuseUnended,
   rowTransactions,
 } from './head.js';
 import { NamespaceLog } from './namespace-log.js';
@@ -47,6 +49,7 @@ export class Catalog {
   readonly #logs: Readonly<Record<TableName, DeltaLog>>;
   readonly #log: NamespaceLog;
   readonly #common: Common;
+  readonly #isUpgrade: boolean;
   #view: NamespaceView = emptyView();
   #refreshing: Promise<NamespaceView> | null = null;
   #confirming: Promise<NamespaceView> | null = null;
@@ -55,7 +58,10 @@ export class Catalog {
   constructor(parts: {
     readonly logs: Readonly<Record<TableName, DeltaLog>>;
     readonly common: Common;
+    /** Takes a copy that has not ended. */
+    readonly isUpgrade?: boolean;
   }) {
+    this.#isUpgrade = parts.isUpgrade ?? false;
     this.#logs = parts.logs;
     this.#log = new NamespaceLog(parts.logs, parts.common);
     this.#common = parts.common;
@@ -278,6 +284,7 @@ export class Catalog {
   /** Takes over a found state, unless a newer one is known: calls overlap (a flush, a compaction, reads). */
   #adopt(found: Snapshots, readMs: number): NamespaceView {
     const before = this.#view;
+    if (!this.#isUpgrade) refuseUnended(headOf(found.ledger));
     if ((found.ledger?.version ?? -1) >= (before.snapshots.ledger?.version ?? -1))
       this.#view = nextView(before, found, Math.max(readMs, before.readMs));
     return this.#view;

@@ -86,16 +86,39 @@ export function headOf(ledger: DeltaSnapshot | null): NamespaceHead {
   };
 }
 
+/** The format of a namespace by its ledger. */
+export function formatOf({ transactions }: DeltaSnapshot): bigint {
+  return transactions.get(FORMAT_APP)?.version ?? 1n;
+}
+
 /** @throws DeltaUnsupportedError for a namespace of another format. */
-export function namedVersions({ transactions }: DeltaSnapshot): NamedVersions {
-  const format = transactions.get(FORMAT_APP)?.version ?? 1n;
+export function namedVersions(ledger: DeltaSnapshot): NamedVersions {
+  const { transactions } = ledger;
+  const format = formatOf(ledger);
   if (format !== FORMAT)
     throw new DeltaUnsupportedError(
-      `the namespace is of format ${format}, and this version reads ${FORMAT}: delete it and let it be followed anew`,
+      `the namespace is of format ${format}, and this version reads ${FORMAT}` +
+        (format < FORMAT ? ': copy it into a new place with "ccv-indexer storage upgrade"' : ''),
       { details: { format: String(format) } },
     );
   const of = (table: NamedTable) => Number(transactions.get(NAME_APPS[table])?.version ?? -1n);
   return { messages: of('messages'), verifier_results: of('verifier_results') };
+}
+
+/**
+ * The head of a copy that an upgrade has not ended: it has come to no position, and knows the last one of its source.
+ * No flush leaves one like it.
+ */
+export function unendedHead({ position }: NamespaceHead): NamespaceHead {
+  return { position: 0n, headMs: -1, headPosition: position, movePosition: 0n };
+}
+
+/** @throws DeltaUnsupportedError for a copy that an upgrade has not ended. */
+export function refuseUnended({ position, headPosition }: NamespaceHead): void {
+  if (position === 0n && headPosition > 0n)
+    throw new DeltaUnsupportedError(
+      'the namespace is the copy of an upgrade that has not ended: run "ccv-indexer storage upgrade" again',
+    );
 }
 
 /** True when nothing that was known to come is missing. */

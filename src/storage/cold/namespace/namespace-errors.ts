@@ -25,3 +25,10 @@ export class ArchiveWriteError extends IndexerError {
     });
   }
 }
+
+/** An upgrade cannot begin or go on. Nothing was changed. */
+export class UpgradeRefusedError extends IndexerError {
+  constructor(what: string) {
+    super('UPGRADE_REFUSED', `the upgrade is refused: ${what}`, false);
+  }
+}

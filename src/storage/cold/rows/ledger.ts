@@ -48,7 +48,8 @@ const KEY_COLUMNS = [
   column('message_id', 'string', { nullable: true }),
 ];
 
-const OWN_COLUMNS = [
+/** The columns of rows that are not of orphaned records. */
+export const OWN_COLUMNS = [
   ...KEY_COLUMNS,
   column('ingestion_ms', 'int64', { statistics: true, deltas: true, nullable: true }),
   column('source_id', 'string', { nullable: true }),

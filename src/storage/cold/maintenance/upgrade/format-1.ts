@@ -1,0 +1,36 @@
+import { column } from '../../parquet/columns.js';
+import type { RowGroupData } from '../../parquet/row-group-reader.js';
+import { cellsOf } from '../../rows/cells.js';
+import { OWN_COLUMNS as LEDGER_COLUMNS, LEDGER_ROWS } from '../../rows/ledger.js';
+import { MESSAGE_BYTES_COLUMNS, MESSAGE_ROWS } from '../../rows/messages.js';
+import type { RowKind } from '../../rows/row-kind.js';
+import { VERIFIER_RESULT_ROWS } from '../../rows/verifier-results.js';
+
+/*
+ * Rows of format 1, for reading. The tables of lists hold every state of a record, also orphaned ones: the one with the
+ * highest position counts.
+ */
+
+const ORPHANED = column('orphaned', 'boolean');
+
+/** The tag of files whose rows may stand in the place of others. */
+export const SUPERSEDING_TAG = 'ccv.overlay';
+
+export const FORMAT_1_MESSAGES = withOrphans(MESSAGE_ROWS, MESSAGE_BYTES_COLUMNS);
+export const FORMAT_1_RESULTS = withOrphans(VERIFIER_RESULT_ROWS, VERIFIER_RESULT_ROWS.recordColumns);
+export const FORMAT_1_LEDGER: typeof LEDGER_ROWS = { ...LEDGER_ROWS, recordColumns: LEDGER_COLUMNS };
+
+function withOrphans<T extends object, K>(
+  rows: RowKind<T, K>,
+  recordColumns: RowKind<T, K>['recordColumns'],
+): RowKind<T, K> {
+  return {
+    ...rows,
+    recordColumns: [...recordColumns, ORPHANED],
+    records(data: RowGroupData) {
+      const record = rows.records(data);
+      const orphaned = cellsOf(data).boolean(ORPHANED.name);
+      return (row) => ({ ...record(row), orphaned: orphaned(row) });
+    },
+  };
+}
