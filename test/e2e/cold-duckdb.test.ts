@@ -166,9 +166,8 @@ async function countsOf({ adminUrl }: RunningService) {
 function messageAnswer(row: DuckDBRow): unknown {
   const message = decoded(row);
   expect(message).toMatchObject(fixedFields(row));
-  const addresses = row['message_ccv_addresses'] as string;
   const metadata = { status: row['status_code'], ingestionTimestamp: row['ingestion_timestamp'] };
-  return [row['message_id'], { message, metadata, messageCCVAddresses: addresses.split(',') }];
+  return [row['message_id'], { message, metadata, messageCCVAddresses: row['message_ccv_addresses'] }];
 }
 
 /** What the query API must say of a row of `RESULTS_SQL`. */
@@ -177,7 +176,7 @@ function resultAnswer(row: DuckDBRow): unknown {
     verifierResult: {
       message_id: row['message_id'],
       message: decoded(row),
-      message_ccv_addresses: (row['message_ccv_addresses'] as string).split(','),
+      message_ccv_addresses: row['message_ccv_addresses'],
       message_executor_address: row['message_executor_address'],
       ccv_data: bytesToHex(row['ccv_data'] as Uint8Array),
       timestamp: row['attestation_timestamp'],

@@ -17,6 +17,8 @@ import { createTestDirectoryStore, type TestDirectoryStore } from '../../support
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../../src/storage/cold/READING.md'), 'utf8');
 const HOUR_MS = 3_600_000;
+/** Of 38 digits. */
+const LARGEST_DECIMAL = 10n ** 38n - 1n;
 const engines = await pythonEngines();
 
 const clock = createManualClock();
@@ -49,7 +51,7 @@ beforeAll(async () => {
       ...decodeMessage(message.encodedMessage),
       tokenTransfer: {
         version: 1,
-        amount: 10n ** 20n + BigInt(place),
+        amount: place === 57 ? LARGEST_DECIMAL + 1n : 10n ** 20n + BigInt(place),
         ...{
           sourcePoolAddress: make.hex(32),
           sourceTokenAddress: tokens[place % 4 < 2 ? 0 : 1]!,
@@ -147,14 +149,17 @@ describe('the questions of the page, asked in DuckDB, are answered as by the que
     const rows = await answer('Tokens by volume');
     const groups = grouped(transfers, ({ lane, contents }) => `${lane} ${contents.tokenTransfer!.sourceTokenAddress}`);
     const expected = groups.map(([name, some]) => {
-      const amount = some.reduce((sum, { contents }) => sum + contents.tokenTransfer!.amount, 0n);
-      return `${name} ${some.length} ${amount}`;
+      const fitting = some.filter(({ contents }) => contents.tokenTransfer!.amount <= LARGEST_DECIMAL);
+      const amount = fitting.reduce((sum, { contents }) => sum + contents.tokenTransfer!.amount, 0n);
+      return `${name} ${some.length} ${amount} ${some.length - fitting.length}`;
     });
     const found = rows.map(
-      (row) => `${row['lane']} ${row['token_source_address']} ${row['transfers']} ${row['amount']}`,
+      (row) =>
+        `${row['lane']} ${row['token_source_address']} ${row['transfers']} ${row['amount']} ${row['above_38_digits']}`,
     );
     expect(found.sort()).toEqual(expected.sort());
     expect(expected.length).toBeGreaterThan(2);
+    expect(expected.filter((each) => !each.endsWith(' 0')).length).toBeGreaterThan(0);
   });
 
   test('gaps in message numbers', async () => {

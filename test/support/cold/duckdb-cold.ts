@@ -115,14 +115,13 @@ function resultOf(row: DuckDBRow): StoredVerifierResult {
 }
 
 function shared(row: DuckDBRow) {
-  const addresses = row['message_ccv_addresses'] as string;
   return {
     messageId: row['message_id'] as Hex,
     ingestionMs: Number(row['ingestion_ms']),
     position: row['position'] as bigint,
     firstMs: Number(row['first_ms']),
     orphaned: false,
-    messageCCVAddresses: (addresses === '' ? [] : addresses.split(',')) as Hex[],
+    messageCCVAddresses: row['message_ccv_addresses'] as Hex[],
     messageExecutorAddress: row['message_executor_address'] as Hex,
     encodedMessage: encodedOf(row),
   };

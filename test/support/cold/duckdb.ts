@@ -1,6 +1,6 @@
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
 
-/** Rows of a query: bytes as `Uint8Array`, 64-bit numbers as bigint, the rest as it is. */
+/** Rows of a query: bytes as `Uint8Array`, lists as arrays, 64-bit numbers as bigint, the rest as it is. */
 export type DuckDBRow = Readonly<Record<string, unknown>>;
 
 /** A DuckDB in memory. It knows nothing of this product. */
@@ -31,5 +31,6 @@ function plainRow(row: Readonly<Record<string, unknown>>): DuckDBRow {
 
 function plain(value: unknown): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  if ('items' in value) return value.items;
   return 'bytes' in value && value.bytes instanceof Uint8Array ? value.bytes : value;
 }

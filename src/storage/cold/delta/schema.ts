@@ -1,14 +1,16 @@
-import type { ColumnSpec, ColumnType } from '../parquet/columns.js';
+import { type ColumnSpec, type ColumnType, DECIMAL_DIGITS } from '../parquet/columns.js';
 
 /** The partition column of every table of ours: the day of ingestion, UTC. */
 export const DAY_COLUMN = 'day';
 
-const TYPE_NAMES: Readonly<Record<ColumnType, string>> = {
+const TYPE_NAMES: Readonly<Record<ColumnType, string | object>> = {
   string: 'string',
   int64: 'long',
   timestamp: 'timestamp',
   boolean: 'boolean',
   binary: 'binary',
+  decimal: `decimal(${DECIMAL_DIGITS},0)`,
+  strings: { type: 'array', elementType: 'string', containsNull: false },
 };
 
 /**

@@ -1,6 +1,5 @@
-import type { SchemaElement } from 'hyparquet';
 import type { ByteRange } from '../object-store/object-store.js';
-import { type ColumnSpec, schemaElements } from '../parquet/columns.js';
+import { type ColumnSpec, type FileColumn, fileColumns } from '../parquet/columns.js';
 import { viewOf } from '../parquet/data-view.js';
 import type { EncodedGroup } from '../parquet/file-writer.js';
 import type { ColumnBounds, ParquetFooter } from '../parquet/footer.js';
@@ -51,7 +50,7 @@ export function groupTableFooter(bytes: Uint8Array, groups: number, columns: rea
 }
 
 class GroupTable implements ParquetFooter {
-  readonly columns: readonly SchemaElement[];
+  readonly columns: readonly FileColumn[];
   readonly groups: number;
   readonly rows: number;
   readonly hasChecksums = true;
@@ -60,7 +59,7 @@ class GroupTable implements ParquetFooter {
   readonly #entryBytes: number;
 
   constructor(bytes: Uint8Array, groups: number, columns: readonly ColumnSpec[]) {
-    this.columns = schemaElements(columns).slice(1);
+    this.columns = fileColumns(columns);
     this.groups = groups;
     this.#bytes = bytes;
     this.#view = viewOf(bytes);

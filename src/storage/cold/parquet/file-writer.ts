@@ -1,6 +1,6 @@
 import type { DecodedArray, RowGroup } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
-import { type ColumnSpec, type ColumnValue, schemaElements } from './columns.js';
+import { type ColumnSpec, type ColumnValue, type FileColumn, fileColumns, schemaElements } from './columns.js';
 import { chunkChecksums, encodeFooter, encodeRowGroup } from './footer-writer.js';
 import type { Steps } from './steps.js';
 import type { Zstd } from './zstd.js';
@@ -85,6 +85,7 @@ class Encoder implements ParquetEncoder {
   readonly #columns: readonly ColumnSpec[];
   readonly #zstd: Zstd;
   readonly #limits: RowGroupLimits;
+  readonly #fileColumns: readonly FileColumn[];
   readonly #schema;
   /** The file so far: the magic number and the row groups. */
   readonly #parts: Uint8Array[] = [];
@@ -106,7 +107,8 @@ class Encoder implements ParquetEncoder {
     this.#columns = columns;
     this.#zstd = zstd;
     this.#limits = limits;
-    this.#schema = schemaElements(columns);
+    this.#fileColumns = fileColumns(columns);
+    this.#schema = schemaElements(this.#fileColumns);
     this.#pending = columns.map(() => []);
   }
 
@@ -174,7 +176,7 @@ class Encoder implements ParquetEncoder {
       );
     }
     this.#parts.push(bytes);
-    this.#groups.push(encodeRowGroup(group, this.#schema.slice(1)));
+    this.#groups.push(encodeRowGroup(group, this.#fileColumns));
     const checksums = chunkChecksums(group, bytes, this.#writtenBytes);
     this.#checksums.push(...checksums);
     this.#places.push({ rows, start: this.#writtenBytes, chunks: chunksOf(group, checksums) });
@@ -225,7 +227,7 @@ function source(spec: ColumnSpec, data: ColumnValue[]): ColumnSource {
   const encoding = spec.deltas ? 'DELTA_BINARY_PACKED' : spec.distinct ? 'PLAIN' : undefined;
   return {
     name: spec.name,
-    data: data as DecodedArray,
+    data: data as unknown as DecodedArray,
     statistics: spec.statistics,
     offsetIndex: false,
     ...(encoding && { encoding }),

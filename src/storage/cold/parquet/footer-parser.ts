@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { SchemaElement } from 'hyparquet';
 import { ConvertedTypes, FieldRepetitionTypes, ParquetTypes } from 'hyparquet/src/constants.js';
+import { type FileColumn, isList, LIST_DEPTH } from './columns.js';
 import { CHECKSUMS_KEY, CREATED_BY } from './footer-writer.js';
 import { ParquetFormatError } from './parquet-format-error.js';
 import { ThriftCursor } from './thrift-cursor.js';
@@ -15,8 +16,7 @@ export const CHUNK_FIELDS = 6;
 
 /** A footer, parsed. */
 export interface ParsedFooter {
-  /** The leaves of the schema. */
-  readonly columns: readonly SchemaElement[];
+  readonly columns: readonly FileColumn[];
   readonly groupRows: readonly number[];
   /** `CHUNK_FIELDS` numbers for each column of each row group. */
   readonly chunks: readonly number[];
@@ -28,7 +28,9 @@ export interface ParsedFooter {
 export class FooterParser {
   readonly #cursor: ThriftCursor;
   readonly #dataEnd: number;
-  readonly #columns: SchemaElement[] = [];
+  readonly #columns: FileColumn[] = [];
+  /** Of the column whose leaf has not come yet. */
+  #path: SchemaElement[] = [];
   readonly #groupRows: number[] = [];
   readonly #chunks: number[] = [];
   readonly #bytes: Uint8Array;
@@ -89,12 +91,17 @@ export class FooterParser {
       else if (id === 4) element.name = cursor.text();
       else if (id === 5) children = cursor.integer();
       else if (id === 6) element.converted_type = named(ConvertedTypes, cursor.integer(), 'converted type');
+      else if (id === 7) element.scale = cursor.integer();
+      else if (id === 8) element.precision = cursor.integer();
       else cursor.skip(fieldType);
     });
     if (index === 0) return;
-    if (children > 0 || element.repetition_type === 'REPEATED')
-      throw new ParquetFormatError(`column ${element.name} is nested`);
-    this.#columns.push(element);
+    const path = [...this.#path, element];
+    this.#path = children > 0 ? path : [];
+    const [{ name } = element] = path;
+    if (children > 1 || path.length > LIST_DEPTH || (children === 0 && !isFlat(path) && !isList(path)))
+      throw new ParquetFormatError(`column ${name} is nested`);
+    if (children === 0) this.#columns.push({ name, path, leaf: element });
   }
 
   #rowGroup(): void {
@@ -108,9 +115,12 @@ export class FooterParser {
       else cursor.skip(type);
     });
     if (rows < 0 || chunks !== this.#columns.length) throw new ParquetFormatError('a row group is incomplete');
-    for (let at = first; at < this.#chunks.length; at += CHUNK_FIELDS)
-      if (this.#chunks[at + CHUNK.values] !== rows)
+    for (const [place, { path }] of this.#columns.entries()) {
+      const values = this.#chunks[first + place * CHUNK_FIELDS + CHUNK.values] ?? 0;
+      // an empty list has a value too, which says so
+      if (isList(path) ? values < rows : values !== rows)
         throw new ParquetFormatError('a column has other rows than its row group');
+    }
     this.#groupRows.push(rows);
   }
 
@@ -148,6 +158,10 @@ export class FooterParser {
       throw new ParquetFormatError('a column lies outside of the file');
     this.#chunks.push(start, length, codec, min, max, values);
   }
+}
+
+function isFlat(path: readonly SchemaElement[]): boolean {
+  return path.length === 1 && path[0]?.repetition_type !== 'REPEATED';
 }
 
 function pack({ start, end }: { readonly start: number; readonly end: number }): number {

@@ -9,11 +9,13 @@ import {
   ParquetTypes,
 } from 'hyparquet/src/constants.js';
 import { ByteWriter } from 'hyparquet-writer';
+import { logicalType } from 'hyparquet-writer/src/metadata.js';
 import { serializeTCompactProtocol } from 'hyparquet-writer/src/thrift.js';
 import { unconvertStatistics } from 'hyparquet-writer/src/unconvert.js';
+import type { FileColumn } from './columns.js';
 
 /*
- * Footers of flat files, written a row group at a time: a footer of a thousand row groups takes longer than an event
+ * Footers, written a row group at a time: a footer of a thousand row groups takes longer than an event
  * loop may stand still. Field ids are those of apache/parquet-format, src/main/thrift/parquet.thrift.
  */
 const FORMAT_VERSION = 2;
@@ -28,11 +30,11 @@ const LONGEST_SHORT_LIST = 14;
 /** Longer texts are cut in the statistics: selectors are whole, ids are not. */
 const STATISTICS_BYTES = 24;
 
-/** A row group of a footer; `leaves` are the schema's columns. */
-export function encodeRowGroup(group: RowGroup, leaves: readonly SchemaElement[]): Uint8Array {
+/** A row group of a footer. */
+export function encodeRowGroup(group: RowGroup, columns: readonly FileColumn[]): Uint8Array {
   const writer = new ByteWriter(2048);
   serializeTCompactProtocol(writer, {
-    field_1: group.columns.map((chunk, index) => columnChunk(chunk, leaves[index])),
+    field_1: group.columns.map((chunk, index) => columnChunk(chunk, columns[index]?.leaf)),
     field_2: group.total_byte_size,
     field_3: group.num_rows,
     field_6: group.total_compressed_size,
@@ -106,7 +108,7 @@ export function encodeFooter(groups: readonly Uint8Array[], { schema, rows, chun
   for (const group of groups) writer.appendBytes(group);
   const checksums = [{ field_1: CHECKSUMS_KEY, field_2: toBase64([crc32(writer.getBytes()), ...chunkChecksums]) }];
   // the columns are ordered as their types are
-  const columnOrders = schema.slice(1).map(() => ({ field_1: {} }));
+  const columnOrders = schema.flatMap(({ type }) => (type ? [{ field_1: {} }] : []));
   // fields 5 to 7, counted from field 4
   serializeTCompactProtocol(writer, { field_1: checksums, field_2: CREATED_BY, field_3: columnOrders });
   writer.appendUint32(writer.offset);
@@ -114,20 +116,23 @@ export function encodeFooter(groups: readonly Uint8Array[], { schema, rows, chun
   return writer.getBytes().slice();
 }
 
-/** The logical type of timestamps: of UTC, in microseconds. */
-const UTC_MICROS = { field_8: { field_1: true, field_2: { field_2: {} } } };
-
-function schemaElement({ type, repetition_type, name, num_children, converted_type }: SchemaElement) {
+function schemaElement(element: SchemaElement) {
+  const { type, repetition_type, converted_type } = element;
   return {
     field_1: type && ParquetTypes.indexOf(type),
+    field_2: element.type_length,
     field_3: repetition_type && FieldRepetitionTypes.indexOf(repetition_type),
-    field_4: name,
-    field_5: num_children,
+    field_4: element.name,
+    field_5: element.num_children,
     field_6: converted_type && ConvertedTypes.indexOf(converted_type),
-    // without it engines take the time for one of no time zone
-    field_10: converted_type === 'TIMESTAMP_MICROS' ? UTC_MICROS : undefined,
+    field_7: element.scale,
+    field_8: element.precision,
+    // without it engines take a time for one of no time zone
+    field_10: converted_type === 'TIMESTAMP_MICROS' ? logicalType(UTC_MICROS) : undefined,
   };
 }
+
+const UTC_MICROS = { type: 'TIMESTAMP', isAdjustedToUTC: true, unit: 'MICROS' } as const;
 
 function toBase64(numbers: readonly number[]): string {
   const bytes = Buffer.alloc(numbers.length * 4);

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
-import type { SchemaElement } from 'hyparquet';
 import { CompressionCodecs } from 'hyparquet/src/constants.js';
 import type { ByteRange } from '../object-store/object-store.js';
+import type { FileColumn } from './columns.js';
 import { viewOf } from './data-view.js';
 import { CHUNK, CHUNK_FIELDS, FooterParser } from './footer-parser.js';
 import { PARQUET_MAGIC } from './footer-writer.js';
@@ -19,7 +19,7 @@ export interface ColumnBounds {
 /** The metadata of a Parquet file: kept small, for caches that count bytes. */
 export interface ParquetFooter {
   /** Columns, in file order. */
-  readonly columns: readonly SchemaElement[];
+  readonly columns: readonly FileColumn[];
   readonly groups: number;
   readonly rows: number;
   /** About how much memory this takes. */
@@ -94,7 +94,7 @@ export function footerLength(tail: Uint8Array): number {
 
 /**
  * Parses the end of a file of `sizeBytes`; `tail` may begin before the footer and is not kept.
- * @throws ParquetFormatError, also for nested columns, which our files do not have.
+ * @throws ParquetFormatError, also for columns that are nested otherwise than as lists, which our files do not have.
  */
 export function parseFooter(tail: Uint8Array, sizeBytes: number): ParquetFooter {
   const neededBytes = footerLength(tail);
@@ -115,7 +115,7 @@ export function int64Bounds(
 }
 
 class Footer implements ParquetFooter {
-  readonly columns: readonly SchemaElement[];
+  readonly columns: readonly FileColumn[];
   readonly groups: number;
   readonly rows: number;
   readonly #bytes: Uint8Array;

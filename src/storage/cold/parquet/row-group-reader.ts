@@ -3,7 +3,7 @@ import { type DecodedArray, type SchemaElement, snappyUncompress } from 'hyparqu
 import { readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import type { ByteRange } from '../object-store/object-store.js';
-import type { ColumnSpec, ColumnType, ColumnValue } from './columns.js';
+import { type ColumnSpec, type ColumnType, type ColumnValue, isList } from './columns.js';
 import { viewOf } from './data-view.js';
 import type { FetchRange, ParquetFooter } from './footer.js';
 import { ParquetFormatError } from './parquet-format-error.js';
@@ -116,6 +116,8 @@ const PHYSICAL_TYPES: Readonly<Record<ColumnType, SchemaElement['type']>> = {
   timestamp: 'INT64',
   boolean: 'BOOLEAN',
   binary: 'BYTE_ARRAY',
+  decimal: 'FIXED_LEN_BYTE_ARRAY',
+  strings: 'BYTE_ARRAY',
 };
 
 type ColumnDecoder = Parameters<typeof readColumn>[2];
@@ -132,29 +134,54 @@ function decodeChunk(
   bytes: Uint8Array,
   zstd: Zstd,
 ): ArrayLike<ColumnValue> {
-  const element = footer.columns[column];
-  if (!element?.type || element.type !== PHYSICAL_TYPES[spec.type])
-    throw new ParquetFormatError(`column ${spec.name} is ${element?.type}, not ${PHYSICAL_TYPES[spec.type]}`);
+  const { path, leaf } = footer.columns[column] ?? NO_COLUMN;
+  if (!leaf.type || leaf.type !== PHYSICAL_TYPES[spec.type] || isList(path) !== (spec.type === 'strings'))
+    throw new ParquetFormatError(`column ${spec.name} is ${typeName(path)}, not ${spec.type}`);
   // checked first: decoders take damaged lengths at their word, and do not come back
   const checksum = footer.chunkChecksum(group, column);
   if (checksum !== null && checksum !== crc32(bytes))
     throw new ParquetFormatError(`column ${spec.name} is damaged in row group ${group}`);
   const rows = footer.groupRows(group);
   const decoder: ColumnDecoder = {
-    pathInSchema: [element.name],
-    type: element.type,
-    element,
-    schemaPath: [node({ name: 'root' }), node(element)],
+    pathInSchema: path.map(({ name }) => name),
+    type: leaf.type,
+    element: spec.type === 'decimal' ? uninterpreted(leaf) : leaf,
+    schemaPath: [{ name: 'root' }, ...path].map(node),
     codec: footer.chunkCodec(group, column) as ColumnDecoder['codec'],
     parsers: PARSERS,
     compressors: { ZSTD: (page, sizeBytes) => zstd.decompress(page, sizeBytes), SNAPPY: snappy },
-    utf8: spec.type === 'string',
+    utf8: spec.type === 'string' || spec.type === 'strings',
   };
   const reader = { view: viewOf(bytes), offset: 0 };
   const values = flatten(decode(reader, rows, decoder, spec.name));
   if (values.length !== rows)
     throw new ParquetFormatError(`column ${spec.name} has ${values.length} rows in a row group of ${rows}`);
-  return values as ArrayLike<ColumnValue>;
+  if (spec.type === 'decimal') return Array.from<unknown, ColumnValue>(values, toDecimal);
+  if (spec.type === 'strings' && path[0]?.repetition_type === 'OPTIONAL')
+    return Array.from<unknown, ColumnValue>(values, toNullableList);
+  return values as unknown as ArrayLike<ColumnValue>;
+}
+
+const NO_COLUMN = { path: [], leaf: { name: '' } as SchemaElement };
+
+function typeName(path: readonly SchemaElement[]): string {
+  return `${isList(path) ? 'a list of ' : ''}${path.at(-1)?.type}`;
+}
+
+/** The library makes inexact numbers of decimals. */
+function uninterpreted({ converted_type: _type, ...leaf }: SchemaElement): SchemaElement {
+  return leaf;
+}
+
+/** The library gives one list around the list of a cell, and an empty one for null. */
+function toNullableList(cell: unknown): readonly string[] | null {
+  return (Array.isArray(cell) && (cell[0] as readonly string[] | undefined)) || null;
+}
+
+/** Big-endian, in two's complement. */
+function toDecimal(bytes: unknown): bigint | null {
+  if (!(bytes instanceof Uint8Array)) return null;
+  return BigInt.asIntN(128, BigInt(`0x${Buffer.from(bytes).toString('hex')}`));
 }
 
 function decode(reader: Parameters<typeof readColumn>[0], rows: number, decoder: ColumnDecoder, name: string) {

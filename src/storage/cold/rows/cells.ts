@@ -15,7 +15,7 @@ export interface Cells {
   textOrNull(name: string): Cell<string | null>;
   hex(name: string): Cell<Hex>;
   hexOrNull(name: string): Cell<Hex | null>;
-  /** Hex strings that were joined by commas. */
+  /** A list of hex strings, frozen, which rows share. */
   hexList(name: string): Cell<readonly Hex[]>;
   bigint(name: string): Cell<bigint>;
   bigintOrNull(name: string): Cell<bigint | null>;
@@ -34,7 +34,7 @@ export function cellsOf(data: RowGroupData): Cells {
     textOrNull: (name) => textCells(data, name),
     hex: (name) => required(name, hexCells(data, name)),
     hexOrNull: (name) => hexCells(data, name),
-    hexList: (name) => memoized(required(name, textCells(data, name)), splitHexList),
+    hexList: (name) => shared(required(name, hexListCells(data, name))),
     bigint: (name) => required(name, bigintCells(data, name)),
     bigintOrNull: (name) => bigintCells(data, name),
     number: (name) => required(name, numberCells(data, name)),
@@ -44,16 +44,6 @@ export function cellsOf(data: RowGroupData): Cells {
     bytes: (name) => required(name, byteCells(data, name)),
     bytesOrNull: (name) => byteCells(data, name),
   };
-}
-
-/** The text that `hexList` reads: no hex string is empty text, so an empty list and a list of `0x` differ. */
-export function joinHexList(list: readonly Hex[]): string {
-  return list.join(',');
-}
-
-/** Frozen, because records share it. */
-function splitHexList(joined: string): readonly Hex[] {
-  return Object.freeze(joined === '' ? [] : (joined.split(',') as Hex[]));
 }
 
 function toDecimal(digits: string): bigint {
@@ -66,7 +56,15 @@ function textCells(data: RowGroupData, name: string): Cell<string | null> {
 }
 
 function hexCells(data: RowGroupData, name: string): Cell<Hex | null> {
-  return typed(data, name, (value): value is Hex => typeof value === 'string' && value.startsWith('0x'));
+  return typed(data, name, isHex);
+}
+
+function hexListCells(data: RowGroupData, name: string): Cell<readonly Hex[] | null> {
+  return typed(data, name, (value): value is readonly Hex[] => Array.isArray(value) && value.every(isHex));
+}
+
+function isHex(value: unknown): value is Hex {
+  return typeof value === 'string' && value.startsWith('0x');
 }
 
 function bigintCells(data: RowGroupData, name: string): Cell<bigint | null> {
@@ -111,6 +109,17 @@ function required<T>(name: string, cells: Cell<T | null>): Cell<T> {
     const value = cells(row);
     if (value === null) throw new ParquetFormatError(`${name} is null`);
     return value;
+  };
+}
+
+/** Neighbouring rows mostly hold the same list: it is kept once. */
+function shared<T>(cells: Cell<readonly T[]>): Cell<readonly T[]> {
+  let last: readonly T[] | undefined;
+  return (row) => {
+    const list = cells(row);
+    const isSame = last?.length === list.length && last.every((item, place) => item === list[place]);
+    if (!last || !isSame) last = Object.freeze(list);
+    return last;
   };
 }
 

@@ -64,7 +64,7 @@ class ColumnRange {
 
   constructor({ name, type, statistics }: ColumnSpec) {
     this.name = name;
-    // booleans and bytes have no bounds in Delta's statistics
+    // booleans, bytes and lists have no bounds in Delta's statistics
     this.#bounded = statistics && (type === 'string' || type === 'int64' || type === 'timestamp');
     this.#isTime = type === 'timestamp';
   }

@@ -1,7 +1,7 @@
 import { bytesToHex, hexToBytes } from '../../../core/hex.js';
 import type { Message, TokenTransfer } from '../../../protocol/message.js';
 import { decodeMessage, encodeMessage, MessageDecodeError } from '../../../protocol/message-codec.js';
-import { type ColumnSpec, type ColumnValue, column } from '../parquet/columns.js';
+import { type ColumnSpec, type ColumnValue, column, DECIMAL_DIGITS } from '../parquet/columns.js';
 import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { Cell, Cells } from './cells.js';
 
@@ -46,6 +46,20 @@ export const CONTENT_COLUMNS: readonly ColumnSpec[] = [
   column('data', 'binary', { ...NULLABLE, distinct: true, comment: 'What the receiver is given.' }),
   column('dest_blob', 'binary', { ...NULLABLE, comment: 'Parameters of the destination chain.' }),
 ];
+
+/** The token amount again, as a number. */
+export const AMOUNT_COLUMN = column('token_amount_decimal', 'decimal', {
+  ...NULLABLE,
+  comment: `token_amount as a number; null also for amounts of more than ${DECIMAL_DIGITS} digits.`,
+});
+
+/** The cell of `AMOUNT_COLUMN` beside these of `CONTENT_COLUMNS`. */
+export function amountCell(contents: readonly ColumnValue[]): bigint | null {
+  const digits = contents[AMOUNT_PLACE];
+  return typeof digits === 'string' && digits.length <= DECIMAL_DIGITS ? BigInt(digits) : null;
+}
+
+const AMOUNT_PLACE = CONTENT_COLUMNS.findIndex(({ name }) => name === 'token_amount');
 
 /** The cells of a message, in the order of `CONTENT_COLUMNS`. */
 export function contentCells(encodedMessage: Uint8Array): ColumnValue[] {

@@ -5,8 +5,8 @@ import { isMessageStatus } from '../../../model/status.js';
 import { column } from '../parquet/columns.js';
 import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
-import { type Cell, type Cells, cellsOf, joinHexList } from './cells.js';
-import { CONTENT_COLUMNS, contentCells, encodedCells } from './message-contents.js';
+import { type Cell, type Cells, cellsOf } from './cells.js';
+import { AMOUNT_COLUMN, amountCell, CONTENT_COLUMNS, contentCells, encodedCells } from './message-contents.js';
 import { laneName, type MessageRowKey, microsOf, type RowKind } from './row-kind.js';
 
 const KEY_COLUMNS = [
@@ -28,7 +28,7 @@ const ENVELOPE_COLUMNS = [
   column('block_timestamp_ms', 'int64', { deltas: true, nullable: true }),
   column('transaction_hash', 'string', { nullable: true }),
   column('message_executor_address', 'string'),
-  column('message_ccv_addresses', 'string'),
+  column('message_ccv_addresses', 'strings'),
 ];
 
 const RECORD_COLUMNS = [...ENVELOPE_COLUMNS, ...CONTENT_COLUMNS];
@@ -41,6 +41,7 @@ const COLUMNS = [
     comment: 'Time of its block on the source chain.',
   }),
   column('lane', 'string', { statistics: true, comment: '<source chain selector>-<destination chain selector>' }),
+  AMOUNT_COLUMN,
 ];
 
 /** The columns in which another table holds messages: the bytes in place of the contents. */
@@ -55,6 +56,7 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
 
   encode(record, key) {
     const { origin } = record;
+    const contents = contentCells(record.encodedMessage);
     return [
       BigInt(record.ingestionMs),
       record.messageId,
@@ -69,11 +71,12 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
       origin && BigInt(origin.blockTimestampMs),
       origin?.transactionHash ?? null,
       record.messageExecutorAddress,
-      joinHexList(record.messageCCVAddresses),
-      ...contentCells(record.encodedMessage),
+      record.messageCCVAddresses,
+      ...contents,
       microsOf(record.ingestionMs),
       origin && microsOf(origin.blockTimestampMs),
       laneName(key),
+      amountCell(contents),
     ];
   },
 

@@ -2,7 +2,7 @@ import { compareOrderKeys } from '../../../model/order.js';
 import { readLane } from '../../../model/payload.js';
 import type { StoredVerifierResult } from '../../../model/records.js';
 import { column } from '../parquet/columns.js';
-import { cellsOf, joinHexList } from './cells.js';
+import { cellsOf } from './cells.js';
 import { laneName, microsOf, type RowKey, type RowKind } from './row-kind.js';
 
 const KEY_COLUMNS = [
@@ -21,7 +21,7 @@ const RECORD_COLUMNS = [
   column('attestation_ms', 'int64', { deltas: true }),
   column('verifier_name', 'string'),
   column('message_executor_address', 'string'),
-  column('message_ccv_addresses', 'string'),
+  column('message_ccv_addresses', 'strings'),
   column('encoded_message', 'binary', { distinct: true }),
   column('ccv_data', 'binary', { distinct: true }),
 ];
@@ -58,7 +58,7 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
       BigInt(record.attestationMs),
       record.verifierName,
       record.messageExecutorAddress,
-      joinHexList(record.messageCCVAddresses),
+      record.messageCCVAddresses,
       record.encodedMessage,
       record.ccvData,
       microsOf(record.ingestionMs),

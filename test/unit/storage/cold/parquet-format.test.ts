@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { parquetMetadata, type SchemaElement } from 'hyparquet';
 import { parquetWriteBuffer } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import { column } from '../../../../src/storage/cold/parquet/columns.js';
+import { column, type FileColumn } from '../../../../src/storage/cold/parquet/columns.js';
 import { footerLength, parseFooter, readFooter } from '../../../../src/storage/cold/parquet/footer.js';
 import { ParquetFormatError } from '../../../../src/storage/cold/parquet/parquet-format-error.js';
 import { mergeRanges, readRowGroups } from '../../../../src/storage/cold/parquet/row-group-reader.js';
@@ -28,7 +28,9 @@ describe('footers', () => {
     const metadata = parquetMetadata(file.bytes, { geoparquet: false });
     expect(footer.groups).toBe(metadata.row_groups.length);
     expect(footer.rows).toBe(Number(metadata.num_rows));
-    expect(footer.columns.map(({ name }) => name)).toEqual(metadata.schema.slice(1).map(({ name }) => name));
+    const elements = footer.columns.flatMap(({ path }) => path);
+    expect(elements.map(({ name }) => name)).toEqual(metadata.schema.slice(1).map(({ name }) => name));
+    expect(footer.columns.filter(isNested).map(({ name }) => name)).toEqual(['message_ccv_addresses']);
     for (const [group, { columns, num_rows }] of metadata.row_groups.entries()) {
       expect(footer.groupRows(group)).toBe(Number(num_rows));
       for (const [index, { meta_data: meta }] of columns.entries()) {
@@ -38,6 +40,7 @@ describe('footers', () => {
           endExclusive: start + Number(meta!.total_compressed_size),
         });
         expect(footer.chunkCodec(group, index)).toBe(meta!.codec);
+        expect(footer.columns[index]!.path.map(({ name }) => name)).toEqual(meta!.path_in_schema);
         const { min_value: min } = meta!.statistics ?? {};
         const bounds = footer.chunkBounds(group, index);
         if (typeof min === 'string') expect(Buffer.from(bounds!.min).toString()).toBe(min);
@@ -74,6 +77,8 @@ describe('footers', () => {
     expect(() => parseFooter(new Uint8Array(nested), nested.byteLength)).toThrow(/nested/);
   });
 });
+
+const isNested = ({ path }: FileColumn) => path.length > 1;
 
 const withBigints = (_key: string, value: unknown) => (typeof value === 'bigint' ? `${value}n` : value);
 

@@ -1,4 +1,4 @@
-import { column } from '../../parquet/columns.js';
+import { type ColumnValue, column } from '../../parquet/columns.js';
 import type { RowGroupData } from '../../parquet/row-group-reader.js';
 import { cellsOf } from '../../rows/cells.js';
 import { OWN_COLUMNS as LEDGER_COLUMNS, LEDGER_ROWS } from '../../rows/ledger.js';
@@ -8,10 +8,11 @@ import { VERIFIER_RESULT_ROWS } from '../../rows/verifier-results.js';
 
 /*
  * Rows of format 1, for reading. The tables of lists hold every state of a record, also orphaned ones: the one with the
- * highest position counts.
+ * highest position counts. Lists of addresses are joined by commas.
  */
 
 const ORPHANED = column('orphaned', 'boolean');
+const ADDRESSES = column('message_ccv_addresses', 'string');
 
 /** The tag of files whose rows may stand in the place of others. */
 export const SUPERSEDING_TAG = 'ccv.overlay';
@@ -26,11 +27,20 @@ function withOrphans<T extends object, K>(
 ): RowKind<T, K> {
   return {
     ...rows,
-    recordColumns: [...recordColumns, ORPHANED],
+    recordColumns: [...recordColumns.map((spec) => (spec.name === ADDRESSES.name ? ADDRESSES : spec)), ORPHANED],
     records(data: RowGroupData) {
-      const record = rows.records(data);
+      const record = rows.records(withLists(data));
       const orphaned = cellsOf(data).boolean(ORPHANED.name);
       return (row) => ({ ...record(row), orphaned: orphaned(row) });
     },
   };
+}
+
+/** A row group whose addresses are lists. */
+function withLists(data: RowGroupData): RowGroupData {
+  const lists = Array.from<ColumnValue, ColumnValue>(data.values(ADDRESSES.name), (joined) => {
+    if (typeof joined !== 'string') return joined;
+    return joined === '' ? [] : joined.split(',');
+  });
+  return { ...data, values: (name) => (name === ADDRESSES.name ? lists : data.values(name)) };
 }

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { nextTurn } from '../../../../core/event-loop.js';
 import type { Hex } from '../../../../core/hex.js';
 import { stringifyStats } from '../../delta/stats.js';
@@ -189,7 +190,7 @@ function isSameRow(expected: readonly ColumnValue[], found: readonly ColumnValue
     const other = found[place] ?? null;
     return value instanceof Uint8Array && other instanceof Uint8Array
       ? Buffer.compare(value, other) === 0
-      : value === other;
+      : isDeepStrictEqual(value, other);
   });
 }
 
