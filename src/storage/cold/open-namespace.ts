@@ -22,6 +22,7 @@ import { LedgerReads } from './read/ledger-reads.js';
 import { Lists } from './read/lists.js';
 import { Lookup } from './read/lookup.js';
 import { MessageScans } from './read/message-scans.js';
+import { TABLE_DESCRIPTIONS } from './rows/table-columns.js';
 import type { TableName } from './rows/table-name.js';
 import { Committer } from './write/committer.js';
 import { Flush } from './write/flush.js';
@@ -146,6 +147,7 @@ async function logsOf({ store, settings, common }: LogParts): Promise<Readonly<R
   const logOf = (table: TableName) =>
     createDeltaLog({
       ...{ store, root: `${settings.namespace}/${table}`, table, zstd, common, tombstoneRetentionMs },
+      description: TABLE_DESCRIPTIONS[table],
       keptMs: { files: settings.graceMs, log: logRetentionMs(settings.graceMs) },
     });
   return { messages: logOf('messages'), verifier_results: logOf('verifier_results'), ledger: logOf('ledger') };

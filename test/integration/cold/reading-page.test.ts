@@ -5,6 +5,7 @@ import type { NewMessage } from '../../../src/model/records.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';
 import { decodeMessage, encodeMessage } from '../../../src/protocol/message-codec.js';
 import { dayOf } from '../../../src/storage/cold/rows/row-kind.js';
+import { TABLE_NAMES } from '../../../src/storage/cold/rows/table-name.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { pythonEngines } from '../../support/cold/delta-rs.js';
 import { openDuckDB, type TestDuckDB } from '../../support/cold/duckdb.js';
@@ -176,6 +177,19 @@ describe('the questions of the page, asked in DuckDB, are answered as by the que
     expect(rows.map((row) => `${row['lane']} ${row['first_missing']} ${row['last_missing']}`)).toEqual(expected);
     expect(expected.length).toBeGreaterThan(10);
   });
+});
+
+test('tables and columns say in their metadata what they are', async () => {
+  for (const table of TABLE_NAMES) {
+    const log = join(directory.directory, 'test', table, '_delta_log', `${'0'.repeat(20)}.json`);
+    const lines = readFileSync(log, 'utf8').trim().split('\n');
+    const { metaData } = lines.map((line) => JSON.parse(line)).find((line) => line.metaData) as {
+      metaData: { description: string; schemaString: string };
+    };
+    const { fields } = JSON.parse(metaData.schemaString) as { fields: { metadata: { comment?: string } }[] };
+    expect(metaData.description.length).toBeGreaterThan(50);
+    expect(fields.filter(({ metadata }) => !metadata.comment)).toEqual([]);
+  }
 });
 
 describe.skipIf('missing' in engines)(`polars${'missing' in engines ? ` (${engines.missing})` : ''}`, () => {

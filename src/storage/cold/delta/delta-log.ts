@@ -24,6 +24,8 @@ export interface DeltaLogOptions extends LogReaderOptions {
   readonly tombstoneRetentionMs?: number;
   /** Time for which removed files and log entries stay, as the table tells other engines. Default 7 days. */
   readonly keptMs?: { readonly files: number; readonly log: number };
+  /** The meaning of the table, for people. */
+  readonly description?: string;
   /** Makes GUIDs; for tests. */
   readonly createId?: () => string;
 }
@@ -141,6 +143,7 @@ class Log implements DeltaLog {
     const nowMs = this.#options.common.clock.nowMs();
     const actions: Action[] = newTable({
       ...{ id: this.#createId(), name: this.#options.table, columns, transactions, createdMs: nowMs },
+      description: this.#options.description ?? null,
       checkpointEvery: this.#checkpointEvery,
       keptMs: this.#options.keptMs ?? { files: 7 * DAY_MS, log: 7 * DAY_MS },
     });

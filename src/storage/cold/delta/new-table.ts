@@ -10,15 +10,16 @@ export function newTable(parts: {
   /** A GUID. */
   readonly id: string;
   readonly name: string;
+  readonly description: string | null;
   readonly columns: readonly ColumnSpec[];
   readonly transactions: readonly Transaction[];
   readonly createdMs: number;
   readonly checkpointEvery: number;
   readonly keptMs: { readonly files: number; readonly log: number };
 }): Action[] {
-  const { id, name, columns, transactions, createdMs, checkpointEvery, keptMs } = parts;
+  const { id, name, description, columns, transactions, createdMs, checkpointEvery, keptMs } = parts;
   const metaData = {
-    ...{ id, name, description: null, createdTime: createdMs },
+    ...{ id, name, description, createdTime: createdMs },
     schemaString: tableSchemaString(columns),
     partitionColumns: [DAY_COLUMN],
     configuration: {

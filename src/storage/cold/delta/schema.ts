@@ -23,7 +23,7 @@ export function tableSchemaString(columns: readonly ColumnSpec[]): string {
       ...{ name, type: TYPE_NAMES[type], nullable },
       metadata: comment === '' ? {} : { comment },
     })),
-    { name: DAY_COLUMN, type: 'date', nullable: true, metadata: {} },
+    { name: DAY_COLUMN, type: 'date', nullable: true, metadata: { comment: 'Partition: a day, UTC.' } },
   ];
   return JSON.stringify({ type: 'struct', fields });
 }

@@ -41,29 +41,34 @@ export interface LedgerRowKey {
   readonly orphanId: Hex | null;
 }
 
+const NULLABLE = { nullable: true } as const;
+
 const KEY_COLUMNS = [
-  column('position', 'int64', { statistics: true, deltas: true }),
-  column('kind', 'string', { statistics: true }),
-  column('identity', 'string'),
-  column('message_id', 'string', { nullable: true }),
+  column('position', 'int64', { statistics: true, deltas: true, comment: 'Place in the order of all changes.' }),
+  column('kind', 'string', {
+    ...{ statistics: true },
+    comment: 'cursor, quarantine or conflict; message or verifierResult, which a reorg removed; return: it is back.',
+  }),
+  column('identity', 'string', { comment: 'JSON list that tells it from others: the highest position of one counts.' }),
+  column('message_id', 'string', { nullable: true, comment: 'Message that it is about.' }),
 ];
 
 /** The columns of rows that are not of orphaned records. */
 export const OWN_COLUMNS = [
   ...KEY_COLUMNS,
-  column('ingestion_ms', 'int64', { statistics: true, deltas: true, nullable: true }),
-  column('source_id', 'string', { nullable: true }),
-  column('height', 'int64', { nullable: true }),
-  column('hash', 'string', { nullable: true }),
-  column('key', 'string', { nullable: true }),
-  column('reason', 'string', { nullable: true }),
-  column('detail', 'string', { nullable: true }),
-  column('raw', 'binary', { nullable: true }),
-  column('record', 'string', { nullable: true }),
-  column('verifier_source_address', 'string', { nullable: true }),
-  column('verifier_dest_address', 'string', { nullable: true }),
-  column('stored_hash', 'string', { nullable: true }),
-  column('received_hash', 'string', { nullable: true }),
+  column('ingestion_ms', 'int64', { ...NULLABLE, statistics: true, deltas: true, comment: 'Time of it, unix ms.' }),
+  column('source_id', 'string', { ...NULLABLE, comment: 'Source of a cursor or of quarantined input.' }),
+  column('height', 'int64', { ...NULLABLE, comment: 'Cursor: block or sequence number up to which it was read.' }),
+  column('hash', 'string', { ...NULLABLE, comment: 'Cursor: hash of that block.' }),
+  column('key', 'string', { ...NULLABLE, comment: 'Quarantine: name of the input at its source.' }),
+  column('reason', 'string', { ...NULLABLE, comment: 'Quarantine: code of the check that it failed.' }),
+  column('detail', 'string', { ...NULLABLE, comment: 'Quarantine: explanation.' }),
+  column('raw', 'binary', { ...NULLABLE, comment: 'Quarantine: input as it came.' }),
+  column('record', 'string', { ...NULLABLE, comment: 'Conflict or return: message or verifierResult.' }),
+  column('verifier_source_address', 'string', { ...NULLABLE, comment: 'CCV on the source chain.' }),
+  column('verifier_dest_address', 'string', { ...NULLABLE, comment: 'CCV on the destination chain.' }),
+  column('stored_hash', 'string', { ...NULLABLE, comment: 'Conflict: hash of the record that stays.' }),
+  column('received_hash', 'string', { ...NULLABLE, comment: 'Conflict: hash of the other.' }),
 ];
 
 /** Columns of orphaned records are those of their tables. */

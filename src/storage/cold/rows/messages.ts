@@ -8,44 +8,47 @@ import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { type Cell, type Cells, cellsOf } from './cells.js';
 import { AMOUNT_COLUMN, amountCell, CONTENT_COLUMNS, contentCells, encodedCells } from './message-contents.js';
 import { laneName, type MessageRowKey, microsOf, type RowKind } from './row-kind.js';
+import { SHARED_COLUMNS } from './shared-columns.js';
 
 const KEY_COLUMNS = [
-  column('ingestion_ms', 'int64', { statistics: true, deltas: true }),
-  column('message_id', 'string', { statistics: true, distinct: true }),
-  column('source_chain_selector', 'string', { statistics: true }),
-  column('dest_chain_selector', 'string', { statistics: true }),
-  column('position', 'int64', { statistics: true, deltas: true }),
-  column('first_ms', 'int64', { statistics: true, deltas: true }),
-  column('status', 'string', { statistics: true }),
-  column('block_number', 'int64', { statistics: true, deltas: true, nullable: true }),
-  column('log_index', 'int64', { deltas: true, nullable: true }),
+  ...SHARED_COLUMNS.time,
+  ...SHARED_COLUMNS.lane,
+  ...SHARED_COLUMNS.position,
+  column('status', 'string', { statistics: true, comment: 'processing, success or timeout.' }),
+  column('block_number', 'int64', {
+    ...{ statistics: true, deltas: true, nullable: true },
+    comment: 'Block on the source chain. Null when the message was not read from the chain.',
+  }),
+  column('log_index', 'int64', { deltas: true, nullable: true, comment: 'Place of its event in the block.' }),
 ];
 
 /** The columns of a message without its contents. */
 const ENVELOPE_COLUMNS = [
   ...KEY_COLUMNS,
-  column('block_hash', 'string', { nullable: true }),
-  column('block_timestamp_ms', 'int64', { deltas: true, nullable: true }),
-  column('transaction_hash', 'string', { nullable: true }),
-  column('message_executor_address', 'string'),
-  column('message_ccv_addresses', 'strings'),
+  column('block_hash', 'string', { nullable: true, comment: 'Hash of its block.' }),
+  column('block_timestamp_ms', 'int64', { deltas: true, nullable: true, comment: 'block_time in unix ms.' }),
+  column('transaction_hash', 'string', { nullable: true, comment: 'Transaction that sent it.' }),
+  ...SHARED_COLUMNS.receipts,
 ];
 
 const RECORD_COLUMNS = [...ENVELOPE_COLUMNS, ...CONTENT_COLUMNS];
 
 const COLUMNS = [
   ...RECORD_COLUMNS,
-  column('ingestion_time', 'timestamp', { statistics: true, deltas: true, comment: 'When it was stored.' }),
+  ...SHARED_COLUMNS.ingestionTime,
   column('block_time', 'timestamp', {
     ...{ statistics: true, deltas: true, nullable: true },
     comment: 'Time of its block on the source chain.',
   }),
-  column('lane', 'string', { statistics: true, comment: '<source chain selector>-<destination chain selector>' }),
+  ...SHARED_COLUMNS.laneName,
   AMOUNT_COLUMN,
 ];
 
 /** The columns in which another table holds messages: the bytes in place of the contents. */
-export const MESSAGE_BYTES_COLUMNS = [...ENVELOPE_COLUMNS, column('encoded_message', 'binary', { distinct: true })];
+export const MESSAGE_BYTES_COLUMNS = [
+  ...ENVELOPE_COLUMNS,
+  column('encoded_message', 'binary', { distinct: true, comment: 'Canonical bytes of an orphaned message.' }),
+];
 
 /** Messages that lists show, in their order. One that was not read from the chain has no block, log or transaction. */
 export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {

@@ -4,38 +4,38 @@ import type { StoredVerifierResult } from '../../../model/records.js';
 import { column } from '../parquet/columns.js';
 import { cellsOf } from './cells.js';
 import { laneName, microsOf, type RowKey, type RowKind } from './row-kind.js';
+import { SHARED_COLUMNS } from './shared-columns.js';
 
 const KEY_COLUMNS = [
-  column('ingestion_ms', 'int64', { statistics: true, deltas: true }),
-  column('message_id', 'string', { statistics: true, distinct: true }),
-  column('verifier_source_address', 'string'),
-  column('verifier_dest_address', 'string'),
-  column('source_chain_selector', 'string', { statistics: true }),
-  column('dest_chain_selector', 'string', { statistics: true }),
-  column('position', 'int64', { statistics: true, deltas: true }),
-  column('first_ms', 'int64', { statistics: true, deltas: true }),
+  ...SHARED_COLUMNS.time,
+  column('verifier_source_address', 'string', { comment: 'CCV on the source chain.' }),
+  column('verifier_dest_address', 'string', { comment: 'CCV on the destination chain.' }),
+  ...SHARED_COLUMNS.lane,
+  ...SHARED_COLUMNS.position,
 ];
 
 const RECORD_COLUMNS = [
   ...KEY_COLUMNS,
-  column('attestation_ms', 'int64', { deltas: true }),
-  column('verifier_name', 'string'),
-  column('message_executor_address', 'string'),
-  column('message_ccv_addresses', 'strings'),
-  column('encoded_message', 'binary', { distinct: true }),
-  column('ccv_data', 'binary', { distinct: true }),
+  column('attestation_ms', 'int64', { deltas: true, comment: 'attestation_time in unix ms.' }),
+  column('verifier_name', 'string', { comment: 'Name of the verifier that answered, by the configuration.' }),
+  ...SHARED_COLUMNS.receipts,
+  column('encoded_message', 'binary', {
+    distinct: true,
+    comment: 'Canonical bytes: keccak-256 of them is message_id.',
+  }),
+  column('ccv_data', 'binary', { distinct: true, comment: 'Proof of the verification, as the verifier gave it.' }),
 ];
 
 /** The same again, for people. */
 const COLUMNS = [
   ...RECORD_COLUMNS,
-  column('ingestion_time', 'timestamp', { statistics: true, deltas: true, comment: 'When it was stored.' }),
+  ...SHARED_COLUMNS.ingestionTime,
   column('attestation_time', 'timestamp', {
     statistics: true,
     deltas: true,
     comment: 'When the verifier attested it.',
   }),
-  column('lane', 'string', { statistics: true, comment: '<source chain selector>-<destination chain selector>' }),
+  ...SHARED_COLUMNS.laneName,
 ];
 
 /** Verifier results that lists show, in their order. */
