@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type DuckDBConnection, DuckDBInstance } from '@duckdb/node-api';
@@ -115,6 +115,27 @@ describe('DuckDB reads', () => {
     expect(found.map((row) => bytesToHex(encodedOf(row)))).toEqual(
       records.map(({ encodedMessage }) => bytesToHex(encodedMessage)),
     );
+  });
+
+  it('by their bloom filters, that other files do not hold a message', async () => {
+    const folder = join(parent, 'filters');
+    await mkdir(folder);
+    const ids: string[][] = [];
+    for (let seed = 1; seed <= 6; seed++) {
+      const records = inOrder(VERIFIER_RESULT_ROWS, fc.sample(storedVerifierResults, { numRuns: 60, seed }));
+      await writeFile(join(folder, `${seed}.parquet`), encode(VERIFIER_RESULT_ROWS, records).bytes);
+      ids.push([...new Set(records.map(({ messageId }) => messageId))].slice(0, 20));
+    }
+    let admitted = 0;
+    for (const [place, some] of ids.entries())
+      for (const id of some) {
+        const found = await rows(`SELECT DISTINCT file_name AS file
+          FROM parquet_bloom_probe('${folder}/*.parquet', 'message_id', '${id}') WHERE NOT bloom_filter_excludes`);
+        expect(found).toContainEqual({ file: join(folder, `${place + 1}.parquet`) });
+        admitted += found.length - 1;
+      }
+    // 600 questions of a message to a file that has not got it, each of ten row groups
+    expect(admitted).toBeLessThan(120);
   });
 
   it('only the row groups that a filter needs, by our statistics, and finds the same rows', async () => {

@@ -89,6 +89,10 @@ class GroupTable implements ParquetFooter {
     return { start, endExclusive: start + this.#chunk(entry, column, 0) };
   }
 
+  filterRange(): null {
+    return null;
+  }
+
   chunkCodec(): string {
     return CODEC;
   }

@@ -1,4 +1,4 @@
-import type { ObjectStore } from '../object-store/object-store.js';
+import type { ByteRange, ObjectStore } from '../object-store/object-store.js';
 import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
 import { type ParquetFooter, readFooter } from '../parquet/footer.js';
 import { PARQUET_MAGIC } from '../parquet/footer-writer.js';
@@ -35,6 +35,8 @@ export interface ScannedGroup<T, K> {
   readonly records: readonly T[];
   /** The keys as their own columns have them, which are those of the records unless the file is wrong. */
   keys(): readonly K[];
+  /** The bloom filter of a column, as it lies in the file; null without one. */
+  filter(name: string): Uint8Array | null;
   /** The cells of a row, in the order of the columns that are read. */
   cells(row: number): readonly ColumnValue[];
 }
@@ -97,8 +99,7 @@ export class FileScan<T, K> {
       footer,
       { groups: [group], columns: this.#columns },
       {
-        fetch: async ({ start, endExclusive }) =>
-          window.bytes.subarray(start - window.start, endExclusive - window.start),
+        fetch: async (range) => bytesOf(window, range),
         zstd: this.#parts.zstd,
       },
     );
@@ -108,16 +109,20 @@ export class FileScan<T, K> {
       group,
       records: all(this.#rows.records(data)),
       keys: () => all(this.#rows.keys(data)),
+      filter: (name) => {
+        const range = footer.filterRange(group, footer.columnIndex(name));
+        return range && bytesOf(window, range);
+      },
       cells: (row) => this.#columns.map(({ name }) => data.values(name)[row] ?? null),
     };
   }
 
   async #fetch(footer: ParquetFooter, first: number): Promise<Window> {
     const isFirst = first === 0;
-    let { start, endExclusive } = footer.groupRange(first);
+    let { start, endExclusive } = wholeRange(footer, first);
     let endGroup = first + 1;
     for (; endGroup < footer.groups; endGroup += 1) {
-      const range = footer.groupRange(endGroup);
+      const range = wholeRange(footer, endGroup);
       if (range.start < start || range.endExclusive - start > this.#fetchBytes) break;
       endExclusive = Math.max(endExclusive, range.endExclusive);
     }
@@ -127,6 +132,17 @@ export class FileScan<T, K> {
       throw new ParquetFormatError('it does not begin as one');
     return { start, endGroup, bytes };
   }
+}
+
+/** A row group with its bloom filters. */
+function wholeRange(footer: ParquetFooter, group: number): ByteRange {
+  const { start, endExclusive } = footer.groupRange(group);
+  const filterEnds = footer.columns.map((_, column) => footer.filterRange(group, column)?.endExclusive ?? 0);
+  return { start, endExclusive: Math.max(endExclusive, ...filterEnds) };
+}
+
+function bytesOf({ bytes, start }: Window, range: ByteRange): Uint8Array {
+  return bytes.subarray(range.start - start, range.endExclusive - start);
 }
 
 interface Window {

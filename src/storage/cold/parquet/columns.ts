@@ -21,6 +21,8 @@ export interface ColumnSpec {
   readonly nullable: boolean;
   /** Keep the smallest and largest value of each row group in the footer, to pass over row groups by. */
   readonly statistics: boolean;
+  /** Keep a bloom filter of each row group's values, for other engines: our readers have an index. */
+  readonly bloomFilter: boolean;
   /** Values hardly ever repeat: do not look for a dictionary. */
   readonly distinct: boolean;
   /** Values rise slowly or lie close together (int64 only): keep differences. */
@@ -29,11 +31,13 @@ export interface ColumnSpec {
   readonly comment: string;
 }
 
-type Options = Partial<Pick<ColumnSpec, 'nullable' | 'statistics' | 'distinct' | 'deltas' | 'comment'>>;
+type Options = Partial<Omit<ColumnSpec, 'name' | 'type'>>;
+
+const PLAIN = { nullable: false, statistics: false, bloomFilter: false, distinct: false, deltas: false, comment: '' };
 
 /** A column with everything off that `options` does not turn on. */
 export function column(name: string, type: ColumnType, options: Options = {}): ColumnSpec {
-  return { name, type, nullable: false, statistics: false, distinct: false, deltas: false, comment: '', ...options };
+  return { name, type, ...PLAIN, ...options };
 }
 
 /** A column of a file: the elements of the schema from it down to the one leaf that has its values. */

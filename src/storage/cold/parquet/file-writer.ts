@@ -1,7 +1,8 @@
 import type { DecodedArray, RowGroup } from 'hyparquet';
 import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
+import { encodeBloomFilter } from './bloom-filter.js';
 import { type ColumnSpec, type ColumnValue, type FileColumn, fileColumns, schemaElements } from './columns.js';
-import { chunkChecksums, encodeFooter, encodeRowGroup } from './footer-writer.js';
+import { chunkChecksums, encodeFooter, encodeRowGroup, type PlacedFilter } from './footer-writer.js';
 import type { Steps } from './steps.js';
 import type { Zstd } from './zstd.js';
 
@@ -74,7 +75,7 @@ const MAGIC_BYTES = 4;
 
 /**
  * Pages are version 2, compressed with Zstandard, one for each column of a row group; every column chunk lies directly
- * after the one before, in the order of the columns.
+ * after the one before, in the order of the columns. Bloom filters lie behind their row group.
  */
 export function createParquetEncoder(options: ParquetEncoderOptions): ParquetEncoder {
   return new Encoder(options);
@@ -175,15 +176,29 @@ class Encoder implements ParquetEncoder {
         )
       );
     }
-    this.#parts.push(bytes);
-    this.#groups.push(encodeRowGroup(group, this.#fileColumns));
+    const filters = this.#filters(columns, this.#writtenBytes + bytes.length);
+    this.#parts.push(bytes, ...filters.map((filter) => filter.bytes));
+    this.#groups.push(encodeRowGroup(group, this.#fileColumns, filters));
     const checksums = chunkChecksums(group, bytes, this.#writtenBytes);
     this.#checksums.push(...checksums);
     this.#places.push({ rows, start: this.#writtenBytes, chunks: chunksOf(group, checksums) });
     this.groupRows.push(rows);
     this.#rows += rows;
-    this.#writtenBytes += bytes.length;
+    this.#writtenBytes += filters.reduce((sum, filter) => sum + filter.bytes.length, bytes.length);
     return bytes.length;
+  }
+
+  /** The bloom filters of a row group, which lie behind it, from `offset` on. */
+  #filters(columns: readonly ColumnValue[][], offset: number): PlacedFilter[] {
+    const filters: PlacedFilter[] = [];
+    for (const [column, { bloomFilter }] of this.#columns.entries()) {
+      const fileColumn = this.#fileColumns[column];
+      const bytes = bloomFilter && fileColumn ? encodeBloomFilter(fileColumn, columns[column] ?? []) : null;
+      if (!bytes) continue;
+      filters.push({ column, offset, bytes });
+      offset += bytes.length;
+    }
+    return filters;
   }
 
   #encodeGroup(columns: readonly ColumnValue[][], rows: number): { bytes: Uint8Array; group: RowGroup } {

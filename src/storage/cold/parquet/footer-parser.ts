@@ -1,6 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { SchemaElement } from 'hyparquet';
 import { ConvertedTypes, FieldRepetitionTypes, ParquetTypes } from 'hyparquet/src/constants.js';
+import type { ByteRange } from '../object-store/object-store.js';
 import { type FileColumn, isList, LIST_DEPTH } from './columns.js';
 import { CHECKSUMS_KEY, CREATED_BY } from './footer-writer.js';
 import { ParquetFormatError } from './parquet-format-error.js';
@@ -20,6 +21,8 @@ export interface ParsedFooter {
   readonly groupRows: readonly number[];
   /** `CHUNK_FIELDS` numbers for each column of each row group. */
   readonly chunks: readonly number[];
+  /** Bloom filters, by the place of their column chunk: row group by row group, in the order of the columns. */
+  readonly filters: ReadonlyMap<number, ByteRange>;
   /** CRC-32 of each column chunk; null in files of other writers. */
   readonly checksums: Uint32Array | null;
 }
@@ -33,6 +36,7 @@ export class FooterParser {
   #path: SchemaElement[] = [];
   readonly #groupRows: number[] = [];
   readonly #chunks: number[] = [];
+  readonly #filters = new Map<number, ByteRange>();
   readonly #bytes: Uint8Array;
   #checksums: Uint32Array | null = null;
 
@@ -58,7 +62,8 @@ export class FooterParser {
     });
     if (this.#columns.length === 0) throw new ParquetFormatError('it has no columns');
     if (this.#checksums === null && createdBy === CREATED_BY) throw new ParquetFormatError('it has lost its checksums');
-    return { columns: this.#columns, groupRows: this.#groupRows, chunks: this.#chunks, checksums: this.#checksums };
+    const [columns, groupRows, chunks] = [this.#columns, this.#groupRows, this.#chunks];
+    return { columns, groupRows, chunks, filters: this.#filters, checksums: this.#checksums };
   }
 
   /** Takes the checksums of the column chunks, when this entry of the footer's own metadata holds them. */
@@ -138,6 +143,7 @@ export class FooterParser {
   #columnMetaData(): void {
     const cursor = this.#cursor;
     let [codec, values, length, dataStart, dictionaryStart, min, max] = [0, 0, 0, 0, 0, -1, -1];
+    let [filterStart, filterLength] = [0, 0];
     cursor.struct((id, type) => {
       if (id === 4) codec = cursor.integer();
       else if (id === 5) values = cursor.integer();
@@ -150,12 +156,21 @@ export class FooterParser {
           else if (field === 6) min = pack(cursor.binary());
           else cursor.skip(fieldType);
         });
+      else if (id === 14) filterStart = cursor.integer();
+      else if (id === 15) filterLength = cursor.integer();
       else cursor.skip(type);
     });
     // some writers give 0 for a dictionary that is not there
     const start = dictionaryStart > 0 ? Math.min(dictionaryStart, dataStart) : dataStart;
     if (start < 0 || length < 0 || start + length > this.#dataEnd)
       throw new ParquetFormatError('a column lies outside of the file');
+    if (filterStart < 0 || filterLength < 0 || filterStart + filterLength > this.#dataEnd)
+      throw new ParquetFormatError('a bloom filter lies outside of the file');
+    if (filterLength > 0)
+      this.#filters.set(this.#chunks.length / CHUNK_FIELDS, {
+        start: filterStart,
+        endExclusive: filterStart + filterLength,
+      });
     this.#chunks.push(start, length, codec, min, max, values);
   }
 }

@@ -30,11 +30,26 @@ const LONGEST_SHORT_LIST = 14;
 /** Longer texts are cut in the statistics: selectors are whole, ids are not. */
 const STATISTICS_BYTES = 24;
 
+/** The bloom filter of a column, at its place in the file. */
+export interface PlacedFilter {
+  /** Place of the column among those of the file. */
+  readonly column: number;
+  readonly offset: number;
+  readonly bytes: Uint8Array;
+}
+
 /** A row group of a footer. */
-export function encodeRowGroup(group: RowGroup, columns: readonly FileColumn[]): Uint8Array {
+export function encodeRowGroup(
+  group: RowGroup,
+  columns: readonly FileColumn[],
+  filters: readonly PlacedFilter[],
+): Uint8Array {
   const writer = new ByteWriter(2048);
   serializeTCompactProtocol(writer, {
-    field_1: group.columns.map((chunk, index) => columnChunk(chunk, columns[index]?.leaf)),
+    field_1: group.columns.map((chunk, index) => {
+      const filter = filters.find(({ column }) => column === index);
+      return columnChunk(chunk, columns[index]?.leaf, filter);
+    }),
     field_2: group.total_byte_size,
     field_3: group.num_rows,
     field_6: group.total_compressed_size,
@@ -42,7 +57,11 @@ export function encodeRowGroup(group: RowGroup, columns: readonly FileColumn[]):
   return writer.getBytes().slice();
 }
 
-function columnChunk({ file_offset, meta_data: data }: ColumnChunk, element: SchemaElement | undefined) {
+function columnChunk(
+  { file_offset, meta_data: data }: ColumnChunk,
+  element: SchemaElement | undefined,
+  filter: PlacedFilter | undefined,
+) {
   if (!data || !element) throw new TypeError('a column chunk has no metadata');
   return {
     field_2: file_offset,
@@ -62,6 +81,8 @@ function columnChunk({ file_offset, meta_data: data }: ColumnChunk, element: Sch
         field_2: Encodings.indexOf(encoding),
         field_3: count,
       })),
+      field_14: filter && BigInt(filter.offset),
+      field_15: filter?.bytes.length,
     },
   };
 }

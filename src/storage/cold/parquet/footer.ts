@@ -30,6 +30,8 @@ export interface ParquetFooter {
   groupRange(group: number): ByteRange;
   /** The range of a column of a row group. */
   chunkRange(group: number, column: number): ByteRange;
+  /** The range of the bloom filter of a column of a row group; null without one. */
+  filterRange(group: number, column: number): ByteRange | null;
   /** The codec of a column chunk, by Parquet's name. */
   chunkCodec(group: number, column: number): string;
   /** False in files of other writers. */
@@ -121,6 +123,7 @@ class Footer implements ParquetFooter {
   readonly #bytes: Uint8Array;
   readonly #groupRows: readonly number[];
   readonly #chunks: Float64Array;
+  readonly #filters: ReadonlyMap<number, ByteRange>;
   readonly #checksums: Uint32Array | null;
 
   constructor(bytes: Uint8Array, dataEnd: number) {
@@ -131,11 +134,19 @@ class Footer implements ParquetFooter {
     this.rows = parsed.groupRows.reduce((sum, rows) => sum + rows, 0);
     this.#groupRows = parsed.groupRows;
     this.#chunks = Float64Array.from(parsed.chunks);
+    this.#filters = parsed.filters;
     this.#checksums = parsed.checksums;
   }
 
   get memoryBytes(): number {
-    return this.#bytes.length + this.#chunks.byteLength + (this.#checksums?.byteLength ?? 0) + this.groups * 8 + 4096;
+    return (
+      this.#bytes.length +
+      this.#chunks.byteLength +
+      (this.#checksums?.byteLength ?? 0) +
+      this.groups * 8 +
+      this.#filters.size * 64 +
+      4096
+    );
   }
 
   get hasChecksums(): boolean {
@@ -160,6 +171,10 @@ class Footer implements ParquetFooter {
   chunkRange(group: number, column: number): ByteRange {
     const start = this.#field(group, column, CHUNK.start);
     return { start, endExclusive: start + this.#field(group, column, CHUNK.length) };
+  }
+
+  filterRange(group: number, column: number): ByteRange | null {
+    return this.#filters.get(group * this.columns.length + column) ?? null;
   }
 
   chunkCodec(group: number, column: number): string {

@@ -41,6 +41,12 @@ describe('footers', () => {
         });
         expect(footer.chunkCodec(group, index)).toBe(meta!.codec);
         expect(footer.columns[index]!.path.map(({ name }) => name)).toEqual(meta!.path_in_schema);
+        const [filterStart, filterBytes] = [Number(meta!.bloom_filter_offset), meta!.bloom_filter_length!];
+        expect(footer.filterRange(group, index)).toEqual(
+          meta!.path_in_schema[0] === 'message_id'
+            ? { start: filterStart, endExclusive: filterStart + filterBytes }
+            : null,
+        );
         const { min_value: min } = meta!.statistics ?? {};
         const bounds = footer.chunkBounds(group, index);
         if (typeof min === 'string') expect(Buffer.from(bounds!.min).toString()).toBe(min);
