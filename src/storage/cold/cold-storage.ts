@@ -216,7 +216,8 @@ class NamespaceStorage extends ColdStorageReader implements ColdStorage {
       events: { committed: (changes) => this.#committed(changes), advanced: (view) => this.#advanced(view) },
     });
     this.#refreshedAtMs = startedMs;
-    this.#whole.see(parts.catalog.view);
+    const whole = await parts.catalog.lastWhole();
+    if (whole) this.#whole.see(whole);
     this.#toldPosition = parts.catalog.view.position;
     if (this.isClosed) {
       await parts.follower.close();

@@ -7,15 +7,17 @@ import type { DeltaSnapshot } from '../delta/snapshot.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { DataFile } from './data-file.js';
 import {
+  flushTransactions,
   headOf,
-  headTransactions,
+  isWhole,
   NAMED_TABLES,
   type NamedTable,
   type NamedVersions,
   namedVersions,
   nameTransactions,
   refuseUnended,
-  rowTransactions,
+  vacuumOf,
+  vacuumTransaction,
 } from './head.js';
 import { NamespaceLog } from './namespace-log.js';
 import { nextView } from './next-view.js';
@@ -25,7 +27,6 @@ import { takeBack } from './take-back.js';
 import { dirtyTables, isDirty, type Survey } from './unnamed.js';
 import { emptyView, type NamespaceView, rowsIn, type Snapshots } from './view.js';
 
-const VACUUM_APP = 'ccv-indexer:vacuum';
 /** A flush has a table for the time of two commits: a compaction waits for it rather than do its work again. */
 const MAX_WAITS = 6;
 const BUSY: Backoff = { baseMs: 50, maxMs: 1000 };
@@ -113,6 +114,13 @@ export class Catalog {
     });
   }
 
+  /** The last state in which nothing that was known to come was missing; null when there is none any more. */
+  async lastWhole(): Promise<NamespaceView | null> {
+    if (isWhole(this.#view)) return this.#view;
+    const found = await this.#log.lastWhole(this.#view.snapshots);
+    return found && nextView(emptyView(), found, this.#view.readMs);
+  }
+
   async #look(confirm: boolean): Promise<NamespaceView> {
     return await this.#losing(async () => {
       const readMs = this.#common.clock.nowMs();
@@ -136,7 +144,7 @@ export class Catalog {
    * @throws DeltaConflictError when another writer committed since; nothing of the flush will ever be seen. Survey
    * first.
    */
-  async commit({ tops }: Survey, flush: PreparedFlush, operation: string): Promise<NamespaceView> {
+  async commit({ view, tops }: Survey, flush: PreparedFlush, operation: string): Promise<NamespaceView> {
     const nowMs = this.#common.clock.nowMs();
     const opened = await this.#log.opened(tops);
     const actionsOf = (table: TableName): Action[] => [
@@ -159,9 +167,7 @@ export class Catalog {
     };
     const actionsOn = (ledger: DeltaSnapshot): Action[] => [
       ...actionsOf('ledger'),
-      ...headTransactions(flush.head, nowMs).map((txn) => ({ txn })),
-      ...nameTransactions(names(ledger), nowMs).map((txn) => ({ txn })),
-      ...rowTransactions(rows, nowMs).map((txn) => ({ txn })),
+      ...flushTransactions(view, { head: flush.head, named: names(ledger), rows }, nowMs).map((txn) => ({ txn })),
     ];
     const ledger = await commitBesideCompactions(this.#logs.ledger, opened.ledger, actionsOn, infoOf('ledger'));
     return await this.#settled({ messages, verifier_results: results, ledger });
@@ -227,7 +233,7 @@ export class Catalog {
         const { tops } = await this.survey();
         const top = tops[table];
         if (top === null) break;
-        const txn = { appId: VACUUM_APP, version: BigInt(top.version + 1), lastUpdated: this.#common.clock.nowMs() };
+        const txn = vacuumTransaction(top, this.#common.clock.nowMs());
         try {
           await this.#logs[table].prepare(top, [{ txn }], { operation: 'VACUUM START' });
           break;
@@ -289,8 +295,4 @@ export class Catalog {
       this.#view = nextView(before, found, Math.max(readMs, before.readMs));
     return this.#view;
   }
-}
-
-function vacuumOf(snapshot: DeltaSnapshot | null): bigint | undefined {
-  return snapshot?.transactions.get(VACUUM_APP)?.version;
 }

@@ -34,6 +34,9 @@ const HEAD_APPS = {
   movePosition: 'ccv-indexer:movePosition',
 } as const;
 const FORMAT_APP = 'ccv-indexer:format';
+const VACUUM_APP = 'ccv-indexer:vacuum';
+/** While a backlog is flushed in parts: the version of the ledger before the first of them. */
+const WHOLE_APP = 'ccv-indexer:whole';
 const ROWS_APPS = { messages: 'ccv-indexer:rows:messages', verifier_results: 'ccv-indexer:rows:results' } as const;
 const NAME_APPS = { messages: 'ccv-indexer:messages', verifier_results: 'ccv-indexer:verifier_results' } as const;
 
@@ -43,7 +46,7 @@ export function isNameApp(appId: string): boolean {
 }
 
 /** The transactions that say how far a flush went. */
-export function headTransactions(head: NamespaceHead, lastUpdated: number): Transaction[] {
+function headTransactions(head: NamespaceHead, lastUpdated: number): Transaction[] {
   const entries = [
     [HEAD_APPS.position, head.position],
     [HEAD_APPS.headMs, BigInt(head.headMs)],
@@ -59,7 +62,7 @@ export function nameTransactions(named: NamedVersions, lastUpdated: number): Tra
 }
 
 /** The transactions that count the rows of the tables: files that something else has removed are missed by them. */
-export function rowTransactions(rows: Readonly<Record<NamedTable, number>>, lastUpdated: number): Transaction[] {
+function rowTransactions(rows: Readonly<Record<NamedTable, number>>, lastUpdated: number): Transaction[] {
   return NAMED_TABLES.map((table) => ({ appId: ROWS_APPS[table], version: BigInt(rows[table]), lastUpdated }));
 }
 
@@ -124,4 +127,39 @@ export function refuseUnended({ position, headPosition }: NamespaceHead): void {
 /** True when nothing that was known to come is missing. */
 export function isWhole(head: NamespaceHead): boolean {
   return head.position >= head.headPosition;
+}
+
+/** The transactions of a flush on top of `base`. */
+export function flushTransactions(
+  base: NamespaceHead & { readonly snapshots: { readonly ledger: DeltaSnapshot | null } },
+  to: {
+    readonly head: NamespaceHead;
+    readonly named: NamedVersions;
+    readonly rows: Readonly<Record<NamedTable, number>>;
+  },
+  lastUpdated: number,
+): Transaction[] {
+  const { ledger } = base.snapshots;
+  const isFirstPart = ledger !== null && isWhole(base) && !isWhole(to.head);
+  return [
+    ...headTransactions(to.head, lastUpdated),
+    ...nameTransactions(to.named, lastUpdated),
+    ...rowTransactions(to.rows, lastUpdated),
+    ...(isFirstPart ? [{ appId: WHOLE_APP, version: BigInt(ledger.version), lastUpdated }] : []),
+  ];
+}
+
+/** The version of the ledger that was whole last, by one that is not; null without one. */
+export function wholeVersion({ transactions }: DeltaSnapshot): number | null {
+  const version = transactions.get(WHOLE_APP)?.version;
+  return version === undefined ? null : Number(version);
+}
+
+/** The last vacuum of a table that made writers begin anew. */
+export function vacuumOf(snapshot: DeltaSnapshot | null): bigint | undefined {
+  return snapshot?.transactions.get(VACUUM_APP)?.version;
+}
+
+export function vacuumTransaction({ version }: DeltaSnapshot, lastUpdated: number): Transaction {
+  return { appId: VACUUM_APP, version: BigInt(version + 1), lastUpdated };
 }

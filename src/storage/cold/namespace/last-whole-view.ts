@@ -3,9 +3,8 @@ import { isWhole } from './head.js';
 import type { NamespaceView } from './view.js';
 
 /**
- * The last whole state that this process has seen: one that has every change known of. While a backlog is flushed in
- * parts the newest states are not whole, and lists are answered from this one: its files stay for the grace of a
- * vacuum.
+ * The last whole state: one that has every change known of. While a backlog is flushed in parts the newest states are
+ * not whole, and lists are answered from this one: its files and commits stay for the grace of a vacuum.
  */
 export class LastWholeView {
   readonly #role: ColdStorageRole;

@@ -1,11 +1,19 @@
 import type { Common } from '../../../core/common.js';
+import { IndexerError } from '../../../core/errors.js';
 import { allOf } from '../../../core/parallel.js';
 import { DeltaConflictError, DeltaFormatError } from '../delta/delta-errors.js';
 import type { DeltaLog } from '../delta/delta-log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
 import { TABLE_COLUMNS } from '../rows/table-columns.js';
 import type { TableName } from '../rows/table-name.js';
-import { firstTransactions, NAMED_TABLES, type NamedTable, type NamedVersions, namedVersions } from './head.js';
+import {
+  firstTransactions,
+  NAMED_TABLES,
+  type NamedTable,
+  type NamedVersions,
+  namedVersions,
+  wholeVersion,
+} from './head.js';
 import { ABSENT, mismatchesOf } from './table-mismatch.js';
 import { isDirty } from './unnamed.js';
 import type { Snapshots } from './view.js';
@@ -49,6 +57,19 @@ export class NamespaceLog {
     const [mismatch] = mismatchesOf(found, null);
     if (mismatch) throw new DeltaFormatError(`${mismatch.table}: ${mismatch.what}`);
     return found;
+  }
+
+  /** The tables as they were before a backlog that is flushed in parts; null when its commits are gone. */
+  async lastWhole({ ledger }: Snapshots): Promise<Snapshots | null> {
+    const version = ledger && wholeVersion(ledger);
+    if (version === null) return null;
+    try {
+      return await this.asNamed({ ...NOTHING, ledger: await this.#logs.ledger.read(version) });
+    } catch (thrown) {
+      if (thrown instanceof IndexerError && thrown.retryable) throw thrown;
+      this.#common.log.warn({ err: thrown, version }, 'the state before a backlog can no longer be read');
+      return null;
+    }
   }
 
   /**
