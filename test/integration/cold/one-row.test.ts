@@ -5,9 +5,12 @@ import { createDeltaLog } from '../../../src/storage/cold/delta/delta-log.js';
 import { uriToPath } from '../../../src/storage/cold/delta/paths.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
+import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { openDuckDB } from '../../support/cold/duckdb.js';
 import { openMaintained } from '../../support/cold/maintenance.js';
 import { createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
+import { createManualClock } from '../../support/manual-clock.js';
+import { createRecordMaker } from '../../support/records.js';
 import { createTestDirectoryStore } from '../../support/s3/object-store.js';
 import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
@@ -71,5 +74,31 @@ test('at every version of its log a table has one row for each record, and at th
     );
   }
   duckdb.close();
+  await remove();
+});
+
+test('a flush that would write much of a table anew for one change waits for twelve intervals', async () => {
+  const { store, remove } = await createTestDirectoryStore();
+  const clock = createManualClock();
+  const make = createRecordMaker(702);
+  const origin = createMemoryStorage({ name: 'origin', common: { clock } });
+  // 64 times this are less than the file of the messages
+  const archive = openMaintained(store, { flushBytes: 2_000, flushIntervalMs: 60_000, common: { clock } });
+  const messages = Array.from({ length: 60 }, () => make.message({ dataBytes: 3_000 }));
+  await origin.insertBatch({ messages });
+  await follow(archive, origin);
+  await archive.flush();
+  await origin.insertBatch({ statuses: [{ messageId: messages[7]!.messageId, status: 'success' }] });
+  await follow(archive, origin);
+  const { position: before } = await archive.maintenance.describe();
+  let intervals = 0;
+  for (; (await archive.maintenance.describe()).position === before; intervals += 1) await clock.advance(60_000);
+  expect(intervals).toBeGreaterThanOrEqual(12);
+  // one that is asked for does not wait
+  await origin.insertBatch({ statuses: [{ messageId: messages[9]!.messageId, status: 'success' }] });
+  await follow(archive, origin);
+  await archive.flush();
+  expect((await archive.maintenance.describe()).position).toBe(before + 2n);
+  await archive.close();
   await remove();
 });

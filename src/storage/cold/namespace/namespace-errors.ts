@@ -17,6 +17,15 @@ export class FlushBusyError extends IndexerError {
   }
 }
 
+/** A flush would write too much of the tables anew for its few changes, and can wait. Nothing was stored. */
+export class FlushPutOffError extends IndexerError {
+  constructor(backend: string, rewrittenBytes: number) {
+    super('COLD_PUT_OFF', `a flush of storage ${backend} waits for more changes`, true, {
+      details: { backend, rewrittenBytes },
+    });
+  }
+}
+
 /** A storage in role `follower` or `reader` cannot commit by itself. */
 export class ArchiveWriteError extends IndexerError {
   constructor(backend: string) {

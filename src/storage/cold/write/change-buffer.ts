@@ -16,6 +16,12 @@ export interface FlushContent {
   readonly ledger: readonly LedgerChange[];
 }
 
+/** What a flush is to do, and the bytes of files that it may write anew for it; else it is put off. */
+export interface FlushPlan {
+  readonly content: FlushContent;
+  readonly rewriteBytes: number;
+}
+
 /** The change of a message or of a result. */
 export type RecordChange = Extract<Change, { readonly kind: 'message' | 'verifierResult' }>;
 

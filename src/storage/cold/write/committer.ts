@@ -3,10 +3,10 @@ import type { Common } from '../../../core/common.js';
 import { IndexerError } from '../../../core/errors.js';
 import { DeltaConflictError } from '../delta/delta-errors.js';
 import type { Catalog } from '../namespace/catalog.js';
-import { FlushBusyError } from '../namespace/namespace-errors.js';
+import { FlushBusyError, FlushPutOffError } from '../namespace/namespace-errors.js';
 import type { NamespaceView } from '../namespace/view.js';
 import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
-import type { FlushContent } from './change-buffer.js';
+import type { FlushPlan } from './change-buffer.js';
 import type { Flush, FlushResult } from './flush.js';
 import type { FlushMetrics } from './flush-metrics.js';
 
@@ -16,7 +16,7 @@ const CONFIRM_AFTER_MS = 60_000;
 const CONFLICT_BACKOFF: Backoff = { baseMs: 20, maxMs: 1000 };
 
 /** Plans a flush against the state that it will be committed on top of; null: nothing to write. */
-export type PlanFlush = (base: NamespaceView) => Promise<FlushContent | null>;
+export type PlanFlush = (base: NamespaceView) => Promise<FlushPlan | null>;
 
 /** Runs flushes one after the other, and again on top of a commit that another writer made first. */
 export class Committer {
@@ -49,7 +49,7 @@ export class Committer {
 
   /**
    * Commits the flush of `plan`, and plans it again when another writer was first, or is flushing. Null when there
-   * was nothing to write.
+   * was nothing to write, or it was put off.
    * @throws the errors of `plan` and of `Flush.run`.
    */
   write(plan: PlanFlush): Promise<FlushResult | null> {
@@ -71,12 +71,13 @@ export class Committer {
         const base = mustConfirm ? await this.#catalog.survey() : this.#catalog.own;
         this.#mustRefresh = false;
         if (mustConfirm) this.#confirmedAtMs = startedMs;
-        const content = await plan(base.view);
-        const result = content && (await this.#flush.run(base, content));
+        const planned = await plan(base.view);
+        const result = planned && (await this.#flush.run(base, planned));
         if (result) this.#metrics.flushed(result, startedMs);
         return result;
       } catch (thrown) {
         this.#mustRefresh = true;
+        if (thrown instanceof FlushPutOffError) return null;
         // a file that is gone was compacted away since
         const isRace =
           thrown instanceof DeltaConflictError ||

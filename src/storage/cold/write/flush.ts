@@ -3,7 +3,7 @@ import { allOf } from '../../../core/parallel.js';
 import { messageAsResult, messageIdentity, resultIdentity } from '../../../model/identity.js';
 import type { Catalog } from '../namespace/catalog.js';
 import { type DataFile, type FlushStamp, readFileEntry } from '../namespace/data-file.js';
-import { FlushBusyError } from '../namespace/namespace-errors.js';
+import { FlushBusyError, FlushPutOffError } from '../namespace/namespace-errors.js';
 import { nextView } from '../namespace/next-view.js';
 import type { PreparedFlush } from '../namespace/prepared.js';
 import { addedFiles, dirtyTables, type Survey } from '../namespace/unnamed.js';
@@ -12,8 +12,14 @@ import { LEDGER_TABLE, type LedgerReads } from '../read/ledger-reads.js';
 import type { LedgerEntry } from '../rows/ledger.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
-import type { FlushContent } from './change-buffer.js';
-import { storeListChanges, storeRows, type TableChange, type TableChangeParts } from './table-changes.js';
+import type { FlushContent, FlushPlan } from './change-buffer.js';
+import {
+  planListChanges,
+  storeListChanges,
+  storeRows,
+  type TableChange,
+  type TableChangeParts,
+} from './table-changes.js';
 
 /** The outcome of a flush. */
 export interface FlushResult {
@@ -55,15 +61,16 @@ export class Flush {
 
   /**
    * Writes changes above a state and commits them on top of it.
-   * @throws DeltaConflictError, FlushBusyError, ReadBackError, and the errors of the object store. Nothing was
-   * committed, unless the store was unavailable: then a refresh tells.
+   * @throws DeltaConflictError, FlushBusyError, FlushPutOffError, ReadBackError, and the errors of the object store.
+   * Nothing was committed, unless the store was unavailable: then a refresh tells.
    */
-  async run(survey: Survey, content: FlushContent): Promise<FlushResult> {
+  async run(survey: Survey, plan: FlushPlan): Promise<FlushResult> {
+    const { content } = plan;
     const base = survey.view;
     this.#checkDirty(survey);
     const clean = await this.#catalog.takeBack(survey);
     // a compaction that nobody has named yet is built on: its files are those to replace
-    const changes = await this.#store(nextView(base, clean.tops, base.readMs), content);
+    const changes = await this.#store(nextView(base, clean.tops, base.readMs), plan);
     // storing may have taken long: others wait for this flush from its commit on
     const prepared = preparedOf(content, changes, this.#common.clock.nowMs());
     for (const table of TABLE_NAMES) for (const { uri } of prepared.added[table]) this.#own.add(uri);
@@ -96,24 +103,34 @@ export class Flush {
   /** Files of this instance: no other writer is flushing them. */
   readonly #own = new Set<string>();
 
-  async #store(base: NamespaceView, content: FlushContent): Promise<Readonly<Record<TableName, TableChange>>> {
+  async #store(
+    base: NamespaceView,
+    { content, rewriteBytes }: FlushPlan,
+  ): Promise<Readonly<Record<TableName, TableChange>>> {
     const stamp: FlushStamp = {
       flushThrough: content.head.position,
       boundaryMs: content.whole ? content.head.headMs : null,
       writtenMs: this.#common.clock.nowMs(),
     };
     const moved = content.head.movePosition > base.position;
-    const lists = <T extends { readonly orphaned: boolean }, K extends RowKey>(
+    const planned = <T extends { readonly orphaned: boolean }, K extends RowKey>(
       list: ListTable<T, K>,
       records: readonly T[],
     ) => {
       const shown = records.filter(({ orphaned }) => !orphaned);
       const gone = records.filter(({ orphaned }) => orphaned).map((record) => list.rows.keyOf(record));
-      return storeListChanges(this.#parts, list, base, { shown, gone, moved, stamp });
+      return planListChanges(this.#parts, list, base, { shown, gone, moved });
     };
+    const [ofMessages, ofResults] = await allOf([
+      planned(MESSAGE_TABLE, content.messages),
+      planned(RESULT_TABLE, content.results),
+    ]);
+    const holders = [...ofMessages.holders, ...ofResults.holders];
+    const bytes = holders.reduce((sum, { file }) => sum + file.sizeBytes, 0);
+    if (bytes > rewriteBytes) throw new FlushPutOffError(this.#name, bytes);
     const [messages, results, ledger] = await allOf([
-      lists(MESSAGE_TABLE, content.messages),
-      lists(RESULT_TABLE, content.results),
+      storeListChanges(this.#parts, MESSAGE_TABLE, ofMessages, stamp),
+      storeListChanges(this.#parts, RESULT_TABLE, ofResults, stamp),
       this.#entries(base, content, moved).then((entries) => storeRows(this.#parts, LEDGER_TABLE, entries, stamp)),
     ]);
     return { messages, verifier_results: results, ledger };

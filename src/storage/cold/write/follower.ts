@@ -6,7 +6,7 @@ import { DivergedError } from '../../../model/storage-errors.js';
 import type { ColdStorageSettings } from '../namespace/cold-storage-options.js';
 import type { NamespaceView } from '../namespace/view.js';
 import type { Lookup } from '../read/lookup.js';
-import { ChangeBuffer } from './change-buffer.js';
+import { ChangeBuffer, type FlushContent } from './change-buffer.js';
 import type { Committer } from './committer.js';
 import type { FlushMetrics } from './flush-metrics.js';
 import { checkWitness, type Witness, witnessOf } from './history-witness.js';
@@ -16,6 +16,12 @@ import { checkWitness, type Witness, witnessOf } from './history-witness.js';
  * times the size.
  */
 const PARTIAL_FACTOR = 4;
+/**
+ * A flush that writes more of the tables anew than this many times its size waits for more changes: until the buffer is
+ * full, for this many intervals at most.
+ */
+const REWRITE_FACTOR = 64;
+const REWRITE_INTERVALS = 12;
 const RETRY: Backoff = { baseMs: 500, maxMs: 30_000 };
 
 /** The cause of a flush. */
@@ -45,6 +51,7 @@ export class Follower {
   #failures = 0;
   #flushing: Promise<void> | null = null;
   #lastCommitMs: number;
+  #putOffUntilMs = Number.NEGATIVE_INFINITY;
   #seenPosition = 0n;
   /** Checked before anything is committed on top of another writer's commit. */
   #witness: Witness | null = null;
@@ -156,7 +163,7 @@ export class Follower {
   }
 
   #flushSoon(why: Reason): void {
-    if (this.#flushing || this.#cancelRetry) return;
+    if (this.#flushing || this.#cancelRetry || this.#common.clock.monotonicMs() < this.#putOffUntilMs) return;
     this.#flushNow(why).catch((thrown: unknown) => {
       this.#common.log.warn({ err: toError(thrown), storage: this.#settings.namespace }, 'cold flush failed');
       const delayMs = backoffMs(RETRY, this.#failures, this.#common.random);
@@ -178,6 +185,7 @@ export class Follower {
   async #run(why: Reason): Promise<void> {
     // followers are many: each flush begins with the commits of the others
     if (this.#settings.role === 'follower') this.#writer.distrust();
+    let content: FlushContent | null = null;
     const result = await this.#writer.write(async (base) => {
       const wasOvertaken = base.position > this.#seenPosition;
       this.stands(base);
@@ -185,12 +193,22 @@ export class Follower {
       await this.#checkHistory(base);
       // another follower has just flushed: later changes can wait for their turn
       if (why !== 'asked' && wasOvertaken && this.#buffer.sizeBytes < this.#settings.flushBytes / 2) return null;
-      return this.#buffer.contentAbove(base.position);
+      content = this.#buffer.contentAbove(base.position);
+      return content && { content, rewriteBytes: this.#rewriteBytes(why) };
     });
     this.#failures = 0;
+    const { clock } = this.#common;
+    if (content && !result) this.#putOffUntilMs = clock.monotonicMs() + this.#settings.flushIntervalMs;
     if (!result) return;
     this.stands(result.view, true);
     this.#advanced(result.view);
+  }
+
+  #rewriteBytes(why: Reason): number {
+    const { flushBytes, flushIntervalMs } = this.#settings;
+    const ageMs = this.#common.clock.monotonicMs() - this.#lastCommitMs;
+    const mayWait = why !== 'asked' && !this.#isFull && ageMs < REWRITE_INTERVALS * flushIntervalMs;
+    return mayWait ? REWRITE_FACTOR * flushBytes : Number.POSITIVE_INFINITY;
   }
 
   async #checkHistory(base: NamespaceView): Promise<void> {

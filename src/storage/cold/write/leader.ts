@@ -97,7 +97,8 @@ export class Leader {
         const buffer = new ChangeBuffer(this.#name);
         buffer.committed(base);
         buffer.add(plan.changes);
-        return buffer.contentAbove(base.position);
+        const content = buffer.contentAbove(base.position);
+        return content && { content, rewriteBytes: Number.POSITIVE_INFINITY };
       });
       if (plan?.changes) this.#committed(plan.changes);
       for (const [index, { resolve, reject }] of group.entries()) {

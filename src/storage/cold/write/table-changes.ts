@@ -33,7 +33,6 @@ export interface ListChanges<T, K> {
   readonly gone: readonly K[];
   /** A record left the lists since, or moved in them. */
   readonly moved: boolean;
-  readonly stamp: FlushStamp;
 }
 
 /** The stored files of a change of a table, not committed yet. */
@@ -45,9 +44,28 @@ export interface TableChange {
 }
 
 /** A row that waits for its file. */
-interface Row<T, K> {
+export interface Row<T, K> {
   readonly record: T;
   readonly key: K;
+}
+
+/** The changes of one table, and the files that they write anew. */
+export interface PlannedChanges<T, K> {
+  readonly rows: readonly Row<T, K>[];
+  readonly changed: readonly K[];
+  readonly holders: readonly Holder[];
+}
+
+/** Finds the files with rows that are replaced or go. Nothing is stored. */
+export async function planListChanges<T, K extends RowKey>(
+  { reader }: TableChangeParts,
+  list: ListTable<T, K>,
+  view: NamespaceView,
+  { shown, gone, moved }: ListChanges<T, K>,
+): Promise<PlannedChanges<T, K>> {
+  const rows = sorted(list.rows, shown);
+  const changed = [...rows.map(({ key }) => key), ...gone];
+  return { rows, changed, holders: await findHolders(reader, list, view, { changed, moved }) };
 }
 
 /**
@@ -58,15 +76,12 @@ interface Row<T, K> {
 export async function storeListChanges<T, K extends RowKey>(
   parts: TableChangeParts,
   list: ListTable<T, K>,
-  view: NamespaceView,
-  { shown, gone, moved, stamp }: ListChanges<T, K>,
+  { rows, changed, holders }: PlannedChanges<T, K>,
+  stamp: FlushStamp,
 ): Promise<TableChange> {
-  const rows = sorted(list.rows, shown);
-  const changed = [...rows.map(({ key }) => key), ...gone];
-  const holders = await findHolders(parts.reader, list, view, { changed, moved });
   const positions = new Map(holders.length > 0 ? changed.map((key) => [resultIdentity(key), key.position]) : []);
   const writer = new TableWriter(parts, list.table, list.rows);
-  let left: readonly Row<T, K>[] = rows;
+  let left = rows;
   for (const holder of holders) {
     const isHere = ({ key }: Row<T, K>) => belongsTo(holder, key);
     const here = left.filter(isHere);
