@@ -1,9 +1,11 @@
 import { readFileSync } from 'node:fs';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NewMessage } from '../../../src/model/records.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';
 import { decodeMessage, encodeMessage } from '../../../src/protocol/message-codec.js';
+import { footerLength } from '../../../src/storage/cold/parquet/footer.js';
 import { dayOf } from '../../../src/storage/cold/rows/row-kind.js';
 import { TABLE_NAMES } from '../../../src/storage/cold/rows/table-name.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
@@ -18,6 +20,7 @@ import { createTestDirectoryStore, type TestDirectoryStore } from '../../support
 
 const PAGE = readFileSync(join(import.meta.dirname, '../../../src/storage/cold/READING.md'), 'utf8');
 const HOUR_MS = 3_600_000;
+const RARE_LANE = { sourceChainSelector: 7n, destChainSelector: 7n };
 /** Of 38 digits. */
 const LARGEST_DECIMAL = 10n ** 38n - 1n;
 const engines = await pythonEngines();
@@ -66,7 +69,7 @@ beforeAll(async () => {
   for (let flush = 0; flush < 8; flush += 1) {
     const messages = Array.from({ length: 60 }, (_, place) => {
       const made = make.message({
-        ...lanes[place % 2],
+        ...(place === 59 && flush === 5 ? RARE_LANE : lanes[place % 2]),
         dataBytes: place,
         origin: make.origin(BigInt(flush * 60 + place)),
       });
@@ -179,6 +182,54 @@ describe('the questions of the page, asked in DuckDB, are answered as by the que
   });
 });
 
+/** Closed ranges in which few files have rows. */
+async function narrowRanges() {
+  const [rare] = await duckdb.rows(
+    "SELECT block_time::VARCHAR AS block, ingestion_time::VARCHAR AS ingestion FROM messages WHERE lane = '7-7'",
+  );
+  const ranges = [
+    ['block_time', String(rare!['block'])],
+    ['ingestion_time', String(rare!['ingestion'])],
+    ['lane', '7-7'],
+  ] as const;
+  return ranges.map(([name, value]) => ({ name, value, condition: `${name} BETWEEN '${value}' AND '${value}'` }));
+}
+
+/** Files that may hold rows of a range by their smallest and largest values: a message that came back makes them wide. */
+async function filesOf({ name, value }: { readonly name: string; readonly value: string }): Promise<string[]> {
+  const found = await duckdb.rows(`SELECT filename AS file
+    FROM read_parquet(getvariable('message_files'), filename = true)
+    GROUP BY filename HAVING min(${name}) <= '${value}' AND max(${name}) >= '${value}'`);
+  return found.map(({ file }) => String(file));
+}
+
+async function allFiles(): Promise<string[]> {
+  return (await duckdb.rows("SELECT unnest(getvariable('message_files')) AS file")).map(({ file }) => String(file));
+}
+
+test('a time range or a lane needs no row of other files in DuckDB', async () => {
+  const all = await allFiles();
+  for (const range of await narrowRanges()) {
+    const needed = await filesOf(range);
+    expect(needed.length).toBeGreaterThan(0);
+    expect(needed.length).toBeLessThan(all.length);
+    const copy = await createTestDirectoryStore();
+    await cp(directory.directory, copy.directory, { recursive: true });
+    for (const file of all.filter((each) => !needed.includes(each))) {
+      const bytes = readFileSync(file);
+      bytes.fill(0, 4, bytes.length - footerLength(bytes));
+      await writeFile(file.replace(directory.directory, copy.directory), bytes);
+    }
+    const wiped = await openDuckDB();
+    await wiped.run(readWithDuckDB(join(copy.directory, 'test')));
+    const question = `SELECT message_id FROM messages WHERE ${range.condition} ORDER BY message_id`;
+    expect(await wiped.rows(question)).toEqual(await duckdb.rows(question));
+    await expect(wiped.rows('SELECT max(message_id) FROM messages WHERE data IS NOT NULL')).rejects.toThrow();
+    wiped.close();
+    await copy.remove();
+  }
+});
+
 test('tables and columns say in their metadata what they are', async () => {
   for (const table of TABLE_NAMES) {
     const log = join(directory.directory, 'test', table, '_delta_log', `${'0'.repeat(20)}.json`);
@@ -209,5 +260,24 @@ print(json.dumps(dict(texts=texts, frame=len(frame), time=str(frame["ingestion_t
       frame: messages.length,
       time: 'UTC',
     });
+  });
+
+  test('a time range or a lane passes over files in delta-rs', async () => {
+    if ('missing' in engines) return;
+    const script = `
+import sys, json, datetime, pyarrow.dataset as ds
+from deltalake import DeltaTable
+files = DeltaTable(sys.argv[1] + "/messages").to_pyarrow_dataset()
+time = lambda text: datetime.datetime.fromisoformat(text)
+at = lambda name, value: (ds.field(name) >= value) & (ds.field(name) <= value)
+conditions = [None, at("block_time", time(sys.argv[2])), at("ingestion_time", time(sys.argv[3])), at("lane", sys.argv[4])]
+print(json.dumps([len(list(files.get_fragments(filter=each))) for each in conditions]))
+`;
+    const ranges = await narrowRanges();
+    const values = ranges.map(({ value }) => value.replace(/\+00$/, '+00:00'));
+    const expected = await Promise.all([allFiles(), ...ranges.map(filesOf)]);
+    expect(await engines.run(script, join(directory.directory, 'test'), ...values)).toEqual(
+      expected.map(({ length }) => length),
+    );
   });
 });

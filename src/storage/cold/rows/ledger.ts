@@ -165,7 +165,7 @@ function sizeOf(entry: LedgerEntry): number {
 }
 
 /** The cells of a record in the columns of its own table. */
-function cellsOfRecord<T, K>({ recordColumns: columns, encode, keyOf: recordKey }: RowKind<T, K>, record: T) {
+function cellsOfRecord<T, K>({ columns, encode, keyOf: recordKey }: RowKind<T, K>, record: T) {
   const values = encode(record, recordKey(record));
   return Object.fromEntries(columns.map(({ name }, place) => [name, values[place] ?? null]));
 }

@@ -27,7 +27,7 @@ export interface RowKind<T, K> {
   readonly table: string;
   /** Columns in file order; those that keys are read from come first. */
   readonly columns: readonly ColumnSpec[];
-  /** The columns that `records` needs. Those after them say the same again, for people. */
+  /** The columns that `records` needs. The others say the same again, for people. */
   readonly recordColumns: readonly ColumnSpec[];
   /** The columns that `keys` needs. */
   readonly keyColumns: readonly ColumnSpec[];

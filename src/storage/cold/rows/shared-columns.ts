@@ -37,6 +37,9 @@ export const SHARED_COLUMNS = {
     }),
   ],
   laneName: [
-    column('lane', 'string', { statistics: true, comment: '<source chain selector>-<destination chain selector>' }),
+    column('lane', 'string', {
+      ...{ statistics: true, bloomFilter: true },
+      comment: '<source chain selector>-<destination chain selector>',
+    }),
   ],
 } as const;

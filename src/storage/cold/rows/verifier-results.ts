@@ -16,7 +16,7 @@ const KEY_COLUMNS = [
 
 const RECORD_COLUMNS = [
   ...KEY_COLUMNS,
-  column('attestation_ms', 'int64', { deltas: true, comment: 'attestation_time in unix ms.' }),
+  column('attestation_ms', 'int64', { statistics: true, deltas: true, comment: 'attestation_time in unix ms.' }),
   column('verifier_name', 'string', { comment: 'Name of the verifier that answered, by the configuration.' }),
   ...SHARED_COLUMNS.receipts,
   column('encoded_message', 'binary', {

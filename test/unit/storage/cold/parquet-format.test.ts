@@ -43,7 +43,7 @@ describe('footers', () => {
         expect(footer.columns[index]!.path.map(({ name }) => name)).toEqual(meta!.path_in_schema);
         const [filterStart, filterBytes] = [Number(meta!.bloom_filter_offset), meta!.bloom_filter_length!];
         expect(footer.filterRange(group, index)).toEqual(
-          meta!.path_in_schema[0] === 'message_id'
+          ['message_id', 'lane'].includes(meta!.path_in_schema[0]!)
             ? { start: filterStart, endExclusive: filterStart + filterBytes }
             : null,
         );
