@@ -141,9 +141,14 @@ function coldOf(section: NamedSection, cold: readonly ColdBackend[]): ColdStorag
   return found.storage;
 }
 
-async function checkPlace({ section, role, objects }: ColdBackend, common: Common, use: StorageUse): Promise<void> {
+async function checkPlace(backend: ColdBackend, common: Common, use: StorageUse): Promise<void> {
+  const { section, role, objects } = backend;
   const check = () => (use === 'write' ? objects.check() : objects.look());
-  if (role === 'leader') return await check();
+  if (role === 'leader') {
+    await check();
+    // without a write, nothing else opens it: questions are planned by its coverage
+    return await backend.storage.ready();
+  }
   try {
     await withinLimit(check, objects.place, common);
   } catch (thrown) {

@@ -1,6 +1,7 @@
+import { coldRole } from '../config/checks/cold-role.js';
 import type { Config } from '../config/schema/schema.js';
 import { assertNever, IndexerError } from '../core/errors.js';
-import { type NamedSection, openedSections, type StorageUse } from './backend-sections.js';
+import { backendSections, type NamedSection, openedSections, type StorageUse } from './backend-sections.js';
 
 /** Role of a process: fill the storage, answer from it, or both. */
 export type Role = 'both' | 'worker' | 'api';
@@ -14,7 +15,8 @@ export function storageUse(role: Role): StorageUse {
  * Refuses a role that cannot do its work with the configured storage. An `api` over memory alone follows nothing and
  * answers that there is nothing, for ever. Memory of a `worker` has no reader. An indexer whose only storage forgets
  * can neither list unfinished messages nor find those that a reorg took. An object store alone is enough for one
- * process of both roles: of several, none would see the writes of another at once.
+ * process of both roles, and for any number of `api` beside it, which see its writes a second later: a `worker` would
+ * share its work with others, and only a database holds leases.
  * @throws IndexerError naming the change.
  */
 export function checkRole(role: Role, config: Config): void {
@@ -26,8 +28,14 @@ export function checkRole(role: Role, config: Config): void {
 export function roleFault(role: Role, config: Config): string | null {
   const sections = openedSections(config, storageUse(role));
   if (sections.some(({ Type }) => Type === 'postgres')) return null;
-  if (role === 'both' && sections.some(({ Type }) => Type === 's3')) return null;
+  if (role !== 'worker' && isColdRecord(config)) return null;
   return withoutDatabase(role, sections[0]);
+}
+
+/** Whether the system of record is an object store. */
+function isColdRecord(config: Config): boolean {
+  const all = backendSections(config);
+  return all.some((section) => coldRole(section, all) === 'leader');
 }
 
 /** The fault of a role without a database; `leader` is the memory that takes its place. */

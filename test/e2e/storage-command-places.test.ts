@@ -3,11 +3,17 @@ import { createServer } from 'node:http';
 import { join } from 'node:path';
 import type { TomlTable } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
+import { createCommon } from '../../src/core/common.js';
+import { createColdStorage } from '../../src/storage/cold/cold-storage.js';
+import { createDirectoryObjectStore } from '../../src/storage/cold/object-store/directory/directory-store.js';
 import { runCli, startCli } from '../support/e2e/cli.js';
 import { dropSchema, lived } from '../support/e2e/cold-namespace.js';
 import { commandFixture } from '../support/e2e/fixture.js';
-import { writeConfig } from '../support/e2e/service.js';
+import { listMessages, listResults } from '../support/e2e/http.js';
+import { startServiceProcess, writeConfig } from '../support/e2e/service.js';
+import { eventually } from '../support/eventually.js';
 import { dumpDatabase } from '../support/postgres/database-dump.js';
+import { createRecordMaker } from '../support/records.js';
 import { createTestS3Store } from '../support/s3/object-store.js';
 import { newBucketName } from '../support/s3/server.js';
 import { s3ServerFixture } from '../support/s3/server-fixture.js';
@@ -107,24 +113,40 @@ describe('the place of a cold tier is checked at start', () => {
     await new Promise<void>((resolve) => silent.close(() => resolve()));
   });
 
-  it('a cold tier alone serves one process that does everything, and no other', async () => {
+  it('a cold tier alone serves one process that does everything and any number of api, and no worker', async () => {
+    const place = join(fixture.directory, 'alone');
     const file = writeConfig(fixture.directory, 'alone.toml', {
       Namespace: 'alone',
       API: { ListenAddress: '127.0.0.1', ListenPort: 0 },
       Admin: { ListenAddress: '127.0.0.1', ListenPort: 0 },
       Log: { Format: 'json' },
-      Storage: { Strategy: 'single', Single: { Type: 's3', S3: { Directory: join(fixture.directory, 'alone') } } },
+      Storage: { Strategy: 'single', Single: { Type: 's3', S3: { Directory: place } } },
     });
     const cli = startCli(['start', '-c', file]);
     await cli.printed(/"msg":"started"/);
     expect(await cli.stop()).toEqual({ code: 0, signal: null });
     const { stdout } = await runCli(['storage', 'status', '--json', '-c', file]);
     expect(JSON.parse(stdout)).toMatchObject({ tiers: [{ type: 's3', role: 'leader' }] });
-    for (const role of ['api', 'worker']) {
-      const { code, stderr } = await runCli([role, '-c', file]);
-      expect(code).toBe(1);
-      expect(stderr).toContain('ROLE_NEEDS_DATABASE');
-    }
+    const { code, stderr } = await runCli(['worker', '-c', file]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('ROLE_NEEDS_DATABASE');
+
+    const store = createDirectoryObjectStore({ directory: place, common: createCommon() });
+    const writer = createColdStorage({ name: 'writer', store, namespace: 'alone', role: 'leader' });
+    const make = createRecordMaker(31);
+    const [early, late] = [make.message(), make.message()];
+    await writer.insertBatch({ messages: [early], verifierResults: [make.result(early)] });
+    const api = await startServiceProcess('api', file);
+    expect([...(await listMessages(api.apiUrl, 'limit=10')).keys()]).toEqual([early.messageId]);
+    expect([...(await listResults(api.apiUrl, 'limit=10')).keys()]).toEqual([early.messageId]);
+    await writer.insertBatch({ messages: [late] });
+    await eventually('the api to see what another process wrote', async () => {
+      const ids = [...(await listMessages(api.apiUrl, 'limit=10')).keys()];
+      return ids.length === 2 || ids;
+    });
+    expect(await api.cli.stop()).toEqual({ code: 0, signal: null });
+    await writer.close();
+    await store.close();
   });
 
   function placeAt(port: number): TomlTable {

@@ -128,6 +128,6 @@ describe('config check', () => {
     expect(code).toBe(1);
     expect(stderr).toContain('would forget them: set its Memory.TTL and Memory.MaxSize to 0');
     const alone = await runCli(['config', 'check', '-c', 'config/patterns/single-directory.toml']);
-    expect(alone.stdout).toMatch(/^ {2}commands {3}start$/m);
+    expect(alone.stdout).toMatch(/^ {2}commands {3}start, api$/m);
   });
 });
