@@ -1,16 +1,15 @@
-import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest';
 import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedded-postgres.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
+import { copyDatabase, createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { drive } from '../process/drive.js';
 import { createMemoryObjectStore, MemoryBucket } from '../process/memory-object-store.js';
 import { openProcess } from '../process/tiers-process.js';
 import { asRun } from '../process/under-way.js';
 import { createScript, rest, runScript, type ScriptStep, scriptPlace } from './crash-script.js';
 import { type EndState, endStateOf } from './end-state.js';
-import { type Death, mortalStore, Reaper } from './reaper.js';
+import { type Death, mortalClock, mortalStore, Reaper } from './reaper.js';
 import { startStatementProxy } from './statement-proxy.js';
 
 const START_MS = 1_763_000_000_000;
@@ -49,7 +48,7 @@ interface Wish {
 
 async function workOn(ground: Ground, wish: Wish): Promise<EndState | null> {
   const reaper = wish.reaper ?? new Reaper(null);
-  const clock = createManualClock(START_MS + wish.from * 1000 + (wish.laterMs ?? 0));
+  const clock = mortalClock(createManualClock(START_MS + wish.from * 1000 + (wish.laterMs ?? 0)), reaper);
   const proxy = wish.reaper ? await startStatementProxy(connectionOf(ground.name, 'tcp'), reaper) : null;
   const bucket: ObjectStore = createMemoryObjectStore(ground.bucket, clock);
   const place = scriptPlace({
@@ -66,26 +65,18 @@ async function workOn(ground: Ground, wish: Wish): Promise<EndState | null> {
     await rest(worker, place, clock);
     return await endStateOf({ sink: worker.sink, connection: connectionOf(ground.name), store: bucket });
   } finally {
-    // one that lost its database waits for a while before it gives up
-    const closed = drive(clock, worker.sink.close());
-    await (reaper.isDead ? closed.catch(() => undefined) : closed);
+    // a killed process closes nothing
+    if (!reaper.isDead) await drive(clock, worker.sink.close());
     await proxy?.close();
   }
 }
 
 /** A copy of what the first steps left. */
 async function newGround(): Promise<Ground> {
-  const name = `t_crash_${crypto.randomUUID().replaceAll('-', '')}`;
-  await admin(`CREATE DATABASE ${name} TEMPLATE ${template.name}`);
+  const { name, drop } = await copyDatabase(template);
   const bucket = new MemoryBucket();
   for (const [key, object] of prepared.objects) bucket.objects.set(key, object);
-  return { name, bucket, drop: async () => await admin(`DROP DATABASE ${name} WITH (FORCE)`) };
-}
-
-async function admin(sql: string): Promise<void> {
-  const client = new pg.Client({ ...inject('postgres').socket });
-  await client.connect();
-  await client.query(sql).finally(() => client.end());
+  return { name, bucket, drop };
 }
 
 const table: { readonly write: string; readonly when: string; readonly result: string }[] = [];

@@ -1,5 +1,7 @@
+import { AbortedError } from '../../../src/core/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
+import type { ManualClock } from '../../support/manual-clock.js';
 
 /** Which write the process does not survive: the `index`-th, from 0; before it took effect, or after, unheard of. */
 export interface Death {
@@ -52,6 +54,20 @@ export class Reaper {
     this.#isDead = true;
     for (const end of this.#onDeath) end();
   }
+}
+
+/** The clock as the process sees it: for one that has ended no time passes, so that it neither tries again nor closes. */
+export function mortalClock(clock: ManualClock, reaper: Reaper): ManualClock {
+  return {
+    ...clock,
+    get pending() {
+      return clock.pending;
+    },
+    async advance(durationMs) {
+      if (reaper.isDead) throw new AbortedError('the process');
+      await clock.advance(durationMs);
+    },
+  };
 }
 
 /** The bucket as the process sees it. */
