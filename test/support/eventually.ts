@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { PATIENCE_MS } from './patience.js';
 
-const LONGEST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 250;
 
 /** Polls until `check` holds. For what happens in the background; fails with the last value when patience ends. */
 export async function eventually(what: string, check: () => unknown): Promise<void> {
