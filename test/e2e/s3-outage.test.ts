@@ -19,7 +19,7 @@ import { newBucketName, type S3TestServer, startS3Server } from '../support/s3/s
 import { type S3Proxy, startS3Proxy } from '../support/s3/server-proxy.js';
 
 /** The sender's pace. */
-const BLOCK_EVERY_MS = 250;
+const BLOCK_EVERY_MS = 125;
 const MESSAGES_PER_BLOCK = 2;
 /** Messages that come and are verified in the outage, before the process is restarted and after. */
 const MESSAGES_EACH = 80;
