@@ -47,6 +47,7 @@ process: ask the /status page of its admin port.
   complete for positions   every change from the first to the last of these is there
   small, to compact        files that are worth merging, and what the next compaction would rewrite
   waiting for vacuum       files that nothing needs any more and that are deleted after Grace
+  pruning … waits for      a database has records older than Retention, which that backend does not hold yet
 
 Exit code 0: every backend was looked at. 1: one could not be reached.
 

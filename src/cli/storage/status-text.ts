@@ -2,7 +2,7 @@ import type { ColdDescription } from '../../storage/cold/maintenance/cold-mainte
 import type { PostgresDescription } from '../../storage/postgres/inspection.js';
 import { formatBytes, formatCount, formatDuration, formatMs } from '../amounts.js';
 import { textTable } from '../text-table.js';
-import type { Lag, TierStatus } from './tier-status.js';
+import type { Lag, PruneHoldup, TierStatus } from './tier-status.js';
 
 const INDENT = '  ';
 
@@ -18,7 +18,7 @@ function bodyOf(tier: TierStatus, nowMs: number): string[] {
     case 'memory':
       return ['in each process by itself: see /status on its admin port'];
     case 'postgres':
-      return tier.description ? postgresLines(tier.description, tier.lag, nowMs) : [];
+      return tier.description ? [...postgresLines(tier.description, tier.lag, nowMs), ...pruneLines(tier.pruning)] : [];
     case 's3':
       return tier.description ? coldLines(tier.description, tier.lag, nowMs) : [];
   }
@@ -45,6 +45,13 @@ function postgresLines(description: PostgresDescription, lag: Lag | undefined, n
       ]),
     ]),
   ];
+}
+
+function pruneLines(holdup: PruneHoldup | undefined): string[] {
+  if (!holdup) return [];
+  const { backend, dueMs, headMs } = holdup;
+  const why = headMs === null ? 'cannot be relied on now' : headMs < 0 ? 'is empty' : `ends at ${formatMs(headMs)}`;
+  return [`pruning of records before ${formatMs(dueMs)} waits for ${backend}, which ${why}`];
 }
 
 function pruned(floorMs: number): string {

@@ -10,7 +10,7 @@ import { openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 import { describeTier } from './status-text.js';
-import type { TierStatus, Unreachable } from './tier-status.js';
+import type { PruneHoldup, TierStatus, Unreachable } from './tier-status.js';
 
 const TELL_EVERY_MS = 5_000;
 
@@ -27,9 +27,11 @@ export async function status(options: StorageOptions): Promise<number> {
       );
     const looks = sections.map((section) => ({ name: section.Name, look: lookAt(section, all, config, common) }));
     const looked = await unlessStopped(signal, tellingWhile(common, looks));
-    const tiers = withLag(looked, leadingDatabase(all)?.Name);
-    if (options.json === true) printJson({ namespace: config.Namespace, nowMs: common.clock.nowMs(), tiers });
-    else print(...tiers.flatMap((tier) => describeTier(tier, common.clock.nowMs())));
+    const nowMs = common.clock.nowMs();
+    const retentions = new Map(all.map(({ Name, Postgres }) => [Name, Postgres?.Retention ?? 0]));
+    const tiers = withHoldup(withLag(looked, leadingDatabase(all)?.Name), retentions, nowMs);
+    if (options.json === true) printJson({ namespace: config.Namespace, nowMs, tiers });
+    else print(...tiers.flatMap((tier) => describeTier(tier, nowMs)));
     return tiers.some(({ unreachable }) => unreachable) ? 1 : 0;
   });
 }
@@ -134,6 +136,33 @@ export function withLag(tiers: readonly TierStatus[], leading: string | undefine
     const positions = head.position > position ? head.position - position : 0n;
     // an empty tier has been behind for an unknown time
     return { ...tier, lag: { positions, ms: headMs < 0 ? null : Math.max(0, head.headMs - headMs) } };
+  });
+}
+
+/**
+ * Adds to each database with records beyond its retention the tier that it waits for. `retentions`: ms by backend, 0 =
+ * for good. The rule is that of `pruneLimit`. With `--backend` only the tiers that were looked at are known.
+ */
+export function withHoldup(
+  tiers: readonly TierStatus[],
+  retentions: ReadonlyMap<string, number>,
+  nowMs: number,
+): readonly TierStatus[] {
+  return tiers.map((tier): TierStatus => {
+    const retentionMs = retentions.get(tier.backend) ?? 0;
+    if (tier.type !== 'postgres' || !tier.description || retentionMs === 0) return tier;
+    const dueMs = nowMs - retentionMs;
+    const { oldestMs, position } = tier.description;
+    if (oldestMs < 0 || oldestMs >= dueMs) return tier;
+    const waits = tiers.flatMap((other): PruneHoldup[] => {
+      if (other === tier || other.type === 'memory') return [];
+      const { backend, description } = other;
+      if (!description || description.position < description.headPosition) return [{ backend, dueMs, headMs: null }];
+      const { headMs } = description;
+      return headMs >= dueMs || description.position >= position ? [] : [{ backend, dueMs, headMs }];
+    });
+    const [last] = waits.sort((a, b) => (a.headMs ?? -1) - (b.headMs ?? -1));
+    return last ? { ...tier, pruning: last } : tier;
   });
 }
 

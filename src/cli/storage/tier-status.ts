@@ -13,6 +13,15 @@ export interface Lag {
   readonly ms: number | null;
 }
 
+/** The backend that keeps a database from being pruned: it does not hold, or may not hold, all that should go. */
+export interface PruneHoldup {
+  readonly backend: string;
+  /** Records ingested before this are to be pruned, unix ms. */
+  readonly dueMs: number;
+  /** Time of its last commit, unix ms; null: it could not be looked at, or has only part of a backlog. */
+  readonly headMs: number | null;
+}
+
 /** One backend as `storage status` shows it. */
 export type TierStatus = {
   readonly backend: string;
@@ -20,7 +29,12 @@ export type TierStatus = {
   readonly unreachable?: Unreachable;
 } & (
   | { readonly type: 'memory' }
-  | { readonly type: 'postgres'; readonly description?: PostgresDescription; readonly lag?: Lag }
+  | {
+      readonly type: 'postgres';
+      readonly description?: PostgresDescription;
+      readonly lag?: Lag;
+      readonly pruning?: PruneHoldup;
+    }
   | {
       readonly type: 's3';
       readonly place: string;

@@ -1,13 +1,13 @@
 import { expect, test } from 'vitest';
-import { withLag } from '../../../src/cli/storage/status.js';
+import { withHoldup, withLag } from '../../../src/cli/storage/status.js';
 import { describeTier } from '../../../src/cli/storage/status-text.js';
 import type { TierStatus } from '../../../src/cli/storage/tier-status.js';
 
-const database = (backend: string, position: bigint): TierStatus => ({
+const database = (backend: string, position: bigint, oldestMs = 0): TierStatus => ({
   ...{ backend, condition: 'always', type: 'postgres' },
   description: {
     ...{ namespace: 'ccv', position, headPosition: position, headMs: Number(position) * 1_000 },
-    ...{ floorPosition: 0n, floorMs: -1, oldestMs: 0, newestMs: 0, hasOwnCommits: true, tables: [] },
+    ...{ floorPosition: 0n, floorMs: -1, oldestMs, newestMs: 0, hasOwnCommits: true, tables: [] },
   },
 });
 const cold = (
@@ -60,4 +60,25 @@ test('a cold tier says whether it is complete, empty, or in the middle of a back
   expect(described(cold(7n, { headPosition: 9n }))).toBe(
     'CATCHING UP: at position 7 of 9; a backlog is flushed in parts',
   );
+});
+
+test('a database with records beyond its retention says which tier its pruning waits for', () => {
+  const nowMs = 1_000_000;
+  const aged = (oldestMs: number) => database('warm', 900n, oldestMs);
+  const linesOf = (tier: TierStatus, other: TierStatus) =>
+    describeTier(withHoldup([tier, other], new Map([['warm', 400_000]]), nowMs)[0]!, nowMs).filter((line) =>
+      line.includes('pruning'),
+    );
+  const away: TierStatus = {
+    ...{ backend: 'cold', condition: 'always', type: 's3', place: 'here', role: 'follower' },
+    unreachable: { code: 'X', message: 'away' },
+  };
+  const before = '  pruning of records before 1970-01-01T00:10:00.000Z waits for cold, which';
+  expect(linesOf(aged(100_000), cold(500n))).toEqual([`${before} ends at 1970-01-01T00:08:20.000Z`]);
+  expect(linesOf(aged(100_000), cold(0n))).toEqual([`${before} is empty`]);
+  expect(linesOf(aged(100_000), away)).toEqual([`${before} cannot be relied on now`]);
+  expect(linesOf(aged(100_000), cold(700n, { headPosition: 800n }))).toEqual([`${before} cannot be relied on now`]);
+  // it holds what should go; nothing is due
+  expect(linesOf(aged(100_000), cold(700n))).toEqual([]);
+  expect(linesOf(aged(700_000), cold(500n))).toEqual([]);
 });
