@@ -7,7 +7,7 @@ import { createReadObserver } from '../verifiers/read-observer.js';
 import type { DiscoveryClient } from './discovery-client.js';
 import { DiscoveryJournal, type DiscoveryStatus } from './discovery-journal.js';
 import { GapLooks } from './gap-looks.js';
-import { arrangePage, type Page, type PlacedEntry } from './page.js';
+import { arrangePage, LEAST_PAGE, MAX_SEQUENCE, type Page, type PlacedEntry } from './page.js';
 import { type DiscoveryStore, PageStore } from './page-store.js';
 import { type EntryContext, messageIdOf } from './read-entries.js';
 import { discoverySourceId } from './source-ids.js';
@@ -34,9 +34,6 @@ export interface DiscoverySourceOptions extends DiscoverySettings {
 
 /** Answers in a row without the cursor's entry from which it counts as gone: one replica may be behind another. */
 const SIGHTINGS_TO_SET_BACK = 3;
-/** Entries of a page, while no longer one has come. */
-const LEAST_PAGE = 10;
-const MAX_SEQUENCE = 2n ** 63n - 1n;
 const MAX_PAUSE_MS = 10_000;
 
 interface Cursor {

@@ -1,5 +1,9 @@
 import type { SequencedResult } from './discovery-client.js';
 
+/** Entries of a page, while no longer one has come. */
+export const LEAST_PAGE = 10;
+export const MAX_SEQUENCE = 2n ** 63n - 1n;
+
 /** An entry with its place. */
 export interface PlacedEntry {
   readonly sequence: bigint;

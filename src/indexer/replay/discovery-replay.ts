@@ -2,7 +2,7 @@ import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
 import type { RateLimiter } from '../../core/rate-limiter.js';
 import type { DiscoveryClient } from '../../discovery/discovery-client.js';
-import { arrangePage, type Page } from '../../discovery/page.js';
+import { arrangePage, LEAST_PAGE, MAX_SEQUENCE, type Page } from '../../discovery/page.js';
 import { batchOf, type EntryContext, readEntries } from '../../discovery/read-entries.js';
 import { resultIdentity } from '../../model/identity.js';
 import type { VerifierResult } from '../../model/records.js';
@@ -34,9 +34,13 @@ interface Place {
   readonly sequence: bigint;
 }
 
+/** Pages looked at beyond one without entries. */
+const PAGES_AHEAD = 20;
+
 /**
  * Reads aggregators again, from a sequence up to the end that each has when it is reached. Their cursors stay: the live
- * worker reads on as it was.
+ * worker reads on as it was. An aggregator leaves entries out of a page that it cannot show: one without entries is not
+ * yet its end, and the pages behind it are looked at, as the live worker does.
  */
 export function createDiscoveryReplay({ aggregators, since, replaces, common }: DiscoveryReplayOptions): ReplaySource {
   async function page({ client, limiter }: ReplayedAggregator, sequence: bigint, signal: AbortSignal): Promise<Page> {
@@ -46,13 +50,28 @@ export function createDiscoveryReplay({ aggregators, since, replaces, common }: 
     });
   }
 
+  /** The next page with entries; without one, the page that was asked for. `length`: the most entries of a page. */
+  async function nextPage(aggregator: ReplayedAggregator, sequence: bigint, length: number, signal: AbortSignal) {
+    const first = await page(aggregator, sequence, signal);
+    let at = sequence;
+    for (let ahead = 1; first.placed.length === 0 && ahead <= PAGES_AHEAD; ahead += 1) {
+      at += BigInt(length);
+      if (at > MAX_SEQUENCE) break;
+      const next = await page(aggregator, at, signal);
+      if (next.placed.length > 0) return { ...next, misplaced: [...first.misplaced, ...next.misplaced] };
+    }
+    return first;
+  }
+
   return {
     unit: 'entries',
     total: null,
     async *steps(cursor, signal) {
       let place: Place = cursor === null ? { index: 0, sequence: since } : readPlace(cursor);
+      let length = LEAST_PAGE;
       for (let aggregator = aggregators[place.index]; aggregator; aggregator = aggregators[place.index]) {
-        const { placed, misplaced, size } = await page(aggregator, place.sequence, signal);
+        const { placed, misplaced, size } = await nextPage(aggregator, place.sequence, length, signal);
+        length = Math.max(length, placed.length);
         const last = placed.at(-1);
         if (last) place = { ...place, sequence: last.sequence + 1n };
         else place = { index: place.index + 1, sequence: since };

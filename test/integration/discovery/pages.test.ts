@@ -1,10 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { AggregatorServer, Answer } from '../../../scripts/devnet/aggregator/aggregator-server.js';
 import { decodeSince, encodePage, encodeResult } from '../../../scripts/devnet/aggregator/wire.js';
+import { createCommon } from '../../../src/core/common.js';
+import { createRateLimiter } from '../../../src/core/rate-limiter.js';
+import { createDiscoveryReplay } from '../../../src/indexer/replay/discovery-replay.js';
 import type { VerifierResult } from '../../../src/model/records.js';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { messagesOf, openDiscovery, SOURCE, untilRead } from '../../support/discovery/discovery.js';
+import { readProtobufClaim } from '../../../src/verifiers/aggregator/client/protobuf-claim.js';
+import { discoveryClient, messagesOf, openDiscovery, SOURCE, untilRead } from '../../support/discovery/discovery.js';
 import { eventually } from '../../support/eventually.js';
 import { createRecordMaker } from '../../support/records.js';
 
@@ -62,6 +66,29 @@ describe('an aggregator whose pages end before its entries do', () => {
     await untilRead(storage, 260n);
     expect(await messagesOf(storage)).toBe(10);
   });
+});
+
+it('promise 1: a replay goes on behind pages of entries that are not shown, and ends with the last aggregator', async () => {
+  const { aggregators } = await openDiscovery(2);
+  const hidden = (sequence: bigint) => sequence > 20n && sequence <= 170n;
+  for (const aggregator of aggregators) aggregator.answer(pages(make.results(180), () => 100, hidden));
+  const common = createCommon();
+  const replay = createDiscoveryReplay({
+    aggregators: aggregators.map(({ address }, index) => ({
+      client: discoveryClient(`agg-${index}`, address, common),
+      entries: { readClaim: readProtobufClaim, verifierNameOf: () => null, aggregator: `agg-${index}` },
+      limiter: createRateLimiter({ perSecond: null, clock: common.clock }),
+    })),
+    ...{ since: 1n, replaces: false, common },
+  });
+  const cursors: string[] = [];
+  let results = 0;
+  for await (const { cursor, batch } of replay.steps(null, new AbortController().signal)) {
+    cursors.push(cursor);
+    results += batch?.verifierResults?.length ?? 0;
+  }
+  expect(results).toBe(60);
+  expect(cursors).toEqual(['0:21', '0:181', '1:1', '1:21', '1:181', '2:1']);
 });
 
 it('promise 10: an entry without a sequence is kept when the first try to store it fails', async () => {

@@ -4,7 +4,7 @@ import {
   type AggregatorServerOptions,
   startAggregatorServer,
 } from '../../../scripts/devnet/aggregator/aggregator-server.js';
-import { createCommon } from '../../../src/core/common.js';
+import { type Common, createCommon } from '../../../src/core/common.js';
 import { hexToBytes } from '../../../src/core/hex.js';
 import { createDiscoveryGroup } from '../../../src/discovery/discovery-group.js';
 import type { DiscoveryStatus } from '../../../src/discovery/discovery-journal.js';
@@ -61,6 +61,16 @@ export async function openDiscovery(
   return { aggregators, storage, start: (settings) => start(aggregators, storage, settings) };
 }
 
+/** A client with credentials of the aggregator at `address`; closed after the test. */
+export function discoveryClient(name: string, address: string, common: Common) {
+  const client = createAggregatorClient({
+    ...{ name, address, insecure: true, apiKey: API_KEY, secret: SECRET },
+    ...{ timeoutMs: 60_000, maxResponseBytes: 4 * 1024 * 1024, common },
+  });
+  closing.push(() => client.close());
+  return client;
+}
+
 function start(
   aggregators: readonly AggregatorServer[],
   storage: Storage,
@@ -68,14 +78,9 @@ function start(
 ): RunningDiscovery {
   const common = settings.common ?? createCommon();
   const sources = aggregators.map(({ address }, index) => {
-    const client = createAggregatorClient({
-      ...{ name: `agg-${index}`, address, insecure: true, apiKey: API_KEY, secret: SECRET },
-      ...{ timeoutMs: 60_000, maxResponseBytes: 4 * 1024 * 1024, common },
-    });
-    closing.push(() => client.close());
     return new DiscoverySource({
       ...{ name: `agg-${index}`, since: 0n, pollIntervalMs: 20, overlap: 10_000n, overlapMs: 60_000 },
-      client,
+      client: discoveryClient(`agg-${index}`, address, common),
       entries: { readClaim: readProtobufClaim, verifierNameOf: () => null },
       store: storage,
       common,
