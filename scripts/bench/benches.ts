@@ -1,6 +1,7 @@
 import { api } from './benches/api.js';
 import { backfill } from './benches/backfill.js';
 import { cold } from './benches/cold.js';
+import { coldStreams } from './benches/cold-streams.js';
 import { growthCold } from './benches/growth-cold.js';
 import { growthHot } from './benches/growth-hot.js';
 import { growthWarm } from './benches/growth-warm.js';
@@ -17,6 +18,7 @@ export const BENCHES = {
   memory,
   pruning,
   cold,
+  'cold-streams': coldStreams,
   'growth-hot': growthHot,
   'growth-warm': growthWarm,
   'growth-cold': growthCold,
