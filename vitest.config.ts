@@ -16,14 +16,18 @@ function scratchDirectory(): string {
   }
 }
 
-/** Those that wait most first: the others then fill the time. */
-class LongestFirst extends BaseSequencer {
+/** Processes that are waited for beside what computes, from the beginning: neither kind is left alone at the end. */
+class WaitingBesideComputing extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
       if (moduleId.includes('/test/e2e/')) return 0;
       return moduleId.includes('/test/simulation/') || moduleId.includes('/test/contract/') ? 1 : 2;
     };
-    return [...(await super.sort(files))].sort((a, b) => rank(a) - rank(b));
+    const sorted = (await super.sort(files)).sort((a, b) => rank(a) - rank(b));
+    const waiting = sorted.filter((file) => rank(file) === 0);
+    const computing = sorted.slice(waiting.length);
+    const beside = waiting.flatMap((file, index) => [file, ...computing.slice(index, index + 1)]);
+    return [...beside, ...computing.slice(waiting.length)];
   }
 }
 
@@ -44,7 +48,7 @@ export default defineConfig({
     isolate: false,
     setupFiles: ['test/support/fresh-secrets.ts'],
     // about half of them wait for something most of the time
-    maxWorkers: 3,
-    sequence: { sequencer: LongestFirst },
+    maxWorkers: 4,
+    sequence: { sequencer: WaitingBesideComputing },
   },
 });

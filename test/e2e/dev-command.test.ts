@@ -157,7 +157,15 @@ it('sends for 15 seconds, answers all three endpoints with exact selectors meanw
   await endsWell(cli, helpers);
 });
 
-it('continues from its data directory, and so do its aggregators', async () => {
+it('kill -9 leaves nothing running either', async () => {
+  const { cli } = await startDev();
+  const helpers = helpersOf(cli);
+  cli.kill('SIGKILL');
+  await cli.exited;
+  await leavesNothing(helpers);
+});
+
+it('continues from its data directory after that, and so do its aggregators', async () => {
   const { cli, apiUrl } = await startDev('--for', '3s');
   const helpers = helpersOf(cli);
   expect(cli.stdout()).toContain('continuing with the lane of the data directory');
@@ -234,21 +242,11 @@ it('Ctrl-C while it is still starting ends it with code 0 as well, quietly', asy
   await leavesNothing(helpers);
 });
 
-it('kill -9 leaves nothing running either, and the next start works', async () => {
-  const { cli } = await startDev();
-  const helpers = helpersOf(cli);
-  cli.kill('SIGKILL');
-  await cli.exited;
-  await leavesNothing(helpers);
-  const next = await startDev('--for', '1s', '--no-executor');
-  await endsWell(next.cli, helpersOf(next.cli), 'verified');
-});
-
 it('a lane that is gone takes the database, the cold tier and the results of its committees with it', async () => {
   const files = coldFiles();
   expect(files.length).toBeGreaterThan(0);
   rmSync(join(dataDir, 'lane.json'));
-  const { cli, apiUrl } = await startDev('--for', '3s');
+  const { cli, apiUrl } = await startDev('--for', '3s', '--no-executor');
   const helpers = helpersOf(cli);
   expect(cli.stdout()).toContain('deploying the CCIP contracts on both');
   // files are never written to: one that is still there is one of the old lane
@@ -258,5 +256,5 @@ it('a lane that is gone takes the database, the cold tier and the results of its
   expect([...listed.keys()].filter((messageId) => left.has(messageId))).toEqual([]);
   const kept = readFileSync(join(dataDir, 'committees/first.jsonl'), 'utf8');
   expect([...left.keys()].filter((messageId) => kept.includes(messageId))).toEqual([]);
-  await endsWell(cli, helpers);
+  await endsWell(cli, helpers, 'verified');
 });
