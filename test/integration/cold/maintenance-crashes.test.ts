@@ -1,15 +1,11 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/core/clock.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
-import {
-  createNamespaceTemplate,
-  dataObjects,
-  type NamespaceTemplate,
-  openMaintained,
-} from '../../support/cold/maintenance.js';
+import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
+import { dataObjects, openMaintained } from '../../support/cold/maintenance.js';
 import { committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import type { TestDirectoryStore } from '../../support/s3/object-store.js';
 import { createFaultyObjectStore, type FaultyOperation } from '../../support/s3/object-store-faults.js';
 
 const WHEN = ['before', 'after'] as const;
@@ -43,34 +39,28 @@ const TASKS = {
   },
 } as const;
 
-const directories: TestDirectoryStore[] = [];
-let template: NamespaceTemplate;
+const template = new MemoryBucket();
 
 /** Compacted files that wait for a vacuum, orphans, and small files that wait for a compaction. */
 beforeAll(async () => {
-  template = await createNamespaceTemplate(async (store) => {
-    const life = createLife(40, createManualClock());
-    const archive = openMaintained(store, OPTIONS);
-    for (let flush = 0; flush < 20; flush += 1) {
-      await life.live(8);
-      await follow(archive, life.origin);
-      await archive.flush();
-      if (flush === 9) await archive.maintenance.compact();
-    }
-    for (const table of ['messages', 'verifier_results', 'ledger'])
-      await store.putIfAbsent(`test/${table}/day=2025-11-13/part-orphan.zstd.parquet`, new Uint8Array(9));
-    await archive.close();
-  });
-});
-afterAll(async () => template.remove());
-afterEach(async () => {
-  for (const directory of directories.splice(0)) await directory.remove();
+  const store = createMemoryObjectStore(template, systemClock);
+  const life = createLife(40, createManualClock());
+  const archive = openMaintained(store, OPTIONS);
+  for (let flush = 0; flush < 20; flush += 1) {
+    await life.live(8);
+    await follow(archive, life.origin);
+    await archive.flush();
+    if (flush === 9) await archive.maintenance.compact();
+  }
+  for (const table of ['messages', 'verifier_results', 'ledger'])
+    await store.putIfAbsent(`test/${table}/day=2025-11-13/part-orphan.zstd.parquet`, new Uint8Array(9));
+  await archive.close();
 });
 
-async function copy(): Promise<ObjectStore> {
-  const directory = await template.copy();
-  directories.push(directory);
-  return directory.store;
+function copy(): ObjectStore {
+  const bucket = new MemoryBucket();
+  for (const [key, object] of template.objects) bucket.objects.set(key, object);
+  return createMemoryObjectStore(bucket, systemClock);
 }
 
 /** All there is, once what was left over is removed. */
@@ -90,7 +80,7 @@ async function endState(store: ObjectStore): Promise<unknown> {
 
 describe.each(Object.entries(TASKS))('a process that dies in the middle of: %s', (name, task) => {
   test('before or after any write or delete, ends as if nothing had happened once another one has done it', async () => {
-    const undisturbed = await copy();
+    const undisturbed = copy();
     const before = await committed(undisturbed);
     const counting = createFaultyObjectStore(undisturbed);
     await task(counting);
@@ -102,7 +92,7 @@ describe.each(Object.entries(TASKS))('a process that dies in the middle of: %s',
     for (const { operation, key } of points) {
       seen[operation] = (seen[operation] ?? 0) + 1;
       for (const when of WHEN) {
-        const store = await copy();
+        const store = copy();
         const mortal = createMortalStore(store);
         const faulty = createFaultyObjectStore(mortal);
         faulty.failOn({
@@ -121,7 +111,6 @@ describe.each(Object.entries(TASKS))('a process that dies in the middle of: %s',
         expect(after).toEqual(expected);
         const what = key.replace(/[0-9a-f]{8}-[0-9a-f-]+/, '…').replace(/^test\//, '');
         log.push(`${when} ${operation} ${seen[operation]} ${what}: as undisturbed`);
-        await directories.pop()!.remove();
       }
     }
     console.log([`${name}: ${log.length} points`, ...log].join('\n  '));
@@ -129,9 +118,9 @@ describe.each(Object.entries(TASKS))('a process that dies in the middle of: %s',
 });
 
 test('a vacuum that dies when a part of a batch is deleted leaves the rest to the next one', async () => {
-  const store = await copy();
+  const store = copy();
   const before = await committed(store);
-  const expectedStore = await copy();
+  const expectedStore = copy();
   const expected = await endState(expectedStore);
   const partial: ObjectStore = {
     ...createMortalStore(store),
