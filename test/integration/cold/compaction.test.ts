@@ -1,30 +1,24 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/core/clock.js';
 import type { ColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { byCursor, byOffset, listsOf, plain } from '../../contract/subject.js';
+import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { dataObjects, openMaintained } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, follow } from '../../support/cold/storage-life.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 
 const HOUR_MS = 3_600_000;
 const KIB = 1024;
 
-const directories: TestDirectoryStore[] = [];
-afterEach(async () => {
-  for (const directory of directories.splice(0)) await directory.remove();
-});
-
-async function newStore(): Promise<ObjectStore> {
-  const directory = await createTestDirectoryStore();
-  directories.push(directory);
-  return directory.store;
+function newStore(): ObjectStore {
+  return createMemoryObjectStore(new MemoryBucket(), systemClock);
 }
 
 /** A namespace of many small flushes over days, with statuses, orphanings, returns and other origins. */
 async function livedNamespace(seed: number, { flushes = 20, steps = 12, stepMs = HOUR_MS, compactBytes = 128 << 20 }) {
-  const store = await newStore();
+  const store = newStore();
   const clock = createManualClock();
   const life = createLife(seed, clock);
   const archive = openMaintained(store, { compactBytes });
@@ -117,7 +111,7 @@ describe('a compaction', () => {
   });
 
   test.each([1, 2, 3, 4, 5, 6])('between flushes, vacuums and restarts ends as its origin (seed %i)', async (seed) => {
-    const store = await newStore();
+    const store = newStore();
     const clock = createManualClock();
     const life = createLife(100 + seed, clock);
     const { random } = life.make;

@@ -1,7 +1,8 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import {
   createHoldingObjectStore,
   dataObjects,
@@ -10,7 +11,6 @@ import {
 } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, follow } from '../../support/cold/storage-life.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 const OPTIONS = { compactBytes: 1 << 20 };
@@ -19,16 +19,13 @@ const HASTY = { ...OPTIONS, common: createCommon({ clock: { ...systemClock, slee
 const TABLES = ['messages', 'verifier_results', 'ledger'] as const;
 type Table = (typeof TABLES)[number];
 
-const directories: TestDirectoryStore[] = [];
-afterEach(async () => {
-  for (const directory of directories.splice(0)) await directory.remove();
-});
+function newStore(): ObjectStore {
+  return createMemoryObjectStore(new MemoryBucket(), systemClock);
+}
 
 /** Small files enough for a compaction, and a life that goes on. */
 async function livedNamespace(seed: number, flushes = 12) {
-  const directory = await createTestDirectoryStore();
-  directories.push(directory);
-  const { store } = directory;
+  const store = newStore();
   // of a day long past: no status is waited for
   const life = createLife(seed, createManualClock());
   const archive = openMaintained(store, OPTIONS);
@@ -217,15 +214,14 @@ describe('at the same time', () => {
 });
 
 test('a look at the logs that a commit overtakes takes nothing of it back', async () => {
-  const directory = await createTestDirectoryStore();
-  directories.push(directory);
+  const store = newStore();
   const life = createLife(280);
   let reached: (release: () => void) => void = () => undefined;
   let isHeld = false;
   const slow: ObjectStore = {
-    ...createHoldingObjectStore(directory.store),
+    ...createHoldingObjectStore(store),
     get: async (key, range) => {
-      const answer = directory.store.get(key, range);
+      const answer = store.get(key, range);
       await answer.catch(() => 'told below');
       // the last thing that it looks at: the answer is as of before what happens now
       if (isHeld && key.startsWith('test/verifier_results/_delta_log/'))
