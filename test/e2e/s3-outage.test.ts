@@ -10,7 +10,7 @@ import { get, listMessages } from '../support/e2e/http.js';
 import { NEEDS_COLD, questions, RECENT, wrongAnswers } from '../support/e2e/outage-answers.js';
 import { type OutageClients, startOutageClients } from '../support/e2e/outage-clients.js';
 import { e2eDirectory, type RunningService, writeConfig } from '../support/e2e/service.js';
-import { metricSum, tierStatus, untilColdHoldsAll, warmState } from '../support/e2e/tier-state.js';
+import { metricSum, resultsThrough, tierStatus, untilColdHoldsAll, warmState } from '../support/e2e/tier-state.js';
 import { bucketTable, RETENTION_SECONDS, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
@@ -148,8 +148,8 @@ it.concurrent.for(['refuses', 'hangs'] as const)(
     const clients = startOutageClients(questions(past, recent));
     const traffic = startTraffic(chain);
     await eventually('the past to be pruned', async () => {
-      const { floorMs } = await warmState(database, namespace);
-      return floorMs >= lastMs(past) || floorMs;
+      const left = await resultsThrough(database, namespace, lastMs(past));
+      return left === 0 || left;
     });
     clients.stage('before');
     await clients.ask(service.apiUrl);

@@ -29,6 +29,13 @@ export async function warmState(database: TestDatabase, namespace: string): Prom
   };
 }
 
+/** Verifier results in the database that were ingested by then: pruned ones have gone, not only below the floor. */
+export async function resultsThrough(database: TestDatabase, namespace: string, ms: number): Promise<number> {
+  const query = `SELECT count(*)::int AS n FROM ${namespace}.verifier_results WHERE ingestion_ms <= $1`;
+  const { rows } = await database.sql(query, [ms]);
+  return Number(rows[0]?.n);
+}
+
 /** One tier as the admin port's status page shows it. */
 export async function tierStatus(adminUrl: string, name: string): Promise<BackendStatus> {
   const { tiers } = parseExactJson(await body(`${adminUrl}/status`)) as { tiers: readonly BackendStatus[] };
