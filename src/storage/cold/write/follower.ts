@@ -56,6 +56,7 @@ export class Follower {
   /** Checked before anything is committed on top of another writer's commit. */
   #witness: Witness | null = null;
   #diverged: DivergedError | null = null;
+  #isClosed = false;
 
   constructor(parts: {
     readonly name: string;
@@ -110,6 +111,7 @@ export class Follower {
     if (this.#diverged) throw this.#diverged;
     // a full buffer takes nothing
     if (this.#isFull) await this.flush();
+    if (this.#isClosed) throw new ClosedError(`storage ${this.#name}`);
     this.#buffer.add(set);
     // a reader needs the positions only: no gap
     if (this.#settings.role === 'reader') this.#buffer.clear();
@@ -131,9 +133,10 @@ export class Follower {
 
   /**
    * Flushes a whole buffer. A part is left to the leader, and so is everything when the store is away: a restart
-   * begins again after the last commit.
+   * begins again after the last commit. No flush begins afterwards: the buffer knows its position without its records.
    */
   async close(): Promise<void> {
+    this.#isClosed = true;
     this.#cancelTimer();
     this.#cancelRetry?.();
     try {
@@ -163,9 +166,11 @@ export class Follower {
   }
 
   #flushSoon(why: Reason): void {
-    if (this.#flushing || this.#cancelRetry || this.#common.clock.monotonicMs() < this.#putOffUntilMs) return;
+    if (this.#isClosed || this.#flushing || this.#cancelRetry || this.#common.clock.monotonicMs() < this.#putOffUntilMs)
+      return;
     this.#flushNow(why).catch((thrown: unknown) => {
       this.#common.log.warn({ err: toError(thrown), storage: this.#settings.namespace }, 'cold flush failed');
+      if (this.#isClosed) return;
       const delayMs = backoffMs(RETRY, this.#failures, this.#common.random);
       this.#failures += 1;
       this.#cancelRetry = this.#common.clock.after(delayMs, () => {
@@ -187,6 +192,7 @@ export class Follower {
     if (this.#settings.role === 'follower') this.#writer.distrust();
     let content: FlushContent | null = null;
     const result = await this.#writer.write(async (base) => {
+      content = null;
       const wasOvertaken = base.position > this.#seenPosition;
       this.stands(base);
       this.#advanced(base);
