@@ -67,7 +67,7 @@ export class LogReader {
     return snapshot && this.#ours(snapshot);
   }
 
-  /** The same, whoever wrote it. */
+  /** The same, with commits of other writers. */
   async readAny(upTo: number = NEWEST): Promise<DeltaSnapshot | null> {
     for (let attempt = 1; ; attempt++) {
       const pointer = attempt === 1 ? await this.lastCheckpoint() : -1;

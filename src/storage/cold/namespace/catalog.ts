@@ -213,7 +213,7 @@ export class Catalog {
     }
   }
 
-  /** Has the ledger name the compactions that nobody named: their process has died. */
+  /** Has the ledger name the compactions of processes that died before they did. */
   async takeUp(): Promise<void> {
     const survey = await this.survey();
     const dirty = new Set(dirtyTables(survey).map(({ table }) => table));

@@ -69,7 +69,7 @@ export class Flush {
     const base = survey.view;
     this.#checkDirty(survey);
     const clean = await this.#catalog.takeBack(survey);
-    // a compaction that nobody has named yet is built on: its files are those to replace
+    // a compaction that is not named yet is built on: its files are those to replace
     const changes = await this.#store(nextView(base, clean.tops, base.readMs), plan);
     // storing may have taken long: others wait for this flush from its commit on
     const prepared = preparedOf(content, changes, this.#common.clock.nowMs());
