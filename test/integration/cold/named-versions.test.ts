@@ -7,7 +7,14 @@ import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
 import { TABLE_COLUMNS } from '../../../src/storage/cold/rows/table-columns.js';
 import { TABLE_NAMES, type TableName } from '../../../src/storage/cold/rows/table-name.js';
 import { openMaintained } from '../../support/cold/maintenance.js';
-import { allOf, committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
+import {
+  allOf,
+  committed,
+  createDyingStore,
+  createLife,
+  createMortalStore,
+  follow,
+} from '../../support/cold/storage-life.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
@@ -100,18 +107,8 @@ test('a compaction whose process died before the ledger named it is named by the
     await follow(archive, life.origin);
     await archive.flush();
   }
-  const mortal = createMortalStore(store);
-  const faulty = createFaultyObjectStore(mortal);
+  const faulty = createDyingStore(store, (key) => key.startsWith('test/ledger/_delta_log/'));
   const compactor = openMaintained(faulty);
-  faulty.failOn({
-    operation: 'put',
-    when: 'before',
-    key: (key) => key.startsWith('test/ledger/_delta_log/'),
-    error: () => {
-      mortal.kill();
-      throw new ObjectStoreUnavailableError('the process was killed');
-    },
-  });
   await expect(compactor.maintenance.compact({ full: true })).rejects.toThrow();
   const before = (await archive.maintenance.describe()).tables[0]!;
   expect(before.files).toBeGreaterThan(5);

@@ -3,16 +3,14 @@ import { expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { createDeltaLog } from '../../../src/storage/cold/delta/delta-log.js';
 import { uriToPath } from '../../../src/storage/cold/delta/paths.js';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { openDuckDB } from '../../support/cold/duckdb.js';
 import { openMaintained } from '../../support/cold/maintenance.js';
-import { createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
+import { createDyingStore, createLife, follow } from '../../support/cold/storage-life.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker } from '../../support/records.js';
 import { createTestDirectoryStore } from '../../support/s3/object-store.js';
-import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 const IDENTITY = {
   messages: 'message_id',
@@ -30,20 +28,10 @@ test('at every version of its log a table has one row for each record, and at th
     await archive.flush();
   };
   for (let round = 0; round < 10; round += 1) await flush();
-  const mortal = createMortalStore(store);
-  const faulty = createFaultyObjectStore(mortal);
+  const faulty = createDyingStore(store, (key) => key.startsWith('test/ledger/_delta_log/'));
   const dying = openMaintained(faulty);
   await life.live(12);
   await follow(dying, life.origin);
-  faulty.failOn({
-    operation: 'put',
-    when: 'before',
-    key: (key) => key.startsWith('test/ledger/_delta_log/'),
-    error: () => {
-      mortal.kill();
-      throw new ObjectStoreUnavailableError('the process was killed');
-    },
-  });
   await expect(dying.flush()).rejects.toMatchObject({ name: 'StorageUnavailableError' });
   for (let round = 0; round < 5; round += 1) await flush();
   await archive.maintenance.compact({ full: true });

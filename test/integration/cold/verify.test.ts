@@ -3,12 +3,10 @@ import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { VerifyProblem } from '../../../src/storage/cold/maintenance/cold-maintenance.js';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { createNamespaceTemplate, type NamespaceTemplate, openMaintained } from '../../support/cold/maintenance.js';
-import { committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
+import { committed, createDyingStore, createLife, follow } from '../../support/cold/storage-life.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import type { TestDirectoryStore } from '../../support/s3/object-store.js';
-import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
 
 let template: NamespaceTemplate;
 let copyOfTemplate: TestDirectoryStore;
@@ -239,21 +237,11 @@ describe('verifying a namespace', () => {
   test('finds a flush that was not ended no problem', async () => {
     copyOfTemplate = await template.copy();
     const { store: objects } = copyOfTemplate;
-    const mortal = createMortalStore(objects);
-    const faulty = createFaultyObjectStore(mortal);
+    const faulty = createDyingStore(objects, (key) => key.startsWith('test/ledger/_delta_log/'));
     const life = createLife(50);
     await life.live(230);
     const archive = openMaintained(faulty);
     await follow(archive, life.origin);
-    faulty.failOn({
-      operation: 'put',
-      when: 'before',
-      key: (key) => key.startsWith('test/ledger/_delta_log/'),
-      error: () => {
-        mortal.kill();
-        throw new ObjectStoreUnavailableError('the process was killed');
-      },
-    });
     await expect(archive.flush()).rejects.toMatchObject({ name: 'StorageUnavailableError' });
     const storage = openMaintained(objects);
     expect((await storage.maintenance.describe()).tornFiles).toBeGreaterThan(0);

@@ -8,6 +8,7 @@ import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.
 import type { Storage } from '../../../src/storage/storage.js';
 import { everything, plain } from '../../contract/subject.js';
 import { createRecordMaker } from '../records.js';
+import { createFaultyObjectStore, type FaultyObjectStore } from '../s3/object-store-faults.js';
 
 export const NAMESPACE = 'test';
 
@@ -129,4 +130,20 @@ export function createMortalStore(store: ObjectStore): ObjectStore & { kill(): v
     deleteMany: (keys) => alive(() => store.deleteMany(keys)),
     close: async () => undefined,
   };
+}
+
+/** A store whose process is killed before the first put of such a key: from then on no call reaches it. */
+export function createDyingStore(store: ObjectStore, diesAt: (key: string) => boolean): FaultyObjectStore {
+  const mortal = createMortalStore(store);
+  const dying = createFaultyObjectStore(mortal);
+  dying.failOn({
+    operation: 'put',
+    when: 'before',
+    key: diesAt,
+    error: () => {
+      mortal.kill();
+      throw new ObjectStoreUnavailableError('the process was killed');
+    },
+  });
+  return dying;
 }
