@@ -86,6 +86,18 @@ export class StorageSetBackError extends IndexerError {
   }
 }
 
+/** Another database leads, since a move of the deployment: this one takes commits over, and answers for nothing. */
+export class HandedOverError extends IndexerError {
+  constructor(backend: string) {
+    super(
+      'STORAGE_HANDED_OVER',
+      `storage ${backend} has handed over to another database: see 'ccv-indexer migration status'`,
+      true,
+      { details: { backend } },
+    );
+  }
+}
+
 /** The backend refused or broke in a way that trying again will not mend. */
 export class StorageFailureError extends IndexerError {
   constructor(backend: string, operation: string, options?: IndexerErrorOptions) {

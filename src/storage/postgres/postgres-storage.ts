@@ -3,9 +3,11 @@ import { ClosedError, InvalidArgumentError } from '../../core/errors.js';
 import type { WriteBatch } from '../../model/batch.js';
 import { takeBatch } from '../../model/commit/given-batch.js';
 import type { Recall } from '../../model/recall.js';
+import { HandedOverError } from '../../model/storage-errors.js';
 import type { PrunableRecord } from '../backend-storage.js';
 import type { LeaseStore } from '../lease-store.js';
 import { listFace } from '../list-face.js';
+import type { MoveStore } from '../move-store.js';
 import type { ReplayJobs } from '../replay-jobs.js';
 import type { Health } from '../storage.js';
 import { createAdvanceHub } from './clock/advance-hub.js';
@@ -21,6 +23,7 @@ import { createSockets } from './connection/sockets.js';
 import { createTransactionRunner } from './connection/transaction-runner.js';
 import { createHealthCheck, type PostgresUse } from './health-check.js';
 import { createLeaseStore } from './lease/lease-store.js';
+import { createMoveStore } from './move/move-store.js';
 import { createPruning } from './prune/pruning.js';
 import { createAmendmentReads } from './read/amendment-reads.js';
 import { createChangeReads } from './read/change-reads.js';
@@ -47,6 +50,11 @@ export interface PostgresStorageOptions {
   readonly common?: Common;
   /** The use that `health` answers for. Default `write`: unhealthy while the database takes no writes. */
   readonly use?: PostgresUse;
+  /**
+   * Default true: nothing is answered once another database leads. A database that follows in a move is opened with
+   * false.
+   */
+  readonly leads?: boolean;
   /** Reads pruned records back from the tier that holds them. A storage without it is not pruned. */
   readonly recall?: Recall | null;
 }
@@ -59,6 +67,8 @@ export interface PostgresStorage extends PrunableRecord {
   readonly leases: LeaseStore;
   /** Ranges and messages that are read again. */
   readonly replays: ReplayJobs;
+  /** Its part in a move of the deployment to another database. */
+  readonly moves: MoveStore;
 }
 
 /**
@@ -102,7 +112,9 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   async function read(...question: Parameters<typeof runner.read>) {
     const seenPosition = hub.coverage().throughPosition;
     const rows = await runner.read(...question);
-    hub.requireSeen(decodeClock(rows[0] ?? []), seenPosition);
+    const clock = decodeClock(rows[0] ?? []);
+    hub.requireSeen(clock, seenPosition);
+    if (clock.handedOver && options.leads !== false) throw new HandedOverError(name);
     return rows;
   }
 
@@ -133,6 +145,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     namespace: namespace.name,
     leases: createLeaseStore(namespace, limits, runner),
     replays: createReplayJobs(namespace, limits, runner),
+    moves: createMoveStore({ namespace, runner, reader, records, clockWriter }),
     getCCVData: (messageId, part) => open(() => messages.getCCVData(messageId, part)),
     getMessage: (messageId) => open(() => messages.getMessage(messageId)),
     ...listFace({

@@ -3,7 +3,7 @@ import { type Coverage, fullCoverage } from '../../../model/coverage.js';
 import { CoverageGapError, type Gap } from '../../../model/storage-errors.js';
 import type { SessionLimits } from '../connection/session.js';
 import type { Row } from '../connection/statement.js';
-import { toBigint, toNumber } from '../rows/columns.js';
+import { toBigint, toBoolean, toNumber } from '../rows/columns.js';
 
 /** The one row of `ingest_clock`: the state of the store that a snapshot saw. */
 export interface ClockRow {
@@ -16,17 +16,19 @@ export interface ClockRow {
   /** Records ingested at or below this are pruned; −1 = none. */
   readonly floorMs: number;
   readonly floorPosition: bigint;
+  /** Another database leads: commits are only taken over here. */
+  readonly handedOver: boolean;
 }
 
 /** First in every read, so that records and their coverage come from one snapshot. */
 export const CLOCK_COLUMNS =
-  'c.last_ms, c.last_position, c.last_move_position, c.head_position, c.floor_ms, c.floor_position';
+  'c.last_ms, c.last_position, c.last_move_position, c.head_position, c.floor_ms, c.floor_position, c.handed_over';
 
 /** Where they come from. The condition tells the planner that it is one row. */
 export const CLOCK = '(SELECT * FROM @ingest_clock WHERE only_row) c';
 
 /** Number of clock columns before a read's own. */
-export const CLOCK_WIDTH = 6;
+export const CLOCK_WIDTH = 7;
 
 /** The others go on so soon after a writer fell silent: a worker that is gone is replaced within 10 s. */
 const MOST_HOLD_MS = 8_000;
@@ -47,6 +49,7 @@ export function decodeClock(row: Row): ClockRow {
     headPosition: toBigint(row[3]),
     floorMs: toNumber(row[4]),
     floorPosition: toBigint(row[5]),
+    handedOver: toBoolean(row[6]),
   };
 }
 

@@ -1,18 +1,14 @@
-import type { Change, ChangeSet } from '../../../model/batch.js';
-import { readLane } from '../../../model/payload.js';
+import type { ChangeSet } from '../../../model/batch.js';
 import { DivergedError, PositionGapError } from '../../../model/storage-errors.js';
 import type { AdvanceHub } from '../clock/advance-hub.js';
 import { type ClockRow, isWhole } from '../clock/clock-row.js';
 import type { ClockWriter } from '../clock/clock-writer.js';
-import { type Call, type Transaction, UnknownOutcomeError } from '../connection/transaction.js';
+import { type Transaction, UnknownOutcomeError } from '../connection/transaction.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
-import { fromSelector } from '../rows/columns.js';
-import { hashBody } from '../rows/message-body.js';
-import type { BodyRow } from './record-values.js';
 import type { RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
+import { takenOver } from './taken-over.js';
 
-const NONE: ReadonlySet<object> = new Set();
 const ATTEMPTS = 3;
 
 /** Takes over the commits of another storage. */
@@ -54,9 +50,8 @@ export function createChangeApplier({
       const boundaries = (set.boundaries ?? []).filter(
         ({ position }) => position > clock.lastPosition && (position < set.throughPosition || !isBoundary),
       );
-      await transaction.commit(
-        callsFor(news, [...clockWriter.boundaries(boundaries), clockWriter.tickApplied(after, isBoundary)]),
-      );
+      const clockCalls = [...clockWriter.boundaries(boundaries), clockWriter.tickApplied(after, isBoundary)];
+      await transaction.commit(takenOver(records, news, clockCalls));
       return after;
     });
   }
@@ -71,13 +66,6 @@ export function createChangeApplier({
       throw new DivergedError(name, lastPosition, 'the commit there has another time');
     if (set.afterPosition < lastPosition && (await clockWriter.hasOwnAfter(transaction, set.afterPosition)))
       throw new DivergedError(name, lastPosition, 'it was written to while it followed');
-  }
-
-  function* callsFor(news: readonly Change[], clockCalls: readonly Call[]): Generator<Call, void, void> {
-    yield* records.bodies(bodiesOf(news));
-    yield* records.lanes(lanesOf(news));
-    yield* records.changes(news, NONE);
-    yield* clockCalls;
   }
 
   return async (set) => {
@@ -106,30 +94,4 @@ function clockAfter(clock: ClockRow, set: ChangeSet): ClockRow {
 
 function max(a: bigint, b: bigint): bigint {
   return a > b ? a : b;
-}
-
-function bodiesOf(changes: readonly Change[]): BodyRow[] {
-  const bodies = new Map<string, BodyRow>();
-  for (const { kind, record } of changes)
-    if ((kind === 'message' || kind === 'verifierResult') && !bodies.has(record.messageId))
-      bodies.set(record.messageId, {
-        messageId: record.messageId,
-        firstMs: record.firstMs,
-        hash: hashBody(record),
-        content: record,
-      });
-  return [...bodies.values()];
-}
-
-function lanesOf(changes: readonly Change[]): Iterable<readonly [bigint, bigint]> {
-  const lanes = new Map<string, readonly [bigint, bigint]>();
-  for (const { kind, record } of changes) {
-    if (kind !== 'message' && kind !== 'verifierResult') continue;
-    const { sourceChainSelector, destChainSelector } = readLane(record.encodedMessage);
-    lanes.set(`${sourceChainSelector} ${destChainSelector}`, [
-      fromSelector(sourceChainSelector),
-      fromSelector(destChainSelector),
-    ]);
-  }
-  return lanes.values();
 }

@@ -13,7 +13,7 @@ import {
 } from '../../../model/commit/stamp-commit.js';
 import { readLane } from '../../../model/payload.js';
 import type { Recalled } from '../../../model/recall.js';
-import { CoverageGapError } from '../../../model/storage-errors.js';
+import { CoverageGapError, HandedOverError } from '../../../model/storage-errors.js';
 import type { AdvanceHub } from '../clock/advance-hub.js';
 import { type ClockRow, isWhole } from '../clock/clock-row.js';
 import type { ClockWriter } from '../clock/clock-writer.js';
@@ -135,6 +135,7 @@ export function createGroupWriter({
       const { clock, state } = await reader.lockAndRead(transaction, touchedBy(batches));
       // a position that was given to one commit is not given to another
       hub.requireSeen(clock, hub.coverage().throughPosition);
+      if (clock.handedOver) throw new HandedOverError(name);
       if (!isWhole(clock))
         throw new CoverageGapError({ kind: 'position', afterPosition: clock.lastPosition }, `follower ${name}`);
       addRecalled(state, recalled, clock.floorPosition);
