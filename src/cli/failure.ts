@@ -1,5 +1,5 @@
 import { ConfigError } from '../config/problems.js';
-import { causesOf, IndexerError, messagesOf, toError } from '../core/errors.js';
+import { IndexerError, messagesOf, nextStepOf, toError } from '../core/errors.js';
 import { secrets } from '../core/masker.js';
 
 /** Lines about a failed command: message, causes, next step, and the code to search for. No secrets. */
@@ -18,13 +18,4 @@ function described(thrown: unknown): string {
     lines.push(`  (${error.code}${error.retryable ? ', may work when tried again' : ''})`);
   else if (error.stack) lines.push(error.stack);
   return lines.join('\n');
-}
-
-/** The next step of the first error in the chain of causes that has one. */
-export function nextStepOf(error: Error): string | null {
-  for (const each of causesOf(error)) {
-    const nextStep = each instanceof IndexerError ? each.details['nextStep'] : undefined;
-    if (typeof nextStep === 'string') return nextStep;
-  }
-  return null;
 }

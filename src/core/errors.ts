@@ -104,3 +104,12 @@ export function causesOf(error: Error): Error[] {
   for (let each: unknown = error; each instanceof Error && !chain.includes(each); each = each.cause) chain.push(each);
   return chain;
 }
+
+/** The next step that the first error in the chain of causes gives an operator; null when none does. */
+export function nextStepOf(error: Error): string | null {
+  for (const each of causesOf(error)) {
+    const nextStep = each instanceof IndexerError ? each.details['nextStep'] : undefined;
+    if (typeof nextStep === 'string') return nextStep;
+  }
+  return null;
+}

@@ -1,5 +1,6 @@
 import { postgresOptions } from '../../app/backend-options.js';
 import { backendSections, leadingDatabase } from '../../app/backend-sections.js';
+import { type OpenedCold, openCold } from '../../app/cold-backends.js';
 import { ensureMigrated } from '../../app/migrations.js';
 import { openRpc } from '../../app/open-rpc.js';
 import { openStorage } from '../../app/open-storage.js';
@@ -15,7 +16,6 @@ import { inspectPostgres } from '../../storage/postgres/inspection.js';
 import type { Storage } from '../../storage/storage.js';
 import { formatCount } from '../amounts.js';
 import type { ConfigOptions } from '../config-option.js';
-import { type OpenedCold, openCold } from '../storage/cold-backends.js';
 import { print, printJson } from '../storage/output.js';
 import { runStorageCommand, type StorageCommand, unlessStopped } from '../storage/run-command.js';
 import { textTable } from '../text-table.js';

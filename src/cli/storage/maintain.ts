@@ -1,4 +1,5 @@
 import { backendSections } from '../../app/backend-sections.js';
+import { coldSections, nothingThere, type OpenedCold, openCold } from '../../app/cold-backends.js';
 import { leastGraceMs } from '../../config/checks/s3-checks.js';
 import { longestStatementMs } from '../../config/checks/storage-checks.js';
 import type { Config } from '../../config/schema/schema.js';
@@ -11,7 +12,6 @@ import type {
 } from '../../storage/cold/maintenance/cold-maintenance.js';
 import { formatBytes, formatCount, formatDuration } from '../amounts.js';
 import { textTable } from '../text-table.js';
-import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 

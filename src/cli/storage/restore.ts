@@ -1,5 +1,6 @@
 import { postgresOptions } from '../../app/backend-options.js';
 import { backendSections, leadingDatabase, type NamedSection } from '../../app/backend-sections.js';
+import { coldSections, nothingThere, type OpenedCold, openCold } from '../../app/cold-backends.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
@@ -15,7 +16,6 @@ import { migrate } from '../../storage/postgres/migrate/migrations.js';
 import { createPostgresStorage, type PostgresStorageOptions } from '../../storage/postgres/postgres-storage.js';
 import { formatCount, formatDuration, formatMs } from '../amounts.js';
 import { textTable } from '../text-table.js';
-import { coldSections, nothingThere, type OpenedCold, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 

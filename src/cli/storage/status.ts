@@ -1,12 +1,11 @@
 import { postgresOptions } from '../../app/backend-options.js';
 import { backendSections, leadingDatabase, type NamedSection } from '../../app/backend-sections.js';
+import { openCold } from '../../app/cold-backends.js';
 import { coldRole } from '../../config/checks/cold-role.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
-import { IndexerError, messagesOf, toError } from '../../core/errors.js';
+import { IndexerError, messagesOf, nextStepOf, toError } from '../../core/errors.js';
 import { inspectPostgres, type PostgresDescription } from '../../storage/postgres/inspection.js';
-import { nextStepOf } from '../failure.js';
-import { openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 import { describeTier } from './status-text.js';

@@ -1,9 +1,9 @@
+import { coldSections, openCold } from '../../app/cold-backends.js';
 import { openObjectStore } from '../../app/open-object-store.js';
 import type { S3Section } from '../../config/schema/s3-schema.js';
 import { IndexerError } from '../../core/errors.js';
 import type { UpgradeReport } from '../../storage/cold/maintenance/cold-maintenance.js';
 import { formatCount, formatDuration } from '../amounts.js';
-import { coldSections, openCold } from './cold-backends.js';
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageOptions } from './run-command.js';
 

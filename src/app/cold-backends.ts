@@ -1,11 +1,11 @@
-import { coldSettings } from '../../app/backend-options.js';
-import { backendSections, type NamedSection } from '../../app/backend-sections.js';
-import { openObjectStore } from '../../app/open-object-store.js';
-import type { S3Section } from '../../config/schema/s3-schema.js';
-import type { Config } from '../../config/schema/schema.js';
-import type { Common } from '../../core/common.js';
-import { IndexerError } from '../../core/errors.js';
-import { type ColdStorage, createColdStorage } from '../../storage/cold/cold-storage.js';
+import type { S3Section } from '../config/schema/s3-schema.js';
+import type { Config } from '../config/schema/schema.js';
+import type { Common } from '../core/common.js';
+import { IndexerError } from '../core/errors.js';
+import { type ColdStorage, createColdStorage } from '../storage/cold/cold-storage.js';
+import { coldSettings } from './backend-options.js';
+import { backendSections, type NamedSection } from './backend-sections.js';
+import { openObjectStore } from './open-object-store.js';
 
 /** A cold backend's table. */
 export type ColdSection = NamedSection & { readonly S3: S3Section };
