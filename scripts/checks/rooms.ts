@@ -89,6 +89,12 @@ export const ROOMS: Rooms = {
     'storage/postgres/clock',
     'storage/postgres/write',
   ],
+  'storage/postgres/diagnosis': [
+    ...postgres,
+    'storage/postgres/connection',
+    'storage/postgres/rows',
+    'storage/postgres/clock',
+  ],
   'storage/postgres': [...postgres, 'storage/postgres/**'],
 
   'storage/cold/object-store': ['core'],

@@ -24,14 +24,19 @@ export interface OpenedCold {
   close(): Promise<void>;
 }
 
+/** The cold backends of a configuration. */
+export function allColdSections(config: Config): readonly ColdSection[] {
+  return backendSections(config).flatMap((section) =>
+    section.Type === 's3' && section.S3 ? [{ ...section, S3: section.S3 }] : [],
+  );
+}
+
 /**
  * The cold backends of a configuration, or the one of that name.
  * @throws IndexerError when there is none.
  */
 export function coldSections(config: Config, name?: string): readonly ColdSection[] {
-  const all = backendSections(config).flatMap((section) =>
-    section.Type === 's3' && section.S3 ? [{ ...section, S3: section.S3 }] : [],
-  );
+  const all = allColdSections(config);
   const wanted = name === undefined ? all : all.filter(({ Name }) => Name === name);
   if (wanted.length > 0) return wanted;
   throw new IndexerError(

@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { packageVersion } from '../app/version.js';
 import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
+import { doctorCommand } from './doctor.js';
 import { migrateCommand } from './migrate.js';
 import { replayCommand } from './replay.js';
 import { apiCommand, startCommand, workerCommand } from './start.js';
@@ -25,6 +26,7 @@ Start here:
   $ ccv-indexer worker … / ccv-indexer api …        or in separate ones, any number of each
   $ ccv-indexer status -c indexer.toml              which workers are there, and who owns which source
   $ ccv-indexer storage status -c indexer.toml      what each tier covers and holds
+  $ ccv-indexer doctor -c indexer.toml              what is wrong, and what to do about it
   $ ccv-indexer chain resume <chain> --from <block>  go on after a chain halted
   $ ccv-indexer replay --help                       read messages, blocks or entries again`,
     );
@@ -35,6 +37,7 @@ Start here:
     migrateCommand(),
     statusCommand(),
     storageCommand(),
+    doctorCommand(),
     chainCommand(),
     replayCommand(),
     configCommand(),

@@ -99,7 +99,7 @@ export function messagesOf(error: Error): string[] {
 }
 
 /** An error, its cause, the cause of that, and so on. */
-export function causesOf(error: Error): Error[] {
+function causesOf(error: Error): Error[] {
   const chain: Error[] = [];
   for (let each: unknown = error; each instanceof Error && !chain.includes(each); each = each.cause) chain.push(each);
   return chain;

@@ -31,7 +31,11 @@ export async function runStorageCommand(
   options: ConfigOptions,
   work: (command: StorageCommand) => Promise<number>,
 ): Promise<number> {
-  const config = readConfig(options);
+  return await runCommand(readConfig(options), work);
+}
+
+/** As `runStorageCommand`, for a configuration that is read already. */
+export async function runCommand(config: Config, work: (command: StorageCommand) => Promise<number>): Promise<number> {
   // a service's log is noise beside a command's own words, its warnings are not
   const log = createLogger({ level: 'warn', format: config.Log.Format });
   const common = createCommon({ log });

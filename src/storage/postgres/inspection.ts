@@ -1,11 +1,10 @@
 import type { Hex } from '../../core/hex.js';
 import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, decodeClock } from './clock/clock-row.js';
-import { openDatabase } from './connection/database.js';
 import { DEFAULT_NAMESPACE, type Namespace, parseNamespace } from './connection/namespace.js';
 import type { PostgresAddress } from './connection/pool-settings.js';
-import { RAW_TYPES } from './connection/session.js';
+import { openReadOnly } from './connection/read-only.js';
 import { failureCode, toStorageError } from './connection/sql-errors.js';
-import { type Row, statementsOf } from './connection/statement.js';
+import { statementsOf } from './connection/statement.js';
 import { toBigint, toBoolean, toHex, toNumber, toText } from './rows/columns.js';
 
 /** A count that takes longer than this gives way to the server's last estimate. */
@@ -66,21 +65,10 @@ export async function inspectPostgres(options: {
   const { name, connection, connectTimeoutMs = DEFAULT_CONNECT_TIMEOUT_MS } = options;
   const namespace = parseNamespace(options.namespace ?? DEFAULT_NAMESPACE);
   const sql = createStatements(namespace);
-  const { transaction, close } = await openDatabase({
+  const { query, close } = await openReadOnly({
     ...{ name, connection, connectTimeoutMs, answerMs: ANSWER_LIMIT_MS },
     applicationName: 'ccv-indexer inspection',
   });
-
-  async function query(text: string, values: readonly unknown[] = [], limitMs = 0): Promise<readonly Row[]> {
-    const limits = { statementTimeoutMs: limitMs, lockTimeoutMs: 0, idleInTxSessionTimeoutMs: 0 };
-    return await transaction({ ...limits, access: 'READ ONLY' }, async (client) => {
-      const { rows } = await client.query<(string | null)[]>({
-        ...{ text, values: [...values], types: RAW_TYPES },
-        rowMode: 'array',
-      });
-      return rows;
-    });
-  }
 
   async function guarded<T>(operation: string, work: () => Promise<T>): Promise<T> {
     try {

@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { stringify, type TomlTable } from 'smol-toml';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
-import { createProgram } from '../../../src/cli/program.js';
 import { fakeAnswer } from '../../support/chain/fake-node.js';
 import { type RpcProxy, startRpcProxy } from '../../support/chain/rpc-proxy.js';
 import { type ColdNamespace, dropSchema, lived } from '../../support/e2e/cold-namespace.js';
 import { commandFixture } from '../../support/e2e/fixture.js';
 import { get } from '../../support/e2e/http.js';
+import { runHere } from '../../support/e2e/run-here.js';
 import { type RunningService, startServiceProcess, writeConfig } from '../../support/e2e/service.js';
 import { eventually } from '../../support/eventually.js';
 import { commandsOf, ROOT, readPages } from '../../support/pages.js';
@@ -30,6 +30,10 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
     reason: 'needs a source with more than it gave before; test/e2e/replay.test.ts runs each kind',
   },
   { command: / -- storage upgrade /, reason: 'needs a tier of format 1; test/e2e/storage-command.test.ts runs it' },
+  {
+    command: / -- doctor /,
+    reason: 'tells of the node here that its chain stands still; test/integration/doctor runs it',
+  },
   { command: /^(cast|ccip-cli) /, reason: 'a tool of others; test/e2e/dev-command.test.ts sends the same message' },
   { command: /^npm (test|run test)/, reason: 'is this run' },
   { command: /^npm run (bench|chaos)\b(?!.*--help)/, reason: 'takes minutes; test/integration/bench runs parts of it' },
@@ -105,27 +109,7 @@ function splitSecrets() {
 
 const placed = (word: string) => word.replace(/^indexer\.toml$/, configFile).replace(/^secrets\.toml$/, secretsFile);
 
-/** Runs a command in this process, to its end. */
-async function run(call: readonly string[]) {
-  const printed = { stdout: '', stderr: '' };
-  const spies = (['stdout', 'stderr'] as const).map((stream) =>
-    vi.spyOn(process[stream], 'write').mockImplementation((text) => {
-      printed[stream] += String(text);
-      return true;
-    }),
-  );
-  process.exitCode = 0;
-  let error: unknown = null;
-  try {
-    await createProgram().parseAsync(['node', 'ccv-indexer', ...call.map(placed)]);
-  } catch (thrown) {
-    error = thrown;
-  }
-  const code = (error as { exitCode?: number } | null)?.exitCode ?? process.exitCode;
-  process.exitCode = undefined;
-  for (const spy of spies) spy.mockRestore();
-  return { code, error: code === 0 ? null : error, ...printed };
-}
+const run = (call: readonly string[]) => runHere(call.map(placed));
 
 async function works(beginning: string): Promise<void> {
   const found = calls(beginning);

@@ -1,0 +1,32 @@
+import type { Config } from '../../config/schema/schema.js';
+import { type Diagnosis, diagnosePostgres } from '../../storage/postgres/diagnosis/diagnose.js';
+import { postgresOptions } from '../backend-options.js';
+import { backendSections, type NamedSection } from '../backend-sections.js';
+import type { Means } from './check.js';
+
+/** The databases of a configuration. */
+export function databaseSections(config: Config): readonly NamedSection[] {
+  return backendSections(config).filter(({ Type }) => Type === 'postgres');
+}
+
+/**
+ * Looks at one database over a connection of its own, which cannot write.
+ * @throws the errors of `diagnosePostgres` and of `look`.
+ */
+export async function withDatabase<T>(
+  section: NamedSection,
+  { config, common, isFull }: Pick<Means, 'config' | 'common' | 'isFull'>,
+  look: (diagnosis: Diagnosis) => Promise<T>,
+): Promise<T> {
+  const { connection, pool } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
+  const diagnosis = await diagnosePostgres({
+    ...{ name: section.Name, connection, namespace: config.Namespace },
+    ...(pool?.connectTimeoutMs ? { connectTimeoutMs: pool.connectTimeoutMs } : {}),
+    ...(isFull ? { questionMs: 0 } : {}),
+  });
+  try {
+    return await look(diagnosis);
+  } finally {
+    await diagnosis.close();
+  }
+}
