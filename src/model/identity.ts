@@ -1,7 +1,6 @@
 import { assertNever } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { Change } from './batch.js';
-import type { Conflict, QuarantineEntry } from './records.js';
+import type { Conflict, QuarantineEntry, SourceCursor } from './records.js';
 
 /*
  * The identity of a record as one text: equal texts are one record. U+0000 separates parts that can hold other
@@ -41,8 +40,41 @@ export function conflictIdentity(conflict: Omit<Conflict, 'storedHash'>): string
   return `${record}\0${messageId}\0${verifierSourceAddress}\0${verifierDestAddress}\0${receivedHash}`;
 }
 
+/** A record of any kind, by the fields that are its identity; a change is one. */
+export type RecordRef =
+  | { readonly kind: 'message'; readonly record: Pick<ResultIdentity, 'messageId'> }
+  | { readonly kind: 'verifierResult'; readonly record: ResultIdentity }
+  | { readonly kind: 'cursor'; readonly record: Pick<SourceCursor, 'sourceId'> }
+  | { readonly kind: 'quarantine'; readonly record: Pick<QuarantineEntry, 'sourceId' | 'key'> }
+  | { readonly kind: 'conflict'; readonly record: Omit<Conflict, 'storedHash'> };
+
+/** The reference to a record, without its contents. */
+export function refOf({ kind, record }: RecordRef): RecordRef {
+  switch (kind) {
+    case 'message':
+      return { kind, record: { messageId: record.messageId } };
+    case 'verifierResult':
+      return { kind, record: pick(record, ['messageId', 'verifierSourceAddress', 'verifierDestAddress']) };
+    case 'cursor':
+      return { kind, record: { sourceId: record.sourceId } };
+    case 'quarantine':
+      return { kind, record: pick(record, ['sourceId', 'key']) };
+    case 'conflict':
+      return {
+        kind,
+        record: pick(record, ['record', 'messageId', 'verifierSourceAddress', 'verifierDestAddress', 'receivedHash']),
+      };
+    default:
+      return assertNever(kind, 'kind of record');
+  }
+}
+
+function pick<T, K extends keyof T>(record: T, keys: readonly K[]): Pick<T, K> {
+  return Object.fromEntries(keys.map((key) => [key, record[key]])) as Pick<T, K>;
+}
+
 /** Identity of a changed record among its kind. Of two changes with one identity and kind the later holds. */
-export function identityOfChange({ kind, record }: Change): string {
+export function identityOfChange({ kind, record }: RecordRef): string {
   switch (kind) {
     case 'message':
       return messageIdentity(record);
@@ -60,6 +92,6 @@ export function identityOfChange({ kind, record }: Change): string {
 }
 
 /** Identity of a changed record among all kinds. */
-export function changedRecord(change: Change): string {
+export function changedRecord(change: RecordRef): string {
   return `${change.kind} ${identityOfChange(change)}`;
 }

@@ -5,6 +5,7 @@ import { takeBatch } from '../../model/commit/given-batch.js';
 import type { Recall } from '../../model/recall.js';
 import { HandedOverError } from '../../model/storage-errors.js';
 import type { PrunableRecord } from '../backend-storage.js';
+import type { FiledLanes } from '../filed-lanes.js';
 import type { LeaseStore } from '../lease-store.js';
 import { listFace } from '../list-face.js';
 import type { MoveStore } from '../move-store.js';
@@ -27,6 +28,7 @@ import { createMoveStore } from './move/move-store.js';
 import { createPruning } from './prune/pruning.js';
 import { createAmendmentReads } from './read/amendment-reads.js';
 import { createChangeReads } from './read/change-reads.js';
+import { createLaneReads } from './read/lane-reads.js';
 import { createListReads } from './read/list-reads.js';
 import { createMessageReads } from './read/message-reads.js';
 import { createReplayJobs } from './replay/replay-jobs.js';
@@ -60,7 +62,7 @@ export interface PostgresStorageOptions {
 }
 
 /** The system of record. Any number of instances, in any number of processes, may read and write one namespace. */
-export interface PostgresStorage extends PrunableRecord {
+export interface PostgresStorage extends PrunableRecord, FiledLanes {
   readonly durable: true;
   readonly namespace: string;
   /** Who of the workers owns which source. */
@@ -97,6 +99,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const messages = createMessageReads(namespace, context);
   const changes = createChangeReads(namespace, context, common);
   const amendments = createAmendmentReads(namespace, context);
+  const filedLanes = createLaneReads(namespace, context);
   const reader = createStateReader(namespace, limits);
   const records = createRecordWriter(namespace);
   const clockWriter = createClockWriter(namespace, writer);
@@ -171,6 +174,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     heldMessage: (messageId) => open(() => messages.heldMessage(messageId)),
     movesAfter: (query) => open(() => amendments.movesAfter(query)),
     changedMessages: (query) => open(() => amendments.changedMessages(query)),
+    filedLanes: (afterPosition, throughPosition) => open(() => filedLanes(afterPosition, throughPosition)),
     prune: (upTo, pruneOptions) =>
       open(() => {
         if (!options.recall)
