@@ -11,6 +11,7 @@ interface LazyCheck {
 
 const hasDatabase = (config: Config) => backendSections(config).some(({ Type }) => Type === 'postgres');
 const hasCold = (config: Config) => backendSections(config).some(({ Type }) => Type === 's3');
+const isKept = (config: Config) => hasDatabase(config) || hasCold(config);
 const hasChain = ({ Chain }: Config) => Chain.length > 0;
 
 const ALL: readonly LazyCheck[] = [
@@ -32,6 +33,16 @@ const ALL: readonly LazyCheck[] = [
     name: 'aggregators',
     isNeeded: ({ Discoveries }) => Discoveries.length > 0,
     load: async () => (await import('./checks/aggregators.js')).aggregatorCheck,
+  },
+  { name: 'clocks', isNeeded: isKept, load: async () => (await import('./checks/clocks.js')).clockCheck },
+  { name: 'cursors', isNeeded: hasChain, load: async () => (await import('./checks/cursors.js')).cursorCheck },
+  { name: 'workers', isNeeded: hasDatabase, load: async () => (await import('./checks/workers.js')).workerCheck },
+  { name: 'lanes', isNeeded: hasDatabase, load: async () => (await import('./checks/lanes.js')).laneCheck },
+  { name: 'tasks', isNeeded: isKept, load: async () => (await import('./checks/tasks.js')).taskCheck },
+  {
+    name: 'quarantine',
+    isNeeded: hasDatabase,
+    load: async () => (await import('./checks/quarantine.js')).quarantineCheck,
   },
 ];
 

@@ -46,14 +46,18 @@ export async function examine(checks: readonly Check[], options: ExamineOptions)
   const waiting = new Set(checks.map(({ name }) => name));
   const tell = () => options.onProgress?.([...waiting]);
   tell();
+  const stops = new Set<() => void>();
+  const stopAll = () => stops.forEach((stop) => stop());
+  options.signal.addEventListener('abort', stopAll, { once: true });
   const examined = await Promise.all(
     checks.map(async (check) => {
-      const result = await examineOne(check, options);
+      const result = await examineOne(check, options, stops);
       waiting.delete(check.name);
       tell();
       return result;
     }),
   );
+  options.signal.removeEventListener('abort', stopAll);
   if (options.signal.aborted) throw new AbortedError('the examination', { cause: options.signal.reason });
   const findings = examined.flatMap((each) => each.findings);
   const worst = (finding: Finding) => SEVERITIES.indexOf(finding.severity);
@@ -63,10 +67,14 @@ export async function examine(checks: readonly Check[], options: ExamineOptions)
   };
 }
 
-/** Runs one check, at most until its limit. Work that does not heed its end goes on unwatched, and tells nothing. */
+/**
+ * Runs one check, at most until its limit, or until it is stopped. Work that does not heed its end goes on unwatched,
+ * and tells nothing.
+ */
 async function examineOne(
   check: Check,
   options: ExamineOptions,
+  stops: Set<() => void>,
 ): Promise<ExaminedCheck & Pick<Examination, 'findings'>> {
   const { signal, limitMs, common } = options;
   const startMs = common.clock.monotonicMs();
@@ -74,12 +82,12 @@ async function examineOne(
   const ended = new Promise<void>((resolve) => ending.signal.addEventListener('abort', () => resolve()));
   const stop = () => ending.abort();
   if (signal.aborted) stop();
-  signal.addEventListener('abort', stop, { once: true });
+  stops.add(stop);
   const cancel = limitMs > 0 ? common.clock.after(limitMs, stop) : () => undefined;
   const notes = createNotes(check, options, ending.signal);
   await Promise.race([check.run(notes.look).catch((thrown: unknown) => notes.failed(check.name, thrown)), ended]);
   cancel();
-  signal.removeEventListener('abort', stop);
+  stops.delete(stop);
   const { findings, isWhole } = notes.close(limitMs);
   return { name: check.name, elapsedMs: Math.round(common.clock.monotonicMs() - startMs), isWhole, findings };
 }

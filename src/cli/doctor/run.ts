@@ -80,5 +80,5 @@ function tell({ checks, findings }: Examination, namespace: string, options: Doc
 function nameFiles(next: string, options: ConfigOptions): string {
   const { file, secretsFile } = configFiles(options);
   const files = ` -c ${file}${secretsFile === undefined ? '' : ` -s ${secretsFile}`}`;
-  return next.replace(/`(ccv-indexer [^`]*)`/g, (_, command: string) => `\`${command}${files}\``);
+  return next.replace(/`(ccv-indexer (?!.*--help)[^`]*)`/g, (_, command: string) => `\`${command}${files}\``);
 }
