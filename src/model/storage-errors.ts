@@ -98,6 +98,15 @@ export class HandedOverError extends IndexerError {
   }
 }
 
+/** Records of the database that leads are not put right from another: it is right by itself. */
+export class MendRefusedError extends IndexerError {
+  constructor(backend: string) {
+    super('MEND_REFUSED', `storage ${backend} leads: its records are not changed by what another holds`, false, {
+      details: { backend },
+    });
+  }
+}
+
 /** The backend refused or broke in a way that trying again will not mend. */
 export class StorageFailureError extends IndexerError {
   constructor(backend: string, operation: string, options?: IndexerErrorOptions) {

@@ -82,7 +82,7 @@ const SETTLE_RECORDS = 5_000;
  * Memory: two pages, a bucket an hour, the listed differences, and the identities of the records that changed since.
  * @throws AbortedError, CoverageGapError (a side is not whole, or forgot what changed since), StorageUnavailableError
  */
-export async function compareStorages(options: ParityOptions): Promise<ParityReport> {
+export async function compareRecords(options: ParityOptions): Promise<ParityReport> {
   return await new Comparison(options).run();
 }
 

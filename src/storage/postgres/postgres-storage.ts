@@ -8,6 +8,7 @@ import type { PrunableRecord } from '../backend-storage.js';
 import type { FiledLanes } from '../filed-lanes.js';
 import type { LeaseStore } from '../lease-store.js';
 import { listFace } from '../list-face.js';
+import type { Mendable } from '../mendable.js';
 import type { MoveStore } from '../move-store.js';
 import type { ReplayJobs } from '../replay-jobs.js';
 import type { Health } from '../storage.js';
@@ -36,6 +37,7 @@ import { hashBody } from './rows/message-body.js';
 import { createChangeApplier } from './write/change-applier.js';
 import { createGroupCommit } from './write/group-commit.js';
 import { createGroupWriter } from './write/group-writer.js';
+import { createMender } from './write/mender.js';
 import { createRecordWriter } from './write/record-writer.js';
 import { createStateReader } from './write/state-reader.js';
 
@@ -62,7 +64,7 @@ export interface PostgresStorageOptions {
 }
 
 /** The system of record. Any number of instances, in any number of processes, may read and write one namespace. */
-export interface PostgresStorage extends PrunableRecord, FiledLanes {
+export interface PostgresStorage extends PrunableRecord, FiledLanes, Mendable {
   readonly durable: true;
   readonly namespace: string;
   /** Who of the workers owns which source. */
@@ -107,6 +109,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const groups = createGroupCommit({ common, name, runner, writer: groupWriter, hub, recall: options.recall ?? null });
   const applier = createChangeApplier({ name, runner, reader, records, clockWriter, hub });
   const listener = createAdvanceListener({ common, name, namespace, mark, address: connection, settings, writer, hub });
+  const mend = createMender({ name, namespace, runner, reader, records, clockWriter });
   const prune = createPruning({ clock: common.clock, namespace, runner, reader, hub });
   const readClock = () => changes.clock('check health');
   const check = createHealthCheck({ common, name, use: options.use ?? 'write', namespace, runner, readClock });
@@ -166,6 +169,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     changesAfter: (afterPosition, limit) => open(() => changes.changesAfter(afterPosition, limit)),
     boundaryAt: (at) => open(() => changes.boundaryAt(at)),
     apply: (set) => open(() => applier(set)),
+    mend: (ask) => open(() => mend(ask)),
     subscribe(subscriber) {
       if (!closing) listener.start();
       return hub.subscribe(subscriber);

@@ -1,7 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { isEqualBucket } from '../../../src/migration/parity/buckets.js';
-import { compareStorages, type ParityReport } from '../../../src/migration/parity/compare.js';
+import { compareRecords, type ParityReport } from '../../../src/migration/parity/compare.js';
 import type { ParitySide } from '../../../src/migration/parity/side-reader.js';
 import { changedRecord } from '../../../src/model/identity.js';
 import { createSink } from '../../../src/sink/sink.js';
@@ -46,7 +46,7 @@ describe('a comparison of a database with another storage', () => {
     }
   }
   const compare = (leader: ParitySide, follower: ParitySide) =>
-    compareStorages({ leader, follower, common, pageSize: 7, bucketMs: 1 });
+    compareRecords({ leader, follower, common, pageSize: 7, bucketMs: 1 });
   const found = ({ differences }: ParityReport) =>
     differences.map(({ what, ref }) => `${what} ${changedRecord(ref)}`).sort();
   const unequal = ({ buckets }: ParityReport) => buckets.filter((bucket) => !isEqualBucket(bucket));

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { AbortedError } from '../../../src/core/errors.js';
 import { isEqualBucket } from '../../../src/migration/parity/buckets.js';
-import { compareStorages, type ParityReport } from '../../../src/migration/parity/compare.js';
+import { compareRecords, type ParityReport } from '../../../src/migration/parity/compare.js';
 import type { Difference } from '../../../src/migration/parity/differences.js';
 import type { Change, ChangeSet } from '../../../src/model/batch.js';
 import { changedRecord } from '../../../src/model/identity.js';
@@ -89,7 +89,7 @@ describe('a comparison of two storages', () => {
     const pageSize = 1 + Math.floor(make.random() * 40);
     const bucketMs = seed % 2 === 0 ? 1 : 3_600_000;
     const options = { leader: { storage: leader }, follower: { storage: follower }, common, pageSize, bucketMs };
-    const report = await compareStorages(options);
+    const report = await compareRecords(options);
     expect(found(report)).toEqual(expected);
     expect(report.records).toBe(set.changes.length);
     expect(report).toMatchObject({ afterPosition: 0n, throughPosition: set.headPosition, changedSince: 0 });
@@ -109,12 +109,12 @@ describe('a comparison of two storages', () => {
   it('is the same in pieces: ended at any time, it is gone on with from its report', async () => {
     const { leader, follower, expected } = await damagedPair(7, 0.1);
     const options = { leader: { storage: leader }, follower: { storage: follower }, common, pageSize: 3, bucketMs: 1 };
-    const whole = await compareStorages(options);
+    const whole = await compareRecords(options);
     let part: ParityReport | undefined;
     let pieces = 0;
     for (;;) {
       const stop = new AbortController();
-      const ended = compareStorages({
+      const ended = compareRecords({
         ...options,
         signal: stop.signal,
         ...(part && { continues: part }),
@@ -146,7 +146,7 @@ describe('a comparison of two storages', () => {
     const { throughPosition } = follower.coverage();
     const live = stored.filter((_, index) => index % 3 === 0 && index > 30);
     let next = 0;
-    const report = await compareStorages({
+    const report = await compareRecords({
       leader: { storage: leader },
       follower: { storage: follower },
       common,
@@ -180,7 +180,7 @@ describe('a comparison of two storages', () => {
     // changes of records below its window are passed over
     const { afterPosition, throughPosition: head } = follower.coverage();
     await liveEventfully(leader, make, 4);
-    const report = await compareStorages({ leader: { storage: leader }, follower: { storage: follower }, common });
+    const report = await compareRecords({ leader: { storage: leader }, follower: { storage: follower }, common });
     expect(report).toMatchObject({ afterPosition, throughPosition: head, differences: [] });
     expect(report.parts.leader).toEqual([{ backend: 'leader', afterPosition, throughPosition: head }]);
     expect(sums(report).every(([mine, other]) => mine === other)).toBe(true);
@@ -189,7 +189,7 @@ describe('a comparison of two storages', () => {
   it('lists so many differences, and counts them all', async () => {
     const { leader, follower, expected } = await damagedPair(5, 0.5);
     const options = { leader: { storage: leader }, follower: { storage: follower }, common, listed: 3 };
-    const { differences, differenceCounts } = await compareStorages(options);
+    const { differences, differenceCounts } = await compareRecords(options);
     expect(differences).toHaveLength(3);
     expect(Object.values(differenceCounts).reduce((sum, count) => sum + count)).toBe(expected.size);
   });
