@@ -123,6 +123,10 @@ export const ROOMS: Rooms = {
 
   indexer: [...ground, 'chains/**', 'verifiers', 'discovery', 'storage', 'sink'],
   migration: [...ground, 'storage', 'sink/**'],
+  'migration/go-indexer': [
+    ...ground,
+    ...['verifiers', 'discovery', 'storage', 'storage/postgres/connection', 'migration'],
+  ],
 
   api: [...ground, 'storage'],
   'api/http': api,
