@@ -3,10 +3,8 @@ import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedd
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import { copyDatabase, createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
-import { drive } from '../process/drive.js';
 import { createMemoryObjectStore, MemoryBucket } from '../process/memory-object-store.js';
 import { openProcess } from '../process/tiers-process.js';
-import { asRun } from '../process/under-way.js';
 import { createScript, rest, runScript, type ScriptStep, scriptPlace } from './crash-script.js';
 import { type EndState, endStateOf } from './end-state.js';
 import { type Death, mortalClock, mortalStore, Reaper } from './reaper.js';
@@ -33,11 +31,6 @@ function connectionOf(name: string, kind: 'socket' | 'tcp' = 'socket'): Postgres
   return { ...inject('postgres')[kind], database: name };
 }
 
-/** A worker over a ground, from step `from` on; one that a reaper ends leaves with an error. */
-async function work(ground: Ground, wish: Wish): Promise<EndState | null> {
-  return await asRun(async () => await workOn(ground, wish));
-}
-
 interface Wish {
   readonly from: number;
   readonly to: number;
@@ -46,7 +39,8 @@ interface Wish {
   readonly laterMs?: number;
 }
 
-async function workOn(ground: Ground, wish: Wish): Promise<EndState | null> {
+/** A worker over a ground, from step `from` on; one that a reaper ends leaves with an error. */
+async function work(ground: Ground, wish: Wish): Promise<EndState | null> {
   const reaper = wish.reaper ?? new Reaper(null);
   const clock = mortalClock(createManualClock(START_MS + wish.from * 1000 + (wish.laterMs ?? 0)), reaper);
   const proxy = wish.reaper ? await startStatementProxy(connectionOf(ground.name, 'tcp'), reaper) : null;
@@ -57,7 +51,7 @@ async function workOn(ground: Ground, wish: Wish): Promise<EndState | null> {
   });
   const worker = openProcess(place, 'follower');
   try {
-    await drive(clock, worker.sink.started());
+    await place.underWay.drive(worker.sink.started());
     reaper.begin();
     await runScript({ steps: steps.slice(wish.from, wish.to), from: wish.from, worker, place, clock });
     reaper.end();
@@ -66,7 +60,7 @@ async function workOn(ground: Ground, wish: Wish): Promise<EndState | null> {
     return await endStateOf({ sink: worker.sink, connection: connectionOf(ground.name), store: bucket });
   } finally {
     // a killed process closes nothing
-    if (!reaper.isDead) await drive(clock, worker.sink.close());
+    if (!reaper.isDead) await place.underWay.drive(worker.sink.close());
     await proxy?.close();
   }
 }

@@ -9,8 +9,8 @@ import type { ManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker } from '../../support/records.js';
 import { LANES } from '../model/write-steps.js';
 import { Busy } from '../process/busy.js';
-import { drive } from '../process/drive.js';
 import { PRUNE_INTERVAL_MS, type ProcessPlace, type TiersProcess } from '../process/tiers-process.js';
+import { UnderWay } from '../process/under-way.js';
 
 /** What a worker does, one after the other. A write moves the script's cursor along, so that another worker goes on there. */
 export type ScriptStep =
@@ -29,7 +29,7 @@ export function scriptPlace(parts: {
   const { clock, connection, openStore } = parts;
   return {
     common: createCommon({ clock, random: seededRandom(clock.nowMs()) }),
-    ...{ connection, openStore, busy: new Busy() },
+    ...{ connection, openStore, busy: new Busy(), underWay: new UnderWay(clock, connection.database) },
     gate: { isOpen: false, stepIds: 2, stopAfter: Number.POSITIVE_INFINITY, outcomes: [] },
     settings: { order: 'hot warm cold', hotSize: 5, pageSize: 1000, refreshIntervalMs: 0, retentionMs: 1 },
   };
@@ -93,7 +93,7 @@ export async function runScript(parts: {
   readonly onStep?: (number: number, kind: ScriptStep['kind']) => void;
 }): Promise<void> {
   const { steps, from, worker, place, clock, onStep } = parts;
-  const wait = async <T>(work: Promise<T>) => await drive(clock, work);
+  const wait = async <T>(work: Promise<T>) => await place.underWay.drive(work);
   const cursor = await wait(worker.sink.getCursor(SOURCE));
   const doneThrough = cursor === null ? -1 : Number(cursor.height);
   for (const [index, step] of steps.entries()) {
@@ -116,7 +116,7 @@ export async function runScript(parts: {
 
 /** Brings everything to rest: all flushed, compacted, pruned, and nothing left that nobody needs. */
 export async function rest(worker: TiersProcess, place: ProcessPlace, clock: ManualClock): Promise<void> {
-  const wait = async <T>(work: Promise<T>) => await drive(clock, work);
+  const wait = async <T>(work: Promise<T>) => await place.underWay.drive(work);
   for (const kind of ['flush', 'compact', 'prune', 'vacuum'] as const) await tend(kind, worker, place, clock, wait);
 }
 

@@ -7,9 +7,7 @@ import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedd
 import { createCommon } from '../../../src/core/common.js';
 import { createDirectoryObjectStore } from '../../../src/storage/cold/object-store/directory/directory-store.js';
 import { createManualClock } from '../../support/manual-clock.js';
-import { drive } from '../process/drive.js';
 import { openProcess } from '../process/tiers-process.js';
-import { asRun } from '../process/under-way.js';
 import { createScript, runScript, scriptPlace } from './crash-script.js';
 import { mortalStore, Reaper } from './reaper.js';
 
@@ -32,15 +30,13 @@ const place = scriptPlace({
   ...{ clock, connection },
   openStore: () => mortalStore(createDirectoryObjectStore({ directory, common: createCommon({ clock }) }), reaper),
 });
-await asRun(async () => {
-  const script = createScript(seed);
-  const worker = openProcess(place, 'follower');
-  await drive(clock, worker.sink.started());
-  const steps = [...script.before, ...script.window];
-  await runScript({
-    ...{ steps, from: 0, worker, place, clock },
-    onStep: (number, kind) => console.log(`step ${number} ${kind}`),
-  });
-  await drive(clock, worker.sink.close());
-  console.log('done');
+const script = createScript(seed);
+const worker = openProcess(place, 'follower');
+await place.underWay.drive(worker.sink.started());
+const steps = [...script.before, ...script.window];
+await runScript({
+  ...{ steps, from: 0, worker, place, clock },
+  onStep: (number, kind) => console.log(`step ${number} ${kind}`),
 });
+await place.underWay.drive(worker.sink.close());
+console.log('done');

@@ -7,9 +7,7 @@ import { seededRandom } from '../../../src/core/random.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
-import { drive } from '../process/drive.js';
 import { openProcess } from '../process/tiers-process.js';
-import { asRun } from '../process/under-way.js';
 import { createScript, rest, runScript, scriptPlace } from './crash-script.js';
 import { type EndState, endStateOf } from './end-state.js';
 import type { MortalWork } from './mortal-worker.js';
@@ -56,22 +54,18 @@ async function workAndDie({ database, directory }: Ground, lines: number, startM
 }
 
 /** A worker in this process goes on to the end of the script, and brings everything to rest. */
-async function finish(ground: Ground, startMs: number): Promise<EndState> {
-  return await asRun(async () => await finishOn(ground, startMs));
-}
-
-async function finishOn({ database, directory }: Ground, startMs: number): Promise<EndState> {
+async function finish({ database, directory }: Ground, startMs: number): Promise<EndState> {
   const clock = createManualClock(startMs);
   const place = scriptPlace({ clock, connection: database.connection, openStore: () => directory.store });
   const worker = openProcess(place, 'follower');
   try {
     const { before, window } = createScript(SEED);
-    await drive(clock, worker.sink.started());
+    await place.underWay.drive(worker.sink.started());
     await runScript({ steps: [...before, ...window], from: 0, worker, place, clock });
     await rest(worker, place, clock);
     return await endStateOf({ sink: worker.sink, connection: database.connection, store: directory.store });
   } finally {
-    await drive(clock, worker.sink.close());
+    await place.underWay.drive(worker.sink.close());
   }
 }
 

@@ -2,7 +2,7 @@ import type { Clock } from '../../../src/core/clock.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import type { Busy } from '../process/busy.js';
-import { trackWork } from '../process/under-way.js';
+import type { UnderWay } from '../process/under-way.js';
 
 /** `reads`: whatever only looks fails; `all`: everything; `silent`: everything, after a request's time limit. */
 export type Outage = 'none' | 'reads' | 'all' | 'silent';
@@ -15,14 +15,17 @@ export interface OutageStore extends ObjectStore {
   outage: Outage;
 }
 
-/** @param busy is told of all work but of waiting for a silent store. */
-export function createOutageStore(store: ObjectStore, clock: Clock, busy: Busy): OutageStore {
+/** `busy` and `underWay` are told of all work but of waiting for a silent store. */
+export function createOutageStore(
+  store: ObjectStore,
+  { clock, busy, underWay }: { readonly clock: Clock; readonly busy: Busy; readonly underWay: UnderWay },
+): OutageStore {
   async function reach<T>(isRead: boolean, work: () => Promise<T>): Promise<T> {
     const { outage } = outer;
     if (outage === 'silent') await clock.sleep(REQUEST_TIMEOUT_MS);
     if (outage === 'silent' || outage === 'all' || (outage === 'reads' && isRead))
       throw new ObjectStoreUnavailableError(`injected outage (${outage})`);
-    return await busy.track(trackWork(work()));
+    return await busy.track(underWay.track(work()));
   }
   const outer: OutageStore = {
     outage: 'none',

@@ -9,7 +9,7 @@ import { createTestDirectoryStore } from '../../support/s3/object-store.js';
 import { Busy } from '../process/busy.js';
 import { createMemoryObjectStore, MemoryBucket } from '../process/memory-object-store.js';
 import { ORDERS, type ProcessSettings } from '../process/tiers-process.js';
-import { asRun } from '../process/under-way.js';
+import { UnderWay } from '../process/under-way.js';
 import {
   ask,
   CHAIN_SOURCE,
@@ -123,11 +123,7 @@ async function simulateLane(plan: RunPlan, numRuns: number, seed: number, tally:
   }
 }
 
-async function runOnce(...run: Parameters<typeof runCommands>): Promise<void> {
-  await asRun(async () => await runCommands(...run));
-}
-
-async function runCommands(
+async function runOnce(
   plan: RunPlan,
   database: SimulationDatabase,
   wish: Wish,
@@ -141,7 +137,8 @@ async function runCommands(
   const world = await World.open({
     ...{ shape: plan.shape, clock, tally, seed: wish.seed, isRushed: wish.isRushed },
     place: {
-      ...{ common, connection: database.connection, openStore: bucket.open, busy: new Busy(), settings: wish },
+      ...{ common, connection: database.connection, openStore: bucket.open, settings: wish },
+      ...{ busy: new Busy(), underWay: new UnderWay(clock, database.connection.database) },
       gate: { isOpen: false, stepIds: 3, stopAfter: Number.POSITIVE_INFINITY, outcomes: [] },
     },
   });

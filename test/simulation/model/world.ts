@@ -7,7 +7,6 @@ import type { ManualClock } from '../../support/manual-clock.js';
 import { commitFlat } from '../../support/oracle/flat-commit.js';
 import { EMPTY_STATE, type FlatState, textOf } from '../../support/oracle/flat-state.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';
-import { drive } from '../process/drive.js';
 import { openProcess, type ProcessPlace, type TiersProcess } from '../process/tiers-process.js';
 import { REQUEST_TIMEOUT_MS } from './outage-store.js';
 import type { Tally } from './tally.js';
@@ -97,7 +96,7 @@ export class World {
 
   /** Waits for `work`, and lets time pass only when it does not end by itself. */
   async drive<T>(work: Promise<T>): Promise<T> {
-    return await drive(this.clock, work);
+    return await this.place.underWay.drive(work);
   }
 
   /** Ends a command: what it set off has ended, unless the run is a rushed one. */

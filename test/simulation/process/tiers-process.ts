@@ -15,6 +15,7 @@ import { createFaultyObjectStore, type FaultyObjectStore } from '../../support/s
 import { createFaultyStorage, type FaultyStorage } from '../../support/sink/faulty-storage.js';
 import { createOutageStore, type OutageStore } from '../model/outage-store.js';
 import type { Busy } from './busy.js';
+import type { UnderWay } from './under-way.js';
 
 /** In which order a Sink reads its tiers. */
 export const ORDERS = ['hot warm cold', 'cold hot warm', 'hot cold warm', 'cold warm', 'warm cold'] as const;
@@ -48,6 +49,7 @@ export interface ProcessPlace {
   /** The bucket as one more process opens it. */
   openStore(): ObjectStore;
   readonly busy: Busy;
+  readonly underWay: UnderWay;
   readonly gate: PruneGate;
   readonly settings: ProcessSettings;
 }
@@ -75,7 +77,7 @@ export function openProcess(place: ProcessPlace, role: ColdStorageRole): TiersPr
   const { common, settings, busy } = place;
   const mortal = createMortalStore(place.openStore());
   const faults = createFaultyObjectStore(mortal);
-  const outage = createOutageStore(faults, common.clock, busy);
+  const outage = createOutageStore(faults, { clock: common.clock, busy, underWay: place.underWay });
   const cold = createColdStorage({
     ...{ name: 'cold', store: outage, namespace: NAMESPACE, role, common },
     // flushed when a command says so
