@@ -64,6 +64,13 @@ export const ROOMS: Rooms = {
     'storage/postgres/rows',
     'storage/postgres/clock',
   ],
+  'storage/postgres/move': [
+    ...postgres,
+    'storage/postgres/connection',
+    'storage/postgres/rows',
+    'storage/postgres/clock',
+    'storage/postgres/write',
+  ],
   'storage/postgres/replay': [
     ...postgres,
     'storage/postgres/connection',
@@ -120,6 +127,7 @@ export const ROOMS: Rooms = {
   'sink/sink-writer.ts': sinkRooms,
   'sink/sink-status.ts': [...sinkRooms, 'sink/read'],
   'sink/sink.ts': [...sink, 'sink/**'],
+  'sink/replaceable-sink.ts': [...sink, 'sink/sink.ts'],
 
   indexer: [...ground, 'chains/**', 'verifiers', 'discovery', 'storage', 'sink'],
   migration: [...ground, 'storage', 'sink/**'],

@@ -40,11 +40,11 @@ export function postgresOptions(
   namespace: string,
   section: PostgresSection | undefined,
   common: Common,
-): PostgresStorageOptions {
+): PostgresStorageOptions & { readonly namespace: string } {
   const settings = section ?? POSTGRES_DEFAULTS;
   return {
     name,
-    namespace,
+    namespace: settings.Schema ?? namespace,
     common,
     connection: { connectionString: settings.URI ?? '' },
     pool: {

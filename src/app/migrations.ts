@@ -66,9 +66,10 @@ function targets(sections: readonly NamedSection[], config: Config, common: Comm
   return sections
     .filter(({ Type }) => Type === 'postgres')
     .map((section) => {
-      const { connection } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
-      const { Name: backend, Required: required = true } = section;
-      return { backend, required, connection, namespace: config.Namespace, log: common.log };
+      const { connection, namespace } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
+      const { Name: backend, Required = true } = section;
+      const isMoving = config.Migration?.From === backend || config.Migration?.To === backend;
+      return { backend, required: Required && !isMoving, connection, namespace, log: common.log };
     });
 }
 

@@ -4,6 +4,7 @@ import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
 import { doctorCommand } from './doctor.js';
 import { migrateCommand } from './migrate.js';
+import { migrationCommand } from './migration.js';
 import { replayCommand } from './replay.js';
 import { apiCommand, startCommand, workerCommand } from './start.js';
 import { statusCommand } from './status.js';
@@ -27,6 +28,7 @@ Start here:
   $ ccv-indexer status -c indexer.toml              which workers are there, and who owns which source
   $ ccv-indexer storage status -c indexer.toml      what each tier covers and holds
   $ ccv-indexer doctor -c indexer.toml              what is wrong, and what to do about it
+  $ ccv-indexer migration --help                    move to another database without stopping
   $ ccv-indexer chain resume <chain> --from <block>  go on after a chain halted
   $ ccv-indexer replay --help                       read messages, blocks or entries again`,
     );
@@ -37,6 +39,7 @@ Start here:
     migrateCommand(),
     statusCommand(),
     storageCommand(),
+    migrationCommand(),
     doctorCommand(),
     chainCommand(),
     replayCommand(),

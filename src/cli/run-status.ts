@@ -23,8 +23,8 @@ export async function runStatus(options: StatusOptions): Promise<number> {
     const storage = createPostgresStorage({ ...place, pool: { ...pool, maxOpenConnections: 1 }, use: 'read' });
     try {
       const shares = await unlessStopped(signal, storage.leases.shares());
-      if (options.json === true) printJson({ namespace: config.Namespace, ...shares });
-      else print(...describe(shares, config.Namespace));
+      if (options.json === true) printJson({ namespace: place.namespace, ...shares });
+      else print(...describe(shares, place.namespace));
       return 0;
     } finally {
       await storage.close();

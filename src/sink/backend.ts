@@ -22,6 +22,8 @@ export interface Backend {
   readonly condition: ReadCondition;
   readonly required: boolean;
   readonly tier: Tier;
+  /** It outlives the Sink. */
+  readonly lent: boolean;
   /** Null for the leader. */
   readonly follower: Follower | null;
 }

@@ -24,6 +24,8 @@ export interface SinkBackend {
   readonly retentionMs?: number;
   /** Its tier, also in metrics. Default: `warm` for durable storages, `hot` for others. */
   readonly tier?: Tier;
+  /** It outlives the Sink, which leaves it open. Default false. */
+  readonly lent?: boolean;
 }
 
 /** A commit that a backend which is not required did not take. Following repairs it. */
@@ -67,6 +69,7 @@ export interface ResolvedBackend {
   readonly tier: Tier;
   /** 0 = for good. */
   readonly retentionMs: number;
+  readonly lent: boolean;
 }
 
 /** @throws InvalidArgumentError, with the change to make, when no such Sink can work. */
@@ -96,12 +99,13 @@ export function resolveBackends(backends: readonly SinkBackend[]): readonly Reso
         `${storage.name} has a retention, but no cold tier holds what it removes: add one`,
       );
   }
-  return backends.map(({ storage, condition, required, tier, retentionMs }) => ({
+  return backends.map(({ storage, condition, required, tier, retentionMs, lent }) => ({
     storage,
     condition: condition ?? alwaysRead(),
     required: required ?? (storage.durable && tier !== 'cold'),
     tier: tier ?? (storage.durable ? 'warm' : 'hot'),
     retentionMs: retentionMs ?? 0,
+    lent: lent ?? false,
   }));
 }
 

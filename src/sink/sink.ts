@@ -43,6 +43,10 @@ export interface Sink extends Storage {
   explain(query: ListQuery): Explanation;
   /** How each backend is doing, in configured order. */
   status(): Promise<readonly BackendStatus[]>;
+  /**
+   * Ends writes, following and pruning, and waits for those under way. Reads go on until `close`. Idempotent.
+   */
+  retire(): Promise<void>;
   /** Resolves once every follower was placed and has compared itself with the leader, or failed to. */
   started(): Promise<void>;
 }
@@ -77,6 +81,7 @@ class CompositeSink extends ListFace implements Sink {
   readonly #pruner: Pruner;
   readonly #unsubscribe: () => void;
   readonly #writes = new Set<Promise<unknown>>();
+  #retiring: Promise<void> | null = null;
   #closing: Promise<void> | null = null;
   /** Until durable followers have said whether they hold more than the leader; reads wait for that, not for long. */
   #settling: Promise<void> | null = null;
@@ -216,19 +221,29 @@ class CompositeSink extends ListFace implements Sink {
     return await healthOfAll(this.#backends, this.#leader);
   }
 
+  retire(): Promise<void> {
+    this.#retiring ??= this.#retire();
+    return this.#retiring;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
-  /** Writes under way end before the backends do; the leader is closed last. */
-  async #close(): Promise<void> {
+  async #retire(): Promise<void> {
     const pruned = this.#pruner.close();
     await Promise.allSettled(this.#writes);
     await pruned;
     this.#unsubscribe();
     await Promise.all(this.#followers.map((follower) => follower.close()));
-    const inOrder = [...this.#backends].sort((a, b) => Number(a.follower === null) - Number(b.follower === null));
+  }
+
+  /** Writes under way end before the backends do; the leader is closed last. */
+  async #close(): Promise<void> {
+    await this.retire();
+    const own = this.#backends.filter(({ lent }) => !lent);
+    const inOrder = own.sort((a, b) => Number(a.follower === null) - Number(b.follower === null));
     let failure: Error | undefined;
     for (const { storage } of inOrder)
       try {
@@ -242,6 +257,7 @@ class CompositeSink extends ListFace implements Sink {
 
   async #write<T>(write: () => Promise<T>): Promise<T> {
     this.#checkOpen();
+    if (this.#retiring) throw new ClosedError('sink');
     const written = write();
     this.#writes.add(written);
     try {

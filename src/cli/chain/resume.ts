@@ -119,11 +119,8 @@ async function otherProcesses(
       false,
     );
   }
-  const { connection } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
-  const inspection = await unlessStopped(
-    signal,
-    inspectPostgres({ name: section.Name, connection, namespace: config.Namespace }),
-  );
+  const { connection, namespace } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
+  const inspection = await unlessStopped(signal, inspectPostgres({ name: section.Name, connection, namespace }));
   try {
     const deadlineMs = common.clock.monotonicMs() + (force === true || dryRun === true ? 0 : LINGER_MS);
     let connections = await inspection.otherConnections();
@@ -134,7 +131,7 @@ async function otherProcesses(
     if (connections === 0 || force === true || dryRun === true) return connections;
     throw new IndexerError(
       'RESUME_BUSY',
-      `${connections} connections of other processes work on namespace ${config.Namespace} of backend ` +
+      `${connections} connections of other processes work on namespace ${namespace} of backend ` +
         `${section.Name}: stop every worker; add --force when those that are left only answer queries`,
       false,
     );

@@ -13,7 +13,7 @@ import {
 } from '../../sink/restore/restore.js';
 import { inspectPostgres, type PostgresInspection } from '../../storage/postgres/inspection.js';
 import { migrate } from '../../storage/postgres/migrate/migrations.js';
-import { createPostgresStorage, type PostgresStorageOptions } from '../../storage/postgres/postgres-storage.js';
+import { createPostgresStorage } from '../../storage/postgres/postgres-storage.js';
 import { formatCount, formatDuration, formatMs } from '../amounts.js';
 import { textTable } from '../text-table.js';
 import { print, printJson } from './output.js';
@@ -62,17 +62,17 @@ interface Outcome extends RestoreReport {
 async function run(
   { config, common, signal, progress }: StorageCommand,
   cold: OpenedCold,
-  options: PostgresStorageOptions,
+  options: ReturnType<typeof postgresOptions>,
   force: boolean,
 ): Promise<Outcome> {
-  const { connection, name = 'postgres' } = options;
+  const { connection, namespace, name = 'postgres' } = options;
   // before anything is done to the database
   if (!(await unlessStopped(signal, cold.holdsAnything())))
     throw new RestoreError('RESTORE_NOTHING', nothingThere(cold, config.Namespace));
-  const inspection = await unlessStopped(signal, inspectPostgres({ name, connection, namespace: config.Namespace }));
+  const inspection = await unlessStopped(signal, inspectPostgres({ name, connection, namespace }));
   try {
-    if (!force) await refuseWhileUsed(inspection, name, config.Namespace, common, signal);
-    await unlessStopped(signal, migrate({ connection, namespace: config.Namespace, log: common.log }));
+    if (!force) await refuseWhileUsed(inspection, name, namespace, common, signal);
+    await unlessStopped(signal, migrate({ connection, namespace, log: common.log }));
     const target = createPostgresStorage({
       ...options,
       pool: { ...options.pool, statementTimeoutMs: COUNT_LIMIT_MS },

@@ -87,11 +87,11 @@ async function lookAt(
 }
 
 async function lookAtPostgres(section: NamedSection, config: Config, common: Common): Promise<PostgresDescription> {
-  const { connection, pool } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
+  const { connection, namespace, pool } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
   const inspection = await inspectPostgres({
     name: section.Name,
     connection,
-    namespace: config.Namespace,
+    namespace,
     ...(pool?.connectTimeoutMs ? { connectTimeoutMs: pool.connectTimeoutMs } : {}),
   });
   try {

@@ -25,7 +25,8 @@ export function samePlaces(backends: readonly BackendSection[], table: string): 
 
 /** The place of a backend. Never shown: it may hold a password. */
 function placeOf({ Type, Postgres, S3 }: BackendSection): { readonly id: string; readonly key: string } | null {
-  if (Type === 'postgres' && Postgres?.URI) return { id: `postgres ${databaseId(Postgres.URI)}`, key: 'Postgres.URI' };
+  if (Type === 'postgres' && Postgres?.URI)
+    return { id: `postgres ${databaseId(Postgres.URI)} ${Postgres.Schema ?? ''}`, key: 'Postgres.URI' };
   if (Type !== 's3' || !S3) return null;
   if (S3.Directory !== undefined) return { id: `directory ${resolve(S3.Directory)}`, key: 'S3.Directory' };
   if (S3.Bucket === undefined) return null;

@@ -15,7 +15,11 @@ const TABLES = { memory: 'Memory', postgres: 'Postgres', s3: 'S3' } as const;
 /** Everything about `[Storage]` that is right field by field but wrong together. */
 export function storageChecks(config: Config): ConfigProblem[] {
   const { Storage } = config;
-  if (Storage.Strategy === 'single') return single(Storage.Single);
+  if (Storage.Strategy === 'single')
+    return [
+      ...single(Storage.Single),
+      ...(config.Migration ? [{ path: 'Migration', message: 'needs Strategy = "sink" with both databases' }] : []),
+    ];
   if (!Storage.Sink)
     return [{ path: 'Storage.Sink', message: 'Strategy = "sink" needs [[Storage.Sink.Storages]] tables' }];
   const backends = Storage.Sink.Storages;
@@ -30,9 +34,23 @@ export function storageChecks(config: Config): ConfigProblem[] {
       ? [{ path: STORAGES, message: 'every backend is never read: give at least one another ReadCondition' }]
       : []),
     ...retention(config, backends),
+    ...migration(config, backends),
     // of conditions that are broken by themselves nothing can be said together
     ...(conditions.length > 0 || isNeverRead ? [] : [...gaps(backends), ...readOverlaps(backends, STORAGES)]),
   ];
+}
+
+function migration({ Migration }: Config, backends: readonly SinkBackendSection[]): ConfigProblem[] {
+  if (!Migration) return [];
+  const problems = (['From', 'To'] as const).flatMap((key): ConfigProblem[] => {
+    const section = backends.find(({ Name }) => Name === Migration[key]);
+    if (section?.Type === 'postgres') return [];
+    const fault = section ? `is a backend of Type = "${section.Type}"` : `no backend has the name "${Migration[key]}"`;
+    return [{ path: `Migration.${key}`, message: `${fault}: write the Name of a Postgres backend` }];
+  });
+  if (Migration.From === Migration.To)
+    problems.push({ path: 'Migration.To', message: 'is the same backend as From: write the Name of the new one' });
+  return problems;
 }
 
 function single(section: BackendSection | undefined): ConfigProblem[] {

@@ -16,7 +16,7 @@ import {
   whole,
 } from './fields.js';
 import { isCorsOrigin, isListenAddress, isTrustedProxy } from './network-fields.js';
-import { storageSchema } from './storage-schema.js';
+import { namespace, storageSchema } from './storage-schema.js';
 
 const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 'the number of blocks')], {
   error: ({ input }) =>
@@ -143,15 +143,21 @@ const log = z.strictObject({
   Format: oneOf(['json', 'pretty', 'auto']).default('auto'),
 });
 
+const migration = z.strictObject({
+  /** The names of two Postgres backends: the one that is left, and the one that takes its place. */
+  From: name('old'),
+  To: name('new'),
+  /** Once reads come from the new one, a write is acknowledged only when the old one has it too. */
+  BackupRequired: flag.default(true),
+  /** Limits of passes over the database that is in use: backfill and comparison. */
+  RowsPerSecond: whole(1, 'the number of rows').default(5_000),
+  MaxLatency: milliseconds().default(500),
+  MaxReplicationLag: milliseconds().default(10_000),
+});
+
 /** The whole configuration file, in the names that operators already have (`config/README.md`). */
 export const configSchema = z.strictObject({
-  Namespace: z
-    .string({ error: 'write the namespace as text' })
-    .regex(/^[a-z][a-z0-9_]{0,47}$/, { error: 'write up to 48 of a-z, 0-9 and _, a letter first' })
-    .refine((text) => !/^(?:pg_|information_schema$)/.test(text), {
-      error: 'is a schema of Postgres itself: write another name, for example "ccv"',
-    })
-    .default('ccv'),
+  Namespace: namespace.default('ccv'),
   Chain: tables(chain, 'Chain').default([]),
   Discoveries: tables(discovery, 'Discoveries').default([]),
   Verifier: tables(verifier, 'Verifier').default([]),
@@ -161,10 +167,12 @@ export const configSchema = z.strictObject({
   Admin: admin.prefault({}),
   Log: log.prefault({}),
   Storage: storageSchema,
+  Migration: migration.optional(),
 });
 
 /** A checked configuration. Durations are in milliseconds whatever unit the file uses, addresses lower-case hex. */
 export type Config = z.output<typeof configSchema>;
 export type ChainSection = Config['Chain'][number];
 export type { DiscoverySection } from './aggregator-schema.js';
+export type MigrationSection = z.output<typeof migration>;
 export type VerifierSection = Config['Verifier'][number];

@@ -15,12 +15,22 @@ const memory = z.strictObject({
   MaxStaleness: milliseconds(50).default(1_000),
 });
 
+/** A namespace: the name of a schema, and of a folder in a bucket. */
+export const namespace = z
+  .string({ error: 'write the namespace as text' })
+  .regex(/^[a-z][a-z0-9_]{0,47}$/, { error: 'write up to 48 of a-z, 0-9 and _, a letter first' })
+  .refine((text) => !/^(?:pg_|information_schema$)/.test(text), {
+    error: 'is a schema of Postgres itself: write another name, for example "ccv"',
+  });
+
 const connectionUri = text('postgresql://user:password@host:5432/database').superRefine((uri, context) => {
   for (const fault of postgresUriFaults(uri)) context.addIssue(fault);
 });
 
 const postgres = z.strictObject({
   URI: connectionUri.optional(),
+  /** Default: `Namespace`. */
+  Schema: namespace.optional(),
   MaxOpenConnections: whole(2, 'the number of connections').default(20),
   MaxIdleConnections: whole(0, 'the number of connections').default(10),
   ConnMaxLifetime: secondsAsMs().default(0),

@@ -1,0 +1,174 @@
+import type { Config } from '../config/schema/schema.js';
+import type { Common } from '../core/common.js';
+import { AbortedError, ClosedError, IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
+import { createRareWarning } from '../core/rare-warning.js';
+import { nameProcess } from '../indexer/workers/process-name.js';
+import { runBackfill } from '../migration/backfill.js';
+import type { MoveEnd, MoveEnds } from '../migration/move-ends.js';
+import { followingSide, isUnderWay, leadingSide, type MoveState, type Side } from '../migration/move-state.js';
+import { createMoveWatch, type MoveWatch } from '../migration/move-watch.js';
+import { createThrottle } from '../migration/throttle.js';
+import { createReplaceableSink, type ReplaceableSink } from '../sink/replaceable-sink.js';
+import type { Sink } from '../sink/sink.js';
+import { createPostgresStorage, type PostgresStorage } from '../storage/postgres/postgres-storage.js';
+import { postgresOptions } from './backend-options.js';
+import type { NamedSection, StorageUse } from './backend-sections.js';
+import { configIn, migrationOf, movingSections } from './move-roles.js';
+import { type OpenedSink, openSink } from './open-sink.js';
+import type { ColdBackend } from './process-cold.js';
+
+/** Between two attempts to reach either database at the start. */
+const RETRY_MS = 1_000;
+/** Connections of an end that serves no query. */
+const END_CONNECTIONS = 3;
+
+/** An end that is a Postgres backend. */
+interface PostgresEnd extends MoveEnd {
+  readonly storage: PostgresStorage;
+}
+
+/** Dependencies of a Sink that follows a move. */
+export interface MovingSinkOptions {
+  readonly config: Config;
+  readonly common: Common;
+  readonly use: StorageUse;
+  readonly cold: readonly ColdBackend[];
+  /** Ends the wait for the databases at the start. */
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * A Sink that works by the present phase of the move, and by the next one seconds after it begins. A process that
+ * writes takes part in the backfill and in handing over the lead.
+ * @throws AbortedError when `signal` aborts before either database answered.
+ */
+export async function openMovingSink(options: MovingSinkOptions): Promise<OpenedSink> {
+  const { config, common, use, cold, signal } = options;
+  const ends = openEnds(config, common);
+  let opened: OpenedSink | null = null;
+  let sink: ReplaceableSink | null = null;
+  let backfill: Backfill | null = null;
+
+  const open = (state: MoveState | null): Sink => {
+    opened = openSink(configIn(config, state), common, use, cold, true);
+    return opened.sink;
+  };
+  const roles = (state: MoveState | null) =>
+    state && `${leadingSide(state)} ${followingSide(state)} ${isUnderWay(state)}`;
+  const watch: MoveWatch = createMoveWatch({
+    ...{ ends, common, writes: use === 'write' },
+    process: { name: nameProcess(common.random).member, role: use === 'write' ? 'worker' : 'api' },
+    async follow(state) {
+      if (sink === null) sink = createReplaceableSink({ common, first: open(state), standing: () => watch.standing() });
+      else if (roles(state) !== roles(watch.state())) await sink.replace(async () => open(state));
+      await backfill?.stop();
+      backfill = state?.phase === 'backfilling' && use === 'write' ? startBackfill(config, common, sink, ends) : null;
+    },
+  });
+  try {
+    await firstLook(watch, common, signal);
+  } catch (thrown) {
+    await Promise.all([ends.from.storage.close(), ends.to.storage.close()]);
+    throw thrown;
+  }
+  if (sink === null) throw new AbortedError('open storage');
+  watch.start();
+  const moving: ReplaceableSink = sink;
+  const present = () => opened?.leading ?? null;
+  return {
+    sink: moving,
+    leading: presentLeading(present),
+    async close() {
+      await watch.close();
+      await backfill?.stop();
+      await moving.close();
+      // lent, so that the Sinks of all phases share them
+      for (const { storage } of cold) await storage.close();
+      await Promise.all([ends.from.storage.close(), ends.to.storage.close()]);
+    },
+  };
+}
+
+/** Opens both databases as ones that follow, beside the Sink that asks and writes them. */
+export function openEnds(config: Config, common: Common): MoveEnds & Readonly<Record<Side, PostgresEnd>> {
+  const sections = movingSections(config);
+  if (!sections) throw new InvalidArgumentError('the configuration has no [Migration]');
+  const end = ({ Name: name, Postgres }: NamedSection): PostgresEnd => {
+    const { pool, ...place } = postgresOptions(name, config.Namespace, Postgres, common);
+    const connections = { maxOpenConnections: END_CONNECTIONS, maxIdleConnections: 1 };
+    const storage = createPostgresStorage({ ...place, pool: { ...pool, ...connections }, leads: false });
+    return { name, storage, moves: storage.moves };
+  };
+  return { from: end(sections.from), to: end(sections.to) };
+}
+
+/** Until one of the databases has said which of them leads, nothing can be answered or written. */
+async function firstLook(watch: MoveWatch, { clock, log }: Common, signal?: AbortSignal): Promise<void> {
+  for (;;) {
+    try {
+      await watch.look();
+      if (watch.hasFollowed()) return;
+    } catch (thrown) {
+      if (thrown instanceof IndexerError && !thrown.retryable) throw thrown;
+      log.warn({ err: toError(thrown), againInMs: RETRY_MS }, 'neither database says which of them leads: waiting');
+    }
+    await clock.sleep(RETRY_MS, signal);
+  }
+}
+
+/** The shares and replays of the database that leads at the moment of each call. */
+function presentLeading(present: () => OpenedSink['leading']): NonNullable<OpenedSink['leading']> {
+  const leading = () => {
+    const now = present();
+    if (now === null) throw new ClosedError('storage');
+    return now;
+  };
+  return {
+    leases: {
+      beat: async (...of) => await leading().leases.beat(...of),
+      take: async (...of) => await leading().leases.take(...of),
+      leave: async (...of) => await leading().leases.leave(...of),
+      shares: async () => await leading().leases.shares(),
+    },
+    replays: {
+      begin: async (...of) => await leading().replays.begin(...of),
+      take: async (...of) => await leading().replays.take(...of),
+      beat: async (...of) => await leading().replays.beat(...of),
+      end: async (...of) => await leading().replays.end(...of),
+      get: async (...of) => await leading().replays.get(...of),
+      list: async (...of) => await leading().replays.list(...of),
+    },
+  };
+}
+
+/** A backfill under way in this process. */
+interface Backfill {
+  stop(): Promise<void>;
+}
+
+function startBackfill(config: Config, common: Common, source: Sink, { to }: MoveEnds): Backfill {
+  const { RowsPerSecond, MaxLatency, MaxReplicationLag } = migrationOf(config);
+  const limits = { rowsPerSecond: RowsPerSecond, latencyMs: MaxLatency, lagMs: MaxReplicationLag };
+  const throttle = createThrottle({ limits, clock: common.clock });
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const warn = createRareWarning(common);
+  const run = async () => {
+    while (!signal.aborted)
+      try {
+        await runBackfill({ source, target: to.moves, throttle, common, signal });
+        return;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        warn({ err: toError(thrown) }, 'the backfill was interrupted, going on');
+        await common.clock.sleep(RETRY_MS, signal).catch(() => 'stopping');
+      }
+  };
+  const running = run();
+  return {
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}

@@ -1,0 +1,208 @@
+import type { MoveLook, MoveProcess } from '../storage/move-store.js';
+import { lookOf, type MoveEnds, type MoveView } from './move-ends.js';
+import { isUnderWay, leadingSide, type Phase, type Side } from './move-state.js';
+
+/** The commands of a move, in their order; `rollback` ends it from every phase but the last. */
+export type MoveCommand = 'prepare' | 'start' | 'backfill' | 'compare' | 'switch' | 'rollback' | 'finish';
+
+/** One condition of a command. */
+export interface Condition {
+  /** A sentence that is true when the condition holds. */
+  readonly what: string;
+  readonly holds: boolean;
+  /** The facts at this moment, when there are more to tell. */
+  readonly found?: string;
+  /** The act that makes it hold. */
+  readonly instead?: string;
+  /** It comes to hold by itself within seconds, while processes run. */
+  readonly passes?: boolean;
+}
+
+/** Everything that conditions are judged by. */
+export interface MoveFacts {
+  readonly view: MoveView;
+  readonly processes: readonly MoveProcess[];
+}
+
+/** A follower that lacks so many positions is brought up to its leader in well under a second. */
+const CURRENT_POSITIONS = 2_000n;
+
+/** What is asked of both databases, besides the view. */
+export async function factsOf(ends: MoveEnds, view: MoveView): Promise<MoveFacts> {
+  const side: Side = view.state === null ? 'from' : leadingSide(view.state);
+  const from = 'look' in view[side] ? side : side === 'from' ? 'to' : 'from';
+  return { view, processes: await ends[from].moves.processes() };
+}
+
+/** The conditions of a command, each with whether it holds. The command is done when all do. */
+export async function conditionsOf(
+  command: MoveCommand,
+  ends: MoveEnds,
+  { view, processes }: MoveFacts,
+): Promise<readonly Condition[]> {
+  const answer = (side: Side): Condition => {
+    const sight = view[side];
+    const found = 'error' in sight ? { found: sight.error.message } : {};
+    return {
+      what: `${ends[side].name} answers`,
+      holds: 'look' in sight,
+      ...found,
+      instead: `mend the connection to ${ends[side].name}`,
+    };
+  };
+  const phase = (...allowed: readonly Phase[]): Condition => {
+    const now = view.state?.phase ?? null;
+    return {
+      what: `the move is ${allowed.join(' or ')}`,
+      holds: now !== null && allowed.includes(now),
+      found: now === null ? 'none was begun' : `it is ${now}`,
+      instead: commandIn(now),
+    };
+  };
+  const both = [answer('from'), answer('to')];
+  switch (command) {
+    case 'prepare':
+      return [...both, ...(await preparable(ends, view))];
+    case 'start':
+      return [...both, phase('prepared'), leads('from', ends, view)];
+    case 'backfill':
+      return [...both, phase('dual-write', 'backfilling'), follows(processes)];
+    case 'compare':
+      return [...both, phase('backfilling', 'comparing'), backfilled(ends, view)];
+    case 'switch':
+      return [...both, phase('comparing'), compared(ends, view), current(ends, view), inStep(view, processes)];
+    case 'finish':
+      return [answer('to'), phase('switched'), inStep(view, processes)];
+    case 'rollback':
+      return [
+        phase('prepared', 'dual-write', 'backfilling', 'comparing', 'switched'),
+        ...(view.state?.phase === 'switched' || view.state?.handover ? both : [answer('from')]),
+      ];
+  }
+}
+
+/** The next command of a phase. */
+export function commandIn(phase: Phase | null): string {
+  const name = (command: MoveCommand) => `ccv-indexer migration ${command}`;
+  switch (phase) {
+    case null:
+    case 'rolled-back':
+      return name('prepare');
+    case 'prepared':
+      return name('start');
+    case 'dual-write':
+      return name('backfill');
+    case 'backfilling':
+      return name('compare');
+    case 'comparing':
+      return name('switch');
+    case 'switched':
+      return name('finish');
+    case 'finished':
+      return 'nothing: the move is over';
+  }
+}
+
+async function preparable(ends: MoveEnds, view: MoveView): Promise<Condition[]> {
+  const { state } = view;
+  const idle: Condition = {
+    what: 'no move is under way',
+    holds: state === null || !isUnderWay(state),
+    ...(state ? { found: `one is ${state.phase}` } : {}),
+    instead: `${commandIn(state?.phase ?? null)}, or ccv-indexer migration rollback`,
+  };
+  const [from, to] = [lookOf(view.from), lookOf(view.to)];
+  if (!idle.holds || !from || !to) return [idle];
+  return [idle, leads('from', ends, view), await areTwo(ends), await isPartOf(ends, from, to)];
+}
+
+/** Two names may lead to one database, by another address of its server. */
+async function areTwo({ from, to }: MoveEnds): Promise<Condition> {
+  const process = `probe of ${from.name} and ${to.name}`;
+  await from.moves.attend({ process, role: 'probe', revision: 0 }, 5_000);
+  const seen = (await to.moves.processes()).some((each) => each.process === process);
+  await from.moves.leave(process);
+  return {
+    what: `${from.name} and ${to.name} are two databases, or two schemas`,
+    holds: !seen,
+    instead: `write the URI or the Schema of the new database into backend ${to.name}`,
+  };
+}
+
+async function isPartOf(ends: MoveEnds, from: MoveLook, to: MoveLook): Promise<Condition> {
+  const { position, ingestionMs } = to.head;
+  const isEmpty = position === 0n;
+  const known = isEmpty || position > from.head.position ? null : await ends.from.storage.boundaryAt({ position });
+  const isSame = known !== null && known.position === position && known.ingestionMs === ingestionMs;
+  return {
+    what: `${ends.to.name} is empty, or holds a part of what ${ends.from.name} does`,
+    holds: isEmpty || isSame,
+    found: `it stands at position ${position}`,
+    instead: `name an empty database, or drop the schema of ${ends.to.name}`,
+  };
+}
+
+function leads(side: Side, ends: MoveEnds, view: MoveView): Condition {
+  const look = lookOf(view[side]);
+  return {
+    what: `${ends[side].name} leads, and holds a whole state`,
+    holds: look !== null && !look.handedOver && look.isWhole,
+    ...(look?.handedOver ? { found: 'it has handed over to another database' } : {}),
+    instead: `name the database that leads as From`,
+  };
+}
+
+function follows(processes: readonly MoveProcess[]): Condition {
+  return {
+    what: 'a worker runs, which does the work',
+    holds: processes.some(({ role }) => role === 'worker'),
+    instead: 'ccv-indexer start (or worker) with this configuration',
+  };
+}
+
+function backfilled(ends: MoveEnds, view: MoveView): Condition {
+  const to = lookOf(view.to);
+  const left = to?.backfill;
+  return {
+    what: `${ends.to.name} holds everything from the beginning`,
+    holds: to !== null && left === null,
+    ...(left ? { found: `records up to position ${left.position} of ${left.throughPosition} are there` } : {}),
+    instead: 'ccv-indexer migration backfill, which waits for the workers',
+  };
+}
+
+function compared(ends: MoveEnds, { state }: MoveView): Condition {
+  const comparison = state?.comparison ?? null;
+  return {
+    what: `the last comparison of ${ends.from.name} and ${ends.to.name} found no difference`,
+    holds: comparison?.differences === 0,
+    found: comparison === null ? 'there was none' : `it found ${comparison.differences}`,
+    instead: 'ccv-indexer migration compare --repair',
+  };
+}
+
+function current(ends: MoveEnds, view: MoveView): Condition {
+  const [from, to] = [lookOf(view.from), lookOf(view.to)];
+  const lag = from && to ? from.head.position - to.head.position : null;
+  return {
+    what: `${ends.to.name} follows closely: at most ${CURRENT_POSITIONS} positions behind`,
+    holds: lag !== null && lag <= CURRENT_POSITIONS,
+    found: `it is ${lag ?? 'an unknown number of'} positions behind`,
+    instead: 'wait until it has caught up; ccv-indexer status shows whether a worker runs',
+    passes: true,
+  };
+}
+
+function inStep({ state }: MoveView, processes: readonly MoveProcess[]): Condition {
+  const late = processes.filter(({ revision }) => revision !== state?.revision);
+  return {
+    what: 'every process works by the present phase',
+    holds: late.length === 0,
+    found:
+      late.length === 0
+        ? `${processes.length} processes`
+        : `${late.length} of ${processes.length} do not yet: ${late.map(({ process }) => process).join(', ')}`,
+    instead: 'wait for five seconds, or stop those processes',
+    passes: true,
+  };
+}

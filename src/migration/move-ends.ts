@@ -1,0 +1,80 @@
+import { toError } from '../core/errors.js';
+import type { BackendStorage } from '../storage/backend-storage.js';
+import type { MoveLook, MoveStore } from '../storage/move-store.js';
+import { decodeState, isUnderWay, type MoveState, MoveStateError, type Side } from './move-state.js';
+
+/** One of the two databases, opened as one that follows: it is read and applied to whoever leads. */
+export interface MoveEnd {
+  /** The backend's name in the configuration. */
+  readonly name: string;
+  readonly storage: BackendStorage;
+  readonly moves: MoveStore;
+}
+
+/** Both databases of a move. */
+export interface MoveEnds {
+  readonly from: MoveEnd;
+  readonly to: MoveEnd;
+}
+
+/** What could be learnt of one database. */
+export type Sight = { readonly look: MoveLook } | { readonly error: Error };
+
+/** Both databases at about the same time, and the state that is right. */
+export interface MoveView {
+  /** Null: no move between the two was ever begun. */
+  readonly state: MoveState | null;
+  /** The highest revision that either database holds, 0 for none: also of an earlier move. */
+  readonly revision: number;
+  readonly from: Sight;
+  readonly to: Sight;
+}
+
+export const otherSide: Readonly<Record<Side, Side>> = { from: 'to', to: 'from' };
+
+/**
+ * Looks at both databases. One that cannot be reached does not hinder: the state is then that of the other one, which
+ * cannot say less than who leads, because the lead is ended in a database before it begins in the other.
+ * @throws MoveStateError when the databases are not those of one move; the error of `from` when neither answers.
+ */
+export async function viewMove(ends: MoveEnds): Promise<MoveView> {
+  const [from, to] = await Promise.all([sightOf(ends.from), sightOf(ends.to)]);
+  if ('error' in from && 'error' in to) throw from.error;
+  const states = [stateOf(ends, 'from', from), stateOf(ends, 'to', to)].flatMap((state) => state ?? []);
+  const newest = states.toSorted((a, b) => b.revision - a.revision)[0];
+  const isOurs = newest?.from === ends.from.name && newest.to === ends.to.name;
+  if (newest && !isOurs && isUnderWay(newest))
+    throw new MoveStateError(
+      'MOVE_SIDES_SWAPPED',
+      `a move from ${newest.from} to ${newest.to} is under way, and the configuration names one from ` +
+        `${ends.from.name} to ${ends.to.name}: write From and To of [Migration] as they were when it began`,
+    );
+  return { state: newest && isOurs ? newest : null, revision: newest?.revision ?? 0, from, to };
+}
+
+/** The look, when there was one. */
+export function lookOf(sight: Sight): MoveLook | null {
+  return 'look' in sight ? sight.look : null;
+}
+
+async function sightOf({ moves }: MoveEnd): Promise<Sight> {
+  try {
+    return { look: await moves.look() };
+  } catch (thrown) {
+    return { error: toError(thrown) };
+  }
+}
+
+function stateOf(ends: MoveEnds, side: Side, sight: Sight): MoveState | null {
+  const record = lookOf(sight)?.record;
+  if (!record) return null;
+  const { side: own, ...state } = decodeState(record, ends[side].name);
+  const isOurs = state.from === ends.from.name && state.to === ends.to.name;
+  if (isOurs && own !== side)
+    throw new MoveStateError(
+      'MOVE_SIDES_SWAPPED',
+      `${ends[side].name} is the ${own === 'from' ? 'old' : 'new'} database of the move from ${state.from} to ` +
+        `${state.to}: its URI was given to the other name of [Migration]`,
+    );
+  return state;
+}

@@ -1,0 +1,249 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/core/clock.js';
+import type { IndexerError } from '../../../src/core/errors.js';
+import { nextTurn } from '../../../src/core/event-loop.js';
+import type { VerifierResult } from '../../../src/model/records.js';
+import type { Sink } from '../../../src/sink/sink.js';
+import { eventually } from '../../support/eventually.js';
+import { createMovingDeployment, type MovingDeployment } from '../../support/migration/deployment.js';
+import { dumpDatabase } from '../../support/postgres/database-dump.js';
+import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
+import { createRecordMaker, type RecordMaker } from '../../support/records.js';
+import { liveEventfully } from '../../support/sink/eventful-life.js';
+
+let from: TestDatabase;
+let to: TestDatabase;
+let deployment: MovingDeployment;
+let make: RecordMaker;
+
+beforeEach(async () => {
+  [from, to] = await Promise.all([createTestDatabase(), createTestDatabase()]);
+  deployment = createMovingDeployment(from, to);
+  make = createRecordMaker(1110);
+});
+afterEach(async () => {
+  await deployment.close();
+  await Promise.all([from.drop(), to.drop()]);
+});
+
+async function recordsOf(database: TestDatabase) {
+  const { ingest_clock, members, move, move_processes, ...tables } = await dumpDatabase(database);
+  return tables;
+}
+
+/** Resolves once every process works by the phase of the move. */
+async function inStep(): Promise<void> {
+  await eventually('every process works by the phase', async () => {
+    const { view, processes } = await deployment.move.look();
+    return processes.every(({ revision }) => revision === view.state?.revision);
+  });
+}
+
+/** The first three commands; the last needs a worker that is there. */
+async function beginBackfill(): Promise<void> {
+  const { move } = deployment;
+  await move.run('prepare');
+  await move.run('start');
+  await eventually('a worker is there', async () =>
+    (await move.look()).processes.some(({ role }) => role === 'worker'),
+  );
+  await move.run('backfill');
+}
+
+async function untilBackfilled(): Promise<void> {
+  await eventually('the backfill has ended', async () => (await deployment.ends.to.moves.look()).backfill === null);
+}
+
+async function untilEqual(): Promise<void> {
+  await eventually('the follower holds the head', async () => {
+    const [a, b] = [await deployment.ends.from.moves.look(), await deployment.ends.to.moves.look()];
+    return a.head.position === b.head.position && a.isWhole && b.isWhole;
+  });
+}
+
+/** Compared by tests of its own; here both hold the same. */
+async function comparedSame(): Promise<void> {
+  await deployment.move.compared({ atMs: 0, throughPosition: '0', records: 0, differences: 0 });
+}
+
+/** Between two writes of the traffic: enough of them meet every phase. */
+const PACE_MS = 5;
+
+/** Writes results one after the other until it is told to stop; every one is acknowledged. */
+function writeOn(sink: Sink, from: RecordMaker) {
+  const written: VerifierResult[] = [];
+  let isOver = false;
+  const running = (async () => {
+    while (!isOver) {
+      const message = from.message();
+      const result = from.result(message);
+      await sink.insertBatch({ messages: [message], verifierResults: [result] });
+      written.push(result);
+      await systemClock.sleep(PACE_MS);
+    }
+  })();
+  return {
+    written,
+    async stop(): Promise<readonly VerifierResult[]> {
+      isOver = true;
+      await running;
+      return written;
+    },
+  };
+}
+
+/** Asks for everything that was acknowledged, again and again: nothing is ever missing, and nothing goes back. */
+function readOn(sink: Sink, written: readonly VerifierResult[]) {
+  let isOver = false;
+  let asked = 0;
+  const running = (async () => {
+    let before = 0;
+    while (!isOver) {
+      const acknowledged = written.length;
+      const { count } = await sink.countMessages({ startMs: 0, endMs: Number.MAX_SAFE_INTEGER });
+      expect(count).toBeGreaterThanOrEqual(acknowledged);
+      expect(count).toBeGreaterThanOrEqual(before);
+      before = count;
+      const last = written[acknowledged - 1];
+      if (last) expect(await sink.getCCVData(last.messageId)).toHaveLength(1);
+      asked += 1;
+      await nextTurn();
+    }
+  })();
+  return {
+    async stop(): Promise<number> {
+      isOver = true;
+      await running;
+      return asked;
+    },
+  };
+}
+
+describe('a move to another database', () => {
+  test('promise 1, promise 3: goes through its phases and back while it is written to and read', async () => {
+    const [worker, other] = [await deployment.open('write'), await deployment.open('write')];
+    await liveEventfully(worker.sink, createRecordMaker(1111), 20);
+    const { move } = deployment;
+    const writing = writeOn(worker.sink, make);
+    const reading = readOn(worker.sink, writing.written);
+    await move.run('prepare');
+    await inStep();
+    await move.run('start');
+    await inStep();
+    await move.run('backfill');
+    await inStep();
+    await untilBackfilled();
+    await move.run('compare');
+    await comparedSame();
+    await inStep();
+    const switched = await move.run('switch');
+    expect(switched).toMatchObject({ phase: 'switched', handover: null });
+    await inStep();
+    const back = await move.run('rollback');
+    expect(back).toMatchObject({ phase: 'rolled-back', handover: null });
+    await inStep();
+    const asked = await reading.stop();
+    const written = await writing.stop();
+    expect(asked).toBeGreaterThan(10);
+    for (const { messageId } of written) expect(await other.sink.getCCVData(messageId)).toHaveLength(1);
+
+    // a second time, to the end
+    await beginBackfill();
+    await inStep();
+    await untilBackfilled();
+    await move.run('compare');
+    await comparedSame();
+    await inStep();
+    await untilEqual();
+    expect(await recordsOf(to)).toEqual(await recordsOf(from));
+    await move.run('switch');
+    await inStep();
+    await worker.sink.insertBatch({ messages: [make.message()] });
+    // the old one still has every write that is acknowledged
+    expect(await recordsOf(to)).toEqual(await recordsOf(from));
+    await move.run('finish');
+    await inStep();
+    await worker.sink.insertBatch({ messages: [make.message()] });
+    expect(await recordsOf(to)).not.toEqual(await recordsOf(from));
+  });
+
+  test('a replica that opens no old database reads from the new one within seconds of the switch', async () => {
+    const [worker, replica] = [await deployment.open('write'), await deployment.open('read')];
+    const { move } = deployment;
+    await beginBackfill();
+    await untilBackfilled();
+    await move.run('compare');
+    await comparedSame();
+    await inStep();
+    await move.run('switch');
+    const message = make.message();
+    await worker.sink.insertBatch({ messages: [message] });
+    // until then its memory is as old as MaxStaleness allows, and the old database answers nothing
+    await eventually('the replica answers', () =>
+      replica.sink.getMessage(message.messageId).then(
+        () => true,
+        (thrown: unknown) => (thrown as IndexerError).code !== 'MESSAGE_NOT_FOUND' && Promise.reject(thrown),
+      ),
+    );
+    await inStep();
+    expect((await replica.sink.status()).map(({ name }) => name)).toEqual(['hot', 'new']);
+  });
+
+  test('refuses each command whose conditions do not hold, and names the one to run instead', async () => {
+    const { move } = deployment;
+    const refusal = (command: Parameters<typeof move.run>[0]) => move.run(command).catch((thrown: unknown) => thrown);
+    expect(await refusal('start')).toMatchObject({
+      code: 'MOVE_REFUSED',
+      message: expect.stringContaining('migration prepare'),
+    });
+    await move.run('prepare');
+    expect(await refusal('prepare')).toMatchObject({ message: expect.stringContaining('no move is under way') });
+    expect(await refusal('switch')).toMatchObject({ message: expect.stringContaining('migration start') });
+    await move.run('start');
+    expect(await refusal('backfill')).toMatchObject({ message: expect.stringContaining('a worker runs') });
+    const worker = await deployment.open('write');
+    await worker.sink.insertBatch({ messages: [make.message()] });
+    await move.run('backfill');
+    await untilBackfilled();
+    await move.run('compare');
+    expect(await refusal('switch')).toMatchObject({ message: expect.stringContaining('migration compare') });
+    expect(await refusal('finish')).toMatchObject({ message: expect.stringContaining('migration switch') });
+    await move.run('rollback');
+    expect(await refusal('rollback')).toMatchObject({ message: expect.stringContaining('migration prepare') });
+    // a database of another history is no place to move to
+    await to.sql('UPDATE ccv.commits SET ingestion_ms = ingestion_ms + 1');
+    await to.sql('UPDATE ccv.ingest_clock SET last_ms = last_ms + 1');
+    expect(await refusal('prepare')).toMatchObject({ message: expect.stringContaining('new is empty') });
+  });
+
+  test('a handing over that was cut anywhere is ended by any process, or taken back', async () => {
+    const { move, ends } = deployment;
+    const worker = await deployment.open('write');
+    await beginBackfill();
+    await untilBackfilled();
+    await move.run('compare');
+    await comparedSame();
+    await inStep();
+    await worker.close();
+    // the command dies after the old one has ended its lead
+    const cut = new Error('cut');
+    const lead = ends.to.moves.lead;
+    Object.assign(ends.to.moves, { lead: () => Promise.reject(cut) });
+    await expect(move.run('switch')).rejects.toBe(cut);
+    expect(await ends.from.moves.look()).toMatchObject({ handedOver: true });
+    Object.assign(ends.to.moves, { lead });
+    expect(await move.run('rollback')).toMatchObject({ phase: 'rolled-back', handover: null });
+    expect(await ends.from.moves.look()).toMatchObject({ handedOver: false });
+
+    // and again, with a worker that ends it
+    await deployment.open('write');
+    await beginBackfill();
+    await move.run('compare');
+    await comparedSame();
+    await inStep();
+    Object.assign(ends.to.moves, { lead: () => Promise.reject(cut) });
+    await move.run('switch').catch((thrown: unknown) => expect(thrown).toBe(cut));
+    Object.assign(ends.to.moves, { lead });
+    await eventually('a worker has ended it', async () => (await move.look()).view.state?.phase === 'switched');
+  });
+});

@@ -1,0 +1,60 @@
+import { openEnds } from '../../../src/app/moving-sink.js';
+import { type OpenedStorage, openStorage } from '../../../src/app/open-storage.js';
+import { parseConfig } from '../../../src/config/load.js';
+import type { Config } from '../../../src/config/schema/schema.js';
+import { type Common, createCommon } from '../../../src/core/common.js';
+import { createMove, type Move } from '../../../src/migration/move.js';
+import type { MoveEnds } from '../../../src/migration/move-ends.js';
+import type { TestDatabase } from '../postgres/postgres.js';
+
+/** A deployment that moves from one database to another: its configuration, and its processes as they are opened. */
+export interface MovingDeployment {
+  readonly config: Config;
+  readonly ends: MoveEnds;
+  readonly move: Move;
+  /** Opens the storage of another process of the role. */
+  open(use: 'write' | 'read', common?: Common): Promise<OpenedStorage>;
+  close(): Promise<void>;
+}
+
+/** @param migration more keys of `[Migration]`. @param cold a directory for a cold tier. */
+export function createMovingDeployment(
+  from: Pick<TestDatabase, 'uri'>,
+  to: Pick<TestDatabase, 'uri'>,
+  { migration = {}, cold }: { readonly migration?: Record<string, unknown>; readonly cold?: string } = {},
+): MovingDeployment {
+  const config = parseConfig(
+    {
+      Storage: {
+        Strategy: 'sink',
+        Sink: {
+          Storages: [
+            { Name: 'hot', Type: 'memory', Memory: { MaxSize: 500 } },
+            { Name: 'old', Type: 'postgres', Postgres: { URI: from.uri, ConnectTimeout: 2 } },
+            { Name: 'new', Type: 'postgres', Postgres: { URI: to.uri, ConnectTimeout: 2 } },
+            ...(cold ? [{ Name: 'cold', Type: 's3', S3: { Directory: cold, FlushInterval: 1 } }] : []),
+          ],
+        },
+      },
+      Migration: { From: 'old', To: 'new', ...migration },
+    },
+    'test.toml',
+  );
+  const common = createCommon();
+  const ends = openEnds(config, common);
+  const opened: OpenedStorage[] = [];
+  return {
+    config,
+    ends,
+    move: createMove(ends, common),
+    async open(use, own = createCommon()) {
+      const storage = await openStorage(config, own, use);
+      opened.push(storage);
+      return storage;
+    },
+    async close() {
+      await Promise.all(opened.map((storage) => storage.close()));
+      await Promise.all([ends.from.storage.close(), ends.to.storage.close()]);
+    },
+  };
+}
