@@ -1,6 +1,7 @@
 import type { Config, MigrationSection } from '../config/schema/schema.js';
 import { InvalidArgumentError } from '../core/errors.js';
 import { followingSide, isUnderWay, leadingSide, type MoveState, type Side } from '../migration/move-state.js';
+import type { ThrottleLimits } from '../migration/throttle.js';
 import { backendSections, type NamedSection } from './backend-sections.js';
 
 /** The two databases of `[Migration]`. */
@@ -10,6 +11,12 @@ export type MovingSections = Readonly<Record<Side, NamedSection>>;
 export function migrationOf({ Migration }: Config): MigrationSection {
   if (!Migration) throw new InvalidArgumentError('the configuration has no [Migration]');
   return Migration;
+}
+
+/** The limits of passes over the database in use. */
+export function limitsOf(config: Config): ThrottleLimits {
+  const { RowsPerSecond, MaxLatency, MaxReplicationLag } = migrationOf(config);
+  return { rowsPerSecond: RowsPerSecond, latencyMs: MaxLatency, lagMs: MaxReplicationLag };
 }
 
 /** The sections of the two databases; null where nothing moves. */

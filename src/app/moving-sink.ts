@@ -13,7 +13,7 @@ import type { Sink } from '../sink/sink.js';
 import { createPostgresStorage, type PostgresStorage } from '../storage/postgres/postgres-storage.js';
 import { postgresOptions } from './backend-options.js';
 import type { NamedSection, StorageUse } from './backend-sections.js';
-import { configIn, migrationOf, movingSections } from './move-roles.js';
+import { configIn, limitsOf, movingSections } from './move-roles.js';
 import { type OpenedSink, openSink } from './open-sink.js';
 import type { ColdBackend } from './process-cold.js';
 
@@ -147,9 +147,7 @@ interface Backfill {
 }
 
 function startBackfill(config: Config, common: Common, source: Sink, { to }: MoveEnds): Backfill {
-  const { RowsPerSecond, MaxLatency, MaxReplicationLag } = migrationOf(config);
-  const limits = { rowsPerSecond: RowsPerSecond, latencyMs: MaxLatency, lagMs: MaxReplicationLag };
-  const throttle = createThrottle({ limits, clock: common.clock });
+  const throttle = createThrottle({ limits: limitsOf(config), clock: common.clock });
   const stopping = new AbortController();
   const { signal } = stopping;
   const warn = createRareWarning(common);

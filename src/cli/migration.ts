@@ -121,13 +121,14 @@ unless a later state of it is there. Ctrl-C ends the waiting, not the work.
 
 function compareCommand(): Command {
   return step('compare', 'compare both databases record by record')
+    .option('--repair', 'mend the new database where they differ, and compare again', false)
     .option('--list <number>', 'list at most so many differences', parseCount, 20)
     .addHelpText(
       'after',
       `
 Every record of both, with its times, position and bytes, while both are written to: counts and hashes by the hour, and
 each record that differs by name. Reads all there is, within the limits of [Migration]. The outcome
-is kept: 'switch' needs a comparison without a difference.
+is kept: 'switch' needs a comparison without a difference. --repair takes the old database as right.
 
 Exit code 0: no difference. 1: there are some.
 

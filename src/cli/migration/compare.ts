@@ -1,7 +1,8 @@
 import { allColdSections, openCold } from '../../app/cold-backends.js';
-import { migrationOf } from '../../app/move-roles.js';
+import { limitsOf } from '../../app/move-roles.js';
 import { lookOf } from '../../migration/move-ends.js';
-import { compareStorages, type ParityReport } from '../../migration/parity/compare.js';
+import { compareRecords, type ParityReport } from '../../migration/parity/compare.js';
+import { repairDifferences } from '../../migration/parity/repair.js';
 import { createThrottle } from '../../migration/throttle.js';
 import type { RecordRef } from '../../model/identity.js';
 import { formatCount } from '../amounts.js';
@@ -10,8 +11,13 @@ import { type MoveCommandContext, type MoveOptions, runDry, withMove } from './s
 
 /** Options of `migration compare`. */
 export interface CompareOptions extends MoveOptions {
+  readonly repair: boolean;
   readonly list: number;
 }
+
+/** Differences that are repaired before all is compared again, and how often that is done. */
+const REPAIRED_AT_ONCE = 10_000;
+const REPAIRS = 5;
 
 /** Compares both databases, and keeps the outcome. @returns the exit code: 1 when they differ. */
 export async function compare(options: CompareOptions): Promise<number> {
@@ -19,40 +25,52 @@ export async function compare(options: CompareOptions): Promise<number> {
     if (options.dryRun === true) return await runDry('compare', options, context);
     const { move, progress } = context;
     await move.run('compare');
-    const report = await comparison(options, context);
+    const { report, repaired } = await comparison(options, context);
     progress.close();
     const { differenceCounts, records, throughPosition } = report;
     const differences = differenceCounts.missing + differenceCounts.surplus + differenceCounts.different;
     await move.compared({
       ...{ atMs: context.common.clock.nowMs(), throughPosition: String(throughPosition), records, differences },
     });
-    if (options.json === true) printJson(report);
-    else print(...reportLines(report, differences));
+    const shown = { ...report, differences: report.differences.slice(0, options.list) };
+    if (options.json === true) printJson({ ...shown, repaired });
+    else
+      print(...(repaired > 0 ? [`${formatCount(repaired)} records repaired`] : []), ...reportLines(shown, differences));
     return differences === 0 ? 0 : 1;
   });
 }
 
-async function comparison({ list }: CompareOptions, context: MoveCommandContext): Promise<ParityReport> {
+/** Compares, and with `repair` mends and compares again until nothing is left to mend. */
+async function comparison(
+  { repair, list }: CompareOptions,
+  context: MoveCommandContext,
+): Promise<{ readonly report: ParityReport; readonly repaired: number }> {
   const { config, common, ends, signal, progress, move } = context;
-  const { RowsPerSecond, MaxLatency, MaxReplicationLag } = migrationOf(config);
-  const limits = { rowsPerSecond: RowsPerSecond, latencyMs: MaxLatency, lagMs: MaxReplicationLag };
   const { view } = await move.look();
   const isPruned = (lookOf(view.from)?.floor.position ?? 0n) > 0n;
   const [section] = isPruned ? allColdSections(config) : [];
   const archive = section ? openCold(config, section, common) : null;
+  const leader = { storage: ends.from.storage, ...(archive ? { past: archive.storage } : {}) };
+  const follower = ends.to.storage;
+  let repaired = 0;
   try {
-    return await compareStorages({
-      leader: { storage: ends.from.storage, ...(archive ? { past: archive.storage } : {}) },
-      follower: { storage: ends.to.storage },
-      ...{ common, signal, listed: list, throttle: createThrottle({ limits, clock: common.clock }) },
-      onProgress: ({ throughPosition, targetPosition }) =>
-        progress.show({
-          step: `compare ${ends.from.name} and ${ends.to.name}`,
-          done: Number(throughPosition),
-          total: Number(targetPosition),
-          unit: 'positions',
-        }),
-    });
+    for (let repairs = 0; ; repairs += 1) {
+      const report = await compareRecords({
+        ...{ leader, follower: { storage: follower }, common, signal },
+        listed: repair ? Math.max(list, REPAIRED_AT_ONCE) : list,
+        throttle: createThrottle({ limits: limitsOf(config), clock: common.clock }),
+        onProgress: ({ throughPosition, targetPosition }) =>
+          progress.show({
+            step: `compare ${ends.from.name} and ${ends.to.name}`,
+            done: Number(throughPosition),
+            total: Number(targetPosition),
+            unit: 'positions',
+          }),
+      });
+      const { differences } = report;
+      if (!repair || differences.length === 0 || repairs === REPAIRS) return { report, repaired };
+      repaired += (await repairDifferences({ leader, follower, differences, signal })).mended.length;
+    }
   } finally {
     await archive?.close();
   }
