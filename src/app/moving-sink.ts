@@ -1,15 +1,17 @@
 import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { AbortedError, ClosedError, IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
+import { gauge } from '../core/metrics.js';
 import { createRareWarning } from '../core/rare-warning.js';
 import { nameProcess } from '../indexer/workers/process-name.js';
 import { runBackfill } from '../migration/backfill.js';
 import type { MoveEnd, MoveEnds } from '../migration/move-ends.js';
-import { followingSide, isUnderWay, leadingSide, type MoveState, type Side } from '../migration/move-state.js';
+import { followingSide, isUnderWay, leadingSide, type MoveState, PHASES, type Side } from '../migration/move-state.js';
 import { createMoveWatch, type MoveWatch } from '../migration/move-watch.js';
 import { createThrottle } from '../migration/throttle.js';
 import { createReplaceableSink, type ReplaceableSink } from '../sink/replaceable-sink.js';
 import type { Sink } from '../sink/sink.js';
+import type { BackfillPosition } from '../storage/move-store.js';
 import { createPostgresStorage, type PostgresStorage } from '../storage/postgres/postgres-storage.js';
 import { postgresOptions } from './backend-options.js';
 import type { NamedSection, StorageUse } from './backend-sections.js';
@@ -45,6 +47,7 @@ export interface MovingSinkOptions {
 export async function openMovingSink(options: MovingSinkOptions): Promise<OpenedSink> {
   const { config, common, use, cold, signal } = options;
   const ends = openEnds(config, common);
+  const metrics = createMetrics(common);
   let opened: OpenedSink | null = null;
   let sink: ReplaceableSink | null = null;
   let backfill: Backfill | null = null;
@@ -63,6 +66,7 @@ export async function openMovingSink(options: MovingSinkOptions): Promise<Opened
       else if (roles(state) !== roles(watch.state())) await sink.replace(async () => open(state));
       await backfill?.stop();
       backfill = state?.phase === 'backfilling' && use === 'write' ? startBackfill(config, common, sink, ends) : null;
+      for (const phase of PHASES) metrics.phase.set({ phase }, Number(state?.phase === phase));
     },
   });
   try {
@@ -78,6 +82,7 @@ export async function openMovingSink(options: MovingSinkOptions): Promise<Opened
   return {
     sink: moving,
     leading: presentLeading(present),
+    move: () => watch.state(),
     async close() {
       await watch.close();
       await backfill?.stop();
@@ -146,15 +151,18 @@ interface Backfill {
   stop(): Promise<void>;
 }
 
-function startBackfill(config: Config, common: Common, source: Sink, { to }: MoveEnds): Backfill {
-  const throttle = createThrottle({ limits: limitsOf(config), clock: common.clock });
+function startBackfill(config: Config, common: Common, source: Sink, { from, to }: MoveEnds): Backfill {
+  const throttle = createThrottle({
+    ...{ limits: limitsOf(config), clock: common.clock },
+    lag: () => from.moves.standbyLagMs(),
+  });
   const stopping = new AbortController();
   const { signal } = stopping;
   const warn = createRareWarning(common);
   const run = async () => {
     while (!signal.aborted)
       try {
-        await runBackfill({ source, target: to.moves, throttle, common, signal });
+        await runBackfill({ source, target: to.moves, throttle, common, signal, onProgress });
         return;
       } catch (thrown) {
         if (signal.aborted) return;
@@ -162,11 +170,28 @@ function startBackfill(config: Config, common: Common, source: Sink, { to }: Mov
         await common.clock.sleep(RETRY_MS, signal).catch(() => 'stopping');
       }
   };
-  const running = run();
+  const { remaining } = createMetrics(common);
+  const onProgress = ({ position, throughPosition }: BackfillPosition) =>
+    remaining.set(Number(throughPosition - position));
+  const running = run().finally(() => remaining.set(0));
   return {
     async stop() {
       stopping.abort();
       await running;
     },
+  };
+}
+
+function createMetrics({ metrics }: Common) {
+  return {
+    phase: gauge(metrics, {
+      name: 'indexer_migration_phase_bool',
+      help: '1 for the phase of the move by which the process works',
+      labelNames: ['phase'],
+    }),
+    remaining: gauge(metrics, {
+      name: 'indexer_migration_backfill_remaining_positions',
+      help: 'Positions that the backfill of this process has still to read',
+    }),
   };
 }

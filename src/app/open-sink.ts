@@ -1,6 +1,7 @@
 import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { assertNever } from '../core/errors.js';
+import type { MoveState } from '../migration/move-state.js';
 import { createSink, type Sink } from '../sink/sink.js';
 import type { SinkBackend } from '../sink/sink-options.js';
 import type { BackendStorage } from '../storage/backend-storage.js';
@@ -16,6 +17,8 @@ export interface OpenedSink {
   readonly sink: Sink;
   /** The leading database; null without one: one process alone fills the storage. */
   readonly leading: Pick<PostgresStorage, 'leases' | 'replays'> | null;
+  /** The move that it follows, for a status page; null: none. */
+  readonly move: (() => MoveState | null) | null;
   /** Closes the Sink with its backends, but for those that are lent. */
   close(): Promise<void>;
 }
@@ -70,5 +73,5 @@ export function openSink(
       }),
     ),
   });
-  return { sink, leading, close: () => sink.close() };
+  return { sink, leading, move: null, close: () => sink.close() };
 }

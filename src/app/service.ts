@@ -46,15 +46,15 @@ export interface Service {
 export async function startService(options: ServiceOptions): Promise<Service> {
   const { config, role, common, shutdown } = options;
   addProcessMetrics(common);
-  const storage = await openStorage(config, common, storageUse(role));
+  const storage = await openStorage(config, common, storageUse(role), shutdown.signal);
   shutdown.add('storage', () => storage.close());
-  const { sink, cold, leading } = storage;
+  const { sink, cold, leading, move } = storage;
   const leases = leading?.leases ?? null;
   await untilStarted(sink, common);
   // an API replica loads no chain client: viem alone is hundreds of files, all open at once while they load
   const indexer =
     role === 'api' ? null : (await import('./open-indexer.js')).openIndexer({ ...options, storage: sink, leases });
-  const status = createStatusReport({ common, sink, leases, indexer, role });
+  const status = createStatusReport({ common, sink, leases, move, indexer, role });
   const servers = { config, common, sink, shutdown, status, problem: () => (indexer ? problemOf(indexer) : null) };
   const adminUrl = await openAdmin(servers);
   const apiUrl = role === 'worker' ? null : await openApi(servers);

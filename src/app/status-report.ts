@@ -2,6 +2,7 @@ import type { ChainSourceStatus } from '../chains/watch/chain-status.js';
 import type { Common } from '../core/common.js';
 import { IndexerError, toError } from '../core/errors.js';
 import type { Indexer } from '../indexer/indexer.js';
+import type { MoveState } from '../migration/move-state.js';
 import type { Sink } from '../sink/sink.js';
 import type { LeaseStore } from '../storage/lease-store.js';
 import type { Role } from './role.js';
@@ -19,10 +20,12 @@ export function createStatusReport(options: {
   readonly sink: Sink;
   /** Where workers share the sources; null: one process alone fills the storage. */
   readonly leases: LeaseStore | null;
+  /** The move that the process follows; null: none. */
+  readonly move: (() => MoveState | null) | null;
   readonly indexer: Indexer<ChainSourceStatus> | null;
   readonly role: Role;
 }): () => Promise<unknown> {
-  const { common, sink, leases, indexer, role } = options;
+  const { common, sink, leases, move, indexer, role } = options;
   const startedMs = common.clock.nowMs();
   const countMessages = oneAtATime(() => sink.countMessages({}));
   const countResults = oneAtATime(() => sink.countCCVData({}));
@@ -42,10 +45,18 @@ export function createStatusReport(options: {
       counts: { messages: countOf(messages), verifierResults: countOf(verifierResults) },
       tiers,
       workers: shares,
+      ...(move ? { move: moveOf(move()) } : {}),
       cursors,
       ...(indexer ? statusOf(indexer) : {}),
     };
   };
+}
+
+/** The phase by which the process works, and since when the deployment is in it. */
+function moveOf(state: MoveState | null): unknown {
+  if (state === null) return { phase: null };
+  const { from, to, phase, revision, history } = state;
+  return { from, to, phase, revision, since: timeOf(history.at(-1)?.atMs ?? 0) };
 }
 
 /** The members and leases as the storage has them; null when no worker shares it. */

@@ -91,6 +91,8 @@ export interface MoveStore {
    * @returns how far it is; another process may have moved it. Null: nothing is left.
    */
   backfill(set: ChangeSet): Promise<BackfillPosition | null>;
+  /** How far the furthest of its standbys is behind, ms; null: none is, or this account may not see it. */
+  standbyLagMs(): Promise<number | null>;
   /** The process works by `revision`; for `lastsMs` from now. */
   attend(process: Omit<MoveProcess, 'sinceMs'>, lastsMs: number): Promise<void>;
   /** The process is gone. */

@@ -58,7 +58,10 @@ async function comparison(
       const report = await compareRecords({
         ...{ leader, follower: { storage: follower }, common, signal },
         listed: repair ? Math.max(list, REPAIRED_AT_ONCE) : list,
-        throttle: createThrottle({ limits: limitsOf(config), clock: common.clock }),
+        throttle: createThrottle({
+          ...{ limits: limitsOf(config), clock: common.clock },
+          lag: () => ends.from.moves.standbyLagMs(),
+        }),
         onProgress: ({ throughPosition, targetPosition }) =>
           progress.show({
             step: `compare ${ends.from.name} and ${ends.to.name}`,

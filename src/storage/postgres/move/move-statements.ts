@@ -92,6 +92,10 @@ export function createMoveStatements(namespace: Namespace) {
     ),
     replayJobs: json('replay_jobs'),
     replacements: json('replacements'),
+    standbyLag: statement(
+      'standby_lag',
+      'SELECT (extract(epoch FROM max(replay_lag)) * 1000)::bigint FROM pg_stat_replication',
+    ),
     attend: statement(
       'attend_move',
       `INSERT INTO @move_processes AS p (process, role, revision, since_ms, expires_ms)

@@ -148,6 +148,10 @@ export function createMoveStore({
       const at = await backfill(set);
       return at === null || at.position < at.throughPosition ? at : await endBackfill();
     },
+    async standbyLagMs() {
+      const [row] = await runner.read('read lag of standbys', { statement: sql.standbyLag, values: [] });
+      return row?.[0] == null ? null : toNumber(row[0]);
+    },
     async attend({ process, role, revision }, lastsMs) {
       await write('attend move', async (transaction) => {
         await transaction.commit([
