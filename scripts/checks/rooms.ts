@@ -150,7 +150,7 @@ export const ROOMS: Rooms = {
     'storage/**',
     'sink/**',
     'indexer',
-    'migration',
+    'migration/**',
     'api/**',
   ],
   cli: [
@@ -161,7 +161,7 @@ export const ROOMS: Rooms = {
     'storage/**',
     'sink/**',
     'indexer',
-    'migration',
+    'migration/**',
     'api/**',
     'app',
   ],

@@ -18,6 +18,7 @@ const ALL: readonly LazyCheck[] = [
   { name: 'config', isNeeded: () => true, load: async () => (await import('./checks/config.js')).configCheck },
   { name: 'postgres', isNeeded: hasDatabase, load: async () => (await import('./checks/postgres.js')).postgresCheck },
   { name: 'schema', isNeeded: hasDatabase, load: async () => (await import('./checks/schema.js')).schemaCheck },
+  { name: 'database', isNeeded: hasDatabase, load: async () => (await import('./checks/database.js')).databaseCheck },
   {
     name: 'object-stores',
     isNeeded: hasCold,
@@ -34,9 +35,16 @@ const ALL: readonly LazyCheck[] = [
     isNeeded: ({ Discoveries }) => Discoveries.length > 0,
     load: async () => (await import('./checks/aggregators.js')).aggregatorCheck,
   },
+  {
+    name: 'certificates',
+    isNeeded: () => true,
+    load: async () => (await import('./checks/certificates.js')).certificateCheck,
+  },
   { name: 'clocks', isNeeded: isKept, load: async () => (await import('./checks/clocks.js')).clockCheck },
   { name: 'cursors', isNeeded: hasChain, load: async () => (await import('./checks/cursors.js')).cursorCheck },
   { name: 'workers', isNeeded: hasDatabase, load: async () => (await import('./checks/workers.js')).workerCheck },
+  { name: 'tiers', isNeeded: isKept, load: async () => (await import('./checks/tiers.js')).tierCheck },
+  { name: 'cold-files', isNeeded: hasCold, load: async () => (await import('./checks/cold-files.js')).coldFileCheck },
   { name: 'lanes', isNeeded: hasDatabase, load: async () => (await import('./checks/lanes.js')).laneCheck },
   { name: 'tasks', isNeeded: isKept, load: async () => (await import('./checks/tasks.js')).taskCheck },
   {

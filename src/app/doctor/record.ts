@@ -1,8 +1,7 @@
 import { coldRole } from '../../config/checks/cold-role.js';
 import type { Config } from '../../config/schema/schema.js';
-import type { Holdings } from '../../storage/backend-storage.js';
+import type { ArchiveStorage, RecordStorage } from '../../storage/backend-storage.js';
 import { createPostgresStorage } from '../../storage/postgres/postgres-storage.js';
-import type { Storage } from '../../storage/storage.js';
 import { postgresOptions } from '../backend-options.js';
 import { backendSections, leadingDatabase, type NamedSection } from '../backend-sections.js';
 import { openCold } from '../cold-backends.js';
@@ -12,7 +11,7 @@ import type { Means } from './check.js';
 const CONNECTIONS = 2;
 
 /** A durable backend alone, as it answers without the others. */
-export type LoneBackend = Storage & Holdings;
+export type LoneBackend = RecordStorage | ArchiveStorage;
 
 /** The backend that gives positions and times: a database, or the cold tier without one; undefined: memory alone. */
 export function recordSection(config: Config): NamedSection | undefined {

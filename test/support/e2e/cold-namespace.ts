@@ -124,7 +124,10 @@ export async function coldAnswers({ namespace, coldDirectory }: ColdNamespace): 
 }
 
 /** Paths of the data files of a table, in use or not. */
-export function parquetFiles({ namespace, coldDirectory }: ColdNamespace, table: string): string[] {
+export function parquetFiles(
+  { namespace, coldDirectory }: Pick<ColdNamespace, 'namespace' | 'coldDirectory'>,
+  table: string,
+): string[] {
   const root = join(coldDirectory, namespace, table);
   return readdirSync(root, { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.parquet') && !name.startsWith('_delta_log'))

@@ -17,6 +17,12 @@ export interface MaintenanceOptions {
   readonly onProgress?: (progress: MaintenanceProgress) => void;
 }
 
+/** Options of a verification. */
+export interface VerifyOptions extends MaintenanceOptions {
+  /** Default true. */
+  readonly content?: boolean;
+}
+
 /** The figures of one table, from its log alone. */
 export interface ColdTableDescription {
   readonly table: TableName;
@@ -155,6 +161,9 @@ export interface ColdMaintenance {
    * format. The other is only read, and must not be written to meanwhile. Cut off, the same call goes on.
    */
   upgrade(options: MaintenanceOptions & { readonly from: ObjectStore }): Promise<UpgradeReport>;
-  /** Reads everything back and checks it: logs, files, indexes, statistics, order, positions. Reports every problem. */
-  verify(options?: MaintenanceOptions): Promise<VerifyReport>;
+  /**
+   * Reads everything back and checks it: logs, files, indexes, statistics, order, positions. Reports every problem.
+   * `content` false: of files and indexes only that they are there, with the size that the log has.
+   */
+  verify(options?: VerifyOptions): Promise<VerifyReport>;
 }

@@ -11,7 +11,7 @@ import { classifyFailure, toStorageError } from '../connection/sql-errors.js';
 import { describeWait, type MigrationWait, runLocked } from './migration-run.js';
 
 /** The migrations of this version; the path is the same from `src` and from `dist`. */
-const DIRECTORY = fileURLToPath(new URL('../../../../migrations', import.meta.url));
+export const MIGRATIONS_DIRECTORY = fileURLToPath(new URL('../../../../migrations', import.meta.url));
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
 /** The longest that one step may take without an answer. */
@@ -186,7 +186,7 @@ function withDefaults(options: MigrationOptions) {
   return {
     connection: options.connection,
     namespace: parseNamespace(options.namespace ?? DEFAULT_NAMESPACE),
-    directory: options.directory ?? DIRECTORY,
+    directory: options.directory ?? MIGRATIONS_DIRECTORY,
     log: options.log ?? silentLogger,
     connectTimeoutMs: options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
   };
