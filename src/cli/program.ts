@@ -3,6 +3,7 @@ import { packageVersion } from '../app/version.js';
 import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
 import { doctorCommand } from './doctor.js';
+import { inspectCommand } from './inspect.js';
 import { migrateCommand } from './migrate.js';
 import { migrationCommand } from './migration.js';
 import { replayCommand } from './replay.js';
@@ -29,6 +30,7 @@ Start here:
   $ ccv-indexer storage status -c indexer.toml      what each tier covers and holds
   $ ccv-indexer doctor -c indexer.toml              what is wrong, and what to do about it
   $ ccv-indexer migration --help                    move to another database without stopping
+  $ ccv-indexer inspect <message id>                what every part knows of one message
   $ ccv-indexer chain resume <chain> --from <block>  go on after a chain halted
   $ ccv-indexer replay --help                       read messages, blocks or entries again`,
     );
@@ -41,6 +43,7 @@ Start here:
     storageCommand(),
     migrationCommand(),
     doctorCommand(),
+    inspectCommand(),
     chainCommand(),
     replayCommand(),
     configCommand(),

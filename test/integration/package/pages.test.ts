@@ -31,8 +31,8 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
   },
   { command: / -- storage upgrade /, reason: 'needs a tier of format 1; test/e2e/storage-command.test.ts runs it' },
   {
-    command: / -- doctor /,
-    reason: 'tells of the node here that its chain stands still; test/integration/doctor runs it',
+    command: / -- (doctor|inspect) /,
+    reason: 'tells of the node here that its chain stands still; test/integration/doctor runs them',
   },
   { command: /^ccv-indexer migration /, reason: 'needs two databases; test/e2e/move.test.ts walks them' },
   { command: /^(cast|ccip-cli) /, reason: 'a tool of others; test/e2e/dev-command.test.ts sends the same message' },

@@ -1,11 +1,11 @@
 import type { ChainHeads, RpcNode } from '../../../chains/rpc/rpc-node.js';
 import { chainSourceId } from '../../../chains/source-ids.js';
-import { finalityDepth } from '../../../chains/watch/finality-view.js';
 import { onRampsOf } from '../../../config/checks/chain-identity.js';
 import type { ChainSection } from '../../../config/schema/schema.js';
 import type { SourceCursor } from '../../../model/records.js';
 import { openRpc } from '../../open-rpc.js';
 import { defineCheck, type Look } from '../check.js';
+import { finalBlockOf } from '../final-block.js';
 import { recordSection, withBackend } from '../record.js';
 
 /** A worker that keeps up is seconds behind. */
@@ -107,20 +107,13 @@ async function judge(
   if (!block) return;
   if (hash !== null && block.hash !== hash)
     return found('cursor-off-chain', chain.Name, { source, height, hash, hashNow: block.hash });
-  const final = finalOf(chain, heads);
+  const final = finalBlockOf(chain, heads);
   if (final === null || final <= block.number) return;
   const [finalBlock] = await node.headers([final]);
   const behindMs = (finalBlock?.timestampMs ?? 0) - block.timestampMs;
   if (behindMs <= MOST_BEHIND_MS) return;
   const evidence = { source, height, final, behindBlocks: final - block.number, behindMs };
   found('cursor-behind', chain.Name, evidence, behindMs > BAD_BEHIND_MS ? { severity: 'error' } : {});
-}
-
-/** The last final block by one node; null where it cannot tell. */
-function finalOf({ Confirmations, MinFinalityDepth }: ChainSection, { latest, finalized }: ChainHeads): number | null {
-  const depth = finalityDepth(Confirmations, MinFinalityDepth);
-  if (finalized) return Math.min(finalized.number, latest.number - depth);
-  return depth > 0 ? latest.number - depth : null;
 }
 
 function tellUnconfigured(cursors: ReadonlyMap<string, SourceCursor>, { config, found }: Look<Id>): void {

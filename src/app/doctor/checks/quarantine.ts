@@ -21,7 +21,7 @@ export const quarantineCheck = defineCheck({
     'conflicts-recorded': {
       severity: 'warning',
       meaning: 'Records arrived again with other bytes; the first stay, and one of the two senders is wrong.',
-      next: 'read them at /conflicts of the admin port, and ask the source which of the two is right',
+      next: '`ccv-indexer inspect {message}` shows the last one with its sources; all: /conflicts of the admin port',
     },
   },
   async run(look) {

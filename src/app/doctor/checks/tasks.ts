@@ -44,7 +44,9 @@ export const taskCheck = defineCheck({
     'messages-stuck': {
       severity: 'error',
       meaning: 'Messages are older than VerificationVisibilityWindow and lack verifications of this verifier.',
-      next: 'see what the verifier says of one: `ccv-indexer replay messages --ids {example}`',
+      next:
+        '`ccv-indexer inspect {example}` asks the verifier; ' +
+        '`ccv-indexer replay messages --ids {example}` reads it again',
     },
   },
   async run({ config, common, isFull, each, found, signal }) {
