@@ -6,7 +6,7 @@ import { IndexerError, InvalidArgumentError } from '../core/errors.js';
 import { createDirectoryObjectStore } from '../storage/cold/object-store/directory/directory-store.js';
 import type { ObjectStore } from '../storage/cold/object-store/object-store.js';
 import { ObjectNotFoundError, ObjectStoreUnavailableError } from '../storage/cold/object-store/object-store-errors.js';
-import { createS3ObjectStore, type S3ObjectStore } from '../storage/cold/object-store/s3/s3-store.js';
+import type { S3ObjectStore } from '../storage/cold/object-store/s3/s3-store.js';
 import { type Alternative, refusal } from './object-store-advice.js';
 
 /** An object store of the configuration. Its opener closes it, after everything that works on it. */
@@ -42,16 +42,18 @@ export function openObjectStore(name: string, section: S3Section, common: Common
   const place = `bucket ${Bucket}${Prefix ? `/${Prefix}` : ''} at ${Endpoint}`;
   let checked: Promise<void> | null = null;
   const check = () => {
-    checked ??= bucket.check().catch(async (thrown: unknown) => {
-      checked = null;
-      const others = alternatives(section, common, (store) => store.check());
-      throw await refusal(name, `keep anything in ${place}`, thrown, others);
-    });
+    checked ??= bucket()
+      .then((store) => store.check())
+      .catch(async (thrown: unknown) => {
+        checked = null;
+        const others = alternatives(section, common, (store) => store.check());
+        throw await refusal(name, `keep anything in ${place}`, thrown, others);
+      });
     return checked;
   };
   const look = async () => {
     try {
-      await lookInto(bucket);
+      await lookInto(await bucket());
     } catch (thrown) {
       const refused = await refusal(name, `read anything in ${place}`, thrown, alternatives(section, common, lookInto));
       throw refused instanceof ObjectStoreUnavailableError
@@ -63,13 +65,13 @@ export function openObjectStore(name: string, section: S3Section, common: Common
     // a server that could not be reached at start is checked before it is first written to
     putIfAbsent: async (key, bytes) => {
       await check();
-      return await bucket.putIfAbsent(key, bytes);
+      return await (await bucket()).putIfAbsent(key, bytes);
     },
-    get: (key, range) => bucket.get(key, range),
-    head: (key) => bucket.head(key),
-    list: (prefix, options) => bucket.list(prefix, options),
-    deleteMany: (keys) => bucket.deleteMany(keys),
-    close: () => bucket.close(),
+    get: async (key, range) => await (await bucket()).get(key, range),
+    head: async (key) => await (await bucket()).head(key),
+    list: async (prefix, options) => await (await bucket()).list(prefix, options),
+    deleteMany: async (keys) => await (await bucket()).deleteMany(keys),
+    close: async () => await (await bucket()).close(),
   };
   return { store, place, check, look };
 }
@@ -101,7 +103,7 @@ function alternatives(
   return others.map(([setting, change]) => ({
     setting,
     works: async () => {
-      const store = openBucket({ ...section, ...change }, common);
+      const store = await openBucket({ ...section, ...change }, common)();
       try {
         await attempt(store);
       } finally {
@@ -140,12 +142,13 @@ async function lookAtDirectory(name: string, directory: string): Promise<void> {
   }
 }
 
-function openBucket(section: S3Section, common: Common) {
+/** The client for S3 is loaded when the bucket is first asked: a process that has none starts sooner. */
+function openBucket(section: S3Section, common: Common): () => Promise<S3ObjectStore> {
   const { Bucket, Region, Endpoint, AccessKeyID, SecretAccessKey, SessionToken } = section;
   if (Bucket === undefined || Region === undefined)
     throw new InvalidArgumentError('an S3 table needs a Directory, or a Bucket and its Region');
   const hasKeys = AccessKeyID !== undefined && SecretAccessKey !== undefined;
-  return createS3ObjectStore({
+  const options = {
     bucket: Bucket,
     region: Region,
     prefix: section.Prefix,
@@ -166,5 +169,10 @@ function openBucket(section: S3Section, common: Common) {
           },
         }
       : {}),
-  });
+  };
+  let opened: Promise<S3ObjectStore> | undefined;
+  return () => {
+    opened ??= import('../storage/cold/object-store/s3/s3-store.js').then((s3) => s3.createS3ObjectStore(options));
+    return opened;
+  };
 }

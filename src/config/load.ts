@@ -126,7 +126,7 @@ function parseTable(
 }
 
 /** JSON schema of the input, walked to list the keys that are known at a path, those of the Go indexer with them. */
-const schemaTree = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
+let schemaTree: SchemaNode | undefined;
 
 interface SchemaNode {
   readonly properties?: Readonly<Record<string, SchemaNode>>;
@@ -134,6 +134,7 @@ interface SchemaNode {
 }
 
 function knownKeysAt(path: readonly PropertyKey[]): readonly string[] {
+  schemaTree ??= z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' }) as SchemaNode;
   let node: SchemaNode | undefined = schemaTree;
   for (const part of path) node = typeof part === 'number' ? node?.items : node?.properties?.[String(part)];
   const pattern = formatPath(path).replace(/\[\d+\]/g, '[]');

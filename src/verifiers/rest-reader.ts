@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from '../core/errors.js';
-import { createDispatcher } from '../core/network/outbound-proxy.js';
+import { createDispatcher } from '../core/network/http-agents.js';
 import { createBatchedReader, DEFAULT_CONCURRENT_REQUESTS, type ReaderOptions } from './batched-reader.js';
 import { getVerifications } from './rest-request.js';
 import { readRestAnswer } from './rest-response.js';

@@ -1,7 +1,7 @@
 import { isAscii } from 'node:buffer';
 import type { Clock } from '../../core/clock.js';
 import { AbortedError, toError } from '../../core/errors.js';
-import { createDispatcher } from '../../core/network/outbound-proxy.js';
+import { createDispatcher } from '../../core/network/http-agents.js';
 import { firstOutsideLine, networkReason } from '../../core/outside-text.js';
 import { JsonBoundsError } from '../../protocol/json-bounds.js';
 import {

@@ -1,7 +1,7 @@
 import type { Agent as HttpAgent } from 'node:http';
 import { type RawData, WebSocket } from 'ws';
 import { AbortedError } from '../../core/errors.js';
-import { createProxyAgent } from '../../core/network/outbound-proxy.js';
+import { createProxyAgent } from '../../core/network/http-agents.js';
 import { networkReason } from '../../core/outside-text.js';
 import { type TransportOptions, unusable } from './http-transport.js';
 import {

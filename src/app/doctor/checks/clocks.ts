@@ -1,7 +1,7 @@
 import { request } from 'undici';
 import type { S3Section } from '../../../config/schema/s3-schema.js';
 import type { Common } from '../../../core/common.js';
-import { createDispatcher } from '../../../core/network/outbound-proxy.js';
+import { createDispatcher } from '../../../core/network/http-agents.js';
 import { ingestClock } from '../../../storage/postgres/diagnosis/ingest-clock.js';
 import { allColdSections } from '../../cold-backends.js';
 import { defineCheck } from '../check.js';

@@ -3,7 +3,7 @@ import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Logger } from '../../../../core/logger.js';
 import { secrets } from '../../../../core/masker.js';
-import { createProxyAgent } from '../../../../core/network/outbound-proxy.js';
+import { createProxyAgent } from '../../../../core/network/http-agents.js';
 
 /** Keys of an account, for where the usual chain (environment, profile, instance, web identity) is not wanted. */
 export interface S3Credentials {
