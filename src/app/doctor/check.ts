@@ -1,7 +1,7 @@
 import type { CheckedConfig } from '../../config/load.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
-import type { Evidence, FindingKind } from './finding.js';
+import type { Evidence, FindingChanges, FindingKind } from './finding.js';
 
 /** The means of every check. */
 export interface Means {
@@ -17,7 +17,7 @@ export interface Look<Id extends string = string> extends Means {
   /** Aborts at the time limit of the check, and when the doctor is stopped. */
   readonly signal: AbortSignal;
   /** Tells a finding; `changes` replace parts of its kind. */
-  found(id: Id, subject: string, evidence?: Evidence, changes?: Partial<FindingKind>): void;
+  found(id: Id, subject: string, evidence?: Evidence, changes?: FindingChanges): void;
   /**
    * Looks at each item, side by side. An item that could not be looked at is the finding `not-checked`, and takes none
    * of the others with it. `nameOf` gives the subject.

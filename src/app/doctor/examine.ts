@@ -1,7 +1,14 @@
 import { AbortedError, codeOf, messagesOf, nextStepOf, toError } from '../../core/errors.js';
 import { outsideText } from '../../core/outside-text.js';
 import type { Check, Look, Means } from './check.js';
-import { createFinding, type Evidence, type Finding, type FindingKind, SEVERITIES } from './finding.js';
+import {
+  createFinding,
+  type Evidence,
+  type Finding,
+  type FindingChanges,
+  type FindingKind,
+  SEVERITIES,
+} from './finding.js';
 
 /** The finding about a part that no check could look at: silence would look like health. */
 export const NOT_CHECKED = {
@@ -99,7 +106,13 @@ function createNotes(check: Check, { config, warnings, common, isFull }: Means, 
   let isOver = false;
   let isWhole = true;
 
-  function add(id: string, kind: FindingKind | undefined, subject: string, evidence: Evidence, changes = {}): void {
+  function add(
+    id: string,
+    kind: FindingKind | undefined,
+    subject: string,
+    evidence: Evidence,
+    changes: FindingChanges = {},
+  ): void {
     if (!kind) throw new TypeError(`check ${check.name} knows no finding ${id}`);
     if (!isOver) findings.push(createFinding({ id, check: check.name, subject, evidence }, kind, changes));
   }

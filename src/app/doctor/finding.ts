@@ -24,6 +24,17 @@ export interface FindingKind {
 /** The figures behind a finding. Times are unix ms, durations ms, as the names say. */
 export type Evidence = Readonly<Record<string, string | number | bigint | boolean | null | readonly string[]>>;
 
+/** The way to put a finding right, safe beside running processes. */
+export interface Repair {
+  /** The work and its place, for the person who agrees to it. */
+  readonly title: string;
+  /** @throws IndexerError when it failed; then it may be tried again. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** The parts of a finding that can differ from those of its kind. */
+export type FindingChanges = Partial<FindingKind> & { readonly repair?: Repair };
+
 /** Something that a person on call wants to know. */
 export interface Finding extends FindingKind {
   readonly id: string;
@@ -32,6 +43,8 @@ export interface Finding extends FindingKind {
   /** The backend, chain, verifier … that it is about, by its name in the configuration. */
   readonly subject: string;
   readonly evidence: Evidence;
+  /** Null: a person has to do it. */
+  readonly repair: Repair | null;
 }
 
 /** 0 for nothing or info, 1 for warning, 2 for error, 3 for critical: that of the worst. */
@@ -43,10 +56,10 @@ export function exitCodeOf(findings: readonly Pick<Finding, 'severity'>[]): numb
 export function createFinding(
   place: Pick<Finding, 'id' | 'check' | 'subject' | 'evidence'>,
   kind: FindingKind,
-  changes: Partial<FindingKind> = {},
+  { repair, ...changes }: FindingChanges = {},
 ): Finding {
   const { severity, meaning, next } = { ...kind, ...changes };
   const values: Readonly<Record<string, unknown>> = { ...place.evidence, subject: place.subject };
   const filled = next.replace(/\{(\w+)\}/g, (word, name: string) => String(values[name] ?? word));
-  return { ...place, severity, meaning, next: filled };
+  return { ...place, severity, meaning, next: filled, repair: repair ?? null };
 }

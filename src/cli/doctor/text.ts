@@ -1,18 +1,38 @@
 import type { Examination } from '../../app/doctor/examine.js';
 import { type Evidence, type Finding, SEVERITIES } from '../../app/doctor/finding.js';
+import type { RepairOutcome } from '../../app/doctor/repair.js';
+import { assertNever } from '../../core/errors.js';
 import { formatDuration } from '../amounts.js';
 
+/** A finding as it is told. */
+type ToldFinding = Omit<Finding, 'repair'> & { readonly repair: { readonly title: string } | null };
+
 /** The lines about an examination: each finding, then how many there are. */
-export function describeExamination({ checks, findings }: Examination): string[] {
-  return [...findings.flatMap(describeFinding), summary({ checks, findings })];
+export function describeExamination(checks: Examination['checks'], findings: readonly ToldFinding[]): string[] {
+  return [...findings.flatMap(describeFinding), summary(checks, findings)];
 }
 
-function describeFinding({ id, subject, severity, meaning, evidence, next }: Finding): string[] {
+/** The line about the end of a repair. */
+export function describeOutcome(title: string, outcome: RepairOutcome): string {
+  switch (outcome.state) {
+    case 'done':
+      return `repaired: ${title}`;
+    case 'declined':
+      return `not repaired: ${title}`;
+    case 'failed':
+      return `FAILED: ${title}: ${outcome.reason}`;
+    default:
+      return assertNever(outcome, 'outcome of a repair');
+  }
+}
+
+function describeFinding({ id, subject, severity, meaning, evidence, next, repair }: ToldFinding): string[] {
   return [
     `${severity.toUpperCase()}  ${id}  ${subject}`,
     `  ${meaning}`,
     ...describeEvidence(evidence),
     `  next: ${next}`,
+    ...(repair ? [`  repair: ${repair.title} (--repair)`] : []),
     '',
   ];
 }
@@ -30,7 +50,7 @@ function shown(name: string, value: Evidence[string]): string {
   return typeof value === 'object' ? value.join(', ') : String(value);
 }
 
-function summary({ checks, findings }: Examination): string {
+function summary(checks: Examination['checks'], findings: readonly ToldFinding[]): string {
   const slowestMs = Math.max(0, ...checks.map(({ elapsedMs }) => elapsedMs));
   const counts = [...SEVERITIES].reverse().flatMap((severity) => {
     const count = findings.filter((finding) => finding.severity === severity).length;

@@ -11,6 +11,7 @@ import { runCli } from '../../support/e2e/cli.js';
 import { clockEnvironment } from '../../support/e2e/clock.js';
 import { parquetFiles } from '../../support/e2e/cold-namespace.js';
 import { runHere } from '../../support/e2e/run-here.js';
+import { eventually } from '../../support/eventually.js';
 import { startTlsFront } from '../../support/postgres/tls.js';
 
 const system = doctorSystem();
@@ -108,21 +109,53 @@ it('names a clock that differs from the database, and certificates that have exp
   await front.close();
 });
 
-it('names an index that no query uses, and one that is gone', async () => {
+it('names an index that no query uses and one that is gone, and builds both anew when it is told to', async () => {
+  const indexes = async () => {
+    const text = `SELECT indexrelid::regclass::text AS name, pg_get_indexdef(indexrelid) AS made, indisvalid AS valid
+      FROM pg_index WHERE indrelid = '@messages'::regclass ORDER BY 1`;
+    return (await system.fixture.database.sql(text.replace('@', `${system.namespace}.`))).rows;
+  };
+  const before = await indexes();
   await system.sql(
     `UPDATE pg_index SET indisvalid = false WHERE indexrelid = '@messages_by_time'::regclass`,
     'DROP INDEX @messages_by_block',
   );
   const { code, json } = await doctor(system.healthy, '--only', 'database');
   expect(code).toBe(2);
+  const rebuild = 'REINDEX INDEX CONCURRENTLY "doctor"."messages_by_time"';
   expect(json.findings).toMatchObject([
     { id: 'index-missing', evidence: { index: 'messages_by_block' } },
-    { id: 'index-invalid', next: '`REINDEX INDEX CONCURRENTLY "doctor"."messages_by_time"`' },
+    { id: 'index-invalid', next: `\`${rebuild}\``, repair: { title: `${rebuild} in warm` } },
   ]);
+  const repair = ['--only', 'database', '--repair'];
+  // nobody is there to agree
+  const declined = { code: 2, json: { findings: [{}, { repair: { state: 'declined' } }] } };
+  expect(await doctor(system.healthy, ...repair)).toMatchObject(declined);
+  expect(await indexes()).not.toEqual(before);
+  const text = await runHere(['doctor', '-c', system.healthy, ...repair, '--yes']);
+  expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining(`repaired: ${rebuild} in warm\n`) });
+  expect(await indexes()).toEqual(before);
+  expect(await doctor(system.healthy, ...repair)).toMatchObject({ code: 0, ids: [] });
+});
+
+it('vacuums a table with far more dead rows than autovacuum waits for', async () => {
   await system.sql(
-    `UPDATE pg_index SET indisvalid = true WHERE indexrelid = '@messages_by_time'::regclass`,
-    'CREATE INDEX messages_by_block ON @messages (source_chain, block_number, log_index) WHERE NOT orphaned',
+    'ALTER TABLE @lanes SET (autovacuum_enabled = false)',
+    'INSERT INTO @lanes SELECT n, n FROM generate_series(1000, 61000) n',
+    'DELETE FROM @lanes WHERE source_chain BETWEEN 1000 AND 61000',
+    'SELECT pg_stat_force_next_flush()',
   );
+  const found = ['vacuum-behind warm', 'vacuum-off warm'];
+  await eventually('the dead rows are counted', async () => {
+    const { ids } = await doctor(system.healthy, '--only', 'database');
+    return ids.length === 2;
+  });
+  expect(await doctor(system.healthy, '--only', 'database', '--repair', '--yes')).toMatchObject({
+    code: 1,
+    ids: found,
+  });
+  await system.sql('ALTER TABLE @lanes RESET (autovacuum_enabled)');
+  expect(await doctor(system.healthy, '--only', 'database')).toMatchObject({ code: 0, ids: [] });
 });
 
 it('promise 7: names records that two tiers hold differently, and a row that only one has', async () => {

@@ -1,6 +1,9 @@
+import type { Config } from '../../../config/schema/schema.js';
+import type { Common } from '../../../core/common.js';
 import type { VerifyReport } from '../../../storage/cold/maintenance/cold-maintenance.js';
-import { allColdSections, openCold } from '../../cold-backends.js';
+import { allColdSections, type ColdSection, openCold } from '../../cold-backends.js';
 import { defineCheck } from '../check.js';
+import type { Repair } from '../finding.js';
 
 /** Problems of one backend that are told each by itself. */
 const MOST_PROBLEMS = 10;
@@ -47,7 +50,13 @@ export const coldFileCheck = defineCheck({
           if (!report.ok) return;
           const { tornFiles, waitingForVacuum } = await cold.storage.maintenance.describe();
           if (tornFiles > 0) found('cold-torn', section.Name, { files: tornFiles });
-          if (waitingForVacuum.bytes > MUCH_GARBAGE_BYTES) found('cold-garbage', section.Name, { ...waitingForVacuum });
+          if (waitingForVacuum.bytes > MUCH_GARBAGE_BYTES)
+            found(
+              'cold-garbage',
+              section.Name,
+              { ...waitingForVacuum },
+              { repair: vacuumRepair(config, section, common) },
+            );
         } finally {
           await cold.close();
         }
@@ -55,3 +64,19 @@ export const coldFileCheck = defineCheck({
     );
   },
 });
+
+/** A vacuum with the configured grace, which spares what readers and flushes may hold. */
+function vacuumRepair(config: Config, section: ColdSection, common: Common): Repair {
+  return {
+    title: `vacuum of ${section.Name}: files that were replaced or left more than ${section.S3.Grace / 1_000} s ago`,
+    run: async (signal) => {
+      const cold = openCold(config, section, common);
+      try {
+        await cold.check();
+        await cold.storage.maintenance.vacuum({ signal, graceMs: section.S3.Grace });
+      } finally {
+        await cold.close();
+      }
+    },
+  };
+}

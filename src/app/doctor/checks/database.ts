@@ -1,5 +1,6 @@
 import type { Diagnosis } from '../../../storage/postgres/diagnosis/diagnose.js';
 import { indexHealth } from '../../../storage/postgres/diagnosis/index-health.js';
+import { mendIndex, vacuumTable } from '../../../storage/postgres/diagnosis/mend.js';
 import {
   connections,
   longTransactions,
@@ -9,7 +10,8 @@ import {
 import { tableHealth } from '../../../storage/postgres/diagnosis/table-health.js';
 import { expectedIndexes } from '../../../storage/postgres/migrate/expected-indexes.js';
 import { defineCheck, type Look } from '../check.js';
-import { databaseSections, withDatabase } from '../databases.js';
+import { databaseSections, statementRepair, withDatabase } from '../databases.js';
+import type { Repair } from '../finding.js';
 
 /** Autovacuum comes every minute; it is behind when there is far more than it waits for. */
 const VACUUM_BEHIND = { times: 5, leastRows: 50_000 };
@@ -30,6 +32,9 @@ type Id =
   | 'connections-scarce'
   | 'replication-slot-idle'
   | 'transaction-age';
+
+/** The repair by a statement, as a change of a finding. */
+type Mend = (text: string) => { readonly repair: Repair };
 
 /** Tables, indexes and load of every database. */
 export const databaseCheck = defineCheck<Id>({
@@ -86,36 +91,43 @@ export const databaseCheck = defineCheck<Id>({
     await look.each(
       databaseSections(look.config),
       ({ Name }) => Name,
-      async ({ Name, ...section }) => {
-        await withDatabase({ Name, ...section }, look, async (diagnosis) => {
-          await tables(Name, diagnosis, look);
-          await indexes(Name, diagnosis, look);
-          await server(Name, diagnosis, look);
+      async (section) => {
+        const mend = (text: string) => ({ repair: statementRepair(section, look, text) });
+        await withDatabase(section, look, async (diagnosis) => {
+          await tables(section.Name, diagnosis, mend, look);
+          await indexes(section.Name, diagnosis, mend, look);
+          await server(section.Name, diagnosis, look);
         });
       },
     );
   },
 });
 
-async function tables(subject: string, diagnosis: Diagnosis, { found }: Look<Id>): Promise<void> {
+async function tables(subject: string, diagnosis: Diagnosis, mend: Mend, { found }: Look<Id>): Promise<void> {
   const { namespace } = diagnosis;
   const all = await tableHealth(diagnosis);
   const off = all.filter(({ isVacuumOff }) => isVacuumOff).map(({ table }) => table);
   if (off.length > 0) found('vacuum-off', subject, { tables: off });
   for (const { table, deadRows, vacuumAbove, lastVacuumMs } of all)
     if (deadRows > VACUUM_BEHIND.leastRows && deadRows > VACUUM_BEHIND.times * vacuumAbove)
-      found('vacuum-behind', subject, { namespace, table, deadRows, vacuumAbove, lastVacuumMs });
+      found(
+        'vacuum-behind',
+        subject,
+        { namespace, table, deadRows, vacuumAbove, lastVacuumMs },
+        mend(vacuumTable(namespace, table)),
+      );
 }
 
-async function indexes(subject: string, diagnosis: Diagnosis, { found }: Look<Id>): Promise<void> {
+async function indexes(subject: string, diagnosis: Diagnosis, mend: Mend, { found }: Look<Id>): Promise<void> {
   const { namespace } = diagnosis;
   const all = await indexHealth(diagnosis);
   const names = new Set(all.map(({ index }) => index));
   // without tables there is no schema, which is another check's finding
-  const missing = all.length === 0 ? [] : (await expectedIndexes()).filter((name) => !names.has(name));
-  for (const index of missing) found('index-missing', subject, { namespace, index });
+  const missing = all.length === 0 ? [] : (await expectedIndexes()).filter(({ index }) => !names.has(index));
+  for (const { index, create } of missing)
+    found('index-missing', subject, { namespace, index }, mend(create(namespace)));
   for (const { index, table, isValid, bytes, packedBytes } of all)
-    if (!isValid) found('index-invalid', subject, { namespace, index, table });
+    if (!isValid) found('index-invalid', subject, { namespace, index, table }, mend(mendIndex(namespace, index)));
     else if (packedBytes > 0 && bytes > BLOAT.leastBytes && bytes > BLOAT.times * packedBytes)
       found('index-bloated', subject, { namespace, index, table, bytes, packedBytes });
 }

@@ -25,6 +25,8 @@ export interface Database {
     how: SessionLimits & { readonly access: 'READ ONLY' | 'READ WRITE' },
     work: (client: pg.Client) => Promise<T>,
   ): Promise<T>;
+  /** Runs a statement that takes no transaction around it, however long it takes. */
+  alone(text: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -54,7 +56,12 @@ export async function openDatabase(options: {
   try {
     await connect(client, config);
     const pooled = await examine(client);
-    return { pooled, transaction: (how, work) => transaction(client, how, work), close };
+    return {
+      pooled,
+      transaction: (how, work) => transaction(client, how, work),
+      alone: (text) => alone(client, text, pooled),
+      close,
+    };
   } catch (thrown) {
     await close();
     throw toStorageError(thrown, name, 'connect');
@@ -141,4 +148,10 @@ async function transaction<T>(
     await client.query('ROLLBACK').catch(() => 'the connection is gone, and the transaction with it');
     throw thrown;
   }
+}
+
+async function alone(client: pg.Client, text: string, pooled: boolean): Promise<void> {
+  // behind a pooler the setting would be another client's
+  if (!pooled) await client.query('SET statement_timeout = 0');
+  await client.query(text);
 }
