@@ -19,17 +19,17 @@ export interface FillingPart {
  * The order of all rows of tables that have no index by time: places and times alone are sorted there, a window at a
  * time. A row that is written anew while a window is worked off leaves its place: following finds it.
  */
-export interface Filling {
+export interface PlacesInOrder {
   /** The next `rows` rows, and those of the last one's millisecond; null: there are no more. */
   next(rows: number): Promise<FillingPart | null>;
 }
 
 /** @param afterMs every row up to this is taken; −1: none. */
-export function createFilling(
+export function createPlacesInOrder(
   { database, local }: { readonly database: GoDatabase; readonly local: LocalClock },
   afterMs: number,
   windowPlaces = WINDOW_PLACES,
-): Filling {
+): PlacesInOrder {
   let throughMs = afterMs;
   let window: Window | null = null;
 

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import type { Common } from '../../core/common.js';
 import { bytesToHex, type Hex } from '../../core/hex.js';
+import { allOf } from '../../core/parallel.js';
 import { discoverySourceId } from '../../discovery/source-ids.js';
 import type { SourceCursor } from '../../model/records.js';
 import type { BackendStorage } from '../../storage/backend-storage.js';
 import type { PostgresAddress } from '../../storage/postgres/connection/pool-settings.js';
 import type { Throttle } from '../throttle.js';
-import { createFilling, type Filling } from './filling.js';
+import { createPlacesInOrder, type PlacesInOrder } from './filling.js';
 import { createGoDatabase } from './go-database.js';
 import { COUNTS, EXECUTORS, LOOK, type Look, SOURCE, WRITERS, WRITING_ACCOUNTS } from './go-rows.js';
 import { ImportTargetError, type SourceSession, SourceStillWrittenError } from './import-errors.js';
@@ -19,7 +20,7 @@ import {
 } from './import-report.js';
 import { createLocalClock } from './local-clock.js';
 import { createRowReader, GO_INDEXER_SOURCE } from './read-rows.js';
-import { openRowTaker, type RowTaker } from './row-taker.js';
+import { openRowTaker, type Rows, type RowTaker } from './row-taker.js';
 import { createRowVersions, type RowVersions } from './row-versions.js';
 import { checkTables, checkZone, type GoDiscovery, readDiscoveries } from './source-check.js';
 
@@ -66,9 +67,23 @@ const FILLING = `${GO_INDEXER_SOURCE}:filling`;
 const FILLED = `${GO_INDEXER_SOURCE}:filled-ms`;
 const FOLLOWING = `${GO_INDEXER_SOURCE}:following`;
 
-type Phase =
-  | { readonly kind: 'filling'; readonly horizon: bigint; readonly filling: Filling; isBegun: boolean }
-  | { readonly kind: 'following'; readonly versions: RowVersions; horizon: bigint };
+interface Filling {
+  readonly kind: 'filling';
+  readonly horizon: bigint;
+  readonly places: PlacesInOrder;
+  /** Its cursor is stored. */
+  readonly isBegun: boolean;
+  /** The rows after those that are stored; absent before the first are read, null when there are no more. */
+  readonly ahead?: { readonly throughMs: number; readonly rows: Rows } | null;
+}
+
+interface Following {
+  readonly kind: 'following';
+  readonly versions: RowVersions;
+  horizon: bigint;
+}
+
+type Phase = Filling | Following;
 
 interface Opened {
   readonly taker: RowTaker;
@@ -123,7 +138,7 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
         : {
             kind: 'filling',
             horizon: filling ?? BigInt((await look()).horizon),
-            filling: createFilling({ database, local }, Number(filled ?? -1n)),
+            places: createPlacesInOrder({ database, local }, Number(filled ?? -1n)),
             isBegun: filling !== null,
           };
     return { taker, identity, rowsInAll: Number(source?.rows ?? 0), phase };
@@ -139,27 +154,26 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
     return { kind: 'following', horizon, versions: createRowVersions({ database, clock, horizon, sweepMs }) };
   }
 
-  async function fill({ taker, identity }: Opened, phase: Phase & { kind: 'filling' }, signal?: AbortSignal) {
-    const part = await phase.filling.next(batchRows);
+  /** Stores the rows that were read in the step before, and reads the next meanwhile. */
+  async function fill({ taker, identity }: Opened, phase: Filling, signal?: AbortSignal) {
     const move = (sourceId: string, height: bigint): SourceCursor => ({ sourceId, height, hash: identity });
-    if (part === null) {
+    const read = async () => {
+      const part = await phase.places.next(batchRows);
+      return part && { throughMs: part.throughMs, rows: await taker.readPart(part, signal) };
+    };
+    const current = phase.ahead === undefined ? await read() : phase.ahead;
+    if (current === null) {
       await taker.store([], [move(FOLLOWING, phase.horizon)]);
       return { rows: 0, next: follow(phase.horizon) };
     }
-    const rows = await taker.readPart(part, signal);
     const begin = phase.isBegun ? [] : [move(FILLING, phase.horizon)];
-    await taker.store(rows, [...begin, move(FILLED, BigInt(part.throughMs))]);
-    phase.isBegun = true;
-    return { rows: rows.length, next: phase };
+    const moves = [...begin, move(FILLED, BigInt(current.throughMs))];
+    const [ahead] = await allOf([read(), taker.store(current.rows, moves)]);
+    return { rows: current.rows.length, next: { ...phase, ahead, isBegun: true } };
   }
 
   /** @returns rows that differed. */
-  async function takeNew(
-    { taker, identity }: Opened,
-    phase: Phase & { kind: 'following' },
-    whole: boolean,
-    signal?: AbortSignal,
-  ) {
+  async function takeNew({ taker, identity }: Opened, phase: Following, whole: boolean, signal?: AbortSignal) {
     const found = await phase.versions.find({ whole }, signal);
     let rows = await taker.takeChanged(found.places, signal);
     if (found.provedBelow !== null) {

@@ -1,6 +1,6 @@
 import type { ChangeSet } from '../../model/batch.js';
 import type { SourceCursor } from '../../model/records.js';
-import type { BackendStorage } from '../../storage/backend-storage.js';
+import { type BackendStorage, standsAt } from '../../storage/backend-storage.js';
 import { changedRows, QuarantinedRows } from './changed-rows.js';
 import { createCommitMaker } from './commit-maker.js';
 import { type FillingPart, sortMs } from './filling.js';
@@ -19,6 +19,7 @@ import type { LocalClock } from './local-clock.js';
 import type { BadRow, GoRecord, RowReader } from './read-rows.js';
 
 type Row = GoRecord | BadRow;
+export type Rows = readonly Row[];
 
 /** Brings rows from their places to the target. */
 export interface RowTaker {
@@ -27,9 +28,9 @@ export interface RowTaker {
   readonly quarantined: QuarantinedRows;
   /** Rows with a doubt, since this process began; see `GoRecord`. */
   readonly doubts: { readonly folded: number; readonly completed: number };
-  readPart(part: FillingPart, signal?: AbortSignal): Promise<readonly Row[]>;
+  readPart(part: FillingPart, signal?: AbortSignal): Promise<Rows>;
   /** Stores rows that are new, with cursors, in one commit of the target. */
-  store(rows: readonly Row[], cursors: readonly SourceCursor[], moved?: boolean): Promise<void>;
+  store(rows: Rows, cursors: readonly SourceCursor[], moved?: boolean): Promise<void>;
   /** Stores those rows at places that differ from the target's. @returns how many did. */
   takeChanged(places: Readonly<Record<RecordTable, readonly string[]>>, signal?: AbortSignal): Promise<number>;
   /** Reads rows again of which addresses were missing. @returns how many are stored now. */
@@ -47,10 +48,10 @@ export async function openRowTaker(options: {
 }): Promise<RowTaker> {
   const { database, target, reader, local, batchRows } = options;
   const boundary = await target.boundaryAt({ position: LAST_POSITION });
-  const { throughPosition, movePosition } = target.coverage();
-  if (boundary.position !== throughPosition)
+  const { movePosition } = target.coverage();
+  if (boundary.position !== standsAt(target))
     throw new ImportTargetError(
-      `the target stands at position ${throughPosition}, inside a commit`,
+      `the target stands at position ${standsAt(target)}, inside a commit`,
       'let it be an empty database, or the one that this import began to fill',
     );
   const maker = createCommitMaker({ ...boundary, movePosition }, options.nowMs);
@@ -78,16 +79,28 @@ export async function openRowTaker(options: {
 
   const isNews = (row: Row) => row.kind !== 'bad' || !quarantined.has(row);
 
-  async function store(rows: readonly Row[], cursors: readonly SourceCursor[], moved = false): Promise<void> {
+  async function store(rows: Rows, cursors: readonly SourceCursor[], moved = false): Promise<void> {
     const news = rows.filter(isNews);
     if (news.length + cursors.length === 0) return;
     const set: ChangeSet = maker.make(news, cursors, moved);
+    requireStandsAt(set.afterPosition);
     await target.apply(set);
+    requireStandsAt(set.throughPosition);
     maker.applied(set);
     for (const row of news) if (row.kind === 'bad') quarantined.add(row.entry);
   }
 
-  async function storeChanged(rows: readonly Row[]): Promise<number> {
+  /** Changes at positions that are taken already would be passed over. */
+  function requireStandsAt(position: bigint): void {
+    const at = standsAt(target);
+    if (at !== position)
+      throw new ImportTargetError(
+        `the target stands at position ${at}, not at ${position}`,
+        'let one import at a time write to it, and nothing else; then go on',
+      );
+  }
+
+  async function storeChanged(rows: Rows): Promise<number> {
     const changed = await changedRows(target, rows.filter(isNews));
     await store(changed.rows, [], changed.moved);
     return changed.rows.length;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import type { NewMessage } from '../../../src/model/records.js';
+import { CoverageGapError } from '../../../src/model/storage-errors.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { plain } from '../../contract/subject.js';
 import { beyondBoundaries, DEST, GoMove, START_MS, writeHistory } from '../../support/go-indexer/go-move.js';
@@ -58,6 +59,17 @@ describe('an import while the Go indexer goes on', () => {
     await move.follow(opened);
     expect((await move.differences(writer)).differing).toEqual([]);
 
+    // a transaction that was under way during a sweep
+    const slow = await move.writer();
+    await slow.client.query('BEGIN');
+    await slow.results([{ result: make.result(make.message()), atMs: START_MS + HOUR_MS }]);
+    await move.follow(opened);
+    await writer.status((messages[70] as NewMessage).messageId, 'SUCCESS');
+    await move.follow(opened);
+    await slow.client.query('COMMIT');
+    await move.follow(opened);
+    expect((await move.differences(writer)).differing).toEqual([]);
+
     // the room of dead rows is taken by new ones
     await move.go.sql('VACUUM indexer.messages');
     await writeHistory(writer, make, 60, START_MS + 2 * HOUR_MS);
@@ -69,7 +81,7 @@ describe('an import while the Go indexer goes on', () => {
     await move.follow(opened);
     expect((await move.differences(writer)).differing).toEqual([]);
     expect(await beyondBoundaries(move.home)).toBe(0);
-    expect((await opened.finish()).theirs).toEqual({ messages: 230, verifierResults: 231 });
+    expect((await opened.finish()).theirs).toEqual({ messages: 230, verifierResults: 232 });
   });
 
   test('promise 7: a tier that began to follow in the middle has the same records', async () => {
@@ -86,7 +98,16 @@ describe('an import while the Go indexer goes on', () => {
       }
     };
     await catchUp();
+    const { movePosition, throughPosition } = move.target.coverage();
+    expect(movePosition).toBe(0n);
     await writer.results([{ result: make.result(make.message()), atMs: START_MS + 6_000 }]);
+    // by a process whose clock is behind
+    const younger = messages[60] as NewMessage;
+    await writer.results([{ result: make.result(younger), atMs: START_MS + 4_000 }]);
+    await move.follow(opened);
+    expect(move.target.coverage().movePosition).toBeGreaterThan(throughPosition);
+    await catchUp();
+    await expect(hot.getCCVData(younger.messageId)).rejects.toThrow(CoverageGapError);
     await writer.replayMessage(messages[0] as NewMessage, START_MS + HOUR_MS);
     await writer.status((messages[99] as NewMessage).messageId, 'SUCCESS');
     await move.follow(opened);
@@ -109,8 +130,17 @@ describe('an import while the Go indexer goes on', () => {
       details: { sessions: [{ application: 'indexer' }] },
     });
     await writer.client.query('COMMIT');
+    // one that writes whenever the import stores something
+    const target = { ...move.target };
+    target.apply = async (set) => {
+      await move.target.apply(set);
+      await writer.results([{ result: make.result(make.message()), atMs: START_MS }]);
+    };
+    await expect(move.open({ target }).finish()).rejects.toThrow(/rows were written during the last pass/);
+    await expect(opened.finish()).rejects.toMatchObject({ code: 'IMPORT_TARGET' });
     const report = await opened.finish();
-    expect(report.ours).toEqual({ messages: 20, verifierResults: 21 });
+    expect(report.ours).toEqual(report.theirs);
+    expect((await move.differences(writer)).differing).toEqual([]);
     expect(report.sessions).toEqual([expect.objectContaining({ application: 'indexer', sessions: 1 })]);
   });
 });

@@ -62,15 +62,20 @@ export async function compareLists(
 /** Its list in order, in parts that end with a millisecond. */
 async function* theirParts(client: pg.ClientBase, zone: string, kind: Kind): AsyncGenerator<readonly Entry[]> {
   const ms = (column: string) => `floor(extract(epoch FROM ${column}) * 1000)::bigint`;
+  const instant = `m.ingestion_timestamp AT TIME ZONE '${zone}'`;
+  // an hour that the clock read twice: the first one, if a result was there before the second
+  const isFirst = `((${instant} - interval '1 hour') AT TIME ZONE '${zone}') = m.ingestion_timestamp AND EXISTS (
+    SELECT FROM indexer.verifier_results r WHERE r.message_id = m.message_id AND r.ingestion_timestamp < ${instant})`;
   const columns =
     kind === 'messages'
-      ? `message_id, status, ${ms(`ingestion_timestamp AT TIME ZONE '${zone}'`)} AS at, message_ccv_addresses AS ccvs,
-         message::text AS message FROM indexer.messages`
+      ? `message_id, status, message_ccv_addresses AS ccvs, message::text AS message,
+         ${ms(`CASE WHEN ${isFirst} THEN ${instant} - interval '1 hour' ELSE ${instant} END`)} AS at
+         FROM indexer.messages m`
       : `message_id, ${ms('ingestion_timestamp')} AS at, ${ms('attestation_timestamp')} AS attested, ccv_data,
          verifier_source_address AS source, verifier_dest_address AS dest, message_ccv_addresses AS ccvs,
          message_executor_address AS executor, message::text AS message FROM indexer.verifier_results`;
   await client.query('BEGIN');
-  await client.query(`DECLARE list NO SCROLL CURSOR FOR SELECT ${columns} ORDER BY ingestion_timestamp ASC`);
+  await client.query(`DECLARE list NO SCROLL CURSOR FOR SELECT ${columns} ORDER BY at ASC`);
   let part: Entry[] = [];
   for (;;) {
     const { rows } = await client.query<Row>(`FETCH ${PAGE} FROM list`);
