@@ -45,11 +45,11 @@ const ALL: readonly LazyCheck[] = [
   { name: 'workers', isNeeded: hasDatabase, load: async () => (await import('./checks/workers.js')).workerCheck },
   { name: 'tiers', isNeeded: isKept, load: async () => (await import('./checks/tiers.js')).tierCheck },
   { name: 'cold-files', isNeeded: hasCold, load: async () => (await import('./checks/cold-files.js')).coldFileCheck },
-  { name: 'lanes', isNeeded: hasDatabase, load: async () => (await import('./checks/lanes.js')).laneCheck },
+  { name: 'lanes', isNeeded: isKept, load: async () => (await import('./checks/lanes.js')).laneCheck },
   { name: 'tasks', isNeeded: isKept, load: async () => (await import('./checks/tasks.js')).taskCheck },
   {
     name: 'quarantine',
-    isNeeded: hasDatabase,
+    isNeeded: isKept,
     load: async () => (await import('./checks/quarantine.js')).quarantineCheck,
   },
 ];

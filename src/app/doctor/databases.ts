@@ -30,9 +30,9 @@ export async function withDatabase<T>(
   { config, common, isFull }: Pick<Means, 'config' | 'common' | 'isFull'>,
   look: (diagnosis: Diagnosis) => Promise<T>,
 ): Promise<T> {
-  const { connection, pool } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
+  const { connection, namespace, pool } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
   const diagnosis = await diagnosePostgres({
-    ...{ name: section.Name, connection, namespace: config.Namespace },
+    ...{ name: section.Name, connection, namespace },
     ...(pool?.connectTimeoutMs ? { connectTimeoutMs: pool.connectTimeoutMs } : {}),
     ...(isFull ? { questionMs: 0 } : {}),
   });

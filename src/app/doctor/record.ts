@@ -35,7 +35,12 @@ export async function withBackend<T>(
     }
   }
   const { pool, ...place } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
-  const storage = createPostgresStorage({ ...place, pool: { ...pool, maxOpenConnections: CONNECTIONS }, use: 'read' });
+  const storage = createPostgresStorage({
+    ...place,
+    pool: { ...pool, maxOpenConnections: CONNECTIONS },
+    use: 'read',
+    leads: false,
+  });
   try {
     return await look(storage);
   } finally {

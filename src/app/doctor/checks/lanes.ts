@@ -1,12 +1,22 @@
 import type { Config } from '../../../config/schema/schema.js';
-import { lastPlaces, placesWithoutBlock, sourceChains } from '../../../storage/postgres/diagnosis/lanes.js';
-import { backendSections, leadingDatabase } from '../../backend-sections.js';
+import type { StoredMessage } from '../../../model/records.js';
+import { decodeMessage } from '../../../protocol/message-codec.js';
+import {
+  type LanePlace,
+  lastPlaces,
+  placesWithoutBlock,
+  sourceChains,
+} from '../../../storage/postgres/diagnosis/lanes.js';
+import type { NamedSection } from '../../backend-sections.js';
 import { defineCheck, type Look } from '../check.js';
 import { withDatabase } from '../databases.js';
 import { type LaneGap, laneGaps } from '../lane-gaps.js';
+import { recordSection, withBackend } from '../record.js';
 
 /** Of each source chain, without `--full`. */
 const MOST_MESSAGES = 5_000;
+/** Of each source chain, where messages are found by their block. */
+const MOST_BLOCKS = 10_000;
 const MOST_WITHOUT_BLOCK = 10_000;
 /** Gaps of one lane that are told each by itself. */
 const MOST_RANGES = 10;
@@ -15,8 +25,8 @@ const MOST_RANGES = 10;
 export const laneCheck = defineCheck({
   name: 'lanes',
   about:
-    'message numbers that are missing between others of their lane, in the database (the last 5000 messages of ' +
-    'each source chain; all with `--full`)',
+    'message numbers that are missing between others of their lane, as the system of record has them (the last ' +
+    '5000 messages of each source chain; all with `--full`)',
   kinds: {
     'lane-gap': {
       severity: 'error',
@@ -28,26 +38,47 @@ export const laneCheck = defineCheck({
     },
   },
   async run(look) {
-    const section = leadingDatabase(backendSections(look.config));
+    const section = recordSection(look.config);
     if (!section) return;
+    const lookAt = section.Type === 'postgres' ? databaseLanes : coldLanes;
     await look.each(
       [section],
       ({ Name }) => Name,
-      async () => {
-        await withDatabase(section, look, async (diagnosis) => {
-          for (const source of await sourceChains(diagnosis)) {
-            const most = look.isFull ? Number.POSITIVE_INFINITY : MOST_MESSAGES;
-            const inOrder = await lastPlaces(diagnosis, source, most);
-            const gaps = laneGaps(inOrder, []);
-            if (gaps.length === 0) continue;
-            const left = laneGaps(inOrder, await placesWithoutBlock(diagnosis, source, MOST_WITHOUT_BLOCK));
-            tell(source, left, look);
-          }
-        });
-      },
+      () => lookAt(section, look),
     );
   },
 });
+
+async function databaseLanes(section: NamedSection, look: Look<'lane-gap'>): Promise<void> {
+  await withDatabase(section, look, async (diagnosis) => {
+    for (const source of await sourceChains(diagnosis)) {
+      const most = look.isFull ? Number.POSITIVE_INFINITY : MOST_MESSAGES;
+      const inOrder = await lastPlaces(diagnosis, source, most);
+      if (laneGaps(inOrder, []).length === 0) continue;
+      tell(source, laneGaps(inOrder, await placesWithoutBlock(diagnosis, source, MOST_WITHOUT_BLOCK)), look);
+    }
+  });
+}
+
+/** The cold tier as the system of record finds messages by their block. */
+async function coldLanes(section: NamedSection, look: Look<'lane-gap'>): Promise<void> {
+  await withBackend(section, look, async (backend) => {
+    const cursors = await backend.listCursors();
+    for (const { Selector } of look.config.Chain) {
+      const heights = cursors.filter(({ sourceId }) => sourceId.startsWith(`chain:${Selector}:`));
+      const top = Math.max(0, ...heights.map(({ height }) => Number(height)));
+      const after = look.isFull ? 0n : BigInt(Math.max(0, top - MOST_BLOCKS));
+      const messages = await backend.messagesAboveBlock(Selector, after);
+      tell(Selector, laneGaps(messages.flatMap(placeOf), []), look);
+    }
+  });
+}
+
+function placeOf({ encodedMessage, origin }: StoredMessage): LanePlace[] {
+  if (!origin) return [];
+  const { destChainSelector, onRampAddress, messageNumber } = decodeMessage(encodedMessage);
+  return [{ destChainSelector, onRampAddress, messageNumber, blockNumber: origin.blockNumber }];
+}
 
 function tell(source: bigint, gaps: readonly LaneGap[], { config, found }: Look<'lane-gap'>): void {
   const lanes = new Map<string, LaneGap[]>();

@@ -1,8 +1,8 @@
 import { outsideText } from '../../../core/outside-text.js';
-import { conflicted, quarantined, type Refusals } from '../../../storage/postgres/diagnosis/quarantine.js';
-import { backendSections, leadingDatabase } from '../../backend-sections.js';
+import type { Refusals } from '../../../storage/postgres/diagnosis/quarantine.js';
 import { defineCheck } from '../check.js';
-import { withDatabase } from '../databases.js';
+import { recordSection } from '../record.js';
+import { refusedInput } from '../refusals.js';
 
 /** What is older is history that somebody has seen. */
 const RECENT_MS = 24 * 3_600_000;
@@ -26,7 +26,7 @@ export const quarantineCheck = defineCheck({
   },
   async run(look) {
     const { config, common, each, found } = look;
-    const section = leadingDatabase(backendSections(config));
+    const section = recordSection(config);
     if (!section) return;
     const sinceMs = common.clock.nowMs() - RECENT_MS;
     const changes = ({ recent }: Refusals) => (recent > 0 ? {} : { severity: 'info' as const });
@@ -35,15 +35,14 @@ export const quarantineCheck = defineCheck({
       [section],
       ({ Name }) => Name,
       async () => {
-        await withDatabase(section, look, async (diagnosis) => {
-          for (const group of await quarantined(diagnosis, sinceMs)) {
-            const { source, reason, lastDetail } = group;
-            const evidence = { reason, ...figures(group), last: outsideText(lastDetail) };
-            found('quarantine-filled', source, evidence, changes(group));
-          }
-          for (const group of await conflicted(diagnosis, sinceMs))
-            found('conflicts-recorded', group.source, { ...figures(group), message: group.lastDetail }, changes(group));
-        });
+        const refused = await refusedInput(section, look, sinceMs);
+        for (const group of refused.quarantined) {
+          const { source, reason, lastDetail } = group;
+          const evidence = { reason, ...figures(group), last: outsideText(lastDetail) };
+          found('quarantine-filled', source, evidence, changes(group));
+        }
+        for (const group of refused.conflicted)
+          found('conflicts-recorded', group.source, { ...figures(group), message: group.lastDetail }, changes(group));
       },
     );
   },

@@ -38,7 +38,12 @@ export const workerCheck = defineCheck({
       ({ Name }) => Name,
       async () => {
         const { pool, ...place } = postgresOptions(section.Name, config.Namespace, section.Postgres, common);
-        const storage = createPostgresStorage({ ...place, pool: { ...pool, maxOpenConnections: 2 }, use: 'read' });
+        const storage = createPostgresStorage({
+          ...place,
+          pool: { ...pool, maxOpenConnections: 2 },
+          use: 'read',
+          leads: false,
+        });
         try {
           const { members, leases } = await storage.leases.shares();
           if (members.length === 0) return found('no-worker', section.Name, { sources: leases.length });
