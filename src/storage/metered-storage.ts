@@ -4,6 +4,7 @@ import { counter, histogram, histogramView } from '../core/metrics.js';
 import type { ChangeSet, WriteOutcome } from '../model/batch.js';
 import type { ListedKind } from '../model/list-kinds.js';
 import { type BackendStorage, standsAt } from './backend-storage.js';
+import { type Method, wrapMethods } from './wrapped-methods.js';
 
 const BUCKETS_SECONDS = [1e-5, 5e-5, 2e-4, 1e-3, 5e-3, 0.02, 0.1, 0.5, 2, 10, 60];
 
@@ -48,27 +49,15 @@ const WRITES: ReadonlySet<string> = new Set(['insertBatch', 'apply']);
 const UPKEEP: ReadonlySet<string> = new Set(['ready', 'refresh', 'flush']);
 const BY_NAME: ReadonlyMap<PropertyKey, boolean | ByKind> = new Map(Object.entries(OPERATIONS));
 
-type Call = (...args: readonly unknown[]) => unknown;
-
 /**
  * `storage` with metrics around every call that does work: duration and errors by backend and operation, records taken,
  * duplicates and conflicts. Every member of the storage is a member of the result.
  */
 export function createMeteredStorage<S extends BackendStorage>(storage: S, common: Common): S {
   const meters = createMeters(storage.name, common);
-  const metered: object = {};
-  for (const name of memberNames(storage)) {
-    const member: unknown = Reflect.get(storage, name);
-    Object.defineProperty(metered, name, {
-      enumerable: true,
-      ...(typeof member === 'function'
-        ? { value: measured(name, member.bind(storage) as Call) }
-        : { get: () => Reflect.get(storage, name) }),
-    });
-  }
-  return metered as S;
+  return wrapMethods(storage, measured);
 
-  function measured(name: PropertyKey, call: Call): Call {
+  function measured(name: PropertyKey, call: Method): Method {
     const operation = BY_NAME.get(name) ?? false;
     if (operation === false) return call;
     if (operation === true) return counted(name, meters.timed(String(name), call));
@@ -78,7 +67,7 @@ export function createMeteredStorage<S extends BackendStorage>(storage: S, commo
   }
 
   /** Counts the records of the two calls that store some. */
-  function counted(name: PropertyKey, call: Call): Call {
+  function counted(name: PropertyKey, call: Method): Method {
     if (name === 'insertBatch')
       return async (batch) => {
         const outcome = (await call(batch)) as WriteOutcome;
@@ -93,14 +82,6 @@ export function createMeteredStorage<S extends BackendStorage>(storage: S, commo
       };
     return call;
   }
-}
-
-/** Own and inherited, private ones left out. */
-function memberNames(storage: object): ReadonlySet<PropertyKey> {
-  const names = new Set<PropertyKey>();
-  for (let part = storage; part !== Object.prototype; part = Reflect.getPrototypeOf(part) ?? Object.prototype)
-    for (const name of Reflect.ownKeys(part)) if (name !== 'constructor') names.add(name);
-  return names;
 }
 
 function createMeters(backend: string, { clock, metrics }: Common) {
@@ -154,7 +135,7 @@ function createMeters(backend: string, { clock, metrics }: Common) {
   });
   return {
     /** Makes `call` before it first yields: an in-process backend has then done its work when this returns. */
-    timed(operation: string, call: Call): Call {
+    timed(operation: string, call: Method): Method {
       const labels = { backend, operation };
       let succeeded: ReturnType<typeof durations.labels> | null = null;
       const finish = (startedMs: number, isError: boolean) => {
