@@ -2,10 +2,14 @@ import type { CheckedConfig } from '../../config/load.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import type { Evidence, FindingChanges, FindingKind } from './finding.js';
+import type { PresentMove } from './present-move.js';
 
 /** The means of every check. */
 export interface Means {
+  /** By which processes work now: in the present phase of a move. */
   readonly config: Config;
+  /** Null: none is configured. */
+  readonly move: PresentMove | null;
   readonly warnings: CheckedConfig['warnings'];
   readonly common: Common;
   /** Everything is read, whatever it costs; else samples, and what is cheap. */

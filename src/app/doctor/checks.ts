@@ -17,6 +17,11 @@ const hasChain = ({ Chain }: Config) => Chain.length > 0;
 const ALL: readonly LazyCheck[] = [
   { name: 'config', isNeeded: () => true, load: async () => (await import('./checks/config.js')).configCheck },
   { name: 'postgres', isNeeded: hasDatabase, load: async () => (await import('./checks/postgres.js')).postgresCheck },
+  {
+    name: 'move',
+    isNeeded: ({ Migration }) => Migration !== undefined,
+    load: async () => (await import('./checks/move.js')).moveCheck,
+  },
   { name: 'schema', isNeeded: hasDatabase, load: async () => (await import('./checks/schema.js')).schemaCheck },
   { name: 'database', isNeeded: hasDatabase, load: async () => (await import('./checks/database.js')).databaseCheck },
   {

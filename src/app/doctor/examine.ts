@@ -100,7 +100,7 @@ async function examineOne(
 }
 
 /** The findings of one check, as it tells them. */
-function createNotes(check: Check, { config, warnings, common, isFull }: Means, signal: AbortSignal) {
+function createNotes(check: Check, { config, move, warnings, common, isFull }: Means, signal: AbortSignal) {
   const findings: Finding[] = [];
   const underWay = new Set<string>();
   let isOver = false;
@@ -132,7 +132,7 @@ function createNotes(check: Check, { config, warnings, common, isFull }: Means, 
   }
 
   const look: Look = {
-    ...{ config, warnings, common, isFull, signal },
+    ...{ config, move, warnings, common, isFull, signal },
     found: (id, subject, evidence = {}, changes = {}) => add(id, check.kinds[id], subject, evidence, changes),
     async each(items, nameOf, lookAt) {
       const lookAtOne = async (item: (typeof items)[number]) => {

@@ -15,31 +15,38 @@ export interface LaneGap {
 }
 
 /**
- * The gaps in the numbers of the messages of one source chain. An OnRamp numbers the messages of each lane without a
- * gap, in the order of its chain.
- * @param inOrder messages that were read from the chain, in its order, without one left out between two of them.
- * @param withoutBlock messages that are known otherwise.
+ * The gaps in the numbers of the messages of one source chain, the newest first. An OnRamp numbers the messages of each
+ * lane without a gap, in the order of its chain.
+ * @param newestFirst messages that were read from the chain, against its order, none between two of them left out.
  */
-export function laneGaps(inOrder: readonly LanePlace[], withoutBlock: readonly LanePlace[]): readonly LaneGap[] {
-  const laneOf = ({ destChainSelector, onRampAddress }: LanePlace) => `${destChainSelector} ${onRampAddress}`;
-  const before = new Map<string, LanePlace>();
+export async function laneGaps(newestFirst: AsyncIterable<LanePlace> | Iterable<LanePlace>): Promise<LaneGap[]> {
+  const above = new Map<string, LanePlace>();
   const gaps: LaneGap[] = [];
-  for (const place of inOrder) {
+  for await (const place of newestFirst) {
     const lane = laneOf(place);
-    const previous = before.get(lane);
-    before.set(lane, place);
-    if (!previous || place.messageNumber <= previous.messageNumber + 1n) continue;
-    const [first, last] = [previous.messageNumber + 1n, place.messageNumber - 1n];
-    const known = new Set(
-      withoutBlock
-        .filter((each) => laneOf(each) === lane && each.messageNumber >= first && each.messageNumber <= last)
-        .map(({ messageNumber }) => messageNumber),
-    );
-    const missing = last - first + 1n - BigInt(known.size);
-    if (missing === 0n) continue;
+    const next = above.get(lane);
+    above.set(lane, place);
+    if (!next || next.messageNumber <= place.messageNumber + 1n) continue;
+    const [first, last] = [place.messageNumber + 1n, next.messageNumber - 1n];
     const { destChainSelector, onRampAddress } = place;
-    const [fromBlock, toBlock] = [previous.blockNumber ?? 0n, place.blockNumber ?? 0n];
-    gaps.push({ destChainSelector, onRampAddress, first, last, missing, fromBlock, toBlock });
+    const [fromBlock, toBlock] = [place.blockNumber ?? 0n, next.blockNumber ?? 0n];
+    gaps.push({ destChainSelector, onRampAddress, first, last, missing: last - first + 1n, fromBlock, toBlock });
   }
   return gaps;
+}
+
+/** The gaps that are left when messages are known without a block. */
+export function withoutKnown(gaps: readonly LaneGap[], known: readonly LanePlace[]): readonly LaneGap[] {
+  return gaps.flatMap((gap): LaneGap[] => {
+    const inside = known.filter(
+      (place) => laneOf(place) === laneOf(gap) && place.messageNumber >= gap.first && place.messageNumber <= gap.last,
+    );
+    const numbers = new Set(inside.map(({ messageNumber }) => messageNumber));
+    const missing = gap.missing - BigInt(numbers.size);
+    return missing > 0n ? [{ ...gap, missing }] : [];
+  });
+}
+
+function laneOf({ destChainSelector, onRampAddress }: Pick<LanePlace, 'destChainSelector' | 'onRampAddress'>): string {
+  return `${destChainSelector} ${onRampAddress}`;
 }

@@ -2,6 +2,7 @@ import { configCheck } from '../../app/doctor/checks/config.js';
 import { checksFor } from '../../app/doctor/checks.js';
 import { type Examination, examine } from '../../app/doctor/examine.js';
 import { createFinding, exitCodeOf, type Finding } from '../../app/doctor/finding.js';
+import { presentOf } from '../../app/doctor/present-move.js';
 import { type RepairOutcome, repairFindings } from '../../app/doctor/repair.js';
 import type { CheckedConfig } from '../../config/load.js';
 import { ConfigError } from '../../config/problems.js';
@@ -37,12 +38,13 @@ export async function runDoctor(options: DoctorOptions): Promise<number> {
   const { config, warnings } = read;
   return await runCommand(config, async (command) => {
     const { signal, common } = command;
-    const checks = await checksFor(config, options.only);
+    const present = await presentOf(config, common, signal);
+    const checks = await checksFor(present.config, options.only);
     const isFull = options.full === true;
     const line = createWaitingLine(common.clock);
     try {
       const examination = await examine(checks, {
-        ...{ config, warnings, signal, isFull },
+        ...{ ...present, warnings, signal, isFull },
         // a finding says what a log line would
         common: createCommon(),
         limitMs: options.limit ?? (isFull ? FULL_LIMIT_MS : LIMIT_MS),

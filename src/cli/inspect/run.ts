@@ -1,4 +1,5 @@
 import { type Inspection, inspectMessage } from '../../app/doctor/inspect/inspection.js';
+import { presentOf } from '../../app/doctor/present-move.js';
 import { createCommon } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
 import { type ConfigOptions, readConfig } from '../config-option.js';
@@ -22,7 +23,8 @@ export async function runInspect(messageId: Hex, options: InspectCommandOptions)
   return await runCommand(readConfig(options), async ({ config, signal }) => {
     // an answer says what a log line would
     const common = createCommon();
-    const inspection = await inspectMessage(messageId, { config, common, signal, limitMs: options.limit });
+    const { config: present } = await presentOf(config, common, signal);
+    const inspection = await inspectMessage(messageId, { config: present, common, signal, limitMs: options.limit });
     if (options.json === true) printJson(inspectionJson(inspection));
     else print(...describeInspection(inspection));
     return exitCodeOf(inspection);

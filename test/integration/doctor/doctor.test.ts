@@ -20,7 +20,7 @@ it('has nothing to report of a healthy system, beside its processes and without 
   expect(await doctor(system.healthy)).toMatchObject({ code: 0, ids: [], json: { severity: null, exitCode: 0 } });
   expect(await system.service.cli.stop()).toEqual({ code: 0, signal: null });
 
-  const { code, stdout, stderr } = await runCli(['doctor', '-c', system.healthy]);
+  const { code, stdout, stderr } = await runCli(['doctor', '-c', system.healthy, '--limit', '10m']);
   expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
   expect(stdout).toMatch(/^INFO {2}no-worker {2}warm\n(?: {2}.*\n)+\n\d+ checks in .*: 1 info\n$/);
 });
@@ -74,9 +74,13 @@ it('ends at its limit, names what it waited for, and keeps what it found before'
   await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
   const { port } = silent.address() as AddressInfo;
   const file = system.variant('slow', { verifier: { BaseURL: `http://127.0.0.1:${port}`, RequestTimeout: 600 } });
-  const { code, json } = await doctor(file, '--only', 'verifiers,schema', '--limit', '300ms');
+  const { code, json } = await doctor(file, '--only', 'verifiers,config', '--limit', '300ms');
   expect(code).toBe(1);
   expect(json.findings).toMatchObject([{ id: 'not-checked', check: 'verifiers', subject: 'committee' }]);
+  expect(json.checks).toMatchObject([
+    { name: 'config', isWhole: true },
+    { name: 'verifiers', isWhole: false },
+  ]);
   silent.closeAllConnections();
   await new Promise((resolve) => silent.close(resolve));
 });
@@ -98,7 +102,10 @@ it('names a clock that differs from the database, and certificates that have exp
   // three days from now
   const clock = clockEnvironment({ sinceMs: Date.now(), behindMs: -3 * 24 * 3_600_000, speed: 1 });
   const plain = system.variant('no-verify', { uri: `${uri}?sslmode=require` });
-  const { code, stdout } = await runCli(['doctor', '-c', plain, '--only', 'clocks,certificates', '--json'], clock);
+  const { code, stdout } = await runCli(
+    ['doctor', '-c', plain, '--only', 'clocks,certificates', '--json', '--limit', '10m'],
+    clock,
+  );
   expect(code).toBe(2);
   expect(JSON.parse(stdout)).toMatchObject({
     findings: [
@@ -132,7 +139,7 @@ it('names an index that no query uses and one that is gone, and builds both anew
   const declined = { code: 2, json: { findings: [{}, { repair: { state: 'declined' } }] } };
   expect(await doctor(system.healthy, ...repair)).toMatchObject(declined);
   expect(await indexes()).not.toEqual(before);
-  const text = await runHere(['doctor', '-c', system.healthy, ...repair, '--yes']);
+  const text = await runHere(['doctor', '-c', system.healthy, '--limit', '10m', ...repair, '--yes']);
   expect(text).toMatchObject({ code: 0, stdout: expect.stringContaining(`repaired: ${rebuild} in warm\n`) });
   expect(await indexes()).toEqual(before);
   expect(await doctor(system.healthy, ...repair)).toMatchObject({ code: 0, ids: [] });

@@ -8,8 +8,8 @@ const system = doctorSystem();
 
 /** Runs the command in this process, for people and as JSON. */
 async function inspect(id: string, file = system.healthy) {
-  const text = await runHere(['inspect', id, '-c', file]);
-  const { code, stdout } = await runHere(['inspect', id, '-c', file, '--json']);
+  const text = await runHere(['inspect', id, '-c', file, '--limit', '10m']);
+  const { code, stdout } = await runHere(['inspect', id, '-c', file, '--limit', '10m', '--json']);
   expect(code).toBe(text.code);
   return { code, text: text.stdout, json: JSON.parse(stdout) as Record<string, unknown> };
 }

@@ -99,7 +99,9 @@ export function doctorSystem(): DoctorSystem {
 
 /** Runs the doctor in this process: its JSON, and the ids of its findings with their subjects. */
 export async function doctor(file: string, ...options: string[]) {
-  const { code, stdout, error } = await runHere(['doctor', '-c', file, '--json', ...options]);
+  // a busy machine takes longer than an operator waits
+  const limit = options.includes('--limit') ? [] : ['--limit', '10m'];
+  const { code, stdout, error } = await runHere(['doctor', '-c', file, '--json', ...limit, ...options]);
   if (!stdout) throw error;
   const json = JSON.parse(stdout) as DoctorJson;
   return { code, json, ids: json.findings.map(({ id, subject }) => `${id} ${subject}`).sort() };

@@ -10,7 +10,7 @@ import {
 import type { NamedSection } from '../../backend-sections.js';
 import { defineCheck, type Look } from '../check.js';
 import { withDatabase } from '../databases.js';
-import { type LaneGap, laneGaps } from '../lane-gaps.js';
+import { type LaneGap, laneGaps, withoutKnown } from '../lane-gaps.js';
 import { recordSection, withBackend } from '../record.js';
 
 /** Of each source chain, without `--full`. */
@@ -53,9 +53,9 @@ async function databaseLanes(section: NamedSection, look: Look<'lane-gap'>): Pro
   await withDatabase(section, look, async (diagnosis) => {
     for (const source of await sourceChains(diagnosis)) {
       const most = look.isFull ? Number.POSITIVE_INFINITY : MOST_MESSAGES;
-      const inOrder = await lastPlaces(diagnosis, source, most);
-      if (laneGaps(inOrder, []).length === 0) continue;
-      tell(source, laneGaps(inOrder, await placesWithoutBlock(diagnosis, source, MOST_WITHOUT_BLOCK)), look);
+      const gaps = await laneGaps(lastPlaces(diagnosis, source, most));
+      if (gaps.length === 0) continue;
+      tell(source, withoutKnown(gaps, await placesWithoutBlock(diagnosis, source, MOST_WITHOUT_BLOCK)), look);
     }
   });
 }
@@ -69,7 +69,7 @@ async function coldLanes(section: NamedSection, look: Look<'lane-gap'>): Promise
       const top = Math.max(0, ...heights.map(({ height }) => Number(height)));
       const after = look.isFull ? 0n : BigInt(Math.max(0, top - MOST_BLOCKS));
       const messages = await backend.messagesAboveBlock(Selector, after);
-      tell(Selector, laneGaps(messages.flatMap(placeOf), []), look);
+      tell(Selector, await laneGaps(messages.flatMap(placeOf).reverse()), look);
     }
   });
 }
@@ -87,16 +87,16 @@ function tell(source: bigint, gaps: readonly LaneGap[], { config, found }: Look<
     lanes.set(lane, [...(lanes.get(lane) ?? []), gap]);
   }
   for (const lane of lanes.values()) {
-    const [firstGap] = lane;
-    const lastGap = lane.at(-1);
-    if (!firstGap || !lastGap) continue;
-    found('lane-gap', `${source} → ${firstGap.destChainSelector}`, {
-      onRamp: firstGap.onRampAddress,
+    const [newest] = lane;
+    const oldest = lane.at(-1);
+    if (!newest || !oldest) continue;
+    found('lane-gap', `${source} → ${newest.destChainSelector}`, {
+      onRamp: newest.onRampAddress,
       missing: lane.reduce((sum, { missing }) => sum + missing, 0n),
       ranges: lane.slice(0, MOST_RANGES).map(({ first, last }) => (first === last ? `${first}` : `${first}-${last}`)),
       chain: chainNameOf(config, source),
-      fromBlock: firstGap.fromBlock,
-      toBlock: lastGap.toBlock,
+      fromBlock: oldest.fromBlock,
+      toBlock: newest.toBlock,
     });
   }
 }

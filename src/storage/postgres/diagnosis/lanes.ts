@@ -28,15 +28,14 @@ export async function sourceChains({ ask }: Diagnosis): Promise<readonly bigint[
 }
 
 /**
- * The last `most` messages of a source chain that were read from it, in the order of the chain, without those that a
- * reorg removed. They go back to where the first message may be pruned.
+ * The last `most` messages of a source chain that were read from it, against the order of the chain, without those that
+ * a reorg removed. They go back to where the first message may be pruned.
  */
-export async function lastPlaces(diagnosis: Diagnosis, source: bigint, most: number): Promise<readonly LanePlace[]> {
+export async function* lastPlaces(diagnosis: Diagnosis, source: bigint, most: number): AsyncGenerator<LanePlace> {
   const { floorMs } = await ingestClock(diagnosis);
-  const places: LanePlace[] = [];
   let before: readonly [block: bigint, log: bigint] = [2n ** 63n - 1n, 0n];
-  for (;;) {
-    const limit = Math.min(PAGE_MESSAGES, most - places.length);
+  for (let read = 0; read < most; ) {
+    const limit = Math.min(PAGE_MESSAGES, most - read);
     const rows = await diagnosis.ask(
       'read its lanes',
       `SELECT m.dest_chain, m.message_id, substring(b.body FROM 1 FOR ${BEGINNING_BYTES}), m.block_number, m.log_index,
@@ -50,15 +49,13 @@ export async function lastPlaces(diagnosis: Diagnosis, source: bigint, most: num
     );
     for (const row of rows) {
       // below, a message that is missing may have been pruned
-      if (floorMs >= 0 && toNumber(row[5]) <= floorMs + FLOOR_MARGIN_MS) return places.reverse();
-      places.push({
-        ...(await placeOf(diagnosis, row[1], row[2])),
-        destChainSelector: toSelector(row[0]),
-        blockNumber: toBigint(row[3]),
-      });
+      if (floorMs >= 0 && toNumber(row[5]) <= floorMs + FLOOR_MARGIN_MS) return;
+      const place = await placeOf(diagnosis, row[1], row[2]);
+      yield { ...place, destChainSelector: toSelector(row[0]), blockNumber: toBigint(row[3]) };
     }
     const last = rows.at(-1);
-    if (!last || rows.length < limit || places.length >= most) return places.reverse();
+    if (!last || rows.length < limit) return;
+    read += rows.length;
     before = [toBigint(last[3]), toBigint(last[4])];
   }
 }
