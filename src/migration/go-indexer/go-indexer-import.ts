@@ -270,7 +270,7 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
     async check() {
       const problems = await checkTables(database);
       if (problems.length > 0) return { problems, zoneSampled: 0, rows: 0, discoveries: { taken: [], unknown: [] } };
-      const zone = await checkZone(database, local);
+      const zone = await checkZone(database, local, clock.nowMs());
       const [source] = await database.read<{ rows: string }>(SOURCE, [], 1);
       return {
         problems: zone.problem === null ? [] : [zone.problem],

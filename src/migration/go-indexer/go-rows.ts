@@ -160,11 +160,18 @@ export const COUNTS = `SELECT (SELECT count(*) FROM indexer.messages)::text AS m
 export const DISCOVERY_STATE = `SELECT discovery_location AS location, last_sequence_number::text AS sequence
   FROM indexer.discovery_state ORDER BY discovery_location`;
 
-/** Sessions that could write to the tables. */
+/** The last time that a message has: one row of an index for each status. */
+export const NEWEST_MESSAGE = `SELECT max(local_ms)::text AS local_ms
+  FROM unnest(ARRAY['PROCESSING', 'SUCCESS', 'TIMEOUT']) s, LATERAL (
+    SELECT ${ms('m.ingestion_timestamp')} AS local_ms FROM indexer.messages m
+    WHERE m.status = s AND isfinite(m.ingestion_timestamp) ORDER BY m.ingestion_timestamp DESC LIMIT 1
+  ) n`;
+
+/** Sessions that could write to the tables. Some facts of them are hidden from other accounts. */
 export const WRITING_ACCOUNTS = `SELECT a.usename AS account, a.application_name AS application,
     count(*)::int AS sessions
   FROM pg_stat_activity a WHERE a.datname = current_database() AND a.pid <> pg_backend_pid()
-    AND a.backend_type = 'client backend' AND a.application_name NOT LIKE 'ccv-indexer%'
+    AND COALESCE(a.backend_type, 'client backend') = 'client backend' AND a.application_name NOT LIKE 'ccv-indexer%'
     AND has_table_privilege(a.usesysid, 'indexer.messages', 'INSERT')
   GROUP BY 1, 2 ORDER BY 1, 2`;
 

@@ -20,6 +20,8 @@ export const GO_INDEXER_SOURCE = 'go-indexer';
 
 /** The clocks of the processes that wrote the rows may differ by as much. */
 const CLOCK_SLACK_MS = 10 * 60_000;
+/** A row from further ahead is not believed: no commit of ours comes before the time of the last. */
+const MAX_AHEAD_MS = 24 * 3_600_000;
 
 /** A row that holds, as it is stored; its time, and the least that any row of its message has. */
 export type GoRecord = {
@@ -90,15 +92,22 @@ export function createRowReader(options: {
       if (!(thrown instanceof IndexerError)) throw thrown;
       const reason = thrown instanceof RowFault ? thrown.reason : 'message';
       const ms = 'executor' in row ? row.ingestion_ms : row.local_ms;
-      const isKnown = ms !== null && isTime(Number(ms));
+      const isKnown = ms !== null && isTime(Number(ms)) && Number(ms) <= nowMs() + MAX_AHEAD_MS;
       const ingestionMs = !isKnown ? null : 'executor' in row ? Number(ms) : local.firstInstant(Number(ms));
       return { kind: 'bad', ingestionMs, entry: badRow(table, row, reason, thrown.message) };
     }
   }
 
+  /** An ingestion time, of any zone. */
+  function pastTime(text: string | null): number {
+    const ms = timeOf(text, 'ingestion_timestamp');
+    if (ms > nowMs() + MAX_AHEAD_MS) throw new RowFault('time', `ingestion_timestamp is ${ms}: in the future`);
+    return ms;
+  }
+
   /** The instant of a message. Of two, the later one when its first result is not before that, and else the first. */
   function instantOf({ local_ms, first_result_ms }: GoMessageRow): [instantMs: number, isFolded: boolean] {
-    const [first, second] = local.instantsOf(timeOf(local_ms, 'ingestion_timestamp'));
+    const [first, second] = local.instantsOf(pastTime(local_ms));
     if (first === undefined)
       throw new RowFault('local_time_gap', `ingestion_timestamp: the clocks of ${local.zone} left this time out`);
     if (second === undefined) return [first, false];
@@ -147,7 +156,7 @@ export function createRowReader(options: {
       }),
     result: (row) =>
       read('verifier_results', row, () => {
-        const ingestionMs = timeOf(row.ingestion_ms, 'ingestion_timestamp');
+        const ingestionMs = pastTime(row.ingestion_ms);
         const message = readMessage(row);
         const own = addressList(row.ccvs);
         const executor = addressOf(row.executor);

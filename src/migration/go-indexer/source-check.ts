@@ -1,5 +1,5 @@
 import type { GoDatabase } from './go-database.js';
-import { COLUMNS, DISCOVERY_STATE } from './go-rows.js';
+import { COLUMNS, DISCOVERY_STATE, NEWEST_MESSAGE } from './go-rows.js';
 import { type LocalClock, offsetText, zonesWith } from './local-clock.js';
 
 /** A reason for which nothing can be imported, and the remedy. */
@@ -90,9 +90,9 @@ export interface ZoneCheck {
 /**
  * Compares times of messages, readings of a wall clock, with those of their first results, which have a zone. Most
  * results come within seconds of their message, some hours later: the shortest waits of a month show its offset, to a
- * quarter of an hour.
+ * quarter of an hour. The last message is not from the future.
  */
-export async function checkZone(database: GoDatabase, local: LocalClock): Promise<ZoneCheck> {
+export async function checkZone(database: GoDatabase, local: LocalClock, nowMs: number): Promise<ZoneCheck> {
   const rows = await database.read<{ local: string; result: string }>(
     `SELECT floor(extract(epoch FROM m.ingestion_timestamp) * 1000)::bigint::text AS local,
        floor(extract(epoch FROM r.first) * 1000)::bigint::text AS result
@@ -125,7 +125,13 @@ export async function checkZone(database: GoDatabase, local: LocalClock): Promis
     return [{ atMs: low.resultMs, offsetMs: offsetMs === 0 ? 0 : offsetMs }];
   });
   const wrong = observed.find(({ atMs, offsetMs }) => Math.abs(offsetAt(local, atMs) - offsetMs) >= WRONG_MS);
-  return { sampled: rows.length, problem: wrong === undefined ? null : zoneProblem(local, wrong, observed) };
+  if (wrong !== undefined) return { sampled: rows.length, problem: zoneProblem(local, wrong, observed) };
+  const [newest] = await database.read<{ local_ms: string | null }>(NEWEST_MESSAGE, [], 1);
+  const newestMs = newest?.local_ms == null ? 0 : local.firstInstant(Number(newest.local_ms));
+  return {
+    sampled: rows.length,
+    problem: newestMs <= nowMs + WRONG_MS ? null : futureProblem(local, newestMs - nowMs),
+  };
 }
 
 function offsetAt(local: LocalClock, atMs: number): number {
@@ -153,6 +159,14 @@ function zoneProblem(local: LocalClock, wrong: Observed, observed: readonly Obse
       `zone ${local.zone} is ${offsetText(offsetAt(local, wrong.atMs))} on ${day}, but messages of that month ` +
       `stand ${offsetText(wrong.offsetMs)} from their results`,
     nextStep: choice === '' ? 'name the zone of the Go indexer’s process' : `likely: ${choice}`,
+  };
+}
+
+function futureProblem(local: LocalClock, aheadMs: number): SourceProblem {
+  return {
+    code: 'zone',
+    message: `the last message is of ${Math.round(aheadMs / 60_000)} minutes from now, by the clocks of ${local.zone}`,
+    nextStep: 'name the zone of the Go indexer’s process, which is further east; or set the clock of this machine',
   };
 }
 

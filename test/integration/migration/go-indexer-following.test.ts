@@ -2,11 +2,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import type { NewMessage } from '../../../src/model/records.js';
 import { CoverageGapError } from '../../../src/model/storage-errors.js';
+import { standsAt } from '../../../src/storage/backend-storage.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { plain } from '../../contract/subject.js';
 import { beyondBoundaries, DEST, GoMove, START_MS, writeHistory } from '../../support/go-indexer/go-move.js';
 import type { GoWriter } from '../../support/go-indexer/go-writer.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';
+import { createLaggingStorage } from '../../support/sink/lagging-storage.js';
 
 const HOUR_MS = 3_600_000;
 
@@ -84,18 +86,21 @@ describe('an import while the Go indexer goes on', () => {
     expect((await opened.finish()).theirs).toEqual({ messages: 230, verifierResults: 232 });
   });
 
-  test('promise 7: a tier that began to follow in the middle has the same records', async () => {
+  test('promise 7: tiers that follow, also from the middle, have the same records', async () => {
     const messages = await writeHistory(writer, make, 100);
     const opened = move.open();
     await move.follow(opened);
     const hot = createMemoryStorage({ common: createCommon(), name: 'hot' });
     hot.rebase(await move.target.boundaryAt({ ms: START_MS + 5_000 }));
+    const cold = createLaggingStorage('cold');
     const catchUp = async () => {
-      for (let isBehind = true; isBehind; ) {
-        const set = await move.target.changesAfter(hot.coverage().throughPosition, 40);
-        await hot.apply(set);
-        isBehind = set.throughPosition < set.headPosition;
-      }
+      for (const tier of [hot, cold.storage])
+        for (let isBehind = true; isBehind; ) {
+          const set = await move.target.changesAfter(standsAt(tier), 40);
+          await tier.apply(set);
+          isBehind = set.throughPosition < set.headPosition;
+        }
+      await cold.flush();
     };
     await catchUp();
     const { movePosition, throughPosition } = move.target.coverage();
@@ -113,11 +118,18 @@ describe('an import while the Go indexer goes on', () => {
     await move.follow(opened);
     await catchUp();
     const startMs = hot.coverage().afterMs + 1;
+    const all = { limit: 1_000, endMs: cold.storage.coverage().throughMs };
+    expect(plain((await cold.storage.queryMessages(all)).items)).toEqual(
+      plain((await move.target.queryMessages(all)).items),
+    );
+    expect(plain((await cold.storage.queryCCVData(all)).items)).toEqual(
+      plain((await move.target.queryCCVData(all)).items),
+    );
     const query = { startMs, endMs: START_MS + 2 * HOUR_MS, limit: 1_000 };
     expect(plain(await hot.queryMessages(query))).toEqual(plain(await move.target.queryMessages(query)));
     expect(plain(await hot.queryCCVData(query))).toEqual(plain(await move.target.queryCCVData(query)));
     expect((await hot.queryMessages(query)).items.length).toBeGreaterThan(40);
-    await hot.close();
+    await Promise.all([hot.close(), cold.storage.close()]);
   });
 
   test('is not finished while the tables are written to, and loses nothing of that', async () => {

@@ -83,7 +83,10 @@ describe('an import out of a Go indexer’s database', () => {
       await move.go.sql(`GRANT SELECT ON ALL TABLES IN SCHEMA indexer TO ${role}`);
       const opened = move.open({ source });
       expect((await opened.check()).problems).toEqual([]);
-      expect((await opened.finish()).ours).toEqual({ messages: 10, verifierResults: 10 });
+      expect(await opened.finish()).toMatchObject({
+        ours: { messages: 10, verifierResults: 10 },
+        sessions: [{ application: 'indexer' }],
+      });
     } finally {
       await move.go.sql(`DROP OWNED BY ${role}`);
       await move.go.sql(`DROP ROLE ${role}`);
@@ -117,19 +120,23 @@ describe('an import out of a Go indexer’s database', () => {
          'infinity', message_ccv_addresses FROM indexer.messages WHERE message_id = $2`,
       [wrongId, id],
     );
+    const early = make.message();
+    await writer.results([{ result: make.result(early), atMs: Date.now() + 48 * HOUR_MS }]);
     const opened = move.open();
     await move.follow(opened);
+    expect((await move.target.boundaryAt({ ms: Number.MAX_SAFE_INTEGER })).ingestionMs).toBe(START_MS + 100);
     const quarantined = () => move.target.queryQuarantine({ afterPosition: 0n, limit: 10 });
     expect((await quarantined()).map(({ reason, messageId }) => [reason, messageId])).toEqual([
+      ['time', early.messageId],
       ['time', wrongId],
       ['addresses_unknown', lonely.messageId],
     ]);
-    expect(Buffer.from((await quarantined())[0]?.raw ?? []).toString()).toContain(`"message_id":"${wrongId}"`);
+    expect(Buffer.from((await quarantined())[1]?.raw ?? []).toString()).toContain(`"message_id":"${wrongId}"`);
     // its result names the executor
     await writer.results([{ result: make.result(lonely), atMs: START_MS + 200 }]);
     await expect(opened.finish()).resolves.toMatchObject({ ours: { messages: 11, verifierResults: 11 } });
     expect(await move.target.getMessage(lonely.messageId)).toMatchObject({ ingestionMs: START_MS + 100 });
-    expect(await quarantined()).toHaveLength(2);
+    expect(await quarantined()).toHaveLength(3);
   });
 });
 
@@ -145,6 +152,14 @@ describe('the zone of the messages’ times', () => {
     expect(await opened.check()).toMatchObject({ problems: [], zoneSampled: 40 });
     await opened.finish();
     expect((await move.differences(writer, 'Europe/Berlin')).differing).toEqual([]);
+  });
+
+  test('is refused when messages are from the future', async () => {
+    const writer = await move.writer('+05:00');
+    await writer.discover({ messages: [{ message: createRecordMaker(14).message(), atMs: Date.now() }], results: [] });
+    const [problem] = (await move.open({ zone: 'UTC' }).check()).problems;
+    expect(problem).toMatchObject({ code: 'zone', message: expect.stringContaining('minutes from now') });
+    expect((await move.open({ zone: '+05:00' }).check()).problems).toEqual([]);
   });
 
   test('has hours that come twice: the results tell which, and a time that never was is quarantined', async () => {
