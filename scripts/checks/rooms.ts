@@ -102,6 +102,7 @@ export const ROOMS: Rooms = {
     'storage/postgres/rows',
     'storage/postgres/clock',
   ],
+  'storage/postgres/namespaces': [...postgres, 'storage/postgres/connection', 'storage/postgres/migrate'],
   'storage/postgres': [...postgres, 'storage/postgres/**'],
 
   'storage/cold/object-store': ['core'],

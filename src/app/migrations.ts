@@ -9,6 +9,7 @@ import {
   type MigrationStatus,
   migrate,
   migrationStatus,
+  type PendingMigration,
 } from '../storage/postgres/migrate/migrations.js';
 import { postgresOptions } from './backend-options.js';
 import { backendSections, type NamedSection, openedSections, type StorageUse } from './backend-sections.js';
@@ -73,12 +74,17 @@ function targets(sections: readonly NamedSection[], config: Config, common: Comm
     });
 }
 
-/** Brings one backend up to date and names the applied migrations. */
-export async function migrateUp(target: Target): Promise<void> {
+/** Brings one backend up to date, and tells on standard error of sessions that it waits for. */
+export async function bringUp(target: Target): Promise<readonly PendingMigration[]> {
   const onWait = (wait: MigrationWait) => void process.stderr.write(`${target.backend}: ${describeWait(wait)}\n`);
-  const applied = await migrate({ ...target, onWait }).catch((thrown: unknown) => {
+  return await migrate({ ...target, onWait }).catch((thrown: unknown) => {
     throw named(target, thrown);
   });
+}
+
+/** Brings one backend up to date and names the applied migrations. */
+export async function migrateUp(target: Target): Promise<void> {
+  const applied = await bringUp(target);
   const names = applied.map(({ id, name }) => `${id} ${name}`).join(', ');
   process.stdout.write(`${target.backend}: ${applied.length === 0 ? 'up to date' : `applied ${names}`}\n`);
 }

@@ -6,6 +6,7 @@ import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
 import { migrateCommand } from './migrate.js';
 import { migrationCommand } from './migration.js';
+import { namespaceCommand } from './namespace.js';
 import { replayCommand } from './replay.js';
 import { apiCommand, startCommand, workerCommand } from './start.js';
 import { statusCommand } from './status.js';
@@ -28,6 +29,7 @@ Start here:
   $ ccv-indexer worker … / ccv-indexer api …        or in separate ones, any number of each
   $ ccv-indexer status -c indexer.toml              which workers are there, and who owns which source
   $ ccv-indexer storage status -c indexer.toml      what each tier covers and holds
+  $ ccv-indexer namespace list -c indexer.toml      which namespaces there are; create or drop one
   $ ccv-indexer doctor -c indexer.toml              what is wrong, and what to do about it
   $ ccv-indexer migration --help                    move to another database without stopping
   $ ccv-indexer inspect <message id>                what every part knows of one message
@@ -41,6 +43,7 @@ Start here:
     migrateCommand(),
     statusCommand(),
     storageCommand(),
+    namespaceCommand(),
     migrationCommand(),
     doctorCommand(),
     inspectCommand(),

@@ -1,15 +1,16 @@
 import { postgresOptions } from '../../app/backend-options.js';
 import { backendSections, leadingDatabase, type NamedSection } from '../../app/backend-sections.js';
 import { openCold } from '../../app/cold-backends.js';
+import { type Unreachable, whyUnreachable } from '../../app/unreachable.js';
 import { coldRole } from '../../config/checks/cold-role.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
-import { IndexerError, messagesOf, nextStepOf, toError } from '../../core/errors.js';
+import { IndexerError } from '../../core/errors.js';
 import { inspectPostgres, type PostgresDescription } from '../../storage/postgres/inspection.js';
 import { print, printJson } from './output.js';
 import { runStorageCommand, type StorageOptions, unlessStopped } from './run-command.js';
 import { describeTier } from './status-text.js';
-import type { PruneHoldup, TierStatus, Unreachable } from './tier-status.js';
+import type { PruneHoldup, TierStatus } from './tier-status.js';
 
 const TELL_EVERY_MS = 5_000;
 
@@ -107,16 +108,8 @@ async function described<T>(
   try {
     return { description: await describe() };
   } catch (thrown) {
-    return { unreachable: whyNot(thrown) };
+    return { unreachable: whyUnreachable(thrown) };
   }
-}
-
-/** The message with its causes, and the next step where it is known. */
-function whyNot(thrown: unknown): Unreachable {
-  const error = toError(thrown);
-  const nextStep = nextStepOf(error);
-  const messages = [...messagesOf(error), ...(nextStep === null ? [] : [nextStep])];
-  return { code: error instanceof IndexerError ? error.code : error.name, message: messages.join(': ') };
 }
 
 /**

@@ -1,11 +1,6 @@
+import type { Unreachable } from '../../app/unreachable.js';
 import type { ColdDescription } from '../../storage/cold/maintenance/cold-maintenance.js';
 import type { PostgresDescription } from '../../storage/postgres/inspection.js';
-
-/** Why a backend could not be looked at. */
-export interface Unreachable {
-  readonly code: string;
-  readonly message: string;
-}
 
 /** Distance of a backend from the leader. `ms`: between their last commits; null where one has none. */
 export interface Lag {

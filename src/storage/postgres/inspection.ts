@@ -1,6 +1,7 @@
 import type { Hex } from '../../core/hex.js';
 import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, decodeClock } from './clock/clock-row.js';
 import { DEFAULT_NAMESPACE, type Namespace, parseNamespace } from './connection/namespace.js';
+import { otherConnections } from './connection/other-connections.js';
 import type { PostgresAddress } from './connection/pool-settings.js';
 import { openReadOnly } from './connection/read-only.js';
 import { failureCode, toStorageError } from './connection/sql-errors.js';
@@ -124,7 +125,8 @@ export async function inspectPostgres(options: {
       ),
     otherConnections: () =>
       guarded('list connections', async () => {
-        const [row] = await query(sql.connections, [`${namespace.schema}.`, `LISTEN "${namespace.channel}"`]);
+        const { text, values } = otherConnections(namespace);
+        const [row] = await query(text, values);
         return Number(toBigint(row?.[0]));
       }),
     close,
@@ -155,8 +157,5 @@ function createStatements(namespace: Namespace) {
       `SELECT b.message_id, b.first_ms FROM (${ends('messages')} UNION ${ends('verifier_results')}) e
          JOIN @message_bodies b ON b.message_id = e.message_id`,
     ),
-    connections: `SELECT count(*) FROM pg_stat_activity
-      WHERE datname = current_database() AND application_name = 'ccv-indexer' AND pid <> pg_backend_pid()
-        AND (strpos(query, $1) > 0 OR strpos(query, $2) > 0)`,
   };
 }

@@ -64,6 +64,7 @@ const BEFORE_START = ['config check', 'migrate up', 'migrate status'];
 const SERVICES = ['start', 'worker', 'api'].map((role) => `${role} -c indexer.toml -s secrets.toml`);
 const AFTER_START = [
   'chain resume',
+  'namespace',
   ...['status', 'verify', 'compact', 'vacuum', 'rollback'].map((name) => `storage ${name}`),
 ];
 const RUN = [...BEFORE_START, ...SERVICES, ...AFTER_START, 'storage restore'];

@@ -27,7 +27,7 @@ export async function runHere(call: readonly string[]): Promise<CommandEnd> {
   } catch (thrown) {
     error = thrown;
   }
-  const code = (error as { exitCode?: number } | null)?.exitCode ?? process.exitCode;
+  const code = error === null ? process.exitCode : ((error as { exitCode?: number }).exitCode ?? 1);
   process.exitCode = undefined;
   for (const spy of spies) spy.mockRestore();
   return { code, error: code === 0 ? null : error, ...printed };

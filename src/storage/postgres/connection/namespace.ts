@@ -14,9 +14,14 @@ export interface Namespace {
   readonly channel: string;
 }
 
+/** Whether a name can be a namespace's. */
+export function isNamespaceName(name: string): boolean {
+  return NAME.test(name) && !name.startsWith('pg_') && name !== 'information_schema';
+}
+
 /** @throws InvalidArgumentError when the name cannot be a schema's. */
 export function parseNamespace(name: string): Namespace {
-  if (!NAME.test(name) || name.startsWith('pg_') || name === 'information_schema')
+  if (!isNamespaceName(name))
     throw new InvalidArgumentError(
       `Namespace is ${JSON.stringify(name)}: ` +
         'pass up to 48 lower-case letters, digits and _, beginning with a letter, not pg_',
