@@ -14,6 +14,8 @@ import {
 import { postgresOptions } from './backend-options.js';
 import { backendSections, type NamedSection, openedSections, type StorageUse } from './backend-sections.js';
 
+const UP = "run 'ccv-indexer migrate up', or start with --migrate";
+
 /**
  * Makes sure that every Postgres backend that the process opens has the schema of this version, migrating it first when
  * `apply` is set. A backend that is not required may be away: it is caught up later.
@@ -22,7 +24,7 @@ import { backendSections, type NamedSection, openedSections, type StorageUse } f
 export async function ensureMigrated(
   config: Config,
   common: Common,
-  { apply, use }: { readonly apply: boolean; readonly use: StorageUse },
+  { apply, use, remedy = UP }: { readonly apply: boolean; readonly use: StorageUse; readonly remedy?: string },
 ): Promise<void> {
   const opened = targets(openedSections(config, use), config, common);
   const hasRequired = opened.some(({ required }) => required);
@@ -39,9 +41,8 @@ export async function ensureMigrated(
       throw new IndexerError(
         'SCHEMA_NOT_CURRENT',
         unknown.length > 0
-          ? `the schema of backend ${target.backend} was made by a newer version: run that version`
-          : `the schema of backend ${target.backend} lacks ${pending.length} migrations: run 'ccv-indexer migrate ` +
-              `up', or start with --migrate`,
+          ? `schema ${target.namespace} of backend ${target.backend} was made by a newer version: run that version`
+          : `schema ${target.namespace} of backend ${target.backend} lacks ${pending.length} migrations: ${remedy}`,
         false,
       );
   }

@@ -6,6 +6,7 @@ import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import type { Sink } from '../sink/sink.js';
+import type { ServedNamespace } from './namespaces/serve.js';
 import { packageVersion } from './version.js';
 
 /** Dependencies of the servers of a process. */
@@ -13,6 +14,8 @@ export interface OpenServersOptions {
   readonly config: Config;
   readonly common: Common;
   readonly sink: Sink;
+  /** Other namespaces that are answered for. */
+  readonly served: readonly ServedNamespace[];
   readonly shutdown: Shutdown;
   /** For `/status`. */
   readonly status: () => Promise<unknown>;
@@ -21,10 +24,13 @@ export interface OpenServersOptions {
 }
 
 /** Starts the query API. @returns where it listens. */
-export async function openApi({ config, common, sink, shutdown, problem }: OpenServersOptions): Promise<string> {
+export async function openApi(options: OpenServersOptions): Promise<string> {
+  const { config, common, sink, served, shutdown, problem } = options;
+  const others = served.map((each) => [each.name, each.sink] as const);
   const { TrustedProxies, RateLimit, CORS, MaxAnswerBytes, AnswerPartBytes, CompressAbove } = config.API;
   const server = createApiServer({
     storage: sink,
+    ...(others.length > 0 ? { namespaces: new Map([[config.Namespace, sink], ...others]) } : {}),
     common,
     problem,
     version: packageVersion(),
@@ -46,6 +52,7 @@ export async function openAdmin({
   config,
   common,
   sink,
+  served,
   shutdown,
   status,
   problem,
@@ -54,6 +61,7 @@ export async function openAdmin({
     storage: sink,
     common,
     settings: httpSettings(config.Admin),
+    registries: served.map(({ metrics }) => metrics),
     status,
     problem,
     explain: (_kind, query) => sink.explain(query),

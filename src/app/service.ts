@@ -4,11 +4,13 @@ import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import type { Indexer } from '../indexer/indexer.js';
 import type { Sink } from '../sink/sink.js';
+import { openServed } from './namespaces/serve.js';
 import { openAdmin, openApi } from './open-servers.js';
 import { type OpenedStorage, openStorage } from './open-storage.js';
 import { addProcessMetrics } from './process-metrics.js';
 import { type Role, storageUse } from './role.js';
 import { createStatusReport } from './status-report.js';
+import { untilStarted } from './until-started.js';
 
 /** Dependencies and settings of a service. */
 export interface ServiceOptions {
@@ -19,9 +21,6 @@ export interface ServiceOptions {
   readonly shutdown: Shutdown;
   readonly onBackfill?: (chain: string, progress: BackfillProgress) => void;
 }
-
-/** How long a start waits for every backend to answer, or fail to. */
-const START_LIMIT_MS = 15_000;
 
 /** A running service. */
 export interface Service {
@@ -51,11 +50,20 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { sink, cold, leading, move } = storage;
   const leases = leading?.leases ?? null;
   await untilStarted(sink, common);
+  const served = role === 'worker' ? [] : await openServed({ config, common, shutdown });
   // an API replica loads no chain client: viem alone is hundreds of files, all open at once while they load
   const indexer =
     role === 'api' ? null : (await import('./open-indexer.js')).openIndexer({ ...options, storage: sink, leases });
-  const status = createStatusReport({ common, sink, leases, move, indexer, role });
-  const servers = { config, common, sink, shutdown, status, problem: () => (indexer ? problemOf(indexer) : null) };
+  const status = createStatusReport({ common, sink, leases, move, indexer, role, served });
+  const servers = {
+    config,
+    common,
+    sink,
+    served,
+    shutdown,
+    status,
+    problem: () => (indexer ? problemOf(indexer) : null),
+  };
   const adminUrl = await openAdmin(servers);
   const apiUrl = role === 'worker' ? null : await openApi(servers);
   return {
@@ -72,20 +80,6 @@ export async function startService(options: ServiceOptions): Promise<Service> {
 function problemOf(indexer: Indexer<ChainSourceStatus>): string | null {
   const chain = indexer.status().chains.find(({ watcher }) => !watcher.isReadable);
   return chain ? `chain ${chain.name}: ${chain.watcher.problem}` : null;
-}
-
-/** A backend that says nothing is not asked for anything until it does: the others need not wait for that. */
-async function untilStarted(sink: Sink, { clock, log }: Common): Promise<void> {
-  const done = new AbortController();
-  const late = clock.sleep(START_LIMIT_MS, done.signal).then(
-    () => log.warn({ afterMs: START_LIMIT_MS }, 'a backend has not answered yet: starting without it'),
-    () => 'all have answered',
-  );
-  try {
-    await Promise.race([sink.started(), late]);
-  } finally {
-    done.abort();
-  }
 }
 
 function untilShutdown({ signal }: Shutdown): Promise<void> {

@@ -5,6 +5,7 @@ import type { Indexer } from '../indexer/indexer.js';
 import type { MoveState } from '../migration/move-state.js';
 import type { Sink } from '../sink/sink.js';
 import type { LeaseStore } from '../storage/lease-store.js';
+import type { ServedNamespace } from './namespaces/serve.js';
 import type { Role } from './role.js';
 import { packageVersion } from './version.js';
 
@@ -24,8 +25,10 @@ export function createStatusReport(options: {
   readonly move: (() => MoveState | null) | null;
   readonly indexer: Indexer<ChainSourceStatus> | null;
   readonly role: Role;
+  /** Other namespaces that are answered for. */
+  readonly served: readonly ServedNamespace[];
 }): () => Promise<unknown> {
-  const { common, sink, leases, move, indexer, role } = options;
+  const { common, sink, leases, move, indexer, role, served } = options;
   const startedMs = common.clock.nowMs();
   const countMessages = oneAtATime(() => sink.countMessages({}));
   const countResults = oneAtATime(() => sink.countCCVData({}));
@@ -37,6 +40,9 @@ export function createStatusReport(options: {
       orReason(within(common, countMessages())),
       orReason(within(common, countResults())),
     ]);
+    const others = await Promise.all(
+      served.map(async (each) => [each.name, { tiers: await orReason(each.sink.status()) }] as const),
+    );
     return {
       version: packageVersion(),
       role,
@@ -47,6 +53,7 @@ export function createStatusReport(options: {
       workers: shares,
       ...(move ? { move: moveOf(move()) } : {}),
       cursors,
+      ...(others.length > 0 ? { namespaces: Object.fromEntries(others) } : {}),
       ...(indexer ? statusOf(indexer) : {}),
     };
   };

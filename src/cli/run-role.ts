@@ -1,4 +1,5 @@
 import { ensureMigrated } from '../app/migrations.js';
+import { ensureServed } from '../app/namespaces/serve.js';
 import { checkRole, type Role, storageUse } from '../app/role.js';
 import { type Service, startService } from '../app/service.js';
 import { packageVersion } from '../app/version.js';
@@ -30,6 +31,7 @@ export async function runRole(role: Role, options: StartOptions): Promise<void> 
 
   async function start(): Promise<Service> {
     await ensureMigrated(config, common, { apply: options.migrate === true, use: storageUse(role) });
+    if (role !== 'worker') await ensureServed(config, common);
     const backfill = createBackfillView({ log, clock: common.clock });
     shutdown.add('backfill view', () => backfill.close());
     return await startService({ config, role, common, shutdown, onBackfill: backfill.show });

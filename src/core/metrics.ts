@@ -10,6 +10,19 @@ import {
 
 export { Registry };
 
+/** The text of a scrape: each metric once, with the samples of all registries; default labels tell those apart. */
+export async function scrape(registries: readonly Registry[]): Promise<string> {
+  const metrics = new Map<string, { readonly head: readonly string[]; readonly samples: string[] }>();
+  for (const registry of registries)
+    for (const { name } of registry.getMetricsAsArray()) {
+      const [help = '', type = '', ...samples] = (await registry.getSingleMetricAsString(name)).split('\n');
+      const metric = metrics.get(name) ?? { head: [help, type], samples: [] };
+      metrics.set(name, metric);
+      for (const sample of samples) metric.samples.push(sample);
+    }
+  return `${[...metrics.values()].map(({ head, samples }) => [...head, ...samples].join('\n')).join('\n\n')}\n`;
+}
+
 /** The counter of that name in `registry`, created on first use, so that several instances of a component share it. */
 export function counter<L extends string>(
   registry: Registry,

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { Common } from '../../core/common.js';
 import { InvalidArgumentError } from '../../core/errors.js';
 import { secrets } from '../../core/masker.js';
+import { type Registry, scrape } from '../../core/metrics.js';
 import type { ListQuery } from '../../model/list-query.js';
 import { stringifyExactJson } from '../../protocol/exact-json.js';
 import type { Storage } from '../../storage/storage.js';
@@ -29,6 +30,8 @@ export interface AdminServerOptions {
   readonly settings: AdminSettings;
   /** Sources, cursors, lag, tiers with coverage, counts, version: shown as it comes. Bigints keep their digits. */
   readonly status: () => Promise<unknown>;
+  /** Registries whose metrics a scrape gives beside those of `common`. Default: none. */
+  readonly registries?: readonly Registry[];
   /** Why the process cannot do its work as configured, for `/ready`; null when it can. Default: it always can. */
   readonly problem?: () => string | null;
   /** The plan of a list query, usually the Sink's `explain`. */
@@ -75,7 +78,7 @@ const BYTES: QueryParameter<boolean> = {
  * and `limit`), `/health`, `/ready`.
  */
 export function createAdminServer(options: AdminServerOptions): HttpServer {
-  const { storage, common, settings, status, explain, problem = () => null } = options;
+  const { storage, common, settings, status, explain, registries = [], problem = () => null } = options;
   const server = createHttpShell({
     common,
     name: 'admin port',
@@ -102,7 +105,7 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
     return reply.send();
   });
   app.get('/metrics', async (_request, reply) =>
-    reply.header('content-type', common.metrics.contentType).send(await common.metrics.metrics()),
+    reply.header('content-type', common.metrics.contentType).send(await scrape([common.metrics, ...registries])),
   );
   for (const path of ['/', '/status'])
     app.get(path, async (request, reply) => sendEither(request, reply, 'CCV indexer', await status()));

@@ -22,7 +22,8 @@ import { createAnswerBudget } from './answer-budget.js';
 import { bodyBytes, messagesBody, type Renderer, verifierResultsBody, verifierResultsByIdAnswer } from './answers.js';
 import { createBodyMemory } from './body-memory.js';
 import { createFragments } from './fragment-cache.js';
-import { createOpenApiDocument } from './openapi.js';
+import { checkNames, namespacePath, serversOf, withoutNamespace } from './namespace-paths.js';
+import { createOpenApiDocument, type OpenApiServer } from './openapi.js';
 import { createRecordContents } from './record-contents.js';
 import { isKnownPath, ROUTES, type RouteDefinition } from './route-definitions.js';
 
@@ -32,7 +33,15 @@ export interface ApiServerOptions {
   readonly storage: Pick<Storage, 'getCCVData' | 'getMessage' | 'queryCCVData' | 'queryMessages' | 'health'>;
   readonly common: Common;
   readonly settings: ApiSettings;
-  /** Why the process cannot do its work as configured, for `/ready`; null when it can. Default: it always can. */
+  /**
+   * Namespaces that are answered below `/ns/{name}`, each from a storage of its own, which `storage` may be among.
+   * Default: none.
+   */
+  readonly namespaces?: ReadonlyMap<string, ApiServerOptions['storage']>;
+  /**
+   * Why the process cannot do its work as configured, for `/ready` of `storage`; null when it can. Default: it always
+   * can.
+   */
   readonly problem?: () => string | null;
   /** Version in the OpenAPI document. */
   readonly version?: string;
@@ -46,7 +55,9 @@ export interface ApiServerOptions {
  * @throws InvalidArgumentError naming the setting that cannot work.
  */
 export function createApiServer(options: ApiServerOptions): HttpServer {
-  const { storage, common, settings, problem = () => null, version = '0.0.0' } = options;
+  const { storage, namespaces = new Map(), common, settings, problem = () => null, version = '0.0.0' } = options;
+  const names = [...namespaces.keys()];
+  checkNames(names);
   checkTrustedProxies(settings.trustedProxies ?? []);
   const server = createHttpShell({
     common,
@@ -56,21 +67,36 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
     trustedProxies: settings.trustedProxies ?? [],
     cors: createCors(settings.corsOrigins ?? []),
     metered: true,
-    isKnownPath,
+    isKnownPath: (path) => isKnownPath(withoutNamespace(path, names)),
   });
   const { rateLimit } = settings;
   if (rateLimit?.enabled) addRateLimit(server.app, rateLimit);
-  const fragments = createFragments({ maxBytes: settings.fragmentCacheBytes ?? DEFAULT_FRAGMENT_CACHE_BYTES });
   const memory = createBodyMemory({ maxIdleBytes: IDLE_BODY_BYTES });
-  const renderer = { fragments, memory, contents: createRecordContents(storage) };
+  const storages = new Set([storage, ...namespaces.values()]);
+  const fragmentBytes = (settings.fragmentCacheBytes ?? DEFAULT_FRAGMENT_CACHE_BYTES) / storages.size;
+  // positions of two namespaces are those of other records
+  const renderers = new Map(
+    [...storages].map((each) => {
+      const fragments = createFragments({ maxBytes: fragmentBytes });
+      return [each, { fragments, memory, contents: createRecordContents(each) }] as const;
+    }),
+  );
   const budget = createAnswerBudget(settings.maxAnswerBytes ?? DEFAULT_MAX_ANSWER_BYTES, common.metrics);
   const partBytes = settings.answerPartBytes ?? DEFAULT_ANSWER_PART_BYTES;
   const compressAboveBytes = settings.compressAboveBytes ?? DEFAULT_COMPRESS_ABOVE_BYTES;
-  const handlers = createHandlers({ storage, common, renderer, partBytes, problem, version });
   const parts = { memory, budget, common, compressAboveBytes };
   // in a scope of its own, which loads after the rate limit
   server.app.register(async (scope) => {
-    for (const route of ROUTES) addRoute(scope, route, handlers[route.id], parts);
+    const serve = (prefix: string, of: ApiServerOptions['storage'], servers: readonly OpenApiServer[]) => {
+      const renderer = renderers.get(of);
+      if (!renderer) throw new TypeError('a storage without a renderer');
+      const document = createOpenApiDocument(version, servers);
+      const why = of === storage ? problem : () => null;
+      const handlers = createHandlers({ storage: of, common, renderer, partBytes, problem: why, document });
+      for (const route of ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, handlers[route.id], parts);
+    };
+    serve('', storage, serversOf(names));
+    for (const [name, of] of namespaces) serve(namespacePath(name), of, [{ url: namespacePath(name) }]);
   });
   return server;
 }
@@ -84,14 +110,14 @@ function createHandlers({
   renderer,
   partBytes,
   problem,
-  version,
+  document,
 }: Pick<ApiServerOptions, 'storage' | 'common'> & {
   readonly renderer: Renderer;
   readonly partBytes: number;
   readonly problem: () => string | null;
-  readonly version: string;
+  readonly document: object;
 }): Readonly<Record<RouteDefinition['id'], Handler>> {
-  const openapi = Buffer.from(JSON.stringify(createOpenApiDocument(version)));
+  const openapi = Buffer.from(JSON.stringify(document));
   const part = { maxBytes: partBytes };
   return {
     health: async () => null,

@@ -9,8 +9,18 @@ type Json = Record<string, unknown>;
 
 const SCHEMA_PREFIX = '#/components/schemas/';
 
-/** The OpenAPI 3.1 document of the query API, from the definitions that the server itself is built of. */
-export function createOpenApiDocument(version: string): Json {
+/** A place where the paths of the document are answered, with the variables in its URL. */
+export interface OpenApiServer {
+  readonly url: string;
+  readonly description?: string;
+  readonly variables?: Readonly<Record<string, { readonly enum: readonly string[]; readonly default: string }>>;
+}
+
+/**
+ * The OpenAPI 3.1 document of the query API, from the definitions that the server itself is built of.
+ * @param servers none: beside the document.
+ */
+export function createOpenApiDocument(version: string, servers: readonly OpenApiServer[]): Json {
   const named = nameSchemas();
   return {
     openapi: '3.1.0',
@@ -20,8 +30,10 @@ export function createOpenApiDocument(version: string): Json {
       version,
       description:
         'Cross-chain messages and the verifications that CCVs give them. Integers of format uint64 and uint256 are ' +
-        'JSON numbers with all their digits. An answer covers everything asked for, or it is an error.',
+        'JSON numbers with all their digits. An answer covers everything asked for, or it is an error. Where several ' +
+        'namespaces are served, each has all paths below /ns/{namespace}.',
     },
+    ...(servers.length > 0 && { servers }),
     paths: Object.fromEntries(
       ROUTES.map((route) => [route.path.replace(/:([A-Za-z]+)/, '{$1}'), { get: operation(route, named) }]),
     ),

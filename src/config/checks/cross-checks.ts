@@ -2,6 +2,7 @@ import type { ConfigProblem } from '../problems.js';
 import type { Config, DiscoverySection } from '../schema/schema.js';
 import { normalUrl } from '../schema/url-faults.js';
 import { chainIdentityProblems } from './chain-identity.js';
+import { servedNamespaces } from './served-namespaces.js';
 import { storageChecks } from './storage-checks.js';
 import { unique } from './unique.js';
 
@@ -19,6 +20,7 @@ export function crossChecks(config: Config): ConfigProblem[] {
     ...verifiers(config),
     ...scheduling(config),
     ...servers(config),
+    ...servedNamespaces(config),
     ...storageChecks(config),
   ];
 }

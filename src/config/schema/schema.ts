@@ -108,6 +108,8 @@ const connections = (most: number, mostPerAddress: number) => ({
 const api = z.strictObject({
   ListenAddress: isListenAddress.default('0.0.0.0'),
   ListenPort: port.default(8_100),
+  /** Others that are answered below /ns/{name}. */
+  Namespaces: z.array(namespace, { error: 'write a list of namespaces' }).default([]),
   TrustedProxies: z.array(isTrustedProxy, { error: 'write a list of addresses or CIDR ranges' }).default([]),
   RateLimit: z
     .strictObject({

@@ -9,7 +9,15 @@ it('a status page that is asked for while it still counts does not count twice, 
   const common = createCommon();
   const memory = createFaultyStorage(createMemoryStorage({ name: 'only', common }));
   const sink = createSimpleSink([memory.storage], common);
-  const report = createStatusReport({ common, sink, leases: null, move: null, indexer: null, role: 'both' });
+  const report = createStatusReport({
+    common,
+    sink,
+    leases: null,
+    move: null,
+    indexer: null,
+    role: 'both',
+    served: [],
+  });
   const letGo = memory.hold('count');
 
   const pages = [report(), report(), report()];
