@@ -1,6 +1,6 @@
 import type { MoveLook, MoveProcess } from '../storage/move-store.js';
 import { lookOf, type MoveEnds, type MoveView } from './move-ends.js';
-import { isUnderWay, leadingSide, type Phase, type Side } from './move-state.js';
+import { isUnderWay, leadingSide, type MoveState, type Phase, type Side } from './move-state.js';
 
 /** The commands of a move, in their order; `rollback` ends it from every phase but the last. */
 export type MoveCommand = 'prepare' | 'start' | 'backfill' | 'compare' | 'switch' | 'rollback' | 'finish';
@@ -59,6 +59,8 @@ export async function conditionsOf(
       instead: commandIn(now),
     };
   };
+  if (isDone(command, view.state))
+    return [{ what: `the move is ${phaseOf[command]}`, holds: true, found: 'already: nothing is left to do' }];
   const both = [answer('from'), answer('to')];
   switch (command) {
     case 'prepare':
@@ -66,9 +68,9 @@ export async function conditionsOf(
     case 'start':
       return [...both, phase('prepared'), leads('from', ends, view)];
     case 'backfill':
-      return [...both, phase('dual-write', 'backfilling'), follows(processes)];
+      return [...both, phase('dual-write'), follows(processes)];
     case 'compare':
-      return [...both, phase('backfilling', 'comparing'), backfilled(ends, view)];
+      return [...both, phase('backfilling'), backfilled(ends, view)];
     case 'switch':
       return [...both, phase('comparing'), compared(ends, view), current(ends, view), inStep(view, processes)];
     case 'finish':
@@ -79,6 +81,22 @@ export async function conditionsOf(
         ...(view.state?.phase === 'switched' || view.state?.handover ? both : [answer('from')]),
       ];
   }
+}
+
+/** The phase that a command brings a move into. */
+const phaseOf: Readonly<Record<MoveCommand, Phase>> = {
+  prepare: 'prepared',
+  start: 'dual-write',
+  backfill: 'backfilling',
+  compare: 'comparing',
+  switch: 'switched',
+  rollback: 'rolled-back',
+  finish: 'finished',
+};
+
+/** A command that was killed may have done its work, or the processes have ended it: given again, it is no error. */
+export function isDone(command: MoveCommand, state: MoveState | null): boolean {
+  return state !== null && state.handover === null && state.phase === phaseOf[command];
 }
 
 /** The next command of a phase. */

@@ -1,6 +1,6 @@
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
-import { type Condition, conditionsOf, factsOf, type MoveCommand, type MoveFacts } from './conditions.js';
+import { type Condition, conditionsOf, factsOf, isDone, type MoveCommand, type MoveFacts } from './conditions.js';
 import { bringLead, handingOver } from './handover.js';
 import { lookOf, type MoveEnds, type MoveView, otherSide, viewMove } from './move-ends.js';
 import { changed, encodeState, inPhase, leadingSide, type MoveState, type Phase, type Side } from './move-state.js';
@@ -110,8 +110,7 @@ export function createMove(ends: MoveEnds, { clock, random }: Pick<Common, 'cloc
   }
 
   async function enter(view: MoveView, phase: Phase): Promise<MoveState | null> {
-    const state = stateOf(view);
-    return state.phase === phase ? state : await store(inPhase(state, phase, clock.nowMs()), view);
+    return await store(inPhase(stateOf(view), phase, clock.nowMs()), view);
   }
 
   async function handOver(view: MoveView, to: Side): Promise<MoveState | null> {
@@ -130,6 +129,7 @@ export function createMove(ends: MoveEnds, { clock, random }: Pick<Common, 'cloc
   }
 
   async function step(command: MoveCommand, view: MoveView): Promise<MoveState | null> {
+    if (isDone(command, view.state)) return view.state;
     switch (command) {
       case 'prepare':
         return await prepare(view);
@@ -140,11 +140,11 @@ export function createMove(ends: MoveEnds, { clock, random }: Pick<Common, 'cloc
       case 'compare':
         return await enter(view, 'comparing');
       case 'switch':
-        return view.state?.phase === 'switched' ? view.state : await handOver(view, 'to');
+        return await handOver(view, 'to');
       case 'finish':
         return await enter(view, 'finished');
       case 'rollback':
-        return view.state?.phase === 'rolled-back' ? view.state : await rollBack(view);
+        return await rollBack(view);
     }
   }
 

@@ -197,9 +197,9 @@ describe('a move to another database', () => {
       message: expect.stringContaining('migration prepare'),
     });
     await move.run('prepare');
-    expect(await refusal('prepare')).toMatchObject({ message: expect.stringContaining('no move is under way') });
     expect(await refusal('switch')).toMatchObject({ message: expect.stringContaining('migration start') });
     await move.run('start');
+    expect(await refusal('prepare')).toMatchObject({ message: expect.stringContaining('no move is under way') });
     expect(await refusal('backfill')).toMatchObject({ message: expect.stringContaining('a worker runs') });
     const worker = await deployment.open('write');
     await worker.sink.insertBatch({ messages: [make.message()] });
@@ -209,11 +209,39 @@ describe('a move to another database', () => {
     expect(await refusal('switch')).toMatchObject({ message: expect.stringContaining('migration compare') });
     expect(await refusal('finish')).toMatchObject({ message: expect.stringContaining('migration switch') });
     await move.run('rollback');
-    expect(await refusal('rollback')).toMatchObject({ message: expect.stringContaining('migration prepare') });
+    expect(await refusal('backfill')).toMatchObject({ message: expect.stringContaining('migration prepare') });
     // a database of another history is no place to move to
     await to.sql('UPDATE ccv.commits SET ingestion_ms = ingestion_ms + 1');
     await to.sql('UPDATE ccv.ingest_clock SET last_ms = last_ms + 1');
     expect(await refusal('prepare')).toMatchObject({ message: expect.stringContaining('new is empty') });
+  });
+
+  test('a command that was killed behind its last change, given again, is done', async () => {
+    const { move } = deployment;
+    await deployment.open('write');
+    const again = async (command: Parameters<typeof move.run>[0]) => {
+      const state = await move.run(command);
+      expect(await move.run(command)).toEqual(state);
+      expect(await move.conditions(command)).toMatchObject([{ holds: true }]);
+    };
+    await again('prepare');
+    await again('start');
+    await eventually('a worker is there', async () => (await move.look()).processes.length > 0);
+    await again('backfill');
+    await untilBackfilled();
+    await again('compare');
+    await comparedSame();
+    await inStep();
+    await again('switch');
+    await inStep();
+    await again('rollback');
+    await beginBackfill();
+    await move.run('compare');
+    await comparedSame();
+    await inStep();
+    await move.run('switch');
+    await inStep();
+    await again('finish');
   });
 
   test('a handing over that was cut anywhere is ended by any process, or taken back', async () => {
