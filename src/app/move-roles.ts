@@ -19,16 +19,19 @@ export function limitsOf(config: Config): ThrottleLimits {
   return { rowsPerSecond: RowsPerSecond, latencyMs: MaxLatency, lagMs: MaxReplicationLag };
 }
 
-/** The sections of the two databases; null where nothing moves. */
+/** The sections of the two databases; null where nothing moves between two of ours. */
 export function movingSections(config: Config): MovingSections | null {
   const { Migration } = config;
-  if (!Migration) return null;
-  const find = (name: string): NamedSection => {
-    const section = backendSections(config).find(({ Name }) => Name === name);
-    if (!section) throw new InvalidArgumentError(`no backend has the name ${name}`);
-    return section;
-  };
-  return { from: find(Migration.From), to: find(Migration.To) };
+  return Migration?.From === undefined
+    ? null
+    : { from: sectionOf(config, Migration.From), to: sectionOf(config, Migration.To) };
+}
+
+/** The section of the backend of that name. @throws InvalidArgumentError when there is none. */
+export function sectionOf(config: Config, name: string): NamedSection {
+  const section = backendSections(config).find(({ Name }) => Name === name);
+  if (!section) throw new InvalidArgumentError(`no backend has the name ${name}`);
+  return section;
 }
 
 /**

@@ -1,33 +1,25 @@
 import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
-import { AbortedError, ClosedError, IndexerError, InvalidArgumentError, toError } from '../core/errors.js';
+import { AbortedError, ClosedError, IndexerError, toError } from '../core/errors.js';
 import { gauge } from '../core/metrics.js';
 import { createRareWarning } from '../core/rare-warning.js';
 import { nameProcess } from '../indexer/workers/process-name.js';
 import { runBackfill } from '../migration/backfill.js';
-import type { MoveEnd, MoveEnds } from '../migration/move-ends.js';
-import { followingSide, isUnderWay, leadingSide, type MoveState, PHASES, type Side } from '../migration/move-state.js';
+import type { MoveEnds } from '../migration/move-ends.js';
+import { followingSide, isUnderWay, leadingSide, type MoveState, PHASES } from '../migration/move-state.js';
 import { createMoveWatch, type MoveWatch } from '../migration/move-watch.js';
 import { createThrottle } from '../migration/throttle.js';
 import { createReplaceableSink, type ReplaceableSink } from '../sink/replaceable-sink.js';
 import type { Sink } from '../sink/sink.js';
 import type { BackfillPosition } from '../storage/move-store.js';
-import { createPostgresStorage, type PostgresStorage } from '../storage/postgres/postgres-storage.js';
-import { postgresOptions } from './backend-options.js';
-import type { NamedSection, StorageUse } from './backend-sections.js';
-import { configIn, limitsOf, movingSections } from './move-roles.js';
+import type { StorageUse } from './backend-sections.js';
+import { openEnds } from './move-ends.js';
+import { configIn, limitsOf } from './move-roles.js';
 import { type OpenedSink, openSink } from './open-sink.js';
 import type { ColdBackend } from './process-cold.js';
 
 /** Between two attempts to reach either database at the start. */
 const RETRY_MS = 1_000;
-/** Connections of an end that serves no query. */
-const END_CONNECTIONS = 3;
-
-/** An end that is a Postgres backend. */
-interface PostgresEnd extends MoveEnd {
-  readonly storage: PostgresStorage;
-}
 
 /** Dependencies of a Sink that follows a move. */
 export interface MovingSinkOptions {
@@ -92,19 +84,6 @@ export async function openMovingSink(options: MovingSinkOptions): Promise<Opened
       await Promise.all([ends.from.storage.close(), ends.to.storage.close()]);
     },
   };
-}
-
-/** Opens both databases as ones that follow, beside the Sink that asks and writes them. */
-export function openEnds(config: Config, common: Common): MoveEnds & Readonly<Record<Side, PostgresEnd>> {
-  const sections = movingSections(config);
-  if (!sections) throw new InvalidArgumentError('the configuration has no [Migration]');
-  const end = ({ Name: name, Postgres }: NamedSection): PostgresEnd => {
-    const { pool, ...place } = postgresOptions(name, config.Namespace, Postgres, common);
-    const connections = { maxOpenConnections: END_CONNECTIONS, maxIdleConnections: 1 };
-    const storage = createPostgresStorage({ ...place, pool: { ...pool, ...connections }, leads: false });
-    return { name, storage, moves: storage.moves };
-  };
-  return { from: end(sections.from), to: end(sections.to) };
 }
 
 /** Until one of the databases has said which of them leads, nothing can be answered or written. */

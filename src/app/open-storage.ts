@@ -2,6 +2,7 @@ import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { toError } from '../core/errors.js';
 import type { ColdStorage } from '../storage/cold/cold-storage.js';
+import { openAwaitedSink } from './awaited-sink.js';
 import type { StorageUse } from './backend-sections.js';
 import { openMovingSink } from './moving-sink.js';
 import { type OpenedSink, openSink } from './open-sink.js';
@@ -37,9 +38,7 @@ export async function openStorage(
   const closeStores = () => closeAll(cold);
   try {
     for (const backend of cold) await checkPlace(backend, common, use);
-    const opened = config.Migration
-      ? await openMovingSink({ config, common, use, cold, ...(signal ? { signal } : {}) })
-      : openSink(config, common, use, cold);
+    const opened = await openFollowing(config, common, use, cold, signal);
     let closing: Promise<void> | undefined;
     const close = () => {
       closing ??= closeInOrder(opened, closeStores, common);
@@ -50,6 +49,21 @@ export async function openStorage(
     await closeStores();
     throw thrown;
   }
+}
+
+/** The Sink, which goes by the phases of a move where one is configured. */
+async function openFollowing(
+  config: Config,
+  common: Common,
+  use: StorageUse,
+  cold: readonly ColdBackend[],
+  signal?: AbortSignal,
+): Promise<OpenedSink> {
+  const { Migration } = config;
+  if (!Migration) return openSink(config, common, use, cold);
+  const options = { cold, ...(signal ? { signal } : {}) };
+  if (Migration.GoIndexer) return await openAwaitedSink(config, common, use, options);
+  return await openMovingSink({ config, common, use, ...options });
 }
 
 async function closeInOrder(

@@ -1,7 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { withConfigOptions } from './config-option.js';
 import type { CompareOptions } from './migration/compare.js';
-import type { MoveOptions, RollbackOptions, WatchOptions } from './migration/steps.js';
+import type { MoveOptions, RollbackOptions, WatchOptions } from './migration/move-context.js';
 
 /** `ccv-indexer migration` */
 export function migrationCommand(): Command {
@@ -15,6 +15,9 @@ Both databases are Postgres backends of the configuration of every process, and 
   [Migration]
   From = "old"
   To   = "new"
+
+Instead of From, a table [Migration.GoIndexer] with URI and TimeZone names the database of a Go indexer, which goes on
+writing it until it is stopped for 'switch'; config/README.md tells that way.
 
 Until 'start' nothing but From is used. The commands, in order; every running process follows each within seconds:
 
@@ -109,7 +112,8 @@ function backfillCommand(): Command {
       `
 The workers do it, within the limits of [Migration]: RowsPerSecond, MaxLatency of the old database, MaxReplicationLag
 of its standbys. Page by page, each with how far it is: whatever dies, it goes on from there. A record is taken over
-unless a later state of it is there. Ctrl-C ends the waiting, not the work.
+unless a later state of it is there. Ctrl-C ends the waiting, not the work. Out of a Go indexer's database this command does the work itself, and follows
+until Ctrl-C; with --no-wait until everything is there.
 
   $ ccv-indexer migration backfill -c indexer.toml -s secrets.toml`,
     )

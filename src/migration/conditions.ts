@@ -1,5 +1,5 @@
 import type { MoveLook, MoveProcess } from '../storage/move-store.js';
-import { lookOf, type MoveEnds, type MoveView } from './move-ends.js';
+import { errorOf, lookOf, type MoveEnds, type MoveView, otherSide } from './move-ends.js';
 import { isUnderWay, leadingSide, type MoveState, type Phase, type Side } from './move-state.js';
 
 /** The commands of a move, in their order; `rollback` ends it from every phase but the last. */
@@ -30,8 +30,8 @@ const CURRENT_POSITIONS = 2_000n;
 /** What is asked of both databases, besides the view. */
 export async function factsOf(ends: MoveEnds, view: MoveView): Promise<MoveFacts> {
   const side: Side = view.state === null ? 'from' : leadingSide(view.state);
-  const from = 'look' in view[side] ? side : side === 'from' ? 'to' : 'from';
-  return { view, processes: await ends[from].moves.processes() };
+  const answering = lookOf(view[side]) ? side : otherSide[side];
+  return { view, processes: await ends[answering].moves.processes() };
 }
 
 /** The conditions of a command, each with whether it holds. The command is done when all do. */
@@ -41,12 +41,11 @@ export async function conditionsOf(
   { view, processes }: MoveFacts,
 ): Promise<readonly Condition[]> {
   const answer = (side: Side): Condition => {
-    const sight = view[side];
-    const found = 'error' in sight ? { found: sight.error.message } : {};
+    const error = errorOf(view[side]);
     return {
       what: `${ends[side].name} answers`,
-      holds: 'look' in sight,
-      ...found,
+      holds: error === null,
+      ...(error ? { found: error.message } : {}),
       instead: `mend the connection to ${ends[side].name}`,
     };
   };

@@ -17,8 +17,8 @@ export interface MoveEnds {
   readonly to: MoveEnd;
 }
 
-/** What could be learnt of one database. */
-export type Sight = { readonly look: MoveLook } | { readonly error: Error };
+/** What could be learnt of one database. `foreign`: another program's, which takes no part by itself. */
+export type Sight = { readonly look: MoveLook } | { readonly error: Error } | 'foreign';
 
 /** Both databases at about the same time, and the state that is right. */
 export interface MoveView {
@@ -39,7 +39,8 @@ export const otherSide: Readonly<Record<Side, Side>> = { from: 'to', to: 'from' 
  */
 export async function viewMove(ends: MoveEnds): Promise<MoveView> {
   const [from, to] = await Promise.all([sightOf(ends.from), sightOf(ends.to)]);
-  if ('error' in from && 'error' in to) throw from.error;
+  const [first, second] = [errorOf(from), errorOf(to)];
+  if (first && second) throw first;
   const states = [stateOf(ends, 'from', from), stateOf(ends, 'to', to)].flatMap((state) => state ?? []);
   const newest = states.toSorted((a, b) => b.revision - a.revision)[0];
   const isOurs = newest?.from === ends.from.name && newest.to === ends.to.name;
@@ -54,10 +55,16 @@ export async function viewMove(ends: MoveEnds): Promise<MoveView> {
 
 /** The look, when there was one. */
 export function lookOf(sight: Sight): MoveLook | null {
-  return 'look' in sight ? sight.look : null;
+  return sight !== 'foreign' && 'look' in sight ? sight.look : null;
 }
 
-async function sightOf({ moves }: MoveEnd): Promise<Sight> {
+/** The error, where there was no look. */
+export function errorOf(sight: Sight): Error | null {
+  return sight !== 'foreign' && 'error' in sight ? sight.error : null;
+}
+
+/** Looks at one database; never throws. */
+export async function sightOf({ moves }: MoveEnd): Promise<Sight> {
   try {
     return { look: await moves.look() };
   } catch (thrown) {

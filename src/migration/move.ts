@@ -9,7 +9,7 @@ import { changed, encodeState, inPhase, leadingSide, type MoveState, type Phase,
 const ATTEMPTS = 5;
 
 /** A command whose conditions do not hold; nothing was changed. */
-class MoveRefusedError extends IndexerError {
+export class MoveRefusedError extends IndexerError {
   readonly failed: readonly Condition[];
   constructor(command: MoveCommand, failed: readonly Condition[]) {
     const [first] = failed;
@@ -25,7 +25,7 @@ class MoveRefusedError extends IndexerError {
 }
 
 /** The state was changed by others again and again, or a database went away in between. */
-class MoveUnsettledError extends IndexerError {
+export class MoveUnsettledError extends IndexerError {
   constructor(command: MoveCommand, cause?: unknown) {
     super(
       'MOVE_UNSETTLED',

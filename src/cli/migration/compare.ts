@@ -1,13 +1,15 @@
 import { allColdSections, openCold } from '../../app/cold-backends.js';
 import { limitsOf } from '../../app/move-roles.js';
-import { lookOf } from '../../migration/move-ends.js';
+import { lookOf, type MoveEnds } from '../../migration/move-ends.js';
 import { compareRecords, type ParityReport } from '../../migration/parity/compare.js';
 import { repairDifferences } from '../../migration/parity/repair.js';
 import { createThrottle } from '../../migration/throttle.js';
 import type { RecordRef } from '../../model/identity.js';
 import { formatCount } from '../amounts.js';
 import { print, printJson } from '../storage/output.js';
-import { type MoveCommandContext, type MoveOptions, runDry, withMove } from './steps.js';
+import { runDry } from './dry-run.js';
+import { compareWithGo } from './from-go.js';
+import { type MoveCommandContext, type MoveOptions, withMove } from './move-context.js';
 
 /** Options of `migration compare`. */
 export interface CompareOptions extends MoveOptions {
@@ -25,7 +27,9 @@ export async function compare(options: CompareOptions): Promise<number> {
     if (options.dryRun === true) return await runDry('compare', options, context);
     const { move, progress } = context;
     await move.run('compare');
-    const { report, repaired } = await comparison(options, context);
+    const { ends } = context;
+    if (ends === null) return await compareGo(options, context);
+    const { report, repaired } = await comparison(options, context, ends);
     progress.close();
     const { differenceCounts, records, throughPosition } = report;
     const differences = differenceCounts.missing + differenceCounts.surplus + differenceCounts.different;
@@ -40,12 +44,24 @@ export async function compare(options: CompareOptions): Promise<number> {
   });
 }
 
+async function compareGo(options: CompareOptions, context: MoveCommandContext): Promise<number> {
+  const { rows, differences, repaired } = await compareWithGo(options.repair, context);
+  context.progress.close();
+  const { position } = (await context.to.moves.look()).head;
+  const atMs = context.common.clock.nowMs();
+  await context.move.compared({ atMs, throughPosition: String(position), records: rows, differences });
+  if (options.json === true) printJson({ rows, differences, repaired });
+  else print(`${formatCount(rows)} rows: ${formatCount(differences)} differences, ${formatCount(repaired)} repaired`);
+  return differences === 0 ? 0 : 1;
+}
+
 /** Compares, and with `repair` mends and compares again until nothing is left to mend. */
 async function comparison(
   { repair, list }: CompareOptions,
   context: MoveCommandContext,
+  ends: MoveEnds,
 ): Promise<{ readonly report: ParityReport; readonly repaired: number }> {
-  const { config, common, ends, signal, progress, move } = context;
+  const { config, common, signal, progress, move } = context;
   const { view } = await move.look();
   const isPruned = (lookOf(view.from)?.floor.position ?? 0n) > 0n;
   const [section] = isPruned ? allColdSections(config) : [];

@@ -1,6 +1,6 @@
 import { type Condition, commandIn, type MoveCommand } from '../../migration/conditions.js';
 import type { Move } from '../../migration/move.js';
-import { lookOf, type MoveEnds } from '../../migration/move-ends.js';
+import { errorOf, lookOf } from '../../migration/move-ends.js';
 import type { MoveState, Phase, Side } from '../../migration/move-state.js';
 import type { MoveProcess } from '../../storage/move-store.js';
 import { formatCount, formatMs } from '../amounts.js';
@@ -45,20 +45,20 @@ const NEXT: Readonly<Record<Phase, MoveCommand | null>> = {
 };
 
 /** Looks at both databases. @throws the error of the databases when neither answers. */
-export async function moveStatus(move: Move, ends: MoveEnds): Promise<MoveStatus> {
+export async function moveStatus(move: Move, names: Readonly<Record<Side, string>>): Promise<MoveStatus> {
   const { view, processes } = await move.look();
   const { state } = view;
   const databases = (['from', 'to'] as const).map((side): DatabaseStatus => {
     const sight = view[side];
     const look = lookOf(sight);
     return {
-      ...{ name: ends[side].name, side },
+      ...{ name: names[side], side },
       leads:
         look && !look.handedOver && (side === 'from' || state?.phase === 'switched' || state?.phase === 'finished'),
       position: look?.head.position ?? null,
       headMs: look?.head.ingestionMs ?? null,
       backfill: look?.backfill ?? null,
-      error: 'error' in sight ? sight.error.message : null,
+      error: errorOf(sight)?.message ?? null,
     };
   });
   const [from, to] = [lookOf(view.from), lookOf(view.to)];
@@ -114,11 +114,12 @@ export function statusLines(status: MoveStatus): readonly string[] {
 
 function databaseCells({ name, side, leads, position, headMs, backfill, error }: DatabaseStatus): readonly string[] {
   if (error !== null) return [`  ${name}`, side === 'from' ? 'old' : 'new', 'does not answer:', error];
+  if (position === null) return [`  ${name}`, 'old', 'is read by the commands of the move'];
   return [
     `  ${name}`,
     side === 'from' ? 'old' : 'new',
     leads === true ? 'leads' : 'does not lead',
-    `position ${formatCount(position ?? 0n)}`,
+    `position ${formatCount(position)}`,
     `last commit ${formatMs(headMs ?? -1)}`,
     ...(backfill
       ? [`backfilled ${formatCount(backfill.position)} of ${formatCount(backfill.throughPosition)} positions`]

@@ -1,64 +1,32 @@
-import { migrationOf } from '../../app/move-roles.js';
-import { openEnds } from '../../app/moving-sink.js';
 import { IndexerError } from '../../core/errors.js';
-import type { Condition, MoveCommand } from '../../migration/conditions.js';
-import { createMove, type Move } from '../../migration/move.js';
-import type { MoveEnds } from '../../migration/move-ends.js';
-import type { ConfigOptions } from '../config-option.js';
+import type { MoveCommand } from '../../migration/conditions.js';
+import { GO_INDEXER } from '../../migration/go-indexer/go-indexer-move.js';
 import { print, printJson } from '../storage/output.js';
-import { runStorageCommand, type StorageCommand, unlessStopped } from '../storage/run-command.js';
+import { unlessStopped } from '../storage/run-command.js';
+import { runDry } from './dry-run.js';
+import { fillFromGo, goReportLines } from './from-go.js';
+import {
+  type MoveCommandContext,
+  type MoveOptions,
+  type RollbackOptions,
+  type WatchOptions,
+  withMove,
+} from './move-context.js';
 import { moveStatus, statusLines } from './status-view.js';
-
-/** Options of the steps of a move. */
-export interface MoveOptions extends ConfigOptions {
-  readonly dryRun?: boolean;
-  readonly json?: boolean;
-  readonly from?: string;
-  readonly to?: string;
-}
-
-export interface RollbackOptions extends MoveOptions {
-  readonly abandonNew: boolean;
-}
-
-export interface WatchOptions extends ConfigOptions {
-  readonly json: boolean;
-  readonly watch: boolean;
-}
-
-/** A command with the move that its configuration names. */
-export interface MoveCommandContext extends StorageCommand {
-  readonly ends: MoveEnds & { readonly from: MoveEnds['from']; readonly to: MoveEnds['to'] };
-  readonly move: Move;
-}
 
 const LOOK_MS = 1_000;
 /** The processes follow a phase within this; commands that need them in step wait for it. */
 const FOLLOW_MS = 5_000;
 
-/** Runs work on a move; see `runStorageCommand`. */
-export async function withMove(
-  options: ConfigOptions,
-  work: (context: MoveCommandContext) => Promise<number>,
-): Promise<number> {
-  return await runStorageCommand(options, async (command) => {
-    migrationOf(command.config);
-    const ends = openEnds(command.config, command.common);
-    try {
-      return await work({ ...command, ends, move: createMove(ends, command.common) });
-    } finally {
-      await Promise.all([ends.from.storage.close(), ends.to.storage.close()]);
-    }
-  });
-}
-
 /** Brings the move into the phase of a command. @returns the exit code. */
 export async function runStep(command: MoveCommand, options: MoveOptions): Promise<number> {
   return await withMove(options, async (context) => {
-    checkNames(options, context.ends);
+    checkNames(options, context);
     if (options.dryRun === true) return await runDry(command, options, context);
     await untilInStep(command, context);
     await context.move.run(command);
+    const report = context.goMove?.report() ?? null;
+    if (report && options.json !== true) print(...goReportLines(report));
     return await show(options, context);
   });
 }
@@ -67,13 +35,14 @@ export async function runStep(command: MoveCommand, options: MoveOptions): Promi
 export async function backfill(options: MoveOptions & { readonly wait: boolean }): Promise<number> {
   return await withMove(options, async (context) => {
     if (options.dryRun === true) return await runDry('backfill', options, context);
-    const { move, ends, common, signal, progress } = context;
+    const { move, to, common, signal, progress } = context;
     await move.run('backfill');
+    if (context.goMove) await fillFromGo(context, options.wait);
     while (options.wait) {
-      const { backfill: left } = await unlessStopped(signal, ends.to.moves.look());
+      const { backfill: left } = await unlessStopped(signal, to.moves.look());
       if (left === null) break;
       progress.show({
-        step: `backfill of ${ends.to.name}`,
+        step: `backfill of ${to.name}`,
         done: Number(left.position),
         total: Number(left.throughPosition),
         unit: 'positions',
@@ -97,9 +66,12 @@ export async function rollback(options: RollbackOptions): Promise<number> {
 
 /** Shows the move, once or until a signal. @returns the exit code: 1 when a database did not answer. */
 export async function showStatus(options: WatchOptions): Promise<number> {
-  return await withMove(options, async ({ move, ends, common, signal }) => {
+  return await withMove(options, async ({ move, ends, to, common, signal }) => {
     for (;;) {
-      const status = await unlessStopped(signal, moveStatus(move, ends));
+      const status = await unlessStopped(
+        signal,
+        moveStatus(move, { from: ends?.from.name ?? GO_INDEXER, to: to.name }),
+      );
       if (options.watch && !options.json && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
       if (options.json) printJson(status);
       else print(...statusLines(status));
@@ -109,34 +81,11 @@ export async function showStatus(options: WatchOptions): Promise<number> {
   });
 }
 
-async function show({ json }: MoveOptions, { move, ends }: MoveCommandContext): Promise<number> {
-  const status = await moveStatus(move, ends);
+async function show({ json }: MoveOptions, { move, ends, to }: MoveCommandContext): Promise<number> {
+  const status = await moveStatus(move, { from: ends?.from.name ?? GO_INDEXER, to: to.name });
   if (json === true) printJson(status);
   else print(...statusLines(status));
   return 0;
-}
-
-/** Shows the conditions of a command. @returns 0 when all hold. */
-export async function runDry(
-  command: MoveCommand,
-  { json }: MoveOptions,
-  { move }: MoveCommandContext,
-): Promise<number> {
-  const conditions = await move.conditions(command);
-  const isReady = conditions.every(({ holds }) => holds);
-  if (json === true) printJson({ command, ready: isReady, conditions });
-  else
-    print(...conditions.flatMap(conditionLines), isReady ? `${command} would be done` : `${command} would be refused`);
-  return isReady ? 0 : 1;
-}
-
-/** A condition as it is shown. */
-function conditionLines({ what, holds, found, instead }: Condition): readonly string[] {
-  const mark = holds ? 'yes' : 'NO ';
-  return [
-    `  ${mark}  ${what}${found === undefined ? '' : ` (${found})`}`,
-    ...(holds || instead === undefined ? [] : [`       instead: ${instead}`]),
-  ];
 }
 
 /** Processes follow a phase a moment after the command before has ended: that is waited for, not refused. */
@@ -151,11 +100,11 @@ async function untilInStep(command: MoveCommand, { move, common, signal }: MoveC
 }
 
 /** Names on the command line are a check: the processes go by the configuration. */
-function checkNames({ from, to }: MoveOptions, ends: MoveEnds): void {
+function checkNames({ from, to }: MoveOptions, context: MoveCommandContext): void {
   const wrong = (
     [
-      ['--from', from, ends.from.name],
-      ['--to', to, ends.to.name],
+      ['--from', from, context.ends?.from.name ?? GO_INDEXER],
+      ['--to', to, context.to.name],
     ] as const
   ).find(([, given, configured]) => given !== undefined && given !== configured);
   if (wrong)

@@ -42,15 +42,29 @@ export function storageChecks(config: Config): ConfigProblem[] {
 
 function migration({ Migration }: Config, backends: readonly SinkBackendSection[]): ConfigProblem[] {
   if (!Migration) return [];
-  const problems = (['From', 'To'] as const).flatMap((key): ConfigProblem[] => {
+  const { From, To, GoIndexer } = Migration;
+  const problem = (key: string, message: string): ConfigProblem => ({ path: `Migration.${key}`, message });
+  const faultOf = (key: 'From' | 'To'): ConfigProblem[] => {
     const section = backends.find(({ Name }) => Name === Migration[key]);
     if (section?.Type === 'postgres') return [];
     const fault = section ? `is a backend of Type = "${section.Type}"` : `no backend has the name "${Migration[key]}"`;
-    return [{ path: `Migration.${key}`, message: `${fault}: write the Name of a Postgres backend` }];
-  });
-  if (Migration.From === Migration.To)
-    problems.push({ path: 'Migration.To', message: 'is the same backend as From: write the Name of the new one' });
-  return problems;
+    return [problem(key, `${fault}: write the Name of a Postgres backend`)];
+  };
+  if (GoIndexer)
+    return [
+      ...faultOf('To'),
+      ...(From === undefined ? [] : [problem('From', 'has no meaning beside GoIndexer: leave one of them out')]),
+      ...(GoIndexer.URI
+        ? []
+        : [problem('GoIndexer.URI', 'write the URI of its database, here or in the secrets file')]),
+    ];
+  if (From === undefined)
+    return [...faultOf('To'), problem('From', 'write the Name of the old Postgres backend, or a table GoIndexer')];
+  return [
+    ...faultOf('From'),
+    ...faultOf('To'),
+    ...(From === To ? [problem('To', 'is the same backend as From: write the Name of the new one')] : []),
+  ];
 }
 
 function single(section: BackendSection | undefined): ConfigProblem[] {

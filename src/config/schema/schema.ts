@@ -16,7 +16,7 @@ import {
   whole,
 } from './fields.js';
 import { isCorsOrigin, isListenAddress, isTrustedProxy } from './network-fields.js';
-import { namespace, storageSchema } from './storage-schema.js';
+import { connectionUri, namespace, storageSchema } from './storage-schema.js';
 
 const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 'the number of blocks')], {
   error: ({ input }) =>
@@ -147,8 +147,16 @@ const log = z.strictObject({
 
 const migration = z.strictObject({
   /** The names of two Postgres backends: the one that is left, and the one that takes its place. */
-  From: name('old'),
+  From: name('old').optional(),
   To: name('new'),
+  /** Instead of `From`: the database of a Go indexer, which goes on writing it until the switch. */
+  GoIndexer: z
+    .strictObject({
+      URI: connectionUri.optional(),
+      /** Of the process whose local clock its table `messages` has: an IANA name or an offset. */
+      TimeZone: z.string({ error: 'write the time zone of the Go indexer, for example "UTC" or "Europe/Berlin"' }),
+    })
+    .optional(),
   /** Once reads come from the new one, a write is acknowledged only when the old one has it too. */
   BackupRequired: flag.default(true),
   /** Limits of passes over the database that is in use: backfill and comparison. */

@@ -23,7 +23,8 @@ export const namespace = z
     error: 'is a schema of Postgres itself: write another name, for example "ccv"',
   });
 
-const connectionUri = text('postgresql://user:password@host:5432/database').superRefine((uri, context) => {
+/** A URI of Postgres, checked as far as text can be. */
+export const connectionUri = text('postgresql://user:password@host:5432/database').superRefine((uri, context) => {
   for (const fault of postgresUriFaults(uri)) context.addIssue(fault);
 });
 

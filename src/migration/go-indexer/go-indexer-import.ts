@@ -7,6 +7,7 @@ import type { SourceCursor } from '../../model/records.js';
 import type { BackendStorage } from '../../storage/backend-storage.js';
 import type { PostgresAddress } from '../../storage/postgres/connection/pool-settings.js';
 import type { Throttle } from '../throttle.js';
+import { type ComparedRows, type CompareRows, compareRows } from './compare-rows.js';
 import { createPlacesInOrder, type PlacesInOrder } from './filling.js';
 import { createGoDatabase } from './go-database.js';
 import { COUNTS, EXECUTORS, LOOK, type Look, SOURCE, WRITERS, WRITING_ACCOUNTS } from './go-rows.js';
@@ -53,6 +54,12 @@ export interface GoIndexerImport {
    * @throws ImportTargetError, AbortedError, and the errors of both databases.
    */
   step(signal?: AbortSignal): Promise<GoIndexerProgress>;
+  /**
+   * Reads every row once more, while they are written, and compares its record with the target's. Rows that differ are
+   * looked at again once everything written meanwhile is taken. With `repair` those that still do are stored.
+   * @throws as `step`.
+   */
+  compare(how: CompareRows): Promise<ComparedRows>;
   /**
    * Once the Go indexer is stopped: takes everything, proves it by a second pass that finds nothing, and takes the
    * cursors over.
@@ -266,6 +273,16 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
     };
   }
 
+  /** Takes everything that was there when it began. */
+  async function catchUp(state: Opened, signal?: AbortSignal): Promise<void> {
+    const beganMs = clock.monotonicMs();
+    for (;;) {
+      const { phase, behindMs, isIdle } = await stepOnce(state, signal);
+      const isProved = behindMs !== null && clock.monotonicMs() - behindMs >= beganMs;
+      if (phase === 'following' && (isIdle || isProved)) return;
+    }
+  }
+
   return {
     async check() {
       const problems = await checkTables(database);
@@ -280,6 +297,14 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
       };
     },
     step: (signal) => work((state) => stepOnce(state, signal)),
+    compare: (how) =>
+      work((state) =>
+        compareRows({
+          ...{ ...how, taker: state.taker, rowsInAll: state.rowsInAll, batchRows },
+          places: createPlacesInOrder({ database, local }, -1),
+          catchUp: () => catchUp(state, how.signal),
+        }),
+      ),
     finish: (signal) => work((state) => finish(state, signal)),
     close: () => database.close(),
   };

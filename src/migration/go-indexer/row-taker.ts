@@ -1,3 +1,4 @@
+import type { Hex } from '../../core/hex.js';
 import type { ChangeSet } from '../../model/batch.js';
 import type { SourceCursor } from '../../model/records.js';
 import { type BackendStorage, standsAt } from '../../storage/backend-storage.js';
@@ -33,6 +34,10 @@ export interface RowTaker {
   store(rows: Rows, cursors: readonly SourceCursor[], moved?: boolean): Promise<void>;
   /** Stores those rows at places that differ from the target's. @returns how many did. */
   takeChanged(places: Readonly<Record<RecordTable, readonly string[]>>, signal?: AbortSignal): Promise<number>;
+  /** The message ids of rows that differ from the target's. */
+  differing(rows: readonly Row[]): Promise<readonly Hex[]>;
+  /** How many of the rows of these messages differ from the target's; with `store` they are stored. */
+  differencesOf(messageIds: readonly Hex[], store: boolean, signal?: AbortSignal): Promise<number>;
   /** Reads rows again of which addresses were missing. @returns how many are stored now. */
   takeWaiting(signal?: AbortSignal): Promise<number>;
 }
@@ -106,6 +111,23 @@ export async function openRowTaker(options: {
     return changed.rows.length;
   }
 
+  /** Reads all rows of messages. @returns the sum of what `take` counts. */
+  async function ofMessages(
+    messageIds: readonly string[],
+    signal: AbortSignal | undefined,
+    take: (rows: readonly Row[]) => Promise<number>,
+  ): Promise<number> {
+    let taken = 0;
+    for (let from = 0; from < messageIds.length; from += batchRows) {
+      const part = messageIds.slice(from, from + batchRows);
+      for (const table of [...RECORD_TABLES].reverse()) {
+        const rows = await database.read<GoRow>(ROWS_OF[table], [part], part.length, signal);
+        taken += await take(rows.map((row) => readRow(table, row)));
+      }
+    }
+    return taken;
+  }
+
   return {
     get position() {
       return maker.head.position;
@@ -134,18 +156,19 @@ export async function openRowTaker(options: {
         }
       return taken;
     },
-    async takeWaiting(signal) {
-      const ids = [...quarantined.withoutAddresses()];
-      let taken = 0;
-      for (let from = 0; from < ids.length; from += batchRows) {
-        const part = ids.slice(from, from + batchRows);
-        for (const table of [...RECORD_TABLES].reverse()) {
-          const rows = await database.read<GoRow>(ROWS_OF[table], [part], part.length, signal);
-          taken += await storeChanged(rows.map((row) => readRow(table, row)));
-        }
-      }
-      return taken;
+    async differing(rows) {
+      const changed = await changedRows(target, rows.filter(isNews));
+      return changed.rows.flatMap((row) => {
+        const messageId = row.kind === 'bad' ? row.entry.messageId : row.record.messageId;
+        return messageId ?? [];
+      });
     },
+    differencesOf: (messageIds, isStored, signal) =>
+      ofMessages(messageIds, signal, async (rows) => {
+        if (isStored) return await storeChanged(rows);
+        return (await changedRows(target, rows.filter(isNews))).rows.length;
+      }),
+    takeWaiting: (signal) => ofMessages([...quarantined.withoutAddresses()], signal, storeChanged),
   };
 }
 

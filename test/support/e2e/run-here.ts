@@ -27,6 +27,7 @@ export async function runHere(call: readonly string[]): Promise<CommandEnd> {
   } catch (thrown) {
     error = thrown;
   }
+  // an error that is no end of the command line's own ends the process with 1
   const code = error === null ? process.exitCode : ((error as { exitCode?: number }).exitCode ?? 1);
   process.exitCode = undefined;
   for (const spy of spies) spy.mockRestore();

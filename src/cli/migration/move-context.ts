@@ -1,0 +1,61 @@
+import { openGoImport } from '../../app/go-import.js';
+import { openEnds, openNewEnd, type PostgresEnd } from '../../app/move-ends.js';
+import { migrationOf } from '../../app/move-roles.js';
+import { createGoIndexerMove, type GoIndexerMove } from '../../migration/go-indexer/go-indexer-move.js';
+import { createMove, type Move } from '../../migration/move.js';
+import type { MoveEnds } from '../../migration/move-ends.js';
+import type { ConfigOptions } from '../config-option.js';
+import { runStorageCommand, type StorageCommand } from '../storage/run-command.js';
+
+/** Options of the steps of a move. */
+export interface MoveOptions extends ConfigOptions {
+  readonly dryRun?: boolean;
+  readonly json?: boolean;
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export interface RollbackOptions extends MoveOptions {
+  readonly abandonNew: boolean;
+}
+
+export interface WatchOptions extends ConfigOptions {
+  readonly json: boolean;
+  readonly watch: boolean;
+}
+
+/** A command with the move that its configuration names. */
+export interface MoveCommandContext extends StorageCommand {
+  readonly move: Move;
+  readonly to: PostgresEnd;
+  /** Null: the old side is the Go indexer's database. */
+  readonly ends: MoveEnds | null;
+  /** Not null where the old side is the Go indexer's database. */
+  readonly goMove: GoIndexerMove | null;
+}
+
+/** Runs work on a move; see `runStorageCommand`. */
+export async function withMove(
+  options: ConfigOptions,
+  work: (context: MoveCommandContext) => Promise<number>,
+): Promise<number> {
+  return await runStorageCommand(options, async (command) => {
+    const { config, common } = command;
+    if (migrationOf(config).GoIndexer) {
+      const to = openNewEnd(config, common);
+      const goMove = createGoIndexerMove({ to, opens: () => openGoImport(config, to.storage, common) }, common);
+      return await closing([to], work({ ...command, move: goMove, goMove, to, ends: null }));
+    }
+    const ends = openEnds(config, common);
+    const move = createMove(ends, common);
+    return await closing([ends.from, ends.to], work({ ...command, move, goMove: null, to: ends.to, ends }));
+  });
+}
+
+async function closing<T>(ends: readonly PostgresEnd[], work: Promise<T>): Promise<T> {
+  try {
+    return await work;
+  } finally {
+    await Promise.all(ends.map(({ storage }) => storage.close()));
+  }
+}

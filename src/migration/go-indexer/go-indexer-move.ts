@@ -1,0 +1,204 @@
+import type { Common } from '../../core/common.js';
+import { BEGINNING } from '../../model/boundary.js';
+import type { KeptRows } from '../../storage/move-store.js';
+import { type Condition, commandIn, type MoveCommand, type MoveFacts } from '../conditions.js';
+import { type Move, MoveRefusedError, MoveUnsettledError } from '../move.js';
+import { errorOf, lookOf, type MoveEnd, type MoveView, sightOf } from '../move-ends.js';
+import { changed, decodeState, encodeState, inPhase, isUnderWay, type MoveState, type Phase } from '../move-state.js';
+import type { GoIndexerImport } from './go-indexer-import.js';
+import type { GoIndexerReport } from './import-report.js';
+
+/** The name of the old side of such a move. */
+export const GO_INDEXER = 'go-indexer';
+
+/** A move whose old side is the Go indexer: it writes its own database, and is stopped before the switch. */
+export interface GoIndexerMove extends Move {
+  /** The report of the last pass of `run('switch')`; null before. */
+  report(): GoIndexerReport | null;
+}
+
+const NOTHING: KeptRows = { leases: '[]', members: '[]', replayJobs: '[]', replacements: '[]' };
+
+/**
+ * The phases of a move from the Go indexer's database. The new database alone keeps the state, and is fenced until the
+ * switch. `opens` gives the import for one command.
+ */
+export function createGoIndexerMove(
+  { to, opens }: { readonly to: MoveEnd; readonly opens: () => GoIndexerImport },
+  { clock, random }: Pick<Common, 'clock' | 'random'>,
+): GoIndexerMove {
+  let lastReport: GoIndexerReport | null = null;
+
+  async function view(): Promise<MoveView> {
+    const sight = await sightOf(to);
+    const record = lookOf(sight)?.record ?? null;
+    const state = record && decodeState(record, to.name);
+    const isOurs = state?.from === GO_INDEXER && state.to === to.name;
+    return { state: isOurs ? withoutSide(state) : null, revision: record?.revision ?? 0, from: 'foreign', to: sight };
+  }
+
+  async function look(): Promise<MoveFacts> {
+    const seen = await view();
+    return { view: seen, processes: lookOf(seen.to) ? await to.moves.processes() : [] };
+  }
+
+  async function conditions(command: MoveCommand): Promise<readonly Condition[]> {
+    const { view: seen, processes } = await look();
+    const answers: Condition = {
+      what: `${to.name} answers`,
+      holds: lookOf(seen.to) !== null,
+      ...(errorOf(seen.to) ? { found: errorOf(seen.to)?.message ?? '' } : {}),
+      instead: `mend the connection to ${to.name}`,
+    };
+    const phase = (...allowed: readonly Phase[]): Condition => ({
+      what: `the move is ${allowed.join(' or ')}`,
+      holds: seen.state !== null && allowed.includes(seen.state.phase),
+      found: seen.state === null ? 'none was begun' : `it is ${seen.state.phase}`,
+      instead: commandIn(seen.state?.phase ?? null),
+    });
+    if (!answers.holds) return [answers];
+    switch (command) {
+      case 'prepare':
+        return [answers, idle(seen.state), ...(await readable())];
+      case 'start':
+        return [answers, phase('prepared')];
+      case 'backfill':
+        return [answers, phase('dual-write', 'backfilling')];
+      case 'compare':
+        return [answers, phase('backfilling', 'comparing')];
+      case 'switch':
+        return [answers, phase('comparing'), compared(seen.state)];
+      case 'finish':
+        return [
+          answers,
+          phase('switched'),
+          {
+            what: 'every process works by the present phase',
+            holds: processes.every(({ revision }) => revision === seen.state?.revision),
+            instead: 'wait for five seconds, or stop those processes',
+            passes: true,
+          },
+        ];
+      case 'rollback':
+        return [answers, phase('prepared', 'dual-write', 'backfilling', 'comparing', 'switched')];
+    }
+  }
+
+  async function readable(): Promise<readonly Condition[]> {
+    const source = opens();
+    try {
+      const { problems, zoneSampled, discoveries } = await source.check();
+      const unknown = discoveries.unknown.map(({ location }) => location).join(', ');
+      return [
+        {
+          what: 'the tables of the Go indexer can be read, and their times understood',
+          holds: problems.length === 0,
+          found: problems[0]?.message ?? `${zoneSampled} messages agree with the time zone`,
+          ...(problems[0] ? { instead: problems[0].nextStep } : {}),
+        },
+        {
+          what: 'each of its aggregators is configured in [[Discoveries]]',
+          holds: discoveries.unknown.length === 0,
+          ...(unknown ? { found: `not ${unknown}`, instead: 'add them, or delete their rows of discovery_state' } : {}),
+        },
+      ];
+    } finally {
+      await source.close();
+    }
+  }
+
+  async function put(state: MoveState): Promise<MoveState | null> {
+    return (await to.moves.put(encodeState(state, 'to'))) ? state : null;
+  }
+
+  function stateOf({ state }: MoveView, command: MoveCommand): MoveState {
+    if (state === null) throw new MoveUnsettledError(command);
+    return state;
+  }
+
+  async function step(command: MoveCommand): Promise<MoveState | null> {
+    const seen = await view();
+    const nowMs = clock.nowMs();
+    if (command === 'prepare') {
+      const move = Math.floor(random() * 2 ** 48).toString(16);
+      return await put({
+        ...{ move, revision: seen.revision + 1, from: GO_INDEXER, to: to.name, phase: 'prepared', handover: null },
+        ...{ comparison: null, shadow: 0, history: [{ phase: 'prepared', atMs: nowMs }] },
+      });
+    }
+    const state = stateOf(seen, command);
+    const enter = async (phase: Phase) => (state.phase === phase ? state : await put(inPhase(state, phase, nowMs)));
+    switch (command) {
+      case 'start': {
+        const next = inPhase(state, 'dual-write', nowMs);
+        return (await to.moves.follow(encodeState(next, 'to'), BEGINNING)) ? next : null;
+      }
+      case 'backfill':
+        return await enter('backfilling');
+      case 'compare':
+        return await enter('comparing');
+      case 'switch':
+        return await switchOver(inPhase(state, 'switched', nowMs));
+      case 'finish':
+        return await enter('finished');
+      case 'rollback': {
+        const next = inPhase(state, 'rolled-back', nowMs);
+        return (await to.moves.handOver(encodeState(next, 'to'))) ? next : null;
+      }
+    }
+  }
+
+  /** The last pass proves that nothing is written any more; then the new database begins to lead. */
+  async function switchOver(next: MoveState): Promise<MoveState | null> {
+    const source = opens();
+    try {
+      lastReport = await source.finish();
+    } finally {
+      await source.close();
+    }
+    const { head } = await to.moves.look();
+    return (await to.moves.lead(encodeState(next, 'to'), { head, kept: NOTHING })) ? next : null;
+  }
+
+  async function settled(command: MoveCommand, state: MoveState | null): Promise<MoveState> {
+    if (state === null) throw new MoveUnsettledError(command);
+    return state;
+  }
+
+  return {
+    look,
+    conditions,
+    async run(command) {
+      const failed = (await conditions(command)).filter(({ holds }) => !holds);
+      if (failed.length > 0) throw new MoveRefusedError(command, failed);
+      return await settled(command, await step(command));
+    },
+    abandonNew: async () => await settled('rollback', await step('rollback')),
+    compared: async (comparison) =>
+      await settled('compare', await put(changed(stateOf(await view(), 'compare'), { comparison }))),
+    report: () => lastReport,
+  };
+}
+
+function withoutSide({ side, ...state }: ReturnType<typeof decodeState>): MoveState {
+  return state;
+}
+
+function idle(state: MoveState | null): Condition {
+  return {
+    what: 'no move is under way',
+    holds: state === null || !isUnderWay(state),
+    ...(state ? { found: `one is ${state.phase}` } : {}),
+    instead: `${commandIn(state?.phase ?? null)}, or ccv-indexer migration rollback`,
+  };
+}
+
+function compared(state: MoveState | null): Condition {
+  const comparison = state?.comparison ?? null;
+  return {
+    what: 'the last pass over both found no difference',
+    holds: comparison?.differences === 0,
+    found: comparison === null ? 'there was none' : `it found ${comparison.differences}`,
+    instead: 'ccv-indexer migration compare',
+  };
+}
