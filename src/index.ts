@@ -125,6 +125,13 @@ export {
 export { FollowerAheadError } from './sink/follow/follower-ahead-error.js';
 export type { FollowerState } from './sink/follow/follower-options.js';
 export type { ExplainedSlice, Explanation, PlainCoverage } from './sink/read/explain.js';
+export {
+  RestoreError,
+  type RestoreOptions,
+  type RestoreProgress,
+  type RestoreReport,
+  restore,
+} from './sink/restore/restore.js';
 export { createSimpleSink, createSink, type Sink } from './sink/sink.js';
 export type { PartialFailure, SinkBackend, SinkOptions, Tier } from './sink/sink-options.js';
 export type { BackendStatus } from './sink/sink-status.js';

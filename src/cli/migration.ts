@@ -1,6 +1,7 @@
 import { Command, InvalidArgumentError } from 'commander';
 import { withConfigOptions } from './config-option.js';
 import type { CompareOptions } from './migration/compare.js';
+import type { CopyOptions } from './migration/copy.js';
 import type { MoveOptions, RollbackOptions, WatchOptions } from './migration/move-context.js';
 
 /** `ccv-indexer migration` */
@@ -29,6 +30,8 @@ Until 'start' nothing but From is used. The commands, in order; every running pr
   finish     the old one is released; nothing in it is deleted                     reads: To     written: To
   rollback   back to the old one, from any phase before 'finish', without loss     reads: From   written: From
 
+  copy       a bucket, a directory or a database that nothing writes to, to another backend
+
 A command whose conditions do not hold changes nothing, and says which one to run instead. --dry-run says all of its
 conditions. Killed in the middle, the same command goes on; so do the workers by themselves.
 
@@ -44,6 +47,7 @@ conditions. Killed in the middle, the same command goes on; so do the workers by
     switchCommand(),
     rollbackCommand(),
     finishCommand(),
+    copyCommand(),
   ])
     command.addCommand(child);
   return command;
@@ -194,6 +198,30 @@ refuses to be used. Afterwards take [Migration] and the old backend out of the c
     .action(async (options: MoveOptions) => {
       const { runStep } = await import('./migration/steps.js');
       process.exitCode = await runStep('finish', options);
+    });
+}
+
+function copyCommand(): Command {
+  return withConfigOptions(new Command('copy'))
+    .description('copy a bucket, a directory or a database to another backend while nothing writes to it')
+    .requiredOption('--from <name>', 'the backend to read')
+    .requiredOption('--to <name>', 'the backend to fill: empty, or left by a copy that was ended')
+    .option('--json', 'print JSON', false)
+    .addHelpText(
+      'after',
+      `
+For deployments that keep everything in an object store or a directory, and for those that go there. Stop every process
+that writes to either; 'migration prepare' and the commands after it move a database without that. Records keep their
+times and positions. Killed or stopped, the same command goes on where it was. In the end the two are compared record
+by record. Afterwards take the old backend out of the configuration and start.
+
+Exit code 0: the two hold the same. 1: they differ.
+
+  $ ccv-indexer migration copy -c indexer.toml --from directory --to bucket`,
+    )
+    .action(async (options: CopyOptions) => {
+      const { copy } = await import('./migration/copy.js');
+      process.exitCode = await copy(options);
     });
 }
 

@@ -3,7 +3,7 @@ import { AbortedError, IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import type { Change, ChangeSet } from '../../model/batch.js';
 import { CoverageGapError } from '../../model/storage-errors.js';
-import type { ArchiveStorage, BackendStorage, RecordStorage } from '../../storage/backend-storage.js';
+import { type BackendStorage, buffers, tellsHoldings } from '../../storage/backend-storage.js';
 import { recallFrom } from '../../storage/recall-from.js';
 import { continuesHistory } from '../follow/common-history.js';
 import { divergedError, refuseDiverged } from '../follow/divergence.js';
@@ -36,6 +36,8 @@ export interface TargetInspection {
   readonly sample: readonly KnownId[];
 }
 
+const UNTOUCHED: TargetInspection = { hasOwnHistory: false, sample: [] };
+
 /** The changes taken over, by kind. */
 export type ChangeCounts = Readonly<Record<Change['kind'], number>>;
 
@@ -56,11 +58,12 @@ export interface RestoreReport extends RestoreProgress {
 
 /** The source, the target and the settings of a restore. Times in milliseconds. */
 export interface RestoreOptions {
-  /** Holds everything from the beginning: the cold tier. */
-  readonly source: RecordStorage | ArchiveStorage;
+  /** Holds everything from the beginning: the cold tier, or any other storage. */
+  readonly source: BackendStorage;
   /** Empty, behind the source, or left by an unfinished restore from it. No other process writes to it. */
   readonly target: BackendStorage;
-  readonly inspect: () => Promise<TargetInspection>;
+  /** Default: the target is none that anything but a restore was ever made in. */
+  readonly inspect?: () => Promise<TargetInspection>;
   readonly common: Common;
   /** Changes read and applied at once. Default 2000; the source makes it fewer when they are large. */
   readonly pageSize?: number;
@@ -92,6 +95,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
     for (const { kind } of set.changes) changes[kind] += 1;
     const progress = { ...positionsOf(set, fromPosition), changes: { ...changes } };
     options.onProgress?.(progress);
+    if (isLast && buffers(target)) await target.flush();
     if (isLast) return { ...progress, headMs: set.headMs, elapsedMs: common.clock.monotonicMs() - startedMs };
   }
 }
@@ -111,7 +115,7 @@ async function checkTarget({ source, target, inspect }: RestoreOptions): Promise
   const headPosition = await headOf(source, target);
   if (headPosition === 0n)
     throw new RestoreError('RESTORE_NOTHING', `storage ${source.name} holds nothing to restore ${target.name} from`);
-  const { hasOwnHistory, sample } = await inspect();
+  const { hasOwnHistory, sample } = (await inspect?.()) ?? UNTOUCHED;
   const standsAt = await positionOf(target);
   if (standsAt > headPosition) {
     await continuesHistory(source, target, target);
@@ -168,11 +172,12 @@ async function positionOf(storage: BackendStorage): Promise<bigint> {
  * when an id was first stored never changes: another history of the same chain has other times.
  */
 async function refuseForeign(
-  source: RecordStorage | ArchiveStorage,
+  source: BackendStorage,
   target: BackendStorage,
   position: bigint,
   sample: readonly KnownId[],
 ) {
+  if (!tellsHoldings(source)) return;
   const recall = recallFrom(source);
   for (const { messageId, firstMs } of sample) {
     const { message, results } = await recall(messageId);
