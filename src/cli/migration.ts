@@ -116,8 +116,10 @@ function backfillCommand(): Command {
       `
 The workers do it, within the limits of [Migration]: RowsPerSecond, MaxLatency of the old database, MaxReplicationLag
 of its standbys. Page by page, each with how far it is: whatever dies, it goes on from there. A record is taken over
-unless a later state of it is there. Ctrl-C ends the waiting, not the work. Out of a Go indexer's database this command does the work itself, and follows
-until Ctrl-C; with --no-wait until everything is there.
+unless a later state of it is there. Ctrl-C ends the waiting, not the work.
+
+Out of a Go indexer's database this command does the work itself, and follows until Ctrl-C; with --no-wait until
+everything is there.
 
   $ ccv-indexer migration backfill -c indexer.toml -s secrets.toml`,
     )

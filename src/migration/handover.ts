@@ -1,4 +1,4 @@
-import { type MoveEnds, otherSide } from './move-ends.js';
+import { lookOf, type MoveEnds, type MoveView, otherSide } from './move-ends.js';
 import { changed, encodeState, inPhase, type MoveState, type Side } from './move-state.js';
 
 /** Changes that are taken over at once. */
@@ -43,4 +43,13 @@ export async function bringLead(ends: MoveEnds, state: MoveState, nowMs: number)
   if (!(await next.moves.lead(encodeState(led, side), ended))) return null;
   await old.moves.put(encodeState(led, otherSide[side]));
   return led;
+}
+
+/**
+ * Ends a taking back that was cut: the state says that the old database leads, the new one knows it and so cannot lead,
+ * and the old one was not told. Any process may do it.
+ */
+export async function endTakingBack(ends: MoveEnds, { state, from, to }: MoveView): Promise<void> {
+  if (state?.phase !== 'rolled-back' || lookOf(from)?.handedOver !== true) return;
+  if (lookOf(to)?.record?.revision === state.revision) await ends.from.moves.leadAgain(encodeState(state, 'from'));
 }

@@ -2,7 +2,7 @@ import type { Common } from '../core/common.js';
 import { toError } from '../core/errors.js';
 import { createRareWarning } from '../core/rare-warning.js';
 import type { Standing } from '../sink/replaceable-sink.js';
-import { bringLead } from './handover.js';
+import { bringLead, endTakingBack } from './handover.js';
 import { lookOf, type MoveEnds, type MoveView, viewMove } from './move-ends.js';
 import { encodeState, type MoveState, type Side } from './move-state.js';
 
@@ -10,6 +10,8 @@ import { encodeState, type MoveState, type Side } from './move-state.js';
 const LOOK_MS = 500;
 /** A process that says nothing for so long is taken to be gone. */
 const ATTENDS_MS = 10_000;
+/** Between two words of a process that works by the same revision. */
+const ATTEND_MS = 2_000;
 
 /** Dependencies of a watch. */
 export interface MoveWatchOptions {
@@ -60,6 +62,7 @@ export function createMoveWatch(options: MoveWatchOptions): MoveWatch {
   const warn = createRareWarning(common);
   let followed: MoveState | null = null;
   let hasFollowed = false;
+  let attended: { readonly revision: number; readonly atMs: number } | null = null;
   let looking: Promise<MoveView> | null = null;
   let loop: Promise<void> | null = null;
 
@@ -77,6 +80,7 @@ export function createMoveWatch(options: MoveWatchOptions): MoveWatch {
       view = await viewMove(ends);
     }
     if (writes) await tell(view);
+    if (writes) await endTakingBack(ends, view);
     await followView(view);
     await attend(view);
     return view;
@@ -109,6 +113,8 @@ export function createMoveWatch(options: MoveWatchOptions): MoveWatch {
 
   async function attend(sights: MoveView): Promise<void> {
     const revision = followed?.revision ?? 0;
+    if (attended?.revision === revision && clock.monotonicMs() - attended.atMs < ATTEND_MS) return;
+    attended = { revision, atMs: clock.monotonicMs() };
     for (const side of ['from', 'to'] satisfies Side[]) {
       if (lookOf(sights[side]) === null) continue;
       await ends[side].moves

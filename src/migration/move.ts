@@ -1,7 +1,7 @@
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
 import { type Condition, conditionsOf, factsOf, isDone, type MoveCommand, type MoveFacts } from './conditions.js';
-import { bringLead, handingOver } from './handover.js';
+import { bringLead, endTakingBack, handingOver } from './handover.js';
 import { lookOf, type MoveEnds, type MoveView, otherSide, viewMove } from './move-ends.js';
 import { changed, encodeState, inPhase, leadingSide, type MoveState, type Phase, type Side } from './move-state.js';
 
@@ -63,7 +63,9 @@ export function createMove(ends: MoveEnds, { clock, random }: Pick<Common, 'cloc
   /** Makes `step` from the newest state until its outcome is stored. */
   async function settle(command: MoveCommand, step: (view: MoveView) => Promise<MoveState | null>): Promise<MoveState> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      const state = await step(await viewMove(ends));
+      const view = await viewMove(ends);
+      await endTakingBack(ends, view);
+      const state = await step(view);
       if (state !== null) return state;
     }
     throw new MoveUnsettledError(command);

@@ -1,7 +1,7 @@
 import type { Common } from '../../core/common.js';
 import { BEGINNING } from '../../model/boundary.js';
 import type { KeptRows } from '../../storage/move-store.js';
-import { type Condition, commandIn, type MoveCommand, type MoveFacts } from '../conditions.js';
+import { type Condition, commandIn, isDone, type MoveCommand, type MoveFacts } from '../conditions.js';
 import { type Move, MoveRefusedError, MoveUnsettledError } from '../move.js';
 import { errorOf, lookOf, type MoveEnd, type MoveView, sightOf } from '../move-ends.js';
 import { changed, decodeState, encodeState, inPhase, isUnderWay, type MoveState, type Phase } from '../move-state.js';
@@ -57,15 +57,16 @@ export function createGoIndexerMove(
       instead: commandIn(seen.state?.phase ?? null),
     });
     if (!answers.holds) return [answers];
+    if (isDone(command, seen.state)) return [answers];
     switch (command) {
       case 'prepare':
         return [answers, idle(seen.state), ...(await readable())];
       case 'start':
         return [answers, phase('prepared')];
       case 'backfill':
-        return [answers, phase('dual-write', 'backfilling')];
+        return [answers, phase('dual-write')];
       case 'compare':
-        return [answers, phase('backfilling', 'comparing')];
+        return [answers, phase('backfilling')];
       case 'switch':
         return [answers, phase('comparing'), compared(seen.state)];
       case 'finish':
@@ -118,6 +119,7 @@ export function createGoIndexerMove(
 
   async function step(command: MoveCommand): Promise<MoveState | null> {
     const seen = await view();
+    if (isDone(command, seen.state)) return seen.state;
     const nowMs = clock.nowMs();
     if (command === 'prepare') {
       const move = Math.floor(random() * 2 ** 48).toString(16);
@@ -127,7 +129,7 @@ export function createGoIndexerMove(
       });
     }
     const state = stateOf(seen, command);
-    const enter = async (phase: Phase) => (state.phase === phase ? state : await put(inPhase(state, phase, nowMs)));
+    const enter = async (phase: Phase) => await put(inPhase(state, phase, nowMs));
     switch (command) {
       case 'start': {
         const next = inPhase(state, 'dual-write', nowMs);

@@ -260,6 +260,11 @@ describe('a move to another database', () => {
     await expect(move.run('switch')).rejects.toBe(cut);
     expect(await ends.from.moves.look()).toMatchObject({ handedOver: true });
     Object.assign(ends.to.moves, { lead });
+    const { leadAgain } = ends.from.moves;
+    // and so does the rollback, before the old one leads again
+    Object.assign(ends.from.moves, { leadAgain: () => Promise.reject(cut) });
+    await expect(move.run('rollback')).rejects.toBe(cut);
+    Object.assign(ends.from.moves, { leadAgain });
     expect(await move.run('rollback')).toMatchObject({ phase: 'rolled-back', handover: null });
     expect(await ends.from.moves.look()).toMatchObject({ handedOver: false });
 
