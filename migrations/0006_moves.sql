@@ -23,5 +23,7 @@ CREATE TABLE move_processes (
   role text NOT NULL,
   revision bigint NOT NULL,
   since_ms bigint NOT NULL,
-  expires_ms bigint NOT NULL
+  expires_ms bigint NOT NULL,
+  -- its figures of shadow reads, as JSON
+  figures text
 ) WITH (fillfactor = 10);

@@ -8,6 +8,7 @@ import { runBackfill } from '../migration/backfill.js';
 import type { MoveEnds } from '../migration/move-ends.js';
 import { followingSide, isUnderWay, leadingSide, type MoveState, PHASES } from '../migration/move-state.js';
 import { createMoveWatch, type MoveWatch } from '../migration/move-watch.js';
+import { createShadowReads, type ShadowReads } from '../migration/shadow/shadow-reads.js';
 import { createThrottle } from '../migration/throttle.js';
 import { createReplaceableSink, type ReplaceableSink } from '../sink/replaceable-sink.js';
 import type { Sink } from '../sink/sink.js';
@@ -44,18 +45,30 @@ export async function openMovingSink(options: MovingSinkOptions): Promise<Opened
   let sink: ReplaceableSink | null = null;
   let backfill: Backfill | null = null;
 
+  let shadow: ShadowReads<Sink> | null = null;
+
   const open = (state: MoveState | null): Sink => {
     opened = openSink(configIn(config, state), common, use, cold, true);
-    return opened.sink;
+    if (state === null || followingSide(state) !== 'to') return opened.sink;
+    shadow = createShadowReads({
+      ...{ live: opened.sink, shadow: ends.to.storage, common },
+      share: () => shareOf(watch.state()),
+    });
+    return shadow.storage;
   };
   const roles = (state: MoveState | null) =>
     state && `${leadingSide(state)} ${followingSide(state)} ${isUnderWay(state)}`;
   const watch: MoveWatch = createMoveWatch({
     ...{ ends, common, writes: use === 'write' },
     process: { name: nameProcess(common.random).member, role: use === 'write' ? 'worker' : 'api' },
+    figures: () => (shadow && shareOf(watch.state()) > 0 ? JSON.stringify(shadow.figures(), plain) : null),
     async follow(state) {
       if (sink === null) sink = createReplaceableSink({ common, first: open(state), standing: () => watch.standing() });
-      else if (roles(state) !== roles(watch.state())) await sink.replace(async () => open(state));
+      else if (roles(state) !== roles(watch.state())) {
+        await shadow?.close();
+        shadow = null;
+        await sink.replace(async () => open(state));
+      }
       await backfill?.stop();
       backfill = state?.phase === 'backfilling' && use === 'write' ? startBackfill(config, common, sink, ends) : null;
       for (const phase of PHASES) metrics.phase.set({ phase }, Number(state?.phase === phase));
@@ -78,12 +91,22 @@ export async function openMovingSink(options: MovingSinkOptions): Promise<Opened
     async close() {
       await watch.close();
       await backfill?.stop();
+      await shadow?.close();
       await moving.close();
       // lent, so that the Sinks of all phases share them
       for (const { storage } of cold) await storage.close();
       await Promise.all([ends.from.storage.close(), ends.to.storage.close()]);
     },
   };
+}
+
+/** The share of live questions that are asked of the new database too: in one phase, and as the operator wishes. */
+function shareOf(state: MoveState | null): number {
+  return state?.phase === 'comparing' ? state.shadow : 0;
+}
+
+function plain(_key: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? String(value) : value;
 }
 
 /** Until one of the databases has said which of them leads, nothing can be answered or written. */

@@ -132,6 +132,7 @@ everything is there.
 function compareCommand(): Command {
   return step('compare', 'compare both databases record by record')
     .option('--repair', 'mend the new database where they differ, and compare again', false)
+    .option('--shadow <share>', 'ask the new database this share (0 to 1) of live questions as well', parseShare)
     .option('--list <number>', 'list at most so many differences', parseCount, 20)
     .addHelpText(
       'after',
@@ -140,9 +141,13 @@ Every record of both, with its times, position and bytes, while both are written
 each record that differs by name. Reads all there is, within the limits of [Migration]. The outcome
 is kept: 'switch' needs a comparison without a difference. --repair takes the old database as right.
 
+With --shadow 0.05 the processes ask the new database one live question in twenty too, after they have answered it, and
+compare the answers byte by byte, until the phase ends: 'migration status' shows what they found.
+
 Exit code 0: no difference. 1: there are some.
 
-  $ ccv-indexer migration compare -c indexer.toml -s secrets.toml`,
+  $ ccv-indexer migration compare -c indexer.toml -s secrets.toml
+  $ ccv-indexer migration compare -c indexer.toml -s secrets.toml --repair --shadow 0.05`,
     )
     .action(async (options: CompareOptions) => {
       const { compare } = await import('./migration/compare.js');
@@ -232,6 +237,12 @@ function step(name: string, description: string): Command {
     .description(description)
     .option('--dry-run', 'change nothing, say whether each condition holds', false)
     .option('--json', 'print JSON', false);
+}
+
+function parseShare(text: string): number {
+  const share = Number(text);
+  if (!(share >= 0 && share <= 1)) throw new InvalidArgumentError('Write a number from 0 to 1.');
+  return share;
 }
 
 function parseCount(text: string): number {

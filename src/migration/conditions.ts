@@ -136,7 +136,7 @@ async function preparable(ends: MoveEnds, view: MoveView): Promise<Condition[]> 
 /** Two names may lead to one database, by another address of its server. */
 async function areTwo({ from, to }: MoveEnds): Promise<Condition> {
   const process = `probe of ${from.name} and ${to.name}`;
-  await from.moves.attend({ process, role: 'probe', revision: 0 }, 5_000);
+  await from.moves.attend({ process, role: 'probe', revision: 0, figures: null }, 5_000);
   const seen = (await to.moves.processes()).some((each) => each.process === process);
   await from.moves.leave(process);
   return {

@@ -26,6 +26,8 @@ export interface MoveWatchOptions {
    * the promise resolves; when it rejects, the same is tried again.
    */
   readonly follow: (state: MoveState | null) => Promise<void>;
+  /** Its figures of shadow reads as a document, for `migration status`; null: none. */
+  readonly figures: () => string | null;
 }
 
 /**
@@ -56,7 +58,7 @@ export interface MoveWatch {
 }
 
 export function createMoveWatch(options: MoveWatchOptions): MoveWatch {
-  const { ends, common, process, writes, follow } = options;
+  const { ends, common, process, writes, follow, figures } = options;
   const { clock, log } = common;
   const stop = new AbortController();
   const warn = createRareWarning(common);
@@ -118,7 +120,7 @@ export function createMoveWatch(options: MoveWatchOptions): MoveWatch {
     for (const side of ['from', 'to'] satisfies Side[]) {
       if (lookOf(sights[side]) === null) continue;
       await ends[side].moves
-        .attend({ process: process.name, role: process.role, revision }, ATTENDS_MS)
+        .attend({ process: process.name, role: process.role, revision, figures: figures() }, ATTENDS_MS)
         // an account that may only read is no reason to stop
         .catch((thrown: unknown) => log.debug({ err: toError(thrown), backend: ends[side].name }, 'not attending'));
     }

@@ -50,6 +50,8 @@ export interface Move {
    * stands. Its caller answers for it that the new one has no process that writes to it.
    */
   abandonNew(): Promise<MoveState>;
+  /** Sets the share of live questions that are also asked of the new database, 0 to 1. */
+  shadow(share: number): Promise<MoveState>;
   /** Keeps the outcome of a comparison, for `switch` to judge by. */
   compared(comparison: NonNullable<MoveState['comparison']>): Promise<MoveState>;
 }
@@ -163,6 +165,7 @@ export function createMove(ends: MoveEnds, { clock, random }: Pick<Common, 'cloc
         const back = inPhase(stateOf(view), 'rolled-back', clock.nowMs());
         return (await ends.from.moves.leadAgain(encodeState(back, 'from'))) ? back : null;
       }),
+    shadow: (share) => settle('compare', (view) => store(changed(stateOf(view), { shadow: share }), view)),
     compared: (comparison) => settle('compare', (view) => store(changed(stateOf(view), { comparison }), view)),
   };
 }

@@ -53,6 +53,8 @@ export interface MoveProcess {
   readonly revision: number;
   /** Since when it works by that, unix ms. */
   readonly sinceMs: number;
+  /** Its figures as a document; null: none. */
+  readonly figures: string | null;
 }
 
 /**

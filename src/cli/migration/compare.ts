@@ -15,6 +15,8 @@ import { type MoveCommandContext, type MoveOptions, withMove } from './move-cont
 export interface CompareOptions extends MoveOptions {
   readonly repair: boolean;
   readonly list: number;
+  /** The share of live questions that are asked of the new database too. */
+  readonly shadow?: number;
 }
 
 /** Differences that are repaired before all is compared again, and how often that is done. */
@@ -27,9 +29,10 @@ export async function compare(options: CompareOptions): Promise<number> {
     if (options.dryRun === true) return await runDry('compare', options, context);
     const { move, progress } = context;
     await move.run('compare');
-    const { ends } = context;
-    if (ends === null) return await compareGo(options, context);
-    const { report, repaired } = await comparison(options, context, ends);
+    const { ours } = context;
+    if (ours === null) return await compareGo(options, context);
+    if (options.shadow !== undefined) await ours.move.shadow(options.shadow);
+    const { report, repaired } = await comparison(options, context, ours.ends);
     progress.close();
     const { differenceCounts, records, throughPosition } = report;
     const differences = differenceCounts.missing + differenceCounts.surplus + differenceCounts.different;

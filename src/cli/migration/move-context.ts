@@ -26,10 +26,10 @@ export interface WatchOptions extends ConfigOptions {
 
 /** A command with the move that its configuration names. */
 export interface MoveCommandContext extends StorageCommand {
-  readonly move: Move;
+  readonly move: Omit<Move, 'shadow'>;
   readonly to: PostgresEnd;
   /** Null: the old side is the Go indexer's database. */
-  readonly ends: MoveEnds | null;
+  readonly ours: { readonly ends: MoveEnds; readonly move: Move } | null;
   /** Not null where the old side is the Go indexer's database. */
   readonly goMove: GoIndexerMove | null;
 }
@@ -44,11 +44,14 @@ export async function withMove(
     if (migrationOf(config).GoIndexer) {
       const to = openNewEnd(config, common);
       const goMove = createGoIndexerMove({ to, opens: () => openGoImport(config, to.storage, common) }, common);
-      return await closing([to], work({ ...command, move: goMove, goMove, to, ends: null }));
+      return await closing([to], work({ ...command, move: goMove, goMove, to, ours: null }));
     }
     const ends = openEnds(config, common);
     const move = createMove(ends, common);
-    return await closing([ends.from, ends.to], work({ ...command, move, goMove: null, to: ends.to, ends }));
+    return await closing(
+      [ends.from, ends.to],
+      work({ ...command, move, goMove: null, to: ends.to, ours: { ends, move } }),
+    );
   });
 }
 

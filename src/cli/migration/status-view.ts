@@ -5,6 +5,7 @@ import type { MoveState, Phase, Side } from '../../migration/move-state.js';
 import type { MoveProcess } from '../../storage/move-store.js';
 import { formatCount, formatMs } from '../amounts.js';
 import { textTable, wordTable } from '../text-table.js';
+import { type ShadowStatus, shadowLines, shadowStatus } from './shadow-status.js';
 
 /** One of the two databases, as it is shown. */
 export interface DatabaseStatus {
@@ -28,8 +29,8 @@ export interface MoveStatus {
   /** Positions by which the new database is behind; null where one does not answer, or the new one leads. */
   readonly lagPositions: bigint | null;
   readonly comparison: MoveState['comparison'];
-  readonly shadow: number;
-  readonly processes: readonly MoveProcess[];
+  readonly shadow: ShadowStatus;
+  readonly processes: readonly Omit<MoveProcess, 'figures'>[];
   readonly history: MoveState['history'];
   readonly next: { readonly command: string; readonly conditions: readonly Condition[] };
 }
@@ -45,7 +46,10 @@ const NEXT: Readonly<Record<Phase, MoveCommand | null>> = {
 };
 
 /** Looks at both databases. @throws the error of the databases when neither answers. */
-export async function moveStatus(move: Move, names: Readonly<Record<Side, string>>): Promise<MoveStatus> {
+export async function moveStatus(
+  move: Pick<Move, 'look' | 'conditions'>,
+  names: Readonly<Record<Side, string>>,
+): Promise<MoveStatus> {
   const { view, processes } = await move.look();
   const { state } = view;
   const databases = (['from', 'to'] as const).map((side): DatabaseStatus => {
@@ -70,8 +74,8 @@ export async function moveStatus(move: Move, names: Readonly<Record<Side, string
     databases,
     lagPositions: from && to && from.head.position >= to.head.position ? from.head.position - to.head.position : null,
     comparison: state?.comparison ?? null,
-    shadow: state?.shadow ?? 0,
-    processes,
+    shadow: shadowStatus(state?.shadow ?? 0, processes),
+    processes: processes.map(({ figures, ...process }) => process),
     history: state?.history ?? [],
     next: {
       command: commandIn(state?.phase ?? null),
@@ -95,7 +99,7 @@ export function statusLines(status: MoveStatus): readonly string[] {
             `${comparison.throughPosition}, ${formatCount(comparison.differences)} differences`,
         ]
       : []),
-    ...(shadow > 0 ? [`shadow reads: ${shadow * 100} of 100 questions`] : []),
+    ...(shadow.share > 0 ? shadowLines(shadow) : []),
     `processes: ${processes.length}`,
     ...textTable(
       processes.map(({ process, role, revision }) => [

@@ -66,11 +66,11 @@ export async function rollback(options: RollbackOptions): Promise<number> {
 
 /** Shows the move, once or until a signal. @returns the exit code: 1 when a database did not answer. */
 export async function showStatus(options: WatchOptions): Promise<number> {
-  return await withMove(options, async ({ move, ends, to, common, signal }) => {
+  return await withMove(options, async ({ move, ours, to, common, signal }) => {
     for (;;) {
       const status = await unlessStopped(
         signal,
-        moveStatus(move, { from: ends?.from.name ?? GO_INDEXER, to: to.name }),
+        moveStatus(move, { from: ours?.ends.from.name ?? GO_INDEXER, to: to.name }),
       );
       if (options.watch && !options.json && process.stdout.isTTY) process.stdout.write('\x1b[2J\x1b[H');
       if (options.json) printJson(status);
@@ -81,8 +81,8 @@ export async function showStatus(options: WatchOptions): Promise<number> {
   });
 }
 
-async function show({ json }: MoveOptions, { move, ends, to }: MoveCommandContext): Promise<number> {
-  const status = await moveStatus(move, { from: ends?.from.name ?? GO_INDEXER, to: to.name });
+async function show({ json }: MoveOptions, { move, ours, to }: MoveCommandContext): Promise<number> {
+  const status = await moveStatus(move, { from: ours?.ends.from.name ?? GO_INDEXER, to: to.name });
   if (json === true) printJson(status);
   else print(...statusLines(status));
   return 0;
@@ -103,7 +103,7 @@ async function untilInStep(command: MoveCommand, { move, common, signal }: MoveC
 function checkNames({ from, to }: MoveOptions, context: MoveCommandContext): void {
   const wrong = (
     [
-      ['--from', from, context.ends?.from.name ?? GO_INDEXER],
+      ['--from', from, context.ours?.ends.from.name ?? GO_INDEXER],
       ['--to', to, context.to.name],
     ] as const
   ).find(([, given, configured]) => given !== undefined && given !== configured);

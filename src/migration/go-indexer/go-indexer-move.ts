@@ -12,7 +12,7 @@ import type { GoIndexerReport } from './import-report.js';
 export const GO_INDEXER = 'go-indexer';
 
 /** A move whose old side is the Go indexer: it writes its own database, and is stopped before the switch. */
-export interface GoIndexerMove extends Move {
+export interface GoIndexerMove extends Omit<Move, 'shadow'> {
   /** The report of the last pass of `run('switch')`; null before. */
   report(): GoIndexerReport | null;
 }

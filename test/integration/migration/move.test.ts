@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { shadowStatus } from '../../../src/cli/migration/shadow-status.js';
 import { systemClock } from '../../../src/core/clock.js';
 import type { IndexerError } from '../../../src/core/errors.js';
 import { nextTurn } from '../../../src/core/event-loop.js';
@@ -187,6 +188,38 @@ describe('a move to another database', () => {
     );
     await inStep();
     expect((await replica.sink.status()).map(({ name }) => name)).toEqual(['hot', 'new']);
+  });
+
+  test('live questions are asked of the new database too, and what it answers otherwise is told', async () => {
+    const worker = await deployment.open('write');
+    const { move } = deployment;
+    const messages = Array.from({ length: 3 }, () => make.message());
+    await worker.sink.insertBatch({ messages });
+    await beginBackfill();
+    await untilBackfilled();
+    await move.run('compare');
+    await move.shadow(1);
+    await inStep();
+    const found = async () => {
+      await worker.sink.queryMessages({});
+      for (const { messageId } of messages) await worker.sink.getMessage(messageId);
+      const { processes } = await move.look();
+      return shadowStatus(1, processes);
+    };
+    await eventually('questions were asked of both', async () => (await found()).outcomes.same > 8);
+    expect((await found()).outcomes.different).toBe(0);
+    await to.sql(`UPDATE ccv.messages SET status = 2 WHERE message_id = decode($1, 'hex')`, [
+      messages[1]!.messageId.slice(2),
+    ]);
+    await eventually('the difference is told', async () => (await found()).differences.length > 0);
+    const { differences, outcomes } = await found();
+    expect(differences.map(({ operation }) => operation)).toContain('getMessage');
+    expect(outcomes.different).toBeGreaterThan(0);
+    // the answers stay those of the old one
+    expect((await worker.sink.getMessage(messages[1]!.messageId)).status).toBe('processing');
+    await move.shadow(0);
+    await inStep();
+    await eventually('no figures are told', async () => (await move.look()).processes.every(({ figures }) => !figures));
   });
 
   test('refuses each command whose conditions do not hold, and names the one to run instead', async () => {

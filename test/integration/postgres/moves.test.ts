@@ -187,10 +187,10 @@ describe('a move between databases', () => {
 
   test('processes are listed while they are there, with the revision that they work by', async () => {
     const { moves } = open(from);
-    await moves.attend({ process: 'b', role: 'api', revision: 1 }, LONG_MS);
-    await moves.attend({ process: 'a', role: 'worker', revision: 1 }, LONG_MS);
-    await moves.attend({ process: 'c', role: 'api', revision: 1 }, 0);
-    await moves.attend({ process: 'b', role: 'api', revision: 2 }, LONG_MS);
+    await moves.attend({ process: 'b', role: 'api', revision: 1, figures: null }, LONG_MS);
+    await moves.attend({ process: 'a', role: 'worker', revision: 1, figures: null }, LONG_MS);
+    await moves.attend({ process: 'c', role: 'api', revision: 1, figures: null }, 0);
+    await moves.attend({ process: 'b', role: 'api', revision: 2, figures: null }, LONG_MS);
     expect(await moves.processes()).toMatchObject([
       { process: 'a', role: 'worker', revision: 1 },
       { process: 'b', role: 'api', revision: 2 },

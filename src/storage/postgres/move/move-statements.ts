@@ -98,9 +98,10 @@ export function createMoveStatements(namespace: Namespace) {
     ),
     attend: statement(
       'attend_move',
-      `INSERT INTO @move_processes AS p (process, role, revision, since_ms, expires_ms)
-       VALUES ($1::text, $2::text, $3::bigint, ${NOW_MS}, ${NOW_MS} + $4::bigint)
+      `INSERT INTO @move_processes AS p (process, role, revision, since_ms, expires_ms, figures)
+       VALUES ($1::text, $2::text, $3::bigint, ${NOW_MS}, ${NOW_MS} + $4::bigint, $5::text)
        ON CONFLICT (process) DO UPDATE SET revision = excluded.revision, expires_ms = excluded.expires_ms,
+         figures = excluded.figures,
          since_ms = CASE WHEN p.revision = excluded.revision THEN p.since_ms ELSE excluded.since_ms END`,
     ),
     sweep: statement(
@@ -111,7 +112,7 @@ export function createMoveStatements(namespace: Namespace) {
     leave: statement('leave_move', 'DELETE FROM @move_processes WHERE process = $1::text'),
     processes: statement(
       'move_processes',
-      `SELECT p.process, p.role, p.revision, p.since_ms FROM @move_processes p
+      `SELECT p.process, p.role, p.revision, p.since_ms, p.figures FROM @move_processes p
        WHERE p.expires_ms > ${NOW_MS} ORDER BY 1`,
     ),
   };

@@ -152,10 +152,10 @@ export function createMoveStore({
       const [row] = await runner.read('read lag of standbys', { statement: sql.standbyLag, values: [] });
       return row?.[0] == null ? null : toNumber(row[0]);
     },
-    async attend({ process, role, revision }, lastsMs) {
+    async attend({ process, role, revision, figures }, lastsMs) {
       await write('attend move', async (transaction) => {
         await transaction.commit([
-          { statement: sql.attend, values: [process, role, revision, lastsMs] },
+          { statement: sql.attend, values: [process, role, revision, lastsMs, figures] },
           { statement: sql.sweep, values: [] },
         ]);
       });
@@ -173,6 +173,7 @@ export function createMoveStore({
           role: toText(row[1]),
           revision: toNumber(row[2]),
           sinceMs: toNumber(row[3]),
+          figures: row[4] ?? null,
         }),
       );
     },
