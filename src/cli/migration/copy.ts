@@ -9,9 +9,9 @@ import type { BackendStorage } from '../../storage/backend-storage.js';
 import { migrate } from '../../storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../storage/postgres/postgres-storage.js';
 import { formatCount, formatDuration } from '../amounts.js';
-import type { ConfigOptions } from '../config-option.js';
+import { type ConfigOptions, readConfig } from '../config-option.js';
 import { print, printJson } from '../storage/output.js';
-import { runStorageCommand, type StorageCommand } from '../storage/run-command.js';
+import { runCommand, type StorageCommand } from '../storage/run-command.js';
 
 /** Options of `migration copy`. */
 export interface CopyOptions extends ConfigOptions {
@@ -28,7 +28,7 @@ interface CopyEnd {
 
 /** Copies one backend to another, and compares the two. @returns the exit code: 1 when they differ. */
 export async function copy(options: CopyOptions): Promise<number> {
-  return await runStorageCommand(options, async (command) => {
+  return await runCommand(readConfig(options), async (command) => {
     const { config, common, signal, progress } = command;
     if (options.from === options.to)
       throw new IndexerError('COPY_SAME', `--from and --to are both ${options.from}: name two backends`, false);

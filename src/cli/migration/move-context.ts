@@ -4,8 +4,8 @@ import { migrationOf } from '../../app/move-roles.js';
 import { createGoIndexerMove, type GoIndexerMove } from '../../migration/go-indexer/go-indexer-move.js';
 import { createMove, type Move } from '../../migration/move.js';
 import type { MoveEnds } from '../../migration/move-ends.js';
-import type { ConfigOptions } from '../config-option.js';
-import { runStorageCommand, type StorageCommand } from '../storage/run-command.js';
+import { type ConfigOptions, readConfig } from '../config-option.js';
+import { runCommand, type StorageCommand } from '../storage/run-command.js';
 
 /** Options of the steps of a move. */
 export interface MoveOptions extends ConfigOptions {
@@ -34,12 +34,12 @@ export interface MoveCommandContext extends StorageCommand {
   readonly goMove: GoIndexerMove | null;
 }
 
-/** Runs work on a move; see `runStorageCommand`. */
+/** Runs work on a move; see `runCommand`. */
 export async function withMove(
   options: ConfigOptions,
   work: (context: MoveCommandContext) => Promise<number>,
 ): Promise<number> {
-  return await runStorageCommand(options, async (command) => {
+  return await runCommand(readConfig(options), async (command) => {
     const { config, common } = command;
     if (migrationOf(config).GoIndexer) {
       const to = openNewEnd(config, common);

@@ -1,3 +1,4 @@
+import { presentConfig } from '../../app/present-config.js';
 import type { Config } from '../../config/schema/schema.js';
 import { type Common, createCommon } from '../../core/common.js';
 import { AbortedError } from '../../core/errors.js';
@@ -23,7 +24,8 @@ export interface StorageCommand {
 }
 
 /**
- * Runs a command until it is done or a signal ends it between two steps.
+ * Runs a command until it is done or a signal ends it between two steps. While a move is under way the configuration is
+ * that of its present phase: see `presentConfig`.
  * @returns the exit code of `work`, or 130 after a signal.
  * @throws ConfigError, IndexerError
  */
@@ -31,10 +33,13 @@ export async function runStorageCommand(
   options: ConfigOptions,
   work: (command: StorageCommand) => Promise<number>,
 ): Promise<number> {
-  return await runCommand(readConfig(options), work);
+  return await runCommand(readConfig(options), async (command) => {
+    const present = presentConfig(command.config, command.common);
+    return await work({ ...command, config: await unlessStopped(command.signal, present) });
+  });
 }
 
-/** As `runStorageCommand`, for a configuration that is read already. */
+/** As `runStorageCommand`, for a configuration as it is written. */
 export async function runCommand(config: Config, work: (command: StorageCommand) => Promise<number>): Promise<number> {
   // a service's log is noise beside a command's own words, its warnings are not
   const log = createLogger({ level: 'warn', format: config.Log.Format });

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { shadowStatus } from '../../../src/cli/migration/shadow-status.js';
+import { backendSections, leadingDatabase } from '../../../src/app/backend-sections.js';
+import { presentConfig } from '../../../src/app/present-config.js';
 import { systemClock } from '../../../src/core/clock.js';
+import { createCommon } from '../../../src/core/common.js';
 import type { IndexerError } from '../../../src/core/errors.js';
 import { nextTurn } from '../../../src/core/event-loop.js';
 import type { VerifierResult } from '../../../src/model/records.js';
@@ -32,39 +34,11 @@ async function recordsOf(database: TestDatabase) {
   return tables;
 }
 
-/** Resolves once every process works by the phase of the move. */
-async function inStep(): Promise<void> {
-  await eventually('every process works by the phase', async () => {
-    const { view, processes } = await deployment.move.look();
-    return processes.every(({ revision }) => revision === view.state?.revision);
-  });
-}
-
-/** The first three commands; the last needs a worker that is there. */
-async function beginBackfill(): Promise<void> {
-  const { move } = deployment;
-  await move.run('prepare');
-  await move.run('start');
-  await eventually('a worker is there', async () =>
-    (await move.look()).processes.some(({ role }) => role === 'worker'),
-  );
-  await move.run('backfill');
-}
-
-async function untilBackfilled(): Promise<void> {
-  await eventually('the backfill has ended', async () => (await deployment.ends.to.moves.look()).backfill === null);
-}
-
 async function untilEqual(): Promise<void> {
   await eventually('the follower holds the head', async () => {
     const [a, b] = [await deployment.ends.from.moves.look(), await deployment.ends.to.moves.look()];
     return a.head.position === b.head.position && a.isWhole && b.isWhole;
   });
-}
-
-/** Compared by tests of its own; here both hold the same. */
-async function comparedSame(): Promise<void> {
-  await deployment.move.compared({ atMs: 0, throughPosition: '0', records: 0, differences: 0 });
 }
 
 /** Between two writes of the traffic: enough of them meet every phase. */
@@ -128,42 +102,38 @@ describe('a move to another database', () => {
     const writing = writeOn(worker.sink, make);
     const reading = readOn(worker.sink, writing.written);
     await move.run('prepare');
-    await inStep();
+    await deployment.inStep();
     await move.run('start');
-    await inStep();
+    await deployment.inStep();
     await move.run('backfill');
-    await inStep();
-    await untilBackfilled();
-    await move.run('compare');
-    await comparedSame();
-    await inStep();
+    await deployment.inStep();
+    await eventually('the backfill has ended', async () => (await deployment.ends.to.moves.look()).backfill === null);
+    await deployment.compare();
+    await deployment.inStep();
     const switched = await move.run('switch');
     expect(switched).toMatchObject({ phase: 'switched', handover: null });
-    await inStep();
+    await deployment.inStep();
     const back = await move.run('rollback');
     expect(back).toMatchObject({ phase: 'rolled-back', handover: null });
-    await inStep();
+    await deployment.inStep();
     const asked = await reading.stop();
     const written = await writing.stop();
     expect(asked).toBeGreaterThan(10);
     for (const { messageId } of written) expect(await other.sink.getCCVData(messageId)).toHaveLength(1);
 
     // a second time, to the end
-    await beginBackfill();
-    await inStep();
-    await untilBackfilled();
-    await move.run('compare');
-    await comparedSame();
-    await inStep();
+    await deployment.backfill();
+    await deployment.compare();
+    await deployment.inStep();
     await untilEqual();
     expect(await recordsOf(to)).toEqual(await recordsOf(from));
     await move.run('switch');
-    await inStep();
+    await deployment.inStep();
     await worker.sink.insertBatch({ messages: [make.message()] });
     // the old one still has every write that is acknowledged
     expect(await recordsOf(to)).toEqual(await recordsOf(from));
     await move.run('finish');
-    await inStep();
+    await deployment.inStep();
     await worker.sink.insertBatch({ messages: [make.message()] });
     expect(await recordsOf(to)).not.toEqual(await recordsOf(from));
   });
@@ -171,11 +141,9 @@ describe('a move to another database', () => {
   test('a replica that opens no old database reads from the new one within seconds of the switch', async () => {
     const [worker, replica] = [await deployment.open('write'), await deployment.open('read')];
     const { move } = deployment;
-    await beginBackfill();
-    await untilBackfilled();
-    await move.run('compare');
-    await comparedSame();
-    await inStep();
+    await deployment.backfill();
+    await deployment.compare();
+    await deployment.inStep();
     await move.run('switch');
     const message = make.message();
     await worker.sink.insertBatch({ messages: [message] });
@@ -186,40 +154,12 @@ describe('a move to another database', () => {
         (thrown: unknown) => (thrown as IndexerError).code !== 'MESSAGE_NOT_FOUND' && Promise.reject(thrown),
       ),
     );
-    await inStep();
+    await deployment.inStep();
     expect((await replica.sink.status()).map(({ name }) => name)).toEqual(['hot', 'new']);
-  });
-
-  test('live questions are asked of the new database too, and what it answers otherwise is told', async () => {
-    const worker = await deployment.open('write');
-    const { move } = deployment;
-    const messages = Array.from({ length: 3 }, () => make.message());
-    await worker.sink.insertBatch({ messages });
-    await beginBackfill();
-    await untilBackfilled();
-    await move.run('compare');
-    await move.shadow(1);
-    await inStep();
-    const found = async () => {
-      await worker.sink.queryMessages({});
-      for (const { messageId } of messages) await worker.sink.getMessage(messageId);
-      const { processes } = await move.look();
-      return shadowStatus(1, processes);
-    };
-    await eventually('questions were asked of both', async () => (await found()).outcomes.same > 8);
-    expect((await found()).outcomes.different).toBe(0);
-    await to.sql(`UPDATE ccv.messages SET status = 2 WHERE message_id = decode($1, 'hex')`, [
-      messages[1]!.messageId.slice(2),
-    ]);
-    await eventually('the difference is told', async () => (await found()).differences.length > 0);
-    const { differences, outcomes } = await found();
-    expect(differences.map(({ operation }) => operation)).toContain('getMessage');
-    expect(outcomes.different).toBeGreaterThan(0);
-    // the answers stay those of the old one
-    expect((await worker.sink.getMessage(messages[1]!.messageId)).status).toBe('processing');
-    await move.shadow(0);
-    await inStep();
-    await eventually('no figures are told', async () => (await move.look()).processes.every(({ figures }) => !figures));
+    // and so do commands that look at the backends once
+    const present = await presentConfig(deployment.config, createCommon());
+    expect(backendSections(present).map(({ Name }) => Name)).toEqual(['hot', 'new', 'old']);
+    expect(leadingDatabase(backendSections(present))?.Name).toBe('new');
   });
 
   test('refuses each command whose conditions do not hold, and names the one to run instead', async () => {
@@ -237,7 +177,7 @@ describe('a move to another database', () => {
     const worker = await deployment.open('write');
     await worker.sink.insertBatch({ messages: [make.message()] });
     await move.run('backfill');
-    await untilBackfilled();
+    await eventually('the backfill has ended', async () => (await deployment.ends.to.moves.look()).backfill === null);
     await move.run('compare');
     expect(await refusal('switch')).toMatchObject({ message: expect.stringContaining('migration compare') });
     expect(await refusal('finish')).toMatchObject({ message: expect.stringContaining('migration switch') });
@@ -261,30 +201,27 @@ describe('a move to another database', () => {
     await again('start');
     await eventually('a worker is there', async () => (await move.look()).processes.length > 0);
     await again('backfill');
-    await untilBackfilled();
+    await eventually('the backfill has ended', async () => (await deployment.ends.to.moves.look()).backfill === null);
     await again('compare');
-    await comparedSame();
-    await inStep();
+    await move.compared({ atMs: 0, throughPosition: '0', records: 0, differences: 0 });
+    await deployment.inStep();
     await again('switch');
-    await inStep();
+    await deployment.inStep();
     await again('rollback');
-    await beginBackfill();
-    await move.run('compare');
-    await comparedSame();
-    await inStep();
+    await deployment.backfill();
+    await deployment.compare();
+    await deployment.inStep();
     await move.run('switch');
-    await inStep();
+    await deployment.inStep();
     await again('finish');
   });
 
   test('a handing over that was cut anywhere is ended by any process, or taken back', async () => {
     const { move, ends } = deployment;
     const worker = await deployment.open('write');
-    await beginBackfill();
-    await untilBackfilled();
-    await move.run('compare');
-    await comparedSame();
-    await inStep();
+    await deployment.backfill();
+    await deployment.compare();
+    await deployment.inStep();
     await worker.close();
     // the command dies after the old one has ended its lead
     const cut = new Error('cut');
@@ -303,10 +240,9 @@ describe('a move to another database', () => {
 
     // and again, with a worker that ends it
     await deployment.open('write');
-    await beginBackfill();
-    await move.run('compare');
-    await comparedSame();
-    await inStep();
+    await deployment.backfill();
+    await deployment.compare();
+    await deployment.inStep();
     Object.assign(ends.to.moves, { lead: () => Promise.reject(cut) });
     await move.run('switch').catch((thrown: unknown) => expect(thrown).toBe(cut));
     Object.assign(ends.to.moves, { lead });

@@ -5,6 +5,7 @@ import type { Config } from '../../../src/config/schema/schema.js';
 import { type Common, createCommon } from '../../../src/core/common.js';
 import { createMove, type Move } from '../../../src/migration/move.js';
 import type { MoveEnds } from '../../../src/migration/move-ends.js';
+import { eventually } from '../eventually.js';
 import type { TestDatabase } from '../postgres/postgres.js';
 
 /** A deployment that moves from one database to another: its configuration, and its processes as they are opened. */
@@ -12,6 +13,12 @@ export interface MovingDeployment {
   readonly config: Config;
   readonly ends: MoveEnds;
   readonly move: Move;
+  /** Resolves once every process works by the phase of the move. */
+  inStep(): Promise<void>;
+  /** Walks the first three phases, and waits until the new database holds everything. A worker has to be there. */
+  backfill(): Promise<void>;
+  /** Brings the move into the phase `comparing`, as after a comparison without a difference. */
+  compare(): Promise<void>;
   /** Opens the storage of another process of the role. */
   open(use: 'write' | 'read', common?: Common): Promise<OpenedStorage>;
   close(): Promise<void>;
@@ -42,11 +49,28 @@ export function createMovingDeployment(
   );
   const common = createCommon();
   const ends = openEnds(config, common);
+  const move = createMove(ends, common);
   const opened: OpenedStorage[] = [];
   return {
-    config,
-    ends,
-    move: createMove(ends, common),
+    ...{ config, ends, move },
+    async inStep() {
+      await eventually('every process works by the phase', async () => {
+        const { view, processes } = await move.look();
+        return processes.every(({ revision }) => revision === view.state?.revision);
+      });
+    },
+    async backfill() {
+      await move.run('prepare');
+      await move.run('start');
+      const isThere = async () => (await move.look()).processes.some(({ role }) => role === 'worker');
+      await eventually('a worker is there', isThere);
+      await move.run('backfill');
+      await eventually('the backfill has ended', async () => (await ends.to.moves.look()).backfill === null);
+    },
+    async compare() {
+      await move.run('compare');
+      await move.compared({ atMs: 0, throughPosition: '0', records: 0, differences: 0 });
+    },
     async open(use, own = createCommon()) {
       const storage = await openStorage(config, own, use);
       opened.push(storage);
