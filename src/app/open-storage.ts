@@ -2,9 +2,9 @@ import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { toError } from '../core/errors.js';
 import type { ColdStorage } from '../storage/cold/cold-storage.js';
-import { openAwaitedSink } from './awaited-sink.js';
 import type { StorageUse } from './backend-sections.js';
-import { openMovingSink } from './moving-sink.js';
+import { openAwaitedSink } from './move/awaited-sink.js';
+import { openMovingSink } from './move/moving-sink.js';
 import { type OpenedSink, openSink } from './open-sink.js';
 import { type ColdBackend, checkPlace, openCold } from './process-cold.js';
 

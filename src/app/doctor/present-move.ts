@@ -1,10 +1,10 @@
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { AbortedError, toError } from '../../core/errors.js';
-import { type MoveEnds, type MoveView, viewMove } from '../../migration/move-ends.js';
+import { lookOf, type MoveEnds, type MoveView, viewMove } from '../../migration/move-ends.js';
 import { leadingSide } from '../../migration/move-state.js';
 import type { MoveProcess } from '../../storage/move-store.js';
-import { configIn } from '../move-roles.js';
+import { configIn } from '../move/roles.js';
 
 /** The longest wait for the two databases of a move. */
 const LIMIT_MS = 10_000;
@@ -26,8 +26,9 @@ export interface Present {
  * @throws AbortedError when `signal` aborts.
  */
 export async function presentOf(config: Config, common: Common, signal: AbortSignal): Promise<Present> {
-  if (!config.Migration) return { config, move: null };
-  const { openEnds } = await import('../moving-sink.js');
+  // a move from a Go indexer has one database of ours
+  if (config.Migration?.From === undefined) return { config, move: null };
+  const { openEnds } = await import('../move/ends.js');
   const ends = openEnds(config, common);
   const asked = new AbortController();
   const limit = common.clock.sleep(LIMIT_MS, AbortSignal.any([signal, asked.signal])).then(() => {
@@ -48,6 +49,5 @@ export async function presentOf(config: Config, common: Common, signal: AbortSig
 async function look(ends: MoveEnds): Promise<Extract<PresentMove, { readonly view: MoveView }>> {
   const view = await viewMove(ends);
   const side = view.state ? leadingSide(view.state) : 'from';
-  const isThere = 'look' in view[side];
-  return { view, processes: view.state && isThere ? await ends[side].moves.processes() : [] };
+  return { view, processes: view.state && lookOf(view[side]) ? await ends[side].moves.processes() : [] };
 }

@@ -1,5 +1,5 @@
 import { allColdSections, openCold } from '../../app/cold-backends.js';
-import { limitsOf } from '../../app/move-roles.js';
+import { limitsOf } from '../../app/move/roles.js';
 import { lookOf, type MoveEnds } from '../../migration/move-ends.js';
 import { compareRecords, type ParityReport } from '../../migration/parity/compare.js';
 import { repairDifferences } from '../../migration/parity/repair.js';

@@ -1,7 +1,7 @@
 import { postgresOptions } from '../../app/backend-options.js';
 import type { NamedSection } from '../../app/backend-sections.js';
 import { openCold } from '../../app/cold-backends.js';
-import { sectionOf } from '../../app/move-roles.js';
+import { sectionOf } from '../../app/move/roles.js';
 import { assertNever, IndexerError } from '../../core/errors.js';
 import { compareRecords, type ParityReport } from '../../migration/parity/compare.js';
 import { type RestoreReport, restore } from '../../sink/restore/restore.js';

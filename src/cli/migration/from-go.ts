@@ -1,4 +1,4 @@
-import { openGoImport } from '../../app/go-import.js';
+import { openGoImport } from '../../app/move/go-import.js';
 import { IndexerError } from '../../core/errors.js';
 import { nameProcess } from '../../indexer/workers/process-name.js';
 import type { GoIndexerImport } from '../../migration/go-indexer/go-indexer-import.js';

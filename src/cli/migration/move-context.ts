@@ -1,6 +1,6 @@
-import { openGoImport } from '../../app/go-import.js';
-import { openEnds, openNewEnd, type PostgresEnd } from '../../app/move-ends.js';
-import { migrationOf } from '../../app/move-roles.js';
+import { openEnds, openNewEnd, type PostgresEnd } from '../../app/move/ends.js';
+import { openGoImport } from '../../app/move/go-import.js';
+import { migrationOf } from '../../app/move/roles.js';
 import { createGoIndexerMove, type GoIndexerMove } from '../../migration/go-indexer/go-indexer-move.js';
 import { createMove, type Move } from '../../migration/move.js';
 import type { MoveEnds } from '../../migration/move-ends.js';

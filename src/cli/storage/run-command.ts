@@ -1,4 +1,4 @@
-import { presentConfig } from '../../app/present-config.js';
+import { presentConfig } from '../../app/move/present-config.js';
 import type { Config } from '../../config/schema/schema.js';
 import { type Common, createCommon } from '../../core/common.js';
 import { AbortedError } from '../../core/errors.js';

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { backendSections, leadingDatabase } from '../../../src/app/backend-sections.js';
-import { presentConfig } from '../../../src/app/present-config.js';
+import { presentConfig } from '../../../src/app/move/present-config.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { IndexerError } from '../../../src/core/errors.js';

@@ -1,4 +1,4 @@
-import { openEnds } from '../../../src/app/move-ends.js';
+import { openEnds } from '../../../src/app/move/ends.js';
 import { type OpenedStorage, openStorage } from '../../../src/app/open-storage.js';
 import { parseConfig } from '../../../src/config/load.js';
 import type { Config } from '../../../src/config/schema/schema.js';

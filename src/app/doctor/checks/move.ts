@@ -1,5 +1,5 @@
 import { messagesOf } from '../../../core/errors.js';
-import type { MoveView, Sight } from '../../../migration/move-ends.js';
+import { errorOf, type MoveView, type Sight } from '../../../migration/move-ends.js';
 import { isUnderWay, type MoveState } from '../../../migration/move-state.js';
 import type { MoveProcess } from '../../../storage/move-store.js';
 import { defineCheck, type Look } from '../check.js';
@@ -57,9 +57,10 @@ export const moveCheck = defineCheck<Id>({
 });
 
 function tellSight(side: 'from' | 'to', sight: Sight, { config, found }: Look<Id>): void {
-  if (!('error' in sight)) return;
+  const error = errorOf(sight);
+  if (error === null) return;
   const { From = '', To = '' } = config.Migration ?? {};
-  found('move-database-away', side === 'from' ? From : To, { reason: messagesOf(sight.error).join(': ') });
+  found('move-database-away', side === 'from' ? From : To, { reason: messagesOf(error).join(': ') });
 }
 
 function tellState(

@@ -1,10 +1,10 @@
-import type { Config } from '../config/schema/schema.js';
-import type { Common } from '../core/common.js';
-import { InvalidArgumentError } from '../core/errors.js';
-import { createGoIndexerImport, type GoIndexerImport } from '../migration/go-indexer/go-indexer-import.js';
-import { createThrottle } from '../migration/throttle.js';
-import type { BackendStorage } from '../storage/backend-storage.js';
-import { limitsOf, migrationOf } from './move-roles.js';
+import type { Config } from '../../config/schema/schema.js';
+import type { Common } from '../../core/common.js';
+import { InvalidArgumentError } from '../../core/errors.js';
+import { createGoIndexerImport, type GoIndexerImport } from '../../migration/go-indexer/go-indexer-import.js';
+import { createThrottle } from '../../migration/throttle.js';
+import type { BackendStorage } from '../../storage/backend-storage.js';
+import { limitsOf, migrationOf } from './roles.js';
 
 /** Opens the import from the Go indexer's database that `[Migration.GoIndexer]` names. */
 export function openGoImport(config: Config, target: BackendStorage, common: Common): GoIndexerImport {

@@ -1,12 +1,12 @@
-import type { Config } from '../config/schema/schema.js';
-import type { Common } from '../core/common.js';
-import { toError } from '../core/errors.js';
-import { createRareWarning } from '../core/rare-warning.js';
-import { decodeState, leadingSide, type MoveState } from '../migration/move-state.js';
-import type { StorageUse } from './backend-sections.js';
-import { openNewEnd } from './move-ends.js';
-import { type OpenedSink, openSink } from './open-sink.js';
-import type { ColdBackend } from './process-cold.js';
+import type { Config } from '../../config/schema/schema.js';
+import type { Common } from '../../core/common.js';
+import { toError } from '../../core/errors.js';
+import { createRareWarning } from '../../core/rare-warning.js';
+import { decodeState, leadingSide, type MoveState } from '../../migration/move-state.js';
+import type { StorageUse } from '../backend-sections.js';
+import { type OpenedSink, openSink } from '../open-sink.js';
+import type { ColdBackend } from '../process-cold.js';
+import { openNewEnd } from './ends.js';
 
 /** Between two looks whether the new database leads. */
 const LOOK_MS = 500;

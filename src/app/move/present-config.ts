@@ -1,9 +1,9 @@
-import type { Config } from '../config/schema/schema.js';
-import type { Common } from '../core/common.js';
-import { toError } from '../core/errors.js';
-import { viewMove } from '../migration/move-ends.js';
-import { openEnds } from './move-ends.js';
-import { configIn } from './move-roles.js';
+import type { Config } from '../../config/schema/schema.js';
+import type { Common } from '../../core/common.js';
+import { toError } from '../../core/errors.js';
+import { viewMove } from '../../migration/move-ends.js';
+import { openEnds } from './ends.js';
+import { configIn } from './roles.js';
 
 /**
  * The configuration as it stands in the present phase of its move, for a command that looks at the backends once: with

@@ -1,11 +1,11 @@
-import type { Config } from '../config/schema/schema.js';
-import type { Common } from '../core/common.js';
-import { InvalidArgumentError } from '../core/errors.js';
-import type { MoveEnd, MoveEnds } from '../migration/move-ends.js';
-import { createPostgresStorage, type PostgresStorage } from '../storage/postgres/postgres-storage.js';
-import { postgresOptions } from './backend-options.js';
-import type { NamedSection } from './backend-sections.js';
-import { migrationOf, movingSections, sectionOf } from './move-roles.js';
+import type { Config } from '../../config/schema/schema.js';
+import type { Common } from '../../core/common.js';
+import { InvalidArgumentError } from '../../core/errors.js';
+import type { MoveEnd, MoveEnds } from '../../migration/move-ends.js';
+import { createPostgresStorage, type PostgresStorage } from '../../storage/postgres/postgres-storage.js';
+import { postgresOptions } from '../backend-options.js';
+import type { NamedSection } from '../backend-sections.js';
+import { migrationOf, movingSections, sectionOf } from './roles.js';
 
 /** Connections of an end that serves no query. */
 const END_CONNECTIONS = 3;

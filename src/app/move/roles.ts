@@ -1,8 +1,8 @@
-import type { Config, MigrationSection } from '../config/schema/schema.js';
-import { InvalidArgumentError } from '../core/errors.js';
-import { followingSide, isUnderWay, leadingSide, type MoveState, type Side } from '../migration/move-state.js';
-import type { ThrottleLimits } from '../migration/throttle.js';
-import { backendSections, type NamedSection } from './backend-sections.js';
+import type { Config, MigrationSection } from '../../config/schema/schema.js';
+import { InvalidArgumentError } from '../../core/errors.js';
+import { followingSide, isUnderWay, leadingSide, type MoveState, type Side } from '../../migration/move-state.js';
+import type { ThrottleLimits } from '../../migration/throttle.js';
+import { backendSections, type NamedSection } from '../backend-sections.js';
 
 /** The two databases of `[Migration]`. */
 export type MovingSections = Readonly<Record<Side, NamedSection>>;
