@@ -1,5 +1,7 @@
+import type { Clock } from '../../core/clock.js';
 import type { Hex } from '../../core/hex.js';
 import type { PlacesInOrder } from './filling.js';
+import type { GoIndexerProgress } from './import-report.js';
 import type { RowTaker } from './row-taker.js';
 
 /** How rows are compared. */
@@ -17,7 +19,7 @@ export interface ComparedRows {
   readonly differences: number;
 }
 
-/** See `GoIndexerImport.compare`. @param how.catchUp takes everything that was there when it began. */
+/** See `GoIndexerImport.compare`. */
 export async function compareRows(
   how: CompareRows & {
     readonly taker: RowTaker;
@@ -25,11 +27,12 @@ export async function compareRows(
     readonly places: PlacesInOrder;
     readonly rowsInAll: number;
     readonly batchRows: number;
-    readonly catchUp: () => Promise<void>;
+    readonly clock: Clock;
+    readonly step: () => Promise<GoIndexerProgress>;
   },
 ): Promise<ComparedRows> {
-  const { taker, places, rowsInAll, batchRows, catchUp, repair, signal, onProgress } = how;
-  await catchUp();
+  const { taker, places, rowsInAll, batchRows, repair, signal, onProgress } = how;
+  await catchUp(how);
   const differing = new Set<Hex>();
   let rows = 0;
   for (let part = await places.next(batchRows); part !== null; part = await places.next(batchRows)) {
@@ -38,6 +41,22 @@ export async function compareRows(
     rows += read.length;
     onProgress?.(rows, rowsInAll);
   }
-  await catchUp();
+  await catchUp(how);
   return { rows, differences: await taker.differencesOf([...differing], repair, signal) };
+}
+
+/** Takes everything that was there when it began. */
+async function catchUp({
+  clock,
+  step,
+}: {
+  readonly clock: Clock;
+  readonly step: () => Promise<GoIndexerProgress>;
+}): Promise<void> {
+  const beganMs = clock.monotonicMs();
+  for (;;) {
+    const { phase, behindMs, isIdle } = await step();
+    const isProved = behindMs !== null && clock.monotonicMs() - behindMs >= beganMs;
+    if (phase === 'following' && (isIdle || isProved)) return;
+  }
 }

@@ -17,13 +17,13 @@ import {
   type GoIndexerProgress,
   type GoIndexerReport,
   LOST,
-  type TakenDiscoveries,
+  matchDiscoveries,
 } from './import-report.js';
 import { createLocalClock } from './local-clock.js';
 import { createRowReader, GO_INDEXER_SOURCE } from './read-rows.js';
 import { openRowTaker, type Rows, type RowTaker } from './row-taker.js';
 import { createRowVersions, type RowVersions } from './row-versions.js';
-import { checkTables, checkZone, type GoDiscovery, readDiscoveries } from './source-check.js';
+import { checkTables, checkZone, readDiscoveries } from './source-check.js';
 
 /** An import out of a Go indexer's database. */
 export interface GoIndexerImportOptions {
@@ -230,16 +230,6 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
     if (writers.length > 0) throw new SourceStillWrittenError('a transaction is under way', writers);
   }
 
-  function takeDiscoveries(found: readonly GoDiscovery[]): TakenDiscoveries {
-    const configured = new Map(discoveries.map((each) => [each.address, each]));
-    const taken = found.flatMap(({ location, sequence }) => {
-      const discovery = configured.get(location);
-      // at its `Since` it has read nothing
-      return discovery && sequence > discovery.since ? [{ name: discovery.name, height: sequence - 1n }] : [];
-    });
-    return { taken, unknown: found.filter(({ location }) => !configured.has(location)) };
-  }
-
   async function finish(state: Opened, signal?: AbortSignal): Promise<GoIndexerReport> {
     while (state.phase.kind === 'filling') await stepOnce(state, signal);
     const { phase, taker } = state;
@@ -253,7 +243,7 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
     if (found.some(({ sequence }, index) => foundAgain[index]?.sequence !== sequence))
       throw new SourceStillWrittenError('a discovery cursor moved', sessions);
     await refuseWriters();
-    const taken = takeDiscoveries(found);
+    const taken = matchDiscoveries(discoveries, found);
     const moves: SourceCursor[] = [];
     for (const { name, height } of taken.taken) {
       const sourceId = discoverySourceId(name);
@@ -273,16 +263,6 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
     };
   }
 
-  /** Takes everything that was there when it began. */
-  async function catchUp(state: Opened, signal?: AbortSignal): Promise<void> {
-    const beganMs = clock.monotonicMs();
-    for (;;) {
-      const { phase, behindMs, isIdle } = await stepOnce(state, signal);
-      const isProved = behindMs !== null && clock.monotonicMs() - behindMs >= beganMs;
-      if (phase === 'following' && (isIdle || isProved)) return;
-    }
-  }
-
   return {
     async check() {
       const problems = await checkTables(database);
@@ -293,7 +273,7 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
         problems: zone.problem === null ? [] : [zone.problem],
         zoneSampled: zone.sampled,
         rows: Number(source?.rows ?? 0),
-        discoveries: takeDiscoveries(await readDiscoveries(database)),
+        discoveries: matchDiscoveries(discoveries, await readDiscoveries(database)),
       };
     },
     step: (signal) => work((state) => stepOnce(state, signal)),
@@ -302,7 +282,7 @@ export function createGoIndexerImport(options: GoIndexerImportOptions): GoIndexe
         compareRows({
           ...{ ...how, taker: state.taker, rowsInAll: state.rowsInAll, batchRows },
           places: createPlacesInOrder({ database, local }, -1),
-          catchUp: () => catchUp(state, how.signal),
+          ...{ clock, step: () => stepOnce(state, how.signal) },
         }),
       ),
     finish: (signal) => work((state) => finish(state, signal)),

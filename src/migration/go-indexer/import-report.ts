@@ -19,6 +19,20 @@ export interface TakenDiscoveries {
   readonly unknown: readonly GoDiscovery[];
 }
 
+/** Matches their cursors with the configured aggregators. */
+export function matchDiscoveries(
+  configured: readonly { readonly name: string; readonly address: string; readonly since: bigint }[],
+  found: readonly GoDiscovery[],
+): TakenDiscoveries {
+  const byAddress = new Map(configured.map((each) => [each.address, each]));
+  const taken = found.flatMap(({ location, sequence }) => {
+    const discovery = byAddress.get(location);
+    // at its `Since` it has read nothing
+    return discovery && sequence > discovery.since ? [{ name: discovery.name, height: sequence - 1n }] : [];
+  });
+  return { taken, unknown: found.filter(({ location }) => !byAddress.has(location)) };
+}
+
 /** How far an import is. */
 export interface GoIndexerProgress {
   readonly phase: 'filling' | 'following';
