@@ -180,7 +180,7 @@ class DirectoryObjectStore implements ObjectStore {
     try {
       return await open(join(this.#root, key), 'r');
     } catch (thrown) {
-      if (isMissing(thrown)) throw new ObjectNotFoundError(key, { cause: thrown });
+      if (isMissing(thrown)) throw new ObjectNotFoundError(key);
       throw thrown;
     }
   }
