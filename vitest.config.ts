@@ -3,6 +3,7 @@ import { freemem, tmpdir } from 'node:os';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 import { PATIENCE_MS, TEST_LIMIT_MS } from './test/support/patience.js';
+import { SELDOM_OPTIMIZED } from './test/support/seldom-optimized.js';
 
 const GIB = 2 ** 30;
 
@@ -31,9 +32,6 @@ class WaitingBesideComputing extends BaseSequencer {
   }
 }
 
-/** Most functions of a test run too seldom to be worth V8's optimizing compiler, which takes a tenth of all CPU time. */
-const SELDOM_OPTIMIZED = process.versions.node.startsWith('20.') ? ['--interrupt-budget=500000'] : [];
-
 const TMPDIR = scratchDirectory();
 // the setup of all tests runs in this process
 process.env['TMPDIR'] = TMPDIR;
@@ -47,7 +45,7 @@ export default defineConfig({
     hookTimeout: TEST_LIMIT_MS,
     expect: { poll: { timeout: PATIENCE_MS } },
     pool: 'forks',
-    execArgv: SELDOM_OPTIMIZED,
+    execArgv: [...SELDOM_OPTIMIZED],
     // to load all modules again for each file takes a seventh of the time of the whole suite
     isolate: false,
     setupFiles: ['test/support/fresh-secrets.ts'],

@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { PATIENCE_MS } from '../patience.js';
+import { SELDOM_OPTIMIZED } from '../seldom-optimized.js';
 
 /** The checkout: relative paths of commands begin here. */
 export const ROOT = fileURLToPath(new URL('../../..', import.meta.url));
@@ -63,7 +64,7 @@ function startProgram(
   environment: Readonly<Record<string, string>>,
   maxDescriptors: number | 'unlimited',
 ): CliProcess {
-  const command = [process.execPath, ...program, ...args];
+  const command = [process.execPath, ...SELDOM_OPTIMIZED, ...program, ...args];
   const limited = maxDescriptors === 'unlimited' ? [] : ['sh', '-c', `ulimit -n ${maxDescriptors} && exec "$0" "$@"`];
   const [executable = '', ...rest] = [...limited, ...command];
   const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
