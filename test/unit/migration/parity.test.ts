@@ -4,9 +4,11 @@ import { AbortedError } from '../../../src/core/errors.js';
 import { isEqualBucket } from '../../../src/migration/parity/buckets.js';
 import { compareRecords, type ParityReport } from '../../../src/migration/parity/compare.js';
 import type { Difference } from '../../../src/migration/parity/differences.js';
+import type { Throttle } from '../../../src/migration/throttle.js';
 import type { Change, ChangeSet } from '../../../src/model/batch.js';
 import { changedRecord } from '../../../src/model/identity.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
+import { createManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';
 import { liveEventfully } from '../../support/sink/eventful-life.js';
 
@@ -184,6 +186,41 @@ describe('a comparison of two storages', () => {
     expect(report).toMatchObject({ afterPosition, throughPosition: head, differences: [] });
     expect(report.parts.leader).toEqual([{ backend: 'leader', afterPosition, throughPosition: head }]);
     expect(sums(report).every(([mine, other]) => mine === other)).toBe(true);
+  });
+
+  it('waits while the follower has only a part of a burst', async () => {
+    const [leader, follower] = [open('leader'), open('follower')];
+    await liveEventfully(leader, createRecordMaker(8), 6);
+    const part = await leader.changesAfter(0n, 20);
+    const { throughPosition } = part;
+    await follower.apply(part);
+    await expect(follower.changesAfter(throughPosition)).rejects.toMatchObject({ code: 'COVERAGE_GAP' });
+    const clock = createManualClock();
+    const sides = { leader: { storage: leader }, follower: { storage: follower } };
+    const compared = compareRecords({ ...sides, common: createCommon({ clock }) });
+    await clock.advance(5_000);
+    await follower.apply(await leader.changesAfter(throughPosition, 100_000));
+    await clock.advance(5_000);
+    const head = leader.coverage().throughPosition;
+    expect(await compared).toMatchObject({ throughPosition: head, differences: [], changedSince: 0 });
+  });
+
+  it('takes each page of the leader from the throttle, and tells how long it took', async () => {
+    const { leader, follower, set } = await damagedPair(2, 0);
+    const taken: number[] = [];
+    const answered: number[] = [];
+    const throttle: Throttle = {
+      take: async (rows) => void taken.push(rows),
+      answered: (durationMs) => void answered.push(durationMs),
+      brake: () => null,
+    };
+    const sides = { leader: { storage: leader }, follower: { storage: follower } };
+    await compareRecords({ ...sides, common, throttle, pageSize: 10 });
+    expect(taken).toEqual(Array(Math.ceil(set.changes.length / 10)).fill(10));
+    expect(answered).toHaveLength(taken.length);
+    const refused = { ...throttle, take: () => Promise.reject(new AbortedError('a page')) };
+    const ended = compareRecords({ ...sides, common, throttle: refused });
+    await expect(ended).rejects.toBeInstanceOf(AbortedError);
   });
 
   it('lists so many differences, and counts them all', async () => {
