@@ -179,7 +179,8 @@ export function createRowReader(options: {
         if (checked.kind === 'rejected') throw new RowFault(checked.reason, checked.detail);
         if (checked.kind === 'discovery-only')
           throw new RowFault('discovery_only', 'ccv_data only announces the message: no chain takes it');
-        const { result } = checked;
+        // in the row's own spelling: two rows may differ in it alone, and stay two
+        const result = { ...checked.result, verifierSourceAddress: source };
         const [messageMs] = row.local_ms === null ? [] : local.instantsOf(Number(row.local_ms));
         const firstMs = firstOf(ingestionMs, row.first_result_ms, messageMs);
         return {

@@ -1,5 +1,6 @@
 import type { Hex } from '../../core/hex.js';
 import type { ChangeSet } from '../../model/batch.js';
+import { messageIdentity, quarantineIdentity, resultIdentity } from '../../model/identity.js';
 import type { SourceCursor } from '../../model/records.js';
 import { type BackendStorage, standsAt } from '../../storage/backend-storage.js';
 import { changedRows, QuarantinedRows } from './changed-rows.js';
@@ -85,7 +86,8 @@ export async function openRowTaker(options: {
   const isNews = (row: Row) => row.kind !== 'bad' || !quarantined.has(row);
 
   async function store(rows: Rows, cursors: readonly SourceCursor[], moved = false): Promise<void> {
-    const news = rows.filter(isNews);
+    // their ids are texts: two may differ in case alone
+    const news = [...new Map(rows.filter(isNews).map((row) => [identityOf(row), row])).values()];
     if (news.length + cursors.length === 0) return;
     const set: ChangeSet = maker.make(news, cursors, moved);
     requireStandsAt(set.afterPosition);
@@ -170,6 +172,11 @@ export async function openRowTaker(options: {
       }),
     takeWaiting: (signal) => ofMessages([...quarantined.withoutAddresses()], signal, storeChanged),
   };
+}
+
+function identityOf(row: Row): string {
+  if (row.kind === 'bad') return quarantineIdentity(row.entry);
+  return row.kind === 'message' ? messageIdentity(row.record) : resultIdentity(row.record);
 }
 
 /** Of a `bigint` column. */

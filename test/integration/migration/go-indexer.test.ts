@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
+import type { Hex } from '../../../src/core/hex.js';
 import type { NewMessage } from '../../../src/model/records.js';
 import { parseExactJson } from '../../../src/protocol/exact-json.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
@@ -105,6 +106,26 @@ describe('an import out of a Go indexer’s database', () => {
     const target = createPostgresStorage({ connection: used.connection, common: createCommon() });
     await target.insertBatch({ messages: [make.message()] });
     await expect(move.open({ target }).step()).rejects.toThrow('the target is not empty');
+    await target.close();
+    await used.drop();
+  });
+
+  test('takes ids and addresses as they are spelled, and an id in two spellings once', async () => {
+    const [message] = (await writeHistory(writer, make, 1)) as [NewMessage];
+    const padded: Hex = `0x${'0'.repeat(24)}${message.messageCCVAddresses[0]?.slice(2)}`;
+    const result = make.result(message, 0, { source: padded });
+    await writer.results([{ result, atMs: START_MS + 50 }]);
+    const opened = move.open();
+    await move.follow(opened);
+    expect((await move.differences(writer)).differing).toEqual([]);
+    await move.go.sql(
+      `INSERT INTO indexer.messages SELECT '0x' || upper(substr(message_id, 3)), message, status, lasterr,
+         source_chain_selector, dest_chain_selector, ingestion_timestamp, message_ccv_addresses FROM indexer.messages`,
+    );
+    expect((await opened.finish()).ours).toEqual({ messages: 1, verifierResults: 2 });
+    const used = await createTestDatabase();
+    const target = createPostgresStorage({ connection: used.connection, common: createCommon() });
+    expect((await move.open({ target }).finish()).ours).toEqual({ messages: 1, verifierResults: 2 });
     await target.close();
     await used.drop();
   });
