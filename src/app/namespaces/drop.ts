@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
@@ -7,6 +8,7 @@ import { type DroppedNamespace, dropPostgresNamespace } from '../../storage/post
 import type { SchemaState } from '../../storage/postgres/namespaces/look.js';
 import type { CountedTable } from '../../storage/postgres/namespaces/namespaces.js';
 import { postgresOptions } from '../backend-options.js';
+import { removeEmptyFolders } from './empty-folders.js';
 import { deleteFolder, folderShared, lookAtFolder } from './folder.js';
 import { inDatabase, inObjectStore, type NamespacePlace, namespacePlaces } from './places.js';
 
@@ -52,9 +54,10 @@ export async function planDrop(
 ): Promise<readonly DoomedThere[]> {
   refuseOtherSchema(config, wish);
   const places = namespacePlaces(config, wish.backend);
+  const cold = coldOf(places, wish);
   const doomed: DoomedThere[] = [];
-  // processes of the namespace show in its databases, whatever is dropped
-  for (const { type, section } of namespacePlaces(config)) {
+  // processes that use the objects show in every database of the namespace
+  for (const { type, section } of cold.length > 0 ? namespacePlaces(config) : places) {
     if (type !== 'postgres') continue;
     const isDropped = wish.only !== 'cold' && places.some((place) => place.section.Name === section.Name);
     try {
@@ -70,7 +73,7 @@ export async function planDrop(
       common.log.warn({ err: thrown, backend: section.Name }, 'a database is away: going on without asking it');
     }
   }
-  for (const place of coldOf(places, wish))
+  for (const place of cold)
     doomed.push(
       await inObjectStore(place.section, common, async ({ store, place: where, look }) => {
         await look();
@@ -112,6 +115,7 @@ export async function dropNamespace(
       await inObjectStore(section, common, async ({ store, place }) => {
         const onDeleted = (files: number) => events.deleted(section.Name, files);
         const deleted = await deleteFolder(store, namespace, signal, onDeleted);
+        if (section.S3.Directory !== undefined) await removeEmptyFolders(join(section.S3.Directory, namespace));
         return { backend: section.Name, place: `${place}/${namespace}`, type: 's3', ...deleted };
       }),
     );
@@ -124,16 +128,25 @@ function coldOf(places: readonly NamespacePlace[], { only }: DropWish): readonly
   return only === 'database' ? [] : places.flatMap((place) => (place.type === 's3' ? [place] : []));
 }
 
-/** The objects of a namespace belong to the records of its database, wherever that has its schema. */
+/**
+ * Where a backend keeps the configured namespace in a schema of another name, neither that schema nor the folder of the
+ * namespace goes under the name of the other by mistake.
+ */
 function refuseOtherSchema(config: Config, wish: DropWish): void {
-  const { namespace } = wish;
-  if (namespace !== config.Namespace || coldOf(namespacePlaces(config, wish.backend), wish).length === 0) return;
-  const apart = namespacePlaces(config).find(({ section }) => (section.Postgres?.Schema ?? namespace) !== namespace);
+  const { namespace, only } = wish;
+  const { Namespace } = config;
+  if (only === 'database') return;
+  const places = namespacePlaces(config, wish.backend);
+  const losesFolder = namespace === Namespace && coldOf(places, wish).length > 0;
+  const apart = (losesFolder ? namespacePlaces(config) : places).find(({ section: { Postgres } }) => {
+    const schema = Postgres?.Schema ?? Namespace;
+    return schema !== Namespace && (losesFolder || (only !== 'cold' && schema === namespace));
+  });
   if (!apart) return;
   const { Name, Postgres } = apart.section;
   throw new IndexerError(
     'NAMESPACE_KEPT_ELSEWHERE',
-    `the folder ${namespace}/ belongs to schema ${Postgres?.Schema} of backend ${Name}, not to a schema ${namespace}`,
+    `backend ${Name} keeps namespace ${Namespace} in schema ${Postgres?.Schema}, and its objects are in ${Namespace}/`,
     false,
     { details: { nextStep: `to drop the schema ${namespace} alone, add --only database` } },
   );

@@ -1,5 +1,7 @@
+import { appendFileSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
-import type { TomlTable } from 'smol-toml';
+import { stringify, type TomlTable } from 'smol-toml';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createNamespace } from '../../../src/app/namespaces/create.js';
 import { type DropWish, dropNamespace } from '../../../src/app/namespaces/drop.js';
@@ -9,11 +11,13 @@ import { createCommon } from '../../../src/core/common.js';
 import { encodeState } from '../../../src/migration/move-state.js';
 import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { migrate } from '../../../src/storage/postgres/migrate/migrations.js';
 import { everything } from '../../contract/subject.js';
-import { type ColdNamespace, flushed, openWorker } from '../../support/e2e/cold-namespace.js';
+import { type ColdNamespace, coldAnswers, flushed, openWorker } from '../../support/e2e/cold-namespace.js';
 import { commandFixture } from '../../support/e2e/fixture.js';
 import { runHere } from '../../support/e2e/run-here.js';
 import { dumpDatabase } from '../../support/postgres/database-dump.js';
+import { createTestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 import { createTestS3Store } from '../../support/s3/object-store.js';
 import { newBucketName } from '../../support/s3/server.js';
@@ -61,8 +65,8 @@ const schemas = async () =>
   ).rows.map((row) => (row as { name: string }).name);
 
 /** Few records in two flushes. */
-async function filled(tiers: ColdNamespace, seed: number): Promise<void> {
-  const worker = await openWorker(tiers, store);
+async function filled(tiers: ColdNamespace, seed: number, given: ObjectStore | null = store): Promise<void> {
+  const worker = await openWorker(tiers, given ?? undefined);
   const make = createRecordMaker(seed);
   for (let flush = 0; flush < 2; flush += 1) {
     await liveEventfully(worker.sink, make, 1);
@@ -108,6 +112,37 @@ describe('namespace list and drop', () => {
     expect(await run(going, 'drop', 'n_one')).toMatchObject({ code: 0, error: null });
   });
 
+  it('takes the folders of a directory along, and leaves those of a neighbour', async () => {
+    const coldDirectory = join(fixture.directory, 'shared');
+    const inDirectory = (name: string) => ({
+      ...fixture.tiersOf(name, { s3: { Directory: coldDirectory } }),
+      coldDirectory,
+    });
+    const [going, staying] = [inDirectory('n_dir'), inDirectory('n_dir_2')];
+    for (const [seed, tiers] of [going, staying].entries()) await filled(tiers, seed, null);
+    const before = await coldAnswers(staying);
+    expect(await run(going, 'drop', 'n_dir', '--only', 'cold', '--confirm', 'n_dir')).toMatchObject({ code: 0 });
+    expect(await schemas()).toContain('n_dir');
+    expect(readdirSync(coldDirectory).sort()).toEqual(['.uploading', 'n_dir_2']);
+    expect(await coldAnswers(staying)).toEqual(before);
+  });
+
+  it('a schema that keeps the configured namespace under another name, and its folder, go by no mistake', async () => {
+    const tiers = tiersOf('n_apart');
+    const text = readFileSync(tiers.file, 'utf8').replace(/^URI = .*$/m, '$&\nSchema = "n_apart_new"');
+    writeFileSync(tiers.file, text);
+    expect(await run(tiers, 'create', 'n_apart')).toMatchObject({ code: 0 });
+    expect(await schemas()).toContain('n_apart_new');
+    const drop = (name: string, ...options: string[]) => run(tiers, 'drop', name, '--confirm', name, ...options);
+    const kept = { code: 'NAMESPACE_KEPT_ELSEWHERE' };
+    for (const options of [[], ['--backend', 'cold'], ['--only', 'cold']])
+      expect((await drop('n_apart', ...options)).error, options.join(' ')).toMatchObject(kept);
+    expect((await drop('n_apart_new')).error).toMatchObject(kept);
+    expect(await schemas()).toContain('n_apart_new');
+    expect(await drop('n_apart_new', '--only', 'database')).toMatchObject({ code: 0 });
+    expect(await schemas()).not.toContain('n_apart_new');
+  });
+
   it('is refused while a worker is connected, with --force too in the middle of a move', async () => {
     const tiers = tiersOf('n_busy');
     const worker = await openWorker(tiers, store);
@@ -117,6 +152,16 @@ describe('namespace list and drop', () => {
     await worker.warm.leases.leave('worker-1');
     // its connections are enough
     expect((await drop('--only', 'cold')).error).toMatchObject({ code: 'NAMESPACE_IN_USE' });
+
+    const elsewhere = await createTestDatabase({ migrated: false });
+    const old = { Name: 'old', Type: 'postgres', Postgres: { URI: elsewhere.uri } };
+    const text = readFileSync(tiers.file, 'utf8');
+    appendFileSync(tiers.file, stringify({ Storage: { Sink: { Storages: [old] } } }));
+    await migrate({ connection: elsewhere.connection, namespace: 'n_busy' });
+    expect(await drop('--backend', 'old')).toMatchObject({ code: 0 });
+    expect((await drop('--backend', 'warm')).error).toMatchObject({ code: 'NAMESPACE_IN_USE' });
+    await elsewhere.drop();
+    writeFileSync(tiers.file, text);
 
     const state = {
       ...{ move: '0x1', from: 'warm', to: 'new', phase: 'comparing' as const, handover: null, comparison: null },
