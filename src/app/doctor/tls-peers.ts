@@ -64,7 +64,7 @@ function aggregatorPeers({ Discoveries, Verifier }: Config): readonly Configured
   return [...Discoveries, ...Verifier].flatMap((section): ConfiguredPeer[] => {
     const { Name: name, Address = '', InsecureConnection, CACertFile } = section;
     if (InsecureConnection || Address === '') return [];
-    const [, host = '', port = '443'] = /^(?:\w+:\/*)?\[?(.*?)\]?(?::(\d+))?$/.exec(Address) ?? [];
+    const [, host = '', port = '443'] = /^(?:[a-z]+:\/+)?\[?(.*?)\]?(?::(\d+))?$/i.exec(Address) ?? [];
     const tls: ConnectionOptions = {
       ALPNProtocols: ['h2'],
       ...(CACertFile === '' ? {} : { ca: authoritiesIn(CACertFile) }),

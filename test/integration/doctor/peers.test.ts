@@ -1,0 +1,79 @@
+import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import { createServer as createSecureServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import type { TomlTable } from 'smol-toml';
+import { expect, it } from 'vitest';
+import { doctor } from '../../support/doctor/system.js';
+import { e2eDirectory, writeConfig } from '../../support/e2e/service.js';
+import { openAggregator } from '../../support/verifiers/aggregator.js';
+
+const HOUR_MS = 3_600_000;
+
+/** A key and a certificate for `localhost` that is valid for two days, its own authority. */
+async function identityIn(directory: string) {
+  const [keyFile, certFile] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
+  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyFile];
+  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2'];
+  await promisify(execFile)('openssl', ['req', '-x509', ...key, '-out', certFile, ...subject]);
+  return { key: readFileSync(keyFile, 'utf8'), certificate: readFileSync(certFile, 'utf8'), certFile };
+}
+
+async function portOf(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, resolve));
+  return (server.address() as AddressInfo).port;
+}
+
+it('reads the certificates of verifiers, nodes and aggregators, and the clock of an object store', async () => {
+  const directory = e2eDirectory();
+  const { key, certificate, certFile } = await identityIn(directory.path);
+  const secure = createSecureServer({ key, cert: certificate }, (_, response) => response.end());
+  const store = createServer((_, response) => {
+    response
+      .setHeader('date', new Date(Date.now() - HOUR_MS).toUTCString())
+      .writeHead(403)
+      .end();
+  });
+  const aggregator = await openAggregator({ tls: { key, certificate } });
+  const securePort = await portOf(secure);
+  const Address = aggregator.address.replace('127.0.0.1', 'localhost');
+  const S3 = { Endpoint: `http://127.0.0.1:${await portOf(store)}`, Bucket: 'cold', Region: 'eu-central-1' };
+  const config: TomlTable = {
+    Chain: [
+      {
+        Name: 'a',
+        Selector: '4242',
+        ChainID: 1,
+        RpcUrls: [`https://localhost:${securePort}/key`],
+        OnRamp: `0x${'a1'.repeat(20)}`,
+      },
+    ],
+    Verifier: [{ Type: 'rest', Name: 'https', IssuerAddresses: [], BaseURL: `https://localhost:${securePort}` }],
+    Discoveries: [
+      { Name: 'named', Address, CACertFile: certFile },
+      { Name: 'unnamed', Address: aggregator.address, CACertFile: '/nowhere/ca.pem' },
+    ],
+    Storage: { Strategy: 'single', Single: { Type: 's3', S3 } },
+  };
+  const file = writeConfig(directory.path, 'peers.toml', config);
+  const { json, ids } = await doctor(file, '--only', 'certificates,clocks');
+  expect(ids).toEqual([
+    'authority-expired named',
+    'authority-file unnamed',
+    'certificate-expires named',
+    'certificate-refused a RpcUrls[0]',
+    'certificate-refused https',
+    'certificate-refused unnamed',
+    'clock-skew s3',
+  ]);
+  const skew = json.findings.find(({ id }) => id === 'clock-skew');
+  expect(Math.abs(Number(skew?.evidence['skewMs']) + HOUR_MS)).toBeLessThanOrEqual(
+    Number(skew?.evidence['marginMs']) + 1_000,
+  );
+  expect(JSON.stringify(json)).not.toContain('/key');
+  for (const server of [secure, store]) server.close();
+  directory.remove();
+});
