@@ -70,6 +70,7 @@ export function openSink(
         retentionMs: use === 'write' ? (section.Postgres?.Retention ?? 0) : 0,
         ...(section.Type === 's3' ? { tier: 'cold' as const, lent } : {}),
         ...(section.Required === undefined ? {} : { required: section.Required }),
+        onTrial: config.Migration?.To === section.Name && section !== leader,
       }),
     ),
   });

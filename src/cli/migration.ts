@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError } from 'commander';
 import { withConfigOptions } from './config-option.js';
 import type { CompareOptions } from './migration/compare.js';
 import type { CopyOptions } from './migration/copy.js';
-import type { MoveOptions, RollbackOptions, WatchOptions } from './migration/move-context.js';
+import type { AbandonOptions, MoveOptions, WatchOptions } from './migration/move-context.js';
 
 /** `ccv-indexer migration` */
 export function migrationCommand(): Command {
@@ -157,18 +157,20 @@ Exit code 0: no difference. 1: there are some.
 
 function switchCommand(): Command {
   return step('switch', 'let the new database lead, and be read')
+    .option('--abandon-old', 'after a rollback that was cut: although the old one does not answer', false)
     .addHelpText(
       'after',
       `
 The old one ends its lead at a commit, the new one takes over what it lacks of that, and begins its lead there: with
 the same records, times and positions. Writes wait meanwhile, usually for less than a second; none is lost, and none
 is made in both. From then on the old one follows, and a write is acknowledged when it has that too (BackupRequired).
+After a rollback that was cut it lets the new one lead again.
 
   $ ccv-indexer migration switch -c indexer.toml -s secrets.toml --dry-run`,
     )
-    .action(async (options: MoveOptions) => {
-      const { runStep } = await import('./migration/steps.js');
-      process.exitCode = await runStep('switch', options);
+    .action(async (options: AbandonOptions) => {
+      const { handOver } = await import('./migration/steps.js');
+      process.exitCode = await handOver('switch', options);
     });
 }
 
@@ -186,9 +188,9 @@ with BackupRequired (the default) that is everything that was acknowledged.
 
   $ ccv-indexer migration rollback -c indexer.toml -s secrets.toml`,
     )
-    .action(async (options: RollbackOptions) => {
-      const { rollback } = await import('./migration/steps.js');
-      process.exitCode = await rollback(options);
+    .action(async (options: AbandonOptions) => {
+      const { handOver } = await import('./migration/steps.js');
+      process.exitCode = await handOver('rollback', options);
     });
 }
 

@@ -61,6 +61,8 @@ export async function conditionsOf(
   if (isDone(command, view.state))
     return [{ what: `the move is ${phaseOf[command]}`, holds: true, found: 'already: nothing is left to do' }];
   const both = [answer('from'), answer('to')];
+  // nobody leads: all that can be done is to bring the lead where it is on its way to, or to take it back
+  if (view.state?.handover) return [...both, onItsWay(command, view.state.handover)];
   switch (command) {
     case 'prepare':
       return [...both, ...(await preparable(ends, view))];
@@ -71,15 +73,47 @@ export async function conditionsOf(
     case 'compare':
       return [...both, phase('backfilling'), backfilled(ends, view)];
     case 'switch':
-      return [...both, phase('comparing'), compared(ends, view), current(ends, view), inStep(view, processes)];
+      return [...both, phase('comparing'), compared(ends, view), current('to', ends, view), inStep(view, processes)];
     case 'finish':
       return [answer('to'), phase('switched'), inStep(view, processes)];
     case 'rollback':
-      return [
-        phase('prepared', 'dual-write', 'backfilling', 'comparing', 'switched'),
-        ...(view.state?.phase === 'switched' || view.state?.handover ? both : [answer('from')]),
-      ];
+      if (view.state?.phase === 'switched') return [...both, current('from', ends, view)];
+      return [phase('prepared', 'dual-write', 'backfilling', 'comparing', 'switched'), answer('from')];
   }
+}
+
+/** The conditions of giving up a database that does not answer: the new one, or the old one in a cut rollback. */
+export function abandonable(gone: Side, ends: MoveEnds, { view }: MoveFacts): readonly Condition[] {
+  const { state } = view;
+  const left = otherSide[gone];
+  return [
+    {
+      what: gone === 'to' ? 'the move is under way' : 'a rollback was begun, and not ended',
+      holds: state !== null && (gone === 'to' ? isUnderWay(state) : state.handover === 'from'),
+      found: state === null ? 'none was begun' : `it is ${state.phase}`,
+      instead: commandIn(state?.phase ?? null),
+    },
+    {
+      what: `${ends[gone].name} does not answer`,
+      holds: errorOf(view[gone]) !== null,
+      instead: `ccv-indexer migration ${gone === 'to' ? 'rollback' : 'switch'}`,
+    },
+    {
+      what: `${ends[left].name} answers`,
+      holds: lookOf(view[left]) !== null,
+      instead: `mend the connection to ${ends[left].name}`,
+    },
+  ];
+}
+
+function onItsWay(command: MoveCommand, to: Side): Condition {
+  const found = `it is on its way to the ${to === 'to' ? 'new' : 'old'} database`;
+  return {
+    what: 'the lead is not on its way from one database to the other',
+    holds: command === 'switch' || command === 'rollback',
+    found,
+    instead: `ccv-indexer migration ${to === 'to' ? 'switch' : 'rollback'}, which ends that`,
+  };
 }
 
 /** The phase that a command brings a move into. */
@@ -198,14 +232,15 @@ function compared(ends: MoveEnds, { state }: MoveView): Condition {
   };
 }
 
-function current(ends: MoveEnds, view: MoveView): Condition {
-  const [from, to] = [lookOf(view.from), lookOf(view.to)];
-  const lag = from && to ? from.head.position - to.head.position : null;
+/** A side that is to lead is brought close before the other one ends its lead: meanwhile nobody leads. */
+function current(side: Side, ends: MoveEnds, view: MoveView): Condition {
+  const [next, leading] = [lookOf(view[side]), lookOf(view[otherSide[side]])];
+  const lag = next && leading ? leading.head.position - next.head.position : null;
   return {
-    what: `${ends.to.name} follows closely: at most ${CURRENT_POSITIONS} positions behind`,
-    holds: lag !== null && lag <= CURRENT_POSITIONS,
-    found: `it is ${lag ?? 'an unknown number of'} positions behind`,
-    instead: 'wait until it has caught up; ccv-indexer status shows whether a worker runs',
+    what: `${ends[side].name} follows closely: at most ${CURRENT_POSITIONS} positions behind`,
+    holds: lag !== null && lag >= 0n && lag <= CURRENT_POSITIONS,
+    found: lag !== null && lag < 0n ? `it is ${-lag} positions ahead` : `it is ${lag ?? 'unknown'} positions behind`,
+    instead: 'wait until it has caught up; ccv-indexer migration status shows whether a worker runs',
     passes: true,
   };
 }

@@ -1,4 +1,6 @@
+import { type Clock, systemClock } from '../core/clock.js';
 import { toError } from '../core/errors.js';
+import { StorageUnavailableError } from '../model/storage-errors.js';
 import type { BackendStorage } from '../storage/backend-storage.js';
 import type { MoveLook, MoveStore } from '../storage/move-store.js';
 import { decodeState, isUnderWay, type MoveState, MoveStateError, type Side } from './move-state.js';
@@ -37,8 +39,8 @@ export const otherSide: Readonly<Record<Side, Side>> = { from: 'to', to: 'from' 
  * cannot say less than who leads, because the lead is ended in a database before it begins in the other.
  * @throws MoveStateError when the databases are not those of one move; the error of `from` when neither answers.
  */
-export async function viewMove(ends: MoveEnds): Promise<MoveView> {
-  const [from, to] = await Promise.all([sightOf(ends.from), sightOf(ends.to)]);
+export async function viewMove(ends: MoveEnds, clock: Pick<Clock, 'sleep'> = systemClock): Promise<MoveView> {
+  const [from, to] = await Promise.all([sightOf(ends.from, clock), sightOf(ends.to, clock)]);
   const [first, second] = [errorOf(from), errorOf(to)];
   if (first && second) throw first;
   const states = [stateOf(ends, 'from', from), stateOf(ends, 'to', to)].flatMap((state) => state ?? []);
@@ -63,8 +65,31 @@ export function errorOf(sight: Sight): Error | null {
   return sight !== 'foreign' && 'error' in sight ? sight.error : null;
 }
 
-/** Looks at one database; never throws. */
-export async function sightOf({ moves }: MoveEnd): Promise<Sight> {
+/** How long a database may take to say what it knows. */
+const ANSWER_MS = 2_000;
+/** Looks under way: a silent database is asked once. */
+const looks = new WeakMap<MoveStore, Promise<Sight>>();
+
+/** Looks at one database, for two seconds at most; never throws. */
+export async function sightOf({ name, moves }: MoveEnd, clock: Pick<Clock, 'sleep'> = systemClock): Promise<Sight> {
+  let asked = looks.get(moves);
+  if (asked === undefined) {
+    asked = lookAt(moves).finally(() => looks.delete(moves));
+    looks.set(moves, asked);
+  }
+  const answered = new AbortController();
+  const silence = clock.sleep(ANSWER_MS, answered.signal).then(
+    (): Sight => ({ error: new StorageUnavailableError(name, `answer within ${ANSWER_MS} ms`) }),
+    (): Sight => ({ error: new StorageUnavailableError(name, 'answer') }),
+  );
+  try {
+    return await Promise.race([asked, silence]);
+  } finally {
+    answered.abort();
+  }
+}
+
+async function lookAt(moves: MoveStore): Promise<Sight> {
   try {
     return { look: await moves.look() };
   } catch (thrown) {

@@ -2,12 +2,14 @@ import type { Common } from '../core/common.js';
 import { toError } from '../core/errors.js';
 import { createRareWarning } from '../core/rare-warning.js';
 import type { Standing } from '../sink/replaceable-sink.js';
-import { bringLead, endTakingBack } from './handover.js';
+import { bringLead, endTakingBack, fenceOthers } from './handover.js';
 import { lookOf, type MoveEnds, type MoveView, viewMove } from './move-ends.js';
 import { encodeState, type MoveState, type Side } from './move-state.js';
 
 /** Between two looks at the databases. */
 const LOOK_MS = 500;
+/** How long a look waits for the lead to be handed over. */
+const BRING_MS = 3_000;
 /** A process that says nothing for so long is taken to be gone. */
 const ATTENDS_MS = 10_000;
 /** Between two words of a process that works by the same revision. */
@@ -66,6 +68,8 @@ export function createMoveWatch(options: MoveWatchOptions): MoveWatch {
   let hasFollowed = false;
   let attended: { readonly revision: number; readonly atMs: number } | null = null;
   let looking: Promise<MoveView> | null = null;
+  let bringing: Promise<void> | null = null;
+  let mending: Promise<void> | null = null;
   let loop: Promise<void> | null = null;
 
   function look(): Promise<MoveView> {
@@ -76,16 +80,45 @@ export function createMoveWatch(options: MoveWatchOptions): MoveWatch {
   }
 
   async function lookOnce(): Promise<MoveView> {
-    let view = await viewMove(ends);
+    let view = await viewMove(ends, clock);
     if (writes && view.state?.handover) {
-      await bringLead(ends, view.state, clock.nowMs());
-      view = await viewMove(ends);
+      await bring(view.state);
+      view = await viewMove(ends, clock);
     }
-    if (writes) await tell(view);
-    if (writes) await endTakingBack(ends, view);
+    // first, so that a database that takes no writes keeps no process from following
     await followView(view);
-    await attend(view);
+    attend(view);
+    if (writes)
+      mending ??= mend(view).finally(() => {
+        mending = null;
+      });
     return view;
+  }
+
+  /** One at a time; a look does not wait for a silent database. */
+  async function bring(state: MoveState): Promise<void> {
+    bringing ??= bringLead(ends, state, clock.nowMs())
+      .then(
+        () => undefined,
+        (thrown: unknown) => warn({ err: toError(thrown) }, 'the lead cannot be brought to its new place at present'),
+      )
+      .finally(() => {
+        bringing = null;
+      });
+    const waited = new AbortController();
+    const silence = clock.sleep(BRING_MS, waited.signal).catch(() => 'brought');
+    await Promise.race([bringing, silence]);
+    waited.abort();
+  }
+
+  /** Each part by itself: what one database refuses is no reason to leave the other one. Nothing waits for it. */
+  async function mend(view: MoveView): Promise<void> {
+    for (const part of [tell, endTakingBack.bind(null, ends), fenceOthers.bind(null, ends)])
+      try {
+        await part(view);
+      } catch (thrown) {
+        warn({ err: toError(thrown) }, 'a database of the move could not be told of its state');
+      }
   }
 
   async function followView({ state }: MoveView): Promise<void> {
@@ -107,19 +140,16 @@ export function createMoveWatch(options: MoveWatchOptions): MoveWatch {
       if (known === undefined || (known?.revision ?? 0) >= state.revision) continue;
       await ends[side].moves.put(encodeState(state, side));
     }
-    // it was away while it led, and was given up
-    const gone = lookOf(sights.to);
-    const isGivenUp = state.phase === 'rolled-back' && gone?.handedOver === false && gone.head.position > 0n;
-    if (isGivenUp) await ends.to.moves.follow(encodeState(state, 'to'), gone.head);
   }
 
-  async function attend(sights: MoveView): Promise<void> {
+  /** Nothing waits for it. */
+  function attend(sights: MoveView): void {
     const revision = followed?.revision ?? 0;
     if (attended?.revision === revision && clock.monotonicMs() - attended.atMs < ATTEND_MS) return;
     attended = { revision, atMs: clock.monotonicMs() };
     for (const side of ['from', 'to'] satisfies Side[]) {
       if (lookOf(sights[side]) === null) continue;
-      await ends[side].moves
+      ends[side].moves
         .attend({ process: process.name, role: process.role, revision, figures: figures() }, ATTENDS_MS)
         // an account that may only read is no reason to stop
         .catch((thrown: unknown) => log.debug({ err: toError(thrown), backend: ends[side].name }, 'not attending'));
@@ -157,6 +187,8 @@ export function createMoveWatch(options: MoveWatchOptions): MoveWatch {
     async close() {
       stop.abort();
       await loop;
+      await bringing;
+      await mending;
       for (const side of ['from', 'to'] satisfies Side[])
         await ends[side].moves.leave(process.name).catch(() => 'its row expires by itself');
     },

@@ -1,12 +1,22 @@
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
-import { type Condition, conditionsOf, factsOf, isDone, type MoveCommand, type MoveFacts } from './conditions.js';
-import { bringLead, endTakingBack, handingOver } from './handover.js';
+import {
+  abandonable,
+  type Condition,
+  conditionsOf,
+  factsOf,
+  isDone,
+  type MoveCommand,
+  type MoveFacts,
+} from './conditions.js';
+import { bringLead, endTakingBack, handingOver, requireHistory, takeBack } from './handover.js';
 import { lookOf, type MoveEnds, type MoveView, otherSide, viewMove } from './move-ends.js';
 import { changed, encodeState, inPhase, leadingSide, type MoveState, type Phase, type Side } from './move-state.js';
 
 /** How often a step is begun again when another process changed the state meanwhile. */
 const ATTEMPTS = 5;
+/** Revisions between the last state that the old database knows and the one by which the new one is given up. */
+const ABANDONED = 1_000;
 
 /** A command whose conditions do not hold; nothing was changed. */
 export class MoveRefusedError extends IndexerError {
@@ -50,6 +60,8 @@ export interface Move {
    * stands. Its caller answers for it that the new one has no process that writes to it.
    */
   abandonNew(): Promise<MoveState>;
+  /** `switch` after a rollback that was cut, when the old database does not answer: the new one leads again. */
+  abandonOld(): Promise<MoveState>;
   /** Sets the share of live questions that are also asked of the new database, 0 to 1. */
   shadow(share: number): Promise<MoveState>;
   /** Keeps the outcome of a comparison, for `switch` to judge by. */
@@ -62,12 +74,18 @@ export function createMove(ends: MoveEnds, { clock, random }: Pick<Common, 'cloc
     return await factsOf(ends, await viewMove(ends));
   }
 
-  /** Makes `step` from the newest state until its outcome is stored. */
-  async function settle(command: MoveCommand, step: (view: MoveView) => Promise<MoveState | null>): Promise<MoveState> {
+  /** Judges a view and makes `step` from the same one, until the outcome is stored: others may come between. */
+  async function settle(
+    command: MoveCommand,
+    judge: (facts: MoveFacts) => Promise<readonly Condition[]>,
+    step: (view: MoveView) => Promise<MoveState | null>,
+  ): Promise<MoveState> {
     for (let attempt = 1; attempt <= ATTEMPTS; attempt += 1) {
-      const view = await viewMove(ends);
-      await endTakingBack(ends, view);
-      const state = await step(view);
+      const facts = await look();
+      const failed = (await judge(facts)).filter(({ holds }) => !holds);
+      if (failed.length > 0) throw new MoveRefusedError(command, failed);
+      await endTakingBack(ends, facts.view);
+      const state = await step(facts.view);
       if (state !== null) return state;
     }
     throw new MoveUnsettledError(command);
@@ -119,17 +137,47 @@ export function createMove(ends: MoveEnds, { clock, random }: Pick<Common, 'cloc
 
   async function handOver(view: MoveView, to: Side): Promise<MoveState | null> {
     const state = stateOf(view);
-    return await bringLead(ends, state.handover === to ? state : handingOver(state, to), clock.nowMs());
+    if (state.handover === to) return await bringLead(ends, state, clock.nowMs());
+    await requireHistory(ends, to);
+    return await bringLead(ends, handingOver(state, to), clock.nowMs());
+  }
+
+  async function switchOver(view: MoveView): Promise<MoveState | null> {
+    const state = stateOf(view);
+    // a rollback was cut: the new one leads again
+    if (state.handover === 'from') return await takeBack(ends, state, inPhase(state, 'switched', clock.nowMs()));
+    return await handOver(view, 'to');
   }
 
   async function rollBack(view: MoveView): Promise<MoveState | null> {
     const state = stateOf(view);
-    if (state.phase === 'switched') return await handOver(view, 'from');
     const back = inPhase(state, 'rolled-back', clock.nowMs());
-    if (state.handover === null) return await store(back, view);
-    // the place of the state by which the new one would lead is taken: from here on it cannot
-    if (!(await ends.to.moves.put(encodeState(back, 'to')))) return null;
-    return (await ends.from.moves.leadAgain(encodeState(back, 'from'))) ? back : null;
+    if (state.handover === 'to') return await takeBack(ends, state, back);
+    return state.phase === 'switched' ? await handOver(view, 'from') : await store(back, view);
+  }
+
+  /** Keeps a part of the state while it is compared. */
+  async function keep(part: Partial<Pick<MoveState, 'shadow' | 'comparison'>>): Promise<MoveState> {
+    return await settle(
+      'compare',
+      (facts) => conditionsOf('compare', ends, facts),
+      async (view) => await store(changed(stateOf(view), part), view),
+    );
+  }
+
+  /** Lets the other side lead, in a phase, from where it stands. */
+  async function abandon(gone: Side, phase: Phase): Promise<MoveState> {
+    const leading = otherSide[gone];
+    return await settle(
+      gone === 'to' ? 'rollback' : 'switch',
+      async (facts) => abandonable(gone, ends, facts),
+      async (view) => {
+        const state = stateOf(view);
+        // above every state that the other one can have: it may have led meanwhile
+        const next = inPhase({ ...state, revision: state.revision + ABANDONED }, phase, clock.nowMs());
+        return (await ends[leading].moves.leadAgain(encodeState(next, leading))) ? next : null;
+      },
+    );
   }
 
   async function step(command: MoveCommand, view: MoveView): Promise<MoveState | null> {
@@ -144,7 +192,7 @@ export function createMove(ends: MoveEnds, { clock, random }: Pick<Common, 'cloc
       case 'compare':
         return await enter(view, 'comparing');
       case 'switch':
-        return await handOver(view, 'to');
+        return await switchOver(view);
       case 'finish':
         return await enter(view, 'finished');
       case 'rollback':
@@ -155,17 +203,15 @@ export function createMove(ends: MoveEnds, { clock, random }: Pick<Common, 'cloc
   return {
     look,
     conditions: async (command) => await conditionsOf(command, ends, await look()),
-    async run(command) {
-      const failed = (await conditionsOf(command, ends, await look())).filter(({ holds }) => !holds);
-      if (failed.length > 0) throw new MoveRefusedError(command, failed);
-      return await settle(command, (view) => step(command, view));
-    },
-    abandonNew: () =>
-      settle('rollback', async (view) => {
-        const back = inPhase(stateOf(view), 'rolled-back', clock.nowMs());
-        return (await ends.from.moves.leadAgain(encodeState(back, 'from'))) ? back : null;
-      }),
-    shadow: (share) => settle('compare', (view) => store(changed(stateOf(view), { shadow: share }), view)),
-    compared: (comparison) => settle('compare', (view) => store(changed(stateOf(view), { comparison }), view)),
+    run: (command) =>
+      settle(
+        command,
+        (facts) => conditionsOf(command, ends, facts),
+        (view) => step(command, view),
+      ),
+    abandonNew: () => abandon('to', 'rolled-back'),
+    abandonOld: () => abandon('from', 'switched'),
+    shadow: (share) => keep({ shadow: share }),
+    compared: (comparison) => keep({ comparison }),
   };
 }

@@ -24,6 +24,8 @@ export interface Backend {
   readonly tier: Tier;
   /** It outlives the Sink. */
   readonly lent: boolean;
+  /** See `SinkBackend.onTrial`. */
+  readonly onTrial: boolean;
   /** Null for the leader. */
   readonly follower: Follower | null;
 }

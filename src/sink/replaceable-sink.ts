@@ -6,6 +6,7 @@ import type { ListedKind, ListedRecords } from '../model/list-kinds.js';
 import type { KeyedPage, ListQuery, ResolvedListQuery, ResolvedRange, UnfinishedQuery } from '../model/list-query.js';
 import type { ResultsPart } from '../model/outlines.js';
 import type { VerifierResult } from '../model/records.js';
+import { DivergedError } from '../model/storage-errors.js';
 import { insertCCVData } from '../storage/insert-ccv-data.js';
 import { ListFace } from '../storage/list-face.js';
 import type { AdvanceListener } from '../storage/storage.js';
@@ -251,5 +252,7 @@ class SinkInTerms extends ListFace implements ReplaceableSink {
 
 /** Another Sink may answer: this one is closed, or its leader has ended its lead. */
 function mayPass(thrown: unknown): boolean {
-  return thrown instanceof ClosedError || (thrown instanceof IndexerError && thrown.retryable);
+  // a follower that was late when the lead was handed over takes the new leader's commits for another history
+  if (thrown instanceof ClosedError || thrown instanceof DivergedError) return true;
+  return thrown instanceof IndexerError && thrown.retryable;
 }

@@ -26,6 +26,11 @@ export interface SinkBackend {
   readonly tier?: Tier;
   /** It outlives the Sink, which leaves it open. Default false. */
   readonly lent?: boolean;
+  /**
+   * It is on trial, as the new database of a move: that it is ahead of the leader or diverged from it refuses no write
+   * and hides no answer. Default false.
+   */
+  readonly onTrial?: boolean;
 }
 
 /** A commit that a backend which is not required did not take. Following repairs it. */
@@ -70,6 +75,7 @@ export interface ResolvedBackend {
   /** 0 = for good. */
   readonly retentionMs: number;
   readonly lent: boolean;
+  readonly onTrial: boolean;
 }
 
 /** @throws InvalidArgumentError, with the change to make, when no such Sink can work. */
@@ -99,13 +105,14 @@ export function resolveBackends(backends: readonly SinkBackend[]): readonly Reso
         `${storage.name} has a retention, but no cold tier holds what it removes: add one`,
       );
   }
-  return backends.map(({ storage, condition, required, tier, retentionMs, lent }) => ({
+  return backends.map(({ storage, condition, required, tier, retentionMs, lent, onTrial }) => ({
     storage,
     condition: condition ?? alwaysRead(),
     required: required ?? (storage.durable && tier !== 'cold'),
     tier: tier ?? (storage.durable ? 'warm' : 'hot'),
     retentionMs: retentionMs ?? 0,
     lent: lent ?? false,
+    onTrial: onTrial ?? false,
   }));
 }
 

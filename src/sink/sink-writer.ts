@@ -41,7 +41,7 @@ export class SinkWriter {
     this.#leader = parts.leader;
     this.#required = following.filter(({ required }) => required);
     this.#inProcess = following.filter(({ required, storage }) => !required && !storage.durable);
-    this.#durable = following.filter(({ storage }) => storage.durable);
+    this.#durable = following.filter(({ storage, onTrial }) => storage.durable && !onTrial);
     this.#floor = parts.floor;
     this.#clock = parts.clock;
     this.#contactUntilMs = parts.clock.monotonicMs() + parts.contactWaitMs;

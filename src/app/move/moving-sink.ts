@@ -69,7 +69,8 @@ export async function openMovingSink(options: MovingSinkOptions): Promise<Opened
         shadow = null;
         await sink.replace(async () => open(state));
       }
-      await backfill?.stop();
+      // not waited for: it may be waiting for this look
+      backfill?.abort();
       backfill = state?.phase === 'backfilling' && use === 'write' ? startBackfill(config, common, sink, ends) : null;
       for (const phase of PHASES) metrics.phase.set({ phase }, Number(state?.phase === phase));
     },
@@ -150,6 +151,7 @@ function presentLeading(present: () => OpenedSink['leading']): NonNullable<Opene
 
 /** A backfill under way in this process. */
 interface Backfill {
+  abort(): void;
   stop(): Promise<void>;
 }
 
@@ -177,6 +179,7 @@ function startBackfill(config: Config, common: Common, source: Sink, { from, to 
     remaining.set(Number(throughPosition - position));
   const running = run().finally(() => remaining.set(0));
   return {
+    abort: () => stopping.abort(),
     async stop() {
       stopping.abort();
       await running;

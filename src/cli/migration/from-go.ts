@@ -50,16 +50,35 @@ export async function compareWithGo(
 }
 
 async function withImport<T>(
-  { config, common, to, signal }: MoveCommandContext,
+  context: MoveCommandContext,
   work: (source: GoIndexerImport, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return await withImportLease(context, async (signal) => {
+    const source = openGoImport(context.config, context.to.storage, context.common);
+    try {
+      return await work(source, signal);
+    } finally {
+      await source.close();
+    }
+  });
+}
+
+/** Holds the import's lease during the work, which ends when it is lost. @throws IndexerError where it is held. */
+export async function withImportLease<T>(
+  { common, to, signal }: Pick<MoveCommandContext, 'common' | 'to' | 'signal'>,
+  work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { leases } = to.storage;
   const { member } = nameProcess(common.random);
-  const beat = () => leases.beat({ member, sources: [SOURCE] }, LEASE_MS, []);
+  const lost = new AbortController();
+  const beat = async () => {
+    const { leases: owned } = await leases.beat({ member, sources: [SOURCE] }, LEASE_MS, []);
+    return owned.find(({ source }) => source === SOURCE)?.owner ?? null;
+  };
   await beat();
   const [lease] = await leases.take(member, [SOURCE]);
   if (!lease) {
-    const owner = (await leases.shares()).leases.find(({ source }) => source === SOURCE)?.owner;
+    const owner = await beat();
     await leases.leave(member);
     throw new IndexerError(
       'IMPORT_UNDER_WAY',
@@ -67,16 +86,16 @@ async function withImport<T>(
       true,
     );
   }
-  const lost = new AbortController();
   const stopBeating = common.clock.every(BEAT_MS, () => {
-    beat().catch((thrown: unknown) => lost.abort(thrown));
+    beat().then(
+      (owner) => owner === member || lost.abort(),
+      (thrown: unknown) => lost.abort(thrown),
+    );
   });
-  const source = openGoImport(config, to.storage, common);
   try {
-    return await work(source, AbortSignal.any([signal, lost.signal]));
+    return await work(AbortSignal.any([signal, lost.signal]));
   } finally {
     stopBeating();
-    await source.close();
     await leases.leave(member);
   }
 }

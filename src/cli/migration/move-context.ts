@@ -15,8 +15,10 @@ export interface MoveOptions extends ConfigOptions {
   readonly to?: string;
 }
 
-export interface RollbackOptions extends MoveOptions {
-  readonly abandonNew: boolean;
+/** Options of the two steps that can do without one of the databases. */
+export interface AbandonOptions extends MoveOptions {
+  readonly abandonNew?: boolean;
+  readonly abandonOld?: boolean;
 }
 
 export interface WatchOptions extends ConfigOptions {
@@ -26,7 +28,7 @@ export interface WatchOptions extends ConfigOptions {
 
 /** A command with the move that its configuration names. */
 export interface MoveCommandContext extends StorageCommand {
-  readonly move: Omit<Move, 'shadow'>;
+  readonly move: Omit<Move, 'shadow' | 'abandonNew' | 'abandonOld'>;
   readonly to: PostgresEnd;
   /** Null: the old side is the Go indexer's database. */
   readonly ours: { readonly ends: MoveEnds; readonly move: Move } | null;

@@ -4,11 +4,11 @@ import { GO_INDEXER } from '../../migration/go-indexer/go-indexer-move.js';
 import { print, printJson } from '../storage/output.js';
 import { unlessStopped } from '../storage/run-command.js';
 import { runDry } from './dry-run.js';
-import { fillFromGo, goReportLines } from './from-go.js';
+import { fillFromGo, goReportLines, withImportLease } from './from-go.js';
 import {
+  type AbandonOptions,
   type MoveCommandContext,
   type MoveOptions,
-  type RollbackOptions,
   type WatchOptions,
   withMove,
 } from './move-context.js';
@@ -24,7 +24,9 @@ export async function runStep(command: MoveCommand, options: MoveOptions): Promi
     checkNames(options, context);
     if (options.dryRun === true) return await runDry(command, options, context);
     await untilInStep(command, context);
-    await context.move.run(command);
+    // no other command fills the new database while the last rows are taken
+    if (context.goMove && command === 'switch') await withImportLease(context, () => context.move.run(command));
+    else await context.move.run(command);
     const report = context.goMove?.report() ?? null;
     if (report && options.json !== true) print(...goReportLines(report));
     return await show(options, context);
@@ -54,12 +56,18 @@ export async function backfill(options: MoveOptions & { readonly wait: boolean }
   });
 }
 
-/** Goes back to the old database. @returns the exit code. */
-export async function rollback(options: RollbackOptions): Promise<number> {
+/** `switch` or `rollback`, also without the database that is gone. @returns the exit code. */
+export async function handOver(command: 'switch' | 'rollback', options: AbandonOptions): Promise<number> {
+  if (options.abandonNew !== true && options.abandonOld !== true) return await runStep(command, options);
   return await withMove(options, async (context) => {
-    if (options.dryRun === true) return await runDry('rollback', options, context);
-    if (options.abandonNew) await context.move.abandonNew();
-    else await context.move.run('rollback');
+    const { ours } = context;
+    if (ours === null)
+      throw new IndexerError(
+        'MOVE_FOREIGN',
+        'the Go indexer is stopped and started by hand: there is nothing to give up',
+        false,
+      );
+    await (command === 'switch' ? ours.move.abandonOld() : ours.move.abandonNew());
     return await show(options, context);
   });
 }

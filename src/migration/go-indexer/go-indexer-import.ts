@@ -74,6 +74,11 @@ const FILLING = `${GO_INDEXER_SOURCE}:filling`;
 const FILLED = `${GO_INDEXER_SOURCE}:filled-ms`;
 const FOLLOWING = `${GO_INDEXER_SOURCE}:following`;
 
+/** Whether an import has filled the storage, or began to. */
+export async function hasImport(target: Pick<BackendStorage, 'getCursor'>): Promise<boolean> {
+  return (await target.getCursor(FILLING)) !== null || (await target.getCursor(FOLLOWING)) !== null;
+}
+
 interface Filling {
   readonly kind: 'filling';
   readonly horizon: bigint;

@@ -5,16 +5,21 @@ import { type Condition, commandIn, isDone, type MoveCommand, type MoveFacts } f
 import { type Move, MoveRefusedError, MoveUnsettledError } from '../move.js';
 import { errorOf, lookOf, type MoveEnd, type MoveView, sightOf } from '../move-ends.js';
 import { changed, decodeState, encodeState, inPhase, isUnderWay, type MoveState, type Phase } from '../move-state.js';
-import type { GoIndexerImport } from './go-indexer-import.js';
+import { type GoIndexerImport, hasImport } from './go-indexer-import.js';
 import type { GoIndexerReport } from './import-report.js';
 
 /** The name of the old side of such a move. */
 export const GO_INDEXER = 'go-indexer';
 
 /** A move whose old side is the Go indexer: it writes its own database, and is stopped before the switch. */
-export interface GoIndexerMove extends Omit<Move, 'shadow'> {
+export interface GoIndexerMove extends Omit<Move, 'shadow' | 'abandonNew' | 'abandonOld'> {
   /** The report of the last pass of `run('switch')`; null before. */
   report(): GoIndexerReport | null;
+}
+
+/** `other`: a move of other names that the database takes part in. */
+interface GoView extends MoveView {
+  readonly other: MoveState | null;
 }
 
 const NOTHING: KeptRows = { leases: '[]', members: '[]', replayJobs: '[]', replacements: '[]' };
@@ -29,15 +34,19 @@ export function createGoIndexerMove(
 ): GoIndexerMove {
   let lastReport: GoIndexerReport | null = null;
 
-  async function view(): Promise<MoveView> {
+  async function view(): Promise<GoView> {
     const sight = await sightOf(to);
     const record = lookOf(sight)?.record ?? null;
     const state = record && decodeState(record, to.name);
     const isOurs = state?.from === GO_INDEXER && state.to === to.name;
-    return { state: isOurs ? withoutSide(state) : null, revision: record?.revision ?? 0, from: 'foreign', to: sight };
+    const known = state && withoutSide(state);
+    return {
+      ...{ state: isOurs ? known : null, other: isOurs ? null : known },
+      ...{ revision: record?.revision ?? 0, from: 'foreign', to: sight },
+    };
   }
 
-  async function look(): Promise<MoveFacts> {
+  async function look(): Promise<MoveFacts & { readonly view: GoView }> {
     const seen = await view();
     return { view: seen, processes: lookOf(seen.to) ? await to.moves.processes() : [] };
   }
@@ -60,7 +69,7 @@ export function createGoIndexerMove(
     if (isDone(command, seen.state)) return [answers];
     switch (command) {
       case 'prepare':
-        return [answers, idle(seen.state), ...(await readable())];
+        return [answers, idle(seen.other ?? seen.state), await isFree(seen), ...(await readable())];
       case 'start':
         return [answers, phase('prepared')];
       case 'backfill':
@@ -83,6 +92,19 @@ export function createGoIndexerMove(
       case 'rollback':
         return [answers, phase('prepared', 'dual-write', 'backfilling', 'comparing', 'switched')];
     }
+  }
+
+  /** One that leads, or has led, has commits of its own, which no import can go on from. */
+  async function isFree({ state, to: sight }: MoveView): Promise<Condition> {
+    const look = lookOf(sight);
+    const hasLed = state?.history.some(({ phase }) => phase === 'switched') ?? false;
+    const isImports = look?.handedOver === true && !hasLed && (await hasImport(to.storage));
+    return {
+      what: `${to.name} is empty, or was filled by such a move that was rolled back`,
+      holds: look?.head.position === 0n || isImports,
+      found: `it stands at position ${look?.head.position}`,
+      instead: `name an empty database, or drop the schema of ${to.name}`,
+    };
   }
 
   async function readable(): Promise<readonly Condition[]> {
@@ -175,7 +197,6 @@ export function createGoIndexerMove(
       if (failed.length > 0) throw new MoveRefusedError(command, failed);
       return await settled(command, await step(command));
     },
-    abandonNew: async () => await settled('rollback', await step('rollback')),
     compared: async (comparison) =>
       await settled('compare', await put(changed(stateOf(await view(), 'compare'), { comparison }))),
     report: () => lastReport,

@@ -19,12 +19,14 @@ export interface LostCommits {
 export interface Following {
   readonly storage: BackendStorage;
   readonly follower: Follower | null;
+  /** See `SinkBackend.onTrial`: its word is none. */
+  readonly onTrial: boolean;
 }
 
 /** The commits that the leader is known to lack; null: none. It allocates little: every lookup asks it. */
 export function lostCommits(backends: readonly Following[]): LostCommits | null {
   for (const backend of backends) {
-    const error = backend.follower?.ahead ?? null;
+    const error = backend.onTrial ? null : (backend.follower?.ahead ?? null);
     if (error !== null) return { keeper: backend, error };
   }
   return null;

@@ -22,6 +22,7 @@ import { createPool } from './connection/pool.js';
 import { DEFAULT_POOL_SETTINGS, type PoolSettings, type PostgresAddress } from './connection/pool-settings.js';
 import { limitsOf } from './connection/session.js';
 import { createSockets } from './connection/sockets.js';
+import type { Row } from './connection/statement.js';
 import { createTransactionRunner } from './connection/transaction-runner.js';
 import { createHealthCheck, type PostgresUse } from './health-check.js';
 import { createLeaseStore } from './lease/lease-store.js';
@@ -120,8 +121,12 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     const rows = await runner.read(...question);
     const clock = decodeClock(rows[0] ?? []);
     hub.requireSeen(clock, seenPosition);
-    if (clock.handedOver && options.leads !== false) throw new HandedOverError(name);
+    requireLead(rows[0] ?? []);
     return rows;
+  }
+
+  function requireLead(row: Row): void {
+    if (options.leads !== false && decodeClock(row).handedOver) throw new HandedOverError(name);
   }
 
   async function open<T>(work: () => Promise<T>): Promise<T> {
@@ -149,8 +154,8 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     prunable: true,
     durable: true,
     namespace: namespace.name,
-    leases: createLeaseStore(namespace, limits, runner),
-    replays: createReplayJobs(namespace, limits, runner),
+    leases: createLeaseStore(namespace, limits, runner, requireLead),
+    replays: createReplayJobs(namespace, limits, runner, requireLead),
     moves: createMoveStore({ namespace, runner, reader, records, clockWriter }),
     getCCVData: (messageId, part) => open(() => messages.getCCVData(messageId, part)),
     getMessage: (messageId) => open(() => messages.getMessage(messageId)),

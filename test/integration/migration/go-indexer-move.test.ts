@@ -106,3 +106,10 @@ test('refuses a wrong time zone and an unknown aggregator before anything is wri
   expect(refused.stdout).toMatch(/NO {3}the tables of the Go indexer can be read, and their times understood/);
   expect((await move.target.moves.look()).record).toBeNull();
 });
+
+test('a database that leads is not taken for a new one', async () => {
+  await writeHistory(await move.writer(), createRecordMaker(1204), 5);
+  await move.target.insertBatch({ messages: [createRecordMaker(1205).message()] });
+  expect(await run('prepare')).toMatchObject({ error: { message: expect.stringContaining('home is empty') } });
+  await move.target.insertBatch({ messages: [createRecordMaker(1206).message()] });
+});

@@ -53,6 +53,9 @@ export function decodeClock(row: Row): ClockRow {
   };
 }
 
+/** Refuses the clock row of a database that has handed over. @throws HandedOverError */
+export type RequireLead = (clockRow: Row) => void;
+
 /** True when the store holds a whole state: always, but for a follower in the middle of catching up. */
 export function isWhole(clock: ClockRow): boolean {
   return clock.lastPosition === clock.headPosition;

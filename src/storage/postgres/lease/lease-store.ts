@@ -1,6 +1,6 @@
 import type { Lease } from '../../../model/batch.js';
 import type { LeaseStore, Member, Shares, SourceLease } from '../../lease-store.js';
-import { lockClock } from '../clock/clock-row.js';
+import { lockClock, type RequireLead } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import type { SessionLimits } from '../connection/session.js';
 import { type Row, statementsOf } from '../connection/statement.js';
@@ -16,7 +16,12 @@ const NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
  * A take locks the commit clock, as every commit does: the commit of the owner before is done or begins after it, and
  * then finds the new epoch.
  */
-export function createLeaseStore(namespace: Namespace, limits: SessionLimits, runner: TransactionRunner): LeaseStore {
+export function createLeaseStore(
+  namespace: Namespace,
+  limits: SessionLimits,
+  runner: TransactionRunner,
+  requireLead: RequireLead,
+): LeaseStore {
   const sql = createStatements(namespace, limits);
   return {
     async beat({ member, sources }, leaseMs, released) {
@@ -34,10 +39,12 @@ export function createLeaseStore(namespace: Namespace, limits: SessionLimits, ru
     },
     async take(member, sources) {
       return await runner.write('take leases', async (transaction) => {
-        const [, taken] = await Promise.all([
+        const [locked, taken] = await Promise.all([
           transaction.query(sql.lock),
           transaction.query(sql.take, [member, textArray(sources)]),
         ]);
+        // what is taken behind the end of the lead does not go along with it
+        requireLead(locked[0] ?? []);
         await transaction.commit([]);
         return taken.map((row): Lease => ({ source: toText(row[0]), owner: member, epoch: toBigint(row[1]) }));
       });

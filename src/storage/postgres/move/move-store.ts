@@ -45,6 +45,12 @@ export function createMoveStore({
     return (await transaction.query(sql.put, [revision, state])).length > 0;
   }
 
+  async function isStored(transaction: Transaction, { revision, state }: MoveRecord): Promise<boolean> {
+    const [row] = await transaction.query(sql.look);
+    const [knownRevision, knownState] = (row ?? []).slice(CLOCK_WIDTH);
+    return knownRevision != null && toNumber(knownRevision) === revision && knownState === state;
+  }
+
   async function keptRows(transaction: Transaction): Promise<HandedOver['kept']> {
     const one = async (statement: typeof sql.members) => toText((await transaction.query(statement))[0]?.[0]);
     const [leases, members, replayJobs, replacements] = await Promise.all([
@@ -126,8 +132,8 @@ export function createMoveStore({
     lead: (record, { head, kept }) =>
       write('lead', async (transaction) => {
         const clock = await reader.lock(transaction);
-        // it leads already: by this record, or by another
-        if (!clock.handedOver) return await store(transaction, record);
+        // it leads already: by this record, or it was never to end its lead
+        if (!clock.handedOver) return await isStored(transaction, record);
         const isThere = isWhole(clock) && clock.lastPosition === head.position && clock.lastMs === head.ingestionMs;
         if (!isThere || !(await store(transaction, record))) return false;
         const goAlong = sql.kept.flatMap(({ key, clear, fill }) => [

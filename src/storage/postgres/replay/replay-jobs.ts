@@ -9,7 +9,7 @@ import {
   replaySourceId,
   type TakenReplay,
 } from '../../replay-jobs.js';
-import { lockClock } from '../clock/clock-row.js';
+import { lockClock, type RequireLead } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import type { SessionLimits } from '../connection/session.js';
 import { type Row, statementsOf } from '../connection/statement.js';
@@ -26,7 +26,12 @@ const COLUMNS = `j.id, j.kind, j.request, j.request_hash, j.state, j.cursor, j.p
  * The replays of a namespace. A take locks the commit clock, as that of a lease does: of two runners with equal
  * requests one comes first, and the last commit of the runner before is done.
  */
-export function createReplayJobs(namespace: Namespace, limits: SessionLimits, runner: TransactionRunner): ReplayJobs {
+export function createReplayJobs(
+  namespace: Namespace,
+  limits: SessionLimits,
+  runner: TransactionRunner,
+  requireLead: RequireLead,
+): ReplayJobs {
   const sql = createStatements(namespace, limits);
 
   /** Every write here may be done twice. */
@@ -51,7 +56,8 @@ export function createReplayJobs(namespace: Namespace, limits: SessionLimits, ru
     async begin({ kind, request, requestHash }, by, again) {
       const hash = Buffer.from(hexToBytes(requestHash));
       return await write('begin replay', async (transaction) => {
-        const [, rows] = await Promise.all([transaction.query(sql.lock), transaction.query(sql.latest, [hash])]);
+        const [locked, rows] = await Promise.all([transaction.query(sql.lock), transaction.query(sql.latest, [hash])]);
+        requireLead(locked[0] ?? []);
         const last = rows[0] && decodeJob(rows[0]);
         const refused = last && refusal(last, by);
         if (refused && !(refused.kind === 'done' && again)) {
@@ -65,7 +71,8 @@ export function createReplayJobs(namespace: Namespace, limits: SessionLimits, ru
     },
     async take(id, by) {
       return await write('take replay', async (transaction) => {
-        const [, rows] = await Promise.all([transaction.query(sql.lock), transaction.query(sql.get, [id])]);
+        const [locked, rows] = await Promise.all([transaction.query(sql.lock), transaction.query(sql.get, [id])]);
+        requireLead(locked[0] ?? []);
         const last = rows[0] && decodeJob(rows[0]);
         const refused = last && refusal(last, by);
         if (last && !refused) return await takeRow(transaction, id, by);
