@@ -34,7 +34,7 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
     command: / -- (doctor|inspect) /,
     reason: 'tells of the node here that its chain stands still; test/integration/doctor runs them',
   },
-  { command: /^ccv-indexer migration /, reason: 'needs two databases; test/e2e/move.test.ts walks them' },
+  { command: /^ccv-indexer migration /, reason: 'needs two databases; test/e2e/migration/move.test.ts walks them' },
   { command: /^(cast|ccip-cli) /, reason: 'a tool of others; test/e2e/dev-command.test.ts sends the same message' },
   { command: /^npm (test|run test)/, reason: 'is this run' },
   { command: /^npm run (bench|chaos)\b(?!.*--help)/, reason: 'takes minutes; test/integration/bench runs parts of it' },
