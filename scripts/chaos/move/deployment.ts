@@ -12,6 +12,8 @@ import type { Replica } from './clients.js';
 export interface MortalProcess extends Replica {
   /** SIGKILL; it is started again by `start`. */
   kill(): void;
+  /** Stands still, as on a host that is starved, and goes on as if nothing had been. */
+  pause(pausedMs: number): Promise<void>;
   start(): Promise<void>;
   stop(): Promise<void>;
 }
@@ -24,6 +26,12 @@ export function mortalProcess(role: 'worker' | 'api', configFile: string): Morta
     kill() {
       service?.cli.kill('SIGKILL');
       service = null;
+    },
+    async pause(pausedMs) {
+      const paused = service;
+      paused?.cli.kill('SIGSTOP');
+      await delay(pausedMs);
+      paused?.cli.kill('SIGCONT');
     },
     async start() {
       service = await startServiceProcess(role, configFile);
@@ -53,16 +61,24 @@ export function writeMoveConfig(
     readonly verifiers: readonly TomlTable[];
     readonly staleMs: number;
     readonly rowsPerSecond: number;
+    /** Age at which records leave the databases, s; 0: never. */
+    readonly retention: number;
   },
 ): string {
-  const { chains, verifiers, staleMs, rowsPerSecond } = options;
+  const { chains, verifiers, staleMs, rowsPerSecond, retention } = options;
   const table = hotAndWarm({ namespace: 'moving', uri: options.old, chains, verifiers });
-  const postgres = (Name: string, URI: string) => ({ Name, Type: 'postgres', Postgres: { URI, ConnectTimeout: 2 } });
+  const postgres = (Name: string, URI: string) => ({
+    ...{ Name, Type: 'postgres' },
+    Postgres: { URI, ConnectTimeout: 2, Retention: retention },
+  });
   return writeConfig(directory, name, {
     ...table,
+    // as long as a message may wait for its results it is not removed
+    Scheduler: { ...(table['Scheduler'] as TomlTable), VerificationVisibilityWindow: retention || 3_600 },
     Storage: {
       Strategy: 'sink',
       Sink: {
+        PruneInterval: 2,
         Storages: [
           { Name: 'hot', Type: 'memory', Memory: { MaxSize: 500, CleanupInterval: 1, MaxStaleness: staleMs } },
           postgres('old', options.old),

@@ -24,6 +24,7 @@ export class Figures {
   readonly #told: string[] = [];
   readonly #tell: (wrong: string) => void;
   #lastAnswerMs = performance.now();
+  readonly #watches = new Set<{ failures: number; spellMs: number }>();
 
   /** @param tell told of the first wrong answers as they come. */
   constructor(tell: (wrong: string) => void = () => undefined) {
@@ -51,13 +52,16 @@ export class Figures {
     const nowMs = performance.now();
     const { stage } = this;
     stage.answers += 1;
-    stage.spellMs = Math.max(stage.spellMs, nowMs - this.#lastAnswerMs);
+    const spellMs = nowMs - this.#lastAnswerMs;
+    stage.spellMs = Math.max(stage.spellMs, spellMs);
+    for (const watch of this.#watches) watch.spellMs = Math.max(watch.spellMs, spellMs);
     this.#lastAnswerMs = nowMs;
   }
 
   failed(how: Failure): void {
     const { failures } = this.stage;
     failures.set(how, (failures.get(how) ?? 0) + 1);
+    for (const watch of this.#watches) watch.failures += 1;
   }
 
   wrong(what: string): void {
@@ -65,6 +69,16 @@ export class Figures {
     if (this.#told.length >= MOST_TOLD) return;
     this.#told.push(`${this.stage.name}: ${what}`);
     this.#tell(`${this.stage.name}: ${what}`);
+  }
+
+  /** Counts beside the phases. @returns ends that, and tells what it saw. */
+  watch(): () => string {
+    const seen = { failures: 0, spellMs: 0 };
+    this.#watches.add(seen);
+    return () => {
+      this.#watches.delete(seen);
+      return `${figure(seen.failures)} errors, ${(seen.spellMs / 1_000).toFixed(1)} s without an answer`;
+    };
   }
 
   killed(who: string): void {

@@ -23,11 +23,13 @@ that takes part in every phase. See scripts/chaos/README.md.
 
   --quick       one round and short pauses: about three minutes on two idle cores
   --rounds <n>  moves that are rolled back before the last one (default 4)
+  --retention <s>  age at which records leave the databases for the cold tier (default: they stay)
   --seed <n>    of an earlier run
 `;
 const { values } = parseArgs({
   options: {
     quick: { type: 'boolean', default: false },
+    retention: { type: 'string', default: '0' },
     rounds: { type: 'string' },
     seed: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -49,6 +51,8 @@ const BLOCK_MS = 500;
 const QUESTIONS_PER_SECOND = 260;
 const STALE_MS = 1_000;
 const MOST_DEAD_MS = 2_000;
+/** Beyond the lease of a source and the attendance of a process. */
+const MOST_PAUSED_MS = values.quick ? 4_000 : 15_000;
 
 const random = seededRandom(SEED);
 const say = (text: string) => process.stdout.write(`${text}\n`);
@@ -63,7 +67,7 @@ const [old, next] = await Promise.all([
 ]);
 const settings = {
   ...{ chains: [chain.chainSection({ PollInterval: 200 })], verifiers: [chain.verifierSection()] },
-  ...{ staleMs: STALE_MS, rowsPerSecond: ROWS_PER_SECOND },
+  ...{ staleMs: STALE_MS, rowsPerSecond: ROWS_PER_SECOND, retention: Number(values.retention) },
 };
 const config = writeMoveConfig(directory.path, 'move.toml', { ...settings, old: old.uri, new: next.uri });
 const tapped = { ...settings, old: old.tappedUri, new: next.tappedUri };
@@ -110,14 +114,18 @@ const victims: Readonly<Record<string, () => Promise<void>>> = {
   api: () => killProcess(pick(replicas), upTo(MOST_DEAD_MS)),
   old: () => old.kill(upTo(MOST_DEAD_MS)),
   new: () => next.kill(upTo(MOST_DEAD_MS)),
+  'paused worker': () => pick(workers).pause(upTo(MOST_PAUSED_MS)),
+  'paused api': () => pick(replicas).pause(upTo(MOST_PAUSED_MS)),
 };
 
 async function killEach(): Promise<void> {
   await untilSeen();
   for (const [who, kill] of Object.entries(victims).toSorted(() => random() - 0.5)) {
     figures.killed(who);
+    const ended = figures.watch();
     await kill();
     await untilSeen();
+    say(`  ${who}: ${ended()}`);
   }
 }
 
@@ -148,6 +156,7 @@ async function handOver(phase: string, command: Command): Promise<void> {
     [both, () => reborn.push(...workers.map((each) => killProcess(each, upTo(MOST_DEAD_MS))))],
     [['old'], () => reborn.push(old.kill(upTo(MOST_DEAD_MS)))],
     [['new'], () => reborn.push(next.kill(upTo(MOST_DEAD_MS)))],
+    [['paused worker'], () => reborn.push(pick(workers).pause(upTo(MOST_PAUSED_MS)))],
     [['api'], () => reborn.push(killProcess(pick(replicas), upTo(MOST_DEAD_MS)))],
     [
       ['old', 'new', ...both],

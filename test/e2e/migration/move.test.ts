@@ -37,7 +37,7 @@ beforeAll(async () => {
   chain = await startEmittedChain(1_100);
   const settings = {
     ...{ chains: [chain.chainSection({ PollInterval: 50 })], verifiers: [chain.verifierSection()] },
-    ...{ staleMs: STALE_MS, rowsPerSecond: 1_000_000 },
+    ...{ staleMs: STALE_MS, rowsPerSecond: 1_000_000, retention: 0 },
   };
   const [old, next] = databases;
   config = writeMoveConfig(directory.path, 'move.toml', { ...settings, old: old.uri, new: next.uri });
