@@ -11,6 +11,7 @@ export function startTraffic(chain: EmittedChain, messages: number, everyMs: num
       await delay(Math.max(0, dueMs - performance.now()));
     }
   })();
+  running.catch(() => 'told by the end');
   return async () => {
     isOver = true;
     await running;

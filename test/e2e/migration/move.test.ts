@@ -22,7 +22,10 @@ const STALE_MS = 1_000;
 
 const directory = e2eDirectory();
 let databases: readonly [old: TestDatabase, next: TestDatabase];
+/** Of the commands. */
 let taps: readonly [old: Tap, next: Tap];
+/** Between the worker and the new database. */
+let following: Tap;
 let chain: EmittedChain;
 let config: string;
 let tapped: string;
@@ -34,6 +37,7 @@ beforeAll(async () => {
   const create = () => createTestDatabase({ migrated: false });
   databases = await Promise.all([create(), create()]);
   taps = await Promise.all([startTap(databases[0].tcp), startTap(databases[1].tcp)]);
+  following = await startTap(databases[1].tcp);
   chain = await startEmittedChain(1_100);
   const settings = {
     ...{ chains: [chain.chainSection({ PollInterval: 50 })], verifiers: [chain.verifierSection()] },
@@ -41,14 +45,17 @@ beforeAll(async () => {
   };
   const [old, next] = databases;
   config = writeMoveConfig(directory.path, 'move.toml', { ...settings, old: old.uri, new: next.uri });
-  const [oldUri, nextUri] = databases.map(({ tcp }, index) =>
-    connectionUri({ ...tcp, port: taps[index]?.port ?? 0 }),
-  ) as [string, string];
-  tapped = writeMoveConfig(directory.path, 'tapped.toml', { ...settings, old: oldUri, new: nextUri });
+  const tappedUri = ({ tcp }: TestDatabase, { port }: Tap) => connectionUri({ ...tcp, port });
+  tapped = writeMoveConfig(directory.path, 'tapped.toml', {
+    ...{ ...settings, old: tappedUri(old, taps[0]), new: tappedUri(next, taps[1]) },
+  });
+  const worked = writeMoveConfig(directory.path, 'worker.toml', {
+    ...{ ...settings, old: old.uri, new: tappedUri(next, following) },
+  });
   const { code, stderr } = await runCli(['migrate', 'up', '--config', config]);
   expect(code, stderr).toBe(0);
   for (let block = 0; block < 4; block += 1) await chain.block(50);
-  worker = mortalProcess('worker', config);
+  worker = mortalProcess('worker', worked);
   api = mortalProcess('api', config);
   await Promise.all([worker.start(), api.start()]);
   library = await openStorage(loadConfig({ file: config }), createCommon(), 'read');
@@ -56,7 +63,7 @@ beforeAll(async () => {
 afterAll(async () => {
   await library.close();
   await endAllCli();
-  await Promise.all(taps.map((tap) => tap.close()));
+  await Promise.all([...taps, following].map((tap) => tap.close()));
   await chain.close();
   await Promise.all(databases.map((database) => database.drop()));
   directory.remove();
@@ -85,8 +92,20 @@ it('promise 1, promise 3: no answer is wrong while a deployment moves and moves 
   const { run, kill } = createMoveCommands(tapped, taps);
   let stop = startTraffic(chain, 2, 100);
   for (const command of ['prepare', 'start', 'backfill', 'compare']) await run(command);
-  // the old database has ended its lead, and the command dies before the new one begins its own: a worker goes on
+  await eventually('every process to work by the phase', async () => {
+    const { rows } = await databases[0].sql(
+      'SELECT bool_and(p.revision = m.revision) AS ready FROM moving.move m, moving.move_processes p',
+    );
+    return (rows[0] as { ready: boolean }).ready;
+  });
+  following.pause();
+  await eventually('the new database to be behind', async () => {
+    const [old, next] = await Promise.all(databases.map(headOf));
+    return (old ?? 0) > (next ?? 0);
+  });
+  // the old database has ended its lead, and the command dies before the new one begins its own
   expect(await kill(['switch'], { from: 'SET handed_over', pieces: 1, last: 'pass' })).toBe(true);
+  following.resume();
   await run('switch');
   await stop();
   await untilShown();
@@ -100,3 +119,8 @@ it('promise 1, promise 3: no answer is wrong while a deployment moves and moves 
   expect(figures.wrongs).toEqual([]);
   await Promise.all([worker.stop(), api.stop()]);
 });
+
+async function headOf(database: TestDatabase): Promise<number> {
+  const { rows } = await database.sql('SELECT last_position::int AS position FROM moving.ingest_clock');
+  return (rows[0] as { position: number }).position;
+}
