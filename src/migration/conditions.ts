@@ -188,8 +188,11 @@ async function isPartOf(ends: MoveEnds, from: MoveLook, to: MoveLook): Promise<C
   return {
     what: `${ends.to.name} is empty, or holds a part of what ${ends.from.name} does`,
     holds: isEmpty || isSame,
-    found: `it stands at position ${position}`,
-    instead: `name an empty database, or drop the schema of ${ends.to.name}`,
+    found:
+      position < from.floor.position
+        ? `it stands at position ${position}, and ${ends.from.name} has pruned what it had up to ${from.floor.position}`
+        : `it stands at position ${position}`,
+    instead: `name an empty database, or drop the schema of ${ends.to.name} and bring it up to date again`,
   };
 }
 

@@ -44,6 +44,7 @@ const ROUNDS = Number(values.rounds ?? (values.quick ? 1 : 4));
 /** Records that are there before the move begins. */
 const FIRST_MESSAGES = values.quick ? 1_000 : 4_000;
 const ROWS_PER_SECOND = values.quick ? 500 : 200;
+const RETENTION_S = Number(values.retention);
 const CALM_MS = values.quick ? 500 : 2_000;
 /** A message is two records: itself and its result. */
 const BLOCK_MESSAGES = 20;
@@ -67,13 +68,12 @@ const [old, next] = await Promise.all([
 ]);
 const settings = {
   ...{ chains: [chain.chainSection({ PollInterval: 200 })], verifiers: [chain.verifierSection()] },
-  ...{ staleMs: STALE_MS, rowsPerSecond: ROWS_PER_SECOND, retention: Number(values.retention) },
+  ...{ staleMs: STALE_MS, rowsPerSecond: ROWS_PER_SECOND, retention: RETENTION_S },
 };
 const config = writeMoveConfig(directory.path, 'move.toml', { ...settings, old: old.uri, new: next.uri });
 const tapped = { ...settings, old: old.tappedUri, new: next.tappedUri };
 const commands = createMoveCommands(writeMoveConfig(directory.path, 'tapped.toml', tapped), [old.tap, next.tap]);
-const { code, stderr } = await runCli(['migrate', 'up', '--config', config]);
-if (code !== 0) throw new Error(stderr);
+await migrateUp();
 
 const workers = [mortalProcess('worker', config), mortalProcess('worker', config)];
 const replicas = [mortalProcess('api', config), mortalProcess('api', config)];
@@ -100,6 +100,11 @@ async function untilShown(): Promise<void> {
   await eventually(`${sent} messages to be shown with their results`, () =>
     Promise.resolve(Math.min(messages.records.length, results.records.length) >= sent || written()),
   );
+}
+
+async function migrateUp(): Promise<void> {
+  const { code, stderr } = await runCli(['migrate', 'up', '--config', config]);
+  if (code !== 0) throw new Error(stderr);
 }
 
 /** Until what is written now is shown again. */
@@ -173,6 +178,15 @@ async function handOver(phase: string, command: Command): Promise<void> {
   await begin(phase, command);
 }
 
+/** A new database that lacks more than the old one still has begins anew, as its refusal says. */
+async function prepareAgain(): Promise<void> {
+  if (RETENTION_S > 0) {
+    await next.sql('DROP SCHEMA moving CASCADE');
+    await migrateUp();
+  }
+  await begin('prepared', ['prepare']);
+}
+
 const write = () => startTraffic(chain, BLOCK_MESSAGES, BLOCK_MS);
 let stop = write();
 await untilSeen();
@@ -180,7 +194,7 @@ for (let round = 1; round <= ROUNDS; round += 1) {
   const isFirst = round === 1;
   const disturb = async () => await (isFirst ? killEach() : untilSeen());
   if (isFirst) await advance('prepared', ['prepare']);
-  else await begin('prepared', ['prepare']);
+  else await prepareAgain();
   await disturb();
   await advance('dual-write', ['start']);
   await disturb();
@@ -195,7 +209,7 @@ for (let round = 1; round <= ROUNDS; round += 1) {
   await handOver('rolled back', ['rollback']);
   await disturb();
 }
-await begin('prepared', ['prepare']);
+await prepareAgain();
 await begin('dual-write', ['start']);
 await begin('backfilling', ['backfill']);
 await begin('comparing', ['compare']);

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import pg from 'pg';
 import { silentLogger } from '../../../src/core/logger.js';
 import { startTap, type Tap } from '../../../test/support/e2e/tap.js';
 import {
@@ -13,6 +14,7 @@ export interface MortalServer {
   /** The same server behind a tap. */
   readonly tap: Tap;
   readonly tappedUri: string;
+  sql(text: string): Promise<void>;
   /** Ends it at once, as the loss of power to one machine does, and starts it again on the same data. */
   kill(deadMs: number): Promise<void>;
   stop(): Promise<void>;
@@ -32,6 +34,15 @@ export async function startMortalServer(dataDir: string): Promise<MortalServer> 
     uri: connectionUri(tcp),
     tap,
     tappedUri: connectionUri({ ...tcp, port: tap.port }),
+    async sql(text) {
+      const client = new pg.Client(server.connection);
+      await client.connect();
+      try {
+        await client.query(text);
+      } finally {
+        await client.end();
+      }
+    },
     async kill(deadMs) {
       // all of its processes: the first one tells the others, and none writes anything out
       process.kill(server.pid, 'SIGQUIT');

@@ -119,6 +119,13 @@ describe('a move to another database', () => {
     const asked = await reading.stop();
     const written = await writing.stop();
     expect(asked).toBeGreaterThan(10);
+    const last = written.at(-1) as VerifierResult;
+    await eventually('the other process knows the last', () =>
+      other.sink.getCCVData(last.messageId).then(
+        () => true,
+        (thrown: unknown) => (thrown as IndexerError).code,
+      ),
+    );
     for (const { messageId } of written) expect(await other.sink.getCCVData(messageId)).toHaveLength(1);
 
     // a second time, to the end
@@ -182,11 +189,16 @@ describe('a move to another database', () => {
     expect(await refusal('switch')).toMatchObject({ message: expect.stringContaining('migration compare') });
     expect(await refusal('finish')).toMatchObject({ message: expect.stringContaining('migration switch') });
     await move.run('rollback');
+    await inStep();
     expect(await refusal('backfill')).toMatchObject({ message: expect.stringContaining('migration prepare') });
     // a database of another history is no place to move to
     await to.sql('UPDATE ccv.commits SET ingestion_ms = ingestion_ms + 1');
     await to.sql('UPDATE ccv.ingest_clock SET last_ms = last_ms + 1');
     expect(await refusal('prepare')).toMatchObject({ message: expect.stringContaining('new is empty') });
+    // and one that lacks what the old one has let go since cannot follow it
+    await worker.sink.insertBatch({ messages: [make.message()] });
+    await from.sql('UPDATE ccv.ingest_clock SET floor_position = last_position, floor_ms = last_ms');
+    expect(await refusal('prepare')).toMatchObject({ message: expect.stringContaining('old has pruned') });
   });
 
   test('a command that was killed behind its last change, given again, is done', async () => {
