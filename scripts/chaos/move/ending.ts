@@ -1,4 +1,5 @@
-import { openEnds } from '../../../src/app/moving-sink.js';
+import { allColdSections, openCold } from '../../../src/app/cold-backends.js';
+import { openEnds } from '../../../src/app/move/ends.js';
 import { loadConfig } from '../../../src/config/load.js';
 import { createCommon } from '../../../src/core/common.js';
 import { compareRecords } from '../../../src/migration/parity/compare.js';
@@ -17,7 +18,12 @@ export async function compareEnds(
   sent: readonly string[],
 ): Promise<string[]> {
   const common = createCommon();
-  const ends = openEnds(loadConfig({ file: configFile }), common);
+  const config = loadConfig({ file: configFile });
+  const ends = openEnds(config, common);
+  const [section] = allColdSections(config);
+  const cold = section ? openCold(config, section, common) : null;
+  // what was pruned is compared where it went
+  const past = cold ? { past: cold.storage } : {};
   const wrongs: string[] = [];
   try {
     await eventually('both databases to stand at one head', async () => {
@@ -25,7 +31,7 @@ export async function compareEnds(
       return from.isWhole && to.isWhole && from.head.position === to.head.position;
     });
     const report = await compareRecords({
-      ...{ leader: { storage: ends.to.storage }, follower: { storage: ends.from.storage }, common },
+      ...{ leader: { storage: ends.to.storage, ...past }, follower: { storage: ends.from.storage, ...past }, common },
     });
     const { records, throughPosition, targetPosition, differences, changedSince } = report;
     if (records < sent.length * 2) wrongs.push(`${records} records were compared, ${sent.length} messages sent`);
@@ -54,7 +60,7 @@ export async function compareEnds(
     }
     return wrongs;
   } finally {
-    await Promise.all([ends.from.storage.close(), ends.to.storage.close()]);
+    await Promise.all([ends.from.storage.close(), ends.to.storage.close(), cold?.close()]);
   }
 }
 

@@ -189,7 +189,7 @@ describe('a move to another database', () => {
     expect(await refusal('switch')).toMatchObject({ message: expect.stringContaining('migration compare') });
     expect(await refusal('finish')).toMatchObject({ message: expect.stringContaining('migration switch') });
     await move.run('rollback');
-    await inStep();
+    await deployment.inStep();
     expect(await refusal('backfill')).toMatchObject({ message: expect.stringContaining('migration prepare') });
     // a database of another history is no place to move to
     await to.sql('UPDATE ccv.commits SET ingestion_ms = ingestion_ms + 1');
