@@ -4,12 +4,13 @@ import { IndexerError } from '../../core/errors.js';
 import { type Hex, isHex } from '../../core/hex.js';
 import type { NewMessage, QuarantineEntry, VerifierResult } from '../../model/records.js';
 import type { MessageStatus } from '../../model/status.js';
+import { isDiscoveryOnly } from '../../protocol/discovery-only.js';
 import { parseExactJson } from '../../protocol/exact-json.js';
 import { computeMessageId } from '../../protocol/keccak.js';
 import { encodeMessage } from '../../protocol/message-codec.js';
 import { messageFromJson } from '../../protocol/message-json.js';
 import { canonicalAddress } from '../../verifiers/address.js';
-import { announcedMessage, checkVerifierResult } from '../../verifiers/check-result.js';
+import { announcedMessage } from '../../verifiers/check-result.js';
 import type { Claim } from '../../verifiers/claim.js';
 import { boundedEvidence } from '../../verifiers/evidence.js';
 import type { GoMessageRow, GoResultRow, GoRow, RecordTable } from './go-rows.js';
@@ -84,6 +85,8 @@ export function createRowReader(options: {
   const { local, verifierNameOf, nowMs } = options;
   const executors = new Set<Hex>(['0x', NO_ADDRESS, NO_EXECUTION]);
   const addressesByHash = new LRUCache<Hex, Addresses>({ max: HASHES_REMEMBERED });
+  /** Addresses that no hash proves, by message. */
+  const unproved = new LRUCache<Hex, Addresses>({ max: HASHES_REMEMBERED });
 
   function read(table: RecordTable, row: GoRow, make: () => GoRecord): GoRecord | BadRow {
     try {
@@ -118,9 +121,10 @@ export function createRowReader(options: {
   /**
    * The message with the addresses that its hash proves. Those of a row may be missing: rows are older than the
    * columns, and messages have no executor there. Then they are of the message's result, of another with this hash, or
-   * a guess.
+   * a guess. Where none is right they are those of the rows, as the Go indexer tells them; a message without a result
+   * waits for one.
    */
-  function proved(message: ReadMessage, ccvs: readonly Hex[], executor: Hex): NewMessage {
+  function withAddresses(message: ReadMessage, ccvs: readonly Hex[], executor: Hex, hasResult = true): NewMessage {
     for (const addresses of candidates(message, ccvs, executor)) {
       const announced = announcedMessage({ ...message, ...addresses, ...NO_RESULT });
       if (announced.kind === 'rejected') continue;
@@ -129,8 +133,20 @@ export function createRowReader(options: {
       executors.add(messageExecutorAddress);
       return announced.message;
     }
+    if (hasResult) return asWritten(message, { messageCCVAddresses: ccvs, messageExecutorAddress: executor });
     const found = `message has ${message.ccvAndExecutorHash}, its addresses give another`;
-    throw new RowFault(isWhole(ccvs, executor) ? 'ccv_and_executor_hash' : 'addresses_unknown', found);
+    throw new RowFault('addresses_unknown', found);
+  }
+
+  /** A message and its results share one body here: what a second row says otherwise has no place. */
+  function asWritten({ messageId, encodedMessage }: ReadMessage, addresses: Addresses): NewMessage {
+    const known = unproved.get(messageId) ?? addresses;
+    const textOf = ({ messageCCVAddresses, messageExecutorAddress }: Addresses) =>
+      [messageExecutorAddress, ...messageCCVAddresses].join();
+    if (textOf(known) !== textOf(addresses))
+      throw new RowFault('addresses_differ', `another row of the message has the addresses ${textOf(known)}`);
+    unproved.set(messageId, addresses);
+    return { messageId, encodedMessage, ...addresses, origin: null };
   }
 
   function* candidates(message: ReadMessage, ccvs: readonly Hex[], executor: Hex): Generator<Addresses, void, void> {
@@ -149,7 +165,8 @@ export function createRowReader(options: {
         const [ingestionMs, isFolded] = instantOf(row);
         const own = addressList(row.ccvs);
         const ccvs = own.length > 0 ? own : addressList(row.result_ccvs ?? []);
-        const record = proved(readMessage(row), ccvs, addressOf(row.result_executor ?? ''));
+        const executor = addressOf(row.result_executor ?? '');
+        const record = withAddresses(readMessage(row), ccvs, executor, row.first_result_ms !== null);
         const firstMs = firstOf(ingestionMs, row.first_result_ms);
         const isCompleted = own.length === 0 && record.messageCCVAddresses.length > 0;
         return { kind: 'message', record, status, ingestionMs, firstMs, isFolded, isCompleted };
@@ -160,27 +177,19 @@ export function createRowReader(options: {
         const message = readMessage(row);
         const own = addressList(row.ccvs);
         const executor = addressOf(row.executor);
-        const { messageCCVAddresses, messageExecutorAddress } = proved(message, own, executor);
+        const { origin: _, ...body } = withAddresses(message, own, executor);
+        const ccvData = new Uint8Array(row.ccv_data ?? []);
+        if (isDiscoveryOnly(ccvData))
+          throw new RowFault('discovery_only', 'ccv_data only announces the message: no chain takes it');
         const source = addressOf(row.verifier_source_address);
-        const claim: Claim = {
-          ...message,
-          ...{ messageCCVAddresses, messageExecutorAddress },
-          ccvData: new Uint8Array(row.ccv_data ?? []),
+        const result: VerifierResult = {
+          ...{ ...body, ccvData },
           attestationMs: timeOf(row.attestation_ms, 'attestation_timestamp'),
+          // in the row's own spelling: two rows may differ in it alone, and stay two
           verifierSourceAddress: source,
           verifierDestAddress: addressOf(row.verifier_dest_address),
-        };
-        const checked = checkVerifierResult(claim, {
           verifierName: verifierNameOf(canonicalAddress(source)) ?? '',
-          issuers: new Set([canonicalAddress(source)]),
-          nowMs: nowMs(),
-          maxCCVDataBytes: Number.POSITIVE_INFINITY,
-        });
-        if (checked.kind === 'rejected') throw new RowFault(checked.reason, checked.detail);
-        if (checked.kind === 'discovery-only')
-          throw new RowFault('discovery_only', 'ccv_data only announces the message: no chain takes it');
-        // in the row's own spelling: two rows may differ in it alone, and stay two
-        const result = { ...checked.result, verifierSourceAddress: source };
+        };
         const [messageMs] = row.local_ms === null ? [] : local.instantsOf(Number(row.local_ms));
         const firstMs = firstOf(ingestionMs, row.first_result_ms, messageMs);
         return {
