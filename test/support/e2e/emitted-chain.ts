@@ -37,7 +37,6 @@ export async function startEmittedChain(seed: number): Promise<EmittedChain> {
   const messageIds: Hex[] = [];
   let badLogs = 0;
   let messageNumber = 0;
-  let sent = 0;
 
   function nextLog(): ReturnType<typeof makeMessageLog> {
     messageNumber += 1;
@@ -48,18 +47,8 @@ export async function startEmittedChain(seed: number): Promise<EmittedChain> {
     return bytesToHex(Uint8Array.from({ length: sizeBytes }, () => random() * 256));
   }
 
-  /** In one request. The order of logs in the block is that of their nonces. */
-  async function send(logs: readonly EmittedLog[]): Promise<void> {
-    if (logs.length === 0) return;
-    const calls = logs.map((log) => {
-      const nonce = `0x${(sent++).toString(16)}`;
-      const transaction = { from, to: ON_RAMP, data: emitterCalldata(log), gas: '0x200000', nonce };
-      return { jsonrpc: '2.0', id: nonce, method: 'eth_sendTransaction', params: [transaction] };
-    });
-    const headers = { 'content-type': 'application/json' };
-    const response = await fetch(chain.anvil.url, { method: 'POST', headers, body: JSON.stringify(calls) });
-    const refused = ((await response.json()) as { error?: unknown }[]).find(({ error }) => error !== undefined);
-    if (refused) throw new Error(`a transaction was refused: ${JSON.stringify(refused)}`);
+  async function send(log: EmittedLog): Promise<void> {
+    await chain.rpc('eth_sendTransaction', [{ from, to: ON_RAMP, data: emitterCalldata(log), gas: '0x200000' }]);
   }
 
   return {
@@ -97,7 +86,8 @@ export async function startEmittedChain(seed: number): Promise<EmittedChain> {
         return { topics: [topics[0], topics[1], topics[2], payload(32)] as const, data };
       });
       badLogs += bad;
-      await send([...logs, ...broken]);
+      // one after the other: the order of logs in the block is that of the ids
+      for (const log of [...logs, ...broken]) await send(log);
       await chain.mine(1);
       messageIds.push(...logs.map(({ messageId }) => messageId));
       return logs.map(({ messageId }) => messageId);
