@@ -12,7 +12,7 @@ export interface Means {
   readonly move: PresentMove | null;
   readonly warnings: CheckedConfig['warnings'];
   readonly common: Common;
-  /** Everything is read, whatever it costs; else samples, and what is cheap. */
+  /** A check reads everything at any cost; else samples. */
   readonly isFull: boolean;
 }
 

@@ -86,8 +86,8 @@ export async function planDrop(
 }
 
 /**
- * Drops a namespace: schemas first, each whole or not at all, so that nothing can be answered from what is half
- * deleted; then the objects. Interrupted, it goes on when it is called again.
+ * Drops a namespace: schemas first, each whole or not at all, so that no answer comes from half a
+ * namespace; then the objects. Interrupted, it goes on when it is called again.
  * @throws as `planDrop`; AbortedError.
  */
 export async function dropNamespace(

@@ -55,7 +55,7 @@ export async function lookAtFolder(store: ObjectStore, namespace: string, signal
 }
 
 /**
- * Deletes a folder of a namespace, page by page; interrupted it goes on with what is left.
+ * Deletes a folder of a namespace, page by page; after an interruption the same call goes on.
  * @throws IndexerError NAMESPACE_FOLDER_SHARED before a page with a key that no namespace has; the errors of the store.
  */
 export async function deleteFolder(

@@ -14,7 +14,7 @@ const BAD_SKEW_MS = 15_000;
 /** A Date header has whole seconds. */
 const DATE_MARGIN_MS = 1_000;
 
-/** The clock of another machine. `marginMs`: half of the way there and back, and what it does not tell. */
+/** The clock of another machine. `marginMs`: half of the way there and back, and the part of a second that it hides. */
 interface SeenClock {
   readonly skewMs: number;
   readonly marginMs: number;

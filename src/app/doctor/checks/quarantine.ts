@@ -4,7 +4,7 @@ import { defineCheck } from '../check.js';
 import { recordSection } from '../record.js';
 import { refusedInput } from '../refusals.js';
 
-/** What is older is history that somebody has seen. */
+/** Older entries are history. */
 const RECENT_MS = 24 * 3_600_000;
 
 /** Input that failed a check, and conflicts, by source and reason. */

@@ -109,7 +109,7 @@ async function tellLag(
   // a record that was changed is older than its change
   const sinceMs = missing ? Math.max(missing.record.ingestionMs, heldMs) : headMs;
   const behindMs = common.clock.nowMs() - sinceMs;
-  // what is not flushed yet is not late
+  // a record that waits for its flush is not late
   const mostMs = MOST_LAG_MS + 2 * (S3?.FlushInterval ?? 0);
   if (behindMs <= mostMs) return;
   const evidence = { position, leader: leader.name, leaderPosition: headPosition, behindMs, mostMs };

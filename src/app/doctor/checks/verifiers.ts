@@ -11,7 +11,7 @@ const UNKNOWN_ID: Hex = `0x${'00'.repeat(32)}`;
 /** Whether every verifier answers. */
 export const verifierCheck = defineCheck({
   name: 'verifiers',
-  about: 'whether every verifier answers a question about a message that nobody has',
+  about: 'whether every verifier answers a question about an unknown message',
   kinds: {
     'verifier-unreachable': {
       severity: 'error',
