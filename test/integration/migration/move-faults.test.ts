@@ -1,25 +1,19 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { createMove } from '../../../src/migration/move.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../../support/eventually.js';
-import { createMovingDeployment, type MovingDeployment } from '../../support/migration/deployment.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
-import { createRecordMaker, type RecordMaker } from '../../support/records.js';
+import { freshMovingDeployment, type MovingDeployment } from '../../support/migration/deployment.js';
+import type { TestDatabase } from '../../support/postgres/postgres.js';
+import type { RecordMaker } from '../../support/records.js';
 
+const fresh = freshMovingDeployment(1130);
 let from: TestDatabase;
 let to: TestDatabase;
 let deployment: MovingDeployment;
 let make: RecordMaker;
-
-beforeEach(async () => {
-  [from, to] = await Promise.all([createTestDatabase(), createTestDatabase()]);
-  deployment = createMovingDeployment(from, to);
-  make = createRecordMaker(1130);
-});
-afterEach(async () => {
-  await deployment.close();
-  await Promise.all([from.drop(), to.drop()]);
+beforeEach(() => {
+  ({ from, to, deployment, make } = fresh());
 });
 
 const cut = new Error('cut');

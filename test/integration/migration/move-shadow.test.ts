@@ -1,23 +1,16 @@
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { shadowStatus } from '../../../src/cli/migration/shadow-status.js';
 import { eventually } from '../../support/eventually.js';
-import { createMovingDeployment, type MovingDeployment } from '../../support/migration/deployment.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
-import { createRecordMaker, type RecordMaker } from '../../support/records.js';
+import { freshMovingDeployment, type MovingDeployment } from '../../support/migration/deployment.js';
+import type { TestDatabase } from '../../support/postgres/postgres.js';
+import type { RecordMaker } from '../../support/records.js';
 
-let from: TestDatabase;
+const fresh = freshMovingDeployment(1110);
 let to: TestDatabase;
 let deployment: MovingDeployment;
 let make: RecordMaker;
-
-beforeEach(async () => {
-  [from, to] = await Promise.all([createTestDatabase(), createTestDatabase()]);
-  deployment = createMovingDeployment(from, to);
-  make = createRecordMaker(1110);
-});
-afterEach(async () => {
-  await deployment.close();
-  await Promise.all([from.drop(), to.drop()]);
+beforeEach(() => {
+  ({ to, deployment, make } = fresh());
 });
 
 test('live questions are asked of the new database too, and what it answers otherwise is told', async () => {

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { backendSections, leadingDatabase } from '../../../src/app/backend-sections.js';
 import { presentConfig } from '../../../src/app/move/present-config.js';
 import { systemClock } from '../../../src/core/clock.js';
@@ -8,25 +8,19 @@ import { nextTurn } from '../../../src/core/event-loop.js';
 import type { VerifierResult } from '../../../src/model/records.js';
 import type { Sink } from '../../../src/sink/sink.js';
 import { eventually } from '../../support/eventually.js';
-import { createMovingDeployment, type MovingDeployment } from '../../support/migration/deployment.js';
+import { freshMovingDeployment, type MovingDeployment } from '../../support/migration/deployment.js';
 import { dumpDatabase } from '../../support/postgres/database-dump.js';
-import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
+import type { TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker, type RecordMaker } from '../../support/records.js';
 import { liveEventfully } from '../../support/sink/eventful-life.js';
 
+const fresh = freshMovingDeployment(1110);
 let from: TestDatabase;
 let to: TestDatabase;
 let deployment: MovingDeployment;
 let make: RecordMaker;
-
-beforeEach(async () => {
-  [from, to] = await Promise.all([createTestDatabase(), createTestDatabase()]);
-  deployment = createMovingDeployment(from, to);
-  make = createRecordMaker(1110);
-});
-afterEach(async () => {
-  await deployment.close();
-  await Promise.all([from.drop(), to.drop()]);
+beforeEach(() => {
+  ({ from, to, deployment, make } = fresh());
 });
 
 async function recordsOf(database: TestDatabase) {

@@ -1,3 +1,4 @@
+import { afterEach, beforeEach } from 'vitest';
 import { openEnds } from '../../../src/app/move/ends.js';
 import { type OpenedStorage, openStorage } from '../../../src/app/open-storage.js';
 import { parseConfig } from '../../../src/config/load.js';
@@ -6,7 +7,8 @@ import { type Common, createCommon } from '../../../src/core/common.js';
 import { createMove, type Move } from '../../../src/migration/move.js';
 import type { MoveEnds } from '../../../src/migration/move-ends.js';
 import { eventually } from '../eventually.js';
-import type { TestDatabase } from '../postgres/postgres.js';
+import { createTestDatabase, type TestDatabase } from '../postgres/postgres.js';
+import { createRecordMaker, type RecordMaker } from '../records.js';
 
 /** A deployment that moves from one database to another: its configuration, and its processes as they are opened. */
 export interface MovingDeployment {
@@ -25,7 +27,7 @@ export interface MovingDeployment {
 }
 
 /** @param migration more keys of `[Migration]`. @param cold a directory for a cold tier. */
-export function createMovingDeployment(
+function createMovingDeployment(
   from: Pick<TestDatabase, 'uri'>,
   to: Pick<TestDatabase, 'uri'>,
   { migration = {}, cold }: { readonly migration?: Record<string, unknown>; readonly cold?: string } = {},
@@ -80,5 +82,27 @@ export function createMovingDeployment(
       await Promise.all(opened.map((storage) => storage.close()));
       await Promise.all([ends.from.storage.close(), ends.to.storage.close()]);
     },
+  };
+}
+
+/** A deployment between two databases of its own, anew for each test of a file. */
+export function freshMovingDeployment(seed: number): () => {
+  readonly from: TestDatabase;
+  readonly to: TestDatabase;
+  readonly deployment: MovingDeployment;
+  readonly make: RecordMaker;
+} {
+  let fresh: ReturnType<ReturnType<typeof freshMovingDeployment>> | null = null;
+  beforeEach(async () => {
+    const [from, to] = await Promise.all([createTestDatabase(), createTestDatabase()]);
+    fresh = { from, to, deployment: createMovingDeployment(from, to), make: createRecordMaker(seed) };
+  });
+  afterEach(async () => {
+    await fresh?.deployment.close();
+    await Promise.all([fresh?.from.drop(), fresh?.to.drop()]);
+  });
+  return () => {
+    if (!fresh) throw new Error('a deployment is there only within a test');
+    return fresh;
   };
 }
