@@ -7,6 +7,7 @@ import { growthHot } from './benches/growth-hot.js';
 import { growthWarm } from './benches/growth-warm.js';
 import { memory } from './benches/memory.js';
 import { pruning } from './benches/pruning.js';
+import { signatures } from './benches/signatures.js';
 import { sinkWrites } from './benches/sink-writes.js';
 import type { Bench } from './report.js';
 
@@ -16,6 +17,7 @@ export const BENCHES = {
   api,
   backfill,
   memory,
+  signatures,
   pruning,
   cold,
   'cold-streams': coldStreams,

@@ -10,6 +10,11 @@ export function keccak256(bytes: Uint8Array): Hex {
   return `0x${hasher.init().update(bytes).digest('hex')}`;
 }
 
+/** Keccak-256 as 32 bytes. */
+export function keccak256Bytes(bytes: Uint8Array): Uint8Array {
+  return hasher.init().update(bytes).digest('binary');
+}
+
 /** The id of a message: keccak256 of its canonical bytes. */
 export function computeMessageId(encodedMessage: Uint8Array): Hex {
   return keccak256(encodedMessage);

@@ -1,9 +1,9 @@
-import { recoverAddress } from 'viem';
 import { sign } from 'viem/accounts';
 import { IndexerError } from '../core/errors.js';
 import { bytesToHex, type Hex, hexToBytes, isHex } from '../core/hex.js';
 import { DISCOVERY_ONLY_TAG } from './discovery-only.js';
 import { keccak256 } from './keccak.js';
+import { loadSignerRecovery, type RecoverSigner } from './signer-recovery.js';
 
 /** Version tag of `CommitteeVerifier 2.0.0` in tests; a deployment may have others. */
 export const COMMITTEE_TAG: Hex = '0xe9a05a20';
@@ -47,20 +47,25 @@ export interface CommitteeProof {
  * @throws CommitteeProofError naming `tag`, `length` or `signatures` when the bytes end too early.
  */
 export function parseCommitteeProof(ccvData: Uint8Array): CommitteeProof {
-  const bytes = Buffer.from(ccvData.buffer, ccvData.byteOffset, ccvData.byteLength);
-  if (bytes.length < TAG_BYTES) throw new CommitteeProofError('tag', `${TAG_BYTES} bytes`, `${bytes.length} bytes`);
+  const signatures = signaturesOf(ccvData).map((bytes) => ({
+    r: bytesToHex(bytes.subarray(0, WORD_BYTES)),
+    s: bytesToHex(bytes.subarray(WORD_BYTES)),
+  }));
+  return { tag: bytesToHex(ccvData.subarray(0, TAG_BYTES)), signatures };
+}
+
+/** The signatures of a proof, r ‖ s, at most so many. @throws CommitteeProofError as `parseCommitteeProof` does. */
+function signaturesOf(ccvData: Uint8Array, most = MAX_SIGNATURES): readonly Uint8Array[] {
+  const { length: size } = ccvData;
+  if (size < TAG_BYTES) throw new CommitteeProofError('tag', `${TAG_BYTES} bytes`, `${size} bytes`);
   const start = TAG_BYTES + LENGTH_BYTES;
-  if (bytes.length < start)
-    throw new CommitteeProofError('length', `${LENGTH_BYTES} bytes`, `${bytes.length - TAG_BYTES} bytes`);
-  const length = bytes.readUInt16BE(TAG_BYTES);
-  if (bytes.length < start + length)
-    throw new CommitteeProofError('signatures', `${length} bytes`, `${bytes.length - start} bytes`);
-  const word = (at: number): Hex => bytesToHex(bytes.subarray(at, at + WORD_BYTES));
-  const signatures = Array.from({ length: Math.floor(length / SIGNATURE_BYTES) }, (_, index) => {
+  if (size < start) throw new CommitteeProofError('length', `${LENGTH_BYTES} bytes`, `${size - TAG_BYTES} bytes`);
+  const length = new DataView(ccvData.buffer, ccvData.byteOffset).getUint16(TAG_BYTES);
+  if (size < start + length) throw new CommitteeProofError('signatures', `${length} bytes`, `${size - start} bytes`);
+  return Array.from({ length: Math.min(most, Math.floor(length / SIGNATURE_BYTES)) }, (_, index) => {
     const at = start + index * SIGNATURE_BYTES;
-    return { r: word(at), s: word(at + WORD_BYTES) };
+    return ccvData.subarray(at, at + SIGNATURE_BYTES);
   });
-  return { tag: bytesToHex(bytes.subarray(0, TAG_BYTES)), signatures };
 }
 
 /** The hash that a committee signs: `keccak256(tag ‖ messageId)`, without a prefix. */
@@ -75,20 +80,18 @@ export function committeeDigest(tag: Hex, messageId: Hex): Hex {
  * @throws CommitteeProofError when the bytes are no proof, or a signature belongs to no key.
  */
 export async function recoverCommitteeSigners(messageId: Hex, ccvData: Uint8Array): Promise<readonly Hex[]> {
-  const { tag, signatures } = parseCommitteeProof(ccvData);
-  return recoverSigners(committeeDigest(tag, messageId), signatures);
+  const signatures = signaturesOf(ccvData);
+  const digest = committeeDigest(bytesToHex(ccvData.subarray(0, TAG_BYTES)), messageId);
+  return recoverSigners(await loadSignerRecovery(), digest, signatures);
 }
 
-async function recoverSigners(hash: Hex, signatures: readonly CommitteeSignature[]): Promise<readonly Hex[]> {
-  return Promise.all(
-    signatures.map(async ({ r, s }, index) => {
-      try {
-        return (await recoverAddress({ hash, signature: { r, s, yParity: 0 } })).toLowerCase() as Hex;
-      } catch (cause) {
-        throw new CommitteeProofError(`signatures[${index}]`, 'a signature of some key', 'none', cause);
-      }
-    }),
-  );
+function recoverSigners(recover: RecoverSigner, digest: Hex, signatures: readonly Uint8Array[]): readonly Hex[] {
+  const hash = hexToBytes(digest);
+  return signatures.map((signature, index) => {
+    const signer = recover(hash, signature);
+    if (signer === null) throw new CommitteeProofError(`signatures[${index}]`, 'a signature of some key', 'none');
+    return signer;
+  });
 }
 
 /**
@@ -99,20 +102,19 @@ async function recoverSigners(hash: Hex, signatures: readonly CommitteeSignature
 export async function signCommitteeProof(tag: Hex, messageId: Hex, privateKeys: readonly Hex[]): Promise<Uint8Array> {
   if (privateKeys.length > MAX_SIGNATURES)
     throw new CommitteeProofError('privateKeys', `at most ${MAX_SIGNATURES}`, `${privateKeys.length}`);
-  const hash = committeeDigest(tag, messageId);
-  const signatures = await Promise.all(privateKeys.map((privateKey) => signFolded(hash, privateKey)));
-  const signers = await recoverSigners(hash, signatures);
+  const digest = committeeDigest(tag, messageId);
+  const signatures = await Promise.all(privateKeys.map((privateKey) => signFolded(digest, privateKey)));
+  const signers = recoverSigners(await loadSignerRecovery(), digest, signatures);
   const order = signatures.map((signature, index) => ({ signature, signer: signers[index] ?? '0x' }));
   order.sort((a, b) => (a.signer < b.signer ? -1 : 1));
   const length = (order.length * SIGNATURE_BYTES).toString(16).padStart(4, '0');
-  const body = order.map(({ signature }) => signature.r.slice(2) + signature.s.slice(2)).join('');
-  return hexToBytes(`${tag}${length}${body}`);
+  return Buffer.concat([hexToBytes(`${tag}${length}`), ...order.map(({ signature }) => signature)]);
 }
 
-async function signFolded(hash: Hex, privateKey: Hex): Promise<CommitteeSignature> {
+async function signFolded(hash: Hex, privateKey: Hex): Promise<Uint8Array> {
   const { r, s, yParity } = await sign({ hash, privateKey });
-  if (yParity === 0) return { r, s };
-  return { r, s: `0x${(CURVE_ORDER - BigInt(s)).toString(16).padStart(64, '0')}` };
+  const folded = yParity === 0 ? BigInt(s) : CURVE_ORDER - BigInt(s);
+  return hexToBytes(`${r}${folded.toString(16).padStart(64, '0')}`);
 }
 
 /** Whose signatures a chain accepts. */
@@ -140,21 +142,28 @@ export async function verifyCommitteeProof(
   if (ccvData.length < TAG_BYTES) return 'invalid';
   const tag = bytesToHex(ccvData.subarray(0, TAG_BYTES));
   if (tag !== committee.tag.toLowerCase()) return tag === DISCOVERY_ONLY_TAG ? 'invalid' : 'unsupported';
-  const digest = committeeDigest(tag, messageId);
-  try {
-    const { signatures } = parseCommitteeProof(ccvData);
-    if (committee.threshold < 1 || signatures.length < committee.threshold) return 'invalid';
-    const checked = signatures.slice(0, committee.threshold);
-    return areAscendingMembers(await recoverSigners(digest, checked), committee.signers) ? 'valid' : 'invalid';
-  } catch (thrown) {
-    if (thrown instanceof CommitteeProofError) return 'invalid';
-    throw thrown;
+  const hash = hexToBytes(committeeDigest(tag, messageId));
+  const signatures = signaturesWithin(ccvData, committee.threshold);
+  if (committee.threshold < 1 || signatures.length < committee.threshold) return 'invalid';
+  const recover = await loadSignerRecovery();
+  const members = new Set<string>(committee.signers.map((signer) => signer.toLowerCase()));
+  let last = '';
+  for (const signature of signatures) {
+    const signer = recover(hash, signature);
+    if (signer === null || !members.has(signer) || signer <= last) return 'invalid';
+    last = signer;
   }
+  return 'valid';
 }
 
-function areAscendingMembers(found: readonly Hex[], registered: readonly Hex[]): boolean {
-  const members = new Set(registered.map((signer) => signer.toLowerCase()));
-  return found.every((signer, index) => members.has(signer) && (index === 0 || (found[index - 1] ?? '') < signer));
+/** The first signatures of a proof, at most so many; none where the bytes are no proof. */
+function signaturesWithin(ccvData: Uint8Array, most: number): readonly Uint8Array[] {
+  try {
+    return signaturesOf(ccvData, most);
+  } catch (thrown) {
+    if (thrown instanceof CommitteeProofError) return [];
+    throw thrown;
+  }
 }
 
 function checkBytes(field: string, value: Hex, sizeBytes: number): void {
