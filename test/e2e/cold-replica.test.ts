@@ -45,7 +45,7 @@ beforeAll(async () => {
     namespace: NAMESPACE,
     uri: database.uri,
     // a clock that comes to be ahead makes files look older than they are
-    s3: bucketTable(server, bucket, { RequestTimeout: 30, Grace: 3_600 }),
+    s3: bucketTable(server, bucket, { RequestTimeout: 30, Grace: 3_600, CompactInterval: 0.4 }),
     chains: [chain.chainSection({ PollInterval: 20 })],
     verifiers: [chain.verifierSection()],
   });

@@ -68,7 +68,7 @@ export interface TiersProcess {
 }
 
 export const NAMESPACE = 'simulation';
-export const PRUNE_INTERVAL_MS = 20;
+export const PRUNE_INTERVAL_MS = 100;
 export const EVICTION_INTERVAL_MS = 310;
 const HEARTBEAT_MS = 100;
 

@@ -53,24 +53,22 @@ export class UnderWay {
    */
   async drive<T>(work: Promise<T>): Promise<T> {
     let done = false;
-    const stop = new AbortController();
     const end = () => {
       done = true;
-      stop.abort();
     };
-    work.then(end, end);
+    const ended = work.then(end, end);
     for (let nudges = 0; ; nudges += 1) {
-      await this.#calm(nudges === 0 ? FIRST_CALM_MS : NEXT_CALM_MS, stop.signal).catch(() => 'it has ended');
+      await Promise.race([ended, this.#calm(nudges === 0 ? FIRST_CALM_MS : NEXT_CALM_MS, () => done)]);
       if (done) return await work;
       if (nudges > MOST_NUDGES) throw new Error('the run is stuck');
       await this.#clock.advance(NUDGE_MS);
     }
   }
 
-  /** Resolves when for so many milliseconds, one after the other, nothing was under way. */
-  async #calm(forMs: number, signal: AbortSignal): Promise<void> {
-    for (let calmMs = 0; calmMs < forMs; calmMs += 1) {
-      await delay(1, undefined, { signal });
+  /** Resolves when for so many milliseconds, one after the other, nothing was under way, or when it need not be known. */
+  async #calm(forMs: number, isOver: () => boolean): Promise<void> {
+    for (let calmMs = 0; calmMs < forMs && !isOver(); calmMs += 1) {
+      await delay(1);
       if (this.#count > 0 && performance.now() - this.#lastEndMs < LOCKED_MS) calmMs = -1;
     }
   }
