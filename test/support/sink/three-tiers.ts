@@ -68,7 +68,7 @@ export async function openThreeTiers(options: ThreeTiersOptions): Promise<ThreeT
     },
     cold: { storage: cold, tier: 'cold' },
   };
-  const sink = createSink({ backends: options.order.map((name) => tiers[name]), pruneIntervalMs: 3, common });
+  const sink = createSink({ backends: options.order.map((name) => tiers[name]), pruneIntervalMs: 10, common });
   await sink.started();
   return { sink, cold, common };
 }
