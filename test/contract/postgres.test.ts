@@ -1,9 +1,11 @@
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { createTestDatabase } from '../support/postgres/postgres.js';
+import { databasesInTurn } from '../support/postgres/emptied-database.js';
 import { storageContract } from './storage-contract.js';
 
+const databases = databasesInTurn();
+
 storageContract('postgres', async () => {
-  const database = await createTestDatabase();
+  const database = await databases.take();
   const open = (name: string) => createPostgresStorage({ name, connection: database.connection });
   const storage = open('warm');
   return {
@@ -11,7 +13,7 @@ storageContract('postgres', async () => {
     reopen: async () => open('warm-again'),
     close: async () => {
       await storage.close();
-      await database.drop();
+      database.giveBack();
     },
   };
 });

@@ -2,9 +2,11 @@ import { neverRead } from '../../src/model/read-conditions.js';
 import { createSimpleSink, createSink } from '../../src/sink/sink.js';
 import { createMemoryStorage } from '../../src/storage/memory/memory-storage.js';
 import { createPostgresStorage } from '../../src/storage/postgres/postgres-storage.js';
-import { createTestDatabase } from '../support/postgres/postgres.js';
+import { databasesInTurn } from '../support/postgres/emptied-database.js';
 import { createFaultyStorage } from '../support/sink/faulty-storage.js';
 import { storageContract } from './storage-contract.js';
+
+const databases = databasesInTurn();
 
 storageContract('Sink of two memories', async () => {
   const storage = createSimpleSink([createMemoryStorage({ name: 'first' }), createMemoryStorage({ name: 'second' })]);
@@ -21,7 +23,7 @@ storageContract('Sink of a memory that holds little and one that holds all', asy
 });
 
 storageContract('Sink of memory and Postgres', async () => {
-  const database = await createTestDatabase();
+  const database = await databases.take();
   const open = (name: string) => createPostgresStorage({ name, connection: database.connection });
   const storage = createSimpleSink([createMemoryStorage({ name: 'hot' }), open('warm')]);
   return {
@@ -29,13 +31,13 @@ storageContract('Sink of memory and Postgres', async () => {
     reopen: async () => createSimpleSink([createMemoryStorage({ name: 'hot-again' }), open('warm-again')]),
     close: async () => {
       await storage.close();
-      await database.drop();
+      database.giveBack();
     },
   };
 });
 
 storageContract('Sink of a memory that holds little and two Postgres databases', async () => {
-  const [first, second] = [await createTestDatabase(), await createTestDatabase()];
+  const [first, second] = [await databases.take(), await databases.take()];
   const storage = createSink({
     backends: [
       { storage: createMemoryStorage({ name: 'hot', maxSize: 5, cleanupIntervalMs: 5 }) },
@@ -48,7 +50,8 @@ storageContract('Sink of a memory that holds little and two Postgres databases',
     reopen: async () => createPostgresStorage({ name: 'new-again', connection: second.connection }),
     close: async () => {
       await storage.close();
-      await Promise.all([first.drop(), second.drop()]);
+      first.giveBack();
+      second.giveBack();
     },
   };
 });

@@ -1,5 +1,5 @@
 import { afterAll, expect } from 'vitest';
-import { createTestDatabase } from '../support/postgres/postgres.js';
+import { databasesInTurn } from '../support/postgres/emptied-database.js';
 import { createTestDirectoryStore, s3StoreOn } from '../support/s3/object-store.js';
 import { s3BucketFixture } from '../support/s3/server-fixture.js';
 import { openThreeTiers, settled, type ThreeTiers, type TierOrder, TierTally } from '../support/sink/three-tiers.js';
@@ -11,6 +11,7 @@ const ORDERS: readonly TierOrder[] = [
   ['cold', 'hot', 'warm'],
 ];
 
+const databases = databasesInTurn();
 const tally = new TierTally();
 
 /** `remove`: what they stood on. */
@@ -29,10 +30,10 @@ function subjectOver(tiers: ThreeTiers, remove: () => Promise<void>): ContractSu
 // nearly everything is answered by the cold tier, put right by what the database still knows
 for (const order of ORDERS)
   storageContract(`Sink of memory, a pruned Postgres and a directory, read ${order.join(', ')}`, async () => {
-    const [database, { store, remove }] = await Promise.all([createTestDatabase(), createTestDirectoryStore()]);
+    const [database, { store, remove }] = await Promise.all([databases.take(), createTestDirectoryStore()]);
     const tiers = await openThreeTiers({ database, store, namespace: 'test', order });
     return subjectOver(tiers, async () => {
-      await database.drop();
+      database.giveBack();
       await remove();
     });
   });
@@ -47,7 +48,7 @@ afterAll(() => {
 });
 
 storageContract('Sink of memory, a pruned Postgres and a real S3 server', async () => {
-  const database = await createTestDatabase();
+  const database = await databases.take();
   const store = s3StoreOn(s3.server, { bucket: s3.bucket });
   namespaces += 1;
   const order: TierOrder = ['hot', 'warm', 'cold'];
@@ -56,6 +57,6 @@ storageContract('Sink of memory, a pruned Postgres and a real S3 server', async 
   const tiers = await openThreeTiers({ database, store, namespace: `test-${namespaces}`, order, cold });
   return subjectOver(tiers, async () => {
     await store.close();
-    await database.drop();
+    database.giveBack();
   });
 });

@@ -5,6 +5,7 @@ import { seededRandom } from '../../../src/core/random.js';
 import { createDirectoryObjectStore } from '../../../src/storage/cold/object-store/directory/directory-store.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { createManualClock, type ManualClock } from '../../support/manual-clock.js';
+import { createEmptiedDatabase, type EmptiedDatabase } from '../../support/postgres/emptied-database.js';
 import { createTestDirectoryStore } from '../../support/s3/object-store.js';
 import { Busy } from '../process/busy.js';
 import { createMemoryObjectStore, MemoryBucket } from '../process/memory-object-store.js';
@@ -21,7 +22,6 @@ import {
   resultsQuestion,
 } from './ask.js';
 import { questionSteps } from './question-steps.js';
-import { createSimulationDatabase, type SimulationDatabase } from './simulation-database.js';
 import type { Step } from './step.js';
 import type { Tally } from './tally.js';
 import { makeMove, outageSteps, tierSteps } from './tier-steps.js';
@@ -110,7 +110,7 @@ export async function simulate(plan: RunPlan, tally: Tally): Promise<void> {
 }
 
 async function simulateLane(plan: RunPlan, numRuns: number, seed: number, tally: Tally): Promise<void> {
-  const database = await createSimulationDatabase();
+  const database = await createEmptiedDatabase();
   try {
     const property = fc.asyncProperty(wishes, commandsOf(plan.commands), async (wish, commands) => {
       tally.runs += 1;
@@ -125,7 +125,7 @@ async function simulateLane(plan: RunPlan, numRuns: number, seed: number, tally:
 
 async function runOnce(
   plan: RunPlan,
-  database: SimulationDatabase,
+  database: EmptiedDatabase,
   wish: Wish,
   commands: Iterable<Step>,
   tally: Tally,

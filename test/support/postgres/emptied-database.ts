@@ -1,16 +1,17 @@
 import pg from 'pg';
+import { afterAll } from 'vitest';
 import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedded-postgres.js';
-import { createTestDatabase } from '../../support/postgres/postgres.js';
+import { createTestDatabase } from './postgres.js';
 
 /** A real database that serves one run after the other: emptying it takes half a millisecond, a new one takes twenty. */
-export interface SimulationDatabase {
+export interface EmptiedDatabase {
   readonly connection: PostgresConnection;
-  /** As it was when it was migrated. Nobody may be connected. */
+  /** As it was when it was migrated. Connections that are still open are ended first. */
   empty(): Promise<void>;
   drop(): Promise<void>;
 }
 
-export async function createSimulationDatabase(): Promise<SimulationDatabase> {
+export async function createEmptiedDatabase(): Promise<EmptiedDatabase> {
   const database = await createTestDatabase();
   const client = new pg.Client({ ...database.connection });
   await client.connect();
@@ -27,11 +28,41 @@ export async function createSimulationDatabase(): Promise<SimulationDatabase> {
   return {
     connection: database.connection,
     async empty() {
+      await client.query(
+        `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
+         WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+      );
       await client.query(empty);
     },
     async drop() {
       await client.end();
       await database.drop();
+    },
+  };
+}
+
+/** Empty databases for the tests of a file, each for one test at a time; the last test's end drops them. */
+export interface DatabasesInTurn {
+  take(): Promise<{ readonly connection: PostgresConnection; giveBack(): void }>;
+}
+
+/** Call it where tests are collected. */
+export function databasesInTurn(): DatabasesInTurn {
+  const all: EmptiedDatabase[] = [];
+  const free: EmptiedDatabase[] = [];
+  afterAll(async () => {
+    for (const database of all) await database.drop();
+  });
+  return {
+    async take() {
+      let database = free.pop();
+      if (!database) {
+        database = await createEmptiedDatabase();
+        all.push(database);
+      }
+      const { connection, empty } = database;
+      await empty();
+      return { connection, giveBack: () => free.push(database) };
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedded-postgres.js';
 import { type Common, createCommon } from '../../../src/core/common.js';
 import { createSink, type Sink } from '../../../src/sink/sink.js';
 import type { SinkBackend } from '../../../src/sink/sink-options.js';
@@ -8,7 +9,6 @@ import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { recallFrom } from '../../../src/storage/recall-from.js';
 import { eventually } from '../eventually.js';
-import type { TestDatabase } from '../postgres/postgres.js';
 import { metricOf } from './sink-tiers.js';
 
 /** A Sink of memory, Postgres and the real cold tier, set so that records move on within milliseconds. */
@@ -37,7 +37,7 @@ export type TierOrder = readonly ('hot' | 'warm' | 'cold')[];
 
 /** What keeps the tiers apart from each other; nothing is kept longer than it must. */
 export interface ThreeTiersOptions {
-  readonly database: TestDatabase;
+  readonly database: { readonly connection: PostgresConnection };
   readonly store: ObjectStore;
   readonly namespace: string;
   readonly order: TierOrder;
