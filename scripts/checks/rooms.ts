@@ -40,6 +40,7 @@ export const ROOMS: Rooms = {
   chains: ground,
   'chains/rpc': chains,
   'chains/logs': [...chains, 'chains/rpc'],
+  'chains/committees': [...chains, 'chains/rpc'],
   'chains/watch': [...chains, 'chains/rpc', 'chains/logs'],
   'chains/chain-source.ts': [...chains, 'chains/**'],
 

@@ -10,6 +10,7 @@ import type { Storage } from '../storage/storage.js';
 import { type AggregatorClient, createAggregatorClient } from '../verifiers/aggregator/client/aggregator-client.js';
 import { readProtobufClaim } from '../verifiers/aggregator/client/protobuf-claim.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
+import type { Signatures } from './open-signatures.js';
 
 /** Dependencies of the discovery of a process. */
 export interface OpenDiscoveriesOptions {
@@ -17,6 +18,7 @@ export interface OpenDiscoveriesOptions {
   readonly common: Common;
   readonly storage: Storage;
   readonly registry: VerifierRegistry;
+  readonly signatures: Signatures;
   readonly membership: Membership;
   readonly shutdown: Shutdown;
 }
@@ -37,7 +39,7 @@ export function openDiscoveries(options: OpenDiscoveriesOptions): readonly Disco
 }
 
 function openSource(section: DiscoverySection, shared: string, options: OpenDiscoveriesOptions): DiscoverySource {
-  const { common, storage, registry, membership, shutdown } = options;
+  const { common, storage, registry, signatures, membership, shutdown } = options;
   const { Name: name } = section;
   const client = openAggregator(section, common);
   shutdown.add(`aggregator ${name}`, async () => client.close());
@@ -49,7 +51,7 @@ function openSource(section: DiscoverySection, shared: string, options: OpenDisc
     overlap: section.Overlap,
     overlapMs: section.OverlapTime,
     client,
-    entries: entryReading(registry),
+    entries: { ...entryReading(registry), ...signatures.judge(section) },
     store: {
       getCursor: (sourceId) => storage.getCursor(sourceId),
       insertBatch: (batch) => writer.insertBatch(batch),
@@ -73,7 +75,7 @@ export function openAggregator(section: DiscoverySection, common: Common): Aggre
   });
 }
 
-/** How the entries of every aggregator are read. */
+/** How the entries of every aggregator are read; their signatures are the business of `Signatures`. */
 export function entryReading(registry: VerifierRegistry): DiscoverySourceOptions['entries'] {
   return {
     readClaim: readProtobufClaim,

@@ -1,5 +1,6 @@
 import type { BatchWriter } from '../chains/chain-port.js';
 import { type ChainSource, createChainSource } from '../chains/chain-source.js';
+import type { RpcPool } from '../chains/rpc/rpc-pool.js';
 import { sharedChainId } from '../chains/source-ids.js';
 import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-status.js';
 import type { ChainSection, Config } from '../config/schema/schema.js';
@@ -15,7 +16,8 @@ import type { LeaseStore } from '../storage/lease-store.js';
 import type { Storage } from '../storage/storage.js';
 import { createVerifierRegistry } from '../verifiers/registry.js';
 import { openDiscoveries } from './open-discoveries.js';
-import { openRpc, watchedChain } from './open-rpc.js';
+import { openRpcPools, watchedChain } from './open-rpc.js';
+import { openSignatures } from './open-signatures.js';
 import { openVerifier } from './open-verifier.js';
 
 /** Dependencies of the indexer of a process. */
@@ -32,16 +34,20 @@ export interface OpenIndexerOptions {
 /** Creates the watchers, discovery, the verifier readers and the scheduler of a configuration; nothing runs yet. */
 export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceStatus> {
   const { config, common, storage, leases, shutdown } = options;
-  const registry = createVerifierRegistry(config.Verifier.map((section) => openVerifier(section, common)));
+  const rpcOf = openRpcPools(common, shutdown);
+  const signatures = openSignatures(config, rpcOf, common, shutdown);
+  const registry = createVerifierRegistry(
+    config.Verifier.map((section) => signatures.reader(section, openVerifier(section, common))),
+  );
   const membership = leases
     ? createMembership({ ...nameProcess(common.random), store: leases, common })
     : createSoleMember();
   const chains = config.Chain.map((section): ChainRunner<ChainSourceStatus> => {
     const name = sharedChainId(section.Selector);
-    const source = openSource(section, membership.fence(name, storage), options);
+    const source = openSource(section, rpcOf(section), membership.fence(name, storage), options);
     return { name: section.Name, source: name, run: (signal) => source.run(signal), status: () => source.status() };
   });
-  const discoveries = openDiscoveries({ config, common, storage, registry, membership, shutdown });
+  const discoveries = openDiscoveries({ config, common, storage, registry, signatures, membership, shutdown });
   const { Scheduler, Pool } = config;
   const scheduler = createScheduler({
     storage,
@@ -64,11 +70,10 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
 
 function openSource(
   section: ChainSection,
+  rpc: RpcPool,
   writer: BatchWriter,
-  { common, storage, shutdown, onBackfill }: OpenIndexerOptions,
+  { common, storage, onBackfill }: OpenIndexerOptions,
 ): ChainSource {
-  const rpc = openRpc(section, common);
-  shutdown.add(`rpc ${section.Name}`, () => rpc.close());
   return createChainSource({
     chain: watchedChain(section),
     rpc,

@@ -1,9 +1,9 @@
-import type { Config, DiscoverySection } from '../config/schema/schema.js';
+import type { ChainSection, Config, DiscoverySection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { assertNever, IndexerError } from '../core/errors.js';
 import { createRateLimiter, type RateLimiter } from '../core/rate-limiter.js';
 import type { Shutdown } from '../core/shutdown.js';
-import { batchOf, readEntries } from '../discovery/read-entries.js';
+import { batchOf, type EntryContext, readJudgedEntries } from '../discovery/read-entries.js';
 import { createChainReplay } from '../indexer/replay/chain-replay.js';
 import { createDiscoveryReplay } from '../indexer/replay/discovery-replay.js';
 import { createMessageReplay, type MessageLookup } from '../indexer/replay/message-replay.js';
@@ -12,10 +12,11 @@ import type { ReplayJobs } from '../storage/replay-jobs.js';
 import type { Storage } from '../storage/storage.js';
 import type { AggregatorClient } from '../verifiers/aggregator/client/aggregator-client.js';
 import { AggregatorCallError } from '../verifiers/aggregator/client/call-error.js';
-import { createVerifierRegistry, type VerifierRegistry } from '../verifiers/registry.js';
+import { createVerifierRegistry } from '../verifiers/registry.js';
 import { backendSections, leadingDatabase } from './backend-sections.js';
 import { entryReading, openAggregator } from './open-discoveries.js';
-import { openRpc, watchedChain } from './open-rpc.js';
+import { openRpcPools, watchedChain } from './open-rpc.js';
+import { openSignatures } from './open-signatures.js';
 import { openStorage } from './open-storage.js';
 import { openVerifier } from './open-verifier.js';
 
@@ -60,46 +61,48 @@ export async function openReplayStorage(config: Config, common: Common, shutdown
   return { storage: opened.sink, jobs: opened.leading.replays };
 }
 
+/** The parts of a replay. */
+interface ReplayParts {
+  readonly config: Config;
+  readonly storage: Storage;
+  readonly limits: ReplayLimits;
+  readonly common: Common;
+  readonly shutdown: Shutdown;
+}
+
 /**
  * Opens what a wish reads from; nothing is asked yet.
  * @throws IndexerError for a name that the configuration does not have.
  */
-export function openReplaySource(
-  wish: ReplayWish,
-  parts: {
-    readonly config: Config;
-    readonly storage: Storage;
-    readonly limits: ReplayLimits;
-    readonly common: Common;
-    readonly shutdown: Shutdown;
-  },
-): ReplaySource {
+export function openReplaySource(wish: ReplayWish, parts: ReplayParts): ReplaySource {
   const { config, storage, limits, common, shutdown } = parts;
   const createLimiter = () => createRateLimiter({ perSecond: limits.rate, burst: 1, clock: common.clock });
   switch (wish.kind) {
     case 'chain': {
       const found = sectionNamed(config.Chain, wish.chain, 'Chain');
-      const perSecond = Math.min(limits.rate, found.RequestsPerSecond ?? limits.rate);
-      const rpc = openRpc({ ...found, RequestsPerSecond: perSecond }, common);
-      shutdown.add(`rpc ${found.Name}`, () => rpc.close());
+      const rpc = openRpcPools(common, shutdown)(withinLimits(found, limits));
       const { from, to } = wish;
       return createChainReplay({ chain: watchedChain(found), rpc, from, to, batch: limits.batch, common });
     }
     case 'discovery': {
-      const registry = openRegistry(config, common, shutdown);
+      const { registry, signatures } = openSources(parts);
       const aggregators = wish.sources.map((name) => {
         const section = sectionNamed(config.Discoveries, name, 'Discoveries');
         const client = openClient(section, common, shutdown);
-        return { client, entries: { ...entryReading(registry), aggregator: name }, limiter: createLimiter() };
+        const entries = { ...entryReading(registry), ...signatures.judge(section), aggregator: name };
+        return { client, entries, limiter: createLimiter() };
       });
       const since = BigInt(wish.since);
       return createDiscoveryReplay({ aggregators, since, replaces: isForced(wish), common });
     }
     case 'messages': {
-      const registry = openRegistry(config, common, shutdown);
+      const { registry, signatures } = openSources(parts);
       const limiters = new Map(registry.readers.map((reader) => [reader, createLimiter()]));
       const lookups = config.Discoveries.map((section) =>
-        createLookup(section.Name, openClient(section, common, shutdown), registry, createLimiter(), common),
+        createLookup({
+          ...{ aggregator: section.Name, client: openClient(section, common, shutdown), limiter: createLimiter() },
+          ...{ entries: { ...entryReading(registry), ...signatures.judge(section) }, common },
+        }),
       );
       return createMessageReplay({
         ids: wish.ids,
@@ -114,6 +117,10 @@ export function openReplaySource(
   }
 }
 
+function withinLimits(chain: ChainSection, { rate }: ReplayLimits): ChainSection {
+  return { ...chain, RequestsPerSecond: Math.min(rate, chain.RequestsPerSecond) };
+}
+
 /** The section with a name. @throws IndexerError naming those that there are. */
 export function sectionNamed<T extends { readonly Name: string }>(all: readonly T[], name: string, table: string): T {
   const found = all.find((section) => section.Name === name);
@@ -124,10 +131,16 @@ export function sectionNamed<T extends { readonly Name: string }>(all: readonly 
   throw new IndexerError('NO_SOURCE', next, false);
 }
 
-function openRegistry(config: Config, common: Common, shutdown: Shutdown): VerifierRegistry {
-  const registry = createVerifierRegistry(config.Verifier.map((section) => openVerifier(section, common)));
+/** The verifiers of a replay, and the judging of what they say. */
+function openSources({ config, limits, common, shutdown }: ReplayParts) {
+  const pools = openRpcPools(common, shutdown);
+  const rpcOf = (section: ChainSection) => pools(withinLimits(section, limits));
+  const signatures = openSignatures(config, rpcOf, common, shutdown);
+  const registry = createVerifierRegistry(
+    config.Verifier.map((section) => signatures.reader(section, openVerifier(section, common))),
+  );
   shutdown.add('verifiers', () => registry.close());
-  return registry;
+  return { registry, signatures };
 }
 
 function openClient(section: DiscoverySection, common: Common, shutdown: Shutdown): AggregatorClient {
@@ -137,20 +150,26 @@ function openClient(section: DiscoverySection, common: Common, shutdown: Shutdow
 }
 
 /** Asks an aggregator for messages by id. One that has no such service gives none. */
-function createLookup(
-  aggregator: string,
-  client: AggregatorClient,
-  registry: VerifierRegistry,
-  limiter: RateLimiter,
-  common: Common,
-): MessageLookup {
+function createLookup({
+  aggregator,
+  client,
+  entries,
+  limiter,
+  common,
+}: {
+  readonly aggregator: string;
+  readonly client: AggregatorClient;
+  readonly entries: Omit<EntryContext, 'aggregator' | 'nowMs'>;
+  readonly limiter: RateLimiter;
+  readonly common: Common;
+}): MessageLookup {
   return async (messageIds, signal) => {
     await limiter.take(signal);
     try {
       const { results } = await client.resultsFor(messageIds, signal);
       const placed = results.filter((raw) => raw.length > 0).map((raw) => ({ sequence: 0n, raw }));
-      const context = { ...entryReading(registry), aggregator, nowMs: common.clock.nowMs() };
-      return batchOf(readEntries({ placed, misplaced: [] }, context)) ?? {};
+      const context = { ...entries, aggregator, nowMs: common.clock.nowMs() };
+      return batchOf(await readJudgedEntries({ placed, misplaced: [] }, context)) ?? {};
     } catch (thrown) {
       if (!(thrown instanceof AggregatorCallError) || thrown.grpcCode !== 'Unimplemented') throw thrown;
       common.log.warn({ err: thrown, aggregator }, 'an aggregator does not give messages by id');

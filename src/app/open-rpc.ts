@@ -3,6 +3,7 @@ import type { WatchedChain } from '../chains/watch/watched-chain.js';
 import { chainIdOf, onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
+import type { Shutdown } from '../core/shutdown.js';
 
 /** The nodes of a chain as configured. */
 export function openRpc(section: ChainSection, common: Common): RpcPool {
@@ -17,6 +18,18 @@ export function openRpc(section: ChainSection, common: Common): RpcPool {
     ...(chainId === null ? {} : { chainId }),
     common,
   });
+}
+
+/** The nodes of chains as configured, each chain's opened once, when it is first asked for. */
+export function openRpcPools(common: Common, shutdown: Shutdown): (section: ChainSection) => RpcPool {
+  const pools = new Map<string, RpcPool>();
+  return (section) => {
+    const { Name: name } = section;
+    const rpc = pools.get(name) ?? openRpc(section, common);
+    if (!pools.has(name)) shutdown.add(`rpc ${name}`, () => rpc.close());
+    pools.set(name, rpc);
+    return rpc;
+  };
 }
 
 /** A chain as configured, for those that read it. */

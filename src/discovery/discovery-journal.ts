@@ -6,10 +6,10 @@ import { createSourceMetrics } from '../model/source-metrics.js';
 import type { DiscoveredRecords } from './read-entries.js';
 
 /**
- * `standby`: another of its group is read · `reading` · `failing`: its last calls failed · `stopped`: not begun, or
- * ended.
+ * `standby`: another of its group is read · `reading` · `failing`: its last calls failed · `held`: the signatures of
+ * its next entry cannot be judged now · `stopped`: not begun, or ended.
  */
-export type DiscoveryState = 'standby' | 'reading' | 'failing' | 'stopped';
+export type DiscoveryState = 'standby' | 'reading' | 'failing' | 'held' | 'stopped';
 
 /** For the status page. */
 export interface DiscoveryStatus {
@@ -54,6 +54,8 @@ export class DiscoveryJournal {
   #lastError: DiscoveryStatus['lastError'] = null;
   #lastSetBackMs: number | null = null;
   #failures = 0;
+  /** Polls in a row that ended at an entry which could not be judged. */
+  #holds = 0;
 
   constructor(name: string, common: Common) {
     this.#name = name;
@@ -64,14 +66,16 @@ export class DiscoveryJournal {
     this.#metrics.setBacks.inc(target, 0);
     this.#metrics.late.inc(target, 0);
     this.#metrics.failing.set(target, 0);
+    this.#metrics.held.set(target, 0);
   }
 
   get isFailing(): boolean {
     return this.#failures >= FAILURES_TO_FAIL;
   }
 
+  /** Polls in a row that could not go on. */
   get failures(): number {
-    return this.#failures;
+    return Math.max(this.#failures, this.#holds);
   }
 
   /** Tells `listener` whenever `isFailing` has changed. One listener. */
@@ -90,13 +94,34 @@ export class DiscoveryJournal {
   enter(state: DiscoveryState): void {
     if (state !== this.#state) this.#common.log.info({ discovery: this.#name, state }, 'discovery changed its state');
     this.#state = state;
+    this.#metrics.held.set({ target: this.#name }, state === 'held' ? 1 : 0);
     if (state === 'standby' || state === 'stopped') this.#settle(0);
   }
 
   answered(): void {
     this.#lastAnswerMs = this.#common.clock.nowMs();
-    this.#lastError = null;
     this.#settle(0);
+    if (this.#state === 'held') return;
+    this.#lastError = null;
+    this.enter('reading');
+  }
+
+  /** The cursor does not pass an entry that cannot be judged. */
+  held({ error, sequence }: NonNullable<DiscoveredRecords['unjudged']>): void {
+    const { log, clock } = this.#common;
+    this.#holds += 1;
+    this.#lastError = { code: error.code, message: error.message, atMs: clock.nowMs() };
+    if (this.#state === 'held') return;
+    const facts = { discovery: this.#name, sequence: String(sequence), err: error };
+    log.warn(facts, 'discovery waits: the signatures of an entry cannot be judged now');
+    this.enter('held');
+  }
+
+  /** No entry holds the cursor. */
+  wentOn(): void {
+    this.#holds = 0;
+    if (this.#state !== 'held') return;
+    this.#lastError = null;
     this.enter('reading');
   }
 
@@ -195,6 +220,11 @@ function createMetrics({ metrics }: Common) {
     setBacks: counter(metrics, {
       name: 'indexer_discovery_set_backs_total',
       help: 'Times that an aggregator no longer had the entry that was read last, and was read again from Since.',
+      labelNames,
+    }),
+    held: gauge(metrics, {
+      name: 'indexer_discovery_held_bool',
+      help: '1 while the signatures of an entry cannot be judged, and the aggregator is read no further.',
       labelNames,
     }),
     failing: gauge(metrics, {

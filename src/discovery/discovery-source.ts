@@ -36,6 +36,10 @@ export interface DiscoverySourceOptions extends DiscoverySettings {
 const SIGHTINGS_TO_SET_BACK = 3;
 const MAX_PAUSE_MS = 10_000;
 
+/** `more`: there is work that need not wait. `held`: an entry cannot be judged yet. */
+type PollOutcome = 'more' | 'idle' | 'held' | 'failed';
+const isOver = (outcome: PollOutcome) => outcome === 'held' || outcome === 'failed';
+
 interface Cursor {
   readonly height: bigint;
   /** The message id of its entry; null: it had none that could be read. */
@@ -60,6 +64,7 @@ interface Cursor {
  * - An aggregator cuts a page first and leaves out of it the entries that it cannot show. An answer speaks for as many
  *   sequences as a page has entries, and one without news is not yet the end: each poll without news looks one page
  *   further ahead, through half of the overlap, and then begins anew.
+ * - An entry whose signatures cannot be judged now holds the cursor; what is around it in its page is stored.
  * - A call that fails is repeated after a pause that doubles. An error of the storage ends the run: the next one begins
  *   at the cursor that is stored.
  */
@@ -108,6 +113,7 @@ export class DiscoverySource {
       await this.#begin();
       while (!signal.aborted) {
         const outcome = await this.#poll(signal);
+        if (!isOver(outcome)) this.journal.wentOn();
         if (outcome === 'more') continue;
         const { failures } = this.journal;
         const backoff = { baseMs: pollIntervalMs, maxMs: Math.max(pollIntervalMs, MAX_PAUSE_MS) };
@@ -144,21 +150,20 @@ export class DiscoverySource {
     this.#isFollowing = false;
   }
 
-  /** `more`: there is work that need not wait. */
-  async #poll(signal: AbortSignal): Promise<'more' | 'idle' | 'failed'> {
+  async #poll(signal: AbortSignal): Promise<PollOutcome> {
     if (this.#nowMs() - this.#lastAnswerMs > this.#looks.recentMs) this.#looks.owe();
     const owed = this.#looks.isOwed ? await this.#readGaps(signal) : 'idle';
-    if (owed === 'failed') return 'failed';
+    if (isOver(owed)) return owed;
     const drained = await this.#drain(signal);
-    if (drained === 'failed') return 'failed';
+    if (isOver(drained)) return drained;
     const reread = owed === 'more' ? 'more' : await this.#readGaps(signal);
     this.#told();
-    if (reread === 'failed') return 'failed';
+    if (isOver(reread)) return reread;
     return drained === 'more' || reread === 'more' ? 'more' : 'idle';
   }
 
   /** Reads from the cursor until the aggregator has no more, or it is time to look at the gaps. */
-  async #drain(signal: AbortSignal): Promise<'more' | 'idle' | 'failed'> {
+  async #drain(signal: AbortSignal): Promise<PollOutcome> {
     const endMs = this.#nowMs() + (this.#looks.isOwed ? 0 : this.#options.overlapMs / 4);
     for (let isFirst = true; ; isFirst = false) {
       const cursor = this.#cursor;
@@ -166,20 +171,21 @@ export class DiscoverySource {
       const from = fromSince ? this.#options.since : cursor.height;
       const page = await this.#read(from, signal);
       if (page === null) return 'failed';
-      if (!fromSince && !this.#holds(page, cursor)) {
+      if (!fromSince && !this.#begins(page, cursor)) {
         this.#suspect(cursor);
         return 'idle';
       }
       this.#sightings = 0;
-      const isNew = await this.#storeFresh(page);
-      if (!isNew) this.#isFollowing = true;
-      if (!isNew) return isFirst ? await this.#lookAhead(from, signal) : 'idle';
+      const found = await this.#storeFresh(page);
+      if (found === 'held') return found;
+      if (found === 'idle') this.#isFollowing = true;
+      if (found === 'idle') return isFirst ? await this.#lookAhead(from, signal) : 'idle';
       if (this.#nowMs() >= endMs) return 'more';
     }
   }
 
   /** Looks at one page of sequences further ahead than the last time. */
-  async #lookAhead(from: bigint, signal: AbortSignal): Promise<'more' | 'idle' | 'failed'> {
+  async #lookAhead(from: bigint, signal: AbortSignal): Promise<PollOutcome> {
     this.#ahead += BigInt(this.#pageSize);
     const at = from + this.#ahead;
     if (this.#ahead > this.#options.overlap / 2n || at > MAX_SEQUENCE) {
@@ -193,10 +199,10 @@ export class DiscoverySource {
       const facts = { discovery: this.name, from: String(from), seen: String(first.sequence) };
       this.#options.common.log.warn(facts, 'aggregator shows no entries, but others behind them: those are read');
     }
-    return (await this.#storeFresh(page)) ? 'more' : 'idle';
+    return await this.#storeFresh(page);
   }
 
-  #holds({ placed }: Page, { height, hash }: Cursor): boolean {
+  #begins({ placed }: Page, { height, hash }: Cursor): boolean {
     const found = placed.filter(({ sequence }) => sequence === height);
     if (hash === null) return found.length > 0;
     return found.some((entry) => messageIdOf(entry, this.#options.entries.readClaim) === hash);
@@ -214,38 +220,36 @@ export class DiscoverySource {
     this.journal.setBack(cursor.height, this.#options.since);
   }
 
-  /** Stores the entries beyond the cursor. @returns whether there are any. */
-  async #storeFresh({ placed, misplaced }: Page): Promise<boolean> {
-    const following = this.#isFollowing;
-    const isBeyond = ({ sequence }: PlacedEntry) =>
-      this.#isSetBack || this.#cursor === null || sequence > this.#cursor.height;
-    const fresh = placed.filter(isBeyond);
-    const last = fresh.at(-1);
-    if (last === undefined) {
-      await this.#pages.store({ placed: [], misplaced }, { late: false, following });
-      return false;
-    }
+  /** Stores the entries beyond the cursor. @returns `more` where there are any, `held` where it cannot pass all. */
+  async #storeFresh({ placed, misplaced }: Page): Promise<PollOutcome> {
     const was = this.#cursor;
-    const cursor = { height: last.sequence, hash: messageIdOf(last, this.#options.entries.readClaim) };
-    const move: CursorMove = {
-      ...{ sourceId: this.#sourceId, ...cursor, expectedHeight: was?.height ?? null },
+    const fresh = placed.filter(({ sequence }) => this.#isSetBack || was === null || sequence > was.height);
+    const moveTo = (last: PlacedEntry): CursorMove => ({
+      ...{ sourceId: this.#sourceId, ...this.#cursorAt(last), expectedHeight: was?.height ?? null },
       ...(this.#isSetBack ? { setBack: true } : {}),
-    };
-    await this.#pages.store({ placed: fresh, misplaced }, { late: false, following, move });
+    });
+    const use = { late: false, following: this.#isFollowing, moveTo };
+    const { passed, isWhole } = await this.#pages.store({ placed: fresh, misplaced }, use);
+    const last = passed.at(-1);
+    if (last === undefined) return isWhole ? 'idle' : 'held';
     let next = was === null || this.#isSetBack ? this.#options.since : was.height + 1n;
-    for (const { sequence } of fresh) {
+    for (const { sequence } of passed) {
       this.#looks.gaps.pass(next, sequence - 1n, this.#nowMs());
       next = sequence + 1n;
     }
-    this.#cursor = cursor;
+    this.#cursor = this.#cursorAt(last);
     this.#isSetBack = false;
     this.#ahead = 0n;
     this.#told();
-    return true;
+    return isWhole ? 'more' : 'held';
+  }
+
+  #cursorAt(entry: PlacedEntry): Cursor {
+    return { height: entry.sequence, hash: messageIdOf(entry, this.#options.entries.readClaim) };
   }
 
   /** Reads the recent gaps again, or goes on with a look at all; at most for the time between two polls. */
-  async #readGaps(signal: AbortSignal): Promise<'more' | 'idle' | 'failed'> {
+  async #readGaps(signal: AbortSignal): Promise<PollOutcome> {
     if (this.#cursor === null || this.#isSetBack || this.#sightings > 0) return 'idle';
     const { height } = this.#cursor;
     const { gaps } = this.#looks;
@@ -254,8 +258,11 @@ export class DiscoverySource {
       const page = await this.#read(at, signal);
       if (page === null) return 'failed';
       const late = page.placed.filter(({ sequence }) => gaps.has(sequence));
-      await this.#pages.store({ placed: late, misplaced: page.misplaced }, { late: true, following: false });
-      for (const { sequence } of late) gaps.fill(sequence);
+      const use = { late: true, following: false };
+      const { passed, isWhole } = await this.#pages.store({ placed: late, misplaced: page.misplaced }, use);
+      for (const { sequence } of passed) gaps.fill(sequence);
+      // the look has not ended: no gap is forgotten
+      if (!isWhole) return 'held';
       // entries that are not shown may fill a page
       const through = at + BigInt(this.#pageSize) - 1n;
       const last = page.placed.at(-1)?.sequence ?? at;

@@ -2,10 +2,12 @@ import { createHash } from 'node:crypto';
 import type { Hex } from '../core/hex.js';
 import type { WriteBatch } from '../model/batch.js';
 import type { NewMessage, QuarantineEntry, VerifierResult } from '../model/records.js';
+import type { CommitteeUnreadableError } from '../protocol/committee-reading.js';
 import { canonicalAddress } from '../verifiers/address.js';
 import { announcedMessage, checkVerifierResult } from '../verifiers/check-result.js';
 import type { Claim } from '../verifiers/claim.js';
 import { boundedEvidence } from '../verifiers/evidence.js';
+import type { JudgedResult } from '../verifiers/signature-check.js';
 import type { ReadClaim } from './discovery-client.js';
 import type { Page, PlacedEntry } from './page.js';
 import { discoverySourceId } from './source-ids.js';
@@ -19,6 +21,8 @@ export interface EntryContext {
   verifierNameOf(ccvAddress: Hex): string | null;
   /** See `CheckContext.maxCCVDataBytes`. */
   readonly maxCCVDataBytes?: number;
+  /** Judges the signatures of a result. Absent: they are not judged. */
+  readonly judge?: (result: VerifierResult) => Promise<JudgedResult>;
   readonly nowMs: number;
 }
 
@@ -29,6 +33,8 @@ export interface DiscoveredRecords {
   readonly quarantine: readonly QuarantineEntry[];
   /** Attestation time of each of `messages`, unix ms as the aggregator gave it. */
   readonly attestedMs: readonly number[];
+  /** The first entry, by sequence, whose result could not be judged: its message is among `messages`. */
+  readonly unjudged: { readonly sequence: bigint; readonly error: CommitteeUnreadableError } | null;
 }
 
 /** The reason why an entry stands in quarantine that no check of a verifier result names. */
@@ -37,15 +43,16 @@ type EntryReason = 'empty' | 'sequence';
 /**
  * Reads entries, whatever their sequences: each is a message, and its verifier result unless that only announces the
  * message. A failed check of the result leaves the message standing. Of a rejected entry the bytes are kept under its
- * sequence. Without a cursor the records are a `WriteBatch` of a range of sequences.
+ * sequence, of one with wrong signatures its `ccv_data`. Without a cursor the records are a `WriteBatch` of a range of
+ * sequences.
  */
-export function readEntries(
+export async function readEntries(
   { placed, misplaced }: Pick<Page, 'placed' | 'misplaced'>,
   context: EntryContext,
-): DiscoveredRecords {
+): Promise<DiscoveredRecords> {
   const messages = new Map<Hex, NewMessage>();
   const attestedMs: number[] = [];
-  const verifierResults: VerifierResult[] = [];
+  const checkedResults: { readonly sequence: bigint; readonly result: VerifierResult }[] = [];
   const quarantine = misplaced.map((raw) =>
     rejected(context, 'none', raw, {
       reason: 'sequence',
@@ -69,14 +76,44 @@ export function readEntries(
       messages.set(message.messageId, messages.get(message.messageId) ?? message);
       const checked = checkResult(read.claim, context);
       if (checked.kind === 'rejected') reject(checked);
-      else if (checked.kind === 'verification') verifierResults.push(checked.result);
+      else if (checked.kind === 'verification')
+        checkedResults.push({ sequence: entry.sequence, result: checked.result });
     }
   }
-  return { messages: [...messages.values()], verifierResults, quarantine, attestedMs };
+  const verifierResults: VerifierResult[] = [];
+  let unjudged: DiscoveredRecords['unjudged'] = null;
+  // side by side: the nodes of a destination are waited for once
+  const judged = await Promise.all(checkedResults.map(async ({ result }) => await judgedResult(result, context)));
+  for (const [index, { sequence, result }] of checkedResults.entries()) {
+    const each = judged[index];
+    if (each?.kind === 'taken') verifierResults.push(each.result);
+    else if (each?.kind === 'refused')
+      quarantine.push(rejected(context, String(sequence), result.ccvData, { ...each, messageId: result.messageId }));
+    else if (each) unjudged = unjudged && unjudged.sequence < sequence ? unjudged : { sequence, error: each.error };
+  }
+  return { messages: [...messages.values()], verifierResults, quarantine, attestedMs, unjudged };
+}
+
+/** The records of entries that can all be judged. @throws CommitteeUnreadableError when one cannot be now. */
+export async function readJudgedEntries(
+  page: Pick<Page, 'placed' | 'misplaced'>,
+  context: EntryContext,
+): Promise<DiscoveredRecords> {
+  const records = await readEntries(page, context);
+  if (records.unjudged) throw records.unjudged.error;
+  return records;
+}
+
+async function judgedResult(result: VerifierResult, { judge }: EntryContext): Promise<JudgedResult> {
+  return judge ? await judge(result) : { kind: 'taken', result };
 }
 
 /** The batch without a cursor; null when the entries make no record. */
-export function batchOf({ messages, verifierResults, quarantine }: DiscoveredRecords): WriteBatch | null {
+export function batchOf({
+  messages,
+  verifierResults,
+  quarantine,
+}: Omit<DiscoveredRecords, 'unjudged'>): WriteBatch | null {
   if (messages.length + verifierResults.length + quarantine.length === 0) return null;
   return { messages, verifierResults, quarantine };
 }

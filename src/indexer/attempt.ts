@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.js';
 import { AbortedError, IndexerError, toError } from '../core/errors.js';
 import type { QuarantineEntry } from '../model/records.js';
 import { CCVDataNotFoundError } from '../model/storage-errors.js';
+import { CommitteeUnreadableError } from '../protocol/committee-reading.js';
 import type { VerifierResult } from '../protocol/records.js';
 import type { Storage } from '../storage/storage.js';
 import { canonicalAddress } from '../verifiers/address.js';
@@ -17,10 +18,11 @@ import type { WriteQueue } from './write-queue.js';
  * - `success`: every known CCV has answered, and that is stored · `pending`: some verifier does not know the message
  *   yet
  * - `rejected`: a result failed a check · `unavailable`: some verifier could not be asked, or not in time
+ * - `unjudged`: no node of the destination told whose signatures a result must have
  * - `unverifiable`: no CCV of the message has a reader, and not all its results were discovered
  * - `ended`: the task is over
  */
-export type AttemptOutcome = 'success' | 'pending' | 'rejected' | 'unavailable' | 'unverifiable' | 'ended';
+export type AttemptOutcome = 'success' | 'pending' | 'rejected' | 'unavailable' | 'unjudged' | 'unverifiable' | 'ended';
 
 /** The parts of an attempt. */
 export interface AttemptDependencies {
@@ -70,6 +72,7 @@ class Attempt {
   #complete = false;
   #sawRejected = false;
   #sawUnavailable = false;
+  #sawUnjudged = false;
 
   constructor(task: VerificationTask, deps: AttemptDependencies) {
     this.#task = task;
@@ -88,6 +91,7 @@ class Attempt {
     if (this.#complete) return 'success';
     if (this.#task.ended) return 'ended';
     if (this.#sawRejected) return 'rejected';
+    if (this.#sawUnjudged) return 'unjudged';
     return this.#sawUnavailable ? 'unavailable' : 'pending';
   }
 
@@ -99,6 +103,7 @@ class Attempt {
     } catch (thrown) {
       const error = toError(thrown);
       if (error instanceof VerifierResultRejectedError) this.#quarantine(error);
+      else if (error instanceof CommitteeUnreadableError) this.#sawUnjudged = true;
       else if (error instanceof IndexerError)
         this.#sawUnavailable ||= !(error instanceof AbortedError && this.#complete);
       else throw error;

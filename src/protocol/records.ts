@@ -1,5 +1,13 @@
 import type { Hex } from '../core/hex.js';
 
+/** The judgement of a destination chain's rules on the signatures of a result. */
+export interface SignatureVerdict {
+  /** `unsupported`: a verifier checks it whose rules are not known here. */
+  readonly verdict: 'valid' | 'invalid' | 'unsupported';
+  /** The destination's block as of which the verifier's configuration was read. */
+  readonly configBlock: bigint;
+}
+
 /**
  * One verifier's attestation for one message. Its identity is (messageId, verifierSourceAddress, verifierDestAddress).
  * Addresses and ids are lower-case hex; addresses are opaque bytes of 0 to 255.
@@ -20,6 +28,8 @@ export interface VerifierResult {
   readonly attestationMs: number;
   /** The configured name of the reader that brought it. Two results may be equal with different ones. */
   readonly verifierName: string;
+  /** Absent: its signatures were not judged. */
+  readonly verdict?: SignatureVerdict;
 }
 
 /** Where on its source chain a message was found. */

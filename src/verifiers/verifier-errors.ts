@@ -71,6 +71,7 @@ export class VerifierUnavailableError extends IndexerError {
  * - `source_not_of_reader`: the reader is not configured to speak for that verifier
  * - `ccv_data_size`: its `ccv_data` is larger than the reader takes
  * - `timestamp`: no whole unix milliseconds, or more than a day ahead of our clock
+ * - `signatures`: the destination chain would refuse them · `unknown_destination`: no node can judge them
  */
 export type RejectReason =
   | 'shape'
@@ -81,7 +82,9 @@ export type RejectReason =
   | 'source_not_in_message'
   | 'source_not_of_reader'
   | 'ccv_data_size'
-  | 'timestamp';
+  | 'timestamp'
+  | 'signatures'
+  | 'unknown_destination';
 
 /** A verifier result failed a check; `raw` are its bytes as they came, for the quarantine. */
 export class VerifierResultRejectedError extends IndexerError {

@@ -30,6 +30,7 @@ export interface VerifierReader {
   /**
    * The result for one message, or null while the verifier does not know it. Calls are gathered into batches.
    * @throws VerifierUnavailableError when the service cannot be asked now.
+   * @throws CommitteeUnreadableError when the signatures of its result have to be judged and cannot be now.
    * @throws VerifierResultRejectedError when the service's answer for this message fails a check.
    * @throws AbortedError as soon as `signal` aborts; ClosedError after `close`.
    */

@@ -26,10 +26,12 @@ export interface RawLog {
   readonly logIndex: number;
 }
 
-/** Which logs: one event of one contract or several, in a range of blocks (both ends included) or in one block. */
+/** Which logs: of some events, in a range of blocks (both ends included) or in one block. */
 export interface LogFilter {
-  readonly address: Hex | readonly Hex[];
-  readonly topic0: Hex;
+  /** Absent: of every contract. */
+  readonly address?: Hex | readonly Hex[];
+  /** Several: any of them. */
+  readonly topic0: Hex | readonly Hex[];
   readonly blocks: { readonly from: number; readonly to: number } | { readonly hash: Hex };
 }
 
@@ -39,7 +41,7 @@ export function encodeLogFilter({ address, topic0, blocks }: LogFilter): Readonl
     'hash' in blocks
       ? { blockHash: blocks.hash }
       : { fromBlock: numberToHex(blocks.from), toBlock: numberToHex(blocks.to) };
-  return { address, topics: [topic0], ...where };
+  return { ...(address === undefined ? {} : { address }), topics: [topic0], ...where };
 }
 
 /**
@@ -104,13 +106,17 @@ function timeOrNull(value: unknown): number | null {
 
 function checkAsked(log: RawLog, { address, topic0, blocks }: LogFilter): void {
   const { blockNumber } = log;
-  if (typeof address === 'string' ? log.address !== address : !address.includes(log.address))
+  if (address !== undefined && !isAmong(log.address, address))
     throw new MalformedAnswerError(`address of a log of block ${blockNumber} is another`);
-  if (log.topics[0] !== topic0)
+  if (!isAmong(log.topics[0], topic0))
     throw new MalformedAnswerError(`topics of a log of block ${blockNumber} are of another event`);
   const asked =
     'hash' in blocks ? log.blockHash === blocks.hash : blockNumber >= blocks.from && blockNumber <= blocks.to;
   if (!asked) throw new MalformedAnswerError(`a log of block ${blockNumber} was not asked for`);
+}
+
+function isAmong(value: Hex | undefined, asked: Hex | readonly Hex[]): boolean {
+  return typeof asked === 'string' ? value === asked : value !== undefined && asked.includes(value);
 }
 
 /** @throws MalformedAnswerError when the two cannot both be on one chain. */

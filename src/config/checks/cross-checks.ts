@@ -18,6 +18,7 @@ export function crossChecks(config: Config): ConfigProblem[] {
     ...discoveries(config),
     ...chainIdentityProblems(config),
     ...verifiers(config),
+    ...signatureChecks(config),
     ...scheduling(config),
     ...servers(config),
     ...servedNamespaces(config),
@@ -86,6 +87,17 @@ function verifiers(config: Config): ConfigProblem[] {
     problems.push(...credentialProblems(verifier, `Verifier[${index}]`));
   });
   return problems;
+}
+
+/** Whose signatures count, the destination tells. */
+function signatureChecks({ Chain, Discoveries, Verifier }: Config): ConfigProblem[] {
+  if (Chain.length > 0) return [];
+  const message = 'needs the [[Chain]] table of each destination: its contracts say whose signatures count';
+  const problemsOf = (sections: readonly { readonly VerifySignatures: string }[], table: string) =>
+    sections.flatMap(({ VerifySignatures }, index) =>
+      VerifySignatures === 'off' ? [] : [{ path: `${table}[${index}].VerifySignatures`, message }],
+    );
+  return [...problemsOf(Discoveries, 'Discoveries'), ...problemsOf(Verifier, 'Verifier')];
 }
 
 function scheduling({ Scheduler }: Config): ConfigProblem[] {

@@ -21,6 +21,7 @@ export function configWarnings(config: Config, table: TomlTable): ConfigProblem[
     ...sources(config),
     ...chainIdentityWarnings(config),
     ...verifiers(config),
+    ...signatures(config),
     ...connections(config),
     ...proxies(config),
     ...storages(config),
@@ -101,6 +102,18 @@ function verifiers({ Verifier }: Config): ConfigProblem[] {
       });
     return problems;
   });
+}
+
+/** Messages from the only chain go to others. */
+function signatures({ Chain, Discoveries, Verifier }: Config): ConfigProblem[] {
+  if (Chain.length !== 1) return [];
+  const message = 'judges results to the one [[Chain]] alone: write the tables of the other destinations';
+  return [
+    ...Discoveries.map(({ VerifySignatures }, index) => ({ VerifySignatures, table: `Discoveries[${index}]` })),
+    ...Verifier.map(({ VerifySignatures }, index) => ({ VerifySignatures, table: `Verifier[${index}]` })),
+  ].flatMap(({ VerifySignatures, table }) =>
+    VerifySignatures === 'off' ? [] : [{ path: `${table}.VerifySignatures`, message }],
+  );
 }
 
 /** Credentials that anyone in between can read, and authorities that nothing is checked against. */

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { flag, milliseconds, name, text, whole } from './fields.js';
+import { flag, milliseconds, name, text, verifySignatures, whole } from './fields.js';
 
 const ADDRESS_HINT = 'write host:port alone, for example "aggregator.example.org:443"';
 const API_KEY_HINT = 'write the key as the aggregator gave it, a UUID, in the secrets file';
@@ -45,6 +45,8 @@ export const discovery = z.strictObject({
   PollInterval: milliseconds().default(1_000),
   Timeout: milliseconds().default(5_000),
   MaxResponseBytes: maxResponseBytes.default(4 * 1024 * 1024),
+  /** Of results that come with messages, where that of their verifier is no stricter. */
+  VerifySignatures: verifySignatures(),
   ...credentials,
 });
 

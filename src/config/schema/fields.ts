@@ -10,6 +10,9 @@ const MAX_SELECTOR = 2n ** 64n - 1n;
 const SECONDS_BELOW = 100_000_000_000;
 const SELECTOR_HINT = 'write the chain selector as a string of decimal digits, for example "3379446385462418246"';
 
+/** What becomes of a result by its signatures. */
+export const verifySignatures = () => oneOf(['off', 'record', 'require']).default('off');
+
 /** A whole number of at least `least`. */
 export function whole(least: number, what: string): z.ZodNumber {
   const error = `write ${what} as a whole number of at least ${least}`;

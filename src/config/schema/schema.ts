@@ -13,6 +13,7 @@ import {
   selector,
   tables,
   url,
+  verifySignatures,
   whole,
 } from './fields.js';
 import { isCorsOrigin, isListenAddress, isTrustedProxy } from './network-fields.js';
@@ -80,6 +81,7 @@ const verifier = z.strictObject({
   MaxCCVDataBytes: whole(1_024, 'the size in bytes')
     .max(16 * 1024 * 1024, { error: 'write at most 16777216 (16 MiB)' })
     .default(128 * 1024),
+  VerifySignatures: verifySignatures(),
   ...credentials,
 });
 

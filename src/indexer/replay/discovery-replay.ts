@@ -3,7 +3,7 @@ import { IndexerError } from '../../core/errors.js';
 import type { RateLimiter } from '../../core/rate-limiter.js';
 import type { DiscoveryClient } from '../../discovery/discovery-client.js';
 import { arrangePage, LEAST_PAGE, MAX_SEQUENCE, type Page } from '../../discovery/page.js';
-import { batchOf, type EntryContext, readEntries } from '../../discovery/read-entries.js';
+import { batchOf, type EntryContext, readJudgedEntries } from '../../discovery/read-entries.js';
 import { resultIdentity } from '../../model/identity.js';
 import type { VerifierResult } from '../../model/records.js';
 import { patiently } from './patience.js';
@@ -76,7 +76,7 @@ export function createDiscoveryReplay({ aggregators, since, replaces, common }: 
         if (last) place = { ...place, sequence: last.sequence + 1n };
         else place = { index: place.index + 1, sequence: since };
         const context = { ...aggregator.entries, nowMs: common.clock.nowMs() };
-        const records = readEntries({ placed, misplaced }, context);
+        const records = await patiently(common, signal, () => readJudgedEntries({ placed, misplaced }, context));
         const verifierResults = replaces ? lastOfEach(records.verifierResults) : records.verifierResults;
         const step: ReplayStep = {
           batch: batchOf({ ...records, verifierResults }),

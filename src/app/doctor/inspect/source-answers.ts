@@ -58,7 +58,10 @@ export async function askAggregator(
     const placed = results.filter((raw) => raw.length > 0).map((raw) => ({ sequence: 0n, raw }));
     const context = { aggregator: section.Name, readClaim: readProtobufClaim, verifierNameOf: () => null };
     const nowMs = common.clock.nowMs();
-    const { messages, verifierResults, quarantine } = readEntries({ placed, misplaced: [] }, { ...context, nowMs });
+    const { messages, verifierResults, quarantine } = await readEntries(
+      { placed, misplaced: [] },
+      { ...context, nowMs },
+    );
     const [result] = verifierResults;
     if (result) return answerOf(result);
     const [rejected] = quarantine;
