@@ -47,8 +47,20 @@ export async function startEmittedChain(seed: number): Promise<EmittedChain> {
     return bytesToHex(Uint8Array.from({ length: sizeBytes }, () => random() * 256));
   }
 
-  async function send(log: EmittedLog): Promise<void> {
-    await chain.rpc('eth_sendTransaction', [{ from, to: ON_RAMP, data: emitterCalldata(log), gas: '0x200000' }]);
+  /** In one request. The order of logs in the block is that of the nonces, which the node knows: a reorg takes some back. */
+  async function send(logs: readonly EmittedLog[]): Promise<void> {
+    if (logs.length === 0) return;
+    const nonce = Number(await chain.rpc('eth_getTransactionCount', [from, 'pending']));
+    const calls = logs.map((log, index) => {
+      const transaction = { from, to: ON_RAMP, data: emitterCalldata(log), gas: '0x200000' };
+      const params = [{ ...transaction, nonce: `0x${(nonce + index).toString(16)}` }];
+      return { jsonrpc: '2.0', id: index, method: 'eth_sendTransaction', params };
+    });
+    const headers = { 'content-type': 'application/json' };
+    const response = await fetch(chain.anvil.url, { method: 'POST', headers, body: JSON.stringify(calls) });
+    const answers = (await response.json()) as { readonly error?: unknown }[];
+    const errors = answers.flatMap(({ error }) => error ?? []);
+    if (answers.length !== logs.length || errors.length > 0) throw new Error(JSON.stringify(errors));
   }
 
   return {
@@ -86,8 +98,7 @@ export async function startEmittedChain(seed: number): Promise<EmittedChain> {
         return { topics: [topics[0], topics[1], topics[2], payload(32)] as const, data };
       });
       badLogs += bad;
-      // one after the other: the order of logs in the block is that of the ids
-      for (const log of [...logs, ...broken]) await send(log);
+      await send([...logs, ...broken]);
       await chain.mine(1);
       messageIds.push(...logs.map(({ messageId }) => messageId));
       return logs.map(({ messageId }) => messageId);
