@@ -47,3 +47,17 @@ test.each([
   const Verifier = [{ ...verifier, Name: 'v', IssuerAddresses: [`0x${'11'.repeat(20)}`] }];
   expect(warnings({ Verifier })).toEqual(expected);
 });
+
+test('signatures that the one chain alone can judge are warned of', () => {
+  const chain = (Name: string, Selector: string, id: string) => ({
+    ...{ Name, Selector, RpcUrls: [`https://${Name}.acme.io`], OnRamp: `0x${id.repeat(20)}` },
+  });
+  const [a, b] = [chain('a', '5009297550715157269', '11'), chain('b', '15971525489660198786', '22')];
+  const aggregator = { Name: 'v', Address: 'agg.acme.io:443', VerifySignatures: 'require' };
+  const Verifier = [{ ...aggregator, Type: 'aggregator', IssuerAddresses: [`0x${'33'.repeat(20)}`] }];
+  expect(warnings({ Chain: [a], Verifier, Discoveries: [aggregator] })).toEqual([
+    expect.stringMatching(/^Discoveries\[0\]\.VerifySignatures: judges results to the one \[\[Chain\]\] alone/),
+    expect.stringMatching(/^Verifier\[0\]\.VerifySignatures: judges results to the one \[\[Chain\]\] alone/),
+  ]);
+  expect(warnings({ Chain: [a, b], Verifier, Discoveries: [aggregator] })).toEqual([]);
+});

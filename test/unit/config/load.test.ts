@@ -121,6 +121,8 @@ ReadCondition = { Type = "time_range", StartUnix = 1704067200, EndUnix = 1706745
     ['[[Discoveries]]\nAddress = "a:1"\n[[Discoveries]]\nAddress = "A:1"\nName = "b"', 'Discoveries[1].Address'],
     ['[[Discoveries]]\nAddress = "a:1"\nName = "d"\nTimeout = 1000', 'Discoveries[0].Timeout'],
     ['[[Discoveries]]\nAddress = "http://a:1"', 'Discoveries[0].Address'],
+    ['[[Discoveries]]\nAddress = "a:1"\nVerifySignatures = "record"', 'Discoveries[0].VerifySignatures'],
+    ['[[Discoveries]]\nAddress = "a:1"\nVerifySignatures = "always"', 'Discoveries[0].VerifySignatures'],
     ['[[Discoveries]]\nAddress = "a:1"\nAPIKey = "5a1e7d9c-4b3f-4a88-9c10-2f6b8d0e1a23"', 'Discoveries[0].Secret'],
     ['[[Discoveries]]\nAddress = "a:1"\nAPIKey = "not-a-uuid"', 'Discoveries[0].APIKey'],
     ['[[Discoveries]]\nAddress = "a:1"\nSecret = "abcdef"', 'Discoveries[0].Secret'],

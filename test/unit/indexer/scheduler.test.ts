@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
+import { CommitteeUnreadableError } from '../../../src/protocol/committee-reading.js';
 import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/verifier-errors.js';
 import {
   A,
@@ -167,6 +168,23 @@ describe('a verifier in trouble', () => {
     expect(await metric('indexer_verification_attempts_total')).toEqual([
       { value: 1, labels: { outcome: 'unavailable' } },
     ]);
+    a.answer = () => make.result(sent);
+    await clock.advance(2_000);
+    expect(await status(storage, sent)).toBe('success');
+  });
+
+  it('whose result cannot be judged now is asked on, and the attempt says why', async () => {
+    const storage = memory();
+    const sent = message();
+    const a = reader('a', A, () => new CommitteeUnreadableError('dest', 'away'));
+    const { metric } = schedule(storage, [a]);
+    await clock.settle();
+    await insert(storage, sent);
+    await clock.settle();
+    expect(await metric('indexer_verification_attempts_total')).toEqual([
+      { value: 1, labels: { outcome: 'unjudged' } },
+    ]);
+    expect(await status(storage, sent)).toBe('processing');
     a.answer = () => make.result(sent);
     await clock.advance(2_000);
     expect(await status(storage, sent)).toBe('success');
