@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.js';
 import type { Common } from '../core/common.js';
 import { AbortedError } from '../core/errors.js';
+import { nextTurn } from '../core/event-loop.js';
 import { bytesToHex } from '../core/hex.js';
 import { counter } from '../core/metrics.js';
 import { createRareWarning } from '../core/rare-warning.js';
@@ -11,6 +12,7 @@ import {
   type CommitteeReader,
   type CommitteeReading,
   CommitteeUnreadableError,
+  type Freshness,
 } from '../protocol/committee-reading.js';
 import type { SignatureVerdict, VerifierResult } from '../protocol/records.js';
 import { verifyCommitteeProof } from '../protocol/signatures.js';
@@ -33,8 +35,8 @@ export type JudgedResult =
 /** Judges the signatures of results by the rules of their destination chains. */
 export interface SignatureCheck {
   /**
-   * Answers within 5 s, whatever the nodes do. A verdict other than `valid` rests on a configuration that was read, or
-   * looked after, since the call: a committee that changed a moment ago condemns no result.
+   * Waits for nodes at most twice, 5 s each, whatever they do. A verdict other than `valid` rests on a configuration
+   * that was read, or looked after, since the call: a committee that changed a moment ago condemns no result.
    * @throws AbortedError as soon as `signal` aborts.
    */
   check(result: VerifierResult, mode: SignatureMode, signal?: AbortSignal): Promise<JudgedResult>;
@@ -62,15 +64,24 @@ export function createSignatureCheck(parts: {
     labelNames: ['verifier', 'verdict'],
   });
 
+  const verdictOf = (reading: CommitteeReading, result: VerifierResult) =>
+    turns.run(async () => {
+      // a page of results must not keep requests waiting
+      await nextTurn();
+      return await verdictBy(reading, result);
+    });
+
   /** Null: no node of the destination is known. */
-  async function judge(result: VerifierResult): Promise<Verdict | null> {
+  async function judge(result: VerifierResult, signal: AbortSignal | undefined): Promise<Verdict | null> {
     const question = questionOf(result);
-    const recent = await committees.read(question, 'recent');
+    const read = (freshness: Freshness) =>
+      inTime(committees.read(question, freshness), String(question.destChainSelector), common.clock, signal);
+    const recent = await read('recent');
     if (recent === null) return null;
-    const verdict = await turns.run(() => verdictBy(recent, result));
+    const verdict = await verdictOf(recent, result);
     if (verdict.verdict === 'valid') return verdict;
-    const now = await committees.read(question, 'now');
-    return now === null || now === recent ? verdict : await turns.run(() => verdictBy(now, result));
+    const now = await read('now');
+    return now === null || now === recent ? verdict : await verdictOf(now, result);
   }
 
   return {
@@ -80,7 +91,7 @@ export function createSignatureCheck(parts: {
       const isRequired = mode === 'require';
       const destChainSelector = String(readLane(result.encodedMessage).destChainSelector);
       try {
-        const found = await inTime(judge(result), destChainSelector, common.clock, signal);
+        const found = await judge(result, signal);
         verdicts.inc({ verifier, verdict: found?.verdict ?? 'unjudged' });
         if (found === null) {
           warn({ verifier, messageId, destChainSelector, mode }, 'signatures to a chain without a [[Chain]] table');

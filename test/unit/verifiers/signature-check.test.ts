@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { AbortedError } from '../../../src/core/errors.js';
+import { nextTurn } from '../../../src/core/event-loop.js';
 import {
   type CommitteeReader,
   type CommitteeReading,
@@ -75,6 +76,20 @@ describe('a check of signatures', () => {
     const { check } = checkOver(async () => ({ kind: 'foreign', block: 7n, reason: 'verifier is a CCTPVerifier' }));
     const verdict = { verdict: 'unsupported', configBlock: 7n };
     expect(await check.check(result, 'require')).toEqual({ kind: 'taken', result: { ...result, verdict } });
+  });
+
+  it('judges one proof in a turn of the event loop', async () => {
+    const results = await Promise.all(Array.from({ length: 40 }, () => resultBy(MEMBERS.slice(0, 2))));
+    const { check } = checkOver(async () => committee(2, 8n));
+    let turns = 0;
+    let isOver = false;
+    const counting = (async () => {
+      for (; !isOver; turns += 1) await nextTurn();
+    })();
+    await Promise.all(results.map((result) => check.check(result, 'record')));
+    isOver = true;
+    await counting;
+    expect(turns).toBeGreaterThanOrEqual(results.length);
   });
 
   it('waits for no node longer than its bound, and not at all after an abort', async () => {
