@@ -4,7 +4,7 @@ import type { Hex } from '../core/hex.js';
 export interface SignatureVerdict {
   /** `unsupported`: a verifier checks it whose rules are not known here. */
   readonly verdict: 'valid' | 'invalid' | 'unsupported';
-  /** The destination's block as of which the verifier's configuration was read. */
+  /** The destination's block as of which the verifier's configuration was read; 0 on a chain without EVM contracts. */
   readonly configBlock: bigint;
 }
 

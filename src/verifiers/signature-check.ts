@@ -7,6 +7,7 @@ import { counter } from '../core/metrics.js';
 import { createRareWarning } from '../core/rare-warning.js';
 import { createTurns } from '../core/turns.js';
 import { readLane } from '../model/payload.js';
+import { foreignFamilyOf } from '../protocol/chain-selectors.js';
 import {
   type CommitteeQuestion,
   type CommitteeReader,
@@ -74,6 +75,8 @@ export function createSignatureCheck(parts: {
   /** Null: no node of the destination is known. */
   async function judge(result: VerifierResult, signal: AbortSignal | undefined): Promise<Verdict | null> {
     const question = questionOf(result);
+    const family = foreignFamilyOf(question.destChainSelector);
+    if (family !== null) return { verdict: 'unsupported', configBlock: 0n, detail: `of a ${family} chain` };
     const read = (freshness: Freshness) =>
       inTime(committees.read(question, freshness), String(question.destChainSelector), common.clock, signal);
     const recent = await read('recent');

@@ -78,6 +78,15 @@ describe('a check of signatures', () => {
     expect(await check.check(result, 'require')).toEqual({ kind: 'taken', result: { ...result, verdict } });
   });
 
+  it('has no rules of chains without EVM contracts, and asks nobody about them', async () => {
+    const solana = 124_615_329_519_749_607n;
+    const result = make.result(make.message({ destChainSelector: solana }));
+    const { check, asked } = checkOver(async () => null);
+    const verdict = { verdict: 'unsupported', configBlock: 0n };
+    expect(await check.check(result, 'require')).toEqual({ kind: 'taken', result: { ...result, verdict } });
+    expect(asked).toEqual([]);
+  });
+
   it('judges one proof in a turn of the event loop', async () => {
     const results = await Promise.all(Array.from({ length: 40 }, () => resultBy(MEMBERS.slice(0, 2))));
     const { check } = checkOver(async () => committee(2, 8n));
