@@ -1,12 +1,14 @@
 import type { Hex } from '../core/hex.js';
 import type {
   Conflict,
+  Execution,
   MessageBody,
   MessageStatus,
   NewMessage,
   QuarantineEntry,
   SourceCursor,
   StoredConflict,
+  StoredExecution,
   StoredMessage,
   StoredQuarantineEntry,
   StoredSourceCursor,
@@ -28,6 +30,13 @@ export interface StatusChange {
 export interface Orphaning {
   readonly messageId: Hex;
   readonly blockHash: Hex;
+}
+
+/** The destination chain no longer has the log of an execution: it is orphaned. Storing it again brings it back. */
+export interface ExecutionOrphaning {
+  readonly messageId: Hex;
+  readonly blockHash: Hex;
+  readonly logIndex: number;
 }
 
 /** A cursor move. `expectedHeight`: the height that the mover last saw (null: no cursor yet). */
@@ -62,6 +71,8 @@ export interface WriteBatch {
   readonly orphanings?: readonly Orphaning[];
   readonly messages?: readonly NewMessage[];
   readonly verifierResults?: readonly VerifierResult[];
+  readonly executionOrphanings?: readonly ExecutionOrphaning[];
+  readonly executions?: readonly Execution[];
   readonly statuses?: readonly StatusChange[];
   readonly quarantine?: readonly QuarantineEntry[];
   readonly cursors?: readonly CursorMove[];
@@ -83,6 +94,7 @@ export interface WriteOutcome {
   /** `updated`: the origin changed; `returned`: it was orphaned before. */
   readonly messages: readonly ('inserted' | 'duplicate' | 'conflict' | 'updated' | 'returned')[];
   readonly verifierResults: readonly ('inserted' | 'duplicate' | 'conflict' | 'replaced')[];
+  readonly executions: readonly ('inserted' | 'duplicate' | 'conflict' | 'returned')[];
   /** The conflicts behind the entries `conflict` above. */
   readonly conflicts: readonly Conflict[];
   /** Stamp of the commit; null when the batch changed nothing. */
@@ -93,6 +105,7 @@ export interface WriteOutcome {
 export type Change =
   | { readonly kind: 'message'; readonly position: bigint; readonly record: StoredMessage }
   | { readonly kind: 'verifierResult'; readonly position: bigint; readonly record: StoredVerifierResult }
+  | { readonly kind: 'execution'; readonly position: bigint; readonly record: StoredExecution }
   | { readonly kind: 'cursor'; readonly position: bigint; readonly record: StoredSourceCursor }
   | { readonly kind: 'quarantine'; readonly position: bigint; readonly record: StoredQuarantineEntry }
   | { readonly kind: 'conflict'; readonly position: bigint; readonly record: StoredConflict };

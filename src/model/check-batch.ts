@@ -1,7 +1,8 @@
 import { InvalidArgumentError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { WriteBatch } from './batch.js';
-import type { MessageOrigin, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from './records.js';
+import { EXECUTION_STATES, SIGNATURE_VERDICTS } from '../protocol/records.js';
+import type { Execution, LogPlace, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from './records.js';
 import { isMessageStatus, MESSAGE_STATUSES } from './status.js';
 
 const LOWER_HEX = /^0x(?:[0-9a-f]{2})*$/;
@@ -11,6 +12,7 @@ const MESSAGE_MIN_BYTES = 79;
 const MAX_ADDRESS_BYTES = 255;
 const MAX_CCVS = 255;
 const MAX_INT64 = 2n ** 63n - 1n;
+const MAX_UINT64 = 2n ** 64n - 1n;
 const MAX_INT32 = 2 ** 31 - 1;
 
 /** The bad field and the value to pass instead; null: none is bad. Only a failing check builds a text. */
@@ -26,8 +28,17 @@ export function checkBatch(batch: WriteBatch): void {
     'orphanings',
     (each) => idFault(each.messageId, 'messageId') ?? idFault(each.blockHash, 'blockHash'),
   );
-  checkEach(batch.messages, 'messages', (each) => bodyFault(each) ?? (each.origin && originFault(each.origin)));
+  checkEach(batch.messages, 'messages', (each) => bodyFault(each) ?? (each.origin && placeFault(each.origin, 'origin')));
   checkEach(batch.verifierResults, 'verifierResults', resultFault);
+  checkEach(
+    batch.executionOrphanings,
+    'executionOrphanings',
+    (each) =>
+      idFault(each.messageId, 'messageId') ??
+      idFault(each.blockHash, 'blockHash') ??
+      countFault(each.logIndex, 'logIndex', MAX_INT32, 'numbers'),
+  );
+  checkEach(batch.executions, 'executions', executionFault);
   checkEach(batch.statuses, 'statuses', (each) =>
     isMessageStatus(each.status)
       ? idFault(each.messageId, 'messageId')
@@ -66,7 +77,29 @@ function resultFault(result: VerifierResult): Fault {
     addressFault(result.verifierSourceAddress, 'verifierSourceAddress') ??
     addressFault(result.verifierDestAddress, 'verifierDestAddress') ??
     countFault(result.attestationMs, 'attestationMs', Number.MAX_SAFE_INTEGER, 'unix milliseconds') ??
-    textFault(result.verifierName, 'verifierName')
+    textFault(result.verifierName, 'verifierName') ??
+    verdictFault(result.verdict)
+  );
+}
+
+function verdictFault(given: VerifierResult['verdict']): Fault {
+  if (given === undefined) return null;
+  if (!SIGNATURE_VERDICTS.includes(given.verdict))
+    return `verdict.verdict is ${given.verdict}: pass one of ${SIGNATURE_VERDICTS.join(', ')}`;
+  return int64Fault(given.configBlock, 'verdict.configBlock');
+}
+
+function executionFault(execution: Execution): Fault {
+  const { state, returnData } = execution;
+  if (!(returnData instanceof Uint8Array)) return 'returnData must be a Uint8Array';
+  if (!EXECUTION_STATES.includes(state)) return `state is ${state}: pass one of ${EXECUTION_STATES.join(', ')}`;
+  return (
+    idFault(execution.messageId, 'messageId') ??
+    uint64Fault(execution.sourceChainSelector, 'sourceChainSelector') ??
+    uint64Fault(execution.destChainSelector, 'destChainSelector') ??
+    uint64Fault(execution.messageNumber, 'messageNumber') ??
+    addressFault(execution.offRamp, 'offRamp') ??
+    placeFault(execution.place, 'place')
   );
 }
 
@@ -81,13 +114,13 @@ function bodyFault(body: Omit<NewMessage, 'origin'>): Fault {
   return idFault(body.messageId, 'messageId') ?? addressFault(body.messageExecutorAddress, 'messageExecutorAddress');
 }
 
-function originFault(origin: MessageOrigin): Fault {
+function placeFault(place: LogPlace, path: 'origin' | 'place'): Fault {
   return (
-    int64Fault(origin.blockNumber, 'origin.blockNumber') ??
-    idFault(origin.blockHash, 'origin.blockHash') ??
-    addressFault(origin.transactionHash, 'origin.transactionHash') ??
-    countFault(origin.blockTimestampMs, 'origin.blockTimestampMs', Number.MAX_SAFE_INTEGER, 'unix milliseconds') ??
-    countFault(origin.logIndex, 'origin.logIndex', MAX_INT32, 'numbers')
+    int64Fault(place.blockNumber, `${path}.blockNumber`) ??
+    idFault(place.blockHash, `${path}.blockHash`) ??
+    addressFault(place.transactionHash, `${path}.transactionHash`) ??
+    countFault(place.blockTimestampMs, `${path}.blockTimestampMs`, Number.MAX_SAFE_INTEGER, 'unix milliseconds') ??
+    countFault(place.logIndex, `${path}.logIndex`, MAX_INT32, 'numbers')
   );
 }
 
@@ -138,6 +171,12 @@ function int64Fault(value: bigint, field: string): Fault {
   return typeof value === 'bigint' && value >= 0n && value <= MAX_INT64
     ? null
     : `${field} is ${value}: pass a bigint from 0 to 2^63 - 1`;
+}
+
+function uint64Fault(value: bigint, field: string): Fault {
+  return typeof value === 'bigint' && value >= 0n && value <= MAX_UINT64
+    ? null
+    : `${field} is ${value}: pass a bigint from 0 to 2^64 - 1`;
 }
 
 function countFault(value: number, field: string, most: number, what: string): Fault {

@@ -1,6 +1,7 @@
 import { assertNever } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { Conflict, QuarantineEntry, SourceCursor } from './records.js';
+import type { ExecutionOrphaning } from './batch.js';
+import type { Conflict, Execution, QuarantineEntry, SourceCursor } from './records.js';
 
 /*
  * The identity of a record as one text: equal texts are one record. U+0000 separates parts that can hold other
@@ -29,6 +30,21 @@ export function resultIdentity(result: ResultIdentity): string {
   return result.messageId + result.verifierSourceAddress + result.verifierDestAddress;
 }
 
+/** Identity of an execution: the log that tells it. */
+export function executionIdentity({ messageId, place }: Pick<Execution, 'messageId' | 'place'>): string {
+  return logIdentity(logOf({ messageId, place }));
+}
+
+/** The log of an execution, as an orphaning names it. */
+export function logOf({ messageId, place }: Pick<Execution, 'messageId' | 'place'>): ExecutionOrphaning {
+  return { messageId, blockHash: place.blockHash, logIndex: place.logIndex };
+}
+
+/** Identity of the execution that an orphaning names. */
+export function logIdentity({ messageId, blockHash, logIndex }: ExecutionOrphaning): string {
+  return `${messageId}${blockHash}x${logIndex}`;
+}
+
 /** Identity of quarantined input. */
 export function quarantineIdentity(entry: Pick<QuarantineEntry, 'sourceId' | 'key'>): string {
   return `${entry.sourceId}\0${entry.key}`;
@@ -44,6 +60,7 @@ export function conflictIdentity(conflict: Omit<Conflict, 'storedHash'>): string
 export type RecordRef =
   | { readonly kind: 'message'; readonly record: Pick<ResultIdentity, 'messageId'> }
   | { readonly kind: 'verifierResult'; readonly record: ResultIdentity }
+  | { readonly kind: 'execution'; readonly record: Pick<Execution, 'messageId' | 'place'> }
   | { readonly kind: 'cursor'; readonly record: Pick<SourceCursor, 'sourceId'> }
   | { readonly kind: 'quarantine'; readonly record: Pick<QuarantineEntry, 'sourceId' | 'key'> }
   | { readonly kind: 'conflict'; readonly record: Omit<Conflict, 'storedHash'> };
@@ -55,6 +72,8 @@ export function refOf({ kind, record }: RecordRef): RecordRef {
       return { kind, record: { messageId: record.messageId } };
     case 'verifierResult':
       return { kind, record: pick(record, ['messageId', 'verifierSourceAddress', 'verifierDestAddress']) };
+    case 'execution':
+      return { kind, record: pick(record, ['messageId', 'place']) };
     case 'cursor':
       return { kind, record: { sourceId: record.sourceId } };
     case 'quarantine':
@@ -80,6 +99,8 @@ export function identityOfChange({ kind, record }: RecordRef): string {
       return messageIdentity(record);
     case 'verifierResult':
       return resultIdentity(record);
+    case 'execution':
+      return executionIdentity(record);
     case 'cursor':
       return record.sourceId;
     case 'quarantine':

@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from '../core/errors.js';
 import { type Hex, isHex } from '../core/hex.js';
 import type { ResultIdentity } from './identity.js';
+import type { Execution } from './records.js';
 
 /** The key by which lists are ordered; messages have `0x` for both addresses. */
 export interface OrderKey extends ResultIdentity {
@@ -31,6 +32,17 @@ export function compareResults(a: ResultIdentity, b: ResultIdentity): number {
 /** The order of messages with one ingestion time. */
 export function compareMessages(a: { readonly messageId: Hex }, b: { readonly messageId: Hex }): number {
   return compareText(a.messageId, b.messageId);
+}
+
+/** The order of executions in one commit: by message, then as the chain has them. */
+export function compareExecutions(a: Execution, b: Execution): number {
+  return compareText(a.messageId, b.messageId) || comparePlaces(a, b);
+}
+
+/** The order of the executions of one message: as the chain has them; in one place of two branches by block hash. */
+export function comparePlaces({ place: a }: Execution, { place: b }: Execution): number {
+  if (a.blockNumber !== b.blockNumber) return a.blockNumber < b.blockNumber ? -1 : 1;
+  return a.logIndex - b.logIndex || compareText(a.blockHash, b.blockHash);
 }
 
 /** The order key of a message. */

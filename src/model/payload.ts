@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { InvalidArgumentError } from '../core/errors.js';
 import { bytesToHex, type Hex } from '../core/hex.js';
 import type { Lane } from '../protocol/message.js';
-import type { MessageBody, VerifierResult } from './records.js';
+import type { Execution, MessageBody, VerifierResult } from './records.js';
 
 /** Bytes of the smallest canonical message of version 1. */
 const MESSAGE_MIN_BYTES = 79;
@@ -25,6 +25,17 @@ export function messagePayloadHash(message: MessageBody): Hex {
 /** sha256 of the parts in which equal verifier results of one identity agree: the message's payload and `ccvData`. */
 export function verifierResultPayloadHash(result: MessageBody & Pick<VerifierResult, 'ccvData'>): Hex {
   return bytesToHex(hashBody(result).update(result.ccvData).digest());
+}
+
+/** sha256 of the parts in which equal executions of one identity agree: all of them. */
+export function executionPayloadHash(execution: Execution): Hex {
+  const { place } = execution;
+  const parts = [
+    ...[execution.sourceChainSelector, execution.destChainSelector, execution.messageNumber, execution.offRamp],
+    ...[execution.state, place.blockNumber, place.blockHash, place.blockTimestampMs, place.transactionHash],
+    place.logIndex,
+  ];
+  return bytesToHex(createHash('sha256').update(`${parts.join('\n')}\n`).update(execution.returnData).digest());
 }
 
 function hashBody(body: MessageBody) {

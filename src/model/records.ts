@@ -1,8 +1,15 @@
 import type { Hex } from '../core/hex.js';
-import type { MessageOrigin, NewMessage, VerifierResult } from '../protocol/records.js';
+import type {
+  Execution,
+  LogPlace,
+  MessageOrigin,
+  NewMessage,
+  SignatureVerdict,
+  VerifierResult,
+} from '../protocol/records.js';
 import type { MessageStatus } from './status.js';
 
-export type { MessageOrigin, MessageStatus, NewMessage, VerifierResult };
+export type { Execution, LogPlace, MessageOrigin, MessageStatus, NewMessage, SignatureVerdict, VerifierResult };
 
 /** The part of a message that it shares with all its verifier results. */
 export type MessageBody = Pick<NewMessage, 'encodedMessage' | 'messageCCVAddresses' | 'messageExecutorAddress'>;
@@ -29,7 +36,20 @@ export interface Stamp {
 }
 
 /** A verifier result as stored. */
-export interface StoredVerifierResult extends VerifierResult, Stamp {}
+export interface StoredVerifierResult extends Omit<VerifierResult, 'verdict'>, Stamp {
+  /** Null: not judged, or an outline. */
+  readonly verdict: SignatureVerdict | null;
+}
+
+/** An execution as stored. It is in no list: it is read by its message and by its block. */
+export interface StoredExecution extends Execution {
+  /** Ingestion time of the commit that stored it first, unix ms. */
+  readonly ingestionMs: number;
+  /** Position of its last change. */
+  readonly position: bigint;
+  /** A reorg of the destination chain removed it. */
+  readonly orphaned: boolean;
+}
 
 /** A message as stored. */
 export interface StoredMessage extends NewMessage, Stamp {
@@ -78,15 +98,20 @@ export interface StoredQuarantineEntry extends QuarantineEntry {
  * identity is (record, messageId, addresses, receivedHash): the same conflict again is no news.
  */
 export interface Conflict {
-  readonly record: 'message' | 'verifierResult';
+  readonly record: ConflictingKind;
   readonly messageId: Hex;
-  /** Empty (`0x`) for messages. */
+  /** Empty (`0x`) but for verifier results. */
   readonly verifierSourceAddress: Hex;
   readonly verifierDestAddress: Hex;
   /** sha256 of the stored payload, see `payloadHash`. */
   readonly storedHash: Hex;
   readonly receivedHash: Hex;
 }
+
+/** The kinds of record that can be in conflict; rows hold their index. */
+export const CONFLICTING_KINDS = ['message', 'verifierResult', 'execution'] as const;
+
+export type ConflictingKind = (typeof CONFLICTING_KINDS)[number];
 
 /** A conflict as stored. */
 export interface StoredConflict extends Conflict {

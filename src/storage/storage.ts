@@ -7,6 +7,7 @@ import type { ResultsPart } from '../model/outlines.js';
 import type {
   SourceCursor,
   StoredConflict,
+  StoredExecution,
   StoredMessage,
   StoredQuarantineEntry,
   StoredVerifierResult,
@@ -70,6 +71,20 @@ export interface Storage extends Lists, ResolvedLists {
     afterBlock: bigint,
     throughBlock?: bigint,
   ): Promise<readonly StoredMessage[]>;
+  /**
+   * The executions of one message, orphaned or not, in the order of its destination chain; none when there is none.
+   * Needs a backend that is complete from the beginning.
+   */
+  getExecutions(messageId: Hex): Promise<readonly StoredExecution[]>;
+  /**
+   * Executions (orphaned ones left out) of one destination chain in blocks above `afterBlock`, up to `throughBlock` if
+   * it is given, ordered by (block number, log index). Needs a backend that is complete from the beginning.
+   */
+  executionsAboveBlock(
+    destChainSelector: bigint,
+    afterBlock: bigint,
+    throughBlock?: bigint,
+  ): Promise<readonly StoredExecution[]>;
   /** The cursor of a source, or null before its first move. */
   getCursor(sourceId: string): Promise<SourceCursor | null>;
   /** All cursors, ordered by source id. */

@@ -1,6 +1,15 @@
 import type { Hex } from '../../core/hex.js';
 import type { Replacement, WriteOutcome } from '../batch.js';
-import type { Conflict, MessageBody, MessageOrigin, MessageStatus, QuarantineEntry, SourceCursor } from '../records.js';
+import type {
+  Conflict,
+  Execution,
+  MessageBody,
+  MessageOrigin,
+  MessageStatus,
+  QuarantineEntry,
+  SourceCursor,
+  StoredExecution,
+} from '../records.js';
 import type { CursorConflictError, LeaseLostError } from '../storage-errors.js';
 import type { KnownId, KnownMessage, KnownResult, ResultContents } from './known.js';
 
@@ -40,6 +49,13 @@ export interface PlannedResult {
   moved: boolean;
 }
 
+/** A new or changed execution. */
+export interface PlannedExecution {
+  readonly known: StoredExecution | undefined;
+  readonly execution: Execution;
+  readonly orphaned: boolean;
+}
+
 /** A batch of a group, planned: refused as a whole, or with the answer to its writer. */
 export type PlannedBatch =
   | { readonly ok: false; readonly error: CursorConflictError | LeaseLostError }
@@ -55,6 +71,7 @@ export interface CommitPlan {
   readonly kind: 'planned';
   readonly batches: readonly PlannedBatch[];
   readonly ids: readonly PlannedId[];
+  readonly executions: readonly PlannedExecution[];
   readonly quarantine: readonly QuarantineEntry[];
   readonly conflicts: readonly Conflict[];
   readonly replacements: readonly Replacement[];

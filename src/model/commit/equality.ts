@@ -1,5 +1,5 @@
 import type { Hex } from '../../core/hex.js';
-import type { MessageBody, MessageOrigin } from '../records.js';
+import type { Execution, LogPlace, MessageBody, MessageOrigin } from '../records.js';
 import type { PlannedMessage, PlannedResult } from './commit-plan.js';
 import type { KnownMessage, KnownResult } from './known.js';
 import { ccvHash, originHash } from './pruned-hashes.js';
@@ -19,15 +19,31 @@ export function sameBody(a: MessageBody, b: MessageBody): boolean {
   );
 }
 
-/** True when both say the same place on the source chain. */
 function sameOrigin(a: MessageOrigin | null, b: MessageOrigin | null): boolean {
-  if (a === null || b === null) return a === b;
+  return a === null || b === null ? a === b : samePlace(a, b);
+}
+
+/** True when both are one place on one chain. */
+function samePlace(a: LogPlace, b: LogPlace): boolean {
   return (
     a.blockNumber === b.blockNumber &&
     a.blockHash === b.blockHash &&
     a.blockTimestampMs === b.blockTimestampMs &&
     a.transactionHash === b.transactionHash &&
     a.logIndex === b.logIndex
+  );
+}
+
+/** True when two executions of one identity tell the same. */
+export function sameExecution(a: Execution, b: Execution): boolean {
+  return (
+    a.state === b.state &&
+    a.messageNumber === b.messageNumber &&
+    a.sourceChainSelector === b.sourceChainSelector &&
+    a.destChainSelector === b.destChainSelector &&
+    a.offRamp === b.offRamp &&
+    sameBytes(a.returnData, b.returnData) &&
+    samePlace(a.place, b.place)
   );
 }
 

@@ -1,7 +1,7 @@
 import type { Hex } from '../../core/hex.js';
 import type { WriteBatch } from '../batch.js';
 import { checkBatch } from '../check-batch.js';
-import type { MessageBody, NewMessage, QuarantineEntry, VerifierResult } from '../records.js';
+import type { Execution, MessageBody, NewMessage, QuarantineEntry, VerifierResult } from '../records.js';
 
 /** A record of a batch. A leader that loads hashes instead of bodies gives the hash of each body with it. */
 export type Given<T> = T & { readonly bodyHash?: Hex | undefined };
@@ -28,13 +28,14 @@ export interface TakenBatch extends GivenBatch {
 export function takeBatch(batch: WriteBatch, bodyHashOf?: (body: MessageBody) => Hex): TakenBatch {
   checkBatch(batch);
   const { lease, replacesFor, ...parts } = batch;
-  const { messages = [], verifierResults = [], quarantine = [] } = parts;
+  const { messages = [], verifierResults = [], executions = [], quarantine = [] } = parts;
   let records = 0;
   // a caller in JavaScript may give a part as undefined
   for (const part of Object.values(parts)) records += part?.length ?? 0;
   let sizeBytes = 0;
   for (const message of messages) sizeBytes += bodySizeBytes(message);
   for (const result of verifierResults) sizeBytes += bodySizeBytes(result) + result.ccvData.length;
+  for (const { returnData } of executions) sizeBytes += returnData.length;
   for (const { raw } of quarantine) sizeBytes += raw.length;
   return {
     ...batch,
@@ -42,6 +43,9 @@ export function takeBatch(batch: WriteBatch, bodyHashOf?: (body: MessageBody) =>
     sizeBytes,
     messages: messages.map((message) => takeMessage(message, bodyHashOf?.(message))),
     verifierResults: verifierResults.map((result) => takeResult(result, bodyHashOf?.(result))),
+    executions: executions.map(
+      (execution): Execution => ({ ...execution, returnData: new Uint8Array(execution.returnData) }),
+    ),
     quarantine: quarantine.map((entry): QuarantineEntry => ({ ...entry, raw: new Uint8Array(entry.raw) })),
   };
 }
@@ -78,6 +82,7 @@ function takeResult(given: VerifierResult, bodyHash: Hex | undefined): Given<Ver
     ccvData: new Uint8Array(given.ccvData),
     attestationMs: given.attestationMs,
     verifierName: given.verifierName,
+    ...(given.verdict && { verdict: given.verdict }),
     bodyHash,
   };
 }

@@ -1,12 +1,14 @@
 import type { Hex } from '../../core/hex.js';
-import type { Lease } from '../batch.js';
+import type { ExecutionOrphaning, Lease } from '../batch.js';
 import type {
   Conflict,
   MessageBody,
   MessageOrigin,
   MessageStatus,
   QuarantineEntry,
+  SignatureVerdict,
   SourceCursor,
+  StoredExecution,
   StoredVerifierResult,
   VerifierResult,
 } from '../records.js';
@@ -15,6 +17,7 @@ import type {
 export interface Known {
   /** Undefined: nothing of the id was ever stored. */
   id(messageId: Hex): KnownId | undefined;
+  execution(log: ExecutionOrphaning): StoredExecution | undefined;
   cursor(sourceId: string): SourceCursor | undefined;
   /** The lease that stands on a source. Undefined: none does, or the storage is not shared by workers. */
   lease(source: string): Lease | undefined;
@@ -60,7 +63,9 @@ export interface PrunedMessage {
 }
 
 /** The part of a verifier result that is not the body of its id. */
-export type ResultContents = Omit<VerifierResult, keyof MessageBody>;
+export type ResultContents = Omit<VerifierResult, keyof MessageBody | 'verdict'> & {
+  readonly verdict?: SignatureVerdict | null;
+};
 
 /** A stored verifier result. While `prunedCcv` is there (see `ccvHash`) only the identity counts of the rest. */
 export type KnownResult = ResultContents &

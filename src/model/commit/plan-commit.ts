@@ -2,12 +2,13 @@ import type { Hex } from '../../core/hex.js';
 import type { CursorMove, Orphaning, Replacement, StatusChange, WriteOutcome } from '../batch.js';
 import { conflictIdentity, quarantineIdentity, resultIdentity } from '../identity.js';
 import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
-import type { Conflict, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from '../records.js';
+import type { Conflict, Execution, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from '../records.js';
 import { movesForward } from '../status.js';
 import type { CommitPlan, PlannedBatch, PlannedId, PlannedResult } from './commit-plan.js';
 import { isStoredOrigin, isStoredPayload } from './equality.js';
 import type { Given, GivenBatch } from './given-batch.js';
 import type { Known, KnownId, KnownResult, Lacking } from './known.js';
+import { ExecutionPlanner } from './plan-executions.js';
 import { claimBody, replaceContents } from './planned-id.js';
 import { cursorConflict, leaseLoss } from './refusals.js';
 
@@ -20,6 +21,7 @@ import { cursorConflict, leaseLoss } from './refusals.js';
  *   batch that says so (`replacesFor`) replaces it, and the record is listed anew at the time of the commit.
  * - An orphaning takes effect while the message stands in its block; the message and its results leave the lists, and a
  *   message that is given again brings them back at the time of the commit.
+ * - An execution is one of its log: the first told stays, an orphaning takes it back, and the log told again returns it.
  * - A status only moves forward. A cursor moves from where its mover saw it, and falls only when set back by a person;
  *   a batch with another move is refused and changes nothing. So is one whose lease does not stand.
  * - A pruned record is compared by hash. A change of it, or a conflict with it, lacks its contents.
@@ -46,6 +48,7 @@ class CommitPlanner {
   readonly #cursors = new Map<string, SourceCursor>();
   readonly #quarantine = new Map<string, QuarantineEntry>();
   readonly #conflicts = new Map<string, Conflict>();
+  readonly #executions: ExecutionPlanner;
   readonly #replacements: Replacement[] = [];
   readonly #lacksBody = new Set<Hex>();
   readonly #lacksRecall = new Set<Hex>();
@@ -53,6 +56,7 @@ class CommitPlanner {
 
   constructor(known: Known) {
     this.#known = known;
+    this.#executions = new ExecutionPlanner(known);
   }
 
   plan(batch: GivenBatch): PlannedBatch {
@@ -65,11 +69,13 @@ class CommitPlanner {
     const verifierResults = (batch.verifierResults ?? []).map((result) =>
       this.#addResult(result, batch.replacesFor, progress),
     );
+    for (const log of batch.executionOrphanings ?? []) if (this.#executions.orphan(log)) progress.changed = true;
+    const executions = (batch.executions ?? []).map((execution) => this.#addExecution(execution, progress));
     for (const change of batch.statuses ?? []) this.#changeStatus(change, progress);
     for (const entry of batch.quarantine ?? []) this.#quarantineOne(entry, progress);
     for (const move of batch.cursors ?? []) this.#moveCursor(move, progress);
     const { conflicts, changed } = progress;
-    return { ok: true, outcome: { messages, verifierResults, conflicts }, changed };
+    return { ok: true, outcome: { messages, verifierResults, executions, conflicts }, changed };
   }
 
   lacking(): Lacking | null {
@@ -87,6 +93,7 @@ class CommitPlanner {
       kind: 'planned',
       batches,
       ids: [...this.#ids.values()],
+      executions: this.#executions.planned(),
       quarantine: [...this.#quarantine.values()],
       conflicts: [...this.#conflicts.values()],
       replacements: this.#replacements,
@@ -180,6 +187,13 @@ class CommitPlanner {
     return 'replaced';
   }
 
+  #addExecution(given: Execution, progress: Progress): WriteOutcome['executions'][number] {
+    const { outcome, conflict } = this.#executions.add(given);
+    if (conflict) this.#recordConflict(conflict, progress);
+    else if (outcome !== 'duplicate') progress.changed = true;
+    return outcome;
+  }
+
   #changeStatus({ messageId, status }: StatusChange, progress: Progress): void {
     const id = this.#touchedId(messageId);
     const message = id?.message;
@@ -216,7 +230,13 @@ class CommitPlanner {
     const verifierSourceAddress = isResult ? given.verifierSourceAddress : '0x';
     const verifierDestAddress = isResult ? given.verifierDestAddress : '0x';
     const storedHash = this.#storedHash(id, stored);
-    const conflict = { record, messageId, verifierSourceAddress, verifierDestAddress, storedHash, receivedHash };
+    this.#recordConflict(
+      { record, messageId, verifierSourceAddress, verifierDestAddress, storedHash, receivedHash },
+      progress,
+    );
+  }
+
+  #recordConflict(conflict: Conflict, progress: Progress): void {
     progress.conflicts.push(conflict);
     const identity = conflictIdentity(conflict);
     if (this.#conflicts.has(identity)) return;

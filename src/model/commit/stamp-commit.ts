@@ -1,8 +1,8 @@
 import type { Change, ChangeSet, WriteOutcome } from '../batch.js';
 import type { AsOf } from '../coverage.js';
-import { compareMessages, compareResults } from '../order.js';
+import { compareExecutions, compareMessages, compareResults } from '../order.js';
 import type { MessageBody, MessageOrigin, StoredMessage, StoredVerifierResult } from '../records.js';
-import type { CommitPlan, PlannedId, PlannedMessage, PlannedResult } from './commit-plan.js';
+import type { CommitPlan, PlannedExecution, PlannedId, PlannedMessage, PlannedResult } from './commit-plan.js';
 
 /** A planned commit with its time and positions. */
 export interface Commit {
@@ -34,9 +34,10 @@ export type BatchVerdict =
  *
  *   1. messages, by id
  *   2. verifier results, by message id, source address and destination address
- *   3. quarantined input, as given
- *   4. conflicts, as met
- *   5. cursors, as first moved: a follower that has a cursor has the records before it
+ *   3. executions, by message id, block number and log index
+ *   4. quarantined input, as given
+ *   5. conflicts, as met
+ *   6. cursors, as first moved: a follower that has a cursor has the records before it
  */
 export function stampCommit(plan: CommitPlan, ingestionMs: number, before: AsOf): Commit {
   let { position, movePosition } = before;
@@ -65,6 +66,11 @@ export function stampCommit(plan: CommitPlan, ingestionMs: number, before: AsOf)
       movePosition = position;
       if (!known.orphaned) moves.push({ record, oldMs: known.ingestionMs });
     }
+  }
+  for (const { execution, known, orphaned } of changedExecutions(plan)) {
+    position += 1n;
+    const record = { ...execution, ingestionMs: known?.ingestionMs ?? ingestionMs, position, orphaned };
+    changes.push({ kind: 'execution', position, record });
   }
   for (const entry of plan.quarantine) {
     position += 1n;
@@ -117,6 +123,11 @@ function changedResults({ ids }: CommitPlan): PlannedResult[] {
   return ids.flatMap(({ results }) => results).sort((a, b) => compareResults(a.contents, b.contents));
 }
 
+function changedExecutions({ executions }: CommitPlan): PlannedExecution[] {
+  const changed = executions.filter(({ known, orphaned }) => known?.orphaned !== orphaned);
+  return changed.sort((a, b) => compareExecutions(a.execution, b.execution));
+}
+
 // field by field: this is done for every record
 
 function stampMessage(id: PlannedId, message: PlannedMessage, nowMs: number, position: bigint): StoredMessage {
@@ -148,6 +159,7 @@ function stampResult(result: PlannedResult, nowMs: number, position: bigint): St
     ccvData: contents.ccvData,
     attestationMs: contents.attestationMs,
     verifierName: contents.verifierName,
+    verdict: contents.verdict ?? null,
     ingestionMs: result.ingestionMs ?? nowMs,
     position,
     firstMs: id.known?.firstMs ?? nowMs,

@@ -1,7 +1,7 @@
 import { assertNever } from '../../core/errors.js';
 import type { Change } from '../../model/batch.js';
 import { sameBody, sameBytes } from '../../model/commit/equality.js';
-import { quarantineIdentity } from '../../model/identity.js';
+import { logOf, quarantineIdentity } from '../../model/identity.js';
 import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../../model/records.js';
 import { type Body, copyBody, copyBytes, findResult, storedMessage, storedResult } from './body.js';
 import type { RecordStore } from './record-store.js';
@@ -28,6 +28,13 @@ export function applyChange(store: RecordStore, change: Change, afterMs: number,
       if (!known && record.ingestionMs <= afterMs) return false;
       const ccvData = known && sameBytes(known.ccvData, record.ccvData) ? known.ccvData : keep(record.ccvData);
       store.putResult(storedResult(body, { ...record, ccvData }, store.interner), body);
+      return true;
+    }
+    case 'execution': {
+      const { record } = change;
+      const known = store.executions.find(logOf(record));
+      if (!known && record.ingestionMs <= afterMs) return false;
+      store.putExecution(known, { ...record, returnData: known?.returnData ?? keep(record.returnData) });
       return true;
     }
     case 'cursor':

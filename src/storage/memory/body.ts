@@ -55,6 +55,7 @@ export function storedResult(
     ccvData: given.ccvData,
     attestationMs: given.attestationMs,
     verifierName: interner.text(given.verifierName),
+    verdict: given.verdict,
     ingestionMs: given.ingestionMs,
     position: given.position,
     firstMs: given.firstMs,

@@ -11,6 +11,7 @@ export function knownOf({ store, coverage, evictedIds }: MemoryState): Known {
       (evictedIds.has(messageId)
         ? { firstMs: coverage.afterMs, body: null, message: undefined, results: [] }
         : undefined),
+    execution: (log) => store.executions.find(log),
     cursor: (sourceId) => store.cursors.get(sourceId),
     lease: () => undefined,
     hasQuarantine: (entry) => store.quarantine.has(quarantineIdentity(entry)),

@@ -12,6 +12,7 @@ import { boundedBy, partOfResults } from '../../model/outlines.js';
 import type {
   SourceCursor,
   StoredConflict,
+  StoredExecution,
   StoredMessage,
   StoredQuarantineEntry,
   StoredVerifierResult,
@@ -80,6 +81,23 @@ export abstract class MemoryReader extends ListFace {
     return throughBlock === undefined
       ? above
       : above.filter(({ origin }) => origin && origin.blockNumber <= throughBlock);
+  }
+
+  async getExecutions(messageId: Hex): Promise<readonly StoredExecution[]> {
+    this.#state.requireOpen();
+    checkId(messageId, 'messageId');
+    this.#state.coverage.requireRange(0, Number.POSITIVE_INFINITY);
+    return this.#state.store.executions.of(messageId);
+  }
+
+  async executionsAboveBlock(
+    destChainSelector: bigint,
+    afterBlock: bigint,
+    throughBlock?: bigint,
+  ): Promise<readonly StoredExecution[]> {
+    this.#state.requireOpen();
+    this.#state.coverage.requireRange(0, Number.POSITIVE_INFINITY);
+    return this.#state.store.executions.above(destChainSelector, afterBlock, throughBlock);
   }
 
   async getCursor(sourceId: string): Promise<SourceCursor | null> {

@@ -5,6 +5,7 @@ import type { ListedKind, ListedRecords } from '../../model/list-kinds.js';
 import { messageOrderKey, type OrderKey } from '../../model/order.js';
 import type {
   StoredConflict,
+  StoredExecution,
   StoredMessage,
   StoredQuarantineEntry,
   StoredSourceCursor,
@@ -12,6 +13,7 @@ import type {
 } from '../../model/records.js';
 import { BlockIndex } from './block-index.js';
 import { type Body, findResult, withResult } from './body.js';
+import { ExecutionIndex } from './execution-index.js';
 import { Interner } from './interner.js';
 import { OnceList } from './once-list.js';
 import { PositionLog } from './position-log.js';
@@ -51,15 +53,18 @@ export class RecordStore {
   /** Messages that are neither orphaned nor successful. */
   readonly unfinished = new SortedList<StoredMessage, OrderKey>(compareMessage, messageOrderKey);
   readonly blocks = new BlockIndex();
+  readonly executions = new ExecutionIndex();
   readonly quarantine = new OnceList<StoredQuarantineEntry>(quarantineIdentity);
   readonly conflicts = new OnceList<StoredConflict>(conflictIdentity);
   readonly cursors = new Map<string, StoredSourceCursor>();
+  /** Every kind but cursors, of which there are few. */
+  readonly #kinds = [this.messages, this.results, this.executions, this.quarantine, this.conflicts] as const;
   readonly #log = new PositionLog<AnyRecord>();
   #payloadBytes = 0;
 
   /** Records of every kind but cursors, of which there are few. */
   get size(): number {
-    return this.messages.size + this.results.size + this.quarantine.size + this.conflicts.size;
+    return this.#kinds.reduce((size, kind) => size + kind.size, 0);
   }
 
   /** Bytes of encoded messages, proofs and quarantined input, each counted once. */
@@ -74,7 +79,7 @@ export class RecordStore {
 
   oldestMs(): number | undefined {
     let oldestMs: number | undefined;
-    for (const kind of [this.messages, this.results, this.quarantine, this.conflicts]) {
+    for (const kind of this.#kinds) {
       const ms = kind.oldestMs();
       if (ms !== undefined && (oldestMs === undefined || ms < oldestMs)) oldestMs = ms;
     }
@@ -103,6 +108,13 @@ export class RecordStore {
     this.results.change(old, result, entry.body.lane);
   }
 
+  /** Takes in an execution in place of its state before, if it had one. */
+  putExecution(old: StoredExecution | undefined, execution: StoredExecution): void {
+    this.#payloadBytes += execution.returnData.length - (old?.returnData.length ?? 0);
+    this.#log.move(old, execution);
+    this.executions.change(old, execution);
+  }
+
   putQuarantine(entry: StoredQuarantineEntry): void {
     this.quarantine.add(entry);
     this.#payloadBytes += entry.raw.length;
@@ -126,12 +138,7 @@ export class RecordStore {
 
   /** Records counted in `size` with an ingestion time at or below `ms`. */
   countThrough(ms: number): number {
-    return (
-      this.messages.countThrough(ms) +
-      this.results.countThrough(ms) +
-      this.quarantine.countThrough(ms) +
-      this.conflicts.countThrough(ms)
-    );
+    return this.#kinds.reduce((count, kind) => count + kind.countThrough(ms), 0);
   }
 
   /** The position of the last change among everything with an ingestion time at or below `ms`; 0 without any. */
@@ -146,16 +153,14 @@ export class RecordStore {
    * message id of which nothing is left.
    */
   evictThrough(ms: number, gone: (messageId: Hex) => void): Evicted {
-    const [messages, results, quarantine, conflicts] = this.#through(ms);
-    for (const record of [...messages, ...results, ...quarantine, ...conflicts]) this.#log.delete(record);
+    const [messages, results, executions, quarantine, conflicts] = this.#through(ms);
+    for (const record of [...messages, ...results, ...executions, ...quarantine, ...conflicts]) this.#log.delete(record);
     for (const message of messages) this.blocks.delete(message, this.#laneOf(message));
     this.unfinished.shift(this.unfinished.lowerBound(timeKey(ms + 1)));
-    this.messages.dropThrough(ms);
-    this.results.dropThrough(ms);
-    this.quarantine.dropThrough(ms);
-    this.conflicts.dropThrough(ms);
+    for (const kind of this.#kinds) kind.dropThrough(ms);
     for (const { messageId } of [...messages, ...results]) this.#reduceEntry(messageId, ms, gone);
     for (const { ccvData } of results) this.#payloadBytes -= ccvData.length;
+    for (const { returnData } of executions) this.#payloadBytes -= returnData.length;
     for (const { raw } of quarantine) this.#payloadBytes -= raw.length;
     return { messages: messages.length, verifierResults: results.length };
   }
@@ -164,6 +169,7 @@ export class RecordStore {
     return [
       this.messages.through(ms),
       this.results.through(ms),
+      this.executions.through(ms),
       this.quarantine.through(ms),
       this.conflicts.through(ms),
     ] as const;
@@ -204,6 +210,7 @@ export class RecordStore {
 function changeOf(record: AnyRecord): Change {
   const { position } = record;
   if ('ccvData' in record) return { kind: 'verifierResult', position, record };
+  if ('returnData' in record) return { kind: 'execution', position, record };
   if ('status' in record) return { kind: 'message', position, record };
   if ('height' in record) return { kind: 'cursor', position, record };
   if ('receivedHash' in record) return { kind: 'conflict', position, record };
