@@ -96,6 +96,12 @@ class SinkInTerms extends ListFace implements ReplaceableSink {
   queryUnfinishedMessages(query: UnfinishedQuery) {
     return this.#ask((sink) => sink.queryUnfinishedMessages(query));
   }
+  getExecutions(messageId: Hex) {
+    return this.#ask((sink) => sink.getExecutions(messageId));
+  }
+  executionsAboveBlock(destChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
+    return this.#ask((sink) => sink.executionsAboveBlock(destChainSelector, afterBlock, throughBlock));
+  }
   messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
     return this.#ask((sink) => sink.messagesAboveBlock(sourceChainSelector, afterBlock, throughBlock));
   }

@@ -164,6 +164,14 @@ class CompositeSink extends ListFace implements Sink {
     await this.#checkPresent();
     return await this.#leader.messagesAboveBlock(sourceChainSelector, afterBlock, throughBlock);
   }
+  async getExecutions(messageId: Hex) {
+    await this.#checkPresent();
+    return await this.#leader.getExecutions(messageId);
+  }
+  async executionsAboveBlock(destChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
+    await this.#checkPresent();
+    return await this.#leader.executionsAboveBlock(destChainSelector, afterBlock, throughBlock);
+  }
   async getCursor(sourceId: string) {
     await this.#checkPresent();
     return await this.#leader.getCursor(sourceId);

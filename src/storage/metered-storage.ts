@@ -37,7 +37,7 @@ const OPERATIONS: Readonly<Record<MethodOf<BackendStorage>, boolean | ByKind>> =
   ...{ getCCVData: true, getMessage: true, list: LISTED, count: COUNTED },
   ...{ queryCCVData: true, countCCVData: true, queryMessages: true, countMessages: true },
   ...{ heldCCVData: true, heldMessage: true, movesAfter: true, changedMessages: true },
-  ...{ queryUnfinishedMessages: true, messagesAboveBlock: true, getCursor: true, listCursors: true },
+  ...{ queryUnfinishedMessages: true, messagesAboveBlock: true, getExecutions: true, executionsAboveBlock: true, getCursor: true, listCursors: true },
   ...{ queryQuarantine: true, queryConflicts: true, changesAfter: true, boundaryAt: true },
   ...{ insertBatch: true, apply: true, ready: true, refresh: true, flush: true },
   ...{ prune: false, rebase: false, window: false, appliedPosition: false, hasUnflushed: false },

@@ -92,7 +92,7 @@ function inOrder(rows: readonly (GoRecord | BadRow)[], ms: number): Unplaced[] {
     else {
       const stamp = { ingestionMs: ms, firstMs: row.firstMs, orphaned: false };
       if (row.kind === 'message') messages.push({ ...row.record, ...stamp, status: row.status });
-      else results.push({ ...row.record, ...stamp });
+      else results.push({ ...row.record, ...stamp, verdict: null });
     }
   return [
     ...messages.sort(compareMessages).map((record) => ({ kind: 'message', record }) as const),

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import { assertNever } from '../../core/errors.js';
 import type { Change } from '../../model/batch.js';
-import type { MessageBody, MessageOrigin, Stamp } from '../../model/records.js';
+import type { LogPlace, MessageBody, Stamp } from '../../model/records.js';
 import type { Lane } from '../../protocol/message.js';
 
 /*
@@ -16,6 +16,7 @@ const KIND_CODES: Readonly<Record<Change['kind'], number>> = {
   cursor: 2,
   quarantine: 3,
   conflict: 4,
+  execution: 5,
 };
 
 /** Where records are put together: nothing of it outlives a call. */
@@ -50,7 +51,7 @@ function writeFields(change: Change): void {
       writeBody(record);
       writeStamp(record);
       text(record.status);
-      writeOrigin(record.origin);
+      nullable(record.origin, writePlace);
       return;
     }
     case 'verifierResult': {
@@ -63,6 +64,23 @@ function writeFields(change: Change): void {
       bytes(record.ccvData);
       number(record.attestationMs);
       text(record.verifierName);
+      nullable(record.verdict, ({ verdict, configBlock }) => {
+        text(verdict);
+        bigint(configBlock);
+      });
+      return;
+    }
+    case 'execution': {
+      const { record } = change;
+      text(record.messageId);
+      for (const number64 of [record.sourceChainSelector, record.destChainSelector, record.messageNumber])
+        bigint(BigInt.asIntN(64, number64));
+      text(record.offRamp);
+      text(record.state);
+      bytes(record.returnData);
+      writePlace(record.place);
+      number(record.ingestionMs);
+      byte(record.orphaned ? 1 : 0);
       return;
     }
     case 'cursor': {
@@ -105,14 +123,12 @@ function writeStamp({ ingestionMs, firstMs, orphaned }: Stamp): void {
   byte(orphaned ? 1 : 0);
 }
 
-function writeOrigin(origin: MessageOrigin | null): void {
-  nullable(origin, ({ blockNumber, blockHash, blockTimestampMs, transactionHash, logIndex }) => {
-    bigint(blockNumber);
-    text(blockHash);
-    number(blockTimestampMs);
-    text(transactionHash);
-    number(logIndex);
-  });
+function writePlace({ blockNumber, blockHash, blockTimestampMs, transactionHash, logIndex }: LogPlace): void {
+  bigint(blockNumber);
+  text(blockHash);
+  number(blockTimestampMs);
+  text(transactionHash);
+  number(logIndex);
 }
 
 function room(sizeBytes: number): void {

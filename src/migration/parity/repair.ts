@@ -86,6 +86,10 @@ async function holds(storage: BackendStorage, ref: RecordRef): Promise<boolean> 
       return await isFound(storage.getCCVData(ref.record.messageId), (results) =>
         results.some((record) => changedRecord({ kind: ref.kind, record }) === key),
       );
+    case 'execution':
+      return await isFound(storage.getExecutions(ref.record.messageId), (executions) =>
+        executions.some((record) => changedRecord({ kind: ref.kind, record }) === key),
+      );
     case 'cursor':
       return (await storage.getCursor(ref.record.sourceId)) !== null;
     case 'quarantine':

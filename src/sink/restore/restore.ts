@@ -84,7 +84,7 @@ export async function restore(options: RestoreOptions): Promise<RestoreReport> {
   const { source, target, common, pageSize = DEFAULT_PAGE_SIZE, signal } = options;
   const startedMs = common.clock.monotonicMs();
   const fromPosition = await checkTarget(options);
-  const changes = { message: 0, verifierResult: 0, cursor: 0, quarantine: 0, conflict: 0 };
+  const changes = { message: 0, verifierResult: 0, execution: 0, cursor: 0, quarantine: 0, conflict: 0 };
   let next = source.changesAfter(fromPosition, pageSize);
   for (;;) {
     const set = await next;

@@ -30,6 +30,7 @@ import { createMoveStore } from './move/move-store.js';
 import { createPruning } from './prune/pruning.js';
 import { createAmendmentReads } from './read/amendment-reads.js';
 import { createChangeReads } from './read/change-reads.js';
+import { createExecutionReads } from './read/execution-reads.js';
 import { createLaneReads } from './read/lane-reads.js';
 import { createListReads } from './read/list-reads.js';
 import { createMessageReads } from './read/message-reads.js';
@@ -100,6 +101,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const context = { name, hub, read };
   const lists = createListReads(namespace, context);
   const messages = createMessageReads(namespace, context);
+  const executions = createExecutionReads(namespace, context);
   const changes = createChangeReads(namespace, context, common);
   const amendments = createAmendmentReads(namespace, context);
   const filedLanes = createLaneReads(namespace, context);
@@ -164,6 +166,9 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
       count: (kind, range) => open(() => lists.count(kind, range)),
     }),
     queryUnfinishedMessages: (query) => open(() => messages.unfinished(query)),
+    getExecutions: (messageId) => open(() => executions.ofMessage(messageId)),
+    executionsAboveBlock: (destChainSelector, afterBlock, throughBlock) =>
+      open(() => executions.aboveBlock(destChainSelector, afterBlock, throughBlock)),
     messagesAboveBlock: (sourceChainSelector, afterBlock, throughBlock) =>
       open(() => messages.aboveBlock(sourceChainSelector, afterBlock, throughBlock)),
     getCursor: (sourceId) => open(() => changes.getCursor(sourceId)),

@@ -19,7 +19,7 @@ import type { Namespace } from '../connection/namespace.js';
 import { type Row, statementsOf } from '../connection/statement.js';
 import { hexArray } from '../rows/binary-arrays.js';
 import { toBigint, toHex, toNumber, toSelector } from '../rows/columns.js';
-import { CONFLICT_CODES, decodeMessage, MESSAGE_COLUMNS } from '../rows/record-rows.js';
+import { decodeMessage, MESSAGE_COLUMNS } from '../rows/record-rows.js';
 import type { ReadContext } from './read-context.js';
 
 /** The reads that amend lists of a storage at an earlier position. */
@@ -82,7 +82,7 @@ export function createAmendmentReads(namespace: Namespace, { read, hub, name }: 
 function decodeMove(row: Row): Moves['moves'][number] {
   const at = CLOCK_WIDTH + 1;
   return {
-    record: toNumber(row[at]) === CONFLICT_CODES.message ? 'message' : 'verifierResult',
+    record: toNumber(row[at]) === 0 ? 'message' : 'verifierResult',
     key: {
       ingestionMs: toNumber(row[at + 1]),
       messageId: toHex(row[at + 2]),

@@ -7,6 +7,7 @@ import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, type ClockRow, checkPosition, decode
 import type { Namespace } from '../connection/namespace.js';
 import { type Row, type Statement, statementsOf } from '../connection/statement.js';
 import { toBigint, toNumber } from '../rows/columns.js';
+import { decodeExecution, EXECUTION_COLUMNS } from '../rows/execution-rows.js';
 import {
   CONFLICT_COLUMNS,
   CURSOR_COLUMNS,
@@ -144,6 +145,13 @@ const KINDS: readonly ChangeKind[] = [
     position: 'r.position',
     sizeBytes: 'octet_length(b.body) + octet_length(r.ccv_data)',
   },
+  {
+    kind: 'execution',
+    columns: EXECUTION_COLUMNS,
+    from: '@executions x',
+    position: 'x.position',
+    sizeBytes: 'octet_length(x.return_data)',
+  },
   { kind: 'cursor', columns: CURSOR_COLUMNS, from: '@source_cursors s', position: 's.position', sizeBytes: '0' },
   {
     kind: 'quarantine',
@@ -171,6 +179,8 @@ function decodeChange(row: Row): Change {
       return { kind, position, record: decodeMessage(row, at) };
     case 'verifierResult':
       return { kind, position, record: decodeResult(row, at) };
+    case 'execution':
+      return { kind, position, record: decodeExecution(row, at) };
     case 'cursor':
       return { kind, position, record: decodeCursorRow(row, at) };
     case 'quarantine':

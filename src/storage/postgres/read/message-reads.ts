@@ -24,7 +24,8 @@ import { unpackBody } from '../rows/message-body.js';
 import { boundedColumns, decodeMessage, decodeResult, MESSAGE_COLUMNS, RESULT_COLUMNS } from '../rows/record-rows.js';
 import type { ReadContext } from './read-context.js';
 
-const MAX_BLOCK = 2n ** 63n - 1n;
+/** Databases count blocks no further. */
+export const MAX_BLOCK = 2n ** 63n - 1n;
 
 /** Reads by message id, and of unfinished messages. */
 export interface MessageReads {

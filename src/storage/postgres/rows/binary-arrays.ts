@@ -47,7 +47,7 @@ export function bigintArray(values: readonly (bigint | number | null)[]): Buffer
 }
 
 /** `smallint[]`. */
-export function smallintArray(values: readonly number[]): Buffer {
+export function smallintArray(values: readonly (number | null)[]): Buffer {
   return writeArray(
     OID.int2,
     values,

@@ -1,22 +1,21 @@
 import { outlineOfMessage, outlineOfResult } from '../../../model/outlines.js';
-import type {
-  Conflict,
-  MessageBody,
-  MessageOrigin,
-  MessageStatus,
-  StoredConflict,
-  StoredMessage,
-  StoredQuarantineEntry,
-  StoredSourceCursor,
-  StoredVerifierResult,
+import {
+  CONFLICTING_KINDS,
+  type MessageBody,
+  type MessageOrigin,
+  type MessageStatus,
+  type StoredConflict,
+  type StoredMessage,
+  type StoredQuarantineEntry,
+  type StoredSourceCursor,
+  type SignatureVerdict,
+  type StoredVerifierResult,
 } from '../../../model/records.js';
 import { MESSAGE_STATUSES, STATUS_CODES } from '../../../model/status.js';
+import { SIGNATURE_VERDICTS } from '../../../protocol/records.js';
 import type { Row } from '../connection/statement.js';
 import { toBigint, toBoolean, toBytes, toHex, toHexOrNull, toNumber, toText } from './columns.js';
 import { unpackBody } from './message-body.js';
-
-/** How the kind of record of a conflict is kept. */
-export const CONFLICT_CODES: Readonly<Record<Conflict['record'], number>> = { message: 0, verifierResult: 1 };
 
 /** Columns of `messages m` and `message_bodies b`, as `decodeMessage` takes them. */
 export const MESSAGE_COLUMNS = `m.message_id, m.ingestion_ms, m.position, m.status, m.orphaned, m.block_number,
@@ -24,7 +23,7 @@ export const MESSAGE_COLUMNS = `m.message_id, m.ingestion_ms, m.position, m.stat
 
 /** Columns of `verifier_results r` and `message_bodies b`, as `decodeResult` takes them. */
 export const RESULT_COLUMNS = `r.message_id, r.ingestion_ms, r.position, r.verifier_source, r.verifier_dest, r.ccv_data,
-  r.attestation_ms, r.verifier_name, r.orphaned, b.first_ms, b.body`;
+  r.attestation_ms, r.verifier_name, r.orphaned, b.first_ms, b.body, r.verdict, r.verdict_block`;
 
 /**
  * The columns of `columns` that can be large, only while the rows before hold less than `maxBytes`: beyond, a row is
@@ -110,12 +109,27 @@ export function decodeResult(row: Row, at: number, body?: MessageBody): StoredVe
     ccvData: ccvData == null ? NO_BODY.encodedMessage : toBytes(ccvData),
     attestationMs: toNumber(row[at + 6]),
     verifierName: toText(row[at + 7]),
+    verdict: decodeVerdict(row, at + 11),
     ingestionMs: toNumber(row[at + 1]),
     position: toBigint(row[at + 2]),
     firstMs: toNumber(row[at + 9]),
     orphaned: toBoolean(row[at + 8]),
   };
   return ccvData == null ? outlineOfResult(result) : result;
+}
+
+/** The fields from `at` on: verdict, block of the committee's configuration. */
+export function decodeVerdict(row: Row, at: number): SignatureVerdict | null {
+  if (row[at] == null) return null;
+  const verdict = SIGNATURE_VERDICTS[toNumber(row[at])];
+  if (!verdict) throw new TypeError(`the database holds an unknown verdict: ${row[at]}`);
+  return { verdict, configBlock: toBigint(row[at + 1]) };
+}
+
+function decodeConflictingKind(code: number): StoredConflict['record'] {
+  const kind = CONFLICTING_KINDS[code];
+  if (!kind) throw new TypeError(`the database holds a conflict of an unknown kind of record: ${code}`);
+  return kind;
 }
 
 export function decodeCursorRow(row: Row, at: number): StoredSourceCursor {
@@ -142,7 +156,7 @@ export function decodeQuarantine(row: Row, at: number): StoredQuarantineEntry {
 
 export function decodeConflict(row: Row, at: number): StoredConflict {
   return {
-    record: toNumber(row[at]) === CONFLICT_CODES.message ? 'message' : 'verifierResult',
+    record: decodeConflictingKind(toNumber(row[at])),
     messageId: toHex(row[at + 1]),
     verifierSourceAddress: toHex(row[at + 2]),
     verifierDestAddress: toHex(row[at + 3]),

@@ -1,9 +1,17 @@
 import type { Hex } from '../../../core/hex.js';
-import type { Lease } from '../../../model/batch.js';
+import type { ExecutionOrphaning, Lease } from '../../../model/batch.js';
 import type { Given, GivenBatch } from '../../../model/commit/given-batch.js';
 import type { Known, KnownId, KnownMessage, KnownResult } from '../../../model/commit/known.js';
-import { conflictIdentity, quarantineIdentity, type ResultIdentity, resultIdentity } from '../../../model/identity.js';
-import type { MessageBody, SourceCursor } from '../../../model/records.js';
+import {
+  conflictIdentity,
+  executionIdentity,
+  logIdentity,
+  logOf,
+  quarantineIdentity,
+  type ResultIdentity,
+  resultIdentity,
+} from '../../../model/identity.js';
+import type { MessageBody, SourceCursor, StoredExecution } from '../../../model/records.js';
 import { hashIdentity } from '../rows/identity-hash.js';
 
 /** A message id as it is loaded, and completed where a plan lacks something. */
@@ -18,6 +26,8 @@ export interface LoadedId extends KnownId {
 /** The stored state that a group of batches touches. */
 export interface LoadedState extends Known {
   readonly ids: Map<Hex, LoadedId>;
+  /** By identity. */
+  readonly executions: Map<string, StoredExecution>;
   readonly cursors: Map<string, SourceCursor>;
   readonly leases: Map<string, Lease>;
   /** Identities, as rows have them, of entries that are stored. */
@@ -28,13 +38,15 @@ export interface LoadedState extends Known {
 
 export function createLoadedState(): LoadedState {
   const ids = new Map<Hex, LoadedId>();
+  const executions = new Map<string, StoredExecution>();
   const cursors = new Map<string, SourceCursor>();
   const leases = new Map<string, Lease>();
   const quarantine = new Set<Hex>();
   const conflicts = new Map<string, boolean>();
   return {
-    ...{ ids, cursors, leases, quarantine, conflicts },
+    ...{ ids, executions, cursors, leases, quarantine, conflicts },
     id: (messageId) => ids.get(messageId),
+    execution: (log) => executions.get(logIdentity(log)),
     cursor: (sourceId) => cursors.get(sourceId),
     lease: (source) => leases.get(source),
     hasQuarantine: (entry) => quarantine.has(hashIdentity(quarantineIdentity(entry))),
@@ -50,6 +62,8 @@ export interface Touched {
   /** Those of which all results are needed: they may leave the lists. */
   readonly withResults: readonly Hex[];
   readonly results: readonly ResultIdentity[];
+  /** The logs of executions. */
+  readonly logs: readonly ExecutionOrphaning[];
   readonly sourceIds: readonly string[];
   /** The sources whose leases the batches name. */
   readonly leased: readonly string[];
@@ -62,6 +76,7 @@ export function touchedBy(batches: readonly GivenBatch[]): Touched {
   const withBody = new Set<Hex>();
   const withResults = new Set<Hex>();
   const results = new Map<string, Given<ResultIdentity>>();
+  const logs = new Map<string, ExecutionOrphaning>();
   const sourceIds = new Set<string>();
   const leased = new Set<string>();
   const quarantine = new Set<Hex>();
@@ -74,6 +89,8 @@ export function touchedBy(batches: readonly GivenBatch[]): Touched {
       messageIds.add(result.messageId);
       results.set(resultIdentity(result), result);
     }
+    for (const log of batch.executionOrphanings ?? []) logs.set(logIdentity(log), log);
+    for (const execution of batch.executions ?? []) logs.set(executionIdentity(execution), logOf(execution));
     for (const { sourceId } of batch.cursors ?? []) sourceIds.add(sourceId);
     if (batch.lease) leased.add(batch.lease.source);
     for (const entry of batch.quarantine ?? []) quarantine.add(hashIdentity(quarantineIdentity(entry)));
@@ -84,6 +101,7 @@ export function touchedBy(batches: readonly GivenBatch[]): Touched {
     withBody,
     withResults: [...withResults],
     results: [...results.values()],
+    logs: [...logs.values()],
     sourceIds: [...sourceIds],
     leased: [...leased],
     quarantine: [...quarantine],

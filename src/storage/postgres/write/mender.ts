@@ -1,6 +1,6 @@
 import { assertNever } from '../../../core/errors.js';
 import type { Change } from '../../../model/batch.js';
-import { identityOfChange, type RecordRef } from '../../../model/identity.js';
+import { identityOfChange, logOf, type RecordRef } from '../../../model/identity.js';
 import { MendRefusedError } from '../../../model/storage-errors.js';
 import type { Mendable, Mending } from '../../mendable.js';
 import type { ClockRow } from '../clock/clock-row.js';
@@ -92,6 +92,7 @@ function createStatements(namespace: Namespace) {
       'verifier_results',
       'message_id = $1::bytea AND verifier_source = $2::bytea AND verifier_dest = $3::bytea',
     ),
+    execution: of('executions', 'message_id = $1::bytea AND block_hash = $2::bytea AND log_index = $3::bigint'),
     cursor: of('source_cursors', 'source_id = $1::text'),
     quarantine: of('quarantine', 'identity = $1::bytea'),
     conflict: of('conflicts', 'identity = $1::bytea'),
@@ -112,6 +113,10 @@ function keyOf(ref: RecordRef): Call['values'] {
       return [bytes(ref.record.messageId)];
     case 'verifierResult':
       return [ref.record.messageId, ref.record.verifierSourceAddress, ref.record.verifierDestAddress].map(bytes);
+    case 'execution': {
+      const { messageId, blockHash, logIndex } = logOf(ref.record);
+      return [bytes(messageId), bytes(blockHash), logIndex];
+    }
     case 'cursor':
       return [ref.record.sourceId];
     case 'quarantine':

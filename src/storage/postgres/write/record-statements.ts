@@ -1,5 +1,6 @@
 import type { Namespace } from '../connection/namespace.js';
 import { statementsOf } from '../connection/statement.js';
+import { EXECUTION_COLUMNS } from '../rows/execution-rows.js';
 
 /** The statements that write records: each takes an array a column, in the order of `record-values.ts`. */
 export function createRecordStatements(namespace: Namespace) {
@@ -9,9 +10,10 @@ export function createRecordStatements(namespace: Namespace) {
     SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
       $7::boolean[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bigint[])`;
   const results = `INSERT INTO @verifier_results AS t (message_id, verifier_source, verifier_dest, source_chain,
-      dest_chain, ingestion_ms, position, attestation_ms, orphaned, verifier_name, ccv_data)
+      dest_chain, ingestion_ms, position, attestation_ms, orphaned, verifier_name, ccv_data, verdict,
+      verdict_block)
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
-      $8::bigint[], $9::boolean[], $10::text[], $11::bytea[])`;
+      $8::bigint[], $9::boolean[], $10::text[], $11::bytea[], $12::smallint[], $13::bigint[])`;
   const isLater = 'WHERE t.position < excluded.position';
   return {
     bodies: statement(
@@ -45,7 +47,17 @@ export function createRecordStatements(namespace: Namespace) {
       'upsert_results',
       `${results} ON CONFLICT (message_id, verifier_source, verifier_dest) DO UPDATE SET
          ingestion_ms = excluded.ingestion_ms, position = excluded.position, attestation_ms = excluded.attestation_ms,
-         orphaned = excluded.orphaned, verifier_name = excluded.verifier_name, ccv_data = excluded.ccv_data ${isLater}`,
+         orphaned = excluded.orphaned, verifier_name = excluded.verifier_name, ccv_data = excluded.ccv_data,
+         verdict = excluded.verdict, verdict_block = excluded.verdict_block ${isLater}`,
+    ),
+    executions: statement(
+      'write_executions',
+      `INSERT INTO @executions AS t (${EXECUTION_COLUMNS.replaceAll('x.', '')})
+       SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
+         $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::smallint[], $12::boolean[], $13::bytea[],
+         $14::bytea[], $15::bytea[])
+       ON CONFLICT (message_id, block_hash, log_index) DO UPDATE SET position = excluded.position,
+         orphaned = excluded.orphaned ${isLater}`,
     ),
     quarantine: statement(
       'write_quarantine',

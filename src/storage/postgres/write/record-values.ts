@@ -3,15 +3,17 @@ import type { Replacement } from '../../../model/batch.js';
 import type { MovedRecord } from '../../../model/commit/stamp-commit.js';
 import { conflictIdentity, quarantineIdentity } from '../../../model/identity.js';
 import { readLane } from '../../../model/payload.js';
-import type {
-  MessageBody,
-  StoredConflict,
-  StoredMessage,
-  StoredQuarantineEntry,
-  StoredSourceCursor,
-  StoredVerifierResult,
+import {
+  CONFLICTING_KINDS,
+  type MessageBody,
+  type StoredConflict,
+  type StoredMessage,
+  type StoredQuarantineEntry,
+  type StoredSourceCursor,
+  type StoredVerifierResult,
 } from '../../../model/records.js';
 import { STATUS_CODES } from '../../../model/status.js';
+import { SIGNATURE_VERDICTS } from '../../../protocol/records.js';
 import {
   bigintArray,
   booleanArray,
@@ -24,7 +26,6 @@ import {
 import { fromSelector } from '../rows/columns.js';
 import { hashIdentity } from '../rows/identity-hash.js';
 import { bodySizeBytes, writeBody } from '../rows/message-body.js';
-import { CONFLICT_CODES } from '../rows/record-rows.js';
 
 /*
  * Records as the parameters of the statements in `record-statements.ts`: an array a column.
@@ -79,6 +80,8 @@ export function resultValues(rows: readonly StoredVerifierResult[]): Buffer[] {
     booleanArray(rows.map((row) => row.orphaned)),
     textArray(rows.map((row) => row.verifierName)),
     bytesArray(rows.map((row) => row.ccvData)),
+    smallintArray(rows.map((row) => row.verdict && SIGNATURE_VERDICTS.indexOf(row.verdict.verdict))),
+    bigintArray(rows.map((row) => row.verdict && row.verdict.configBlock)),
   ];
 }
 
@@ -87,7 +90,7 @@ export function moveValues(rows: readonly MovedRecord[]): Buffer[] {
   const isResult = (record: MovedRecord['record']): record is StoredVerifierResult => 'ccvData' in record;
   return [
     bigintArray(records.map((record) => record.position)),
-    smallintArray(records.map((record) => CONFLICT_CODES[isResult(record) ? 'verifierResult' : 'message'])),
+    smallintArray(records.map((record) => (isResult(record) ? 1 : 0))),
     hexArray(records.map((record) => record.messageId)),
     hexArray(records.map((record) => (isResult(record) ? record.verifierSourceAddress : '0x'))),
     hexArray(records.map((record) => (isResult(record) ? record.verifierDestAddress : '0x'))),
@@ -121,7 +124,7 @@ export function quarantineValues(rows: readonly StoredQuarantineEntry[]): Buffer
 export function conflictValues(rows: readonly StoredConflict[]): Buffer[] {
   return [
     hexArray(rows.map((row) => hashIdentity(conflictIdentity(row)))),
-    smallintArray(rows.map((row) => CONFLICT_CODES[row.record])),
+    smallintArray(rows.map((row) => CONFLICTING_KINDS.indexOf(row.record))),
     hexArray(rows.map((row) => row.messageId)),
     hexArray(rows.map((row) => row.verifierSourceAddress)),
     hexArray(rows.map((row) => row.verifierDestAddress)),

@@ -3,6 +3,7 @@ import type { Change, Replacement } from '../../../model/batch.js';
 import type { MovedRecord } from '../../../model/commit/stamp-commit.js';
 import type {
   StoredConflict,
+  StoredExecution,
   StoredMessage,
   StoredQuarantineEntry,
   StoredSourceCursor,
@@ -12,6 +13,7 @@ import type { Namespace } from '../connection/namespace.js';
 import type { Statement } from '../connection/statement.js';
 import type { Call } from '../connection/transaction.js';
 import { bigintArray } from '../rows/binary-arrays.js';
+import { executionValues } from '../rows/execution-rows.js';
 import { bodySizeBytes } from '../rows/message-body.js';
 import { createRecordStatements } from './record-statements.js';
 import {
@@ -101,6 +103,11 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
       yield* results(part(sorted.results, true), sql.insertResults);
       yield* results(part(sorted.results, false), sql.upsertResults);
       yield* inChunks(
+        sorted.executions,
+        (row) => 250 + row.returnData.length,
+        (chunk) => ({ statement: sql.executions, values: executionValues(chunk) }),
+      );
+      yield* inChunks(
         sorted.quarantine,
         (row) => row.raw.length,
         (chunk) => ({
@@ -128,6 +135,7 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
 function sortByKind(changes: readonly Change[]) {
   const messages: StoredMessage[] = [];
   const results: StoredVerifierResult[] = [];
+  const executions: StoredExecution[] = [];
   const quarantine: StoredQuarantineEntry[] = [];
   const conflicts: StoredConflict[] = [];
   const cursors: StoredSourceCursor[] = [];
@@ -138,6 +146,9 @@ function sortByKind(changes: readonly Change[]) {
         break;
       case 'verifierResult':
         results.push(change.record);
+        break;
+      case 'execution':
+        executions.push(change.record);
         break;
       case 'quarantine':
         quarantine.push(change.record);
@@ -151,7 +162,7 @@ function sortByKind(changes: readonly Change[]) {
       default:
         assertNever(change, 'change');
     }
-  return { messages, results, quarantine, conflicts, cursors };
+  return { messages, results, executions, quarantine, conflicts, cursors };
 }
 
 function* inChunks<T>(

@@ -1,7 +1,7 @@
 import type { Hex } from '../../../core/hex.js';
 import type { Lease } from '../../../model/batch.js';
 import type { KnownMessage, KnownResult, Lacking } from '../../../model/commit/known.js';
-import { conflictIdentity, resultIdentity } from '../../../model/identity.js';
+import { conflictIdentity, executionIdentity, resultIdentity } from '../../../model/identity.js';
 import { type ClockRow, decodeClock, lockClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import type { SessionLimits } from '../connection/session.js';
@@ -9,10 +9,11 @@ import { type Row, statementsOf } from '../connection/statement.js';
 import type { Transaction } from '../connection/transaction.js';
 import { bigintArray, hexArray, textArray } from '../rows/binary-arrays.js';
 import { toBigint, toBoolean, toBytes, toHex, toHexOrNull, toNumber, toText } from '../rows/columns.js';
+import { decodeExecution, EXECUTION_COLUMNS } from '../rows/execution-rows.js';
 import { hashIdentity } from '../rows/identity-hash.js';
 import { unpackBody } from '../rows/message-body.js';
 import { prunedIdentity } from '../rows/pruned-hashes.js';
-import { decodeOrigin, decodeStatus } from '../rows/record-rows.js';
+import { decodeOrigin, decodeStatus, decodeVerdict } from '../rows/record-rows.js';
 import { createLoadedState, type LoadedState, type Touched } from './loaded-state.js';
 
 /** Reads, under the clock lock, the stored state that a group of batches touches. */
@@ -26,7 +27,7 @@ export interface StateReader {
 }
 
 const RESULT_STATE = `r.message_id, r.verifier_source, r.verifier_dest, r.ccv_data, r.attestation_ms, r.verifier_name,
-  r.orphaned, r.ingestion_ms`;
+  r.orphaned, r.ingestion_ms, r.verdict, r.verdict_block`;
 
 export function createStateReader(namespace: Namespace, limits: SessionLimits): StateReader {
   const sql = createStatements(namespace, limits);
@@ -59,11 +60,11 @@ export function createStateReader(namespace: Namespace, limits: SessionLimits): 
   return {
     lock,
     async lockAndRead(transaction, touched) {
-      const { messageIds, withBody, results, sourceIds, leased, quarantine } = touched;
+      const { messageIds, withBody, results, logs, sourceIds, leased, quarantine } = touched;
       const query = async (wanted: number, ...call: Parameters<Transaction['query']>) =>
         wanted === 0 ? [] : await transaction.query(...call);
       // sent one behind the other, so answered after the lock is held, each with a snapshot of its own
-      const [clock, ids, given, siblings, cursors, leases, entries] = await Promise.all([
+      const [clock, ids, given, siblings, executions, cursors, leases, entries] = await Promise.all([
         lock(transaction),
         query(messageIds.length, sql.messages, [
           hexArray(messageIds),
@@ -75,12 +76,21 @@ export function createStateReader(namespace: Namespace, limits: SessionLimits): 
           hexArray(results.map((result) => result.verifierDestAddress)),
         ]),
         query(touched.withResults.length, sql.resultsOf, [hexArray(touched.withResults)]),
+        query(logs.length, sql.executions, [
+          hexArray(logs.map((log) => log.messageId)),
+          hexArray(logs.map((log) => log.blockHash)),
+          bigintArray(logs.map((log) => log.logIndex)),
+        ]),
         query(sourceIds.length, sql.cursors, [textArray(sourceIds)]),
         query(leased.length, sql.leases, [textArray(leased)]),
         query(quarantine.length, sql.quarantine, [hexArray(quarantine)]),
       ]);
       const state = createLoadedState();
       for (const row of ids) takeMessage(row, state);
+      for (const row of executions) {
+        const execution = decodeExecution(row, 0);
+        state.executions.set(executionIdentity(execution), execution);
+      }
       for (const row of cursors) state.cursors.set(toText(row[0]), decodeCursorState(row));
       for (const row of leases) state.leases.set(toText(row[0]), decodeLeaseState(row));
       for (const row of entries) state.quarantine.add(toHex(row[0]));
@@ -114,7 +124,7 @@ function createStatements(namespace: Namespace, limits: SessionLimits) {
     results: statement(
       'state_results',
       `SELECT k.message_id, k.verifier_source, k.verifier_dest, r.ccv_data, r.attestation_ms, r.verifier_name,
-         r.orphaned, r.ingestion_ms, r.message_id IS NOT NULL, p.ccv_hash
+         r.orphaned, r.ingestion_ms, r.verdict, r.verdict_block, r.message_id IS NOT NULL, p.ccv_hash
        FROM unnest($1::bytea[], $2::bytea[], $3::bytea[]) k (message_id, verifier_source, verifier_dest)
        LEFT JOIN @verifier_results r ON r.message_id = k.message_id AND r.verifier_source = k.verifier_source
          AND r.verifier_dest = k.verifier_dest
@@ -125,6 +135,11 @@ function createStatements(namespace: Namespace, limits: SessionLimits) {
       'state_results_of',
       `SELECT ${RESULT_STATE} FROM unnest($1::bytea[]) k (message_id)
        JOIN @verifier_results r ON r.message_id = k.message_id`,
+    ),
+    executions: statement(
+      'state_executions',
+      `SELECT ${EXECUTION_COLUMNS} FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) k (message_id, block_hash, log_index)
+       JOIN @executions x ON x.message_id = k.message_id AND x.block_hash = k.block_hash AND x.log_index = k.log_index`,
     ),
     cursors: statement(
       'state_cursors',
@@ -189,7 +204,7 @@ function takeResults(results: readonly KnownResult[], state: LoadedState): void 
 
 /** A result that a batch gives again; a pruned one is a hash. */
 function decodeGivenResult(row: Row): KnownResult {
-  if (toBoolean(row[8])) return decodeResultState(row);
+  if (toBoolean(row[10])) return decodeResultState(row);
   return {
     messageId: toHex(row[0]),
     verifierSourceAddress: toHex(row[1]),
@@ -199,7 +214,7 @@ function decodeGivenResult(row: Row): KnownResult {
     verifierName: '',
     orphaned: false,
     ingestionMs: 0,
-    prunedCcv: toHex(row[9]),
+    prunedCcv: toHex(row[11]),
   };
 }
 
@@ -213,6 +228,7 @@ function decodeResultState(row: Row): KnownResult {
     verifierName: toText(row[5]),
     orphaned: toBoolean(row[6]),
     ingestionMs: toNumber(row[7]),
+    verdict: decodeVerdict(row, 8),
   };
 }
 
