@@ -86,7 +86,7 @@ export interface WriteBatch {
 export interface Replacement extends Pick<Conflict, 'messageId' | 'storedHash' | 'receivedHash'> {
   readonly replay: bigint;
   /** As it was stored. */
-  readonly old: Omit<VerifierResult, keyof MessageBody | 'verdict'>;
+  readonly old: Omit<VerifierResult, keyof MessageBody>;
 }
 
 /** The outcome of a batch, by input in input order. */

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { WriteBatch } from './batch.js';
 import { EXECUTION_STATES, SIGNATURE_VERDICTS } from '../protocol/records.js';
+import type { WriteBatch } from './batch.js';
 import type { Execution, LogPlace, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from './records.js';
 import { isMessageStatus, MESSAGE_STATUSES } from './status.js';
 
@@ -28,7 +28,11 @@ export function checkBatch(batch: WriteBatch): void {
     'orphanings',
     (each) => idFault(each.messageId, 'messageId') ?? idFault(each.blockHash, 'blockHash'),
   );
-  checkEach(batch.messages, 'messages', (each) => bodyFault(each) ?? (each.origin && placeFault(each.origin, 'origin')));
+  checkEach(
+    batch.messages,
+    'messages',
+    (each) => bodyFault(each) ?? (each.origin && placeFault(each.origin, 'origin')),
+  );
   checkEach(batch.verifierResults, 'verifierResults', resultFault);
   checkEach(
     batch.executionOrphanings,
@@ -83,7 +87,7 @@ function resultFault(result: VerifierResult): Fault {
 }
 
 function verdictFault(given: VerifierResult['verdict']): Fault {
-  if (given === undefined) return null;
+  if (given == null) return null;
   if (!SIGNATURE_VERDICTS.includes(given.verdict))
     return `verdict.verdict is ${given.verdict}: pass one of ${SIGNATURE_VERDICTS.join(', ')}`;
   return int64Fault(given.configBlock, 'verdict.configBlock');

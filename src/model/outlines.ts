@@ -17,9 +17,20 @@ export function outlineOfMessage(message: Omit<StoredMessage, keyof typeof NO_CO
 
 /** All that counts of a verifier result without its contents. */
 export function outlineOfResult(
-  result: Omit<StoredVerifierResult, keyof typeof NO_CONTENTS | 'ccvData' | 'attestationMs' | 'verifierName' | 'verdict'>,
+  result: Omit<
+    StoredVerifierResult,
+    keyof typeof NO_CONTENTS | 'ccvData' | 'attestationMs' | 'verifierName' | 'verdict'
+  >,
 ): StoredVerifierResult {
-  return { ...result, ...NO_CONTENTS, ccvData: NO_BYTES, attestationMs: 0, verifierName: '', verdict: null, outline: true };
+  return {
+    ...result,
+    ...NO_CONTENTS,
+    ccvData: NO_BYTES,
+    attestationMs: 0,
+    verifierName: '',
+    verdict: null,
+    outline: true,
+  };
 }
 
 /** Bytes of the contents of a record: the part that can be large. */

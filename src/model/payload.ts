@@ -35,7 +35,12 @@ export function executionPayloadHash(execution: Execution): Hex {
     ...[execution.state, place.blockNumber, place.blockHash, place.blockTimestampMs, place.transactionHash],
     place.logIndex,
   ];
-  return bytesToHex(createHash('sha256').update(`${parts.join('\n')}\n`).update(execution.returnData).digest());
+  return bytesToHex(
+    createHash('sha256')
+      .update(`${parts.join('\n')}\n`)
+      .update(execution.returnData)
+      .digest(),
+  );
 }
 
 function hashBody(body: MessageBody) {

@@ -36,7 +36,7 @@ export interface Stamp {
 }
 
 /** A verifier result as stored. */
-export interface StoredVerifierResult extends Omit<VerifierResult, 'verdict'>, Stamp {
+export interface StoredVerifierResult extends VerifierResult, Stamp {
   /** Null: not judged, or an outline. */
   readonly verdict: SignatureVerdict | null;
 }

@@ -20,8 +20,8 @@ export interface VerifierResult {
   readonly attestationMs: number;
   /** The configured name of the reader that brought it. Two results may be equal with different ones. */
   readonly verifierName: string;
-  /** Absent: not judged. Two results may be equal with different ones: that of the first is stored. */
-  readonly verdict?: SignatureVerdict;
+  /** Absent or null: not judged. Two results may be equal with different ones: that of the first is stored. */
+  readonly verdict?: SignatureVerdict | null;
 }
 
 /** The judgement of a verifier result's signatures by the rules of the destination chain. */

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from 'vitest';
 import { boundCases } from './cases/bounds.js';
 import { changeCases } from './cases/changes.js';
 import { concurrencyCases } from './cases/concurrency.js';
+import { executionCases } from './cases/executions.js';
 import { inputCases } from './cases/input.js';
 import { listCases } from './cases/lists.js';
 import { messageCases } from './cases/messages.js';
@@ -38,6 +39,7 @@ export function storageContract(name: string, open: () => Promise<ContractSubjec
     describe('positions', () => positionCases(use));
     describe('reorgs', () => reorgCases(use));
     describe('replacements', () => replacementCases(use));
+    describe('executions', () => executionCases(use));
     describe('sources', () => sourceCases(use));
     describe('changes', () => changeCases(use));
     describe('concurrency', () => concurrencyCases(use));

@@ -115,6 +115,7 @@ export async function everything(storage: Storage): Promise<unknown> {
     results,
     messages,
     byId: await Promise.all(ids.map(async (id) => await storage.getCCVData(id).catch((error: Error) => error.name))),
+    executions: await Promise.all(ids.map(async (id) => await storage.getExecutions(id))),
     unfinished: (await storage.queryUnfinishedMessages({ limit: 10_000 })).items,
     cursors: await storage.listCursors(),
     quarantine: await storage.queryQuarantine({ afterPosition: 0n, limit: 10_000 }),

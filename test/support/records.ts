@@ -1,11 +1,19 @@
 import type { Hex } from '../../src/core/hex.js';
 import { bytesToHex } from '../../src/core/hex.js';
 import { type Random, seededRandom } from '../../src/core/random.js';
-import type { MessageOrigin, NewMessage, VerifierResult } from '../../src/model/records.js';
+import { readLane } from '../../src/model/payload.js';
+import type {
+  Execution,
+  MessageOrigin,
+  NewMessage,
+  SignatureVerdict,
+  VerifierResult,
+} from '../../src/model/records.js';
 import { computeCCVAndExecutorHash } from '../../src/protocol/ccv-and-executor-hash.js';
 import { computeMessageId } from '../../src/protocol/keccak.js';
 import type { Lane, Message } from '../../src/protocol/message.js';
 import { encodeMessage } from '../../src/protocol/message-codec.js';
+import { EXECUTION_STATES, SIGNATURE_VERDICTS } from '../../src/protocol/records.js';
 
 /** Real chain selectors; the last two lie above 2^63. */
 export const SELECTORS = {
@@ -46,6 +54,8 @@ export interface RecordMaker {
   /** One result for each of `count` new messages. */
   results(count: number, wish?: MessageWish & ResultWish): VerifierResult[];
   origin(blockNumber: bigint, logIndex?: number): MessageOrigin;
+  /** A change of the message's state in a block of its destination chain. */
+  execution(message: NewMessage, wish?: Partial<Execution> & { readonly blockNumber?: bigint }): Execution;
 }
 
 const VERSION_TAG = [0xe9, 0xa0, 0x5a, 0x20];
@@ -54,6 +64,7 @@ export function createRecordMaker(seed: number): RecordMaker {
   const random = seededRandom(seed);
   let messageNumber = 0n;
   let logIndex = 0;
+  let judged = 0;
 
   function bytes(length: number): Uint8Array {
     const made = new Uint8Array(length);
@@ -121,11 +132,33 @@ export function createRecordMaker(seed: number): RecordMaker {
       ccvData: wish.ccvData ?? Uint8Array.from([...VERSION_TAG, ...bytes((wish.ccvDataBytes ?? 134) - 4)]),
       attestationMs: wish.attestationMs ?? 1_760_000_000_000 + Math.floor(random() * 1e9),
       verifierName: wish.verifierName ?? 'committee-a',
+      verdict: nextVerdict(),
     };
+  }
+
+  /** Of every second result none. */
+  function nextVerdict(): SignatureVerdict | null {
+    judged += 1;
+    const verdict = SIGNATURE_VERDICTS[(judged >> 1) % SIGNATURE_VERDICTS.length];
+    return verdict === undefined || judged % 2 === 0 ? null : { verdict, configBlock: BigInt(judged) };
   }
 
   const results = (count: number, wish: MessageWish & ResultWish = {}): VerifierResult[] =>
     Array.from({ length: count }, () => result(message(wish), 0, wish));
 
-  return { random, bytes, hex, message, result, results, origin };
+  function execution(of: NewMessage, wish: Partial<Execution> & { readonly blockNumber?: bigint } = {}): Execution {
+    const { blockNumber = 1000n, ...fields } = wish;
+    return {
+      messageId: of.messageId,
+      ...readLane(of.encodedMessage),
+      messageNumber: Buffer.from(of.encodedMessage).readBigUInt64BE(17),
+      offRamp: defaults.offRamp,
+      state: EXECUTION_STATES[1 + Math.floor(random() * 3)] ?? 'success',
+      returnData: bytes(Math.floor(random() * 40)),
+      place: origin(blockNumber),
+      ...fields,
+    };
+  }
+
+  return { random, bytes, hex, message, result, results, origin, execution };
 }

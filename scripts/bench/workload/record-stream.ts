@@ -119,7 +119,7 @@ export function createRecordStream({
       ccvData,
       attestationMs: ingestionMs - Math.floor(random() * 60_000),
     };
-    return { ...result, ingestionMs, position: BigInt(made), firstMs: ingestionMs, orphaned: false };
+    return { ...result, ingestionMs, position: BigInt(made), firstMs: ingestionMs, orphaned: false, verdict: null };
   }
 
   return {

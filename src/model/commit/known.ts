@@ -6,7 +6,6 @@ import type {
   MessageOrigin,
   MessageStatus,
   QuarantineEntry,
-  SignatureVerdict,
   SourceCursor,
   StoredExecution,
   StoredVerifierResult,
@@ -63,9 +62,7 @@ export interface PrunedMessage {
 }
 
 /** The part of a verifier result that is not the body of its id. */
-export type ResultContents = Omit<VerifierResult, keyof MessageBody | 'verdict'> & {
-  readonly verdict?: SignatureVerdict | null;
-};
+export type ResultContents = Omit<VerifierResult, keyof MessageBody>;
 
 /** A stored verifier result. While `prunedCcv` is there (see `ccvHash`) only the identity counts of the rest. */
 export type KnownResult = ResultContents &

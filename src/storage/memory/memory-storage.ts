@@ -69,7 +69,8 @@ class InMemoryStorage extends MemoryReader implements WindowStorage {
     if (plan.kind === 'lacking') throw new TypeError('a commit lacks records that a memory never loads');
     const before = this.#state.asOf();
     const commit = stampCommit(plan, Math.max(coverage.headMs + 1, readMs), before);
-    if (commit.changes.length > 0) {
+    const isChange = commit.changes.length > 0;
+    if (isChange) {
       for (const change of commit.changes) applyChange(store, change, coverage.afterMs, copyBytes);
       coverage.committed(commit);
       this.#advanced();
@@ -79,7 +80,7 @@ class InMemoryStorage extends MemoryReader implements WindowStorage {
           changes: this.#state.changeSet(before.position, Number.MAX_SAFE_INTEGER, readMs),
         });
     }
-    const [verdict] = verdictsOf(plan, commit);
+    const [verdict] = verdictsOf(plan, isChange ? commit : null);
     if (!verdict?.ok) throw verdict?.error;
     return verdict.outcome;
   }

@@ -154,7 +154,8 @@ export class RecordStore {
    */
   evictThrough(ms: number, gone: (messageId: Hex) => void): Evicted {
     const [messages, results, executions, quarantine, conflicts] = this.#through(ms);
-    for (const record of [...messages, ...results, ...executions, ...quarantine, ...conflicts]) this.#log.delete(record);
+    for (const record of [...messages, ...results, ...executions, ...quarantine, ...conflicts])
+      this.#log.delete(record);
     for (const message of messages) this.blocks.delete(message, this.#laneOf(message));
     this.unfinished.shift(this.unfinished.lowerBound(timeKey(ms + 1)));
     for (const kind of this.#kinds) kind.dropThrough(ms);

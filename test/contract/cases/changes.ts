@@ -167,6 +167,8 @@ function identity(change: Change): string {
       return `m ${change.record.messageId}`;
     case 'verifierResult':
       return `r ${change.record.messageId} ${change.record.verifierSourceAddress} ${change.record.verifierDestAddress}`;
+    case 'execution':
+      return `e ${change.record.messageId} ${change.record.place.blockHash} ${change.record.place.logIndex}`;
     case 'cursor':
       return `c ${change.record.sourceId}`;
     case 'quarantine':

@@ -91,6 +91,7 @@ export function writeCases(use: Use): void {
     expect(second).toEqual({
       messages: ['duplicate'],
       verifierResults: ['duplicate', 'duplicate', 'duplicate'],
+      executions: [],
       conflicts: [],
       committed: null,
     });

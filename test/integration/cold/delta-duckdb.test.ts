@@ -176,7 +176,8 @@ describe('a table in a directory', () => {
       const lane = { destChainSelector: version % 2 === 0 ? SELECTORS.max : SELECTORS.high };
       const results = maker.results(30, lane).map((result): StoredVerifierResult => {
         position += 1n;
-        return { ...result, ingestionMs, firstMs: ingestionMs, position, orphaned: version === 7 };
+        const stamp = { ingestionMs, firstMs: ingestionMs, position, orphaned: version === 7 };
+        return { ...result, ...stamp, verdict: result.verdict ?? null };
       });
       const file = encode(VERIFIER_RESULT_ROWS, inOrder(VERIFIER_RESULT_ROWS, results));
       const day = dayOf(ingestionMs);

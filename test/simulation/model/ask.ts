@@ -170,12 +170,13 @@ export function ledgerQuestion(world: World, above: number, limit: number): Ques
       return ledgerText({
         unfinished,
         aboveBlock: await storage.messagesAboveBlock(CHAIN, afterBlock),
+        executionsAbove: await storage.executionsAboveBlock(CHAIN, afterBlock),
         cursors: (await storage.listCursors()).map(({ sourceId, height, hash }) => ({ sourceId, height, hash })),
         quarantine: await storage.queryQuarantine(all),
         conflicts: await storage.queryConflicts(all),
       });
     },
-    answer: (state) => ledgerText(flatLedger(state, CHAIN, afterBlock)),
+    answer: (state) => ledgerText(flatLedger(state, CHAIN, afterBlock, CHAIN)),
   };
 }
 

@@ -26,6 +26,8 @@ export type WriteKind =
   | 'orphan'
   | 'return'
   | 'move in time'
+  | 'execution'
+  | 'executed again'
   | 'ledger'
   | 'at once';
 export type TierKind =

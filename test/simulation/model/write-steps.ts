@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { expect } from 'vitest';
 import type { WriteBatch } from '../../../src/model/batch.js';
+import { logOf } from '../../../src/model/identity.js';
 import type { NewMessage } from '../../../src/model/records.js';
 import { commitFlat } from '../../support/oracle/flat-commit.js';
 import { SELECTORS } from '../../support/records.js';
@@ -196,6 +197,37 @@ export const writeSteps: readonly fc.Arbitrary<Step>[] = [
       const origin = world.make.origin(BigInt(block));
       await give(world, { orphanings: [orphaning], messages: [{ ...message, origin }] });
     }),
+  ),
+  ...often(
+    2,
+    step(
+      'execution',
+      fc.record({ n: pick, block: fc.nat({ max: 30 }), isUnknown: fc.boolean(), withResult: fc.boolean() }),
+      async (world, { n, block, isUnknown, withResult }) => {
+        const message = isUnknown && n % 3 === 0 ? world.make.message({ ...LANES[n % 3] }) : world.message(n);
+        if (!message) return;
+        const execution = world.make.execution(message, { blockNumber: BigInt(block) });
+        const verifierResults = withResult ? [newResult(world, message, n % 2)] : [];
+        await give(world, { executions: [execution], verifierResults });
+      },
+    ),
+  ),
+  step(
+    'executed again',
+    fc.record({ n: pick, what: fc.constantFrom('same', 'other', 'orphan', 'both') }),
+    async (world, { n, what }) => {
+      const stored = [...world.state.executions.values()];
+      const found = stored[n % Math.max(1, stored.length)];
+      if (!found) return;
+      const { ingestionMs: _ms, position: _position, orphaned: _orphaned, ...execution } = found;
+      if (what === 'orphan') await world.write({ executionOrphanings: [logOf(execution)] });
+      else if (what === 'both')
+        await world.write({ executionOrphanings: [logOf(execution)], executions: [execution, execution] });
+      else
+        await world.write({
+          executions: [what === 'same' ? execution : { ...execution, returnData: world.make.bytes(3) }],
+        });
+    },
   ),
   step('ledger', fc.record({ n: pick, isLate: fc.boolean() }), async (world, { n, isLate }) => {
     const { make } = world;

@@ -94,7 +94,7 @@ export class MemoryChainStore implements ChainStore, BatchWriter {
     if (confirmed) this.#confirmed = blockOf(confirmed);
     if (cursor) this.#cursor = blockOf(cursor);
     if (fate === 'fail after') throw new IndexerError('STORAGE_UNAVAILABLE', 'the answer was lost', true);
-    return { messages: outcome, verifierResults: [], conflicts: [], committed: null };
+    return { messages: outcome, verifierResults: [], executions: [], conflicts: [], committed: null };
   }
 
   get(messageId: Hex): Entry | undefined {

@@ -1,5 +1,6 @@
 import { bytesToHex, type Hex } from '../../../src/core/hex.js';
 import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
+import { SIGNATURE_VERDICTS } from '../../../src/protocol/records.js';
 import type { TestDatabase } from '../postgres/postgres.js';
 
 /** The last state of every record that a namespace ever had, in list order, orphaned ones too. */
@@ -108,6 +109,8 @@ interface ResultRow extends Row {
   readonly attestation_ms: string;
   readonly verifier_name: string;
   readonly ccv_data: Buffer;
+  readonly verdict: number | null;
+  readonly verdict_block: string | null;
 }
 
 const STATUSES: readonly MessageStatus[] = ['processing', 'success', 'timeout'];
@@ -137,6 +140,10 @@ function toResult(row: ResultRow): StoredVerifierResult {
     attestationMs: Number(row.attestation_ms),
     verifierName: row.verifier_name,
     ccvData: new Uint8Array(row.ccv_data),
+    verdict:
+      row.verdict === null
+        ? null
+        : { verdict: SIGNATURE_VERDICTS[row.verdict]!, configBlock: BigInt(row.verdict_block ?? 0) },
   };
 }
 

@@ -8,7 +8,7 @@ import {
   type OrderKey,
 } from '../../../src/model/order.js';
 import { readLane } from '../../../src/model/payload.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
+import type { StoredExecution, StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
 import { type FlatState, lastingTextOf } from './flat-state.js';
 
 export type ListName = 'messages' | 'results';
@@ -63,8 +63,19 @@ export function flatResults(state: FlatState, messageId: Hex): readonly StoredVe
     : found.sort((a, b) => compareOrderKeys({ ...a, ingestionMs: 0 }, { ...b, ingestionMs: 0 }));
 }
 
+/** All executions of a message, in the order of its destination chain. */
+export function flatExecutions(state: FlatState, messageId: Hex): readonly StoredExecution[] {
+  const keys = [...state.executions.keys()].filter((key) => key.startsWith(messageId)).sort();
+  return keys.map((key) => state.executions.get(key)!);
+}
+
 /** What the workers of the indexer ask for: everything that only the leader knows. */
-export function flatLedger(state: FlatState, sourceChainSelector: bigint, afterBlock: bigint) {
+export function flatLedger(
+  state: FlatState,
+  sourceChainSelector: bigint,
+  afterBlock: bigint,
+  destChainSelector: bigint,
+) {
   const messages = [...state.messages.values()].filter((message) => !message.orphaned);
   const inBlocks = (a: StoredMessage, b: StoredMessage) =>
     Number((a.origin?.blockNumber ?? 0n) - (b.origin?.blockNumber ?? 0n)) ||
@@ -83,6 +94,17 @@ export function flatLedger(state: FlatState, sourceChainSelector: bigint, afterB
           readLane(encodedMessage).sourceChainSelector === sourceChainSelector,
       )
       .sort(inBlocks),
+    executionsAbove: [...state.executions.values()]
+      .filter(
+        ({ orphaned, place, destChainSelector: dest }) =>
+          !orphaned && place.blockNumber > afterBlock && dest === destChainSelector,
+      )
+      .sort(
+        (a, b) =>
+          Number(a.place.blockNumber - b.place.blockNumber) ||
+          a.place.logIndex - b.place.logIndex ||
+          (a.messageId < b.messageId ? -1 : 1),
+      ),
     cursors: [...state.cursors.values()]
       .map(({ sourceId, height, hash }) => ({ sourceId, height, hash }))
       .sort((a, b) => (a.sourceId < b.sourceId ? -1 : 1)),
@@ -96,6 +118,7 @@ export function flatChangesAfter(state: FlatState, position: bigint): readonly s
   const all = [
     ...[...state.messages.values()].map((record) => ({ kind: 'message', record })),
     ...[...state.results.values()].map((record) => ({ kind: 'verifierResult', record })),
+    ...[...state.executions.values()].map((record) => ({ kind: 'execution', record })),
     ...[...state.cursors.values()].map((record) => ({ kind: 'cursor', record })),
     ...[...state.quarantine.values()].map((record) => ({ kind: 'quarantine', record })),
     ...[...state.conflicts.values()].map((record) => ({ kind: 'conflict', record })),

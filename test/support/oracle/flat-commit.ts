@@ -1,22 +1,26 @@
 import type { Hex } from '../../../src/core/hex.js';
-import type { WriteBatch, WriteOutcome } from '../../../src/model/batch.js';
-import { messagePayloadHash, verifierResultPayloadHash } from '../../../src/model/payload.js';
+import type { ExecutionOrphaning, WriteBatch, WriteOutcome } from '../../../src/model/batch.js';
+import { executionPayloadHash, messagePayloadHash, verifierResultPayloadHash } from '../../../src/model/payload.js';
 import type {
   Conflict,
+  Execution,
   MessageOrigin,
   NewMessage,
+  StoredExecution,
   StoredMessage,
   StoredVerifierResult,
   VerifierResult,
 } from '../../../src/model/records.js';
 import { CursorConflictError } from '../../../src/model/storage-errors.js';
-import { bodyOf, conflictKey, type FlatState, resultKey, textOf } from './flat-state.js';
+import { bodyOf, conflictKey, executionKey, type FlatState, resultKey, textOf } from './flat-state.js';
 
 /** What a batch does to a state: the state after it and what its writer is told. */
 export interface FlatCommit {
   readonly state: FlatState;
   readonly outcome: WriteOutcome;
 }
+
+const NO_ADDRESSES = { verifierSourceAddress: '0x', verifierDestAddress: '0x' } as const;
 
 const RANK = { processing: 0, timeout: 1, success: 2 } as const;
 
@@ -33,13 +37,15 @@ export function commitFlat(before: FlatState, batch: WriteBatch, ingestionMs: nu
   const verifierResults = (batch.verifierResults ?? []).map((result) =>
     draft.addResult(result, batch.replacesFor !== undefined),
   );
+  for (const log of batch.executionOrphanings ?? []) draft.orphanExecution(log);
+  const executions = (batch.executions ?? []).map((execution) => draft.addExecution(execution));
   for (const { messageId, status } of batch.statuses ?? []) draft.changeStatus(messageId, status);
   for (const entry of batch.quarantine ?? []) draft.quarantine(entry);
   const state = draft.stamped();
   const committed = state.position === before.position ? null : { ingestionMs, throughPosition: state.position };
   return {
     state: committed ? state : before,
-    outcome: { messages, verifierResults, conflicts: draft.described, committed },
+    outcome: { messages, verifierResults, executions, conflicts: draft.described, committed },
   };
 }
 
@@ -51,6 +57,7 @@ class Draft {
   readonly #messages: Map<Hex, StoredMessage>;
   readonly #results: Map<string, StoredVerifierResult>;
   readonly #bodies: Map<Hex, { readonly body: ReturnType<typeof bodyOf>; readonly firstMs: number }>;
+  readonly #executions: Map<string, StoredExecution>;
   readonly #cursors: Map<string, { sourceId: string; height: bigint; hash: Hex | null; position: bigint }>;
   readonly #quarantine: Map<
     string,
@@ -64,6 +71,7 @@ class Draft {
     this.#messages = new Map(before.messages);
     this.#results = new Map(before.results);
     this.#bodies = new Map(before.bodies);
+    this.#executions = new Map(before.executions);
     this.#cursors = new Map(before.cursors);
     this.#quarantine = new Map(before.quarantine);
     this.#conflicts = new Map(before.conflicts);
@@ -121,7 +129,8 @@ class Draft {
     if (stored && isSameBody && replaces) {
       const { ingestionMs, orphaned } = stored;
       const { ccvData, attestationMs, verifierName } = given;
-      const news = { ccvData, attestationMs, verifierName, ingestionMs: orphaned ? ingestionMs : this.#ms };
+      const verdict = given.verdict ?? null;
+      const news = { ccvData, attestationMs, verifierName, verdict, ingestionMs: orphaned ? ingestionMs : this.#ms };
       this.#results.set(resultKey(given), { ...stored, ...news });
       const message = this.#messages.get(given.messageId);
       if (message && !message.orphaned) this.#messages.set(given.messageId, { ...message, ingestionMs: this.#ms });
@@ -135,8 +144,47 @@ class Draft {
     const { body, firstMs } = this.#introduce(given);
     const orphaned = this.#messages.get(given.messageId)?.orphaned ?? false;
     const stamp = { ingestionMs: this.#ms, position: 0n, firstMs, orphaned };
-    this.#results.set(resultKey(given), { ...given, ...body, ...stamp });
+    this.#results.set(resultKey(given), { ...given, ...body, ...stamp, verdict: given.verdict ?? null });
     return 'inserted';
+  }
+
+  orphanExecution({ messageId, blockHash, logIndex }: ExecutionOrphaning): void {
+    for (const [key, execution] of this.#executions)
+      if (
+        execution.messageId === messageId &&
+        execution.place.blockHash === blockHash &&
+        execution.place.logIndex === logIndex
+      )
+        this.#executions.set(key, { ...execution, orphaned: true });
+  }
+
+  addExecution(given: Execution): WriteOutcome['executions'][number] {
+    const { messageId, place } = given;
+    const found = [...this.#executions].find(
+      ([, each]) =>
+        each.messageId === messageId &&
+        each.place.blockHash === place.blockHash &&
+        each.place.logIndex === place.logIndex,
+    );
+    if (!found) {
+      const stamp = { ingestionMs: this.#ms, position: 0n, orphaned: false };
+      this.#executions.set(executionKey(given), { ...given, ...stamp });
+      return 'inserted';
+    }
+    const [key, stored] = found;
+    const { ingestionMs: _ms, position: _position, orphaned, ...execution } = stored;
+    if (textOf(execution) !== textOf(given)) {
+      this.#noteConflict({
+        record: 'execution',
+        messageId,
+        ...NO_ADDRESSES,
+        storedHash: executionPayloadHash(execution),
+        receivedHash: executionPayloadHash(given),
+      });
+      return 'conflict';
+    }
+    this.#executions.set(key, { ...stored, orphaned: false });
+    return orphaned ? 'returned' : 'duplicate';
   }
 
   changeStatus(messageId: Hex, status: StoredMessage['status']): void {
@@ -163,6 +211,7 @@ class Draft {
     };
     stamp(this.#messages, changed(this.#before.messages, this.#messages).sort());
     stamp(this.#results, changed(this.#before.results, this.#results).sort());
+    stamp(this.#executions, changed(this.#before.executions, this.#executions).sort());
     stamp(this.#quarantine, changed(this.#before.quarantine, this.#quarantine));
     stamp(this.#conflicts, changed(this.#before.conflicts, this.#conflicts));
     stamp(this.#cursors, changed(this.#before.cursors, this.#cursors));
@@ -172,6 +221,7 @@ class Draft {
       messages: this.#messages,
       results: this.#results,
       bodies: this.#bodies,
+      executions: this.#executions,
       cursors: this.#cursors,
       quarantine: this.#quarantine,
       conflicts: this.#conflicts,
@@ -194,8 +244,11 @@ class Draft {
     const addresses =
       'verifierSourceAddress' in given
         ? { verifierSourceAddress: given.verifierSourceAddress, verifierDestAddress: given.verifierDestAddress }
-        : ({ verifierSourceAddress: '0x', verifierDestAddress: '0x' } as const);
-    const conflict: Conflict = { record, messageId, ...addresses, storedHash, receivedHash };
+        : NO_ADDRESSES;
+    this.#noteConflict({ record, messageId, ...addresses, storedHash, receivedHash });
+  }
+
+  #noteConflict(conflict: Conflict): void {
     this.described.push(conflict);
     const key = conflictKey(conflict);
     if (!this.#conflicts.has(key)) this.#conflicts.set(key, { ...conflict, ingestionMs: this.#ms, position: 0n });

@@ -1,8 +1,10 @@
 import type { Hex } from '../../../src/core/hex.js';
 import type {
   Conflict,
+  Execution,
   NewMessage,
   StoredConflict,
+  StoredExecution,
   StoredMessage,
   StoredQuarantineEntry,
   StoredSourceCursor,
@@ -21,6 +23,7 @@ export interface FlatState {
   readonly results: ReadonlyMap<string, StoredVerifierResult>;
   /** Of every id the bytes that came first, and when. */
   readonly bodies: ReadonlyMap<Hex, { readonly body: Body; readonly firstMs: number }>;
+  readonly executions: ReadonlyMap<string, StoredExecution>;
   readonly cursors: ReadonlyMap<string, StoredSourceCursor>;
   readonly quarantine: ReadonlyMap<string, StoredQuarantineEntry>;
   readonly conflicts: ReadonlyMap<string, StoredConflict>;
@@ -32,6 +35,7 @@ export const EMPTY_STATE: FlatState = {
   messages: new Map(),
   results: new Map(),
   bodies: new Map(),
+  executions: new Map(),
   cursors: new Map(),
   quarantine: new Map(),
   conflicts: new Map(),
@@ -43,6 +47,12 @@ export function resultKey(result: {
   readonly verifierDestAddress: Hex;
 }): string {
   return `${result.messageId} ${result.verifierSourceAddress} ${result.verifierDestAddress}`;
+}
+
+/** Of one message, in the order in which a commit gives positions. */
+export function executionKey({ messageId, place }: Pick<Execution, 'messageId' | 'place'>): string {
+  const number = (value: bigint | number) => String(value).padStart(20, '0');
+  return `${messageId} ${number(place.blockNumber)} ${number(place.logIndex)} ${place.blockHash}`;
 }
 
 export function conflictKey(conflict: Conflict): string {

@@ -27,7 +27,8 @@ let position = 0n;
 
 function store(result: VerifierResult): StoredVerifierResult {
   position += 1n;
-  return { ...result, ingestionMs: 1_760_000_000_000 + Number(position), position, firstMs: 0, orphaned: false };
+  const stamp = { ingestionMs: 1_760_000_000_000 + Number(position), position, firstMs: 0, orphaned: false };
+  return { ...result, ...stamp, verdict: result.verdict ?? null };
 }
 
 const textOf = async (made: Body | Promise<Body>): Promise<string> => {

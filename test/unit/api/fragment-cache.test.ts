@@ -6,7 +6,11 @@ import { createRecordMaker } from '../../support/records.js';
 
 const maker = createRecordMaker(12);
 const stamp = (position: bigint) => ({ ingestionMs: 1_760_000_000_000, position, firstMs: 0, orphaned: false });
-const result = (position: bigint): StoredVerifierResult => ({ ...maker.result(maker.message()), ...stamp(position) });
+const result = (position: bigint): StoredVerifierResult => ({
+  ...maker.result(maker.message()),
+  ...stamp(position),
+  verdict: null,
+});
 
 describe('rendered records', () => {
   it('are rendered once, also when a tier hands out a copy each time', () => {

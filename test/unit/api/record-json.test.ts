@@ -82,6 +82,7 @@ function storedResult(overrides: Partial<StoredVerifierResult> = {}): StoredVeri
     ccvData: hexToBytes('0xe9a05a200000'),
     attestationMs: 1_767_323_044_001,
     verifierName: 'committee-1',
+    verdict: null,
     ...STAMP,
     ...overrides,
   };

@@ -43,7 +43,15 @@ function altered(change: Change, make: RecordMaker, pick: number): Change {
       const { record } = change;
       if (pick === 1) return { ...change, record: { ...record, ccvData: flipped(record.ccvData, make) } };
       if (pick === 2) return { ...change, record: { ...record, attestationMs: record.attestationMs + 1 } };
-      return { ...change, record: { ...record, verifierName: `${record.verifierName}.` } };
+      const verdict = { verdict: 'unsupported', configBlock: 1n + (record.verdict?.configBlock ?? 0n) } as const;
+      return { ...change, record: make.random() < 0.5 ? { ...record, verdict } : { ...record, verifierName: '.' } };
+    }
+    case 'execution': {
+      const { record } = change;
+      if (pick === 1) return { ...change, record: { ...record, orphaned: !record.orphaned } };
+      if (pick === 2)
+        return { ...change, record: { ...record, state: record.state === 'success' ? 'failure' : 'success' } };
+      return { ...change, record: { ...record, place: { ...record.place, transactionHash: make.hex(32) } } };
     }
     case 'cursor':
       return { ...change, record: { ...change.record, height: change.record.height + 1n } };

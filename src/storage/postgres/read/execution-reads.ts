@@ -14,11 +14,7 @@ import type { ReadContext } from './read-context.js';
 /** Reads of executions, which are never pruned. */
 export interface ExecutionReads {
   ofMessage(messageId: Hex): Promise<readonly StoredExecution[]>;
-  aboveBlock(
-    destChainSelector: bigint,
-    afterBlock: bigint,
-    throughBlock?: bigint,
-  ): Promise<readonly StoredExecution[]>;
+  aboveBlock(destChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint): Promise<readonly StoredExecution[]>;
 }
 
 export function createExecutionReads(namespace: Namespace, { read, hub, name }: ReadContext): ExecutionReads {

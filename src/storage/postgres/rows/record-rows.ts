@@ -4,11 +4,11 @@ import {
   type MessageBody,
   type MessageOrigin,
   type MessageStatus,
+  type SignatureVerdict,
   type StoredConflict,
   type StoredMessage,
   type StoredQuarantineEntry,
   type StoredSourceCursor,
-  type SignatureVerdict,
   type StoredVerifierResult,
 } from '../../../model/records.js';
 import { MESSAGE_STATUSES, STATUS_CODES } from '../../../model/status.js';

@@ -81,7 +81,7 @@ export function resultValues(rows: readonly StoredVerifierResult[]): Buffer[] {
     textArray(rows.map((row) => row.verifierName)),
     bytesArray(rows.map((row) => row.ccvData)),
     smallintArray(rows.map((row) => row.verdict && SIGNATURE_VERDICTS.indexOf(row.verdict.verdict))),
-    bigintArray(rows.map((row) => row.verdict && row.verdict.configBlock)),
+    bigintArray(rows.map((row) => row.verdict?.configBlock ?? null)),
   ];
 }
 

@@ -5,7 +5,7 @@ import type { GivenBatch } from '../../../../src/model/commit/given-batch.js';
 import type { Known, KnownId, Lacking } from '../../../../src/model/commit/known.js';
 import { planCommit } from '../../../../src/model/commit/plan-commit.js';
 import { type BatchVerdict, type Commit, stampCommit, verdictsOf } from '../../../../src/model/commit/stamp-commit.js';
-import { changedRecord, conflictIdentity, quarantineIdentity } from '../../../../src/model/identity.js';
+import { changedRecord, conflictIdentity, logIdentity, quarantineIdentity } from '../../../../src/model/identity.js';
 
 /** All that was committed: of each record the last change. */
 export class KnownRecords implements Known {
@@ -30,6 +30,10 @@ export class KnownRecords implements Known {
 
   id(messageId: Hex): KnownId | undefined {
     return this.#ids.get(messageId);
+  }
+  execution(log: Parameters<Known['execution']>[0]) {
+    const change = this.changes.get(`execution ${logIdentity(log)}`);
+    return change?.kind === 'execution' ? change.record : undefined;
   }
   cursor(sourceId: string) {
     const change = this.changes.get(`cursor ${sourceId}`);

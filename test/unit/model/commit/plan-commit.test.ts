@@ -116,6 +116,7 @@ describe('over records that are known by hash', () => {
   };
   const known = (id: KnownId, isRecorded?: boolean): Known => ({
     id: (wanted) => (wanted === messageId ? id : undefined),
+    execution: () => undefined,
     cursor: () => undefined,
     lease: () => undefined,
     hasQuarantine: () => false,

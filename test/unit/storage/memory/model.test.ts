@@ -2,11 +2,19 @@ import { afterEach, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../../src/core/common.js';
 import type { Hex } from '../../../../src/core/hex.js';
 import type { WriteBatch } from '../../../../src/model/batch.js';
+import { logOf } from '../../../../src/model/identity.js';
 import type { ListQuery } from '../../../../src/model/list-query.js';
-import type { MessageStatus, NewMessage } from '../../../../src/model/records.js';
+import type { Execution, MessageStatus, NewMessage } from '../../../../src/model/records.js';
 import { createMemoryStorage, type MemoryStorage } from '../../../../src/storage/memory/memory-storage.js';
 import { createManualClock } from '../../../support/manual-clock.js';
-import { flatChangesAfter, flatLedger, flatList, flatPage, flatResults } from '../../../support/oracle/flat-answers.js';
+import {
+  flatChangesAfter,
+  flatExecutions,
+  flatLedger,
+  flatList,
+  flatPage,
+  flatResults,
+} from '../../../support/oracle/flat-answers.js';
 import { commitFlat } from '../../../support/oracle/flat-commit.js';
 import { EMPTY_STATE, type FlatState, textOf } from '../../../support/oracle/flat-state.js';
 import { createRecordMaker, type RecordMaker, SELECTORS } from '../../../support/records.js';
@@ -84,6 +92,11 @@ function randomBatch(make: RecordMaker, messages: NewMessage[], size: number): W
       };
       return make.result(known(), 0, { ...addresses, ccvData: Uint8Array.of(1, 2, 3, 4, 5) });
     }),
+    executions: [
+      ...fresh.filter(() => make.random() < 0.3).map((message) => executionOf(make, message)),
+      ...(rare ? some(2, () => executed(make, known())) : []),
+    ],
+    executionOrphanings: rare ? some(2, () => logOf(executed(make, known()))) : [],
     statuses: some(2, () => ({
       messageId: known().messageId,
       status: pick<MessageStatus>(make, ['processing', 'timeout', 'success']),
@@ -92,6 +105,20 @@ function randomBatch(make: RecordMaker, messages: NewMessage[], size: number): W
       ? some(2, known).map(({ messageId, origin }) => ({ messageId, blockHash: origin!.blockHash }))
       : [],
   };
+}
+
+/** The executions of a message are a few, made anew each time: equal ones are duplicates, or return. */
+function executed(make: RecordMaker, message: NewMessage): Execution {
+  const [blockNumber, logIndex] = [BigInt(Math.floor(make.random() * 50)), Math.floor(make.random() * 2)];
+  const hash: Hex = `0x${blockNumber.toString(16).padStart(64, '0')}`;
+  return {
+    ...make.execution(message, { state: 'success', returnData: Uint8Array.of(logIndex) }),
+    place: { blockNumber, blockHash: hash, blockTimestampMs: 0, transactionHash: hash, logIndex },
+  };
+}
+
+function executionOf(make: RecordMaker, message: NewMessage): Execution {
+  return make.random() < 0.5 ? executed(make, message) : make.execution(message);
 }
 
 function recordsOf({ messages, results }: FlatState) {
@@ -112,7 +139,10 @@ async function ask(storage: MemoryStorage, state: FlatState, make: RecordMaker):
   if (throughMs === Number.POSITIVE_INFINITY) await askById(storage, state, make, afterMs);
   if (throughMs === Number.POSITIVE_INFINITY && afterMs === -1) {
     const block = BigInt(Math.floor(make.random() * 60));
-    const { unfinished, aboveBlock } = flatLedger(state, SELECTORS.high, block);
+    const { unfinished, aboveBlock, executionsAbove } = flatLedger(state, SELECTORS.high, block, SELECTORS.mid);
+    expect(textOf(await storage.executionsAboveBlock(SELECTORS.mid, block))).toBe(textOf(executionsAbove));
+    for (const { messageId } of [...state.executions.values()].slice(-2))
+      expect(textOf(await storage.getExecutions(messageId))).toBe(textOf(flatExecutions(state, messageId)));
     expect(textOf((await storage.queryUnfinishedMessages({ limit: 100_000 })).items)).toBe(textOf(unfinished));
     expect(textOf(await storage.messagesAboveBlock(SELECTORS.high, block))).toBe(textOf(aboveBlock));
   }
