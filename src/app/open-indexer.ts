@@ -77,7 +77,7 @@ function openSource(
   return createChainSource({
     chain: watchedChain(section),
     rpc,
-    openStore: (onRampAddresses) => createChainStore({ storage, writer, selector: section.Selector, onRampAddresses }),
+    openStore: (rampAddresses) => createChainStore({ storage, writer, selector: section.Selector, rampAddresses }),
     writer,
     common,
     ...(onBackfill ? { onProgress: (progress: BackfillProgress) => onBackfill(section.Name, progress) } : {}),

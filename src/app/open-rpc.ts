@@ -1,6 +1,6 @@
 import { createRpcPool, type RpcPool } from '../chains/rpc/rpc-pool.js';
 import type { WatchedChain } from '../chains/watch/watched-chain.js';
-import { chainIdOf, onRampsOf } from '../config/checks/chain-identity.js';
+import { chainIdOf, offRampsOf, onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
@@ -38,6 +38,7 @@ export function watchedChain(section: ChainSection): WatchedChain {
     name: section.Name,
     selector: section.Selector,
     onRamps: onRampsOf(section),
+    offRamps: offRampsOf(section),
     confirmations: section.Confirmations,
     minFinalityDepth: section.MinFinalityDepth,
     haltAfterMs: section.HaltAfter,

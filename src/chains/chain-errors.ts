@@ -84,13 +84,13 @@ export class ChainUnknownError extends IndexerError {
 }
 
 /**
- * OnRamps of one chain that were read together are at different blocks now: another process reads some of them alone.
+ * OnRamps or OffRamps of one chain that were read together are at different blocks now: another process reads some of them alone.
  */
-export class OnRampsApartError extends IndexerError {
+export class RampsApartError extends IndexerError {
   constructor(selector: bigint, heights: readonly (bigint | null)[]) {
     super(
-      'ON_RAMPS_APART',
-      `chain ${selector}: its OnRamps have been read up to different blocks (${heights.map(String).join(', ')})`,
+      'RAMPS_APART',
+      `chain ${selector}: its OnRamps and OffRamps have been read up to different blocks (${heights.map(String).join(', ')})`,
       true,
       { details: { selector: String(selector), heights: heights.map(String) } },
     );

@@ -55,7 +55,7 @@ export function createChainMetrics(registry: Registry) {
     }),
     orphaned: counter(registry, {
       name: 'indexer_source_orphaned_total',
-      help: 'Messages that a reorg removed.',
+      help: 'Messages and executions that a reorg removed.',
       labelNames,
     }),
     quarantined: counter(registry, {
@@ -67,6 +67,11 @@ export function createChainMetrics(registry: Registry) {
       name: 'indexer_source_messages_total',
       help: 'Messages found, those that came back after a reorg or moved to another block counted again.',
       labelNames,
+    }),
+    executions: counter(registry, {
+      name: 'indexer_source_executions_total',
+      help: 'Executions stored, by the state that they tell; those that came back after a reorg counted again.',
+      labelNames: ['chain', 'state'],
     }),
     missingLogs: counter(registry, {
       name: 'indexer_source_missing_logs_total',
@@ -127,13 +132,17 @@ export function createChainMetrics(registry: Registry) {
 /** See `createChainMetrics`. */
 export type ChainMetrics = ReturnType<typeof createChainMetrics>;
 
-/** Observes how long the messages that were new in a commit took from their blocks. */
+/** Counts the executions that a commit stored, and observes how long its new messages took from their blocks. */
 export function observeCommit(
-  { timeToIndex }: ChainMetrics,
-  clock: Clock,
-  { messages = [] }: WriteBatch,
+  { timeToIndex, executions: stored }: ChainMetrics,
+  { chain, clock }: { readonly chain: string; readonly clock: Clock },
+  { messages = [], executions = [] }: WriteBatch,
   outcome: WriteOutcome,
 ): void {
+  for (const [index, { state }] of executions.entries()) {
+    const became = outcome.executions[index];
+    if (became === 'inserted' || became === 'returned') stored.inc({ chain, state });
+  }
   const nowMs = clock.nowMs();
   for (const [index, { origin }] of messages.entries())
     if (origin !== null && outcome.messages[index] === 'inserted')

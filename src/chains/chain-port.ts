@@ -14,11 +14,16 @@ export interface UnfinalizedMessage {
   readonly blockHash: Hex;
 }
 
-/** The store behind the watcher of one chain, of the OnRamps that it reads together: where the watcher stands. */
+/** An execution that was stored from a block above the cursor and may still be reorged out. */
+export interface UnfinalizedExecution extends UnfinalizedMessage {
+  readonly logIndex: number;
+}
+
+/** The store behind the watcher of one chain, of the OnRamps and OffRamps that it reads together: where the watcher stands. */
 export interface ChainStore {
-  /** @throws OnRampsApartError when the OnRamps of this store are not at one block. */
+  /** @throws RampsApartError when the ramps of this store are not at one block. */
   cursor(): Promise<ChainCursor | null>;
-  /** By OnRamp: the last block such that two nodes have answered for it and for all blocks below it; null: none yet. */
+  /** By ramp: the last block such that two nodes have answered for it and for all blocks below it; null: none yet. */
   confirmed(): Promise<ReadonlyMap<Hex, ChainCursor | null>>;
   /** The block at which the chain last halted, and the hash that it was found to have; null when it never did. */
   lastHalt(): Promise<ChainCursor | null>;
@@ -28,6 +33,8 @@ export interface ChainStore {
    * `throughBlock`.
    */
   messagesAbove(afterBlock: bigint, throughBlock?: bigint): Promise<readonly UnfinalizedMessage[]>;
+  /** The same of executions, of the OffRamps. */
+  executionsAbove(afterBlock: bigint, throughBlock?: bigint): Promise<readonly UnfinalizedExecution[]>;
 }
 
 /** Where watchers write to. */

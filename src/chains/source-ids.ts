@@ -1,16 +1,16 @@
 import type { Hex } from '../core/hex.js';
 
 /**
- * The name of an OnRamp among the sources of a storage. Each has a cursor of its own: one that is added later is read
- * from its own start, and the messages of another stay as they are.
+ * The name of an OnRamp or OffRamp among the sources of a storage. Each has a cursor of its own: one that is added later is read
+ * from its own start, and the records of another stay as they are.
  */
-export function chainSourceId(selector: bigint, onRampAddress: Hex): string {
-  return `chain:${selector}:${onRampAddress.toLowerCase()}`;
+export function chainSourceId(selector: bigint, rampAddress: Hex): string {
+  return `chain:${selector}:${rampAddress.toLowerCase()}`;
 }
 
-/** The name of the last block of an OnRamp that two nodes have answered for, among the sources of a storage. */
-export function confirmedSourceId(selector: bigint, onRampAddress: Hex): string {
-  return `confirmed:${selector}:${onRampAddress.toLowerCase()}`;
+/** The name of the last block of a ramp that two nodes have answered for, among the sources of a storage. */
+export function confirmedSourceId(selector: bigint, rampAddress: Hex): string {
+  return `confirmed:${selector}:${rampAddress.toLowerCase()}`;
 }
 
 /**
@@ -22,8 +22,8 @@ export function haltSourceId(selector: bigint): string {
 }
 
 /** Every source of a chain whose cursor goes back with it. */
-export function chainSources(selector: bigint, onRampAddresses: readonly Hex[]): readonly string[] {
-  return onRampAddresses.flatMap((address) => [chainSourceId(selector, address), confirmedSourceId(selector, address)]);
+export function chainSources(selector: bigint, rampAddresses: readonly Hex[]): readonly string[] {
+  return rampAddresses.flatMap((address) => [chainSourceId(selector, address), confirmedSourceId(selector, address)]);
 }
 
 /** The name of a chain among the sources that workers share. */

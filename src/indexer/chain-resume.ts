@@ -1,10 +1,11 @@
-import type { ChainStore, UnfinalizedMessage } from '../chains/chain-port.js';
+import type { ChainStore, UnfinalizedExecution, UnfinalizedMessage } from '../chains/chain-port.js';
 import { RpcError } from '../chains/rpc/rpc-errors.js';
 import type { ChainHeads, RpcNode } from '../chains/rpc/rpc-node.js';
 import type { RpcPool } from '../chains/rpc/rpc-pool.js';
 import { IndexerError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
-import type { CursorMove } from '../model/batch.js';
+import type { CursorMove, ExecutionOrphaning, Orphaning } from '../model/batch.js';
+import { logIdentity } from '../model/identity.js';
 import type { SourceCursor } from '../model/records.js';
 import type { Storage } from '../storage/storage.js';
 
@@ -39,11 +40,15 @@ export interface ResumePlan {
   /** Of those, how many are in blocks that are not on the chain any more. */
   readonly goneMessages: number;
   /** Of those, the ones that no watcher would come across: they leave the lists together with the set-back. */
-  readonly orphanings: readonly { readonly messageId: Hex; readonly blockHash: Hex }[];
+  readonly orphanings: readonly Orphaning[];
+  /** The same of executions. */
+  readonly executionOrphanings: readonly ExecutionOrphaning[];
 }
 
-/** Where a chain's messages are listed from. */
-export type MessageLister = Pick<ChainStore, 'messagesAbove'>;
+/** Where a chain's messages and executions are listed from. */
+export type RecordLister = Pick<ChainStore, 'messagesAbove' | 'executionsAbove'>;
+
+type ListedRecord = UnfinalizedMessage | UnfinalizedExecution;
 
 /** The parts of planning. */
 export interface ResumeOptions {
@@ -51,16 +56,16 @@ export interface ResumeOptions {
   readonly storage: Pick<Storage, 'getCursor'>;
   /** Every source of the chain. */
   readonly sources: readonly string[];
-  readonly listed: MessageLister;
+  readonly listed: RecordLister;
   /** Where records are that were pruned; null when none were. */
-  readonly archived: MessageLister | null;
+  readonly archived: RecordLister | null;
   readonly rpc: RpcPool;
   readonly from: number;
   readonly signal: AbortSignal;
 }
 
 /**
- * Stored messages of so many blocks below `from` are looked at: one that is not where it was shows that `from` is too
+ * Stored records of so many blocks below `from` are looked at: one that is not where it was shows that `from` is too
  * high.
  */
 const LOOK_BELOW_BLOCKS = 10_000;
@@ -69,49 +74,53 @@ const HEADERS_AT_ONCE = 1_000;
 /**
  * Plans how to set a chain back, and changes nothing.
  *
- * Messages that are listed are left to the watcher: it reads their blocks again, and orphans those that are gone. It
+ * Records that are listed are left to the watcher: it reads their blocks again, and orphans those that are gone. It
  * does not know of those that were pruned, nor reads above the head of a chain that became shorter: these are in
- * `orphanings`.
+ * `orphanings` and `executionOrphanings`.
  * @throws ResumeError, RpcError
  */
 export async function planResume(options: ResumeOptions): Promise<ResumePlan> {
   const { chain, storage, sources, listed, archived, rpc, from, signal } = options;
   const found = await Promise.all(sources.map((source) => storage.getCursor(source)));
-  const stored = found.filter((cursor) => cursor !== null);
-  const cursors = stored.filter(({ height }) => height >= BigInt(from));
+  const cursorsOfChain = found.filter((cursor) => cursor !== null);
+  const cursors = cursorsOfChain.filter(({ height }) => height >= BigInt(from));
   if (cursors.length === 0)
-    throw new ResumeError('RESUME_NOTHING', nothingToSetBack(chain, from, stored), { chain, from });
+    throw new ResumeError('RESUME_NOTHING', nothingToSetBack(chain, from, cursorsOfChain), { chain, from });
   const { node, hash, head, nodes } = await agreedBlock(chain, rpc, from - 1, signal);
 
   const lookFrom = BigInt(Math.max(0, from - 1 - LOOK_BELOW_BLOCKS));
-  const messages = await listed.messagesAbove(lookFrom);
-  const ids = new Set(messages.map(({ messageId }) => messageId));
-  const pruned = (await archived?.messagesAbove(lookFrom))?.filter(({ messageId }) => !ids.has(messageId)) ?? [];
+  const records = await recordsAbove(listed, lookFrom);
+  const keys = new Set(records.map(keyOf));
+  const kept = archived === null ? [] : await recordsAbove(archived, lookFrom);
+  const pruned = kept.filter((record) => !keys.has(keyOf(record)));
   // above the head of a chain that does not reach its cursors nothing is left; else a node may only be behind
   const isShorter = cursors.some(({ height }) => BigInt(head) < height);
-  const gone = await goneOf([...messages, ...pruned], node, isShorter);
+  const gone = await goneOf([...records, ...pruned], node, isShorter);
   const below = gone.find(({ blockNumber }) => blockNumber < BigInt(from));
   if (below)
     throw new ResumeError(
       'RESUME_FROM_TOO_HIGH',
-      `chain ${chain}: message ${below.messageId} was in block ${below.blockNumber}, ` +
+      `chain ${chain}: ${isExecution(below) ? 'an execution of message' : 'message'} ${below.messageId} was in block ${below.blockNumber}, ` +
         `below --from ${from}, and that block is not on the chain any more: ` +
         `write --from ${below.blockNumber}, or a block before it`,
       { chain, from, block: String(below.blockNumber) },
     );
-  const prunedIds = new Set(pruned.map(({ messageId }) => messageId));
-  const unreachable = gone.filter(
-    ({ messageId, blockNumber }) => prunedIds.has(messageId) || blockNumber > BigInt(head),
-  );
+  const unreachable = gone.filter((record) => pruned.includes(record) || record.blockNumber > BigInt(head));
+  const stored = [...records, ...pruned].filter(({ blockNumber }) => blockNumber >= BigInt(from));
   return {
     from,
     hash,
     nodes,
     cursors,
-    untouched: stored.filter((cursor) => !cursors.includes(cursor)),
-    storedMessages: [...messages, ...pruned].filter(({ blockNumber }) => blockNumber >= BigInt(from)).length,
-    goneMessages: gone.length,
-    orphanings: unreachable.map(({ messageId, blockHash }) => ({ messageId, blockHash })),
+    untouched: cursorsOfChain.filter((cursor) => !cursors.includes(cursor)),
+    storedMessages: stored.filter((record) => !isExecution(record)).length,
+    goneMessages: gone.filter((record) => !isExecution(record)).length,
+    orphanings: unreachable
+      .filter((record) => !isExecution(record))
+      .map(({ messageId, blockHash }) => ({ messageId, blockHash })),
+    executionOrphanings: unreachable
+      .filter(isExecution)
+      .map(({ messageId, blockHash, logIndex }) => ({ messageId, blockHash, logIndex })),
   };
 }
 
@@ -121,7 +130,7 @@ export async function planResume(options: ResumeOptions): Promise<ResumePlan> {
  */
 export async function resume(
   storage: Pick<Storage, 'insertBatch'>,
-  { from, hash, cursors, orphanings }: ResumePlan,
+  { from, hash, cursors, orphanings, executionOrphanings }: ResumePlan,
 ): Promise<void> {
   const moves = cursors.map(
     ({ sourceId, height }): CursorMove => ({
@@ -132,7 +141,7 @@ export async function resume(
       setBack: true,
     }),
   );
-  await storage.insertBatch({ orphanings, cursors: moves });
+  await storage.insertBatch({ orphanings, executionOrphanings, cursors: moves });
 }
 
 /**
@@ -182,20 +191,32 @@ async function headsOf(node: RpcNode, block: number): Promise<ChainHeads | null>
   }
 }
 
-/** The messages whose blocks are not on the chain any more, in the order of their blocks. */
+async function recordsAbove(lister: RecordLister, block: bigint): Promise<readonly ListedRecord[]> {
+  return [...(await lister.messagesAbove(block)), ...(await lister.executionsAbove(block))];
+}
+
+function isExecution(record: ListedRecord): record is UnfinalizedExecution {
+  return 'logIndex' in record;
+}
+
+function keyOf(record: ListedRecord): string {
+  return isExecution(record) ? logIdentity(record) : record.messageId;
+}
+
+/** The records whose blocks are not on the chain any more, in the order of their blocks. */
 async function goneOf(
-  messages: readonly UnfinalizedMessage[],
+  records: readonly ListedRecord[],
   node: RpcNode,
   isShorter: boolean,
-): Promise<readonly UnfinalizedMessage[]> {
-  const numbers = [...new Set(messages.map(({ blockNumber }) => Number(blockNumber)))];
+): Promise<readonly ListedRecord[]> {
+  const numbers = [...new Set(records.map(({ blockNumber }) => Number(blockNumber)))];
   const hashes = new Map<number, Hex | null>();
   for (let start = 0; start < numbers.length; start += HEADERS_AT_ONCE) {
     const some = numbers.slice(start, start + HEADERS_AT_ONCE);
     const headers = await node.headers(some);
     for (const [index, number] of some.entries()) hashes.set(number, headers[index]?.hash ?? null);
   }
-  return messages
+  return records
     .filter(({ blockNumber, blockHash }) => {
       const hash = hashes.get(Number(blockNumber)) ?? null;
       return hash === null ? isShorter : hash !== blockHash;

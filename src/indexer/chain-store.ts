@@ -1,4 +1,4 @@
-import { OnRampsApartError } from '../chains/chain-errors.js';
+import { RampsApartError } from '../chains/chain-errors.js';
 import type { BatchWriter, ChainCursor, ChainStore } from '../chains/chain-port.js';
 import { chainSourceId, confirmedSourceId, haltSourceId } from '../chains/source-ids.js';
 import { IndexerError } from '../core/errors.js';
@@ -7,7 +7,7 @@ import { decodeMessage } from '../protocol/message-codec.js';
 import type { Storage } from '../storage/storage.js';
 
 /**
- * The store of the watcher of some OnRamps of a chain. The cursors of all these OnRamps are at one block for as long
+ * The store of the watcher of some OnRamps and OffRamps of a chain. The cursors of all these are at one block for as long
  * as they are read together.
  */
 export function createChainStore(options: {
@@ -16,12 +16,13 @@ export function createChainStore(options: {
   readonly writer?: BatchWriter;
   readonly selector: bigint;
   /** 20 bytes each. */
-  readonly onRampAddresses: readonly Hex[];
+  readonly rampAddresses: readonly Hex[];
 }): ChainStore {
-  const { storage, writer = storage, selector, onRampAddresses } = options;
-  const sourceIds = onRampAddresses.map((address) => chainSourceId(selector, address));
+  const { storage, writer = storage, selector, rampAddresses } = options;
+  const sourceIds = rampAddresses.map((address) => chainSourceId(selector, address));
+  const ramps = new Set<string>(rampAddresses.map((address) => address.toLowerCase()));
   // as they stand in every message that the watcher lets through
-  const onRamps = new Set(onRampAddresses.map((address) => `0x${address.slice(2).toLowerCase().padStart(64, '0')}`));
+  const onRamps = new Set([...ramps].map((address) => `0x${address.slice(2).padStart(64, '0')}`));
   const haltId = haltSourceId(selector);
 
   return {
@@ -36,7 +37,7 @@ export function createChainStore(options: {
       const [first = null, ...others] = await Promise.all(sourceIds.map(readCursor));
       const isApart = others.some((other) => other?.height !== first?.height || other?.hash !== first?.hash);
       if (isApart)
-        throw new OnRampsApartError(
+        throw new RampsApartError(
           selector,
           [first, ...others].map((cursor) => cursor?.height ?? null),
         );
@@ -45,9 +46,7 @@ export function createChainStore(options: {
 
     async confirmed() {
       const read = (address: Hex) => readCursor(confirmedSourceId(selector, address));
-      return new Map(
-        await Promise.all(onRampAddresses.map(async (address) => [address, await read(address)] as const)),
-      );
+      return new Map(await Promise.all(rampAddresses.map(async (address) => [address, await read(address)] as const)));
     },
 
     async messagesAbove(afterBlock, throughBlock) {
@@ -56,6 +55,13 @@ export function createChainStore(options: {
         origin === null || !onRamps.has(decodeMessage(encodedMessage).onRampAddress)
           ? []
           : [{ messageId, blockNumber: origin.blockNumber, blockHash: origin.blockHash }],
+      );
+    },
+
+    async executionsAbove(afterBlock, throughBlock) {
+      const executions = await storage.executionsAboveBlock(selector, afterBlock, throughBlock);
+      return executions.flatMap(({ messageId, offRamp, place: { blockNumber, blockHash, logIndex } }) =>
+        ramps.has(offRamp) ? [{ messageId, blockNumber, blockHash, logIndex }] : [],
       );
     },
   };

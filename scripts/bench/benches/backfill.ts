@@ -105,7 +105,7 @@ async function backfillOnce(
       maxBlockRange: 2_000,
     },
     rpc,
-    store: createChainStore({ storage: sink, selector: SOURCE_SELECTOR, onRampAddresses: [ON_RAMP] }),
+    store: createChainStore({ storage: sink, selector: SOURCE_SELECTOR, rampAddresses: [ON_RAMP] }),
     writer: sink,
     common,
     onProgress({ blocksDone }) {

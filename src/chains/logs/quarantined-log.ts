@@ -4,7 +4,7 @@ import type { RawLog } from '../rpc/raw-log.js';
 import { chainSourceId } from '../source-ids.js';
 
 /**
- * Why a log was quarantined: the first check that failed, in the order in which they are made
+ * Why the log of a message was quarantined: the first check that failed, in the order in which they are made
  * (`src/protocol/README.md`). `source_selector` is one more, and the last: a message that says it is of another chain
  * can be neither found nor orphaned as one of this chain.
  */
@@ -20,7 +20,8 @@ export const QUARANTINE_REASONS = [
   'ccv_and_executor_hash',
   'source_selector',
 ] as const;
-export type QuarantineReason = (typeof QUARANTINE_REASONS)[number];
+/** That of an execution has `topic_count`, `topic_value`, `abi`, `execution_state`, in this order. */
+export type QuarantineReason = (typeof QUARANTINE_REASONS)[number] | 'topic_value' | 'execution_state';
 
 /** `<block hash>:<log index>`. */
 export function logKey(log: RawLog): string {

@@ -6,8 +6,9 @@ import { RpcError, RpcTimeoutError, RpcTooManyResultsError } from '../rpc/rpc-er
 import type { RpcNode } from '../rpc/rpc-node.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
 import type { ChainBlooms } from './log-bloom.js';
-import { type LogContext, type LogReadings, readLogs } from './message-sent-log.js';
+import type { LogContext } from './message-sent-log.js';
 import type { RangeSize } from './range-size.js';
+import { type LogReadings, readLogs } from './read-logs.js';
 import type { SilenceCheck } from './silent-blocks.js';
 
 /** A range of finalized blocks, read and checked. */
@@ -22,13 +23,13 @@ export interface RangeReading extends LogReadings {
   readonly url: number;
 }
 
-/** The filter, the checks and the blooms for reading the messages of some OnRamps. */
+/** The filter, the checks and the blooms for reading the logs of some OnRamps and OffRamps. */
 export interface RangeReaderOptions {
   readonly filter: Omit<LogFilter, 'blocks'>;
   readonly context: LogContext;
   readonly blooms: ChainBlooms;
   readonly askSilent: SilenceCheck;
-  /** Keys of messages that are stored already; see `readLogs`. */
+  /** Keys of logs that are stored already; see `readLogs`. */
   readonly stored?: ReadonlyMap<string, number>;
 }
 

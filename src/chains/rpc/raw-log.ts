@@ -26,22 +26,34 @@ export interface RawLog {
   readonly logIndex: number;
 }
 
-/** Which logs: of some events, in a range of blocks (both ends included) or in one block. */
-export interface LogFilter {
+/** Some events, of some contracts. */
+export interface EventFilter {
   /** Absent: of every contract. */
   readonly address?: Hex | readonly Hex[];
   /** Several: any of them. */
   readonly topic0: Hex | readonly Hex[];
+}
+
+/** Which logs: of some events, in a range of blocks (both ends included) or in one block. */
+export interface LogFilter extends EventFilter {
+  /** Events of other contracts, asked for in the same request. */
+  readonly also?: EventFilter;
   readonly blocks: { readonly from: number; readonly to: number } | { readonly hash: Hex };
 }
 
-/** The filter as `eth_getLogs` takes it. */
-export function encodeLogFilter({ address, topic0, blocks }: LogFilter): Readonly<Record<string, unknown>> {
+/** The filter as `eth_getLogs` takes it. Of two events, each address is asked for both: `parseLogs` drops the rest. */
+export function encodeLogFilter({ address, topic0, also, blocks }: LogFilter): Readonly<Record<string, unknown>> {
   const where =
     'hash' in blocks
       ? { blockHash: blocks.hash }
       : { fromBlock: numberToHex(blocks.from), toBlock: numberToHex(blocks.to) };
-  return { ...(address === undefined ? {} : { address }), topics: [topic0], ...where };
+  if (also === undefined) return { ...(address === undefined ? {} : { address }), topics: [topic0], ...where };
+  const isAny = address === undefined || also.address === undefined;
+  return {
+    ...(isAny ? {} : { address: [address, also.address].flat() }),
+    topics: [[topic0, also.topic0].flat()],
+    ...where,
+  };
 }
 
 /**
@@ -52,11 +64,14 @@ export function encodeLogFilter({ address, topic0, blocks }: LogFilter): Readonl
  */
 export function parseLogs(result: unknown, filter: LogFilter): RawLog[] {
   if (!Array.isArray(result)) throw new MalformedAnswerError('the logs are not an array');
-  const logs = result.map((entry: unknown) => {
-    const log = parseLog(entry);
-    checkAsked(log, filter);
-    return log;
-  });
+  const asked: EventFilter[] = filter.also ? [filter, filter.also] : [filter];
+  const logs = result
+    .map((entry: unknown) => {
+      const log = parseLog(entry);
+      checkAsked(log, asked, filter.blocks);
+      return log;
+    })
+    .filter((log) => asked.some((event) => isOf(log, event)));
   if (!logs.every((log, index) => index === 0 || comparePlaces(logs[index - 1] ?? log, log) < 0))
     logs.sort(comparePlaces);
   const kept: RawLog[] = [];
@@ -104,11 +119,19 @@ function timeOrNull(value: unknown): number | null {
   }
 }
 
-function checkAsked(log: RawLog, { address, topic0, blocks }: LogFilter): void {
+function isOf(log: RawLog, { address, topic0 }: EventFilter): boolean {
+  return isAmong(log.topics[0], topic0) && hasAddress(log, address);
+}
+
+function hasAddress(log: RawLog, address: EventFilter['address']): boolean {
+  return address === undefined || isAmong(log.address, address);
+}
+
+function checkAsked(log: RawLog, events: readonly EventFilter[], blocks: LogFilter['blocks']): void {
   const { blockNumber } = log;
-  if (address !== undefined && !isAmong(log.address, address))
+  if (!events.some(({ address }) => hasAddress(log, address)))
     throw new MalformedAnswerError(`address of a log of block ${blockNumber} is another`);
-  if (!isAmong(log.topics[0], topic0))
+  if (!events.some(({ topic0 }) => isAmong(log.topics[0], topic0)))
     throw new MalformedAnswerError(`topics of a log of block ${blockNumber} are of another event`);
   const asked =
     'hash' in blocks ? log.blockHash === blocks.hash : blockNumber >= blocks.from && blockNumber <= blocks.to;

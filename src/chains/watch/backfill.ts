@@ -7,7 +7,8 @@ import { type BackfillMeter, createBackfillMeter } from './backfill-progress.js'
 import type { BackfillProgress } from './chain-status.js';
 import type { ChainWindow } from './chain-window.js';
 import type { CrossCheck } from './cross-check.js';
-import { type GoneMessage, inUnchangedBlocks, type VanishedCheck } from './vanished-messages.js';
+import { orphaningsOf } from './record-batch.js';
+import { type GoneRecord, inUnchangedBlocks, type VanishedCheck } from './vanished-records.js';
 import { DEFAULT_BLOOM_CHECK_BLOCKS, type WatchedChain } from './watched-chain.js';
 import type { WatcherJournal } from './watcher-journal.js';
 import type { WatcherPosition } from './watcher-position.js';
@@ -55,17 +56,17 @@ export class Backfill {
     signal: AbortSignal,
   ): Promise<void> {
     const { position, size, crossCheck, journal } = this.#options;
-    const { messages } = position;
+    const { records } = position;
     const from = window.mark.number + 1;
     const to = Math.min(window.headers.base.number, from + PIPELINE_DEPTH * size.blocks - 1);
     for await (const range of this.#ranges(from, to, head, signal)) {
       window.checkFollows(range);
       const gone = await this.#gone(range, signal);
-      const toStore = messages.toStore(range.messages);
-      messages.miss(gone);
+      const toStore = records.toStore(range);
+      records.miss(gone);
       const edge = { number: range.to, hash: range.hash };
-      const isFinal = range.to <= Math.min(finalized, messages.missingAbove);
-      await position.commit({ messages: toStore, quarantine: range.quarantine }, isFinal ? edge : window.anchor, false);
+      const isFinal = range.to <= Math.min(finalized, records.missingAbove);
+      await position.commit({ ...toStore, quarantine: range.quarantine }, isFinal ? edge : window.anchor, false);
       window.addRange(range);
       if (isFinal) {
         crossCheck.note({ ...range, urls: new Set([range.url]) });
@@ -86,11 +87,10 @@ export class Backfill {
     if (anchor.hash !== null && range.parentHash !== anchor.hash)
       throw new ChainMovedError(chain.name, `block ${range.from} does not follow block ${anchor.number}`);
     const gone = await this.#gone(range, signal);
-    const orphanings = gone.map(({ messageId, blockHash }) => ({ messageId, blockHash }));
     const finalThrough = { number: range.to, hash: range.hash };
     const { quarantine } = range;
-    const messages = position.messages.toStore(range.messages);
-    await position.commit({ messages, orphanings, quarantine }, finalThrough, false);
+    const batch = { ...position.records.toStore(range), ...orphaningsOf(gone), quarantine };
+    await position.commit(batch, finalThrough, false);
     window.advance(finalThrough);
     crossCheck.note({ ...range, urls: new Set([range.url]) });
     journal.processed(range.to, range.timestampMs);
@@ -104,9 +104,9 @@ export class Backfill {
   }
 
   /** Stored from the blocks of `range` and not found there, nor in their blocks when asked about again. */
-  async #gone(range: RangeReading, signal: AbortSignal): Promise<readonly GoneMessage[]> {
+  async #gone(range: RangeReading, signal: AbortSignal): Promise<readonly GoneRecord[]> {
     const { position, rpc, checkVanished } = this.#options;
-    const gone = position.messages.gone(range.messages, [range]);
+    const gone = position.records.gone(range, [range]);
     if (gone.length > 0)
       await rpc.withNode(async (node) => checkVanished(node, await inUnchangedBlocks(node, gone), signal), signal);
     return gone;

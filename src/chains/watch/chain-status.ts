@@ -38,6 +38,7 @@ export interface ChainStatus {
   readonly orphaned: number;
   readonly quarantined: number;
   readonly messages: number;
+  readonly executions: number;
   /** Null again as soon as something succeeds, unless the chain is halted. */
   readonly lastError: { readonly code: string; readonly message: string; readonly atMs: number } | null;
   readonly crossCheck: CrossCheckStatus;
@@ -65,13 +66,13 @@ export interface CrossCheckStatus {
   readonly blooms: BloomWorth;
 }
 
-/** How one OnRamp of a chain stands. */
-export interface OnRampStatus {
+/** How one OnRamp or OffRamp of a chain stands. */
+export interface RampStatus {
   readonly address: Hex;
   readonly startBlock: number;
   /** `catchingUp`: it was added later, and is read up to the others' cursor before it joins them. */
   readonly state: 'watched' | 'catchingUp';
-  /** The last finalized block whose messages of this OnRamp are all stored. */
+  /** The last finalized block whose records of this ramp are all stored. */
   readonly through: number | null;
   /** False when there is no contract at the address; null while no node has told. */
   readonly hasCode: boolean | null;
@@ -79,11 +80,12 @@ export interface OnRampStatus {
   readonly lastError: string | null;
 }
 
-/** How a chain with all its OnRamps stands. */
+/** How a chain with all its OnRamps and OffRamps stands. */
 export interface ChainSourceStatus extends ChainStatus {
   /** The EIP-155 chain id that every node must have; null until it is known. */
   readonly chainId: number | null;
-  readonly onRamps: readonly OnRampStatus[];
+  readonly onRamps: readonly RampStatus[];
+  readonly offRamps: readonly RampStatus[];
 }
 
 /** How far a backfill is. */
@@ -91,7 +93,7 @@ export interface BackfillProgress {
   readonly chain: string;
   readonly blocksDone: number;
   readonly blocksTotal: number;
-  /** Messages and quarantined logs so far. */
+  /** Messages, executions and quarantined logs so far. */
   readonly events: number;
   readonly elapsedMs: number;
   readonly blocksPerSecond: number;

@@ -10,8 +10,8 @@ import { FinalityView, finalityDepth, lastReadableBlock } from './finality-view.
 import { FinalizedCheck } from './finalized-check.js';
 import type { HeaderChain } from './header-chain.js';
 import { syncHeaders } from './header-sync.js';
-import type { BlockRange, KnownMessages } from './known-messages.js';
-import type { VanishedCheck } from './vanished-messages.js';
+import type { BlockRange, KnownRecords } from './known-records.js';
+import type { VanishedCheck } from './vanished-records.js';
 import type { WatchedChain } from './watched-chain.js';
 import type { WatcherJournal } from './watcher-journal.js';
 import type { WindowReader, WindowReading } from './window-reader.js';
@@ -22,7 +22,7 @@ export type ChainView =
   | { readonly kind: 'nothing' }
   | WindowView;
 
-/** The linked blocks of the window, in line with the node, and the messages that were read of them. */
+/** The linked blocks of the window, in line with the node, and the records that were read of them. */
 export interface WindowView {
   readonly kind: 'window';
   readonly reading: WindowReading;
@@ -32,7 +32,7 @@ export interface WindowView {
   readonly to: number;
   readonly finalized: number;
   readonly head: number;
-  /** All blocks are linked that there are to read, and that stored messages are from. */
+  /** All blocks are linked that there are to read, and that stored records are from. */
   readonly isLinkedThrough: boolean;
 }
 
@@ -88,10 +88,10 @@ export class ChainViewer {
    */
   async look(
     node: RpcNode,
-    known: { readonly window: ChainWindow; readonly reader: WindowReader; readonly messages: KnownMessages },
+    known: { readonly window: ChainWindow; readonly reader: WindowReader; readonly records: KnownRecords },
     signal: AbortSignal,
   ): Promise<ChainView> {
-    const { window, messages } = known;
+    const { window, records } = known;
     const { anchor, headers } = window;
     const asked = new Set([anchor, headers.tip].filter(({ hash }) => hash !== null).map(({ number }) => number));
     const heads = await node.heads([...asked]);
@@ -105,15 +105,15 @@ export class ChainViewer {
     try {
       if (window.isInDoubt) await window.settleDoubt(node);
       window.startNear(target, this.#linkBlocks);
-      // a stored message above the target is looked after as well, where the node can tell
-      const highest = Math.max(target, Math.min(head, messages.highestBlock));
+      // a stored record above the target is looked after as well, where the node can tell
+      const highest = Math.max(target, Math.min(head, records.highestBlock));
       await this.#syncHeaders(node, window, heads, highest);
       await this.#confirmFinal(node, headers, heads, finalized);
       const to = Math.min(target, headers.tip.number);
       if (to < headers.base.number) return { kind: 'nothing' };
       const ranges = rangesToRead(window, to, finalized);
       const reading = await known.reader.read(node, headers, ranges, signal);
-      await this.#checkGone(node, headers, messages, reading, ranges, signal);
+      await this.#checkGone(node, headers, records, reading, ranges, signal);
       this.#movesInARow = 0;
       const isLinkedThrough = headers.tip.number >= highest;
       return { kind: 'window', reading, ranges, to, finalized, head, isLinkedThrough };
@@ -178,12 +178,12 @@ export class ChainViewer {
   async #checkGone(
     node: RpcNode,
     headers: HeaderChain,
-    messages: KnownMessages,
+    records: KnownRecords,
     reading: WindowReading,
     ranges: readonly BlockRange[],
     signal: AbortSignal,
   ): Promise<void> {
-    const gone = messages.gone(reading.messages, ranges, headers);
+    const gone = records.gone(reading, ranges, headers);
     const blockStays = gone.filter(({ blockNumber, blockHash }) => headers.isOnChain(blockNumber, blockHash));
     await this.#checkVanished(node, blockStays, signal);
   }

@@ -15,9 +15,10 @@ import { ChainWindow } from './chain-window.js';
 import { CrossCheck } from './cross-check.js';
 import type { Anchor } from './header-chain.js';
 import { createRangeReading } from './reader-options.js';
-import { createVanishedCheck } from './vanished-messages.js';
+import { orphaningsOf } from './record-batch.js';
+import { createVanishedCheck } from './vanished-records.js';
 import { UNKNOWN } from './vouched-blocks.js';
-import { firstBlockOf, type WatchedChain } from './watched-chain.js';
+import { firstBlockOf, rampsOf, type WatchedChain } from './watched-chain.js';
 import { WatcherJournal } from './watcher-journal.js';
 import { WatcherPosition } from './watcher-position.js';
 import { WindowReader, type WindowReading } from './window-reader.js';
@@ -31,7 +32,7 @@ export interface ChainWatcherOptions {
   readonly writer: BatchWriter;
   readonly common: Common;
   readonly onProgress?: (progress: BackfillProgress) => void;
-  /** How often a cursor is stored that has no messages to go with. Default 5 s. */
+  /** How often a cursor is stored that has no records to go with. Default 5 s. */
   readonly cursorEveryMs?: number;
   /**
    * Blocks above the finalized one that are looked at one by one at once after a start; those below follow. Default
@@ -108,7 +109,7 @@ class PollingChainWatcher implements ChainWatcher {
     this.#retry = createAlarm(common.clock);
     this.#store = store;
     this.#journal = new WatcherJournal(chain, common, metrics);
-    const sourceIds = chain.onRamps.map(({ address }) => chainSourceId(chain.selector, address));
+    const sourceIds = rampsOf(chain).map(({ address }) => chainSourceId(chain.selector, address));
     this.#position = new WatcherPosition({
       ...{ store, writer, sourceIds, clock: common.clock, journal: this.#journal, cursorEveryMs },
     });
@@ -127,7 +128,7 @@ class PollingChainWatcher implements ChainWatcher {
       targetLogs: TARGET_LOGS,
       onChange: (blocks) => metrics.rangeBlocks.set({ chain: chain.name }, blocks),
     });
-    this.#window = new ChainWindow(chain.name, { number: firstBlockOf(chain) - 1, hash: null });
+    this.#window = new ChainWindow(chain.name, { number: firstBlockOf(rampsOf(chain)) - 1, hash: null });
     this.#reader = new WindowReader({ chain: chain.name, size, options: reading });
     this.#crossCheck = new CrossCheck({
       chain,
@@ -197,7 +198,7 @@ class PollingChainWatcher implements ChainWatcher {
   /** Takes the store's word for where to go on; another watcher of this chain may have moved the cursor as well. */
   async #load(): Promise<void> {
     this.#viewer.noteLastHalt(await this.#store.lastHalt());
-    const { anchor: stored, isSetBack, lostFrom } = await this.#position.load(firstBlockOf(this.#chain));
+    const { anchor: stored, isSetBack, lostFrom } = await this.#position.load(firstBlockOf(rampsOf(this.#chain)));
     const { anchor } = this.#window;
     if (anchor.hash === null || isSetBack) this.#window = new ChainWindow(this.#chain.name, stored);
     else if (stored.number > anchor.number) {
@@ -220,7 +221,7 @@ class PollingChainWatcher implements ChainWatcher {
 
   /** True when there is more to read at once. */
   async #turn(signal: AbortSignal): Promise<boolean> {
-    const known = { window: this.#window, reader: this.#reader, messages: this.#position.messages };
+    const known = { window: this.#window, reader: this.#reader, records: this.#position.records };
     const view = await this.#rpc.withNode((node) => this.#viewer.look(node, known, signal), signal);
     this.#journal.enter(view.kind === 'behind' ? 'backfilling' : 'following');
     switch (view.kind) {
@@ -229,7 +230,7 @@ class PollingChainWatcher implements ChainWatcher {
         await this.#position.commit({}, this.#window.anchor, true);
         return false;
       case 'behind':
-        // messages read above the anchor are read again: they are final by now
+        // records read above the anchor are read again: they are final by now
         this.#window = new ChainWindow(this.#chain.name, this.#window.anchor);
         await this.#backfill.readFinalized(this.#window, view.finalized, view.head, signal);
         return true;
@@ -244,22 +245,22 @@ class PollingChainWatcher implements ChainWatcher {
     const window = this.#window;
     const { headers } = window;
     const { droppedCount } = headers;
-    const known = this.#position.messages;
-    const messages = known.toStore(reading.messages, headers);
-    const gone = known.gone(reading.messages, ranges, headers);
+    const known = this.#position.records;
+    const found = known.toStore(reading, headers);
+    const gone = known.gone(reading, ranges, headers);
     const isSettled = isLinkedThrough && window.isWhole;
-    // until all is read that a message may have moved to, it stays
+    // until all is read that a record may have moved to, it stays
     const taken = gone.filter(
       ({ blockNumber, blockHash }) =>
         headers.isOnChain(blockNumber, blockHash) || isSettled || (isLinkedThrough && headers.isDropped(blockHash)),
     );
     known.miss(gone.filter((each) => !taken.includes(each)));
-    const missing = isSettled ? known.stillMissing(messages, headers) : [];
+    const missing = isSettled ? known.stillMissing(found, headers) : [];
     const clear = isSettled ? finalized : Math.min(finalized, known.missingAbove);
     const finalThrough = window.finalThrough(clear, Math.max(to, headers.readThrough));
-    const orphanings = [...taken, ...missing].map(({ messageId, blockHash }) => ({ messageId, blockHash }));
     const quarantine = this.#reader.newQuarantine(reading.quarantine);
-    await this.#position.commit({ messages, orphanings, quarantine }, finalThrough, true);
+    const batch = { ...found, ...orphaningsOf([...taken, ...missing]), quarantine };
+    await this.#position.commit(batch, finalThrough, true);
     this.#reader.noteQuarantined(quarantine);
     headers.noteRead(to);
     if (isLinkedThrough) {

@@ -15,8 +15,9 @@ import { confirmedSourceId } from '../source-ids.js';
 import type { CrossCheckStatus } from './chain-status.js';
 import type { Anchor } from './header-chain.js';
 import { compareAnswers, type NodeAnswer, readAnswer } from './node-answers.js';
+import { isEmpty } from './record-batch.js';
 import { type Stretch, UNKNOWN, VouchedBlocks } from './vouched-blocks.js';
-import type { WatchedChain } from './watched-chain.js';
+import { rampsOf, type WatchedChain } from './watched-chain.js';
 
 /** The parts of a cross-check. */
 export interface CrossCheckOptions {
@@ -63,7 +64,7 @@ export class CrossCheck {
   /** Through which block each node was on the chain that is stored, and when. */
   readonly #proofs = new Map<number, { readonly number: number; readonly atMs: number }>();
   #blocks: VouchedBlocks | null = null;
-  /** As stored, by OnRamp; null while that is not certain. */
+  /** As stored, by ramp; null while that is not certain. */
   #stored: ReadonlyMap<Hex, ChainCursor | null> | null = null;
   #storedAtMs = Number.NEGATIVE_INFINITY;
   #requests = 0;
@@ -86,8 +87,8 @@ export class CrossCheck {
     const confirmed = await store.confirmed();
     if (this.#blocks && !isSetBack) return;
     this.#stored = null;
-    // for all OnRamps only as far as for the one that is least far
-    const [watermark] = chain.onRamps
+    // for all ramps only as far as for the one that is least far
+    const [watermark] = rampsOf(chain)
       .map(({ address, startBlock }) => {
         const cursor = confirmed.get(address);
         return cursor
@@ -172,7 +173,8 @@ export class CrossCheck {
     if (compared.elsewhere.length > 0) this.#reportHashes(stretch, given);
     const leftOut = new Set(compared.leftOut.flatMap(({ logs }) => logs));
     this.#foundLogs += [...leftOut].filter((key) => !stretch.logs?.has(key)).length;
-    await this.#store({ messages: compared.messages, quarantine: compared.quarantine });
+    const { messages, executions, quarantine } = compared;
+    await this.#store({ messages, executions, quarantine });
     if (compared.hash !== null) this.#blocks?.vouched(stretch, compared.urls, compared.hash);
     this.#blocks?.defer(stretch, clock.monotonicMs(), (failures) => backoffMs(REFUSED, failures, random));
     this.#show();
@@ -220,24 +222,24 @@ export class CrossCheck {
   }
 
   /** Stores logs, and the confirmed block with them. That alone is stored now and then. */
-  async #store({ messages = [], quarantine = [] }: Pick<WriteBatch, 'messages' | 'quarantine'>): Promise<void> {
+  async #store(found: Pick<WriteBatch, 'messages' | 'executions' | 'quarantine'>): Promise<void> {
     const { chain, store, writer, metrics, common, storeEveryMs } = this.#options;
     const nowMs = common.clock.monotonicMs();
-    const isEmpty = messages.length + quarantine.length === 0;
-    if (!this.#blocks || (isEmpty && nowMs - this.#storedAtMs < storeEveryMs)) return;
+    const isNothing = isEmpty(found);
+    if (!this.#blocks || (isNothing && nowMs - this.#storedAtMs < storeEveryMs)) return;
     const { number, hash } = this.#blocks.watermark;
     this.#stored ??= await store.confirmed();
     const confirmed = hash === null ? null : { height: BigInt(number), hash };
     const before = this.#stored;
     const cursors = confirmed === null ? [] : movesTo(confirmed, before, chain.selector);
-    if (isEmpty && cursors.length === 0) return;
+    if (isNothing && cursors.length === 0) return;
     this.#stored = null;
-    const batch = { messages, quarantine, cursors };
-    observeCommit(metrics, common.clock, batch, await writer.insertBatch(batch));
+    const batch = { ...found, cursors };
+    observeCommit(metrics, { chain: chain.name, clock: common.clock }, batch, await writer.insertBatch(batch));
     this.#stored =
       confirmed === null
         ? before
-        : new Map([...before].map(([onRamp, cursor]) => [onRamp, isBelow(cursor, confirmed) ? confirmed : cursor]));
+        : new Map([...before].map(([ramp, cursor]) => [ramp, isBelow(cursor, confirmed) ? confirmed : cursor]));
     this.#storedAtMs = nowMs;
   }
 
@@ -276,8 +278,8 @@ function movesTo(
 ): readonly CursorMove[] {
   return [...stored]
     .filter(([, cursor]) => isBelow(cursor, to))
-    .map(([onRamp, cursor]) => ({
-      sourceId: confirmedSourceId(selector, onRamp),
+    .map(([ramp, cursor]) => ({
+      sourceId: confirmedSourceId(selector, ramp),
       ...to,
       expectedHeight: cursor?.height ?? null,
     }));

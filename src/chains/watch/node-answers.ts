@@ -1,5 +1,6 @@
 import type { Hex } from '../../core/hex.js';
-import type { MessageOrigin, NewMessage, QuarantineEntry } from '../../model/records.js';
+import { executionIdentity } from '../../model/identity.js';
+import type { Execution, LogPlace, MessageOrigin, NewMessage, QuarantineEntry } from '../../model/records.js';
 import type { ChainBlooms } from '../logs/log-bloom.js';
 import { isTooMuch, type RangeReaderOptions, type RangeReading, readRange } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
@@ -12,10 +13,11 @@ export interface NodeAnswer {
   readonly url: number;
   /** Hash of the last block. */
   readonly hash: Hex;
-  /** The logs that are messages, key → block number. */
+  /** The logs that are records, key → block number. */
   readonly logs: ReadonlyMap<string, number>;
   /** Those of them that are not stored yet. */
   readonly messages: readonly NewMessage<MessageOrigin>[];
+  readonly executions: readonly Execution[];
   readonly quarantine: readonly QuarantineEntry[];
 }
 
@@ -27,6 +29,8 @@ export interface Comparison {
   readonly urls: readonly number[];
   /** The messages that one of them told and that are not stored yet. */
   readonly messages: readonly NewMessage<MessageOrigin>[];
+  /** The same of executions. */
+  readonly executions: readonly Execution[];
   readonly quarantine: readonly QuarantineEntry[];
   /** Nodes that left out logs which another node told. */
   readonly leftOut: readonly { readonly url: number; readonly logs: readonly string[] }[];
@@ -67,22 +71,21 @@ export async function readAnswer(
   }
   if (hash === null) throw node.invalid(`no answer for blocks ${stretch.from} to ${stretch.to}`);
   const messages = readings.flatMap((reading) => reading.messages);
-  await checkBlocks(node, messages, options.blooms);
+  const executions = readings.flatMap((reading) => reading.executions);
+  const places = [...messages.map(({ origin }) => origin), ...executions.map(({ place }) => place)];
+  await checkBlocks(node, places, options.blooms);
   return {
     url: node.index,
     hash,
     logs: new Map(readings.flatMap(({ logs }) => [...logs])),
     messages,
+    executions,
     quarantine: readings.flatMap((reading) => reading.quarantine),
   };
 }
 
-async function checkBlocks(
-  node: RpcNode,
-  messages: readonly NewMessage<MessageOrigin>[],
-  blooms: ChainBlooms,
-): Promise<void> {
-  const hashes = new Map(messages.map(({ origin }) => [Number(origin.blockNumber), origin.blockHash]));
+async function checkBlocks(node: RpcNode, places: readonly LogPlace[], blooms: ChainBlooms): Promise<void> {
+  const hashes = new Map(places.map(({ blockNumber, blockHash }) => [Number(blockNumber), blockHash]));
   const numbers = [...hashes.keys()];
   if (numbers.length === 0) return;
   for (const [index, header] of (await node.headers(numbers)).entries()) {
@@ -108,6 +111,10 @@ export function compareAnswers(stretch: Stretch, answers: readonly NodeAnswer[])
     messages: firstOfEach(
       counted.flatMap(({ messages }) => messages),
       ({ messageId }) => messageId,
+    ),
+    executions: firstOfEach(
+      counted.flatMap(({ executions }) => executions),
+      executionIdentity,
     ),
     quarantine: firstOfEach(
       counted.flatMap(({ quarantine }) => quarantine),

@@ -2,14 +2,16 @@ import type { Common } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
 import { createCCVAndExecutorHasher } from '../../protocol/ccv-and-executor-hash.js';
 import type { ChainMetrics } from '../chain-metrics.js';
+import { EXECUTION_TOPIC } from '../logs/execution-log.js';
 import { createBloomTest, createChainBlooms } from '../logs/log-bloom.js';
 import { MESSAGE_SENT_TOPIC } from '../logs/message-sent-event.js';
 import type { RangeReaderOptions } from '../logs/range-reader.js';
 import { createSilenceCheck } from '../logs/silent-blocks.js';
+import type { EventFilter } from '../rpc/raw-log.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
-import type { WatchedChain } from './watched-chain.js';
+import type { WatchedChain, WatchedRamp } from './watched-chain.js';
 
-/** The filter, the checks and the blooms for reading the messages of the chain's OnRamps. */
+/** The filter, the checks and the blooms for reading the logs of the chain's OnRamps and OffRamps. */
 export function createRangeReading({
   chain,
   rpc,
@@ -24,17 +26,18 @@ export function createRangeReading({
   /** Called with the index of a URL that left out logs which another has. */
   readonly onLiar?: (url: number) => void;
 }): RangeReaderOptions {
-  const addresses = chain.onRamps.map(({ address }) => address.toLowerCase() as Hex);
-  const filter = { address: addresses.length === 1 ? (addresses[0] as Hex) : addresses, topic0: MESSAGE_SENT_TOPIC };
-  const tests = addresses.map((address) => createBloomTest([address, MESSAGE_SENT_TOPIC]));
+  const { onRamps, offRamps = [] } = chain;
+  const events = [eventOf(onRamps, MESSAGE_SENT_TOPIC), eventOf(offRamps, EXECUTION_TOPIC)];
+  const [first, also] = events.filter(({ address }) => address.length > 0);
+  const filter = { ...(first ?? eventOf(onRamps, MESSAGE_SENT_TOPIC)), ...(also ? { also } : {}) };
+  const tests = events.flatMap(({ address, topic0 }) =>
+    [address].flat().map((each) => createBloomTest([each, topic0])),
+  );
   const blooms = createChainBlooms(
     (logsBloom) => tests.some((mayHold) => mayHold(logsBloom)),
     () => {
       metrics.bloomsProve.set({ chain: chain.name }, 0);
-      common.log.warn(
-        { chain: chain.name },
-        'the blooms of this chain prove nothing: one denies a message of its block',
-      );
+      common.log.warn({ chain: chain.name }, 'the blooms of this chain prove nothing: one denies a log of its block');
     },
   );
   return {
@@ -43,4 +46,9 @@ export function createRangeReading({
     blooms,
     askSilent: createSilenceCheck({ chain: chain.name, log: common.log, rpc, filter, metrics, onLiar }),
   };
+}
+
+function eventOf(ramps: readonly WatchedRamp[], topic0: Hex): EventFilter {
+  const addresses = ramps.map(({ address }) => address.toLowerCase() as Hex);
+  return { address: addresses.length === 1 ? (addresses[0] as Hex) : addresses, topic0 };
 }

@@ -1,8 +1,8 @@
 import type { Hex } from '../../core/hex.js';
 import type { Confirmations } from './finality-view.js';
 
-/** One contract that sends messages. */
-export interface WatchedOnRamp {
+/** One contract that sends messages (an OnRamp) or executes them (an OffRamp). */
+export interface WatchedRamp {
   /** 20 bytes, hex. */
   readonly address: Hex;
   /** First block to read when the store has no cursor for it. */
@@ -15,11 +15,13 @@ export interface WatchedChain {
   readonly name: string;
   readonly selector: bigint;
   /**
-   * Contracts are replaced: several may have sent messages. Those without a cursor are read from the lowest of their
+   * Contracts are replaced: several may have sent messages; none has on a chain that is watched for executions. Those without a cursor are read from the lowest of their
    * start blocks on, so that a message below the start block of its own OnRamp is taken when the block is read
    * anyway.
    */
-  readonly onRamps: readonly WatchedOnRamp[];
+  readonly onRamps: readonly WatchedRamp[];
+  /** Contracts whose executions are read in the same requests. Default: none. */
+  readonly offRamps?: readonly WatchedRamp[];
   readonly confirmations: Confirmations;
   /**
    * Blocks that a final one has above it, whatever the `finalized` tag claims; where no node knows the tag, this
@@ -44,7 +46,22 @@ export interface WatchedChain {
 /** The default of `bloomCheckBlocks`. */
 export const DEFAULT_BLOOM_CHECK_BLOCKS = 100_000;
 
-/** The first block to read when the store has no cursor. */
-export function firstBlockOf({ onRamps }: Pick<WatchedChain, 'onRamps'>): number {
-  return Math.min(...onRamps.map(({ startBlock }) => startBlock));
+/** The OnRamps and OffRamps of a chain: each has a cursor of its own. */
+export function rampsOf({
+  onRamps,
+  offRamps = [],
+}: Pick<WatchedChain, 'onRamps' | 'offRamps'>): readonly WatchedRamp[] {
+  return [...onRamps, ...offRamps];
+}
+
+/** The chain with those of its ramps that are in `ramps`. */
+export function withRamps(chain: WatchedChain, ramps: readonly WatchedRamp[]): WatchedChain {
+  const { onRamps, offRamps = [] } = chain;
+  const isKept = (ramp: WatchedRamp) => ramps.includes(ramp);
+  return { ...chain, onRamps: onRamps.filter(isKept), offRamps: offRamps.filter(isKept) };
+}
+
+/** The first block to read of `ramps` when the store has no cursor. */
+export function firstBlockOf(ramps: readonly WatchedRamp[]): number {
+  return Math.min(...ramps.map(({ startBlock }) => startBlock));
 }

@@ -18,7 +18,7 @@ export class WatcherJournal {
   readonly #common: Common;
   readonly #metrics: ChainMetrics;
   readonly #labels: { readonly chain: string };
-  readonly #counts = { reorgs: 0, orphaned: 0, quarantined: 0, messages: 0 };
+  readonly #counts = { reorgs: 0, orphaned: 0, quarantined: 0, messages: 0, executions: 0 };
   #state: ChainState = 'starting';
   #heads: { readonly head: number; readonly safe: number | null; readonly finalized: number | null } | null = null;
   #processed: { readonly number: number; readonly timestampMs: number } | null = null;
@@ -106,13 +106,15 @@ export class WatcherJournal {
   }
 
   committed(batch: WriteBatch, outcome: WriteOutcome, following: boolean): void {
-    const { messages = [], orphanings = [], quarantine = [] } = batch;
-    observeCommit(this.#metrics, this.#common.clock, batch, outcome);
+    const { messages = [], orphanings = [], executions = [], executionOrphanings = [], quarantine = [] } = batch;
+    const orphaned = orphanings.length + executionOrphanings.length;
+    observeCommit(this.#metrics, { chain: this.#chain, clock: this.#common.clock }, batch, outcome);
     this.#counts.messages += messages.length;
-    this.#counts.orphaned += orphanings.length;
+    this.#counts.executions += executions.length;
+    this.#counts.orphaned += orphaned;
     this.#counts.quarantined += quarantine.length;
     this.#metrics.messages.inc(this.#labels, messages.length);
-    this.#metrics.orphaned.inc(this.#labels, orphanings.length);
+    this.#metrics.orphaned.inc(this.#labels, orphaned);
     for (const { key, reason, detail } of quarantine) {
       this.#metrics.quarantined.inc({ ...this.#labels, reason });
       this.#common.log.warn({ chain: this.#chain, key, reason, detail }, 'log quarantined');

@@ -2,7 +2,8 @@ import type { Clock } from '../../core/clock.js';
 import type { CursorMove, WriteBatch } from '../../model/batch.js';
 import type { BatchWriter, ChainCursor, ChainStore } from '../chain-port.js';
 import type { Anchor } from './header-chain.js';
-import { KnownMessages } from './known-messages.js';
+import { KnownRecords } from './known-records.js';
+import { isEmpty } from './record-batch.js';
 import type { WatcherJournal } from './watcher-journal.js';
 
 /** The word of the store. */
@@ -11,19 +12,19 @@ export interface LoadedPosition {
   readonly anchor: Anchor;
   /** The cursor stands lower than this watcher saw it: a person set it back. */
   readonly isSetBack: boolean;
-  /** The lowest block of a message that is not stored although it was taken to be; null when there is none. */
+  /** The lowest block of a record that is not stored although it was taken to be; null when there is none. */
   readonly lostFrom: number | null;
 }
 
 /**
- * Where the watcher stands in the store: the stored cursor and the messages above it.
+ * Where the watcher stands in the store: the stored cursor and the records above it.
  *
- * The cursor moves in the same commit as the messages below it, compared with the cursor that this watcher last saw.
+ * The cursor moves in the same commit as the records below it, compared with the cursor that this watcher last saw.
  * A cursor that has nothing to go with is stored every `cursorEveryMs` only; until then a restart reads these blocks
  * again.
  */
 export class WatcherPosition {
-  readonly messages = new KnownMessages();
+  readonly records = new KnownRecords();
   readonly #store: ChainStore;
   readonly #writer: BatchWriter;
   readonly #sourceIds: readonly string[];
@@ -37,7 +38,7 @@ export class WatcherPosition {
   constructor(options: {
     readonly store: ChainStore;
     readonly writer: BatchWriter;
-    /** Of the OnRamps of `store`: their cursors move together. */
+    /** Of the ramps of `store`: their cursors move together. */
     readonly sourceIds: readonly string[];
     readonly clock: Clock;
     readonly journal: WatcherJournal;
@@ -70,7 +71,8 @@ export class WatcherPosition {
     const before = this.#cursor;
     const cursor = await this.#store.cursor();
     const height = cursor?.height ?? -1n;
-    const lostFrom = this.messages.load(await this.#store.messagesAbove(height), Number(height));
+    const stored = [...(await this.#store.messagesAbove(height)), ...(await this.#store.executionsAbove(height))];
+    const lostFrom = this.records.load(stored, Number(height));
     this.#cursor = cursor;
     this.#certain = true;
     const isSetBack = before !== null && height < before.height;
@@ -84,11 +86,9 @@ export class WatcherPosition {
    * is stored then.
    */
   async commit(batch: WriteBatch, finalThrough: Anchor, following: boolean): Promise<void> {
-    const { messages = [], orphanings = [], quarantine = [] } = batch;
-    const isEmpty = messages.length + orphanings.length + quarantine.length === 0;
     const cursors = this.#movesTo(finalThrough);
     const [moved] = cursors;
-    if (!isEmpty || (moved && this.#clock.monotonicMs() - this.#lastMoveMs >= this.#cursorEveryMs)) {
+    if (!isEmpty(batch) || (moved && this.#clock.monotonicMs() - this.#lastMoveMs >= this.#cursorEveryMs)) {
       this.#certain = false;
       const outcome = await this.#writer.insertBatch({ ...batch, cursors });
       this.#certain = true;
@@ -98,7 +98,7 @@ export class WatcherPosition {
       }
       this.#journal.committed(batch, outcome, following);
     }
-    this.messages.apply(batch, finalThrough.number);
+    this.records.apply(batch, finalThrough.number);
     if (this.#cursor) this.#journal.finalized(Number(this.#cursor.height));
   }
 

@@ -1,15 +1,15 @@
 import type { QuarantineEntry } from '../../model/records.js';
 import { ChainMovedError } from '../chain-errors.js';
-import { type LogReadings, readLogs } from '../logs/message-sent-log.js';
 import { isTooMuch, type RangeReaderOptions } from '../logs/range-reader.js';
 import type { RangeSize } from '../logs/range-size.js';
+import { type LogReadings, readLogs } from '../logs/read-logs.js';
 import { comparePlaces, type RawLog } from '../rpc/raw-log.js';
 import { RpcError } from '../rpc/rpc-errors.js';
 import type { RpcNode } from '../rpc/rpc-node.js';
 import type { HeaderChain } from './header-chain.js';
-import type { BlockRange } from './known-messages.js';
+import type { BlockRange } from './known-records.js';
 
-/** The messages of blocks of the window. */
+/** The records of blocks of the window. */
 export interface WindowReading extends LogReadings {
   /** Index of the URL. */
   readonly url: number;

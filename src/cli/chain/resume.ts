@@ -2,15 +2,15 @@ import { postgresOptions } from '../../app/backend-options.js';
 import { backendSections, leadingDatabase } from '../../app/backend-sections.js';
 import { type OpenedCold, openCold } from '../../app/cold-backends.js';
 import { ensureMigrated } from '../../app/migrations.js';
-import { openRpc } from '../../app/open-rpc.js';
+import { openRpc, watchedChain } from '../../app/open-rpc.js';
 import { openStorage } from '../../app/open-storage.js';
 import { chainSources } from '../../chains/source-ids.js';
-import { onRampsOf } from '../../config/checks/chain-identity.js';
+import { rampsOf } from '../../chains/watch/watched-chain.js';
 import type { ChainSection, Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
-import { type MessageLister, planResume, type ResumePlan, resume } from '../../indexer/chain-resume.js';
+import { planResume, type RecordLister, type ResumePlan, resume } from '../../indexer/chain-resume.js';
 import { createChainStore } from '../../indexer/chain-store.js';
 import { inspectPostgres } from '../../storage/postgres/inspection.js';
 import type { Storage } from '../../storage/storage.js';
@@ -37,7 +37,7 @@ export async function resumeChain(name: string, options: ResumeCommandOptions): 
   return await runStorageCommand(options, async (command) => {
     const { config, common } = command;
     const section = chainSection(config, name);
-    const startBlock = Math.min(...onRampsOf(section).map((onRamp) => onRamp.startBlock));
+    const startBlock = Math.min(...rampsOf(watchedChain(section)).map((ramp) => ramp.startBlock));
     if (options.from < startBlock)
       throw new IndexerError(
         'RESUME_BELOW_START',
@@ -89,12 +89,12 @@ async function setBack(
   }
 }
 
-function listerOf(section: ChainSection, storage: Storage): MessageLister {
-  return createChainStore({ storage, selector: section.Selector, onRampAddresses: addressesOf(section) });
+function listerOf(section: ChainSection, storage: Storage): RecordLister {
+  return createChainStore({ storage, selector: section.Selector, rampAddresses: addressesOf(section) });
 }
 
 function addressesOf(section: ChainSection): readonly Hex[] {
-  return onRampsOf(section).map(({ address }) => address);
+  return rampsOf(watchedChain(section)).map(({ address }) => address);
 }
 
 /** The cold backend that holds pruned records; null where nothing is pruned. */

@@ -3,14 +3,31 @@ import { chainIdOfSelector, foreignFamilyOf } from '../../protocol/chain-selecto
 import type { ConfigProblem } from '../problems.js';
 import type { ChainSection, Config } from '../schema/schema.js';
 
+/** A contract of a chain that is read, with the first block to read. */
+interface ConfiguredRamp {
+  readonly address: Hex;
+  readonly startBlock: number;
+}
+
 /** All OnRamps of a chain, each with its start block. */
-export function onRampsOf(chain: ChainSection): readonly { readonly address: Hex; readonly startBlock: number }[] {
-  const first = chain.OnRamp === undefined ? [] : [{ address: chain.OnRamp, startBlock: chain.StartBlock }];
-  const others = chain.OnRamps.map(({ Address, StartBlock = chain.StartBlock }) => ({
-    address: Address,
-    startBlock: StartBlock,
+export function onRampsOf({ OnRamp, OnRamps, StartBlock }: ChainSection): readonly ConfiguredRamp[] {
+  return ramps(OnRamp, OnRamps, StartBlock);
+}
+
+/** All OffRamps of a chain, each with its start block. */
+export function offRampsOf({ OffRamp, OffRamps, StartBlock }: ChainSection): readonly ConfiguredRamp[] {
+  return ramps(OffRamp, OffRamps, StartBlock);
+}
+
+function ramps(
+  first: Hex | undefined,
+  others: ChainSection['OnRamps'],
+  startOfChain: number,
+): readonly ConfiguredRamp[] {
+  return [...(first === undefined ? [] : [{ Address: first }]), ...others].map((ramp) => ({
+    address: ramp.Address,
+    startBlock: ('StartBlock' in ramp ? ramp.StartBlock : undefined) ?? startOfChain,
   }));
-  return [...first, ...others];
 }
 
 /** The chain id that the nodes of a chain must have; null when neither its selector nor `ChainID` tells it. */
@@ -18,12 +35,12 @@ export function chainIdOf({ ChainID, Selector }: ChainSection): number | null {
   return ChainID ?? chainIdOfSelector(Selector);
 }
 
-/** Contradictions among the chains' selectors, chain ids and OnRamps. */
+/** Contradictions among the chains' selectors, chain ids and ramps. */
 export function chainIdentityProblems({ Chain }: Config): ConfigProblem[] {
   const chainIds = new Map<number, number>();
   return Chain.flatMap((chain, index): ConfigProblem[] => {
     const path = `Chain[${index}]`;
-    const problems = [...selectorProblems(chain, path), ...onRampProblems(chain, path)];
+    const problems = [...selectorProblems(chain, path), ...rampProblems(chain, path)];
     const chainId = chainIdOf(chain);
     const before = chainId === null ? undefined : chainIds.get(chainId);
     if (chainId !== null && before === undefined) chainIds.set(chainId, index);
@@ -72,21 +89,27 @@ function selectorProblems({ Selector, ChainID }: ChainSection, path: string): Co
   ];
 }
 
-function onRampProblems(chain: ChainSection, path: string): ConfigProblem[] {
-  if (chain.OnRamp === undefined && chain.OnRamps.length === 0)
+function rampProblems(chain: ChainSection, path: string): ConfigProblem[] {
+  if (onRampsOf(chain).length + offRampsOf(chain).length === 0)
     return [
-      { path: `${path}.OnRamp`, message: 'write the address of the OnRamp, or one [[Chain.OnRamps]] table for each' },
+      {
+        path: `${path}.OnRamp`,
+        message:
+          'write the address of the OnRamp, or one [[Chain.OnRamps]] table for each; for executions alone, that of ' +
+          'the OffRamp',
+      },
     ];
-  const seen = new Set<Hex>(chain.OnRamp === undefined ? [] : [chain.OnRamp]);
-  return chain.OnRamps.flatMap(({ Address }, place): ConfigProblem[] => {
-    if (seen.has(Address))
-      return [
-        {
-          path: `${path}.OnRamps[${place}].Address`,
-          message: `names ${Address} a second time: write each OnRamp once`,
-        },
-      ];
-    seen.add(Address);
-    return [];
-  });
+  const seen = new Set<Hex>([chain.OnRamp, chain.OffRamp].filter((address) => address !== undefined));
+  const repeated = ['OnRamps', 'OffRamps'] as const;
+  const problems = repeated.flatMap((key) =>
+    chain[key].flatMap(({ Address }, place): ConfigProblem[] => {
+      const isFirst = !seen.has(Address);
+      seen.add(Address);
+      if (isFirst) return [];
+      const message = `names ${Address} a second time: write each ${key.slice(0, -1)} once`;
+      return [{ path: `${path}.${key}[${place}].Address`, message }];
+    }),
+  );
+  if (chain.OffRamp === undefined || chain.OffRamp !== chain.OnRamp) return problems;
+  return [{ path: `${path}.OffRamp`, message: 'is the address of the OnRamp: write that of the OffRamp' }, ...problems];
 }

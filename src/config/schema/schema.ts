@@ -27,7 +27,7 @@ const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 
 
 const startBlock = whole(0, 'the block number');
 
-const onRamp = z.strictObject({
+const ramp = z.strictObject({
   Address: address(20, 20),
   /** Default: `StartBlock` of the chain. */
   StartBlock: startBlock.optional(),
@@ -46,9 +46,11 @@ const chain = z.strictObject({
   /** Instead of `OnRamps`, or as the first of them. */
   OnRamp: address(20, 20).optional(),
   /** When contracts were replaced. */
-  OnRamps: tables(onRamp, 'Chain.OnRamps').default([]),
+  OnRamps: tables(ramp, 'Chain.OnRamps').default([]),
+  /** Instead of `OffRamps`, or as the first of them; without one, no executions are read. */
   OffRamp: address(20, 20).optional(),
-  /** First block to read: the one in which the OnRamp was deployed, or later. */
+  OffRamps: tables(ramp, 'Chain.OffRamps').default([]),
+  /** First block to read: the one in which the first ramp was deployed, or later. */
   StartBlock: startBlock.default(0),
   Confirmations: confirmations.default('finalized'),
   /** Bounds the `finalized` tag; 0: as many as `Confirmations` when that is a number. */

@@ -3,9 +3,10 @@ import { type RangeReading, readRanges } from '../../chains/logs/range-reader.js
 import { createRangeSize } from '../../chains/logs/range-size.js';
 import type { RpcPool } from '../../chains/rpc/rpc-pool.js';
 import { chainSourceId } from '../../chains/source-ids.js';
-import { KnownMessages } from '../../chains/watch/known-messages.js';
+import { KnownRecords } from '../../chains/watch/known-records.js';
 import { createRangeReading } from '../../chains/watch/reader-options.js';
-import { DEFAULT_BLOOM_CHECK_BLOCKS, type WatchedChain } from '../../chains/watch/watched-chain.js';
+import { isEmpty } from '../../chains/watch/record-batch.js';
+import { DEFAULT_BLOOM_CHECK_BLOCKS, rampsOf, type WatchedChain } from '../../chains/watch/watched-chain.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
 import type { Storage } from '../../storage/storage.js';
@@ -28,11 +29,14 @@ export interface ChainReplayOptions {
  * @throws IndexerError naming the last block that can be read again.
  */
 export async function checkReplayedBlocks(
-  { name, selector, onRamps }: Pick<WatchedChain, 'name' | 'selector' | 'onRamps'>,
+  chain: Pick<WatchedChain, 'name' | 'selector' | 'onRamps' | 'offRamps'>,
   to: number,
   storage: Pick<Storage, 'getCursor'>,
 ): Promise<void> {
-  const cursors = await Promise.all(onRamps.map(({ address }) => storage.getCursor(chainSourceId(selector, address))));
+  const { name, selector } = chain;
+  const cursors = await Promise.all(
+    rampsOf(chain).map(({ address }) => storage.getCursor(chainSourceId(selector, address))),
+  );
   const heights = cursors.map((cursor) => Number(cursor?.height ?? -1));
   const last = Math.min(...heights);
   if (to <= last) return;
@@ -79,9 +83,9 @@ export function createChainReplay(options: ChainReplayOptions): ReplaySource {
   };
 }
 
-function stepOf({ from, to, messages: found, quarantine }: RangeReading): ReplayStep {
+function stepOf(range: RangeReading): ReplayStep {
+  const { from, to, quarantine } = range;
   // of two logs of one message the first counts
-  const messages = new KnownMessages().toStore(found);
-  const isEmpty = messages.length + quarantine.length === 0;
-  return { batch: isEmpty ? null : { messages, quarantine }, cursor: String(to), read: to - from + 1 };
+  const batch = { ...new KnownRecords().toStore(range), quarantine };
+  return { batch: isEmpty(batch) ? null : batch, cursor: String(to), read: to - from + 1 };
 }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { FinalizedReorgError } from '../../../src/chains/chain-errors.js';
 import { type ChainSourceOptions, createChainSource } from '../../../src/chains/chain-source.js';
 import { createRpcPool } from '../../../src/chains/rpc/rpc-pool.js';
-import type { WatchedOnRamp } from '../../../src/chains/watch/watched-chain.js';
+import type { WatchedRamp } from '../../../src/chains/watch/watched-chain.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { createLogger } from '../../../src/core/logger.js';
@@ -48,7 +48,7 @@ function open(): Storage {
   return storage;
 }
 
-const both = (startBlock = 0): WatchedOnRamp[] => [
+const both = (startBlock = 0): WatchedRamp[] => [
   { address: A, startBlock },
   { address: B, startBlock },
 ];
@@ -57,7 +57,7 @@ const both = (startBlock = 0): WatchedOnRamp[] => [
 function start(
   storage: Storage,
   url: string | readonly string[],
-  onRamps: readonly WatchedOnRamp[],
+  onRamps: readonly WatchedRamp[],
   options: Partial<ChainSourceOptions> & {
     readonly confirmations?: 'latest' | 'finalized';
     readonly maxBlockRange?: number;
@@ -72,7 +72,7 @@ function start(
       ...{ pollIntervalMs: 10, haltAfterMs: 0 },
     },
     rpc,
-    openStore: (onRampAddresses) => createChainStore({ storage, selector: SOURCE.sourceSelector, onRampAddresses }),
+    openStore: (rampAddresses) => createChainStore({ storage, selector: SOURCE.sourceSelector, rampAddresses }),
     writer: storage,
     common,
     cursorEveryMs: 0,
@@ -312,7 +312,7 @@ describe('an OnRamp address without a contract', () => {
     const codes = () => running.source.status().onRamps.map(({ hasCode }) => hasCode);
     await eventually('it is told', () => codes()[2] === false || codes());
     expect(codes()).toEqual([true, true, false]);
-    const told = () => lines.map((line) => JSON.parse(line)).filter(({ onRamp }) => onRamp === missing);
+    const told = () => lines.map((line) => JSON.parse(line)).filter(({ address }) => address === missing);
     expect(told()).toMatchObject([{ level: 'warn', chain: 'a' }]);
     await chain.mine(1);
     await processed(running, 1);

@@ -1,4 +1,5 @@
 import { encodeAbiParameters, parseAbiParameters } from 'viem';
+import { EXECUTION_TOPIC } from '../../../src/chains/logs/execution-log.js';
 import { MESSAGE_SENT_TOPIC } from '../../../src/chains/logs/message-sent-event.js';
 import { bytesToHex, type Hex } from '../../../src/core/hex.js';
 import { computeCCVAndExecutorHash } from '../../../src/protocol/ccv-and-executor-hash.js';
@@ -75,6 +76,21 @@ export function makeMessageLog(
       messageId,
     ],
     data: encodeMessageSentData(bytesToHex(encoded), [CCV, EXECUTOR, ROUTER]),
+  };
+}
+
+/** An `ExecutionStateChanged` log as the real OffRamp would emit it; state 2 is success, 3 failure. */
+export function makeExecutionLog(told: {
+  readonly messageId: Hex;
+  readonly sourceSelector?: bigint;
+  readonly messageNumber?: bigint;
+  readonly state?: number;
+  readonly returnData?: Hex;
+}): EmittedLog {
+  const { messageId, sourceSelector = 16015286601757825753n, messageNumber = 1n, state = 2, returnData = '0x' } = told;
+  return {
+    topics: [EXECUTION_TOPIC, word(sourceSelector), word(messageNumber), messageId],
+    data: encodeAbiParameters(parseAbiParameters('uint8 state, bytes returnData'), [state, returnData]),
   };
 }
 

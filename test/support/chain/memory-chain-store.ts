@@ -2,7 +2,8 @@ import type { BatchWriter, ChainCursor, ChainStore } from '../../../src/chains/c
 import { IndexerError } from '../../../src/core/errors.js';
 import type { Hex } from '../../../src/core/hex.js';
 import type { CursorMove, WriteBatch, WriteOutcome } from '../../../src/model/batch.js';
-import type { NewMessage, QuarantineEntry } from '../../../src/model/records.js';
+import { executionIdentity, logIdentity } from '../../../src/model/identity.js';
+import type { Execution, NewMessage, QuarantineEntry } from '../../../src/model/records.js';
 import { ON_RAMP } from './watch.js';
 
 interface Entry {
@@ -17,11 +18,15 @@ export interface ChainStoreContent {
   readonly live: readonly string[];
   /** Readable by id only. */
   readonly orphaned: readonly Hex[];
+  /** The log of each, and whether it is orphaned. */
+  readonly executions: readonly string[];
   readonly quarantine: readonly string[];
 }
 
 /** The records of a batch. */
-type Stored = Required<Pick<WriteBatch, 'messages' | 'orphanings' | 'quarantine'>>;
+type Stored = Required<
+  Pick<WriteBatch, 'messages' | 'orphanings' | 'executions' | 'executionOrphanings' | 'quarantine'>
+>;
 
 function blockOf({ height, hash }: CursorMove): ChainCursor {
   if (hash === null) throw new Error('a cursor of a chain has no hash');
@@ -35,6 +40,7 @@ function blockOf({ height, hash }: CursorMove): ChainCursor {
  */
 export class MemoryChainStore implements ChainStore, BatchWriter {
   readonly #messages = new Map<Hex, Entry>();
+  readonly #executions = new Map<string, { readonly execution: Execution; readonly orphaned: boolean }>();
   readonly #quarantine = new Map<string, QuarantineEntry>();
   #cursor: ChainCursor | null = null;
   #confirmed: ChainCursor | null = null;
@@ -73,13 +79,23 @@ export class MemoryChainStore implements ChainStore, BatchWriter {
     );
   }
 
+  async executionsAbove(afterBlock: bigint) {
+    return [...this.#executions.values()].flatMap(({ execution: { messageId, place }, orphaned }) =>
+      !orphaned && place.blockNumber > afterBlock
+        ? [{ messageId, blockNumber: place.blockNumber, blockHash: place.blockHash, logIndex: place.logIndex }]
+        : [],
+    );
+  }
+
   async insertBatch({
+    executions = [],
+    executionOrphanings = [],
     messages = [],
     orphanings = [],
     quarantine = [],
     cursors = [],
   }: WriteBatch): Promise<WriteOutcome> {
-    const batch = { messages, orphanings, quarantine };
+    const batch = { messages, orphanings, executions, executionOrphanings, quarantine };
     const fate = this.onCommit(batch);
     if (fate === 'fail') throw new IndexerError('STORAGE_UNAVAILABLE', 'the store is down', true);
     const cursor = cursors.find(({ sourceId }) => sourceId.startsWith('chain:'));
@@ -94,7 +110,8 @@ export class MemoryChainStore implements ChainStore, BatchWriter {
     if (confirmed) this.#confirmed = blockOf(confirmed);
     if (cursor) this.#cursor = blockOf(cursor);
     if (fate === 'fail after') throw new IndexerError('STORAGE_UNAVAILABLE', 'the answer was lost', true);
-    return { messages: outcome, verifierResults: [], executions: [], conflicts: [], committed: null };
+    const inserted = executions.map(() => 'inserted' as const);
+    return { messages: outcome, verifierResults: [], executions: inserted, conflicts: [], committed: null };
   }
 
   get(messageId: Hex): Entry | undefined {
@@ -117,6 +134,7 @@ export class MemoryChainStore implements ChainStore, BatchWriter {
         .filter(({ orphaned }) => orphaned)
         .map(({ message }) => message.messageId)
         .sort(),
+      executions: [...this.#executions].map(([key, { orphaned }]) => `${key}${orphaned ? ' orphaned' : ''}`).sort(),
       quarantine: [...this.#quarantine.values()].map(({ key, reason }) => `${key} ${reason}`).sort(),
     };
   }
@@ -128,6 +146,12 @@ export class MemoryChainStore implements ChainStore, BatchWriter {
       if (entry && entry.message.origin?.blockHash === blockHash)
         this.#messages.set(messageId, { ...entry, orphaned: true });
     }
+    for (const log of batch.executionOrphanings) {
+      const entry = this.#executions.get(logIdentity(log));
+      if (entry) this.#executions.set(logIdentity(log), { ...entry, orphaned: true });
+    }
+    for (const execution of batch.executions)
+      this.#executions.set(executionIdentity(execution), { execution, orphaned: false });
     for (const message of batch.messages) this.#messages.set(message.messageId, { message, orphaned: false });
     for (const entry of batch.quarantine) if (!this.#quarantine.has(entry.key)) this.#quarantine.set(entry.key, entry);
   }

@@ -1,3 +1,4 @@
+import { EXECUTION_TOPIC } from '../../../src/chains/logs/execution-log.js';
 import type { BlockHeader } from '../../../src/chains/rpc/block-header.js';
 import type { LogFilter, RawLog } from '../../../src/chains/rpc/raw-log.js';
 import {
@@ -11,26 +12,35 @@ import type { RpcPool } from '../../../src/chains/rpc/rpc-pool.js';
 import { viemTransport } from '../../../src/chains/rpc/viem-transport.js';
 import type { Hex } from '../../../src/core/hex.js';
 import type { Random } from '../../../src/core/random.js';
-import { type EmittedLog, makeMessageLog } from './log-emitter.js';
-import { ON_RAMP, SOURCE } from './watch.js';
+import { logIdentity } from '../../../src/model/identity.js';
+import { type EmittedLog, makeExecutionLog, makeMessageLog } from './log-emitter.js';
+import { OFF_RAMP, ON_RAMP, SOURCE } from './watch.js';
 
 interface Block {
   readonly header: BlockHeader;
   readonly logs: readonly RawLog[];
 }
 type Branch = readonly Block[];
-type MessageLog = EmittedLog & { readonly messageId: Hex };
+type SimulatedLog = EmittedLog & { readonly messageId: Hex };
 
 const FULL_BLOOM: Hex = `0x${'ff'.repeat(256)}`;
 const EMPTY_BLOOM: Hex = `0x${'00'.repeat(256)}`;
 const hash = (serial: number): Hex => `0x${serial.toString(16).padStart(64, '0')}`;
 
-const messages: MessageLog[] = [];
-/** The n-th message ever, made once for all runs. */
-function messageAt(index: number): MessageLog {
-  while (messages.length <= index) messages.push(makeMessageLog(SOURCE, messages.length + 1));
-  return messages[index] as MessageLog;
+const simulated: SimulatedLog[] = [];
+/** The n-th log ever, made once for all runs: every fourth is an execution, the others are messages. */
+function logAt(index: number): SimulatedLog {
+  while (simulated.length <= index) {
+    const serial = simulated.length + 1;
+    const execution = { messageId: hash(serial), state: serial % 8 === 0 ? 2 : 3 };
+    simulated.push(
+      serial % 4 === 0 ? { ...makeExecutionLog(execution), ...execution } : makeMessageLog(SOURCE, serial),
+    );
+  }
+  return simulated[index] as SimulatedLog;
 }
+
+const isExecution = ({ topics }: Pick<RawLog, 'topics'>) => topics[0] === EXECUTION_TOPIC;
 
 /** How bad it gets, each between 0 and 1. */
 export interface Weather {
@@ -56,9 +66,9 @@ export class SimulatedChain {
   /** Every state the chain was in, the present one last. */
   readonly #history: { readonly branch: Branch; readonly finalized: number }[];
   #serial = 1;
-  #nextMessage = 0;
-  /** Messages that a reorg dropped and that may come back. */
-  #homeless: MessageLog[] = [];
+  #nextLog = 0;
+  /** Logs that a reorg dropped and that may come back. */
+  #homeless: SimulatedLog[] = [];
   reorgs = 0;
 
   constructor(random: Random, weather: Weather) {
@@ -89,7 +99,17 @@ export class SimulatedChain {
   live(through = this.head): readonly string[] {
     return this.#now.branch
       .slice(0, through + 1)
-      .flatMap(({ logs }) => logs.map((log) => `${log.topics[3]} ${log.blockHash}:${log.logIndex}`))
+      .flatMap(({ logs }) => logs.filter((log) => !isExecution(log)))
+      .map((log) => `${log.topics[3]} ${log.blockHash}:${log.logIndex}`)
+      .sort();
+  }
+
+  /** Every execution on the chain, through that block, as a `MemoryChainStore` names it, sorted. */
+  executions(through = this.head): readonly string[] {
+    return this.#now.branch
+      .slice(0, through + 1)
+      .flatMap(({ logs }) => logs.filter(isExecution))
+      .map(({ topics, blockHash, logIndex }) => logIdentity({ messageId: topics[3] as Hex, blockHash, logIndex }))
       .sort();
   }
 
@@ -125,7 +145,7 @@ export class SimulatedChain {
     return this.#history.at(-1) as { readonly branch: Branch; readonly finalized: number };
   }
 
-  #makeBlock(branch: Branch, logs: readonly MessageLog[]): Block {
+  #makeBlock(branch: Branch, logs: readonly SimulatedLog[]): Block {
     const number = branch.length;
     const blockHash = hash(this.#serial++);
     const parentHash = branch.at(-1)?.header.hash ?? hash(0);
@@ -138,7 +158,7 @@ export class SimulatedChain {
         logsBloom: !this.#weather.emptyBlooms && (logs.length > 0 || this.#random() < 0.05) ? FULL_BLOOM : EMPTY_BLOOM,
       },
       logs: logs.map(({ topics, data }, index) => ({
-        address: ON_RAMP,
+        address: isExecution({ topics }) ? OFF_RAMP : ON_RAMP,
         topics,
         data: Buffer.from(data.slice(2), 'hex'),
         blockNumber: number,
@@ -152,10 +172,10 @@ export class SimulatedChain {
 
   #extend(): void {
     const { branch, finalized } = this.#now;
-    const logs: MessageLog[] = [];
+    const logs: SimulatedLog[] = [];
     while (this.#random() < 0.4) {
       const returning = this.#random() < 0.6 ? this.#homeless.shift() : undefined;
-      logs.push(returning ?? messageAt(this.#nextMessage++));
+      logs.push(returning ?? logAt(this.#nextLog++));
     }
     this.#history.push({ branch: [...branch, this.#makeBlock(branch, logs)], finalized });
     if (this.#history.length > 6) this.#history.shift();
@@ -175,9 +195,9 @@ export class SimulatedChain {
     if (depth > branch.length - 1 - finalized) return;
     this.reorgs++;
     const dropped = branch.slice(branch.length - depth);
-    const byId = new Map(messages.map((message) => [message.messageId, message]));
+    const byId = new Map(simulated.map((log) => [log.messageId, log]));
     this.#homeless.push(
-      ...dropped.flatMap(({ logs }) => logs.map(({ topics }) => byId.get(topics[3] as Hex) as MessageLog)),
+      ...dropped.flatMap(({ logs }) => logs.map(({ topics }) => byId.get(topics[3] as Hex) as SimulatedLog)),
     );
     this.#history.push({ branch: branch.slice(0, branch.length - depth), finalized });
     // most often the new branch is longer at once, sometimes it takes its time

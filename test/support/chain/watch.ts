@@ -10,6 +10,7 @@ import type { MessageMaker } from './log-emitter.js';
 import type { MemoryChainStore } from './memory-chain-store.js';
 
 export const ON_RAMP: Hex = '0xc5a5c42992decbae36851359345fe25997f5c42d';
+export const OFF_RAMP: Hex = '0xd6b6c53a03ef42bf47472464a46f0f6e54fe53ae';
 export const SOURCE: MessageMaker = {
   onRamp: ON_RAMP,
   sourceSelector: 3379446385462418246n,

@@ -7,7 +7,7 @@ import { AbortedError } from '../../../src/core/errors.js';
 import { seededRandom } from '../../../src/core/random.js';
 import { MemoryChainStore } from '../../support/chain/memory-chain-store.js';
 import { SimulatedChain } from '../../support/chain/simulated-chain.js';
-import { ON_RAMP, SOURCE } from '../../support/chain/watch.js';
+import { OFF_RAMP, ON_RAMP, SOURCE } from '../../support/chain/watch.js';
 
 /** Time that passes only while someone sleeps, and then at once. */
 function hastyClock(): Clock {
@@ -50,6 +50,7 @@ async function simulate(seed: number) {
         name: 'a',
         selector: SOURCE.sourceSelector,
         onRamps: [{ address: ON_RAMP, startBlock: 0 }],
+        offRamps: [{ address: OFF_RAMP, startBlock: 0 }],
         confirmations,
         pollIntervalMs: 1_000,
         maxBlockRange: 1 + Math.floor(random() * 60),
@@ -103,13 +104,20 @@ describe('a simulated run of reorgs, failing and lying nodes, lost commits and r
   it(`leaves what is on the chain, for each of ${SEEDS} seeds`, async () => {
     let reorgs = 0;
     let orphanings = 0;
+    let orphanedExecutions = 0;
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { chain, store, confirmations, readThrough } = await simulate(seed);
-      const { live, orphaned } = store.content();
+      const { live, orphaned, executions } = store.content();
       const [onChain, stored] = [new Set(chain.live()), new Set(live)];
       const phantoms = live.filter((place) => !onChain.has(place));
       const missing = chain.live(readThrough).filter((place) => !stored.has(place));
-      const wronglyOrphaned = confirmations === 'finalized' ? orphaned : [];
+      const executed = executions.filter((key) => !key.endsWith('orphaned'));
+      const lostExecutions = executions.filter((key) => key.endsWith('orphaned'));
+      const executedOnChain = new Set(chain.executions());
+      phantoms.push(...executed.filter((key) => !executedOnChain.has(key)));
+      missing.push(...chain.executions(readThrough).filter((key) => !executed.includes(key)));
+      const wronglyOrphaned = confirmations === 'finalized' ? [...orphaned, ...lostExecutions] : [];
+      orphanedExecutions += lostExecutions.length;
       expect({ seed, phantoms, missing, wronglyOrphaned }).toEqual({
         seed,
         phantoms: [],
@@ -122,5 +130,6 @@ describe('a simulated run of reorgs, failing and lying nodes, lost commits and r
     }
     expect(reorgs).toBeGreaterThan(SEEDS);
     expect(orphanings).toBeGreaterThan(SEEDS / 10);
+    expect(orphanedExecutions).toBeGreaterThan(SEEDS / 10);
   });
 });

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readMessageSentLog } from '../../../src/chains/logs/message-sent-log.js';
-import { QUARANTINE_REASONS, type QuarantineReason } from '../../../src/chains/logs/quarantined-log.js';
+import { QUARANTINE_REASONS } from '../../../src/chains/logs/quarantined-log.js';
 import type { RawLog } from '../../../src/chains/rpc/raw-log.js';
 import { bytesToHex, type Hex, hexToBytes } from '../../../src/core/hex.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';
@@ -52,7 +52,9 @@ const around = (encoded: Uint8Array, issuers: Hex[] = [CCV, EXECUTOR, CCV]) => (
 });
 
 /** One log for each reason, wrong in that one thing only. */
-const WRONG: Readonly<Record<QuarantineReason, { readonly topics: readonly Hex[]; readonly data: Hex }>> = {
+const WRONG: Readonly<
+  Record<(typeof QUARANTINE_REASONS)[number], { readonly topics: readonly Hex[]; readonly data: Hex }>
+> = {
   topic_count: { topics: [topic0, destTopic, senderTopic], data: good.data },
   abi: { topics: good.topics, data: good.data.slice(0, 300) as Hex },
   receipt_count: around(encodeMessage(good.message), [CCV, EXECUTOR]),

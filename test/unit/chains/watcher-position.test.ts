@@ -28,7 +28,7 @@ const newMessage = () =>
 function setUp() {
   storage = createMemoryStorage({ name: 'memory' });
   const common = createCommon();
-  const store = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [ON_RAMP] });
+  const store = createChainStore({ storage, selector: SELECTORS.high, rampAddresses: [ON_RAMP] });
   const chain: WatchedChain = {
     ...{ name: 'a', selector: SELECTORS.high, onRamps: [{ address: ON_RAMP, startBlock: 0 }] },
     ...{ confirmations: 'finalized', pollIntervalMs: 1_000, maxBlockRange: 2_000 },

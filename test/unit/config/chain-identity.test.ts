@@ -1,6 +1,6 @@
 import { parse } from 'smol-toml';
 import { describe, expect, it } from 'vitest';
-import { chainIdentityWarnings, chainIdOf, onRampsOf } from '../../../src/config/checks/chain-identity.js';
+import { chainIdentityWarnings, chainIdOf, offRampsOf, onRampsOf } from '../../../src/config/checks/chain-identity.js';
 import { parseConfig } from '../../../src/config/load.js';
 import { ConfigError } from '../../../src/config/problems.js';
 import type { Config } from '../../../src/config/schema/schema.js';
@@ -131,6 +131,20 @@ describe('the OnRamps of a chain', () => {
     const problems = problemsOf(chain('a', ETHEREUM, keys));
     expect(Object.keys(problems)).toEqual([path]);
     expect(problems[path]).toMatch(message);
+  });
+
+  it('may be none where there is an OffRamp, of which there may be several too', () => {
+    const offRamps = `OffRamp = "${A}"\nStartBlock = 7\n[[Chain.OffRamps]]\nAddress = "${B}"\nStartBlock = 9`;
+    const config = load(chain('a', ETHEREUM, offRamps));
+    expect(onRampsOf(config.Chain[0]!)).toEqual([]);
+    expect(offRampsOf(config.Chain[0]!)).toEqual([
+      { address: A, startBlock: 7 },
+      { address: B, startBlock: 9 },
+    ]);
+    const same = problemsOf(chain('a', ETHEREUM, `OnRamp = "${A}"\nOffRamp = "${A}"`));
+    expect(same['Chain[0].OffRamp']).toMatch(/address of the OnRamp/);
+    const twice = problemsOf(chain('a', ETHEREUM, `OnRamp = "${A}"\n[[Chain.OffRamps]]\nAddress = "${A}"`));
+    expect(twice['Chain[0].OffRamps[0].Address']).toMatch(/second time/);
   });
 
   it('may have one address on two chains', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { UnfinalizedMessage } from '../../../src/chains/chain-port.js';
+import type { UnfinalizedExecution, UnfinalizedMessage } from '../../../src/chains/chain-port.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { planResume, resume } from '../../../src/indexer/chain-resume.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
@@ -26,8 +26,9 @@ const at = (chain: ScriptedChain, id: number, block: number): UnfinalizedMessage
   blockHash: chain.hashAt(block),
 });
 
-const lister = (messages: readonly UnfinalizedMessage[]) => ({
+const lister = (messages: readonly UnfinalizedMessage[], executions: readonly UnfinalizedExecution[] = []) => ({
   messagesAbove: async (above: bigint) => messages.filter(({ blockNumber }) => blockNumber > above),
+  executionsAbove: async (above: bigint) => executions.filter(({ blockNumber }) => blockNumber > above),
 });
 
 async function setUp(nodeCount = 1) {
@@ -36,13 +37,14 @@ async function setUp(nodeCount = 1) {
   const storage = await stored(chain);
   const listed = [at(chain, 1, 20), at(chain, 2, 45), at(chain, 3, 58)];
   const archived = [at(chain, 4, 20), at(chain, 5, 44), at(chain, 2, 45)];
+  const executed = [{ ...at(chain, 6, 50), logIndex: 2 }];
   const plan = (from: number) =>
     planResume({
       chain: 'a',
       storage,
       sources: SOURCES,
       listed: lister(listed),
-      archived: lister(archived),
+      archived: lister(archived, executed),
       rpc: chain.client(),
       from,
       signal: new AbortController().signal,
@@ -58,6 +60,8 @@ describe('setting a chain back', () => {
     const made = await plan(31);
     expect(made).toMatchObject({ from: 31, hash: chain.hashAt(30), storedMessages: 3, goneMessages: 3, untouched: [] });
     expect(made.orphanings.map(({ messageId }) => Number(messageId))).toEqual([5]);
+    const executions = made.executionOrphanings.map(({ messageId, logIndex }) => [Number(messageId), logIndex]);
+    expect(executions).toEqual([[6, 2]]);
     expect(made.nodes).toEqual([{ url: 0, hash: chain.hashAt(30), head: 70 }]);
     await resume(storage, made);
     for (const { height, hash } of await storage.listCursors())

@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from 'vitest';
-import { OnRampsApartError } from '../../../src/chains/chain-errors.js';
+import { RampsApartError } from '../../../src/chains/chain-errors.js';
 import { chainSourceId, confirmedSourceId } from '../../../src/chains/source-ids.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { createChainStore } from '../../../src/indexer/chain-store.js';
@@ -19,7 +19,7 @@ const messageOf = (onRamp: Hex) =>
 
 function setUp() {
   storage = createMemoryStorage({ name: 'memory' });
-  return createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [ON_RAMP] });
+  return createChainStore({ storage, selector: SELECTORS.high, rampAddresses: [ON_RAMP] });
 }
 
 const cursorsAt = (height: bigint, expectedHeight: bigint | null, onRamps: readonly Hex[] = [ON_RAMP]) => {
@@ -50,7 +50,7 @@ it('takes another OnRamp of the chain for another source: read from its start, i
     messages: [old],
     cursors: cursorsAt(100n, null),
   });
-  const next = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [OTHER] });
+  const next = createChainStore({ storage, selector: SELECTORS.high, rampAddresses: [OTHER] });
   expect(await next.cursor()).toBeNull();
   expect(await next.messagesAbove(0n)).toEqual([]);
   const fresh = messageOf(OTHER);
@@ -65,7 +65,7 @@ it('takes another OnRamp of the chain for another source: read from its start, i
 
 it('moves the cursors of OnRamps that are read together in one commit, and says when one of them was moved alone', async () => {
   const store = setUp();
-  const together = createChainStore({ storage, selector: SELECTORS.high, onRampAddresses: [ON_RAMP, OTHER] });
+  const together = createChainStore({ storage, selector: SELECTORS.high, rampAddresses: [ON_RAMP, OTHER] });
   const cursors = cursorsAt(100n, null, [ON_RAMP, OTHER]);
   const { hash } = cursors[0]!;
   const [one, two] = [messageOf(ON_RAMP), messageOf(OTHER)];
@@ -83,7 +83,7 @@ it('moves the cursors of OnRamps that are read together in one commit, and says 
     { sourceId: `chain:${SELECTORS.high}:${OTHER}`, key: 'k' },
   ]);
   await storage.insertBatch({ cursors: cursorsAt(101n, 100n) });
-  await expect(together.cursor()).rejects.toBeInstanceOf(OnRampsApartError);
+  await expect(together.cursor()).rejects.toBeInstanceOf(RampsApartError);
   const late = storage.insertBatch({
     messages: [messageOf(OTHER)],
     cursors: cursorsAt(102n, 100n, [ON_RAMP, OTHER]),

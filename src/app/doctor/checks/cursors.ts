@@ -1,6 +1,6 @@
 import type { ChainHeads, RpcNode } from '../../../chains/rpc/rpc-node.js';
 import { chainSourceId } from '../../../chains/source-ids.js';
-import { onRampsOf } from '../../../config/checks/chain-identity.js';
+import { offRampsOf, onRampsOf } from '../../../config/checks/chain-identity.js';
 import type { ChainSection } from '../../../config/schema/schema.js';
 import type { SourceCursor } from '../../../model/records.js';
 import { openRpc } from '../../open-rpc.js';
@@ -21,7 +21,7 @@ export const cursorCheck = defineCheck<Id>({
   kinds: {
     'cursor-missing': {
       severity: 'warning',
-      meaning: 'No block of the OnRamp was ever read, so none of its messages is stored.',
+      meaning: 'No block of the OnRamp or OffRamp was ever read, so none of its records is stored.',
       next: 'start a worker with this configuration; `ccv-indexer status` shows those that run',
     },
     'cursor-ahead': {
@@ -75,7 +75,7 @@ export const cursorCheck = defineCheck<Id>({
 
 async function compare(chain: ChainSection, all: ReadonlyMap<string, SourceCursor>, look: Look<Id>): Promise<void> {
   const cursors: SourceCursor[] = [];
-  for (const { address } of onRampsOf(chain)) {
+  for (const { address } of [...onRampsOf(chain), ...offRampsOf(chain)]) {
     const source = chainSourceId(chain.Selector, address);
     const cursor = all.get(source);
     if (cursor) cursors.push(cursor);

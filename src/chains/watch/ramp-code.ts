@@ -13,10 +13,10 @@ const EVERY_MS = 60_000;
 const RETRY_MS = 5_000;
 
 /**
- * Asks whether there is a contract at each OnRamp address, and asks again slowly until there is. An address without
+ * Asks whether there is a contract at the address of each OnRamp and OffRamp, and asks again slowly until there is. An address without
  * code is most often a mistake and emits nothing; it may also be deployed later, so the chain is read all the same.
  */
-export class OnRampCode {
+export class RampCode {
   readonly #chain: string;
   readonly #rpc: RpcPool;
   readonly #common: Common;
@@ -59,18 +59,19 @@ export class OnRampCode {
 
   async #check(address: Hex, signal: AbortSignal): Promise<void> {
     const { log } = this.#common;
-    const named = { chain: this.#chain, onRamp: address };
+    const named = { chain: this.#chain, address };
     try {
       const has = await this.#ask(address, signal);
       const had = this.hasCode(address);
       this.#hasCode.set(address, has);
-      if (!has && had === null) log.warn(named, 'there is no contract at the OnRamp address: check OnRamp and RpcUrls');
-      if (has && had === false) log.info(named, 'there is a contract at the OnRamp address now');
+      if (!has && had === null)
+        log.warn(named, 'there is no contract at the address of a ramp: check OnRamp, OffRamp and RpcUrls');
+      if (has && had === false) log.info(named, 'there is a contract at the address of the ramp now');
     } catch (thrown) {
       if (thrown instanceof AbortedError) return;
       log[thrown instanceof IndexerError ? 'debug' : 'error'](
         { ...named, err: toError(thrown) },
-        'no RPC node tells whether there is a contract at the OnRamp address',
+        'no RPC node tells whether there is a contract at the address of a ramp',
       );
     }
   }
