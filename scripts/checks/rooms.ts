@@ -42,6 +42,7 @@ export const ROOMS: Rooms = {
   'chains/logs': [...chains, 'chains/rpc'],
   'chains/committees': [...chains, 'chains/rpc'],
   'chains/watch': [...chains, 'chains/rpc', 'chains/logs'],
+  'chains/calls': [...chains, 'chains/rpc'],
   'chains/chain-source.ts': [...chains, 'chains/**'],
 
   verifiers: ground,

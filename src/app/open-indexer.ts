@@ -8,6 +8,7 @@ import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createChainStore } from '../indexer/chain-store.js';
 import { type ChainRunner, createIndexer, type Indexer } from '../indexer/indexer.js';
+import type { ExecutionRecovery } from '../indexer/recovery/execution-recovery.js';
 import { createScheduler } from '../indexer/scheduler.js';
 import { createMembership } from '../indexer/workers/membership.js';
 import { nameProcess } from '../indexer/workers/process-name.js';
@@ -16,6 +17,7 @@ import type { LeaseStore } from '../storage/lease-store.js';
 import type { Storage } from '../storage/storage.js';
 import { createVerifierRegistry } from '../verifiers/registry.js';
 import { openDiscoveries } from './open-discoveries.js';
+import { openRecovery } from './open-recovery.js';
 import { openRpcPools, watchedChain } from './open-rpc.js';
 import { openSignatures } from './open-signatures.js';
 import { openVerifier } from './open-verifier.js';
@@ -42,10 +44,16 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
   const membership = leases
     ? createMembership({ ...nameProcess(common.random), store: leases, common })
     : createSoleMember();
+  const pools = new Map(config.Chain.map((section) => [section.Selector, rpcOf(section)]));
   const chains = config.Chain.map((section): ChainRunner<ChainSourceStatus> => {
     const name = sharedChainId(section.Selector);
-    const source = openSource(section, rpcOf(section), membership.fence(name, storage), options);
-    return { name: section.Name, source: name, run: (signal) => source.run(signal), status: () => source.status() };
+    const writer = membership.fence(name, storage);
+    const source = openSource(section, rpcOf(section), writer, options);
+    const recovery = openRecovery(section, { config, pools, storage, writer, common });
+    return {
+      ...{ name: section.Name, source: name, status: () => source.status() },
+      run: (signal) => runBeside(source, recovery, signal),
+    };
   });
   const discoveries = openDiscoveries({ config, common, storage, registry, signatures, membership, shutdown });
   const { Scheduler, Pool } = config;
@@ -66,6 +74,18 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
   const indexer = createIndexer({ chains, discoveries, scheduler, registry, membership, common });
   shutdown.add('indexer', () => indexer.close());
   return indexer;
+}
+
+/** Both end together; the recovery never ends by itself. */
+async function runBeside(source: ChainSource, recovery: ExecutionRecovery | null, signal: AbortSignal): Promise<void> {
+  const stop = new AbortController();
+  const recovering = recovery?.run(AbortSignal.any([signal, stop.signal]));
+  try {
+    await source.run(signal);
+  } finally {
+    stop.abort();
+    await recovering;
+  }
 }
 
 function openSource(

@@ -15,6 +15,7 @@ import { AggregatorCallError } from '../verifiers/aggregator/client/call-error.j
 import { createVerifierRegistry } from '../verifiers/registry.js';
 import { backendSections, leadingDatabase } from './backend-sections.js';
 import { entryReading, openAggregator } from './open-discoveries.js';
+import { openRecovering } from './open-recovery.js';
 import { openRpcPools, watchedChain } from './open-rpc.js';
 import { openSignatures } from './open-signatures.js';
 import { openStorage } from './open-storage.js';
@@ -82,7 +83,8 @@ export function openReplaySource(wish: ReplayWish, parts: ReplayParts): ReplaySo
       const found = sectionNamed(config.Chain, wish.chain, 'Chain');
       const rpc = openRpcPools(common, shutdown)(withinLimits(found, limits));
       const { from, to } = wish;
-      return createChainReplay({ chain: watchedChain(found), rpc, from, to, batch: limits.batch, common });
+      const recovering = openRecovering(found, rpc, storage);
+      return createChainReplay({ chain: watchedChain(found), rpc, from, to, batch: limits.batch, common, recovering });
     }
     case 'discovery': {
       const { registry, signatures } = openSources(parts);

@@ -84,13 +84,13 @@ export class ChainUnknownError extends IndexerError {
 }
 
 /**
- * OnRamps or OffRamps of one chain that were read together are at different blocks now: another process reads some of them alone.
+ * Ramps of one chain that were read together are at different blocks now: another process reads some of them alone.
  */
 export class RampsApartError extends IndexerError {
   constructor(selector: bigint, heights: readonly (bigint | null)[]) {
     super(
       'RAMPS_APART',
-      `chain ${selector}: its OnRamps and OffRamps have been read up to different blocks (${heights.map(String).join(', ')})`,
+      `chain ${selector}: its ramps have been read up to different blocks (${heights.map(String).join(', ')})`,
       true,
       { details: { selector: String(selector), heights: heights.map(String) } },
     );

@@ -19,7 +19,7 @@ export interface UnfinalizedExecution extends UnfinalizedMessage {
   readonly logIndex: number;
 }
 
-/** The store behind the watcher of one chain, of the OnRamps and OffRamps that it reads together: where the watcher stands. */
+/** The store behind the watcher of one chain, of the ramps that it reads together: where the watcher stands. */
 export interface ChainStore {
   /** @throws RampsApartError when the ramps of this store are not at one block. */
   cursor(): Promise<ChainCursor | null>;

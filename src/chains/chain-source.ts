@@ -37,8 +37,8 @@ const JOIN_BLOCKS = 1_000;
 const RETRY = { baseMs: 250, maxMs: 15_000 };
 
 /**
- * One watcher reads all ramps (OnRamps and OffRamps) that have been read up to the same block. One that was added later is behind and
- * catches up first, with a cursor of its own:
+ * One watcher reads all ramps (OnRamps and OffRamps) that have been read up to the same block. One that was added later
+ * is behind and catches up first, with a cursor of its own:
  *
  * *together* (one watcher, no ramp behind) · *beside* (ramps that are far behind catch up with the cursor that the
  * others had, while these go on being watched) · *joining* (few blocks are left: they are read while the others wait,

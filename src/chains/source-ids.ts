@@ -1,8 +1,8 @@
 import type { Hex } from '../core/hex.js';
 
 /**
- * The name of an OnRamp or OffRamp among the sources of a storage. Each has a cursor of its own: one that is added later is read
- * from its own start, and the records of another stay as they are.
+ * The name of an OnRamp or OffRamp among the sources of a storage. Each has a cursor of its own: one that is added
+ * later is read from its own start, and the records of another stay as they are.
  */
 export function chainSourceId(selector: bigint, rampAddress: Hex): string {
   return `chain:${selector}:${rampAddress.toLowerCase()}`;
@@ -21,9 +21,15 @@ export function haltSourceId(selector: bigint): string {
   return `halt:chain:${selector}`;
 }
 
+/** The name of the last block of an OffRamp whose executions were looked at for the verifications that they carried. */
+export function recoveredSourceId(selector: bigint, offRampAddress: Hex): string {
+  return `recovered:${selector}:${offRampAddress.toLowerCase()}`;
+}
+
 /** Every source of a chain whose cursor goes back with it. */
 export function chainSources(selector: bigint, rampAddresses: readonly Hex[]): readonly string[] {
-  return rampAddresses.flatMap((address) => [chainSourceId(selector, address), confirmedSourceId(selector, address)]);
+  const kinds = [chainSourceId, confirmedSourceId, recoveredSourceId];
+  return rampAddresses.flatMap((address) => kinds.map((idOf) => idOf(selector, address)));
 }
 
 /** The name of a chain among the sources that workers share. */

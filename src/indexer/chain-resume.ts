@@ -100,7 +100,8 @@ export async function planResume(options: ResumeOptions): Promise<ResumePlan> {
   if (below)
     throw new ResumeError(
       'RESUME_FROM_TOO_HIGH',
-      `chain ${chain}: ${isExecution(below) ? 'an execution of message' : 'message'} ${below.messageId} was in block ${below.blockNumber}, ` +
+      `chain ${chain}: ${isExecution(below) ? 'an execution of message' : 'message'} ${below.messageId} was in ` +
+        `block ${below.blockNumber}, ` +
         `below --from ${from}, and that block is not on the chain any more: ` +
         `write --from ${below.blockNumber}, or a block before it`,
       { chain, from, block: String(below.blockNumber) },

@@ -7,8 +7,8 @@ import { decodeMessage } from '../protocol/message-codec.js';
 import type { Storage } from '../storage/storage.js';
 
 /**
- * The store of the watcher of some OnRamps and OffRamps of a chain. The cursors of all these are at one block for as long
- * as they are read together.
+ * The store of the watcher of some ramps of a chain. The cursors of all these are at one block for as long as they are
+ * read together.
  */
 export function createChainStore(options: {
   readonly storage: Storage;

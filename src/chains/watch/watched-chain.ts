@@ -15,9 +15,9 @@ export interface WatchedChain {
   readonly name: string;
   readonly selector: bigint;
   /**
-   * Contracts are replaced: several may have sent messages; none has on a chain that is watched for executions. Those without a cursor are read from the lowest of their
-   * start blocks on, so that a message below the start block of its own OnRamp is taken when the block is read
-   * anyway.
+   * Contracts are replaced: several may have sent messages. None has where a chain is read for executions alone. Ramps
+   * without a cursor are read from the lowest of their start blocks on, so that a message below the start block of its
+   * own OnRamp is taken when the block is read anyway.
    */
   readonly onRamps: readonly WatchedRamp[];
   /** Contracts whose executions are read in the same requests. Default: none. */

@@ -33,6 +33,12 @@ const ramp = z.strictObject({
   StartBlock: startBlock.optional(),
 });
 
+const ccv = z.strictObject({
+  Address: address(20, 20),
+  /** Its addresses on other chains, as sources. */
+  Sources: z.array(address(1, 255), { error: 'write a list of addresses' }),
+});
+
 const chain = z.strictObject({
   Name: name('ethereum'),
   Selector: selector,
@@ -50,6 +56,10 @@ const chain = z.strictObject({
   /** Instead of `OffRamps`, or as the first of them; without one, no executions are read. */
   OffRamp: address(20, 20).optional(),
   OffRamps: tables(ramp, 'Chain.OffRamps').default([]),
+  /** From the calls behind executions: none, of direct calls, or also of those that nodes can trace. */
+  RecoverVerifications: oneOf(['off', 'direct', 'trace']).default('direct'),
+  /** CCVs of this chain as a destination. */
+  CCVs: tables(ccv, 'Chain.CCVs').default([]),
   /** First block to read: the one in which the first ramp was deployed, or later. */
   StartBlock: startBlock.default(0),
   Confirmations: confirmations.default('finalized'),

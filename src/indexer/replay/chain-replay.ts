@@ -9,7 +9,10 @@ import { isEmpty } from '../../chains/watch/record-batch.js';
 import { DEFAULT_BLOOM_CHECK_BLOCKS, rampsOf, type WatchedChain } from '../../chains/watch/watched-chain.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError } from '../../core/errors.js';
+import type { VerifierResult } from '../../model/records.js';
 import type { Storage } from '../../storage/storage.js';
+import { recoveryOutcomes } from '../recovery/execution-recovery.js';
+import { type RecoverOptions, recoverVerifications } from '../recovery/recover-verifications.js';
 import { patiently } from './patience.js';
 import type { ReplaySource, ReplayStep } from './replay-source.js';
 
@@ -22,6 +25,8 @@ export interface ChainReplayOptions {
   /** About so many logs are read at once. */
   readonly batch: number;
   readonly common: Common;
+  /** Recovers the verifications of the executions in these blocks; null: leaves them. */
+  readonly recovering: RecoverOptions | null;
 }
 
 /**
@@ -55,7 +60,8 @@ export async function checkReplayedBlocks(
  * so do stored messages: one that is not in its block any more is the business of `chain resume`.
  */
 export function createChainReplay(options: ChainReplayOptions): ReplaySource {
-  const { chain, rpc, from, to, batch, common } = options;
+  const { chain, rpc, from, to, batch, common, recovering } = options;
+  const outcomes = recoveryOutcomes(common);
   const reading = createRangeReading({ chain, rpc, common, metrics: createChainMetrics(common.metrics) });
   const size = createRangeSize({ maxBlocks: chain.maxBlockRange, targetLogs: batch, onChange: () => undefined });
   // the blooms of blocks without logs are looked at in the last part: each is a block to fetch
@@ -68,6 +74,18 @@ export function createChainReplay(options: ChainReplayOptions): ReplaySource {
     return ranges;
   }
 
+  /** Executions whose messages are of the same blocks are told by the next replay: these are not stored yet. */
+  async function recovered(range: RangeReading, signal: AbortSignal): Promise<readonly VerifierResult[]> {
+    const results: VerifierResult[] = [];
+    if (recovering === null) return results;
+    for (const execution of range.executions.filter(({ state }) => state === 'success')) {
+      const found = await patiently(common, signal, () => recoverVerifications(execution, recovering, signal));
+      for (const outcome of found.outcomes) outcomes.inc({ chain: chain.name, outcome });
+      results.push(...found.verifierResults);
+    }
+    return results;
+  }
+
   return {
     unit: 'blocks',
     total: to - from + 1,
@@ -76,16 +94,17 @@ export function createChainReplay(options: ChainReplayOptions): ReplaySource {
       while (next <= to) {
         const first = next;
         const last = Math.min(to, first + size.blocks - 1);
-        for (const range of await patiently(common, signal, () => read(first, last, signal))) yield stepOf(range);
+        for (const range of await patiently(common, signal, () => read(first, last, signal)))
+          yield stepOf(range, await recovered(range, signal));
         next = last + 1;
       }
     },
   };
 }
 
-function stepOf(range: RangeReading): ReplayStep {
+function stepOf(range: RangeReading, verifierResults: readonly VerifierResult[]): ReplayStep {
   const { from, to, quarantine } = range;
   // of two logs of one message the first counts
-  const batch = { ...new KnownRecords().toStore(range), quarantine };
+  const batch = { ...new KnownRecords().toStore(range), verifierResults, quarantine };
   return { batch: isEmpty(batch) ? null : batch, cursor: String(to), read: to - from + 1 };
 }
