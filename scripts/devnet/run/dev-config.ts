@@ -35,12 +35,13 @@ export function devConfig(environment: Environment, port: number): Config {
 function chainSections({ chains, deployment }: Environment): TomlTable[] {
   return deployment.chains.flatMap((chain, index) => {
     const { url, wsUrl } = chains[index] ?? {};
-    if (chain.name === AGGREGATED_CHAIN || url === undefined || wsUrl === undefined) return [];
+    if (url === undefined || wsUrl === undefined) return [];
     return {
       Name: chain.name,
       Selector: chain.selector,
       RpcUrls: [url, wsUrl],
-      OnRamp: chain.addresses.onRamp,
+      // messages of the other chain come from aggregators alone, its executions from its blocks
+      ...(chain.name === AGGREGATED_CHAIN ? {} : { OnRamp: chain.addresses.onRamp }),
       OffRamp: chain.addresses.offRamp,
       StartBlock: chain.startBlock,
       Confirmations: 'latest',

@@ -1,21 +1,27 @@
 import { bytesToHex, type Hex } from '../../core/hex.js';
-import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../../model/records.js';
-import { CCVDataNotFoundError, MessageNotFoundError } from '../../model/storage-errors.js';
+import type {
+  StoredExecution,
+  StoredMessage,
+  StoredQuarantineEntry,
+  StoredVerifierResult,
+} from '../../model/records.js';
+import { CCVDataNotFoundError, CoverageGapError, MessageNotFoundError } from '../../model/storage-errors.js';
 import { stringifyExactJson } from '../../protocol/exact-json.js';
 import { messageJson } from '../../protocol/message-json.js';
 import type { Storage } from '../../storage/storage.js';
 
 /**
- * Everything known about one message as JSON text, orphaned or not, with its verifications in short.
+ * Everything known about one message as JSON text, orphaned or not, with its verifications in short and its executions.
  * @throws MessageNotFoundError when neither the message nor a verification of it is stored.
  */
 export async function describeMessage(
-  storage: Pick<Storage, 'getMessage' | 'getCCVData'>,
+  storage: Pick<Storage, 'getMessage' | 'getCCVData' | 'getExecutions'>,
   messageId: Hex,
 ): Promise<string> {
-  const [message, results] = await Promise.all([
+  const [message, results, executions] = await Promise.all([
     storage.getMessage(messageId).catch(onlyWhenMissing(null)),
     storage.getCCVData(messageId, { maxBytes: MAX_SHOWN_BYTES }).catch(onlyWhenMissing([])),
+    executionsFacts(storage, messageId),
   ]);
   const encoded = message?.encodedMessage ?? results[0]?.encodedMessage;
   if (!encoded) throw new MessageNotFoundError(messageId);
@@ -23,6 +29,7 @@ export async function describeMessage(
     messageId,
     stored: message === null ? null : messageFacts(message),
     verifierResults: await resultsFacts(storage, results),
+    executions,
   });
   return `${facts.slice(0, -1)},"message":${messageJson(encoded)}}`;
 }
@@ -74,6 +81,20 @@ function messageFacts(message: StoredMessage): Record<string, unknown> {
     messageExecutorAddress,
     encodedMessage: bytesToHex(message.encodedMessage),
   };
+}
+
+/** A memory alone cannot tell: the reason stands in their place. */
+async function executionsFacts(storage: Pick<Storage, 'getExecutions'>, messageId: Hex): Promise<unknown> {
+  try {
+    return (await storage.getExecutions(messageId)).map(executionFacts);
+  } catch (thrown) {
+    if (thrown instanceof CoverageGapError) return { unavailable: thrown.message };
+    throw thrown;
+  }
+}
+
+function executionFacts({ state, offRamp, place, orphaned, ingestionMs, position, returnData }: StoredExecution) {
+  return { state, offRamp, place, orphaned, ingestionMs, position, returnData: bytesToHex(returnData) };
 }
 
 /** Large ones are read one after the other. */

@@ -21,7 +21,10 @@ export type ExplainKind = 'verifierresults' | 'messages';
 
 /** Dependencies and settings of the admin port. */
 export interface AdminServerOptions {
-  readonly storage: Pick<Storage, 'getMessage' | 'getCCVData' | 'queryQuarantine' | 'queryConflicts' | 'health'>;
+  readonly storage: Pick<
+    Storage,
+    'getMessage' | 'getCCVData' | 'getExecutions' | 'queryQuarantine' | 'queryConflicts' | 'health'
+  >;
   readonly common: Common;
   /**
    * There is no authentication here: bind 127.0.0.1 (the configuration's default), or an address that only operators

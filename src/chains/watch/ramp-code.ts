@@ -13,7 +13,7 @@ const EVERY_MS = 60_000;
 const RETRY_MS = 5_000;
 
 /**
- * Asks whether there is a contract at the address of each ramp, and asks again slowly until there is. An address without
+ * Asks whether there is a contract at the address of each ramp, and again slowly until there is. An address without
  * code is most often a mistake and emits nothing; it may also be deployed later, so the chain is read all the same.
  */
 export class RampCode {

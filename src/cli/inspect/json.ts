@@ -8,7 +8,7 @@ import { decodeMessage } from '../../protocol/message-codec.js';
 
 /** An inspection as `inspect --json` prints it: bytes are hex, large ones only their size and hash. */
 export function inspectionJson(inspection: Inspection) {
-  const { body, tiers, sources, ...rest } = inspection;
+  const { body, tiers, sources, executions, ...rest } = inspection;
   return {
     ...rest,
     message: body && messageJson(body),
@@ -16,6 +16,9 @@ export function inspectionJson(inspection: Inspection) {
     sources: sources.map(({ answer, ...source }) => ({
       ...source,
       ...answerJson(answer, (value) => ('body' in value ? { ...value, body: undefined } : value)),
+    })),
+    executions: answerJson(executions, (value) => ({
+      executions: value.map((each) => ({ ...each, returnData: bytesToHex(each.returnData) })),
     })),
     cursors: answerJson(rest.cursors, (cursors) => ({ cursors })),
     remarks: rest.remarks.map(({ backend, about }) => ({ backend, ...answerJson(about, (value) => value) })),

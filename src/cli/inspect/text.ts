@@ -22,6 +22,7 @@ export function describeInspection(inspection: Inspection): string[] {
       return `  ${address}${by}: ${isStored ? 'stored' : `MISSING: ${why}`}`;
     }),
     ...describeChain(inspection),
+    ...describeExecutions(inspection),
     ...(inspection.sources.length === 0 ? [] : ['sources now']),
     ...inspection.sources.map((source) => describeSource(source, inspection)),
     ...describeRemarks(inspection),
@@ -83,6 +84,19 @@ function describeChain({ chain, cursors }: Inspection): string[] {
   ];
 }
 
+function describeExecutions({ executions }: Inspection): string[] {
+  if ('unavailable' in executions) return [`executions UNAVAILABLE: ${executions.unavailable}`];
+  if (executions.value.length === 0) return [];
+  return [
+    'executions',
+    ...executions.value.map(
+      ({ state, orphaned, place, offRamp, returnData }) =>
+        `  ${state}${orphaned ? ', ORPHANED' : ''}: ${describeOrigin(place)}, ${formatMs(place.blockTimestampMs)}, ` +
+        `OffRamp ${offRamp}${returnData.length > 0 ? `, error of ${returnData.length} bytes` : ''}`,
+    ),
+  ];
+}
+
 function describeNode({ head, final, log, looked }: NodeAnswer): string {
   const heads = `head ${head}, final ${final ?? 'unknown'}`;
   if (!log) return `${heads}; it has no such log in blocks ${looked.from} to ${looked.to}`;
@@ -128,7 +142,7 @@ function describeRemarks({ remarks }: Inspection): string[] {
     return [
       ...conflicts.map(
         ({ record, verifierSourceAddress: address, ingestionMs, storedHash, receivedHash }) =>
-          `conflict of the ${record === 'message' ? 'message' : `result of ${address}`} in ${backend}, ` +
+          `conflict of the ${record === 'verifierResult' ? `result of ${address}` : record} in ${backend}, ` +
           `${formatMs(ingestionMs)}: stored ${storedHash}, received ${receivedHash}`,
       ),
       ...quarantine.map(

@@ -18,8 +18,10 @@ import type { StoredExecution, StoredMessage, StoredVerifierResult } from '../..
 import { CCVDataNotFoundError } from '../../../src/model/storage-errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { common, library, startTestLane, type TestLane } from '../../support/devnet/fixture.js';
+import { body } from '../../support/e2e/http.js';
 import { chainSections, startCommittees, verifierSections } from '../../support/e2e/lane.js';
-import { hotAndWarm } from '../../support/e2e/service.js';
+import { runHere } from '../../support/e2e/run-here.js';
+import { e2eDirectory, hotAndWarm, writeConfig } from '../../support/e2e/service.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 
@@ -27,6 +29,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/postgres/po
 const FORWARDER: Hex = `0x${'f0'.repeat(20)}`;
 const FORWARDER_CODE: Hex = '0x6014360380601459375f5f825f5f5f3560601c5af100';
 
+const directory = e2eDirectory();
 let lane: TestLane;
 const databases: TestDatabase[] = [];
 const shutdowns: Shutdown[] = [];
@@ -38,6 +41,7 @@ afterAll(async () => {
   for (const shutdown of shutdowns) await shutdown.close();
   await lane.close();
   for (const database of databases) await database.drop();
+  directory.remove();
 });
 
 /** An index of its own in a new database. */
@@ -49,13 +53,14 @@ async function startIndex(verifiers: Parameters<typeof hotAndWarm>[0]['verifiers
     OffRamp: lane.deployment.chains[index]!.addresses.offRamp,
   }));
   const options = { namespace: 'rebuild', uri: database.uri, chains: sections, verifiers: verifiers ?? [] };
-  const config = parseConfig(hotAndWarm(options), 'rebuild.toml');
+  const table = hotAndWarm(options);
+  const config = parseConfig(table, 'rebuild.toml');
   await ensureMigrated(config, common, { apply: true, use: 'write' });
   const own = createCommon();
   const shutdown = createShutdown({ log: own.log });
   shutdowns.push(shutdown);
   const service = await startService({ config, role: 'both', common: own, shutdown });
-  return { config, service, shutdown, common: own };
+  return { config, file: writeConfig(directory.path, `${recover}.toml`, table), service, shutdown, common: own };
 }
 type Index = Awaited<ReturnType<typeof startIndex>>;
 
@@ -238,6 +243,8 @@ it('an index whose storages are gone is rebuilt from the two chains alone', asyn
   expect(rebuilt.results).toMatchObject({ back: 10, differs: [], extra: [] });
   expect(await outcomes(second.common)).toEqual({ recovered: 10, unmatched: 3 });
 
+  await expectShown(second, before.executions[0]!);
+
   // an operator who knows both addresses of each CCV has the blocks read again
   const config = withCCVs(second.config);
   for (const { Name } of config.Chain) await replay(second, config, Name);
@@ -253,6 +260,19 @@ it('an index whose storages are gone is rebuilt from the two chains alone', asyn
   });
   expect(await second.service.sink.queryConflicts({ afterPosition: 0n, limit: 9 })).toEqual([]);
 });
+
+/** Where an operator looks for the executions of a message. */
+async function expectShown({ service, file }: Index, execution: StoredExecution): Promise<void> {
+  const { messageId, place, offRamp } = execution;
+  const page = JSON.parse(await body(`${service.adminUrl}/messages/${messageId}`)) as { executions: unknown };
+  expect(page.executions).toMatchObject([{ state: 'success', offRamp, orphaned: false, returnData: '0x' }]);
+  const { stdout } = await runHere(['inspect', messageId, '-c', file, '--limit', '10m']);
+  expect(stdout).toContain(`success: block ${place.blockNumber} ${place.blockHash}, log ${place.logIndex}`);
+  const json = await runHere(['inspect', messageId, '-c', file, '--limit', '10m', '--json']);
+  expect(JSON.parse(json.stdout)).toMatchObject({
+    executions: { executions: [{ state: 'success', returnData: '0x' }] },
+  });
+}
 
 /** Each chain's CCVs with their addresses on the other one. */
 function withCCVs(config: Config): Config {

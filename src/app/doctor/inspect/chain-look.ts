@@ -72,7 +72,6 @@ async function findLog(
   blocks: NodeAnswer['looked'],
 ): Promise<RawLog | undefined> {
   const address = onRampsOf(chain).map((onRamp) => onRamp.address);
-  if (address.length === 0) return undefined;
   const logs = await node.logs({ address, topic0: MESSAGE_SENT_TOPIC, blocks });
   return logs.find(({ topics }) => topics[3] === messageId);
 }

@@ -1,15 +1,16 @@
+import { onRampsOf } from '../../../config/checks/chain-identity.js';
 import type { ChainSection, Config } from '../../../config/schema/schema.js';
 import type { Common } from '../../../core/common.js';
 import { AbortedError, messagesOf, toError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
 import { outsideText } from '../../../core/outside-text.js';
 import { readLane } from '../../../model/payload.js';
-import type { MessageBody, SourceCursor } from '../../../model/records.js';
+import type { MessageBody, SourceCursor, StoredExecution } from '../../../model/records.js';
 import { type Remarks, remarksAbout } from '../../../storage/postgres/diagnosis/remarks.js';
 import { backendSections, type NamedSection } from '../../backend-sections.js';
 import { databaseSections, withDatabase } from '../databases.js';
 import { type HeldRecords, heldBy, heldDifferently } from '../held-records.js';
-import { recordSection, withBackend } from '../record.js';
+import { type LoneBackend, recordSection, withBackend } from '../record.js';
 import type { Asked, InspectedSource } from './asked.js';
 import { type CCVVerdict, judgeCCVs } from './ccv-verdicts.js';
 import type { NodeAnswer } from './chain-look.js';
@@ -37,9 +38,11 @@ export interface Inspection {
   /** Records that two tiers hold with other bytes, in words. */
   readonly differences: readonly string[];
   readonly remarks: readonly { readonly backend: string; readonly about: Asked<Remarks> }[];
+  /** On its destination chain, by the tier that leads. */
+  readonly executions: Asked<readonly StoredExecution[]>;
   /** Of the source chain, and of aggregators. */
   readonly cursors: Asked<readonly SourceCursor[]>;
-  /** Null: the source chain is not configured, or not known. */
+  /** Null: the source chain is not configured with an OnRamp, or not known. */
   readonly chain: InspectedChain | null;
   readonly sources: readonly InspectedSource[];
   readonly ccvs: readonly CCVVerdict[];
@@ -57,10 +60,11 @@ export interface InspectOptions {
 /** Asks every durable tier, the nodes of the source chain, every verifier and every aggregator; it only reads. */
 export async function inspectMessage(messageId: Hex, options: InspectOptions): Promise<Inspection> {
   const { config, common } = options;
-  const [tiers, remarks, cursors, sources] = await Promise.all([
+  const [tiers, remarks, cursors, executions, sources] = await Promise.all([
     askTiers(messageId, options),
     askRemarks(messageId, options),
-    askCursors(options),
+    askRecord(options, (backend) => backend.listCursors()),
+    askRecord(options, (backend) => backend.getExecutions(messageId)),
     askSources(messageId, options),
   ]);
   const held = tiers.flatMap((tier) => ('value' in tier.held ? [tier.held.value] : []));
@@ -71,10 +75,10 @@ export async function inspectMessage(messageId: Hex, options: InspectOptions): P
   const body = records[0]?.record ?? answers[0] ?? null;
   const origin = records.flatMap(({ kind, record }) => (kind === 'message' && record.origin ? [record.origin] : []))[0];
   const source = body ? readLane(body.encodedMessage).sourceChainSelector : null;
-  const section = config.Chain.find(({ Selector }) => Selector === source);
+  const section = config.Chain.find((chain) => chain.Selector === source && onRampsOf(chain).length > 0);
   const chain = section ? await askChain(section, { messageId, origin: origin ?? null }, options) : null;
   return {
-    ...{ messageId, atMs: common.clock.nowMs(), body, tiers, remarks, chain, sources },
+    ...{ messageId, atMs: common.clock.nowMs(), body, tiers, remarks, executions, chain, sources },
     differences: held.flatMap((each, at) => held.slice(at + 1).flatMap((other) => heldDifferently(each, other))),
     cursors: 'value' in cursors ? { value: cursors.value.filter(isAbout(source)) } : cursors,
     ccvs: body ? judgeCCVs(body.messageCCVAddresses, records, sources, config) : [],
@@ -108,10 +112,14 @@ async function askRemarks(messageId: Hex, options: InspectOptions): Promise<Insp
   );
 }
 
-async function askCursors(options: InspectOptions): Promise<Asked<readonly SourceCursor[]>> {
+/** Asks the backend that leads; without one there is nothing to ask. */
+async function askRecord<T>(
+  options: InspectOptions,
+  ask: (backend: LoneBackend) => Promise<readonly T[]>,
+): Promise<Asked<readonly T[]>> {
   const record = recordSection(options.config);
   if (!record) return { value: [] };
-  return await asked(options, () => withBackend(record, options, (backend) => backend.listCursors()));
+  return await asked(options, () => withBackend(record, options, ask));
 }
 
 async function askSources(messageId: Hex, options: InspectOptions): Promise<readonly InspectedSource[]> {
