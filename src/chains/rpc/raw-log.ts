@@ -64,14 +64,14 @@ export function encodeLogFilter({ address, topic0, also, blocks }: LogFilter): R
  */
 export function parseLogs(result: unknown, filter: LogFilter): RawLog[] {
   if (!Array.isArray(result)) throw new MalformedAnswerError('the logs are not an array');
-  const asked: EventFilter[] = filter.also ? [filter, filter.also] : [filter];
-  const logs = result
-    .map((entry: unknown) => {
-      const log = parseLog(entry);
-      checkAsked(log, asked, filter.blocks);
-      return log;
-    })
-    .filter((log) => asked.some((event) => isOf(log, event)));
+  const { also, blocks } = filter;
+  const asked: EventFilter[] = also ? [filter, also] : [filter];
+  const all = result.map((entry: unknown) => {
+    const log = parseLog(entry);
+    checkAsked(log, asked, blocks);
+    return log;
+  });
+  const logs = also ? all.filter((log) => isOf(log, filter) || isOf(log, also)) : all;
   if (!logs.every((log, index) => index === 0 || comparePlaces(logs[index - 1] ?? log, log) < 0))
     logs.sort(comparePlaces);
   const kept: RawLog[] = [];

@@ -103,7 +103,7 @@ export class ChainViewer {
     const target = lastReadableBlock(this.#chain.confirmations, heads, finalized);
     if (target <= anchor.number) return { kind: 'nothing' };
     try {
-      if (window.isInDoubt) await window.settleDoubt(node);
+      if (window.isInDoubt || !(await areMarksOn(node, window, finalized))) await window.settleDoubt(node);
       window.startNear(target, this.#linkBlocks);
       // a stored record above the target is looked after as well, where the node can tell
       const highest = Math.max(target, Math.min(head, records.highestBlock));
@@ -187,6 +187,17 @@ export class ChainViewer {
     const blockStays = gone.filter(({ blockNumber, blockHash }) => headers.isOnChain(blockNumber, blockHash));
     await this.#checkVanished(node, blockStays, signal);
   }
+}
+
+/**
+ * Whether the mark that the cursor may move to is still on the chain. While the gap is read nothing links the marks to
+ * the blocks above it: a reorg may have replaced them before they became final.
+ */
+async function areMarksOn(node: RpcNode, window: ChainWindow, finalized: number): Promise<boolean> {
+  const mark = window.isWhole ? null : window.markUpTo(finalized);
+  if (mark === null || mark.hash === null) return true;
+  const [header] = await node.headers([mark.number]);
+  return header?.hash === mark.hash;
 }
 
 /**

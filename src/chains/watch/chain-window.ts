@@ -96,6 +96,11 @@ export class ChainWindow {
     if (anchor.number >= this.headers.base.number) this.headers.advance(anchor);
   }
 
+  /** The highest mark up to block `number` that the cursor may move to; null: none above the anchor. */
+  markUpTo(number: number): Anchor | null {
+    return this.#marks.findLast((mark) => mark.number <= number && mark.number > this.anchor.number) ?? null;
+  }
+
   /** True when a block is where the window has it, or in the gap, of which no more is known. */
   holds({ number, hash }: Anchor): boolean {
     const { base, tip } = this.headers;

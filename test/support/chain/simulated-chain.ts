@@ -28,13 +28,13 @@ const EMPTY_BLOOM: Hex = `0x${'00'.repeat(256)}`;
 const hash = (serial: number): Hex => `0x${serial.toString(16).padStart(64, '0')}`;
 
 const simulated: SimulatedLog[] = [];
-/** The n-th log ever, made once for all runs: every fourth is an execution, the others are messages. */
+/** The n-th log ever, made once for all runs: every third is an execution, the others are messages. */
 function logAt(index: number): SimulatedLog {
   while (simulated.length <= index) {
     const serial = simulated.length + 1;
-    const execution = { messageId: hash(serial), state: serial % 8 === 0 ? 2 : 3 };
+    const execution = { messageId: hash(serial), state: serial % 2 === 0 ? 2 : 3 };
     simulated.push(
-      serial % 4 === 0 ? { ...makeExecutionLog(execution), ...execution } : makeMessageLog(SOURCE, serial),
+      serial % 3 === 0 ? { ...makeExecutionLog(execution), ...execution } : makeMessageLog(SOURCE, serial),
     );
   }
   return simulated[index] as SimulatedLog;
