@@ -134,6 +134,32 @@ describe('recovering the verifications of executions', () => {
     expect(await world.through()).toBe(100n);
   });
 
+  it('promise 2: leaves a result as the verifier gave it, though the call has other bytes of it', async () => {
+    const other: Hex = `0x${'a2'.repeat(20)}`;
+    const otherDest: Hex = `0x${'b2'.repeat(20)}`;
+    const message: NewMessage = { ...messageWith(), messageCCVAddresses: [SOURCE_CCV, other] };
+    const proofs = [DEST_CCV, otherDest].map((ccv) => ({ ccv, ccvData: make.bytes(20) }));
+    const call: CallAnswer = { kind: 'call', call: { encodedMessage: new Uint8Array(), proofs } };
+    const world = await setUp({ answer: () => call, ofLane: [otherDest] });
+    const ccvData = make.bytes(90);
+    const own = {
+      ...make.result(message),
+      ...{ verifierSourceAddress: SOURCE_CCV, verifierDestAddress: DEST_CCV, ccvData },
+    };
+    await world.storage.insertBatch({
+      messages: [message],
+      verifierResults: [own],
+      executions: [executionOf(message, 7n)],
+    });
+    world.run();
+    await world.pass(1_000);
+    expect(await world.outcomes()).toEqual({ known: 1, recovered: 1 });
+    const stored = await world.storage.getCCVData(message.messageId);
+    expect(stored.find(({ verifierSourceAddress }) => verifierSourceAddress === SOURCE_CCV)?.ccvData).toEqual(ccvData);
+    expect(stored).toHaveLength(2);
+    expect(await world.storage.queryConflicts({ afterPosition: 0n, limit: 9 })).toEqual([]);
+  });
+
   it('passes over a call that no node has after some attempts, and goes on', async () => {
     const [old, next] = [messageWith(), messageWith()];
     const world = await setUp({
