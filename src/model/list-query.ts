@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from '../core/errors.js';
 
+import { type ContentsFilter, type ContentsQuery, resolveContents } from './contents-filter.js';
 import type { AsOf } from './coverage.js';
 import { decodeCursor, encodeCursor, type OrderKey } from './order.js';
 
@@ -28,6 +29,12 @@ export interface ListQuery {
 
 /** The range and filters of a count. */
 export type CountQuery = Pick<ListQuery, 'startMs' | 'endMs' | 'sourceChainSelectors' | 'destChainSelectors'>;
+
+/** A question about messages, narrowed to some contents. */
+export interface MessageListQuery extends ListQuery, ContentsQuery {}
+
+/** The range and filters of a count of messages. */
+export interface MessageCountQuery extends CountQuery, ContentsQuery {}
 
 /** Part of a list, ordered by (ingestionMs, messageId, verifierSourceAddress, verifierDestAddress). */
 export interface Page<T> {
@@ -71,6 +78,8 @@ export interface ResolvedRange {
   readonly endMs: number;
   readonly sourceChainSelectors: ReadonlySet<bigint> | null;
   readonly destChainSelectors: ReadonlySet<bigint> | null;
+  /** Only of lists of messages. */
+  readonly contents: ContentsFilter | null;
 }
 
 /** A list query with every default filled in. */
@@ -84,7 +93,7 @@ export interface ResolvedListQuery extends ResolvedRange {
 }
 
 /** @throws InvalidArgumentError naming the field, its value and the value to pass instead. */
-export function resolveRange(query: CountQuery): ResolvedRange {
+export function resolveRange(query: MessageCountQuery): ResolvedRange {
   return {
     startMs: query.startMs === undefined ? 0 : Math.max(0, wholeMs('startMs', query.startMs)),
     endMs:
@@ -93,15 +102,19 @@ export function resolveRange(query: CountQuery): ResolvedRange {
         : wholeMs('endMs', query.endMs),
     sourceChainSelectors: selectors('sourceChainSelectors', query.sourceChainSelectors),
     destChainSelectors: selectors('destChainSelectors', query.destChainSelectors),
+    contents: resolveContents(query),
   };
 }
 
 /** @throws InvalidArgumentError naming the field, its value and the value to pass instead. */
-export function resolveListQuery(query: ListQuery): ResolvedListQuery {
+export function resolveListQuery(query: MessageListQuery): ResolvedListQuery {
   if (query.cursor !== undefined && query.offset !== undefined && query.offset !== 0)
     throw new InvalidArgumentError('offset and cursor exclude each other: pass one of them');
+  const range = resolveRange(query);
+  if (range.contents !== null && query.offset !== undefined && query.offset !== 0)
+    throw new InvalidArgumentError('a list narrowed to contents has no offset: pass the cursor of the page before');
   return {
-    ...resolveRange(query),
+    ...range,
     limit: query.limit === undefined ? DEFAULT_LIMIT : atLeast('limit', query.limit, 1),
     offset: query.offset === undefined ? 0 : atLeast('offset', query.offset, 0),
     after: query.cursor === undefined ? null : decodeCursor(query.cursor),

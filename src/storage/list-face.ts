@@ -5,6 +5,8 @@ import {
   encodePage,
   type KeyedPage,
   type ListQuery,
+  type MessageCountQuery,
+  type MessageListQuery,
   type Page,
   type ResolvedListQuery,
   type ResolvedRange,
@@ -25,9 +27,9 @@ export interface Lists {
   /** Verifier results by ingestion time; an empty range is an empty page. */
   queryCCVData(query: ListQuery): Promise<Page<StoredVerifierResult>>;
   countCCVData(query: CountQuery): Promise<Count>;
-  /** Messages by ingestion time. */
-  queryMessages(query: ListQuery): Promise<Page<StoredMessage>>;
-  countMessages(query: CountQuery): Promise<Count>;
+  /** Messages by ingestion time. A list narrowed to contents takes no offset. */
+  queryMessages(query: MessageListQuery): Promise<Page<StoredMessage>>;
+  countMessages(query: MessageCountQuery): Promise<Count>;
 }
 
 /**
@@ -44,10 +46,10 @@ export abstract class ListFace implements Lists, ResolvedLists {
   async countCCVData(query: CountQuery): Promise<Count> {
     return await this.count('verifierResult', resolveRange(query));
   }
-  async queryMessages(query: ListQuery): Promise<Page<StoredMessage>> {
+  async queryMessages(query: MessageListQuery): Promise<Page<StoredMessage>> {
     return encodePage(await this.list('message', resolveListQuery(query)));
   }
-  async countMessages(query: CountQuery): Promise<Count> {
+  async countMessages(query: MessageCountQuery): Promise<Count> {
     return await this.count('message', resolveRange(query));
   }
 }

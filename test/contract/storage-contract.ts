@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe } from 'vitest';
 import { boundCases } from './cases/bounds.js';
 import { changeCases } from './cases/changes.js';
 import { concurrencyCases } from './cases/concurrency.js';
+import { contentsCases } from './cases/contents.js';
 import { executionCases } from './cases/executions.js';
 import { inputCases } from './cases/input.js';
 import { listCases } from './cases/lists.js';
@@ -34,6 +35,7 @@ export function storageContract(name: string, open: () => Promise<ContractSubjec
     describe('writes', () => writeCases(use));
     describe('input', () => inputCases(use));
     describe('lists', () => listCases(use));
+    describe('lists by contents', () => contentsCases(use));
     describe('bounds', () => boundCases(use));
     describe('messages', () => messageCases(use));
     describe('positions', () => positionCases(use));

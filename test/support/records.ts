@@ -28,6 +28,11 @@ export interface MessageWish extends Partial<Lane> {
   /** 32 bytes. */
   readonly onRamp?: Hex;
   readonly dataBytes?: number;
+  readonly sender?: Hex;
+  readonly receiver?: Hex;
+  /** A transfer of this token of the source chain. */
+  readonly token?: Hex;
+  readonly messageNumber?: bigint;
   readonly ccvs?: readonly Hex[];
   readonly executor?: Hex;
   readonly origin?: MessageOrigin | null;
@@ -56,6 +61,18 @@ export interface RecordMaker {
   origin(blockNumber: bigint, logIndex?: number): MessageOrigin;
   /** A change of the message's state in a block of its destination chain. */
   execution(message: NewMessage, wish?: Partial<Execution> & { readonly blockNumber?: bigint }): Execution;
+}
+
+function transferOf(sourceTokenAddress: Hex): Message['tokenTransfer'] {
+  return {
+    version: 1,
+    amount: 2n ** 200n + 1n,
+    sourcePoolAddress: '0x0102',
+    sourceTokenAddress,
+    destTokenAddress: '0x03',
+    tokenReceiver: '0x',
+    extraData: '0x04',
+  };
 }
 
 const VERSION_TAG = [0xe9, 0xa0, 0x5a, 0x20];
@@ -106,17 +123,17 @@ export function createRecordMaker(seed: number): RecordMaker {
       version: 1,
       sourceChainSelector: wish.sourceChainSelector ?? SELECTORS.low,
       destChainSelector: wish.destChainSelector ?? SELECTORS.high,
-      messageNumber,
+      messageNumber: wish.messageNumber ?? messageNumber,
       executionGasLimit: 200_000,
       ccipReceiveGasLimit: 100_000,
       finality: 0,
       ccvAndExecutorHash: hashable ? computeCCVAndExecutorHash(ccvs, executor) : hex(32),
       onRampAddress: wish.onRamp ?? defaults.onRamp,
       offRampAddress: defaults.offRamp,
-      sender: padded(),
-      receiver: hex(20),
+      sender: wish.sender ?? padded(),
+      receiver: wish.receiver ?? hex(20),
       destBlob: '0x',
-      tokenTransfer: null,
+      tokenTransfer: wish.token === undefined ? null : transferOf(wish.token),
       data: hex(wish.dataBytes ?? 32),
     };
   }

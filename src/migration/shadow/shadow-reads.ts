@@ -122,6 +122,7 @@ export function createShadowReads<S extends Storage>(options: ShadowReadOptions<
         ...present,
         sourceChainSelectors: null,
         destChainSelectors: null,
+        contents: null,
       });
       if (asOf.position >= position) return true;
       if (clock.monotonicMs() >= untilMs) return false;

@@ -1,7 +1,7 @@
 import type { Move } from '../../model/amendments.js';
 import type { AsOf } from '../../model/coverage.js';
 import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../model/list-kinds.js';
-import type { KeyedPage, ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
+import type { Count, KeyedPage, ResolvedRange } from '../../model/list-query.js';
 import { compareOrderKeys, type OrderKey } from '../../model/order.js';
 import { withContents } from '../../model/outlines.js';
 import type { PrunableRecord } from '../../storage/backend-storage.js';
@@ -15,7 +15,8 @@ import type { ListSource } from './merge.js';
  *   moved got a time above Q's, so nothing comes into these times, and of a record that moved twice only the first move
  *   left a time up to Q's;
  * - messages that changed where they are: the leader has them, because all that changed after Q is above its floor.
- * So records that moved are left out, and each place after one counts one less; records that changed are replaced. When
+ * So records that moved are left out, and each place after one counts one less; records that changed are replaced. A move
+ * does not tell contents: in a list narrowed to some, which has no offset, only the records met are left out. When
  * the leader moves records or the storage moves on between two reads, the list is null: a new plan reads both
  * positions.
  */
@@ -55,8 +56,22 @@ export function amendedLists<K extends ListedKind>(
     };
   }
 
-  return {
-    async page(query: ResolvedListQuery): Promise<KeyedPage<T> | null> {
+  /** Null when the state moved on between two pages. */
+  async function countPages(range: ResolvedRange): Promise<Count | null> {
+    let count = 0;
+    let asOf: AsOf | null = null;
+    for (let after: OrderKey | null = null; ; ) {
+      const page: KeyedPage<T> | null = await source.page({ ...range, ...COUNTED_PAGE, after });
+      if (page === null || (asOf !== null && page.asOf.movePosition !== asOf.movePosition)) return null;
+      asOf ??= page.asOf;
+      count += page.items.length;
+      if (page.next === null) return { count, asOf };
+      after = page.next;
+    }
+  }
+
+  const source: ListSource<T> = {
+    async page(query) {
       const { limit, after } = query;
       const { gone, asOf } = await readGone(query);
       const ahead = after === null ? gone : gone.filter((key) => compareOrderKeys(key, after) > 0);
@@ -66,12 +81,16 @@ export function amendedLists<K extends ListedKind>(
       const kept: T[] = [];
       let isMore = page.next !== null;
       let before = 0;
+      let met = 0;
       for (const [index, item] of page.items.entries()) {
         const key = keyOf(item);
         let goneKey = ahead[before];
         while (goneKey !== undefined && compareOrderKeys(goneKey, key) < 0) goneKey = ahead[++before];
-        if (goneKey !== undefined && compareOrderKeys(goneKey, key) === 0) continue;
-        const place = index - before;
+        if (goneKey !== undefined && compareOrderKeys(goneKey, key) === 0) {
+          met += 1;
+          continue;
+        }
+        const place = index - (query.contents === null ? before : met);
         if (place >= limit) isMore = true;
         else if (place >= 0) kept.push(item);
       }
@@ -86,11 +105,16 @@ export function amendedLists<K extends ListedKind>(
     },
     async count(range) {
       const { gone, asOf } = await readGone(range);
+      if (range.contents !== null && gone.length > 0) return await countPages(range);
       const { count, asOf: readAt } = await lagging.count(kind, range);
       return readAt.position === standsAt ? { count: count - gone.length, asOf } : null;
     },
   };
+  return source;
 }
+
+/** A page that is only counted: its records are outlines. */
+const COUNTED_PAGE = { limit: 1000, offset: 0, maxBytes: 1 } as const;
 
 function isIn(range: ResolvedRange, { key, lane }: Move): boolean {
   return (

@@ -88,12 +88,12 @@ export class ListReader {
   explain(query: ListQuery): Explanation {
     const resolved = resolveListQuery(query);
     const { endMs } = resolved;
-    return this.#planner.explain(this.#planner.plan(this.#required(endMs), { startMs: startOf(resolved), endMs }));
+    return this.#planner.explain(this.#planner.plan(this.#required(resolved), { startMs: startOf(resolved), endMs }));
   }
 
   /** The backends and the ranges that each answers for right now, in configured order. */
   candidates(): readonly Candidate[] {
-    return this.#planner.candidates(this.#required(Number.POSITIVE_INFINITY));
+    return this.#planner.candidates(this.#required({ endMs: Number.POSITIVE_INFINITY, contents: null }));
   }
 
   #listOf<K extends ListedKind>(
@@ -110,18 +110,19 @@ export class ListReader {
 
   /** Asks slice by slice. A backend that stands below a tear is left out of the next plan of the whole. */
   async #answer<V>(
-    { endMs }: ResolvedRange,
+    range: ResolvedRange,
     startMs: number,
     mustBeUpToDate: boolean,
     start: () => SliceReading<V>,
   ): Promise<Merged<V>> {
     const met = new Met();
-    let required = this.#required(endMs, mustBeUpToDate);
+    const { endMs } = range;
+    let required = this.#required(range, mustBeUpToDate);
     let reading = start();
     let contributions: Contribution[] = [];
     let tiers: Tier[] = [];
-    const planned = (range: { readonly startMs: number; readonly endMs: number }, lacking: Lacking, steps: number) => {
-      const plan = this.#planner.plan(required, range, met.failed, lacking);
+    const planned = (part: { readonly startMs: number; readonly endMs: number }, lacking: Lacking, steps: number) => {
+      const plan = this.#planner.plan(required, part, met.failed, lacking);
       return plan.slices.map((slice): ListPart => {
         const asked = slice.candidate?.backend ?? null;
         return { asked, slice, plan, lacking, steps: asked === null ? steps : 0 };
@@ -140,9 +141,9 @@ export class ListReader {
         if (asked === null || (why !== 'lacks' && why !== 'overtaken')) return planned(slice, lacking, steps);
         return planned(slice, new Map([...lacking, [asked, why === 'lacks' ? plan : null]]), steps);
       },
-      async ask({ slice: { candidate, ...range } }) {
+      async ask({ slice: { candidate, ...times } }) {
         if (candidate === null) return 'lacks';
-        const taken = await reading.take({ ...range, candidate });
+        const taken = await reading.take({ ...times, candidate });
         if (taken === null) return 'overtaken';
         contributions.push(...taken);
         tiers.push(candidate.backend.tier);
@@ -155,7 +156,7 @@ export class ListReader {
           this.#metrics.query(shapeOf(tiers));
           return { answer: { value: reading.taken(), contributions } };
         }
-        required = this.#required(endMs, mustBeUpToDate, tear ?? required.minPosition);
+        required = this.#required(range, mustBeUpToDate, tear ?? required.minPosition);
         if (!isLast) this.#metrics.replanned();
         return null;
       },
@@ -177,9 +178,13 @@ export class ListReader {
     return await this.#loop.answer(question);
   }
 
-  #required(endMs: number, mustBeUpToDate = false, tornAt = 0n): Requirement {
+  #required(
+    { endMs, contents }: Pick<ResolvedRange, 'endMs' | 'contents'>,
+    mustBeUpToDate = false,
+    tornAt = 0n,
+  ): Requirement {
     const shown = mustBeUpToDate ? this.#floor.position : this.#floor.movePosition;
-    return { endMs, mustBeUpToDate, minPosition: tornAt > shown ? tornAt : shown };
+    return { endMs, mustBeUpToDate, byContents: contents !== null, minPosition: tornAt > shown ? tornAt : shown };
   }
 
   /** The state of an answer that needed no backend is that of all before it. */

@@ -25,6 +25,8 @@ export interface Requirement {
   readonly minPosition: bigint;
   /** The records change where they are, and an old state of them will not do. */
   readonly mustBeUpToDate: boolean;
+  /** The records are found by their contents: a backend without an index of them is asked after all others. */
+  readonly byContents: boolean;
 }
 
 /** The backends that answer for a range, as of one moment. */
@@ -94,7 +96,7 @@ export class Planner {
   ): Plan {
     const nowMs = this.#common.clock.nowMs();
     const candidates = this.candidates(required, nowMs);
-    const slices = planSlices(startMs, endMs, this.#inOrder(candidates, failed, lacking));
+    const slices = planSlices(startMs, endMs, this.#inOrder(candidates, required, failed, lacking));
     const plan = { nowMs, startMs, endMs, candidates, slices, leader: this.#leader.coverage() };
     if (this.#common.log.isLevelEnabled('debug')) this.#common.log.debug(this.explain(plan), 'query planned');
     return plan;
@@ -108,7 +110,14 @@ export class Planner {
     };
   }
 
-  #inOrder(candidates: readonly Candidate[], failed: ReadonlySet<Backend>, lacking: Lacking): readonly Candidate[] {
+  #inOrder(
+    all: readonly Candidate[],
+    { byContents }: Requirement,
+    failed: ReadonlySet<Backend>,
+    lacking: Lacking,
+  ): readonly Candidate[] {
+    const isScanned = ({ backend }: Candidate) => backend.storage.kind === 'window';
+    const candidates = byContents ? [...all.filter((each) => !isScanned(each)), ...all.filter(isScanned)] : all;
     if (failed.size === 0 && lacking.size === 0) return candidates;
     const working = candidates.filter(({ backend }) => !failed.has(backend));
     const last = working.filter(({ backend }) => {

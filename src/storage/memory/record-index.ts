@@ -1,9 +1,13 @@
+import { createContentsTest } from '../../model/contents-filter.js';
 import type { ResolvedListQuery, ResolvedRange } from '../../model/list-query.js';
 import { compareOrderKeys, messageOrderKey, type OrderKey } from '../../model/order.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import type { Lane } from '../../protocol/message.js';
 import { mergeSpans, type Span } from './merge.js';
 import { SortedList } from './sorted-list.js';
+
+/** Records that a scan for contents takes at once. */
+const SCAN_STEP = 1024;
 
 /** The lists of one kind of record: all, by lane, and those that a reorg took out of both. */
 export class RecordIndex<T extends StoredMessage | StoredVerifierResult> {
@@ -45,6 +49,7 @@ export class RecordIndex<T extends StoredMessage | StoredVerifierResult> {
 
   /** One page, and whether more comes after it. */
   page(query: ResolvedListQuery): { readonly items: readonly T[]; readonly more: boolean } {
+    if (query.contents !== null) return this.#passing(query, createContentsTest(query.contents));
     const spans = this.#spans(query, query.after);
     const total = lengthOf(spans);
     if (query.offset >= total) return { items: [], more: false };
@@ -61,7 +66,33 @@ export class RecordIndex<T extends StoredMessage | StoredVerifierResult> {
   }
 
   count(range: ResolvedRange): number {
+    if (range.contents !== null) {
+      const passes = createContentsTest(range.contents);
+      let count = 0;
+      for (const { list, from, to } of this.#spans(range, null))
+        for (let at = from; at < to; at += 1) {
+          const record = list.at(at);
+          if (record && passes(record.encodedMessage)) count += 1;
+        }
+      return count;
+    }
     return lengthOf(this.#spans(range, null));
+  }
+
+  /** Records are told in common order and passed over one by one: contents have no index here. */
+  #passing(query: ResolvedListQuery, passes: (encodedMessage: Uint8Array) => boolean) {
+    const items: T[] = [];
+    for (let after = query.after; ; ) {
+      const { items: next, more } = this.page({ ...query, contents: null, offset: 0, limit: SCAN_STEP, after });
+      for (const record of next) {
+        if (!passes(record.encodedMessage)) continue;
+        if (items.length === query.limit) return { items, more: true };
+        else items.push(record);
+      }
+      const last = next.at(-1);
+      if (!more || last === undefined) return { items, more: false };
+      after = this.#keyOf(last);
+    }
   }
 
   /** How many records have an ingestion time at or below `ms`. */

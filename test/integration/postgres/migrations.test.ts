@@ -9,7 +9,7 @@ import { migrate, migrationStatus } from '../../../src/storage/postgres/migrate/
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
-import { createRecordMaker } from '../../support/records.js';
+import { createRecordMaker, type MessageWish } from '../../support/records.js';
 
 const MIGRATIONS = join(import.meta.dirname, '../../../migrations');
 
@@ -52,6 +52,35 @@ describe('migrations', () => {
     // the lock is given up between two migrations: which run applies which is open
     expect(runs.flatMap(({ applied }) => applied).sort((a, b) => a.id - b.id)).toEqual(pending);
     expect(runs.flatMap(({ left }) => left)).toEqual([]);
+  });
+
+  test('give rows of before the contents that the program gives new ones', async () => {
+    const { connection } = database;
+    await migrate({ connection });
+    const storage = createPostgresStorage({ connection });
+    const make = createRecordMaker(81);
+    const wishes: MessageWish[] = [
+      {},
+      { ccvs: [], executor: '0x', sender: '0x', receiver: '0x', dataBytes: 0 },
+      { ccvs: [make.hex(20), make.hex(255), '0x'], token: make.hex(32), sender: make.hex(255), receiver: make.hex(32) },
+      { token: make.hex(20), messageNumber: 2n ** 64n - 1n, dataBytes: 5_000 },
+      { messageNumber: 2n ** 63n, token: '0x' },
+    ];
+    const bytes = make.bytes(80);
+    bytes.fill(255, 69);
+    const broken = { ...make.message(), encodedMessage: bytes };
+    await storage.insertBatch({ messages: [...wishes.map((wish) => make.message(wish)), broken] });
+    await storage.close();
+    const columns = ['sender', 'receiver', 'token', 'message_number'];
+    const rows = async () => (await database.sql(`SELECT * FROM ccv.messages ORDER BY message_id`)).rows;
+    const written = await rows();
+    expect(written).toHaveLength(6);
+    for (const column of columns) await database.sql(`ALTER TABLE ccv.messages DROP COLUMN ${column}`);
+    for (const index of ['messages_by_transaction', 'executions_by_transaction'])
+      await database.sql(`DROP INDEX ccv.${index}`);
+    await database.sql(`DELETE FROM ccv.migrations WHERE name = 'message_contents'`);
+    expect(await migrate({ connection })).toMatchObject([{ name: 'message_contents' }]);
+    expect(await rows()).toEqual(written);
   });
 
   test('keep namespaces apart in one database', async () => {

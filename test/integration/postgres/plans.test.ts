@@ -1,9 +1,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
+import type { Hex } from '../../../src/core/hex.js';
 import { silentLogger } from '../../../src/core/logger.js';
 import {
   type ListQuery,
+  type MessageListQuery,
   type ResolvedListQuery,
   resolveListQuery,
   resolveRange,
@@ -18,13 +20,14 @@ import {
   type TransactionRunner,
 } from '../../../src/storage/postgres/connection/transaction-runner.js';
 import { createChangeReads } from '../../../src/storage/postgres/read/change-reads.js';
+import { createExecutionReads } from '../../../src/storage/postgres/read/execution-reads.js';
 import { createListReads } from '../../../src/storage/postgres/read/list-reads.js';
 import { createMessageReads } from '../../../src/storage/postgres/read/message-reads.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 
 const ROWS = 60_000;
 const CHAINS = 6;
-const BIG_TABLES = ['messages', 'verifier_results', 'message_bodies'];
+const BIG_TABLES = ['messages', 'verifier_results', 'message_bodies', 'executions'];
 /** Two records a commit and time. */
 const FIRST_MS = 1_000;
 const MIDDLE_MS = FIRST_MS + ROWS / 4;
@@ -87,6 +90,7 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
     return {
       lists: createListReads(namespace, context),
       messages: createMessageReads(namespace, context),
+      executions: createExecutionReads(namespace, context),
       changes: createChangeReads(namespace, context, createCommon()),
     };
   }
@@ -147,6 +151,29 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
     await expectIndexed(() => reads.lists.list('message', query), most);
   });
 
+  const address = (n: number): Hex => `0x${n.toString(16).padStart(40, '0')}`;
+  const contents: Record<string, { query: MessageListQuery; addresses: number }> = {
+    'a sender': { query: { senders: [address(3)] }, addresses: 1 },
+    'two receivers of a seventh each': { query: { receivers: [address(3), address(4)] }, addresses: 2 },
+    'a token': { query: { tokens: [address(5)] }, addresses: 1 },
+    nobody: { query: { senders: [address(99_999)] }, addresses: 1 },
+  };
+  test.each(Object.entries(contents))('a page of messages with %s reads the rows it gives', async (_, wanted) => {
+    for (const { query } of Object.values(ranges)) {
+      const page = { ...resolveListQuery(wanted.query), ...query, offset: 0 };
+      await expectIndexed(() => reads.lists.list('message', page), wanted.addresses * 110 + 3 * 110);
+    }
+    const middle = { startMs: MIDDLE_MS, endMs: MIDDLE_MS + 1_000, ...wanted.query };
+    await expectIndexed(() => reads.lists.count('message', resolveRange(middle)), 800);
+  });
+
+  test('a page of some message numbers of a lane reads these', async () => {
+    const [fromMessageNumber, throughMessageNumber] = [30_000n, 31_000n];
+    const lane = { sourceChainSelectors: [1n], destChainSelectors: [2n] };
+    const query = { ...resolveListQuery({ ...lane, fromMessageNumber, throughMessageNumber }), limit: 20 };
+    await expectIndexed(() => reads.lists.list('message', query), 200);
+  });
+
   test.each(Object.entries(filters))('a count with %s reads what it counts', async (_, chains) => {
     const range = { startMs: MIDDLE_MS, endMs: MIDDLE_MS + 1_000 };
     await expectIndexed(() => reads.lists.count('verifierResult', resolveRange({ ...range, ...chains })), 2_100);
@@ -159,6 +186,8 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
     await expectIndexed(() => reads.messages.getCCVData(id), 5);
     await expectIndexed(() => reads.messages.getMessage(id), 5);
     await expectIndexed(() => reads.messages.aboveBlock(1n, BigInt(ROWS - 300)), 300);
+    await expectIndexed(() => reads.executions.ofMessage(id), 5);
+    await expectIndexed(() => reads.executions.aboveBlock(2n, BigInt(ROWS - 300)), 300);
     await expectIndexed(() => reads.messages.unfinished({ limit: 50 }), 160);
     await expectIndexed(() => reads.messages.unfinished({ limit: 50, after: key }), 160);
     await expectIndexed(() => reads.changes.changesAfter(BigInt(ROWS), 50), 400);
@@ -182,14 +211,21 @@ const FILL = `
     SELECT sha256(n::text::bytea), ${FIRST_MS} + n / 2, sha256('body'), decode('0000' || repeat('01', 79), 'hex')
     FROM generate_series(0, ${ROWS - 1}) n;
   INSERT INTO ccv.messages (message_id, source_chain, dest_chain, ingestion_ms, position, status, orphaned,
-      block_number, block_hash, block_timestamp_ms, transaction_hash, log_index)
+      block_number, block_hash, block_timestamp_ms, transaction_hash, log_index, sender, receiver, token, message_number)
     SELECT sha256(n::text::bytea), 1 + n % ${CHAINS}, 1 + (n / ${CHAINS}) % ${CHAINS}, ${FIRST_MS} + n / 2, 2 * n + 1,
-      CASE WHEN n % 10 = 0 THEN 0 ELSE 1 END, false, n, sha256('block'), n, sha256('transaction'), 1
+      CASE WHEN n % 10 = 0 THEN 0 ELSE 1 END, false, n, sha256('block'), n, sha256(n::text::bytea), 1,
+      decode(lpad(to_hex(n % 200), 40, '0'), 'hex'), decode(lpad(to_hex(n % 7), 40, '0'), 'hex'),
+      CASE WHEN n % 3 = 0 THEN decode(lpad(to_hex(n % 11), 40, '0'), 'hex') END, n + (-9223372036854775807 - 1)
     FROM generate_series(0, ${ROWS - 1}) n;
   INSERT INTO ccv.verifier_results (message_id, verifier_source, verifier_dest, source_chain, dest_chain, ingestion_ms,
       position, attestation_ms, orphaned, verifier_name, ccv_data)
     SELECT sha256(n::text::bytea), '\\x01', '\\x02', 1 + n % ${CHAINS}, 1 + (n / ${CHAINS}) % ${CHAINS},
       ${FIRST_MS} + n / 2, 2 * n + 2, 0, false, 'a', '\\x03'
+    FROM generate_series(0, ${ROWS - 1}) n;
+  INSERT INTO ccv.executions (message_id, block_hash, log_index, source_chain, dest_chain, message_number, block_number,
+      block_timestamp_ms, ingestion_ms, position, state, orphaned, off_ramp, transaction_hash, return_data)
+    SELECT sha256(n::text::bytea), sha256('block'), n, 1, 2, n, n, n, ${FIRST_MS}, ${2 * ROWS} + n, 2, false, '\\x01',
+      sha256(n::text::bytea), '\\x'
     FROM generate_series(0, ${ROWS - 1}) n;
   INSERT INTO ccv.lanes SELECT s, d FROM generate_series(1, ${CHAINS}) s, generate_series(1, ${CHAINS}) d;
   INSERT INTO ccv.commits SELECT 4 * n + 4, ${FIRST_MS} + n, 0 FROM generate_series(0, ${ROWS / 2 - 1}) n;

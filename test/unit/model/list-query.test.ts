@@ -8,6 +8,7 @@ test('an empty query asks for the first hundred of everything', () => {
     endMs: Number.POSITIVE_INFINITY,
     sourceChainSelectors: null,
     destChainSelectors: null,
+    contents: null,
     limit: 100,
     offset: 0,
     after: null,

@@ -1,4 +1,5 @@
 import { hexToBytes } from '../../../core/hex.js';
+import type { ContentsFilter } from '../../../model/contents-filter.js';
 import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../../model/list-kinds.js';
 import type { KeyedPage, ResolvedListQuery, ResolvedRange } from '../../../model/list-query.js';
 import type { ResolvedLists } from '../../list-face.js';
@@ -6,10 +7,10 @@ import { asOf, CLOCK_WIDTH, checkTimes, decodeClock } from '../clock/clock-row.j
 import type { Namespace } from '../connection/namespace.js';
 import type { Row } from '../connection/statement.js';
 import type { Call } from '../connection/transaction.js';
-import { bigintArray } from '../rows/binary-arrays.js';
-import { fromSelector, toNumber } from '../rows/columns.js';
+import { bigintArray, hexArray } from '../rows/binary-arrays.js';
+import { fromMessageNumber, fromSelector, toNumber } from '../rows/columns.js';
 import { decodeMessage, decodeResult } from '../rows/record-rows.js';
-import { createListStatements, type ListName } from './list-statements.js';
+import { CONTENTS, createListStatements, type ListName } from './list-statements.js';
 import type { ReadContext } from './read-context.js';
 
 /** `Infinity` as the database has it. */
@@ -58,7 +59,19 @@ export function createListReads(namespace: Namespace, { read, hub, name }: ReadC
 }
 
 function filtersOf(range: ResolvedRange) {
-  return { sources: range.sourceChainSelectors !== null, dests: range.destChainSelectors !== null };
+  return {
+    sources: range.sourceChainSelectors !== null,
+    dests: range.destChainSelectors !== null,
+    contents: CONTENTS.filter((name) => range.contents && range.contents[name] !== null),
+    fewNumbers: isFew(range.contents?.numbers ?? null),
+  };
+}
+
+/** Message numbers that are found by number, and sorted by time; more are found by time. */
+const FEW_NUMBERS = 10_000n;
+
+function isFew(numbers: ContentsFilter['numbers']): boolean {
+  return numbers !== null && numbers.through - numbers.from < FEW_NUMBERS;
 }
 
 /** One row more than asked tells whether there is a next page. */
@@ -84,10 +97,15 @@ function rangeParameters({ startMs, endMs }: ResolvedRange): (number | bigint)[]
   return [startMs, endMs === Number.POSITIVE_INFINITY ? END_OF_TIME : endMs];
 }
 
-function filterParameters({ sourceChainSelectors, destChainSelectors }: ResolvedRange): Buffer[] {
-  return [sourceChainSelectors, destChainSelectors].flatMap((selectors) =>
+function filterParameters({ sourceChainSelectors, destChainSelectors, contents }: ResolvedRange): Call['values'] {
+  const chains = [sourceChainSelectors, destChainSelectors].flatMap((selectors) =>
     selectors === null ? [] : [bigintArray(Array.from(selectors, fromSelector))],
   );
+  const parts = [contents?.senders, contents?.receivers, contents?.tokens];
+  const addresses = parts.flatMap((each) => (each ? [hexArray(each)] : []));
+  const { numbers = null } = contents ?? {};
+  const bounds = numbers === null ? [] : [numbers.from, numbers.through].map(fromMessageNumber);
+  return [...chains, ...addresses, ...bounds];
 }
 
 function toBuffer(hex: `0x${string}`): Buffer {

@@ -3,10 +3,26 @@ import type { Namespace } from '../connection/namespace.js';
 import { type Statement, statementsOf } from '../connection/statement.js';
 import { boundedColumns, MESSAGE_COLUMNS, RESULT_COLUMNS } from '../rows/record-rows.js';
 
+/** The filters by contents, in the order of their parameters. `numbers` has two. */
+export const CONTENTS = ['senders', 'receivers', 'tokens', 'numbers'] as const;
+
+type ContentsName = (typeof CONTENTS)[number];
+
+const CONTENTS_COLUMNS: Readonly<Record<ContentsName, string>> = {
+  senders: 'sender',
+  receivers: 'receiver',
+  tokens: 'token',
+  numbers: 'message_number',
+};
+
 /** Which of the optional parts a list query has. Each combination is a statement of its own, with a plan of its own. */
 export interface ListShape {
   readonly sources: boolean;
   readonly dests: boolean;
+  /** In the order of `CONTENTS`. */
+  readonly contents: readonly ContentsName[];
+  /** The range of message numbers is small. */
+  readonly fewNumbers: boolean;
   readonly after: boolean;
   readonly bounded: boolean;
 }
@@ -50,10 +66,10 @@ export interface ListStatements {
  * Without chain filters the index by time is read from the start of the range on. With filters the index by lane is,
  * once a lane of those that exist, each for as many rows as the answer could take from it, and their rows are
  * merged: so every combination of filters reads an index in order, and never more than lanes × (offset + limit) entries
- * of it.
+ * of it. With addresses the index of the first of these filters is read in the same way, once an address.
  *
- * $1 first and $2 last ingestion time, $3 limit, $4 offset, then source chains, then destination chains, then the
- * fields of the order key to continue after, then how many bytes of contents are wanted. A count has no limit and
+ * $1 first and $2 last ingestion time, $3 limit, $4 offset, then source chains, then destination chains, then contents,
+ * then the fields of the order key to continue after, then how many bytes of contents are wanted. A count has no limit and
  * offset.
  */
 export function createListStatements(namespace: Namespace): ListStatements {
@@ -77,14 +93,15 @@ function kindOf(list: ListName): ListKind {
   return list === 'results' ? RESULTS : MESSAGES;
 }
 
-function suffix({ sources, dests, after, bounded }: ListShape): string {
-  return `${sources ? '_s' : ''}${dests ? '_d' : ''}${after ? '_after' : ''}${bounded ? '_bounded' : ''}`;
+function suffix({ sources, dests, contents, fewNumbers, after, bounded }: ListShape): string {
+  const byContents = contents.map((name) => `_${name === 'numbers' && fewNumbers ? 'few' : name}`).join('');
+  return `${sources ? '_s' : ''}${dests ? '_d' : ''}${byContents}${after ? '_after' : ''}${bounded ? '_bounded' : ''}`;
 }
 
 function pageText(kind: ListKind, shape: ListShape): string {
   const { alias, table } = kind;
   const order = (of: string) => kind.order.map((column) => `${of}.${column}`).join(', ');
-  const keys = shape.sources || shape.dests ? lanePageText(kind, shape) : timePageText(kind, shape);
+  const keys = keysText(kind, shape);
   const same = kind.order.slice(1).map((column) => `${alias}.${column} = p.${column}`);
   const columns = shape.bounded
     ? boundedColumns(kind.columns, { order: order('p'), maxBytes: `$${boundParameter(kind, shape)}::bigint` })
@@ -99,52 +116,121 @@ function pageText(kind: ListKind, shape: ListShape): string {
     ORDER BY ${order('p')}`;
 }
 
-/** The last one. */
-function boundParameter({ order }: ListKind, { sources, dests, after }: ListShape): number {
-  return 5 + Number(sources) + Number(dests) + (after ? order.length : 0);
+/** The order keys of a page. */
+function keysText(kind: ListKind, shape: ListShape): string {
+  if (isOfAddress(shape)) return addressPageText(kind, shape);
+  if (shape.fewNumbers) return numberPageText(kind, shape);
+  return shape.sources || shape.dests ? lanePageText(kind, shape) : timePageText(kind, shape);
 }
 
+function isOfAddress({ contents }: CountShape): boolean {
+  return contents.some((name) => name !== 'numbers');
+}
+
+/** The parameter behind the filters. */
+function behindFilters({ sources, dests, contents }: CountShape, first: number): number {
+  return first + Number(sources) + Number(dests) + contents.length + Number(contents.includes('numbers'));
+}
+
+/** The last one. */
+function boundParameter({ order }: ListKind, shape: ListShape): number {
+  return behindFilters(shape, 5) + (shape.after ? order.length : 0);
+}
+
+function orderOf(kind: ListKind, of: string): string {
+  return kind.order.map((column) => `${of}.${column}`).join(', ');
+}
+
+/** The rows of one index, from the start of the range on. */
 function timePageText(kind: ListKind, shape: ListShape): string {
-  const order = kind.order.map((column) => `t.${column}`).join(', ');
-  return `SELECT ${order} FROM ${kind.table} t WHERE ${rangeText(kind, shape.after ? 5 : null)}
-    ORDER BY ${order} LIMIT $3::bigint OFFSET $4::bigint`;
+  return `SELECT ${orderOf(kind, 't')} FROM ${kind.table} t WHERE NOT t.orphaned AND ${pageRange(kind, shape)}
+    ORDER BY ${orderOf(kind, 't')} LIMIT $3::bigint OFFSET $4::bigint`;
 }
 
 function lanePageText(kind: ListKind, shape: ListShape): string {
-  const order = (of: string) => kind.order.map((column) => `${of}.${column}`).join(', ');
-  const after = 5 + Number(shape.sources) + Number(shape.dests);
-  return `SELECT ${order('k')} FROM @lanes l CROSS JOIN LATERAL (
-      SELECT ${order('t')} FROM ${kind.table} t
-      WHERE t.source_chain = l.source_chain AND t.dest_chain = l.dest_chain
-        AND ${rangeText(kind, shape.after ? after : null)}
-      ORDER BY ${order('t')} LIMIT $3::bigint + $4::bigint
+  return mergedText(kind, '@lanes l', `${OF_LANE} AND NOT t.orphaned`, shape, lanesText(shape, 5, 'l'));
+}
+
+/** The conditions of the indexes without one on `orphaned`, and of no other. */
+const NOT_ORPHANED = 't.orphaned IS NOT TRUE';
+const OF_LANE = 't.source_chain = l.source_chain AND t.dest_chain = l.dest_chain';
+const BY_NUMBER = `(t.source_chain # (t.dest_chain >> 1)) = (l.source_chain # (l.dest_chain >> 1)) AND ${OF_LANE} AND ${NOT_ORPHANED}`;
+
+function numberPageText(kind: ListKind, shape: ListShape): string {
+  return mergedText(kind, '@lanes l', BY_NUMBER, shape, lanesText(shape, 5, 'l'));
+}
+
+function addressPageText(kind: ListKind, shape: ListShape): string {
+  const [name = 'senders'] = shape.contents;
+  const parameter = 5 + Number(shape.sources) + Number(shape.dests);
+  const values = `unnest($${parameter}::bytea[]) v (address)`;
+  const isPart = [`t.${CONTENTS_COLUMNS[name]} = v.address`, NOT_ORPHANED, ...lanesText(shape, 5, 't')];
+  return mergedText(kind, values, isPart.join(' AND '), shape, []);
+}
+
+/** The first rows of each of several ranges of an index, merged. */
+function mergedText(
+  kind: ListKind,
+  parts: string,
+  isPart: string,
+  shape: ListShape,
+  conditions: readonly string[],
+): string {
+  return `SELECT ${orderOf(kind, 'k')} FROM ${parts} CROSS JOIN LATERAL (
+      SELECT ${orderOf(kind, 't')} FROM ${kind.table} t
+      WHERE ${isPart} AND ${pageRange(kind, shape)}
+      ORDER BY ${orderOf(kind, 't')} LIMIT $3::bigint + $4::bigint
     ) k
-    WHERE ${lanesText(shape, 5)}
-    ORDER BY ${order('k')} LIMIT $3::bigint OFFSET $4::bigint`;
+    ${whereText(conditions)}
+    ORDER BY ${orderOf(kind, 'k')} LIMIT $3::bigint OFFSET $4::bigint`;
+}
+
+function pageRange(kind: ListKind, shape: ListShape): string {
+  const after = shape.after ? behindFilters(shape, 5) : null;
+  return [rangeText(kind, after), ...contentsText(shape, 5)].join(' AND ');
+}
+
+/** The conditions of contents; that of an address whose index is read is among them, which costs nothing. */
+function contentsText({ sources, dests, contents }: CountShape, first: number): readonly string[] {
+  const from = first + Number(sources) + Number(dests);
+  return contents.map((name, index) => {
+    const column = `t.${CONTENTS_COLUMNS[name]}`;
+    return name === 'numbers'
+      ? `${column} BETWEEN $${from + index}::bigint AND $${from + index + 1}::bigint`
+      : `${column} = ANY ($${from + index}::bytea[])`;
+  });
 }
 
 function countText(kind: ListKind, shape: CountShape): string {
-  const range = rangeText(kind, null);
-  if (!shape.sources && !shape.dests)
-    return `SELECT ${CLOCK_COLUMNS}, (SELECT count(*) FROM ${kind.table} t WHERE ${range}) FROM ${CLOCK}`;
+  const range = [rangeText(kind, null), ...contentsText(shape, 3)].join(' AND ');
+  const isByLane = shape.fewNumbers || shape.sources || shape.dests;
+  if (!isByLane || isOfAddress(shape)) {
+    const listed = isOfAddress(shape) ? NOT_ORPHANED : 'NOT t.orphaned';
+    const conditions = [listed, range, ...lanesText(shape, 3, 't')].join(' AND ');
+    return `SELECT ${CLOCK_COLUMNS}, (SELECT count(*) FROM ${kind.table} t WHERE ${conditions}) FROM ${CLOCK}`;
+  }
+  const isPart = shape.fewNumbers ? BY_NUMBER : `${OF_LANE} AND NOT t.orphaned`;
   return `SELECT ${CLOCK_COLUMNS}, (
       SELECT coalesce(sum(k.n), 0) FROM @lanes l CROSS JOIN LATERAL (
-        SELECT count(*) AS n FROM ${kind.table} t
-        WHERE t.source_chain = l.source_chain AND t.dest_chain = l.dest_chain AND ${range}
+        SELECT count(*) AS n FROM ${kind.table} t WHERE ${isPart} AND ${range}
       ) k
-      WHERE ${lanesText(shape, 3)}
+      ${whereText(lanesText(shape, 3, 'l'))}
     ) FROM ${CLOCK}`;
 }
 
-function lanesText(shape: CountShape, first: number): string {
-  const source = shape.sources ? [`l.source_chain = ANY ($${first}::bigint[])`] : [];
-  const dest = shape.dests ? [`l.dest_chain = ANY ($${first + Number(shape.sources)}::bigint[])`] : [];
-  return [...source, ...dest].join(' AND ');
+function lanesText(shape: CountShape, first: number, of: 'l' | 't'): readonly string[] {
+  const source = shape.sources ? [`${of}.source_chain = ANY ($${first}::bigint[])`] : [];
+  const dest = shape.dests ? [`${of}.dest_chain = ANY ($${first + Number(shape.sources)}::bigint[])`] : [];
+  return [...source, ...dest];
+}
+
+function whereText(conditions: readonly string[]): string {
+  return conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
 }
 
 /** `after`: number of the parameter where the key to continue after begins. */
 function rangeText(kind: ListKind, after: number | null): string {
-  const range = 'NOT t.orphaned AND t.ingestion_ms >= $1::bigint AND t.ingestion_ms <= $2::bigint';
+  const range = 't.ingestion_ms >= $1::bigint AND t.ingestion_ms <= $2::bigint';
   if (after === null) return range;
   const types = ['bigint', 'bytea', 'bytea', 'bytea'];
   const parameters = kind.order.map((_, i) => `$${after + i}::${types[i]}`);

@@ -55,3 +55,15 @@ export function fromSelector(selector: bigint): bigint {
 export function toSelector(field: string | null | undefined): bigint {
   return BigInt.asUintN(64, toBigint(field));
 }
+
+const HALF = 2n ** 63n;
+
+/** A message number as a parameter: uint64 less 2^63, so that `bigint` has the order of the numbers. */
+export function fromMessageNumber(number: bigint): bigint {
+  return number - HALF;
+}
+
+/** The inverse of `fromMessageNumber`, of a field. */
+export function toMessageNumber(field: string | null | undefined): bigint {
+  return toBigint(field) + HALF;
+}

@@ -6,9 +6,11 @@ import { EXECUTION_COLUMNS } from '../rows/execution-rows.js';
 export function createRecordStatements(namespace: Namespace) {
   const statement = statementsOf(namespace);
   const messages = `INSERT INTO @messages AS t (message_id, source_chain, dest_chain, ingestion_ms, position, status,
-      orphaned, block_number, block_hash, block_timestamp_ms, transaction_hash, log_index)
+      orphaned, block_number, block_hash, block_timestamp_ms, transaction_hash, log_index, sender, receiver, token,
+      message_number)
     SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
-      $7::boolean[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bigint[])`;
+      $7::boolean[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bigint[], $13::bytea[],
+      $14::bytea[], $15::bytea[], $16::bigint[])`;
   const results = `INSERT INTO @verifier_results AS t (message_id, verifier_source, verifier_dest, source_chain,
       dest_chain, ingestion_ms, position, attestation_ms, orphaned, verifier_name, ccv_data, verdict,
       verdict_block)

@@ -1,6 +1,7 @@
 import type { Hex } from '../../../core/hex.js';
 import type { Replacement } from '../../../model/batch.js';
 import type { MovedRecord } from '../../../model/commit/stamp-commit.js';
+import { readContents } from '../../../model/contents-filter.js';
 import { conflictIdentity, quarantineIdentity } from '../../../model/identity.js';
 import { readLane } from '../../../model/payload.js';
 import {
@@ -23,7 +24,7 @@ import {
   textArray,
   writtenArray,
 } from '../rows/binary-arrays.js';
-import { fromSelector } from '../rows/columns.js';
+import { fromMessageNumber, fromSelector } from '../rows/columns.js';
 import { hashIdentity } from '../rows/identity-hash.js';
 import { bodySizeBytes, writeBody } from '../rows/message-body.js';
 
@@ -53,6 +54,7 @@ export function bodyValues(rows: readonly BodyRow[]): Buffer[] {
 }
 
 export function messageValues(rows: readonly StoredMessage[]): Buffer[] {
+  const contents = rows.map((row) => readContents(row.encodedMessage));
   return [
     hexArray(rows.map((row) => row.messageId)),
     ...laneValues(rows),
@@ -65,6 +67,10 @@ export function messageValues(rows: readonly StoredMessage[]): Buffer[] {
     bigintArray(rows.map((row) => row.origin?.blockTimestampMs ?? null)),
     hexArray(rows.map((row) => row.origin?.transactionHash ?? null)),
     bigintArray(rows.map((row) => row.origin?.logIndex ?? null)),
+    bytesArray(contents.map((each) => each.sender)),
+    bytesArray(contents.map((each) => each.receiver)),
+    bytesArray(contents.map((each) => each.token)),
+    bigintArray(contents.map((each) => fromMessageNumber(each.messageNumber))),
   ];
 }
 
