@@ -48,7 +48,7 @@ export function createRangeReading({
   };
 }
 
-function eventOf(ramps: readonly WatchedRamp[], topic0: Hex): EventFilter {
+function eventOf(ramps: readonly WatchedRamp[], topic0: Hex) {
   const addresses = ramps.map(({ address }) => address.toLowerCase() as Hex);
-  return { address: addresses.length === 1 ? (addresses[0] as Hex) : addresses, topic0 };
+  return { address: addresses.length === 1 ? (addresses[0] as Hex) : addresses, topic0 } satisfies EventFilter;
 }
