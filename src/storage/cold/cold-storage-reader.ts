@@ -25,7 +25,8 @@ import {
   StorageUnavailableError,
 } from '../../model/storage-errors.js';
 import { ListFace } from '../list-face.js';
-import { asOf, type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from './namespace/view.js';
+import { type ListTable, MESSAGE_TABLE, RESULT_TABLE } from './namespace/record-tables.js';
+import { asOf, type NamespaceView } from './namespace/view.js';
 import type { ViewCoverage } from './namespace/view-coverage.js';
 import { ObjectNotFoundError } from './object-store/object-store-errors.js';
 import type { OpenNamespace } from './open-namespace.js';

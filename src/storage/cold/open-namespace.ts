@@ -21,7 +21,7 @@ import { ChangeReads } from './read/changes.js';
 import { LedgerReads } from './read/ledger-reads.js';
 import { Lists } from './read/lists.js';
 import { Lookup } from './read/lookup.js';
-import { MessageScans } from './read/message-scans.js';
+import { RecordScans } from './read/record-scans.js';
 import { TABLE_DESCRIPTIONS } from './rows/table-columns.js';
 import type { TableName } from './rows/table-name.js';
 import { Committer } from './write/committer.js';
@@ -37,7 +37,7 @@ export interface OpenNamespace {
   readonly lists: Lists;
   readonly lookup: Lookup;
   readonly ledger: LedgerReads;
-  readonly scans: MessageScans;
+  readonly scans: RecordScans;
   readonly changes: ChangeReads;
   readonly follower: Follower;
   readonly leader: Leader;
@@ -99,7 +99,7 @@ export async function openNamespace(options: {
     lists,
     lookup,
     ledger,
-    scans: new MessageScans(reader, lists),
+    scans: new RecordScans(reader, lists),
     changes: new ChangeReads({ name, reader, ledger }),
     follower,
     leader,

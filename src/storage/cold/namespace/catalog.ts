@@ -4,14 +4,12 @@ import { type Action, removeOf } from '../delta/actions.js';
 import { DeltaConflictError, DeltaLostError } from '../delta/delta-errors.js';
 import type { DeltaLog } from '../delta/delta-log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
-import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import { NAMED_TABLES, type NamedTable, TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { DataFile } from './data-file.js';
 import {
   flushTransactions,
   headOf,
   isWhole,
-  NAMED_TABLES,
-  type NamedTable,
   type NamedVersions,
   namedVersions,
   nameTransactions,

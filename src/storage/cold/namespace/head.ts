@@ -1,6 +1,7 @@
 import type { Transaction } from '../delta/actions.js';
 import { DeltaUnsupportedError } from '../delta/delta-errors.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
+import { NAMED_TABLES, type NamedTable } from '../rows/table-name.js';
 
 /** The state of a namespace as the ledger's transactions tell it. */
 export interface NamespaceHead {
@@ -18,10 +19,6 @@ export interface NamedVersions {
   readonly messages: number;
   readonly verifier_results: number;
 }
-
-/** The tables whose versions the ledger names. */
-export const NAMED_TABLES = ['messages', 'verifier_results'] as const;
-export type NamedTable = (typeof NAMED_TABLES)[number];
 
 /** The format of a namespace: 1 had superseded rows, and no named versions. */
 const FORMAT = 2n;

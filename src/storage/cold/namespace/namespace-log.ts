@@ -5,15 +5,8 @@ import { DeltaConflictError, DeltaFormatError } from '../delta/delta-errors.js';
 import type { DeltaLog } from '../delta/delta-log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
 import { TABLE_COLUMNS } from '../rows/table-columns.js';
-import type { TableName } from '../rows/table-name.js';
-import {
-  firstTransactions,
-  NAMED_TABLES,
-  type NamedTable,
-  type NamedVersions,
-  namedVersions,
-  wholeVersion,
-} from './head.js';
+import { NAMED_TABLES, type NamedTable, type TableName } from '../rows/table-name.js';
+import { firstTransactions, type NamedVersions, namedVersions, wholeVersion } from './head.js';
 import { ABSENT, mismatchesOf } from './table-mismatch.js';
 import { isDirty } from './unnamed.js';
 import type { Snapshots } from './view.js';

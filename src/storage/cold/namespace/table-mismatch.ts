@@ -1,6 +1,6 @@
-import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import { NAMED_TABLES, TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import { readFileEntry } from './data-file.js';
-import { headOf, NAMED_TABLES, rowsByLedger } from './head.js';
+import { headOf, rowsByLedger } from './head.js';
 import { addedFiles, dirtyTables } from './unnamed.js';
 import { rowsIn, type Snapshots } from './view.js';
 

@@ -1,6 +1,6 @@
 import type { AddFile } from '../delta/actions.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
-import { NAMED_TABLES, type NamedTable } from './head.js';
+import { NAMED_TABLES, type NamedTable } from '../rows/table-name.js';
 import type { NamespaceView, Snapshots } from './view.js';
 
 /*

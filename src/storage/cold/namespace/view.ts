@@ -1,11 +1,6 @@
 import type { AsOf } from '../../../model/coverage.js';
-import { outlineOfMessage, outlineOfResult } from '../../../model/outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
-import { MESSAGE_ROWS } from '../rows/messages.js';
-import type { MessageRowKey, RowKey, RowKind } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
-import { VERIFIER_RESULT_ROWS } from '../rows/verifier-results.js';
 import { type DataFile, readFileEntry } from './data-file.js';
 import type { NamespaceHead } from './head.js';
 
@@ -25,30 +20,6 @@ export interface NamespaceView extends NamespaceHead {
   /** Time of the last look at the store, unix ms; -1 = never. */
   readonly readMs: number;
 }
-
-/** A list of one kind: its table and how its rows are read. */
-export interface ListTable<T, K extends RowKey> {
-  readonly table: TableName;
-  readonly rows: RowKind<T, K>;
-  /** The outline of a record, from its key alone. */
-  outlineOf(key: K): T;
-}
-
-export const MESSAGE_TABLE: ListTable<StoredMessage, MessageRowKey> = {
-  table: 'messages',
-  rows: MESSAGE_ROWS,
-  outlineOf: ({ messageId, ingestionMs, position, firstMs, status }) =>
-    outlineOfMessage({ messageId, ingestionMs, position, firstMs, orphaned: false, status, origin: null }),
-};
-export const RESULT_TABLE: ListTable<StoredVerifierResult, RowKey> = {
-  table: 'verifier_results',
-  rows: VERIFIER_RESULT_ROWS,
-  outlineOf: ({ messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs }) =>
-    outlineOfResult({
-      ...{ messageId, verifierSourceAddress, verifierDestAddress },
-      ...{ ingestionMs, position, firstMs, orphaned: false },
-    }),
-};
 
 /** The view of an empty namespace. */
 export function emptyView(): NamespaceView {

@@ -2,7 +2,7 @@ import type { ResolvedRange } from '../../../model/list-query.js';
 import { compareOrderKeys, type OrderKey } from '../../../model/order.js';
 import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
-import type { ListTable } from '../namespace/view.js';
+import type { ListTable } from '../namespace/record-tables.js';
 import type { RowKey } from '../rows/row-kind.js';
 import { admitsRow, groupsIn } from './range-pruning.js';
 

@@ -6,7 +6,8 @@ import type { StoredMessage, StoredVerifierResult } from '../../../model/records
 import { hashId } from '../id-index/hash.js';
 import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
-import { type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
+import { type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/record-tables.js';
+import type { NamespaceView } from '../namespace/view.js';
 import { LEDGER_ROWS, type LedgerEntry, type OrphanChange } from '../rows/ledger.js';
 import type { RowKey } from '../rows/row-kind.js';
 import type { FoundRow } from './file-cursor.js';

@@ -6,8 +6,9 @@ import { type DataFile, type FlushStamp, readFileEntry } from '../namespace/data
 import { FlushBusyError, FlushPutOffError } from '../namespace/namespace-errors.js';
 import { nextView } from '../namespace/next-view.js';
 import type { PreparedFlush } from '../namespace/prepared.js';
+import { type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/record-tables.js';
 import { addedFiles, dirtyTables, type Survey } from '../namespace/unnamed.js';
-import { type ListTable, MESSAGE_TABLE, type NamespaceView, RESULT_TABLE } from '../namespace/view.js';
+import type { NamespaceView } from '../namespace/view.js';
 import { LEDGER_TABLE, type LedgerReads } from '../read/ledger-reads.js';
 import type { LedgerEntry } from '../rows/ledger.js';
 import type { RowKey } from '../rows/row-kind.js';

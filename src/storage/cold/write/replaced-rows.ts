@@ -3,7 +3,8 @@ import { resultIdentity } from '../../../model/identity.js';
 import { hashId } from '../id-index/hash.js';
 import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
-import { ceilingMs, type ListTable, type NamespaceView } from '../namespace/view.js';
+import type { ListTable } from '../namespace/record-tables.js';
+import { ceilingMs, type NamespaceView } from '../namespace/view.js';
 import type { RowKey } from '../rows/row-kind.js';
 
 const PARALLEL_FILTERS = 16;

@@ -3,7 +3,7 @@ import { AbortedError } from '../../../../core/errors.js';
 import type { DataFile } from '../../namespace/data-file.js';
 import type { TableRows } from '../../namespace/file-reader.js';
 import type { ScanParts } from '../../namespace/file-scan.js';
-import { MESSAGE_TABLE, RESULT_TABLE } from '../../namespace/view.js';
+import { MESSAGE_TABLE, RESULT_TABLE } from '../../namespace/record-tables.js';
 import { LEDGER_TABLE } from '../../read/ledger-reads.js';
 import type { LedgerEntry, LedgerRowKey } from '../../rows/ledger.js';
 import type { RowKey } from '../../rows/row-kind.js';

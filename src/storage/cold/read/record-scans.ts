@@ -5,7 +5,8 @@ import { MAX_PAGE_BYTES, wholeOnes } from '../../../model/outlines.js';
 import type { StoredMessage } from '../../../model/records.js';
 import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
-import { MESSAGE_TABLE, type NamespaceView } from '../namespace/view.js';
+import { MESSAGE_TABLE } from '../namespace/record-tables.js';
+import type { NamespaceView } from '../namespace/view.js';
 import type { MessageRowKey } from '../rows/row-kind.js';
 import type { FoundRow } from './file-cursor.js';
 import type { Lists } from './lists.js';
@@ -18,7 +19,7 @@ type FoundMessage = FoundRow<StoredMessage, MessageRowKey>;
  * Questions about all messages that only bookkeeping asks: whole files are passed over by statistics, the rest is
  * read.
  */
-export class MessageScans {
+export class RecordScans {
   readonly #reader: DataFileReader;
   readonly #lists: Lists;
 
