@@ -1,7 +1,7 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { unpackFormat1 } from '../support/cold/format-1.js';
+import { unpackFormat } from '../support/cold/old-formats.js';
 import { runCli } from '../support/e2e/cli.js';
 import { coldAnswers, flushed, lived, openWorker, parquetFiles } from '../support/e2e/cold-namespace.js';
 import { commandFixture } from '../support/e2e/fixture.js';
@@ -9,7 +9,7 @@ import { hotAndWarm, writeConfig } from '../support/e2e/service.js';
 import { createRecordMaker } from '../support/records.js';
 import { liveEventfully } from '../support/sink/eventful-life.js';
 
-const TABLES = ['messages', 'verifier_results', 'ledger'];
+const TABLES = ['messages', 'verifier_results', 'executions', 'ledger'];
 const fixture = commandFixture();
 const { tiersOf } = fixture;
 
@@ -177,7 +177,7 @@ describe('storage compact, vacuum and verify', () => {
 describe('storage upgrade', () => {
   it('copies a tier of format 1 to the place that the configuration has, once', async () => {
     const old = join(fixture.directory, 'format-1');
-    unpackFormat1(old);
+    unpackFormat(1, old);
     const refused = await tiersOf('test', { s3: { Directory: old } }).run('upgrade', '--from', old);
     expect(refused).toMatchObject({ code: 1, stdout: '' });
     expect(refused.stderr).toContain('give the backend a new Directory');

@@ -10,7 +10,7 @@ export interface FolderState {
 }
 
 /** Keys below a namespace: logs, data files and indexes of its tables. */
-const OWN = /^(?:messages|verifier_results|ledger)\/(?:_delta_log|_index|day=[^/]+)\/./;
+const OWN = /^(?:messages|verifier_results|executions|ledger)\/(?:_delta_log|_index|day=[^/]+)\/./;
 /** The character after the slash: the first key that is not in a folder is at or above the folder's name with it. */
 const AFTER_SLASH = '0';
 
@@ -36,7 +36,7 @@ export async function foldersOf(store: ObjectStore): Promise<readonly string[]> 
 
 /** Whether a folder holds something of our tables. */
 export async function holdsTables(store: ObjectStore, namespace: string): Promise<boolean> {
-  for (const table of ['ledger', 'messages', 'verifier_results'])
+  for (const table of ['ledger', 'messages', 'verifier_results', 'executions'])
     if ((await store.list(`${namespace}/${table}/`, { limit: 1 })).objects.some(isOwn(namespace))) return true;
   return false;
 }

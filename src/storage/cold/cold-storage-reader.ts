@@ -14,6 +14,7 @@ import type { ResultsPart } from '../../model/outlines.js';
 import type {
   SourceCursor,
   StoredConflict,
+  StoredExecution,
   StoredMessage,
   StoredQuarantineEntry,
   StoredVerifierResult,
@@ -148,10 +149,28 @@ export abstract class ColdStorageReader extends ListFace {
   ): Promise<readonly StoredMessage[]> {
     return await this.#read('list messages by block', async ({ parts, view }) => {
       this.#viewCoverage.requirePresent(view);
-      const above = await parts.scans.aboveBlock(view, sourceChainSelector, afterBlock);
-      return throughBlock === undefined
-        ? above
-        : above.filter(({ origin }) => origin && origin.blockNumber <= throughBlock);
+      const blocks = { after: afterBlock, through: throughBlock };
+      return await parts.scans.messagesInBlocks(view, sourceChainSelector, blocks);
+    });
+  }
+
+  async getExecutions(messageId: Hex): Promise<readonly StoredExecution[]> {
+    checkId(messageId, 'messageId');
+    return await this.#lookUp('look up executions', async ({ parts, view }) => {
+      this.#viewCoverage.requirePresent(view);
+      return await parts.lookup.executions(view, messageId);
+    });
+  }
+
+  async executionsAboveBlock(
+    destChainSelector: bigint,
+    afterBlock: bigint,
+    throughBlock?: bigint,
+  ): Promise<readonly StoredExecution[]> {
+    return await this.#read('list executions by block', async ({ parts, view }) => {
+      this.#viewCoverage.requirePresent(view);
+      const blocks = { after: afterBlock, through: throughBlock };
+      return await parts.scans.executionsInBlocks(view, destChainSelector, blocks);
     });
   }
 

@@ -23,7 +23,7 @@ import { Lists } from './read/lists.js';
 import { Lookup } from './read/lookup.js';
 import { RecordScans } from './read/record-scans.js';
 import { TABLE_DESCRIPTIONS } from './rows/table-columns.js';
-import type { TableName } from './rows/table-name.js';
+import { byTable, type TableName } from './rows/table-name.js';
 import { Committer } from './write/committer.js';
 import { Flush } from './write/flush.js';
 import type { FlushMetrics } from './write/flush-metrics.js';
@@ -150,7 +150,7 @@ async function logsOf({ store, settings, common }: LogParts): Promise<Readonly<R
       description: TABLE_DESCRIPTIONS[table],
       keptMs: { files: settings.graceMs, log: logRetentionMs(settings.graceMs) },
     });
-  return { messages: logOf('messages'), verifier_results: logOf('verifier_results'), ledger: logOf('ledger') };
+  return byTable(logOf);
 }
 
 interface LogParts {

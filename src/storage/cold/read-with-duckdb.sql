@@ -21,6 +21,7 @@ CREATE OR REPLACE MACRO checkpoint_sql(folder) AS (
 SET VARIABLE ledger_checkpoints = checkpoint_sql(getvariable('folder') || '/ledger');
 SET VARIABLE message_checkpoints = checkpoint_sql(getvariable('folder') || '/messages');
 SET VARIABLE result_checkpoints = checkpoint_sql(getvariable('folder') || '/verifier_results');
+SET VARIABLE execution_checkpoints = checkpoint_sql(getvariable('folder') || '/executions');
 
 CREATE OR REPLACE MACRO log_of(folder, checkpoints) AS TABLE
   SELECT version, "add".path AS added, remove.path AS removed, txn.appId AS app, txn.version AS number FROM commits_of(folder)
@@ -43,9 +44,33 @@ SET VARIABLE result_files = (SELECT list(file ORDER BY file) FROM files_of(getva
 SET VARIABLE ledger_files = (SELECT list(file ORDER BY file) FROM files_of(getvariable('folder') || '/ledger',
   getvariable('ledger_checkpoints'), 9223372036854775807));
 
--- One row for each message that lists show, and for each of their results.
+-- A namespace of format 2 has no executions, and a folder for them only since it was written to by a later version.
+CREATE OR REPLACE MACRO execution_files_sql(folder) AS (
+  SELECT CASE WHEN count(*) = 0 THEN 'SELECT NULL::VARCHAR AS file WHERE false'
+    ELSE 'SELECT file FROM files_of(getvariable(''folder'') || ''/executions'', getvariable(''execution_checkpoints''),
+      named_version(getvariable(''folder''), getvariable(''ledger_checkpoints''), ''executions''))' END
+  FROM glob(folder || '/executions/_delta_log/*'));
+SET VARIABLE execution_list = execution_files_sql(getvariable('folder'));
+SET VARIABLE execution_files = (SELECT list(file ORDER BY file) FROM query(getvariable('execution_list')));
+SET VARIABLE execution_rows = CASE WHEN getvariable('execution_files') IS NULL
+  THEN 'SELECT NULL::VARCHAR AS message_id WHERE false'
+  ELSE 'SELECT * FROM read_parquet(getvariable(''execution_files''), hive_partitioning = true)' END;
+
+-- One row for each message that lists show, for each of their results, and for each execution.
 CREATE OR REPLACE VIEW messages AS
   SELECT * FROM read_parquet(getvariable('message_files'), hive_partitioning = true);
 
 CREATE OR REPLACE VIEW verifier_results AS
-  SELECT * FROM read_parquet(getvariable('result_files'), hive_partitioning = true);
+  SELECT NULL::VARCHAR AS verdict, NULL::BIGINT AS verdict_config_block WHERE false
+  UNION ALL BY NAME
+  SELECT * FROM read_parquet(getvariable('result_files'), hive_partitioning = true, union_by_name = true);
+
+CREATE OR REPLACE VIEW executions AS
+  SELECT NULL::BIGINT AS ingestion_ms, NULL::VARCHAR AS message_id, NULL::VARCHAR AS source_chain_selector,
+    NULL::VARCHAR AS dest_chain_selector, NULL::BIGINT AS position, NULL::BIGINT AS block_number, NULL::BIGINT AS log_index,
+    NULL::VARCHAR AS block_hash, NULL::VARCHAR AS state, NULL::DECIMAL(38,0) AS message_number,
+    NULL::VARCHAR AS off_ramp_address, NULL::BIGINT AS block_timestamp_ms, NULL::VARCHAR AS transaction_hash,
+    NULL::BLOB AS return_data, NULL::TIMESTAMPTZ AS ingestion_time, NULL::TIMESTAMPTZ AS block_time, NULL::VARCHAR AS lane,
+    NULL::DATE AS day WHERE false
+  UNION ALL BY NAME
+  SELECT * FROM query(getvariable('execution_rows'));

@@ -4,6 +4,7 @@ import { createDeltaLog } from '../../../src/storage/cold/delta/delta-log.js';
 import { Catalog } from '../../../src/storage/cold/namespace/catalog.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { loadZstd } from '../../../src/storage/cold/parquet/zstd.js';
+import { byTable } from '../../../src/storage/cold/rows/table-name.js';
 import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { openMaintained } from '../../support/cold/maintenance.js';
 import { createLife, follow } from '../../support/cold/storage-life.js';
@@ -17,7 +18,7 @@ async function catalogOver(store: ObjectStore): Promise<Catalog> {
   const [zstd, common] = [await loadZstd(), createCommon()];
   const logOf = (table: string) => createDeltaLog({ store, root: `test/${table}`, table, zstd, common });
   return new Catalog({
-    logs: { messages: logOf('messages'), verifier_results: logOf('verifier_results'), ledger: logOf('ledger') },
+    logs: byTable(logOf),
     common,
   });
 }

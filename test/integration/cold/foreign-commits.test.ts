@@ -150,6 +150,12 @@ describe.skipIf('missing' in engines)(`delta-rs${'missing' in engines ? ` (${eng
   test('reads one row a record, with polars too, and cannot delete, optimize, vacuum or restore', async () => {
     if ('missing' in engines) return;
     const { store, life, archive, folderOf } = await livedNamespace(804);
+    // each table has a file to delete
+    const { messageId } = (await life.origin.queryCCVData({ limit: 1 })).items[0]!;
+    const { blockHash } = (await life.origin.getMessage(messageId)).origin!;
+    await life.origin.insertBatch({ orphanings: [{ messageId, blockHash }] });
+    await follow(archive, life.origin);
+    await archive.flush();
     const shown = {
       messages: (await life.origin.queryMessages({ limit: 10_000 })).items,
       verifier_results: (await life.origin.queryCCVData({ limit: 10_000 })).items,

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
+import { TABLE_NAMES, type TableName } from '../../../src/storage/cold/rows/table-name.js';
 import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import {
   createHoldingObjectStore,
@@ -16,8 +17,6 @@ import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js
 const OPTIONS = { compactBytes: 1 << 20 };
 /** For a compaction that waits for a flush which stands still: no time passes while it does. */
 const HASTY = { ...OPTIONS, common: createCommon({ clock: { ...systemClock, sleep: async () => undefined } }) };
-const TABLES = ['messages', 'verifier_results', 'ledger'] as const;
-type Table = (typeof TABLES)[number];
 
 function newStore(): ObjectStore {
   return createMemoryObjectStore(new MemoryBucket(), systemClock);
@@ -44,7 +43,7 @@ type Lived = Awaited<ReturnType<typeof livedNamespace>>;
 /** Begins work and resolves when it stands before its commit to a table, with what lets it go on to its end. */
 async function standBefore<T>(
   holding: HoldingObjectStore,
-  table: Table,
+  table: TableName,
   work: () => Promise<T>,
 ): Promise<() => Promise<T>> {
   const reached = holding.hold((key) => key.startsWith(`test/${table}/_delta_log/`));
@@ -57,7 +56,7 @@ async function standBefore<T>(
 }
 
 /** An archive whose flush of what has happened since stands before its commit to a table. */
-async function pausedFlush({ store, life }: Lived, table: Table) {
+async function pausedFlush({ store, life }: Lived, table: TableName) {
   const holding = createHoldingObjectStore(store);
   const archive = openMaintained(holding, OPTIONS);
   await life.live(20);
@@ -66,7 +65,7 @@ async function pausedFlush({ store, life }: Lived, table: Table) {
 }
 
 /** A compaction that stands before its commit to a table. */
-async function pausedCompaction({ store }: Lived, table: Table) {
+async function pausedCompaction({ store }: Lived, table: TableName) {
   const holding = createHoldingObjectStore(store);
   const compactor = openMaintained(holding, OPTIONS);
   return { compactor, finish: await standBefore(holding, table, () => compactor.maintenance.compact()) };
@@ -114,7 +113,7 @@ describe('at the same time', () => {
     expect(await committed(store)).toEqual(await allOf(life.origin));
   });
 
-  test.each(TABLES)('a flush that stands before its commit to %s goes on over a compaction', async (table) => {
+  test.each(TABLE_NAMES)('a flush that stands before its commit to %s goes on over a compaction', async (table) => {
     const lived = await livedNamespace(210);
     const faulty = createFaultyObjectStore(lived.store);
     const { archive, finish } = await pausedFlush({ ...lived, store: faulty }, table);
@@ -130,7 +129,7 @@ describe('at the same time', () => {
     await archive.close();
   });
 
-  test.each(TABLES)('a compaction that stands before its commit to %s goes on over a flush', async (table) => {
+  test.each(TABLE_NAMES)('a compaction that stands before its commit to %s goes on over a flush', async (table) => {
     const lived = await livedNamespace(220);
     const archive = openMaintained(lived.store, OPTIONS);
     await lived.life.live(40);
@@ -157,7 +156,7 @@ describe('at the same time', () => {
     await compactor.close();
   });
 
-  test.each(TABLES)('a vacuum without grace makes a flush before its commit to %s begin anew', async (table) => {
+  test.each(TABLE_NAMES)('a vacuum without grace makes a flush before its commit to %s begin anew', async (table) => {
     const lived = await livedNamespace(240);
     const { archive, finish } = await pausedFlush(lived, table);
     const other = openMaintained(lived.store, OPTIONS);

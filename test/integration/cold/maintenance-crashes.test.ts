@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
+import { TABLE_NAMES } from '../../../src/storage/cold/rows/table-name.js';
 import { createMemoryObjectStore, MemoryBucket } from '../../simulation/process/memory-object-store.js';
 import { dataObjects, openMaintained } from '../../support/cold/maintenance.js';
 import { committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
@@ -52,7 +53,7 @@ beforeAll(async () => {
     await archive.flush();
     if (flush === 9) await archive.maintenance.compact();
   }
-  for (const table of ['messages', 'verifier_results', 'ledger'])
+  for (const table of TABLE_NAMES)
     await store.putIfAbsent(`test/${table}/day=2025-11-13/part-orphan.zstd.parquet`, new Uint8Array(9));
   await archive.close();
 });

@@ -192,7 +192,7 @@ describe('verifying a namespace', () => {
     for (const [table, name] of [
       ['messages', `${'104'.padStart(20, '0')}.json`],
       ['ledger', `${'104'.padStart(20, '0')}.json`],
-      ['verifier_results', `${'7'.padStart(20, '0')}.json`],
+      ['verifier_results', `${'9'.padStart(20, '0')}.json`],
       ['messages', `${'100'.padStart(20, '0')}.checkpoint.parquet`],
       ['ledger', `${'100'.padStart(20, '0')}.checkpoint.parquet`],
     ] as const) {

@@ -5,14 +5,15 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { bytesToHex } from '../../../src/core/hex.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
+import { logOf } from '../../../src/model/identity.js';
+import type { StoredExecution, StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
 import type { ColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { dayOf } from '../../../src/storage/cold/rows/row-kind.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { pythonEngines } from '../../support/cold/delta-rs.js';
 import { type DuckDBRow, openDuckDB } from '../../support/cold/duckdb.js';
 import { readWithDuckDB } from '../../support/cold/duckdb-cold.js';
-import { expectedMessage, expectedResult } from '../../support/cold/duckdb-rows.js';
+import { expectedExecution, expectedMessage, expectedResult } from '../../support/cold/duckdb-rows.js';
 import { PYTHON_ANSWERS, SPARK_ANSWERS } from '../../support/cold/engine-scripts.js';
 import { openMaintained } from '../../support/cold/maintenance.js';
 import { follow } from '../../support/cold/storage-life.js';
@@ -52,6 +53,8 @@ beforeAll(async () => {
     await origin.insertBatch({
       verifierResults: messages.flatMap((each) => [0, 1, 2].map((ccv) => make.result(each, ccv))),
     });
+    const executions = messages.slice(0, count / 2).map((each) => make.execution(each));
+    await origin.insertBatch({ executions });
     await follow(archive, origin);
     await archive.flush();
     const removed = messages.slice(0, Math.ceil(count / 20));
@@ -60,6 +63,8 @@ beforeAll(async () => {
       orphanings: removed.map(({ messageId, origin: of }) => ({ messageId, blockHash: of!.blockHash })),
     });
     await origin.insertBatch({ messages: [{ ...removed[0]!, origin: make.origin(900n) }] });
+    await origin.insertBatch({ executionOrphanings: executions.slice(0, 3).map(logOf) });
+    await origin.insertBatch({ executions: executions.slice(0, 1) });
     await clock.advance(7 * 3_600_000);
   }
   await follow(archive, origin);
@@ -71,7 +76,7 @@ afterAll(async () => {
 });
 
 interface Answers {
-  /** Rows, and the digest of all their values: messages, results. */
+  /** Rows, and the digest of all their values: messages, results, executions. */
   readonly digests: readonly (readonly [number, string])[];
   /** Messages by day, lane and status. */
   readonly counts: readonly string[];
@@ -79,9 +84,10 @@ interface Answers {
 
 /** The lists of the storage that is indexed, with the columns that their rows have. */
 async function truth(): Promise<Answers> {
-  const day = (record: StoredMessage | StoredVerifierResult) => ({ day: dayOf(record.ingestionMs) });
+  const day = (record: StoredMessage | StoredVerifierResult | StoredExecution) => ({ day: dayOf(record.ingestionMs) });
   const { items: messages } = await origin.queryMessages({ limit: 1_000_000 });
   const { items: results } = await origin.queryCCVData({ limit: 1_000_000 });
+  const executions = await origin.executionsAboveBlock(3n, 0n);
   const rows = messages.map((each) => ({ ...expectedMessage(each), ...day(each) }));
   const counts = new Map<string, number>();
   for (const row of rows as readonly DuckDBRow[]) {
@@ -89,7 +95,11 @@ async function truth(): Promise<Answers> {
     counts.set(key, (counts.get(key) ?? 0) + 1);
   }
   return {
-    digests: [digest(rows), digest(results.map((each) => ({ ...expectedResult(each), ...day(each) })))],
+    digests: [
+      digest(rows),
+      digest(results.map((each) => ({ ...expectedResult(each), ...day(each) }))),
+      digest(executions.map((each) => ({ ...expectedExecution(each), ...day(each) }))),
+    ],
     counts: [...counts].map(([key, count]) => `${key},${count}`).sort(),
   };
 }
@@ -101,6 +111,7 @@ async function duckdbAnswers(): Promise<Answers> {
   const digests = [
     digest(await duckdb.rows('SELECT * FROM messages')),
     digest(await duckdb.rows('SELECT * FROM verifier_results')),
+    digest(await duckdb.rows('SELECT * FROM executions')),
   ];
   duckdb.close();
   return { digests, counts: groups.map((row) => Object.values(row).map(String).join()).sort() };

@@ -2,7 +2,12 @@ import { readFileSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { bytesToHex, type Hex } from '../../../src/core/hex.js';
-import type { MessageStatus, StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
+import type {
+  MessageStatus,
+  SignatureVerdict,
+  StoredMessage,
+  StoredVerifierResult,
+} from '../../../src/model/records.js';
 import type { TokenTransfer } from '../../../src/protocol/message.js';
 import { encodeMessage } from '../../../src/protocol/message-codec.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
@@ -111,6 +116,13 @@ function resultOf(row: DuckDBRow): StoredVerifierResult {
     attestationMs: Number(row['attestation_ms']),
     verifierName: row['verifier_name'] as string,
     ccvData: new Uint8Array(row['ccv_data'] as Uint8Array),
+    verdict:
+      row['verdict'] === null
+        ? null
+        : {
+            verdict: row['verdict'] as SignatureVerdict['verdict'],
+            configBlock: row['verdict_config_block'] as bigint,
+          },
   };
 }
 

@@ -1,7 +1,7 @@
 import { expect } from 'vitest';
 import { bytesToHex } from '../../../src/core/hex.js';
 import { readLane } from '../../../src/model/payload.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
+import type { StoredExecution, StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
 import type { Message } from '../../../src/protocol/message.js';
 import { decodeMessage, MessageDecodeError } from '../../../src/protocol/message-codec.js';
 import { LEDGER_ROWS, type LedgerChange } from '../../../src/storage/cold/rows/ledger.js';
@@ -35,6 +35,29 @@ export const expectedResult = (record: StoredVerifierResult): Row => ({
   attestation_time: BigInt(record.attestationMs) * 1000n,
   verifier_name: record.verifierName,
   ccv_data: bytesToHex(record.ccvData),
+  verdict: record.verdict?.verdict ?? null,
+  verdict_config_block: record.verdict?.configBlock ?? null,
+});
+
+/** The row of an execution. */
+export const expectedExecution = (record: StoredExecution): Row => ({
+  ingestion_ms: BigInt(record.ingestionMs),
+  message_id: record.messageId,
+  source_chain_selector: String(record.sourceChainSelector),
+  dest_chain_selector: String(record.destChainSelector),
+  position: record.position,
+  block_number: record.place.blockNumber,
+  log_index: BigInt(record.place.logIndex),
+  block_hash: record.place.blockHash,
+  block_timestamp_ms: BigInt(record.place.blockTimestampMs),
+  transaction_hash: record.place.transactionHash,
+  state: record.state,
+  message_number: record.messageNumber,
+  off_ramp_address: record.offRamp,
+  return_data: bytesToHex(record.returnData),
+  ingestion_time: BigInt(record.ingestionMs) * 1000n,
+  block_time: BigInt(record.place.blockTimestampMs) * 1000n,
+  lane: `${record.sourceChainSelector}-${record.destChainSelector}`,
 });
 
 /** The row of a message. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../../../src/core/clock.js';
-import type { NewMessage } from '../../../src/model/records.js';
+import { logOf } from '../../../src/model/identity.js';
+import type { Execution, NewMessage } from '../../../src/model/records.js';
 import type { ColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
@@ -22,6 +23,7 @@ export function createLife(seed: number, clock?: Clock) {
     { sourceChainSelector: 1n, destChainSelector: 3n },
   ];
   const known: NewMessage[] = [];
+  const executed: Execution[] = [];
   let height = 0n;
   const any = <T>(list: readonly T[]): T => list[Math.floor(make.random() * list.length)]!;
 
@@ -40,9 +42,10 @@ export function createLife(seed: number, clock?: Clock) {
         messages,
         cursors: [{ sourceId: 'chain:1', height, hash: null, expectedHeight }],
       });
-    } else if (what < 0.65)
+    } else if (what < 0.6)
       await origin.insertBatch({ verifierResults: [make.result(message, Math.floor(make.random() * 2))] });
-    else if (what < 0.8)
+    else if (what < 0.7) await execute(message);
+    else if (what < 0.82)
       await origin.insertBatch({
         statuses: [{ messageId: message.messageId, status: make.random() < 0.5 ? 'success' : 'timeout' }],
       });
@@ -60,6 +63,15 @@ export function createLife(seed: number, clock?: Clock) {
           { sourceId: 'chain:1', key: make.hex(8), reason: 'ABI', detail: '', raw: make.bytes(9), messageId: null },
         ],
       });
+  }
+
+  /** A message is executed, or the chain forgets an execution, or tells one of before again. */
+  async function execute(message: NewMessage): Promise<void> {
+    const execution = executed.length > 0 && make.random() < 0.5 ? any(executed) : make.execution(message);
+    if (executed.includes(execution) && make.random() < 0.6)
+      await origin.insertBatch({ executionOrphanings: [logOf(execution)] });
+    else await origin.insertBatch({ executions: [execution] });
+    executed.push(execution);
   }
 
   return {
@@ -101,10 +113,17 @@ export async function committed(store: ObjectStore): Promise<unknown> {
 export async function allOf(storage: Storage): Promise<unknown> {
   const { changes, throughPosition, headMs, headMovePosition } = await storage.changesAfter(0n, 100_000);
   const ids = changes.flatMap((change) => (change.kind === 'message' ? [change.record.messageId] : []));
+  const executed = changes.flatMap((change) => (change.kind === 'execution' ? [change.record.messageId] : []));
+  const executions = await Promise.all(executed.map(async (id) => plain(await storage.getExecutions(id))));
+  const chains = await Promise.all(
+    [1n, 2n, 3n].map(async (dest) => plain(await storage.executionsAboveBlock(dest, 0n))),
+  );
   const messagesById = await Promise.all(ids.map(async (id) => plain(await storage.getMessage(id))));
   return {
     ...((await everything(storage)) as object),
     messagesById,
+    executions,
+    chains,
     changes: plain(changes),
     throughPosition,
     headMs,

@@ -27,3 +27,17 @@ export function tableSchemaString(columns: readonly ColumnSpec[]): string {
   ];
   return JSON.stringify({ type: 'struct', fields });
 }
+
+/** Whether a `metaData.schemaString` is of a table with these columns, whatever their comments. */
+export function isSchemaOf(columns: readonly ColumnSpec[], schemaString: string): boolean {
+  return withoutComments(schemaString) === withoutComments(tableSchemaString(columns));
+}
+
+/** Text that is no JSON stays as it is: it is no schema of ours. */
+function withoutComments(schemaString: string): string {
+  try {
+    return JSON.stringify(JSON.parse(schemaString), (name, value: unknown) => (name === 'metadata' ? {} : value));
+  } catch {
+    return schemaString;
+  }
+}

@@ -1,7 +1,7 @@
 import { crc32 } from 'node:zlib';
 import type { Hex } from '../../../core/hex.js';
 import type { ByteRange } from '../object-store/object-store.js';
-import type { ColumnSpec } from '../parquet/columns.js';
+import { type ColumnSpec, firstColumns } from '../parquet/columns.js';
 import { viewOf } from '../parquet/data-view.js';
 import type { ParquetFooter } from '../parquet/footer.js';
 import { SEVERAL_GROUPS } from './entries.js';
@@ -22,7 +22,7 @@ export interface IdIndexHead {
   groupOf(hash: IdHash): number | null;
   /** The place of a hash's entries: nearly always one page of 4 KB. Null without entries. */
   pageRange(hash: IdHash): ByteRange | null;
-  /** The places of the row groups of a file with these columns; null when only the file's footer has them. */
+  /** The places of the row groups of a file of a table with these columns; null when only its own footer has them. */
   footer(columns: readonly ColumnSpec[]): ParquetFooter | null;
 }
 
@@ -84,8 +84,9 @@ class Head implements IdIndexHead {
   }
 
   footer(columns: readonly ColumnSpec[]): ParquetFooter | null {
-    if (this.#groups === 0 || this.#columns !== columns.length) return null;
-    this.#footer ??= groupTableFooter(this.#table, this.#groups, columns);
+    const own = [columns, firstColumns(columns)].find(({ length }) => length === this.#columns);
+    if (this.#groups === 0 || own === undefined) return null;
+    this.#footer ??= groupTableFooter(this.#table, this.#groups, own);
     return this.#footer;
   }
 

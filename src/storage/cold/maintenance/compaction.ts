@@ -7,7 +7,7 @@ import type { TableRows } from '../namespace/file-reader.js';
 import { FileScan } from '../namespace/file-scan.js';
 import type { DataFileStore } from '../namespace/file-store.js';
 import { OutputFiles, stampOf } from '../namespace/output-files.js';
-import { MESSAGE_TABLE, RESULT_TABLE } from '../namespace/record-tables.js';
+import { RECORD_TABLES } from '../namespace/record-tables.js';
 import type { Survey } from '../namespace/unnamed.js';
 import type { NamespaceView } from '../namespace/view.js';
 import type { ObjectStore } from '../object-store/object-store.js';
@@ -15,15 +15,15 @@ import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { LEDGER_TABLE, type LedgerReads } from '../read/ledger-reads.js';
 import type { LedgerEntry, LedgerRowKey } from '../rows/ledger.js';
-import type { RowKey } from '../rows/row-kind.js';
+import type { RecordKey } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
 import { type CompactionGroup, filesFor } from './compaction-plan.js';
 import { mergeFiles } from './merge-files.js';
 
-/** Rows of lists: all of them hold. */
+/** Rows of records: all of them hold. */
 const BY_TIME = {
   startOf: ({ minMs }: DataFile) => minMs,
-  placeOf: ({ ingestionMs }: RowKey) => ingestionMs,
+  placeOf: ({ ingestionMs }: RecordKey) => ingestionMs,
   holds: () => true,
 };
 
@@ -102,14 +102,9 @@ export class Compaction {
     const { view } = survey;
     const present = new Set(view.tables[table].files.map(({ uri }) => uri));
     if (!group.files.every(({ uri }) => present.has(uri))) return null;
-    switch (table) {
-      case 'messages':
-        return await this.#merge({ ...MESSAGE_TABLE, ...BY_TIME }, survey, group, options);
-      case 'verifier_results':
-        return await this.#merge({ ...RESULT_TABLE, ...BY_TIME }, survey, group, options);
-      case 'ledger':
-        return await this.#merge(await this.#ledgerMerging(view), survey, group, options);
-    }
+    return table === 'ledger'
+      ? await this.#merge(await this.#ledgerMerging(view), survey, group, options)
+      : await this.#merge({ ...RECORD_TABLES[table], ...BY_TIME }, survey, group, options);
   }
 
   async #ledgerMerging(view: NamespaceView): Promise<Merging<LedgerEntry, LedgerRowKey>> {

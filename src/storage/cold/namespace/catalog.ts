@@ -4,7 +4,8 @@ import { type Action, removeOf } from '../delta/actions.js';
 import { DeltaConflictError, DeltaLostError } from '../delta/delta-errors.js';
 import type { DeltaLog } from '../delta/delta-log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
-import { NAMED_TABLES, type NamedTable, TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import { schemaActions } from '../rows/table-columns.js';
+import { byNamedTable, NAMED_TABLES, type NamedTable, TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { DataFile } from './data-file.js';
 import {
   flushTransactions,
@@ -30,10 +31,10 @@ const MAX_WAITS = 6;
 const BUSY: Backoff = { baseMs: 50, maxMs: 1000 };
 
 /**
- * The namespace: three Delta tables that move as one. The ledger's commit decides: it names the versions of the other
- * two, and no other version counts.
+ * The namespace: Delta tables that move as one. The ledger's commit decides: it names the versions of the others, and
+ * no other version counts.
  *
- *     files stored and read back → commits to messages and verifier_results → named by the ledger's commit
+ *     files stored and read back → commits to the tables of records → named by the ledger's commit
  *                                     └ lost: the next writer fences the ledger, then takes the commits back
  *
  * Of two writers one meets the other's commit, at the ledger at the latest, and starts anew on top of it. One whose
@@ -145,30 +146,31 @@ export class Catalog {
   async commit({ view, tops }: Survey, flush: PreparedFlush, operation: string): Promise<NamespaceView> {
     const nowMs = this.#common.clock.nowMs();
     const opened = await this.#log.opened(tops);
-    const actionsOf = (table: TableName): Action[] => [
+    const actionsOf = (table: TableName, base: DeltaSnapshot): Action[] => [
+      ...schemaActions(table, base),
       ...flush.removed[table].map(({ add }) => removeOf(add, nowMs, true)),
       ...flush.added[table].map(({ add }) => ({ add })),
     ];
     const infoOf = (table: TableName) => ({ operation, operationMetrics: flushMetrics(flush, table) });
-    const commit = (table: NamedTable) =>
-      commitBesideCompactions(this.#logs[table], opened[table], () => actionsOf(table), infoOf(table));
+    const committed: Record<TableName, DeltaSnapshot> = { ...opened };
     // one after the other: the winner of the first wins all, unless it is taken for dead
-    const messages = await commit('messages');
-    const results = await commit('verifier_results');
-    const rows = { messages: rowsIn(messages), verifier_results: rowsIn(results) };
+    for (const table of NAMED_TABLES) {
+      const actionsOn = (base: DeltaSnapshot) => actionsOf(table, base);
+      // most flushes have none
+      if (table === 'executions' && actionsOn(opened[table]).length === 0) continue;
+      committed[table] = await commitBesideCompactions(this.#logs[table], opened[table], actionsOn, infoOf(table));
+    }
+    const rows = byNamedTable((table) => rowsIn(committed[table]));
     const names = (ledger: DeltaSnapshot): NamedVersions => {
       const named = namedVersions(ledger);
-      return {
-        messages: Math.max(messages.version, named.messages),
-        verifier_results: Math.max(results.version, named.verifier_results),
-      };
+      return byNamedTable((table) => Math.max(committed[table].version, named[table]));
     };
     const actionsOn = (ledger: DeltaSnapshot): Action[] => [
-      ...actionsOf('ledger'),
+      ...actionsOf('ledger', ledger),
       ...flushTransactions(view, { head: flush.head, named: names(ledger), rows }, nowMs).map((txn) => ({ txn })),
     ];
-    const ledger = await commitBesideCompactions(this.#logs.ledger, opened.ledger, actionsOn, infoOf('ledger'));
-    return await this.#settled({ messages, verifier_results: results, ledger });
+    committed.ledger = await commitBesideCompactions(this.#logs.ledger, opened.ledger, actionsOn, infoOf('ledger'));
+    return await this.#settled(committed);
   }
 
   /**
@@ -201,7 +203,8 @@ export class Catalog {
       }
       try {
         const info = { operation: 'OPTIMIZE', operationMetrics: compactionMetrics({ removed, added }) };
-        const committed = await this.#logs[table].prepare(top, actions, info);
+        const { [table]: opened } = await this.#log.opened(tops);
+        const committed = await this.#logs[table].prepare(opened, [...schemaActions(table, opened), ...actions], info);
         if (table === 'ledger') await this.#settled({ ...view.snapshots, ledger: committed });
         else if (!(await this.#name(table, committed, added))) return false;
         return true;

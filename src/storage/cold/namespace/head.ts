@@ -1,7 +1,7 @@
 import type { Transaction } from '../delta/actions.js';
 import { DeltaUnsupportedError } from '../delta/delta-errors.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
-import { NAMED_TABLES, type NamedTable } from '../rows/table-name.js';
+import { byNamedTable, NAMED_TABLES, type NamedTable } from '../rows/table-name.js';
 
 /** The state of a namespace as the ledger's transactions tell it. */
 export interface NamespaceHead {
@@ -14,14 +14,15 @@ export interface NamespaceHead {
   readonly movePosition: bigint;
 }
 
-/** The versions of the other tables that belong to a version of the ledger. */
-export interface NamedVersions {
-  readonly messages: number;
-  readonly verifier_results: number;
-}
+/** The versions of the other tables that belong to a version of the ledger; -1 for a table that it does not name. */
+export type NamedVersions = Readonly<Record<NamedTable, number>>;
 
-/** The format of a namespace: 1 had superseded rows, and no named versions. */
-const FORMAT = 2n;
+/**
+ * The format of a namespace: 1 had superseded rows, and no named versions; 2 had no executions, and no column that is
+ * `added`. One of 2 is read as it is, and is of 3 from its next commit with rows on: programs of before refuse it.
+ */
+const FORMAT = 3n;
+const FORMAT_WITHOUT_EXECUTIONS = 2n;
 
 /** Applications under which the ledger says how far it has come. The first is the one others are told of. */
 const HEAD_APPS = {
@@ -34,12 +35,16 @@ const FORMAT_APP = 'ccv-indexer:format';
 const VACUUM_APP = 'ccv-indexer:vacuum';
 /** While a backlog is flushed in parts: the version of the ledger before the first of them. */
 const WHOLE_APP = 'ccv-indexer:whole';
-const ROWS_APPS = { messages: 'ccv-indexer:rows:messages', verifier_results: 'ccv-indexer:rows:results' } as const;
-const NAME_APPS = { messages: 'ccv-indexer:messages', verifier_results: 'ccv-indexer:verifier_results' } as const;
+const ROWS_APPS: Readonly<Record<NamedTable, string>> = {
+  messages: 'ccv-indexer:rows:messages',
+  verifier_results: 'ccv-indexer:rows:results',
+  executions: 'ccv-indexer:rows:executions',
+};
+const NAME_APPS = byNamedTable((table) => `ccv-indexer:${table}`);
 
 /** True for transactions that name versions: they change without a flush. */
 export function isNameApp(appId: string): boolean {
-  return appId === NAME_APPS.messages || appId === NAME_APPS.verifier_results;
+  return NAMED_TABLES.some((table) => NAME_APPS[table] === appId);
 }
 
 /** The transactions that say how far a flush went. */
@@ -55,7 +60,9 @@ function headTransactions(head: NamespaceHead, lastUpdated: number): Transaction
 
 /** The transactions that name versions. */
 export function nameTransactions(named: NamedVersions, lastUpdated: number): Transaction[] {
-  return NAMED_TABLES.map((table) => ({ appId: NAME_APPS[table], version: BigInt(named[table]), lastUpdated }));
+  return NAMED_TABLES.filter((table) => named[table] >= 0).map((table) => ({
+    ...{ appId: NAME_APPS[table], version: BigInt(named[table]), lastUpdated },
+  }));
 }
 
 /** The transactions that count the rows of the tables: files that something else has removed are missed by them. */
@@ -71,8 +78,14 @@ export function rowsByLedger({ transactions }: DeltaSnapshot, table: NamedTable)
 /** The transactions of a new ledger: it names the tables as they were created. */
 export function firstTransactions(lastUpdated: number): Transaction[] {
   const format = { appId: FORMAT_APP, version: FORMAT, lastUpdated };
-  const none = { messages: 0, verifier_results: 0 };
+  const none = byNamedTable(() => 0);
   return [format, ...nameTransactions(none, lastUpdated), ...rowTransactions(none, lastUpdated)];
+}
+
+/** The transactions after which a ledger is of the present format: it names the tables that came since. */
+export function formatTransactions(ledger: DeltaSnapshot, lastUpdated: number): Transaction[] {
+  if (formatOf(ledger) === FORMAT) return [];
+  return firstTransactions(lastUpdated).filter(({ appId }) => appId === FORMAT_APP || !ledger.transactions.has(appId));
 }
 
 /** The head that the ledger's log tells. */
@@ -95,14 +108,19 @@ export function formatOf({ transactions }: DeltaSnapshot): bigint {
 export function namedVersions(ledger: DeltaSnapshot): NamedVersions {
   const { transactions } = ledger;
   const format = formatOf(ledger);
-  if (format !== FORMAT)
+  if (format !== FORMAT && format !== FORMAT_WITHOUT_EXECUTIONS)
     throw new DeltaUnsupportedError(
-      `the namespace is of format ${format}, and this version reads ${FORMAT}` +
+      `the namespace is of format ${format}, and this version reads ${FORMAT_WITHOUT_EXECUTIONS} and ${FORMAT}` +
         (format < FORMAT ? ': copy it into a new place with "ccv-indexer storage upgrade"' : ''),
       { details: { format: String(format) } },
     );
-  const of = (table: NamedTable) => Number(transactions.get(NAME_APPS[table])?.version ?? -1n);
-  return { messages: of('messages'), verifier_results: of('verifier_results') };
+  return byNamedTable((table) => Number(transactions.get(NAME_APPS[table])?.version ?? -1n));
+}
+
+/** The tables of records that a namespace of the format of its ledger has. */
+export function tablesOf(ledger: DeltaSnapshot): readonly NamedTable[] {
+  const isWithout = formatOf(ledger) === FORMAT_WITHOUT_EXECUTIONS;
+  return isWithout ? NAMED_TABLES.filter((table) => table !== 'executions') : NAMED_TABLES;
 }
 
 /**

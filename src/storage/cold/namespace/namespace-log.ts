@@ -1,21 +1,21 @@
 import type { Common } from '../../../core/common.js';
 import { IndexerError } from '../../../core/errors.js';
-import { allOf } from '../../../core/parallel.js';
 import { DeltaConflictError, DeltaFormatError } from '../delta/delta-errors.js';
 import type { DeltaLog } from '../delta/delta-log.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
 import { TABLE_COLUMNS } from '../rows/table-columns.js';
-import { NAMED_TABLES, type NamedTable, type TableName } from '../rows/table-name.js';
-import { firstTransactions, type NamedVersions, namedVersions, wholeVersion } from './head.js';
+import { byTable, NAMED_TABLES, type NamedTable, ofNamedTables, type TableName } from '../rows/table-name.js';
+import { firstTransactions, formatTransactions, type NamedVersions, namedVersions, wholeVersion } from './head.js';
+import { commitBesideCompactions } from './rebased-commit.js';
 import { ABSENT, mismatchesOf } from './table-mismatch.js';
 import { isDirty } from './unnamed.js';
 import type { Snapshots } from './view.js';
 
-const NOTHING: Snapshots = { messages: null, verifier_results: null, ledger: null };
+const NOTHING: Snapshots = byTable(() => null);
 /** Looks at tables that a flush seems to be in the middle of, while flushes go on. */
 const MAX_LOOKS = 8;
 
-/** Reads the logs of the three tables as one: the ledger's last version names those of the others. */
+/** Reads the logs of the tables as one: the ledger's last version names those of the others. */
 export class NamespaceLog {
   readonly #logs: Readonly<Record<TableName, DeltaLog>>;
   readonly #common: Common;
@@ -44,9 +44,7 @@ export class NamespaceLog {
   async asNamed({ ledger, ...known }: Snapshots, confirm = false): Promise<Snapshots> {
     if (ledger === null) return NOTHING;
     const versions = namedVersions(ledger);
-    const of = async (table: NamedTable) => await this.#at(table, known[table], versions, confirm);
-    const [messages, results] = await allOf([of('messages'), of('verifier_results')]);
-    const found = { messages, verifier_results: results, ledger };
+    const found = { ...(await ofNamedTables((table) => this.#at(table, known[table], versions, confirm))), ledger };
     const [mismatch] = mismatchesOf(found, null);
     if (mismatch) throw new DeltaFormatError(`${mismatch.table}: ${mismatch.what}`);
     return found;
@@ -72,9 +70,8 @@ export class NamespaceLog {
   async surveyed(known: Snapshots): Promise<{ readonly named: Snapshots; readonly tops: Snapshots }> {
     let named = await this.named(known, true);
     for (let look = 1; ; look += 1) {
-      const top = async (table: NamedTable) => await this.#newest(table, named[table]);
-      const [messages, results] = await allOf([top('messages'), top('verifier_results')]);
-      const tops = { messages, verifier_results: results, ledger: named.ledger };
+      const known = named;
+      const tops = { ...(await ofNamedTables((table) => this.#newest(table, known[table]))), ledger: named.ledger };
       const isClean = NAMED_TABLES.every((table) => {
         const [one, other] = [named[table], tops[table]];
         return one === null || other === null || !isDirty(one, other);
@@ -92,26 +89,37 @@ export class NamespaceLog {
     }
   }
 
-  /** The tables to commit to; those that do not exist are created, the ledger last. @throws DeltaConflictError */
+  /**
+   * The tables to commit to; those that do not exist are created, the ledger last. A ledger of an older format comes to
+   * name the tables that it did not.
+   * @throws DeltaConflictError
+   */
   async opened(known: Snapshots): Promise<Readonly<Record<TableName, DeltaSnapshot>>> {
     const open = async (table: TableName) => {
       const snapshot = known[table];
       if (snapshot) return snapshot;
       const first = table === 'ledger' ? firstTransactions(this.#common.clock.nowMs()) : [];
       const opened = await this.#logs[table].open(TABLE_COLUMNS[table], first);
+      if (opened.version === 0) return opened;
+      const { ledger } = known;
+      if (ledger && (await this.#logs.ledger.refresh(ledger)).version === ledger.version)
+        throw new DeltaFormatError(`${table}: it was written to, and the ledger does not name it`);
       // another writer has created it since, and written to it
-      if (opened.version > 0) throw new DeltaConflictError(table, opened.version);
-      return opened;
+      throw new DeltaConflictError(table, opened.version);
     };
-    const [messages, results] = await allOf([open('messages'), open('verifier_results')]);
-    return { messages, verifier_results: results, ledger: await open('ledger') };
+    const tables = await ofNamedTables(open);
+    const ledger = await open('ledger');
+    const nowMs = this.#common.clock.nowMs();
+    const renewal = (base: DeltaSnapshot) => formatTransactions(base, nowMs).map((txn) => ({ txn }));
+    if (renewal(ledger).length === 0) return { ...tables, ledger };
+    const renewed = await commitBesideCompactions(this.#logs.ledger, ledger, renewal, { operation: 'UPGRADE' });
+    return { ...tables, ledger: renewed };
   }
 
   /** Without a ledger there is no namespace; a table that was written to says that there was one. */
   async #uncreated(): Promise<Snapshots> {
-    const of = async (table: NamedTable) => await this.#logs[table].read();
-    const [messages, results] = await allOf([of('messages'), of('verifier_results')]);
-    const isWritten = [messages, results].some((table) => table !== null && table.version > 0);
+    const tables = await ofNamedTables(async (table) => await this.#logs[table].read());
+    const isWritten = Object.values(tables).some((table) => table !== null && table.version > 0);
     if (!isWritten) return NOTHING;
     const ledger = await this.#logs.ledger.read();
     if (ledger) return await this.asNamed({ ...NOTHING, ledger });
@@ -120,6 +128,7 @@ export class NamespaceLog {
 
   async #at(table: NamedTable, known: DeltaSnapshot | null, versions: NamedVersions, confirm: boolean) {
     const upTo = versions[table];
+    if (upTo < 0) return null;
     return known ? await this.#logs[table].refresh(known, { upTo, confirm }) : await this.#logs[table].read(upTo);
   }
 

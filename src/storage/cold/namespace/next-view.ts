@@ -1,4 +1,4 @@
-import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import { byTable, TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import { headOf } from './head.js';
 import { filesOf, type NamespaceView, type Snapshots, type TableView } from './view.js';
 
@@ -11,11 +11,7 @@ export function nextView(before: NamespaceView, snapshots: Snapshots, readMs: nu
   return {
     ...headOf(snapshots.ledger),
     snapshots,
-    tables: {
-      messages: tableOf('messages'),
-      verifier_results: tableOf('verifier_results'),
-      ledger: tableOf('ledger'),
-    },
+    tables: byTable(tableOf),
     readMs,
   };
 }

@@ -1,6 +1,6 @@
-import { NAMED_TABLES, TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import { readFileEntry } from './data-file.js';
-import { headOf, rowsByLedger } from './head.js';
+import { headOf, rowsByLedger, tablesOf } from './head.js';
 import { addedFiles, dirtyTables } from './unnamed.js';
 import { rowsIn, type Snapshots } from './view.js';
 
@@ -16,18 +16,20 @@ export const ABSENT = 'this table is not there or cannot be opened, and others w
 /**
  * The tables that do not go with the others, as when one of them was set back or deleted:
  *
- * - a table of the three is not there, or has not the rows that the ledger counts;
+ * - a table of the namespace is not there, or has not the rows that the ledger counts;
  * - more than one flush went to a table since the ledger was written, or one that is not newer.
  *
  * `named`: as the ledger names them, `tops`: as they are in the store; null when that was not looked at.
  */
 export function mismatchesOf(named: Snapshots, tops: Snapshots | null): readonly Mismatch[] {
+  const { ledger } = named;
   const isThere = TABLE_NAMES.some((table) => named[table] !== null);
-  const absent = isThere ? TABLE_NAMES.filter((table) => named[table] === null) : [];
+  const tables: readonly TableName[] = ledger ? tablesOf(ledger) : TABLE_NAMES;
+  const absent = isThere ? tables.filter((table) => named[table] === null) : [];
   if (absent.length > 0) return absent.map((table) => ({ table, what: ABSENT }));
-  const { position } = headOf(named.ledger);
-  const missing = NAMED_TABLES.flatMap((table): Mismatch[] => {
-    const [ledger, rows] = [named.ledger, rowsIn(named[table])];
+  const { position } = headOf(ledger);
+  const missing = (ledger ? tablesOf(ledger) : []).flatMap((table): Mismatch[] => {
+    const rows = rowsIn(named[table]);
     const counted = ledger ? rowsByLedger(ledger, table) : rows;
     return counted === rows ? [] : [{ table, what: `the ledger counts ${counted} rows, and its files have ${rows}` }];
   });

@@ -1,6 +1,6 @@
 import type { AsOf } from '../../../model/coverage.js';
 import type { DeltaSnapshot } from '../delta/snapshot.js';
-import type { TableName } from '../rows/table-name.js';
+import { byTable, type TableName } from '../rows/table-name.js';
 import { type DataFile, readFileEntry } from './data-file.js';
 import type { NamespaceHead } from './head.js';
 
@@ -10,7 +10,7 @@ export interface TableView {
   readonly files: readonly DataFile[];
 }
 
-/** The tables as of one version of the ledger; all are null before the namespace was created. */
+/** The tables as of one version of the ledger; null: it does not name that table. */
 export type Snapshots = Readonly<Record<TableName, DeltaSnapshot | null>>;
 
 /** The whole namespace as of one flush. Immutable: a query holds one from beginning to end. */
@@ -23,14 +23,13 @@ export interface NamespaceView extends NamespaceHead {
 
 /** The view of an empty namespace. */
 export function emptyView(): NamespaceView {
-  const table = (name: TableName): TableView => ({ table: name, files: [] });
   return {
     position: 0n,
     headMs: -1,
     headPosition: 0n,
     movePosition: 0n,
-    snapshots: { messages: null, verifier_results: null, ledger: null },
-    tables: { messages: table('messages'), verifier_results: table('verifier_results'), ledger: table('ledger') },
+    snapshots: byTable(() => null),
+    tables: byTable((table) => ({ table, files: [] })),
     readMs: -1,
   };
 }

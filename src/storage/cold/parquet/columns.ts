@@ -27,17 +27,27 @@ export interface ColumnSpec {
   readonly distinct: boolean;
   /** Values rise slowly or lie close together (int64 only): keep differences. */
   readonly deltas: boolean;
+  /** It came after its table, at the end: files of before do not have it. */
+  readonly added: boolean;
   /** Its meaning, for people who look at the table's schema. */
   readonly comment: string;
 }
 
 type Options = Partial<Omit<ColumnSpec, 'name' | 'type'>>;
 
-const PLAIN = { nullable: false, statistics: false, bloomFilter: false, distinct: false, deltas: false, comment: '' };
+const PLAIN = {
+  ...{ nullable: false, statistics: false, bloomFilter: false, distinct: false, deltas: false, added: false },
+  comment: '',
+};
 
 /** A column with everything off that `options` does not turn on. */
 export function column(name: string, type: ColumnType, options: Options = {}): ColumnSpec {
   return { name, type, ...PLAIN, ...options };
+}
+
+/** The columns of a table that files of before `added` have. */
+export function firstColumns(columns: readonly ColumnSpec[]): readonly ColumnSpec[] {
+  return columns.filter(({ added }) => !added);
 }
 
 /** A column of a file: the elements of the schema from it down to the one leaf that has its values. */

@@ -5,7 +5,7 @@ import { CoverageGapError } from '../../../model/storage-errors.js';
 import { type DataFile, type FlushEnd, flushEnds } from '../namespace/data-file.js';
 import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
 import { isWhole } from '../namespace/head.js';
-import { MESSAGE_TABLE, RESULT_TABLE } from '../namespace/record-tables.js';
+import { RECORD_TABLES } from '../namespace/record-tables.js';
 import type { NamespaceView } from '../namespace/view.js';
 import { sizeOfChange } from '../rows/change-size.js';
 import type { TableName } from '../rows/table-name.js';
@@ -122,15 +122,9 @@ export class ChangeReads {
     file: DataFile,
     groups: readonly number[],
   ): Promise<readonly Place[]> {
-    switch (table) {
-      case 'messages':
-        return await this.#held(MESSAGE_TABLE, file, groups, () => true);
-      case 'verifier_results':
-        return await this.#held(RESULT_TABLE, file, groups, () => true);
-      case 'ledger':
-        // a record that came back is told by its row in the lists
-        return await this.#held(LEDGER_TABLE, file, groups, (key) => key.kind !== 'return' && holds(key));
-    }
+    if (table !== 'ledger') return await this.#held(RECORD_TABLES[table], file, groups, () => true);
+    // a record that came back is told by its row in its table
+    return await this.#held(LEDGER_TABLE, file, groups, (key) => key.kind !== 'return' && holds(key));
   }
 
   async #held<T, K extends { readonly position: bigint }>(
@@ -167,18 +161,11 @@ export class ChangeReads {
     { table, file }: Pick<Place, 'table' | 'file'>,
     groups: readonly number[],
   ): Promise<readonly (readonly Change[])[]> {
-    switch (table) {
-      case 'messages':
-        return (await this.#reader.records(MESSAGE_TABLE, file, groups)).map((records) =>
-          records.map((record) => ({ kind: 'message', position: record.position, record })),
-        );
-      case 'verifier_results':
-        return (await this.#reader.records(RESULT_TABLE, file, groups)).map((records) =>
-          records.map((record) => ({ kind: 'verifierResult', position: record.position, record })),
-        );
-      case 'ledger':
-        return (await this.#reader.records(LEDGER_TABLE, file, groups)).map((entries) => entries as Change[]);
-    }
+    if (table === 'ledger')
+      return (await this.#reader.records(LEDGER_TABLE, file, groups)).map((entries) => entries as Change[]);
+    const records = RECORD_TABLES[table];
+    const read = await this.#reader.records(records, file, groups);
+    return read.map((inGroup) => inGroup.map((record) => records.changeOf(record)));
   }
 }
 

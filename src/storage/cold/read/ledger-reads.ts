@@ -41,8 +41,8 @@ class LedgerState {
   }
 
   add(change: LedgerEntry, place: Place): void {
-    const { kind, identity } = LEDGER_ROWS.keyOf(change);
-    if (change.kind === 'message' || change.kind === 'verifierResult' || change.kind === 'return') {
+    const { kind, identity, orphanId } = LEDGER_ROWS.keyOf(change);
+    if (orphanId !== null) {
       const all = [...(this.#orphanings.get(identity) ?? []), { position: place.position, isBack: kind === 'return' }];
       this.#orphanings.set(
         identity,
@@ -50,7 +50,7 @@ class LedgerState {
       );
       return;
     }
-    const name = nameOf(change.kind, identity);
+    const name = nameOf(kind, identity);
     const known = this.latest.get(name);
     if (known && known.position >= place.position) return;
     this.latest.set(name, place);
@@ -80,7 +80,7 @@ export class LedgerReads {
         ?.position === position;
   }
 
-  /** Says whether a message or a result is orphaned. */
+  /** Says whether a record is orphaned. */
   async orphanTest(view: NamespaceView): Promise<(identity: string) => boolean> {
     const state = await this.#upTo(view);
     return (identity) => state.orphaningOf(ledgerIdentity(identity), view.position)?.isBack === false;

@@ -4,7 +4,7 @@ import { compareOrderKeys } from '../../../model/order.js';
 import { boundedBy, contentBytes } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import type { DataFile } from '../namespace/data-file.js';
-import type { DataFileReader } from '../namespace/file-reader.js';
+import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
 import type { ListTable } from '../namespace/record-tables.js';
 import type { NamespaceView } from '../namespace/view.js';
 import type { RowKey } from '../rows/row-kind.js';
@@ -72,10 +72,7 @@ export class Lists {
   }
 
   /** The records of rows, in the order of the rows. */
-  async recordsOf<T, K>(
-    list: Pick<ListTable<T, RowKey & K>, 'table' | 'rows'>,
-    rows: readonly FoundRow<T, K>[],
-  ): Promise<T[]> {
+  async recordsOf<T, K>(list: TableRows<T, K>, rows: readonly FoundRow<T, K>[]): Promise<T[]> {
     const wanted = new Map<DataFile, Set<number>>();
     for (const { file, group, record } of rows)
       if (record === null) wanted.set(file, (wanted.get(file) ?? new Set()).add(group));

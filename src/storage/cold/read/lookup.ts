@@ -1,15 +1,23 @@
 import type { Hex } from '../../../core/hex.js';
 import { mapInParallel } from '../../../core/parallel.js';
+import { comparePlaces } from '../../../model/order.js';
 import type { ResultsPart } from '../../../model/outlines.js';
 import { isWanted, partOfResults } from '../../../model/outlines.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
+import type { StoredExecution, StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { hashId } from '../id-index/hash.js';
 import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
-import { type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/record-tables.js';
+import {
+  EXECUTION_TABLE,
+  type ListTable,
+  MESSAGE_TABLE,
+  RESULT_TABLE,
+  type RecordTable,
+} from '../namespace/record-tables.js';
 import type { NamespaceView } from '../namespace/view.js';
-import { LEDGER_ROWS, type LedgerEntry, type OrphanChange } from '../rows/ledger.js';
-import type { RowKey } from '../rows/row-kind.js';
+import { LEDGER_ROWS, type LedgerEntry } from '../rows/ledger.js';
+import type { RecordChange } from '../rows/orphan-return.js';
+import type { RecordKey, RowKey } from '../rows/row-kind.js';
 import type { FoundRow } from './file-cursor.js';
 import { LEDGER_TABLE } from './ledger-reads.js';
 import type { Lists } from './lists.js';
@@ -70,8 +78,17 @@ export class Lookup {
     return await this.#lists.recordsWithin(RESULT_TABLE, inOrder, maxBytes);
   }
 
+  /** The executions of a message, orphaned or not, in the order of its destination chain. */
+  async executions(view: NamespaceView, messageId: Hex): Promise<readonly StoredExecution[]> {
+    const places = await this.#places(EXECUTION_TABLE, view.tables.executions.files, messageId);
+    const listed = await this.#records(EXECUTION_TABLE, places, messageId);
+    const orphans = await this.#orphans(view, messageId);
+    const orphaned = orphans.flatMap((change) => (change.kind === 'execution' ? [change.record] : []));
+    return [...listed, ...orphaned].sort(comparePlaces);
+  }
+
   /** The records of an id that are orphaned: of those in the ledger the last of each, unless that is a return. */
-  async #orphans(view: NamespaceView, messageId: Hex): Promise<readonly OrphanChange[]> {
+  async #orphans(view: NamespaceView, messageId: Hex): Promise<readonly RecordChange[]> {
     const places = await this.#places(LEDGER_TABLE, view.tables.ledger.files, messageId);
     const last = new Map<string, LedgerEntry>();
     for (const { file, groups } of places) {
@@ -81,7 +98,7 @@ export class Lookup {
         if (orphanId === messageId && position > (last.get(identity)?.position ?? 0n)) last.set(identity, entry);
       }
     }
-    return [...last.values()].filter((entry) => entry.kind === 'message' || entry.kind === 'verifierResult');
+    return [...last.values()].filter(isOrphan);
   }
 
   /** The row groups that may have an id, by file, and how large they are. */
@@ -101,8 +118,8 @@ export class Lookup {
     });
   }
 
-  async #records<T extends { readonly messageId: Hex }, K extends RowKey>(
-    list: ListTable<T, K>,
+  async #records<T extends { readonly messageId: Hex }, K extends RecordKey>(
+    list: RecordTable<T, K>,
     places: readonly Place[],
     messageId: Hex,
   ): Promise<T[]> {
@@ -129,6 +146,11 @@ export class Lookup {
     });
     return found.flat();
   }
+}
+
+/** True for rows of the ledger that are of an orphaned record, not of its return. */
+function isOrphan(entry: LedgerEntry): entry is RecordChange {
+  return entry.kind === 'message' || entry.kind === 'verifierResult' || entry.kind === 'execution';
 }
 
 /** The row groups of a file that may hold an id. */

@@ -46,6 +46,13 @@ export function cellsOf(data: RowGroupData): Cells {
   };
 }
 
+/** The member of a closed set that a text names. @throws ParquetFormatError for any other text. */
+export function oneOf<T extends string>(names: readonly T[], text: string): T {
+  const name = names.find((each) => each === text);
+  if (name) return name;
+  throw new ParquetFormatError(`a row says ${text} for one of ${names.join(', ')}`);
+}
+
 function toDecimal(digits: string): bigint {
   if (!/^\d+$/.test(digits)) throw new ParquetFormatError('a number is not written in digits');
   return BigInt(digits);

@@ -1,5 +1,6 @@
 import { assertNever } from '../../../core/errors.js';
 import type { Change } from '../../../model/batch.js';
+import { EXECUTION_ROWS } from './executions.js';
 import { LEDGER_ROWS } from './ledger.js';
 import { MESSAGE_ROWS } from './messages.js';
 import { VERIFIER_RESULT_ROWS } from './verifier-results.js';
@@ -11,6 +12,8 @@ export function sizeOfChange(change: Change): number {
       return MESSAGE_ROWS.sizeOf(change.record);
     case 'verifierResult':
       return VERIFIER_RESULT_ROWS.sizeOf(change.record);
+    case 'execution':
+      return EXECUTION_ROWS.sizeOf(change.record);
     case 'cursor':
     case 'quarantine':
     case 'conflict':

@@ -13,15 +13,16 @@ export interface FileSummary {
 /** Adds up the rows of one file. */
 export class SummaryCollector<T, K extends { readonly position: bigint }> {
   readonly #kind: RowKind<T, K>;
-  readonly #columns: ColumnRange[];
+  readonly #columns: (ColumnRange | null)[];
   readonly #listed = new Map<string, number>();
   #rows = 0;
   #minPosition: bigint | undefined;
   #maxPosition = 0n;
 
-  constructor(kind: RowKind<T, K>) {
+  /** `isThere` is false for columns that the file does not have. */
+  constructor(kind: RowKind<T, K>, isThere: (spec: ColumnSpec) => boolean = () => true) {
     this.#kind = kind;
-    this.#columns = kind.columns.map((spec) => new ColumnRange(spec));
+    this.#columns = kind.columns.map((spec) => (isThere(spec) ? new ColumnRange(spec) : null));
   }
 
   add(key: K, values: readonly ColumnValue[]): void {
@@ -35,12 +36,13 @@ export class SummaryCollector<T, K extends { readonly position: bigint }> {
   }
 
   stats(): FileStats {
-    const bounded = this.#columns.flatMap(({ name, range }) => (range ? [{ name, ...range }] : []));
+    const columns = this.#columns.filter((column) => column !== null);
+    const bounded = columns.flatMap(({ name, range }) => (range ? [{ name, ...range }] : []));
     return {
       numRecords: this.#rows,
       minValues: Object.fromEntries(bounded.map(({ name, min }) => [name, min])),
       maxValues: Object.fromEntries(bounded.map(({ name, max }) => [name, max])),
-      nullCount: Object.fromEntries(this.#columns.map(({ name, nulls }) => [name, nulls])),
+      nullCount: Object.fromEntries(columns.map(({ name, nulls }) => [name, nulls])),
     };
   }
 

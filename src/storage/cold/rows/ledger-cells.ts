@@ -1,23 +1,6 @@
-import { ParquetFormatError } from '../parquet/parquet-format-error.js';
+import { CONFLICTING_KINDS } from '../../../model/records.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
-import { cellsOf } from './cells.js';
-
-/** Reads returns of orphaned records. */
-export function returns(data: RowGroupData) {
-  const cells = cellsOf(data);
-  const of = cells.text('record');
-  const messageId = cells.hex('message_id');
-  const verifierSourceAddress = cells.hex('verifier_source_address');
-  const verifierDestAddress = cells.hex('verifier_dest_address');
-  return (row: number) => ({
-    of: toRecordKind(of(row)),
-    record: {
-      messageId: messageId(row),
-      verifierSourceAddress: verifierSourceAddress(row),
-      verifierDestAddress: verifierDestAddress(row),
-    },
-  });
-}
+import { cellsOf, oneOf } from './cells.js';
 
 /** Reads cursors. */
 export function cursors(data: RowGroupData) {
@@ -69,7 +52,7 @@ export function conflicts(data: RowGroupData) {
   const ingestionMs = cells.number('ingestion_ms');
   const position = cells.bigint('position');
   return (row: number) => ({
-    record: toRecordKind(record(row)),
+    record: oneOf(CONFLICTING_KINDS, record(row)),
     messageId: messageId(row),
     verifierSourceAddress: verifierSourceAddress(row),
     verifierDestAddress: verifierDestAddress(row),
@@ -78,9 +61,4 @@ export function conflicts(data: RowGroupData) {
     ingestionMs: ingestionMs(row),
     position: position(row),
   });
-}
-
-function toRecordKind(text: string): 'message' | 'verifierResult' {
-  if (text === 'message' || text === 'verifierResult') return text;
-  throw new ParquetFormatError(`a ledger row is of the unknown record ${text}`);
 }

@@ -1,32 +1,22 @@
 import { assertNever } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
 import type { Change } from '../../../model/batch.js';
-import { identityOfChange, messageIdentity, type ResultIdentity, resultIdentity } from '../../../model/identity.js';
+import { identityOfChange } from '../../../model/identity.js';
 import { type ColumnValue, column } from '../parquet/columns.js';
-import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
-import { cellsOf } from './cells.js';
-import { conflicts, cursors, quarantineEntries, returns } from './ledger-cells.js';
+import { cellsOf, oneOf } from './cells.js';
+import { EXECUTION_ROWS } from './executions.js';
+import { conflicts, cursors, quarantineEntries } from './ledger-cells.js';
 import { MESSAGE_BYTES_COLUMNS, MESSAGE_ROWS } from './messages.js';
+import { type OrphanReturn, type RecordChange, returnCells, returnedIdentity, returns } from './orphan-return.js';
 import type { RowKind } from './row-kind.js';
 import { VERIFIER_RESULT_ROWS } from './verifier-results.js';
 
 /** Changes of cursors, quarantined input and conflicts: records that no list shows. */
 export type LedgerChange = Extract<Change, { kind: 'cursor' | 'quarantine' | 'conflict' }>;
 
-/** The change after which a message or a result is in no list: a reorg removed it. */
-export type OrphanChange = Extract<Change, { kind: 'message' | 'verifierResult' }>;
-
-/** The return of an orphaned record to the lists: its row there has the same position. */
-export interface OrphanReturn {
-  readonly kind: 'return';
-  readonly position: bigint;
-  readonly record: ResultIdentity;
-  readonly of: OrphanChange['kind'];
-}
-
-/** The rows of the ledger. */
-export type LedgerEntry = LedgerChange | OrphanChange | OrphanReturn;
+/** The rows of the ledger; the change of a record there is that after which a reorg had removed it. */
+export type LedgerEntry = LedgerChange | RecordChange | OrphanReturn;
 
 /** The key of a ledger row: it is found and superseded by it. */
 export interface LedgerRowKey {
@@ -47,7 +37,8 @@ const KEY_COLUMNS = [
   column('position', 'int64', { statistics: true, deltas: true, comment: 'Place in the order of all changes.' }),
   column('kind', 'string', {
     ...{ statistics: true },
-    comment: 'cursor, quarantine or conflict; message or verifierResult, which a reorg removed; return: it is back.',
+    comment:
+      'cursor, quarantine, conflict; message, verifierResult, execution: a reorg removed it; return: it is back.',
   }),
   column('identity', 'string', { comment: 'JSON list that tells it from others: the highest position of one counts.' }),
   column('message_id', 'string', { nullable: true, comment: 'Message that it is about.' }),
@@ -64,7 +55,7 @@ export const OWN_COLUMNS = [
   column('reason', 'string', { ...NULLABLE, comment: 'Quarantine: code of the check that it failed.' }),
   column('detail', 'string', { ...NULLABLE, comment: 'Quarantine: explanation.' }),
   column('raw', 'binary', { ...NULLABLE, comment: 'Quarantine: input as it came.' }),
-  column('record', 'string', { ...NULLABLE, comment: 'Conflict or return: message or verifierResult.' }),
+  column('record', 'string', { ...NULLABLE, comment: 'Conflict or return: message, verifierResult or execution.' }),
   column('verifier_source_address', 'string', { ...NULLABLE, comment: 'CCV on the source chain.' }),
   column('verifier_dest_address', 'string', { ...NULLABLE, comment: 'CCV on the destination chain.' }),
   column('stored_hash', 'string', { ...NULLABLE, comment: 'Conflict: hash of the record that stays.' }),
@@ -72,7 +63,11 @@ export const OWN_COLUMNS = [
 ];
 
 /** Columns of orphaned records are those of their tables. */
-const ORPHAN_COLUMNS = [...MESSAGE_BYTES_COLUMNS, ...VERIFIER_RESULT_ROWS.recordColumns].filter(
+const ORPHAN_COLUMNS = [
+  ...MESSAGE_BYTES_COLUMNS,
+  ...VERIFIER_RESULT_ROWS.recordColumns,
+  ...EXECUTION_ROWS.recordColumns.map((spec) => ({ ...spec, added: true })),
+].filter(
   ({ name }, place, all) =>
     !OWN_COLUMNS.some((own) => own.name === name) && all.findIndex((each) => each.name === name) === place,
 );
@@ -105,6 +100,7 @@ export const LEDGER_ROWS: RowKind<LedgerEntry, LedgerRowKey> = {
     const conflict = conflicts(data);
     const message = MESSAGE_ROWS.records(data);
     const result = VERIFIER_RESULT_ROWS.records(data);
+    const execution = EXECUTION_ROWS.records(data);
     const returned = returns(data);
     return (row) => {
       const { kind, position } = key(row);
@@ -119,6 +115,8 @@ export const LEDGER_ROWS: RowKind<LedgerEntry, LedgerRowKey> = {
           return { kind, position, record: { ...message(row), orphaned: true } };
         case 'verifierResult':
           return { kind, position, record: { ...result(row), orphaned: true } };
+        case 'execution':
+          return { kind, position, record: { ...execution(row), orphaned: true } };
         case 'return':
           return { kind, position, ...returned(row) };
         default:
@@ -139,16 +137,13 @@ function keyOf(entry: LedgerEntry): LedgerRowKey {
   switch (kind) {
     case 'message':
     case 'verifierResult':
+    case 'execution':
       return { kind, position, identity: ledgerIdentity(identityOfChange(entry)), orphanId: record.messageId };
     case 'return':
-      return { kind, position, identity: ledgerIdentity(orphanIdentity(entry)), orphanId: record.messageId };
+      return { kind, position, identity: ledgerIdentity(returnedIdentity(entry)), orphanId: record.messageId };
     default:
       return { kind, position, identity: ledgerIdentity(identityOfChange(entry)), orphanId: null };
   }
-}
-
-function orphanIdentity({ of, record }: OrphanReturn): string {
-  return of === 'message' ? messageIdentity(record) : resultIdentity(record);
 }
 
 function sizeOf(entry: LedgerEntry): number {
@@ -159,15 +154,24 @@ function sizeOf(entry: LedgerEntry): number {
       return MESSAGE_ROWS.sizeOf(entry.record);
     case 'verifierResult':
       return VERIFIER_RESULT_ROWS.sizeOf(entry.record);
+    case 'execution':
+      return EXECUTION_ROWS.sizeOf(entry.record);
     default:
       return 300;
   }
 }
 
-/** The cells of a record in the columns of its own table. */
-function cellsOfRecord<T, K>({ columns, encode, keyOf: recordKey }: RowKind<T, K>, record: T) {
+/** The cells of a record in some columns of its own table: others may have the name of another kind's. */
+function cellsOfRecord<T, K>(
+  { columns, recordColumns, encode, keyOf: recordKey }: RowKind<T, K>,
+  record: T,
+  taken = recordColumns,
+) {
   const values = encode(record, recordKey(record));
-  return Object.fromEntries(columns.map(({ name }, place) => [name, values[place] ?? null]));
+  const names = new Set(taken.map(({ name }) => name));
+  return Object.fromEntries(
+    columns.flatMap(({ name }, place) => (names.has(name) ? [[name, values[place] ?? null]] : [])),
+  );
 }
 
 /** An identity as rows have it: its parts as a JSON text. */
@@ -201,16 +205,13 @@ function cellsByName(entry: LedgerEntry): Readonly<Record<string, ColumnValue>> 
         received_hash: record.receivedHash,
       };
     case 'message':
-      return { ...cellsOfRecord(MESSAGE_ROWS, record), encoded_message: record.encodedMessage };
+      return { ...cellsOfRecord(MESSAGE_ROWS, record, MESSAGE_BYTES_COLUMNS), encoded_message: record.encodedMessage };
     case 'verifierResult':
       return cellsOfRecord(VERIFIER_RESULT_ROWS, record);
+    case 'execution':
+      return cellsOfRecord(EXECUTION_ROWS, record);
     case 'return':
-      return {
-        message_id: record.messageId,
-        record: entry.of,
-        verifier_source_address: record.verifierSourceAddress,
-        verifier_dest_address: record.verifierDestAddress,
-      };
+      return returnCells(entry);
     default:
       return assertNever(kind, 'kind of ledger row');
   }
@@ -223,8 +224,8 @@ function keys(data: RowGroupData): (row: number) => LedgerRowKey {
   const identity = cells.text('identity');
   const messageId = cells.hexOrNull('message_id');
   return (row) => {
-    const found = toKind(kind(row));
-    const isOfOrphan = found === 'message' || found === 'verifierResult' || found === 'return';
+    const found = oneOf(KINDS, kind(row));
+    const isOfOrphan = ORPHAN_KINDS.some((each) => each === found);
     return {
       kind: found,
       position: position(row),
@@ -234,10 +235,5 @@ function keys(data: RowGroupData): (row: number) => LedgerRowKey {
   };
 }
 
-const KINDS = ['cursor', 'quarantine', 'conflict', 'message', 'verifierResult', 'return'] as const;
-
-function toKind(text: string): LedgerEntry['kind'] {
-  const kind = KINDS.find((each) => each === text);
-  if (kind) return kind;
-  throw new ParquetFormatError(`a ledger row has the unknown kind ${text}`);
-}
+const ORPHAN_KINDS = ['message', 'verifierResult', 'execution', 'return'] as const;
+const KINDS = ['cursor', 'quarantine', 'conflict', ...ORPHAN_KINDS] as const;

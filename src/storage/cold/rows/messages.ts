@@ -14,6 +14,7 @@ const KEY_COLUMNS = [
   ...SHARED_COLUMNS.time,
   ...SHARED_COLUMNS.lane,
   ...SHARED_COLUMNS.position,
+  ...SHARED_COLUMNS.first,
   column('status', 'string', { statistics: true, comment: 'processing, success or timeout.' }),
   column('block_number', 'int64', {
     ...{ statistics: true, deltas: true, nullable: true },

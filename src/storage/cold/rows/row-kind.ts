@@ -5,12 +5,23 @@ import type { Lane } from '../../../protocol/message.js';
 import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 
-/** The key of a row: it is found, ordered, filtered and replaced by it. */
-export interface RowKey extends OrderKey {
+/** The key of a record's row: it is found, filtered and replaced by it. */
+export interface RecordKey extends Lane {
+  readonly messageId: Hex;
+  readonly ingestionMs: number;
   readonly position: bigint;
+  /** The lowest ingestion time that the record may have had. */
   readonly firstMs: number;
-  readonly sourceChainSelector: bigint;
-  readonly destChainSelector: bigint;
+}
+
+/** The key of a row that a list shows: it is ordered by it. */
+export interface RowKey extends RecordKey, OrderKey {}
+
+/** The key of an execution's row. */
+export interface ExecutionRowKey extends RecordKey {
+  readonly blockNumber: bigint;
+  readonly logIndex: number;
+  readonly blockHash: Hex;
 }
 
 /** The key of a message's row. */

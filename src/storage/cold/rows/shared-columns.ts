@@ -1,6 +1,6 @@
 import { column } from '../parquet/columns.js';
 
-/** Columns that messages and verifier results have in common, in the groups in which their rows have them. */
+/** Columns that tables of records have in common, in the groups in which their rows have them. */
 export const SHARED_COLUMNS = {
   time: [
     column('ingestion_ms', 'int64', { statistics: true, deltas: true, comment: 'ingestion_time in unix ms.' }),
@@ -20,6 +20,8 @@ export const SHARED_COLUMNS = {
       ...{ statistics: true, deltas: true },
       comment: 'Place of its last change in the order of all changes, without gaps.',
     }),
+  ],
+  first: [
     column('first_ms', 'int64', {
       ...{ statistics: true, deltas: true },
       comment: 'Ingestion of the first record of this message_id, unix ms.',

@@ -1,8 +1,9 @@
 import { compareOrderKeys } from '../../../model/order.js';
 import { readLane } from '../../../model/payload.js';
-import type { StoredVerifierResult } from '../../../model/records.js';
+import type { SignatureVerdict, StoredVerifierResult } from '../../../model/records.js';
+import { SIGNATURE_VERDICTS } from '../../../protocol/records.js';
 import { column } from '../parquet/columns.js';
-import { cellsOf } from './cells.js';
+import { type Cell, type Cells, cellsOf, oneOf } from './cells.js';
 import { laneName, microsOf, type RowKey, type RowKind } from './row-kind.js';
 import { SHARED_COLUMNS } from './shared-columns.js';
 
@@ -12,9 +13,21 @@ const KEY_COLUMNS = [
   column('verifier_dest_address', 'string', { comment: 'CCV on the destination chain.' }),
   ...SHARED_COLUMNS.lane,
   ...SHARED_COLUMNS.position,
+  ...SHARED_COLUMNS.first,
 ];
 
-const RECORD_COLUMNS = [
+const VERDICT_COLUMNS = [
+  column('verdict', 'string', {
+    ...{ nullable: true, statistics: true, added: true },
+    comment: "valid, invalid or unsupported: signatures by the destination chain's rules. Null: not judged.",
+  }),
+  column('verdict_config_block', 'int64', {
+    ...{ nullable: true, added: true },
+    comment: "Block on the destination chain with the committee's configuration for the verdict.",
+  }),
+];
+
+const STATED_COLUMNS = [
   ...KEY_COLUMNS,
   column('attestation_ms', 'int64', { statistics: true, deltas: true, comment: 'attestation_time in unix ms.' }),
   column('verifier_name', 'string', { comment: 'Name of the verifier that answered, by the configuration.' }),
@@ -26,9 +39,9 @@ const RECORD_COLUMNS = [
   column('ccv_data', 'binary', { distinct: true, comment: 'Proof of the verification, as the verifier gave it.' }),
 ];
 
-/** The same again, for people. */
+/** The same again, for people, and columns that came later. */
 const COLUMNS = [
-  ...RECORD_COLUMNS,
+  ...STATED_COLUMNS,
   ...SHARED_COLUMNS.ingestionTime,
   column('attestation_time', 'timestamp', {
     statistics: true,
@@ -36,13 +49,14 @@ const COLUMNS = [
     comment: 'When the verifier attested it.',
   }),
   ...SHARED_COLUMNS.laneName,
+  ...VERDICT_COLUMNS,
 ];
 
 /** Verifier results that lists show, in their order. */
 export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
   table: 'verifier_results',
   columns: COLUMNS,
-  recordColumns: RECORD_COLUMNS,
+  recordColumns: [...STATED_COLUMNS, ...VERDICT_COLUMNS],
   keyColumns: KEY_COLUMNS,
 
   encode(record, key) {
@@ -64,6 +78,8 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
       microsOf(record.ingestionMs),
       microsOf(record.attestationMs),
       laneName(key),
+      record.verdict?.verdict ?? null,
+      record.verdict?.configBlock ?? null,
     ];
   },
 
@@ -84,6 +100,7 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
     const messageCCVAddresses = cells.hexList('message_ccv_addresses');
     const encodedMessage = cells.bytes('encoded_message');
     const ccvData = cells.bytes('ccv_data');
+    const verdict = verdicts(cells);
     return (row) => {
       const { messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs } = key(row);
       return {
@@ -96,6 +113,7 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
         ccvData: ccvData(row),
         attestationMs: attestationMs(row),
         verifierName: verifierName(row),
+        verdict: verdict(row),
         ingestionMs,
         position,
         firstMs,
@@ -139,4 +157,13 @@ function keys(data: Parameters<RowKind<unknown, RowKey>['keys']>[0]): (row: numb
     position: position(row),
     firstMs: firstMs(row),
   });
+}
+
+function verdicts(cells: Cells): Cell<SignatureVerdict | null> {
+  const verdict = cells.textOrNull('verdict');
+  const configBlock = cells.bigint('verdict_config_block');
+  return (row) => {
+    const text = verdict(row);
+    return text === null ? null : { verdict: oneOf(SIGNATURE_VERDICTS, text), configBlock: configBlock(row) };
+  };
 }

@@ -1,18 +1,17 @@
 import type { Change, ChangeSet } from '../../../model/batch.js';
 import { changedRecord } from '../../../model/identity.js';
-import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { PositionGapError } from '../../../model/storage-errors.js';
 import type { NamespaceHead } from '../namespace/head.js';
 import { sizeOfChange } from '../rows/change-size.js';
 import type { LedgerChange } from '../rows/ledger.js';
+import type { RecordChange } from '../rows/orphan-return.js';
 
-/** The content of a flush: the last applied state of each record, in no order. */
+/** The content of a flush: the last applied change of each record, in no order. */
 export interface FlushContent {
   readonly head: NamespaceHead;
   /** False while more is known to come. */
   readonly whole: boolean;
-  readonly messages: readonly StoredMessage[];
-  readonly results: readonly StoredVerifierResult[];
+  readonly records: readonly RecordChange[];
   readonly ledger: readonly LedgerChange[];
 }
 
@@ -22,8 +21,8 @@ export interface FlushPlan {
   readonly rewriteBytes: number;
 }
 
-/** The change of a message or of a result. */
-export type RecordChange = Extract<Change, { readonly kind: 'message' | 'verifierResult' }>;
+/** The change of a record that lists show. */
+export type ListedChange = Extract<Change, { readonly kind: 'message' | 'verifierResult' }>;
 
 interface BufferedChange {
   readonly change: Change;
@@ -72,8 +71,8 @@ export class ChangeBuffer {
   }
 
   /** The last change at or below a position that is still held, of a message or a result; null without one. */
-  lastRecordAt(position: bigint): RecordChange | null {
-    let last: RecordChange | null = null;
+  lastListedAt(position: bigint): ListedChange | null {
+    let last: ListedChange | null = null;
     for (const { change } of this.#held.values())
       if (change.kind === 'message' || change.kind === 'verifierResult')
         if (change.position <= position && change.position > (last?.position ?? 0n)) last = change;
@@ -102,14 +101,12 @@ export class ChangeBuffer {
   }
 
   #content(): FlushContent {
-    const messages: StoredMessage[] = [];
-    const results: StoredVerifierResult[] = [];
+    const records: RecordChange[] = [];
     const ledger: LedgerChange[] = [];
     for (const { change } of this.#held.values())
-      if (change.kind === 'message') messages.push(change.record);
-      else if (change.kind === 'verifierResult') results.push(change.record);
-      else ledger.push(change);
-    return { head: this.#head, whole: this.#head.position >= this.#head.headPosition, messages, results, ledger };
+      if (change.kind === 'cursor' || change.kind === 'quarantine' || change.kind === 'conflict') ledger.push(change);
+      else records.push(change);
+    return { head: this.#head, whole: this.#head.position >= this.#head.headPosition, records, ledger };
   }
 
   clear(): void {

@@ -1,22 +1,22 @@
 import type { Common } from '../../../core/common.js';
 import { allOf } from '../../../core/parallel.js';
-import { messageAsResult, messageIdentity, resultIdentity } from '../../../model/identity.js';
+import { identityOfChange } from '../../../model/identity.js';
 import type { Catalog } from '../namespace/catalog.js';
 import { type DataFile, type FlushStamp, readFileEntry } from '../namespace/data-file.js';
 import { FlushBusyError, FlushPutOffError } from '../namespace/namespace-errors.js';
 import { nextView } from '../namespace/next-view.js';
 import type { PreparedFlush } from '../namespace/prepared.js';
-import { type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../namespace/record-tables.js';
+import { RECORD_TABLES } from '../namespace/record-tables.js';
 import { addedFiles, dirtyTables, type Survey } from '../namespace/unnamed.js';
-import type { NamespaceView } from '../namespace/view.js';
+import { ceilingMs, type NamespaceView } from '../namespace/view.js';
 import { LEDGER_TABLE, type LedgerReads } from '../read/ledger-reads.js';
 import type { LedgerEntry } from '../rows/ledger.js';
-import type { RowKey } from '../rows/row-kind.js';
-import { TABLE_NAMES, type TableName } from '../rows/table-name.js';
+import { type RecordChange, returnOf } from '../rows/orphan-return.js';
+import { byTable, NAMED_TABLES, ofNamedTables, TABLE_NAMES, type TableName } from '../rows/table-name.js';
 import type { FlushContent, FlushPlan } from './change-buffer.js';
 import {
-  planListChanges,
-  storeListChanges,
+  planRecordChanges,
+  storeRecordChanges,
   storeRows,
   type TableChange,
   type TableChangeParts,
@@ -34,7 +34,7 @@ export interface FlushResult {
 /**
  * Makes changes part of the namespace: files are stored and read back, then committed.
  *
- *     changes → shown records to the files of their table, orphaned ones to the ledger → stored, read back → commit
+ *     changes → records to the files of their table, orphaned ones to the ledger → stored, read back → commit
  */
 export class Flush {
   readonly #name: string;
@@ -78,7 +78,7 @@ export class Flush {
     const view = await this.#catalog.commit(clean, prepared, 'WRITE');
     this.#own.clear();
     const bytes = TABLE_NAMES.reduce((sum, table) => sum + changes[table].bytes, 0);
-    return { view, rows: content.messages.length + content.results.length + content.ledger.length, bytes };
+    return { view, rows: content.records.length + content.ledger.length, bytes };
   }
 
   /**
@@ -114,50 +114,40 @@ export class Flush {
       writtenMs: this.#common.clock.nowMs(),
     };
     const moved = content.head.movePosition > base.position;
-    const planned = <T extends { readonly orphaned: boolean }, K extends RowKey>(
-      list: ListTable<T, K>,
-      records: readonly T[],
-    ) => {
+    const planned = await ofNamedTables((table) => {
+      const { kind, rows } = RECORD_TABLES[table];
+      const records = content.records.flatMap((change) => (change.kind === kind ? [change.record] : []));
       const shown = records.filter(({ orphaned }) => !orphaned);
-      const gone = records.filter(({ orphaned }) => orphaned).map((record) => list.rows.keyOf(record));
-      return planListChanges(this.#parts, list, base, { shown, gone, moved });
-    };
-    const [ofMessages, ofResults] = await allOf([
-      planned(MESSAGE_TABLE, content.messages),
-      planned(RESULT_TABLE, content.results),
-    ]);
-    const holders = [...ofMessages.holders, ...ofResults.holders];
+      const gone = records.filter(({ orphaned }) => orphaned).map((record) => rows.keyOf(record));
+      return planRecordChanges(this.#parts, RECORD_TABLES[table], base, { shown, gone, moved });
+    });
+    const holders = NAMED_TABLES.flatMap((table) => planned[table].holders);
     const bytes = holders.reduce((sum, { file }) => sum + file.sizeBytes, 0);
     if (bytes > rewriteBytes) throw new FlushPutOffError(this.#name, bytes);
-    const [messages, results, ledger] = await allOf([
-      storeListChanges(this.#parts, MESSAGE_TABLE, ofMessages, stamp),
-      storeListChanges(this.#parts, RESULT_TABLE, ofResults, stamp),
+    const [records, ledger] = await allOf([
+      ofNamedTables((table) => storeRecordChanges(this.#parts, RECORD_TABLES[table], planned[table], stamp)),
       this.#entries(base, content, moved).then((entries) => storeRows(this.#parts, LEDGER_TABLE, entries, stamp)),
     ]);
-    return { messages, verifier_results: results, ledger };
+    return { ...records, ledger };
   }
 
   /** The rows of the ledger: its changes, the orphaned records, and those that came back. */
-  async #entries(base: NamespaceView, content: FlushContent, moved: boolean): Promise<readonly LedgerEntry[]> {
-    const { messages, results, ledger } = content;
-    const wasOrphaned = moved ? await this.#ledger.orphanTest(base) : () => false;
+  async #entries(base: NamespaceView, { records, ledger }: FlushContent, moved: boolean): Promise<LedgerEntry[]> {
+    const mayReturn = moved || records.some((change) => isOldExecution(change, base));
+    const wasOrphaned = mayReturn ? await this.#ledger.orphanTest(base) : () => false;
     return [
       ...ledger,
-      ...messages.flatMap((record): LedgerEntry[] => {
-        const { position, messageId } = record;
-        if (record.orphaned) return [{ kind: 'message', position, record }];
-        if (!wasOrphaned(messageIdentity(record))) return [];
-        return [{ kind: 'return', position, of: 'message', record: messageAsResult(messageId) }];
-      }),
-      ...results.flatMap((record): LedgerEntry[] => {
-        const { position, messageId, verifierSourceAddress, verifierDestAddress } = record;
-        if (record.orphaned) return [{ kind: 'verifierResult', position, record }];
-        if (!wasOrphaned(resultIdentity(record))) return [];
-        const identity = { messageId, verifierSourceAddress, verifierDestAddress };
-        return [{ kind: 'return', position, of: 'verifierResult', record: identity }];
+      ...records.flatMap((change): LedgerEntry[] => {
+        if (change.record.orphaned) return [change];
+        return wasOrphaned(identityOfChange(change)) ? [returnOf(change)] : [];
       }),
     ];
   }
+}
+
+/** True when the ledger may hold an execution as orphaned: its return is no move in the lists. */
+function isOldExecution({ kind, record }: RecordChange, base: NamespaceView): boolean {
+  return kind === 'execution' && record.ingestionMs <= ceilingMs(base.tables.ledger);
 }
 
 function preparedOf(
@@ -165,11 +155,10 @@ function preparedOf(
   changes: Readonly<Record<TableName, TableChange>>,
   nowMs: number,
 ): PreparedFlush {
-  const byTable = (of: (change: TableChange) => readonly DataFile[]) => ({
-    messages: of(changes.messages),
-    verifier_results: of(changes.verifier_results),
-    ledger: of(changes.ledger),
-  });
   const asOfNow = ({ add }: DataFile) => readFileEntry({ ...add, modificationTime: nowMs });
-  return { head, added: byTable(({ added }) => added.map(asOfNow)), removed: byTable(({ removed }) => removed) };
+  return {
+    head,
+    added: byTable((table) => changes[table].added.map(asOfNow)),
+    removed: byTable((table) => changes[table].removed),
+  };
 }

@@ -3,21 +3,21 @@ import { DivergedError } from '../../../model/storage-errors.js';
 import { isWhole, type NamespaceHead } from '../namespace/head.js';
 import type { NamespaceView } from '../namespace/view.js';
 import type { Lookup } from '../read/lookup.js';
-import type { ChangeBuffer, RecordChange } from './change-buffer.js';
+import type { ChangeBuffer, ListedChange } from './change-buffer.js';
 
 /**
  * A change that a follower had buffered when another writer committed its position. When both follow one history, the
  * namespace holds it: at its position, or above `newerThan` if the record has changed again.
  */
 export interface Witness {
-  readonly change: RecordChange;
+  readonly change: ListedChange;
   readonly newerThan: bigint;
 }
 
 /** The witness in `buffer` about a namespace that another writer brought to `head`; null without one. */
 export function witnessOf(buffer: ChangeBuffer, head: NamespaceHead): Witness | null {
   // a part of the changes lacks the records that changed again beyond it
-  const change = isWhole(head) ? buffer.lastRecordAt(head.position) : null;
+  const change = isWhole(head) ? buffer.lastListedAt(head.position) : null;
   if (change === null) return null;
   const { position, headPosition } = buffer;
   // every change beyond the head was applied: the record did not change again up to there

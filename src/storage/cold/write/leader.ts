@@ -7,7 +7,8 @@ import type { GivenBatch, TakenBatch } from '../../../model/commit/given-batch.j
 import type { Known, KnownId } from '../../../model/commit/known.js';
 import { planCommit } from '../../../model/commit/plan-commit.js';
 import { type BatchVerdict, changeSetOf, stampCommit, verdictsOf } from '../../../model/commit/stamp-commit.js';
-import { conflictIdentity, quarantineIdentity } from '../../../model/identity.js';
+import { conflictIdentity, executionIdentity, logIdentity, quarantineIdentity } from '../../../model/identity.js';
+import type { StoredExecution } from '../../../model/records.js';
 import type { NamespaceView } from '../namespace/view.js';
 import type { LedgerReads } from '../read/ledger-reads.js';
 import type { Lookup } from '../read/lookup.js';
@@ -132,8 +133,13 @@ export class Leader {
       const body = message ?? results[0];
       if (body) ids.set(messageId, { firstMs: body.firstMs, body, message: message ?? undefined, results });
     });
+    const executions = new Map<string, StoredExecution>();
+    await mapInParallel([...executionIdsIn(batches)], PARALLEL_LOOKUPS, async (messageId) => {
+      for (const each of await this.#lookup.executions(base, messageId)) executions.set(executionIdentity(each), each);
+    });
     return {
       id: (messageId) => ids.get(messageId),
+      execution: (log) => executions.get(logIdentity(log)),
       cursor: (sourceId) => cursors.get(sourceId),
       lease: () => undefined,
       hasQuarantine: (entry) => isKnown('quarantine', ledgerIdentity(quarantineIdentity(entry))),
@@ -148,6 +154,14 @@ function idsIn(batches: readonly GivenBatch[]): Set<Hex> {
     for (const records of [orphanings, messages, verifierResults, statuses])
       for (const { messageId } of records ?? []) ids.add(messageId);
   return ids;
+}
+
+function executionIdsIn(batches: readonly GivenBatch[]): Set<Hex> {
+  const logs = batches.flatMap(({ executions = [], executionOrphanings = [] }) => [
+    ...executions,
+    ...executionOrphanings,
+  ]);
+  return new Set(logs.map(({ messageId }) => messageId));
 }
 
 function takeGroup(queue: Entry[]): Entry[] {

@@ -1,18 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { nextTurn } from '../../../core/event-loop.js';
-import { resultIdentity } from '../../../model/identity.js';
 import { DeltaFormatError } from '../delta/delta-errors.js';
 import { type DataFile, dayOfFile, describeFile, type FlushStamp } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
 import { FileScan, type ScanParts } from '../namespace/file-scan.js';
 import type { DataFileStore } from '../namespace/file-store.js';
 import { stampOf } from '../namespace/output-files.js';
-import type { ListTable } from '../namespace/record-tables.js';
+import type { RecordTable } from '../namespace/record-tables.js';
 import type { NamespaceView } from '../namespace/view.js';
 import { inTurns } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { createFileEncoder, type FileEncoder } from '../rows/data-file-encoder.js';
-import { dayOf, type RowKey, type RowKind } from '../rows/row-kind.js';
+import { dayOf, type RecordKey, type RowKind } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
 import { findHolders, type Holder } from './replaced-rows.js';
 
@@ -27,10 +26,9 @@ export interface TableChangeParts {
 }
 
 /** The changes of one table since a state of it. */
-export interface ListChanges<T, K> {
-  /** The records that lists show, as they are now. */
+export interface RecordChanges<T, K> {
+  /** The records that are not orphaned, as they are now. */
   readonly shown: readonly T[];
-  /** The records that lists show no more. */
   readonly gone: readonly K[];
   /** A record left the lists since, or moved in them. */
   readonly moved: boolean;
@@ -58,36 +56,36 @@ export interface PlannedChanges<T, K> {
 }
 
 /** Finds the files with rows that are replaced or go. Nothing is stored. */
-export async function planListChanges<T, K extends RowKey>(
+export async function planRecordChanges<T, K extends RecordKey>(
   { reader }: TableChangeParts,
-  list: ListTable<T, K>,
+  table: RecordTable<T, K>,
   view: NamespaceView,
-  { shown, gone, moved }: ListChanges<T, K>,
+  { shown, gone, moved }: RecordChanges<T, K>,
 ): Promise<PlannedChanges<T, K>> {
-  const rows = sorted(list.rows, shown);
+  const rows = sorted(table.rows, shown);
   const changed = [...rows.map(({ key }) => key), ...gone];
-  return { rows, changed, holders: await findHolders(reader, list, view, { changed, moved }) };
+  return { rows, changed, holders: await findHolders(reader, table, view, { changed, moved }) };
 }
 
 /**
- * Stores the files of a flush for one table with lists, whose rows are the records that lists show, each once. New rows
+ * Stores the files of a flush for one table of records, whose rows are those that are not orphaned, each once. New rows
  * make a file for each day. A file with a row that is replaced or goes is written anew, with the new rows of its time;
  * then the file is removed. Holds one such file in memory.
  */
-export async function storeListChanges<T, K extends RowKey>(
+export async function storeRecordChanges<T, K extends RecordKey>(
   parts: TableChangeParts,
-  list: ListTable<T, K>,
+  table: RecordTable<T, K>,
   { rows, changed, holders }: PlannedChanges<T, K>,
   stamp: FlushStamp,
 ): Promise<TableChange> {
-  const positions = new Map(holders.length > 0 ? changed.map((key) => [resultIdentity(key), key.position]) : []);
-  const writer = new TableWriter(parts, list.table, list.rows);
+  const positions = new Map(holders.length > 0 ? changed.map((key) => [table.identityOf(key), key.position]) : []);
+  const writer = new TableWriter(parts, table.table, table.rows);
   let left = rows;
   for (const holder of holders) {
     const isHere = ({ key }: Row<T, K>) => belongsTo(holder, key);
     const here = left.filter(isHere);
     left = left.filter((row) => !isHere(row));
-    await writer.rewrite(holder, here, positions, stamp);
+    await writer.rewrite(holder, here, { positions, identityOf: (key) => table.identityOf(key) }, stamp);
   }
   await writer.writeByDay(left, ({ key }) => dayOf(key.ingestionMs), stamp);
   return writer.change;
@@ -109,7 +107,7 @@ function sorted<T, K>(kind: RowKind<T, K>, records: readonly T[]): Row<T, K>[] {
   return records.map((record) => ({ record, key: kind.keyOf(record) })).sort((a, b) => kind.compare(a.key, b.key));
 }
 
-function belongsTo({ file }: Holder, { ingestionMs }: RowKey): boolean {
+function belongsTo({ file }: Holder, { ingestionMs }: RecordKey): boolean {
   return file.minMs <= ingestionMs && ingestionMs <= file.maxMs && dayOfFile(file) === dayOf(ingestionMs);
 }
 
@@ -154,8 +152,8 @@ class TableWriter<T, K extends { readonly position: bigint }> {
   /** Writes a file anew, without rows that have a higher position now, and with new ones in their order. */
   async rewrite(
     { file, identities }: Holder,
-    inserted: readonly Row<T, K & RowKey>[],
-    positions: ReadonlyMap<string, bigint>,
+    inserted: readonly Row<T, K>[],
+    { positions, identityOf }: { readonly positions: ReadonlyMap<string, bigint>; identityOf(key: K): string },
     stamp: FlushStamp,
   ): Promise<void> {
     const scan = new FileScan(this.#parts.scan, this.#table, this.#rows, file);
@@ -166,8 +164,8 @@ class TableWriter<T, K extends { readonly position: bigint }> {
     for (let group = await scan.next(); group; group = await scan.next()) {
       read += group.records.length;
       for (const record of group.records) {
-        const key = this.#rows.keyOf(record) as K & RowKey;
-        const identity = resultIdentity(key);
+        const key = this.#rows.keyOf(record);
+        const identity = identityOf(key);
         if (identities.has(identity) && key.position < (positions.get(identity) ?? 0n)) {
           dropped += 1;
           continue;

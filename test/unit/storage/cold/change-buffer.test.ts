@@ -27,9 +27,10 @@ test('of a record that changed twice the last state is kept', async () => {
   const firstBytes = buffer.sizeBytes;
   buffer.add(second);
   buffer.add(first);
-  const { messages, results, ledger, head, whole } = buffer.contentAbove(-1n)!;
-  expect(messages.map(({ status }) => status).sort()).toEqual(['processing', 'success']);
-  expect(results).toHaveLength(1);
+  const { records, ledger, head, whole } = buffer.contentAbove(-1n)!;
+  const statuses = records.flatMap(({ kind, record }) => (kind === 'message' ? [record.status] : []));
+  expect(statuses.sort()).toEqual(['processing', 'success']);
+  expect(records).toHaveLength(3);
   expect(ledger.map(({ position }) => position)).toEqual([second.throughPosition]);
   expect(head).toMatchObject({ position: second.throughPosition, headMs: second.headMs });
   expect(whole).toBe(true);

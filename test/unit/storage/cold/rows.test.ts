@@ -5,6 +5,7 @@ import { resultIdentity } from '../../../../src/model/identity.js';
 import type { StoredConflict } from '../../../../src/model/records.js';
 import { ROW_GROUP_LIMITS } from '../../../../src/storage/cold/parquet/file-writer.js';
 import { readRowGroups } from '../../../../src/storage/cold/parquet/row-group-reader.js';
+import { EXECUTION_ROWS } from '../../../../src/storage/cold/rows/executions.js';
 import { LEDGER_ROWS } from '../../../../src/storage/cold/rows/ledger.js';
 import { MESSAGE_ROWS } from '../../../../src/storage/cold/rows/messages.js';
 import { dayOf, type RowKind } from '../../../../src/storage/cold/rows/row-kind.js';
@@ -16,6 +17,7 @@ import {
   inOrder,
   ledgerChanges,
   orphanEntries,
+  storedExecutions,
   storedMessages,
   storedVerifierResults,
 } from './row-arbitraries.js';
@@ -36,6 +38,7 @@ function stored(count: number, dataBytes: number, ccvDataBytes: number) {
       firstMs: ingestionMs,
       position: BigInt(index + 1),
       orphaned: false,
+      verdict: result.verdict ?? null,
     };
   });
   return inOrder(VERIFIER_RESULT_ROWS, results);
@@ -90,6 +93,7 @@ describe('records in Parquet', () => {
     }
   });
 
+  itRoundTrips('executions', EXECUTION_ROWS, storedExecutions);
   itRoundTrips('ledger changes', LEDGER_ROWS, ledgerChanges);
   itRoundTrips('orphaned and returned records', LEDGER_ROWS, orphanEntries);
 

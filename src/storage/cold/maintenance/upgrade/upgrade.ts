@@ -11,13 +11,13 @@ import type { DataFileStore } from '../../namespace/file-store.js';
 import { formatOf, headOf, type NamespaceHead, unendedHead } from '../../namespace/head.js';
 import { UpgradeRefusedError } from '../../namespace/namespace-errors.js';
 import { OutputFiles, stampOf } from '../../namespace/output-files.js';
-import { MESSAGE_TABLE, RESULT_TABLE } from '../../namespace/record-tables.js';
+import { type ListTable, MESSAGE_TABLE, RESULT_TABLE } from '../../namespace/record-tables.js';
 import type { Survey } from '../../namespace/unnamed.js';
 import { filesOf } from '../../namespace/view.js';
 import { LEDGER_TABLE } from '../../read/ledger-reads.js';
-import type { OrphanChange } from '../../rows/ledger.js';
+import type { RecordChange } from '../../rows/orphan-return.js';
 import { dayOf, type MessageRowKey, type RowKey, type RowKind } from '../../rows/row-kind.js';
-import { type NamedTable, TABLE_NAMES, type TableName } from '../../rows/table-name.js';
+import { byTable, TABLE_NAMES, type TableName } from '../../rows/table-name.js';
 import type { MaintenanceOptions, UpgradeReport } from '../cold-maintenance.js';
 import { filesFor } from '../compaction-plan.js';
 import { type MergedRow, mergeFiles } from '../merge-files.js';
@@ -37,11 +37,8 @@ export interface UpgradeTarget {
 }
 
 /** The table of a list, in both formats. */
-interface UpgradedTable<T, K> {
-  readonly table: NamedTable;
-  readonly rows: RowKind<T, K>;
+interface UpgradedTable<T, K extends RowKey> extends ListTable<T, K> {
   readonly oldRows: RowKind<T, K>;
-  orphan(record: T): OrphanChange;
 }
 
 /** The files and the head of a namespace of format 1. */
@@ -50,15 +47,9 @@ interface Source {
   readonly files: Readonly<Record<TableName, readonly DataFile[]>>;
 }
 
-const MESSAGES: UpgradedTable<StoredMessage, MessageRowKey> = {
-  ...{ table: 'messages', rows: MESSAGE_TABLE.rows, oldRows: FORMAT_1_MESSAGES },
-  orphan: (record) => ({ kind: 'message', position: record.position, record }),
-};
-const RESULTS: UpgradedTable<StoredVerifierResult, RowKey> = {
-  ...{ table: 'verifier_results', rows: RESULT_TABLE.rows, oldRows: FORMAT_1_RESULTS },
-  orphan: (record) => ({ kind: 'verifierResult', position: record.position, record }),
-};
-const NONE = { messages: [], verifier_results: [], ledger: [] } as const;
+const MESSAGES: UpgradedTable<StoredMessage, MessageRowKey> = { ...MESSAGE_TABLE, oldRows: FORMAT_1_MESSAGES };
+const RESULTS: UpgradedTable<StoredVerifierResult, RowKey> = { ...RESULT_TABLE, oldRows: FORMAT_1_RESULTS };
+const NONE: Readonly<Record<TableName, readonly DataFile[]>> = byTable(() => []);
 
 /**
  * Copies a namespace of format 1 into a new one, which is of the present format.
@@ -119,6 +110,7 @@ export class Upgrade {
     return {
       head,
       files: {
+        ...NONE,
         messages: counting(filesOf(await messages.read())),
         verifier_results: counting(filesOf(await verifier_results.read())),
         ledger: counting(filesOf(last)),
@@ -131,7 +123,7 @@ export class Upgrade {
     const { table, rows } = list;
     const files = source.files[table];
     const positions = await this.#lastPositions(list, files);
-    const orphans: OrphanChange[] = [];
+    const orphans: RecordChange[] = [];
     this.#begin(files);
     for (const day of [...new Set(files.map(dayOfFile))].sort()) {
       const { view } = await this.#survey();
@@ -151,7 +143,7 @@ export class Upgrade {
           const isTwice = before !== null && list.rows.compare(before, key) === 0;
           before = key;
           if (isTwice) continue;
-          if (record.orphaned) orphans.push(list.orphan(record));
+          if (record.orphaned) orphans.push(list.changeOf(record));
           else if (!isDone) await output.add(record, key);
         }
       await output.end();
@@ -160,7 +152,7 @@ export class Upgrade {
     return orphans;
   }
 
-  async #copyLedger(source: Source, orphans: readonly OrphanChange[]): Promise<void> {
+  async #copyLedger(source: Source, orphans: readonly RecordChange[]): Promise<void> {
     const files = source.files.ledger;
     const { rows } = LEDGER_TABLE;
     const day = dayOf(this.#common.clock.nowMs());

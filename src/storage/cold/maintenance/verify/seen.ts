@@ -1,7 +1,5 @@
 import type { Hex } from '../../../../core/hex.js';
-import { resultIdentity } from '../../../../model/identity.js';
 import { hashId } from '../../id-index/hash.js';
-import type { RowKey } from '../../rows/row-kind.js';
 
 const PART_BITS = 20n;
 const PART_POSITIONS = 1n << PART_BITS;
@@ -44,8 +42,8 @@ export class SeenIdentities {
   /** Records that came when there was no more room. */
   uncompared = 0;
 
-  add(key: RowKey): void {
-    const { high, low } = hashId(resultIdentity(key) as Hex);
+  add(identity: string): void {
+    const { high, low } = hashId(identity as Hex);
     const hash = high * TWO_TO_THE_21 + (low >>> 11) || 1;
     if (this.#count * 2 >= this.#slots.length) {
       if (this.#slots.length >= MAX_SLOTS) {

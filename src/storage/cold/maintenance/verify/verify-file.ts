@@ -6,7 +6,7 @@ import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../../id-inde
 import { type DataFile, dayOfFile } from '../../namespace/data-file.js';
 import { FileScan, type ScannedGroup, type ScanParts } from '../../namespace/file-scan.js';
 import { encodeBloomFilter } from '../../parquet/bloom-filter.js';
-import { type ColumnValue, fileColumns } from '../../parquet/columns.js';
+import { type ColumnSpec, type ColumnValue, fileColumns } from '../../parquet/columns.js';
 import type { ParquetFooter } from '../../parquet/footer.js';
 import { SummaryCollector } from '../../rows/file-summary.js';
 import { dayOf, type RowKind } from '../../rows/row-kind.js';
@@ -69,7 +69,8 @@ async function verifyRows<T, K extends { readonly position: bigint }>(
   ids: { id: Hex; group: number }[],
   tell: TellProblem,
 ): Promise<number> {
-  const collector = new SummaryCollector(kind);
+  const isThere = ({ name, added }: ColumnSpec) => !added || footer.columnIndex(name) >= 0;
+  const collector = new SummaryCollector(kind, isThere);
   const problems = new Map<string, number>();
   const count = (what: string) => problems.set(what, (problems.get(what) ?? 0) + 1);
   const day = dayOfFile(file);

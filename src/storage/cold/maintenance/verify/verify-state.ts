@@ -10,9 +10,10 @@ import { headOf, type NamespaceHead, namedVersions } from '../../namespace/head.
 import { type Mismatch, mismatchesOf } from '../../namespace/table-mismatch.js';
 import type { Snapshots } from '../../namespace/view.js';
 import { LEDGER_ROWS, type LedgerRowKey } from '../../rows/ledger.js';
-import type { TableName } from '../../rows/table-name.js';
+import { byTable, NAMED_TABLES, type NamedTable, type TableName } from '../../rows/table-name.js';
 import { messageOf, type TellProblem } from './verify-log.js';
 
+const NOTHING: Snapshots = byTable(() => null);
 /** Looks at the ledger for one namespace, while flushes go on. */
 const MAX_LOOKS = 8;
 
@@ -68,12 +69,11 @@ export async function readLoggedState(parts: ScanParts, common: Common, tellOf: 
   for (let look = 1; ; look += 1) {
     const names = ledger && namedVersions(ledger);
     setBack.clear();
-    const named = {
-      messages: await read('messages', names?.messages),
-      verifier_results: await read('verifier_results', names?.verifier_results),
-      ledger,
-    };
-    const tops = { messages: await read('messages'), verifier_results: await read('verifier_results'), ledger };
+    const isNamed = (table: NamedTable) => names === null || names[table] >= 0;
+    const named: Record<TableName, DeltaSnapshot | null> = { ...NOTHING, ledger };
+    for (const table of NAMED_TABLES) if (isNamed(table)) named[table] = await read(table, names?.[table]);
+    const tops: Record<TableName, DeltaSnapshot | null> = { ...NOTHING, ledger };
+    for (const table of NAMED_TABLES) if (isNamed(table)) tops[table] = await read(table);
     const again = await read('ledger');
     if (again?.version !== ledger?.version && look < MAX_LOOKS) {
       ledger = again;
@@ -102,10 +102,6 @@ function filesOf(snapshots: Snapshots, tellOf: TellOf): Record<TableName, readon
     return files;
   };
   return byTable(filesIn);
-}
-
-function byTable<T>(of: (table: TableName) => T): Record<TableName, T> {
-  return { messages: of('messages'), verifier_results: of('verifier_results'), ledger: of('ledger') };
 }
 
 /** The rows of the ledger of which no later one stands for the same record, of the files that can be read. */

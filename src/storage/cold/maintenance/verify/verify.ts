@@ -1,12 +1,11 @@
 import type { Common } from '../../../../core/common.js';
 import { AbortedError } from '../../../../core/errors.js';
 import type { DataFile } from '../../namespace/data-file.js';
-import type { TableRows } from '../../namespace/file-reader.js';
 import type { ScanParts } from '../../namespace/file-scan.js';
-import { MESSAGE_TABLE, RESULT_TABLE } from '../../namespace/record-tables.js';
+import { RECORD_TABLES, type RecordTable } from '../../namespace/record-tables.js';
 import { LEDGER_TABLE } from '../../read/ledger-reads.js';
 import type { LedgerEntry, LedgerRowKey } from '../../rows/ledger.js';
-import type { RowKey } from '../../rows/row-kind.js';
+import type { RecordKey } from '../../rows/row-kind.js';
 import { TABLE_NAMES, type TableName } from '../../rows/table-name.js';
 import type { VerifyOptions, VerifyProblem, VerifyReport } from '../cold-maintenance.js';
 import { SeenIdentities, SeenPositions } from './seen.js';
@@ -94,36 +93,29 @@ export class Verification {
   }
 
   async #tableCheck(state: LoggedState, table: TableName): Promise<TableCheck> {
-    switch (table) {
-      case 'messages':
-        return this.#listCheck(MESSAGE_TABLE, state);
-      case 'verifier_results':
-        return this.#listCheck(RESULT_TABLE, state);
-      case 'ledger': {
-        const holds = await readHeldLedger(this.#parts, state.files.ledger);
-        const seen = new SeenPositions();
-        const checks: FileChecks<LedgerEntry, LedgerRowKey> = {
-          ...LEDGER_TABLE,
-          msOf: () => null,
-          onRow: (key) => {
-            // a record that came back has its position in the lists
-            if (key.kind !== 'return' && holds(key)) seen.add(key.position);
-          },
-        };
-        return this.#checkOf(checks, seen, state);
-      }
-    }
+    if (table !== 'ledger') return this.#recordCheck(RECORD_TABLES[table], state);
+    const holds = await readHeldLedger(this.#parts, state.files.ledger);
+    const seen = new SeenPositions();
+    const checks: FileChecks<LedgerEntry, LedgerRowKey> = {
+      ...LEDGER_TABLE,
+      msOf: () => null,
+      onRow: (key) => {
+        // a record that came back has its position in its table
+        if (key.kind !== 'return' && holds(key)) seen.add(key.position);
+      },
+    };
+    return this.#checkOf(checks, seen, state);
   }
 
-  #listCheck<T, K extends RowKey>(list: TableRows<T, K>, state: LoggedState): TableCheck {
+  #recordCheck<T, K extends RecordKey>(records: RecordTable<T, K>, state: LoggedState): TableCheck {
     const seen = new SeenPositions();
     const identities = new SeenIdentities();
     const checks: FileChecks<T, K> = {
-      ...list,
+      ...records,
       msOf: ({ ingestionMs }) => ingestionMs,
       onRow: (key) => {
         seen.add(key.position);
-        identities.add(key);
+        identities.add(records.identityOf(key));
       },
     };
     const check = this.#checkOf(checks, seen, state);

@@ -1,11 +1,11 @@
 import { afterEach, expect, test } from 'vitest';
-import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
-import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
-import { unpackFormat1 } from '../../support/cold/format-1.js';
-import { openMaintained } from '../../support/cold/maintenance.js';
-import { committed, createLife, createMortalStore, follow } from '../../support/cold/storage-life.js';
-import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
-import { createFaultyObjectStore } from '../../support/s3/object-store-faults.js';
+import type { ObjectStore } from '../../../../src/storage/cold/object-store/object-store.js';
+import { ObjectStoreUnavailableError } from '../../../../src/storage/cold/object-store/object-store-errors.js';
+import { openMaintained } from '../../../support/cold/maintenance.js';
+import { plainChange, unpackFormat } from '../../../support/cold/old-formats.js';
+import { committed, createLife, createMortalStore, follow } from '../../../support/cold/storage-life.js';
+import { createTestDirectoryStore, type TestDirectoryStore } from '../../../support/s3/object-store.js';
+import { createFaultyObjectStore } from '../../../support/s3/object-store-faults.js';
 
 const directories: TestDirectoryStore[] = [];
 afterEach(async () => {
@@ -20,7 +20,7 @@ async function emptyPlace(): Promise<TestDirectoryStore> {
 
 async function inFormat1() {
   const { directory, store } = await emptyPlace();
-  return { store, changes: unpackFormat1(directory) };
+  return { store, changes: unpackFormat(1, directory) };
 }
 
 async function upgraded(from: ObjectStore, store: ObjectStore) {
@@ -37,14 +37,7 @@ async function changesIn(store: ObjectStore): Promise<unknown[]> {
   const storage = openMaintained(store);
   try {
     const { changes } = await storage.changesAfter(0n, 100_000);
-    const plain = JSON.stringify(changes, (_, value: unknown) =>
-      typeof value === 'bigint'
-        ? `${value}n`
-        : value instanceof Uint8Array
-          ? Buffer.from(value).toString('hex')
-          : value,
-    );
-    return JSON.parse(plain) as unknown[];
+    return changes.map(plainChange);
   } finally {
     await storage.close();
   }
@@ -127,7 +120,7 @@ test('an upgrade is refused into a place with other data, and of a namespace of 
   await expect(upgraded(old, store)).rejects.toMatchObject({ code: 'UPGRADE_REFUSED' });
   await expect(upgraded(store, (await emptyPlace()).store)).rejects.toMatchObject({
     code: 'UPGRADE_REFUSED',
-    message: expect.stringContaining('of format 2 already'),
+    message: expect.stringContaining('of format 3 already'),
   });
   await expect(upgraded((await emptyPlace()).store, (await emptyPlace()).store)).rejects.toMatchObject({
     code: 'UPGRADE_REFUSED',
