@@ -23,6 +23,8 @@ export interface CursorOptions<T, K extends RowKey> {
   readonly reader: DataFileReader;
   readonly range: ResolvedRange;
   readonly after: OrderKey | null;
+  /** Whether a record has the contents of the range; null: all have. Rows are then told from records alone. */
+  readonly passes: ((record: T) => boolean) | null;
   /** Most rows that are read will be in the answer: read records at once, not keys first. */
   readonly dense: boolean;
   /** The contents still to be read: keys alone once it is spent. Shared by the files of one read. */
@@ -72,12 +74,12 @@ export class FileCursor<T, K extends RowKey> {
   async load(wanted: number): Promise<void> {
     const { reader, list } = this.#options;
     this.#groups ??= await this.#findGroups();
-    const { dense, budget } = this.#options;
-    const readsRecords = dense && budget.leftBytes > 0;
+    const { dense, budget, passes } = this.#options;
+    const readsRecords = passes !== null || (dense && budget.leftBytes > 0);
     const taken: number[] = [];
     let bytes = 0;
     for (let rows = 0; rows < wanted && taken.length < MAX_GROUPS_AT_ONCE; ) {
-      if (readsRecords && bytes >= budget.leftBytes) break;
+      if (readsRecords && taken.length > 0 && bytes >= budget.leftBytes) break;
       const group = this.#groups.shift();
       if (!group) break;
       taken.push(group.group);
@@ -109,7 +111,7 @@ export class FileCursor<T, K extends RowKey> {
     const { reader, list, range, after } = this.#options;
     const footer = await reader.footer(list.table, this.#file);
     const startMs = Math.max(range.startMs, after?.ingestionMs ?? 0);
-    return groupsIn(footer, startMs, range.endMs).map(({ group, minMs }) => ({
+    return groupsIn(footer, startMs, range.endMs, range.contents).map(({ group, minMs }) => ({
       group,
       minMs,
       rows: footer.groupRows(group),
@@ -118,10 +120,12 @@ export class FileCursor<T, K extends RowKey> {
   }
 
   #keep(rows: FoundRow<T, K>[], group: number, keys: readonly K[], records: readonly T[] | null): void {
-    const { range, after } = this.#options;
+    const { range, after, passes } = this.#options;
     for (const [row, key] of keys.entries()) {
       if (!admitsRow(range, key) || (after !== null && compareOrderKeys(key, after) <= 0)) continue;
-      rows.push({ key, file: this.#file, group, row, record: records?.[row] ?? null });
+      const record = records?.[row] ?? null;
+      if (passes !== null && (record === null || !passes(record))) continue;
+      rows.push({ key, file: this.#file, group, row, record });
     }
   }
 }

@@ -1,4 +1,5 @@
 import { mapInParallel } from '../../../core/parallel.js';
+import { type ContentsFilter, createContentsTest } from '../../../model/contents-filter.js';
 import type { ResolvedListQuery, ResolvedRange } from '../../../model/list-query.js';
 import { compareOrderKeys } from '../../../model/order.js';
 import { boundedBy, contentBytes } from '../../../model/outlines.js';
@@ -33,7 +34,8 @@ export class Lists {
     const filtered = query.sourceChainSelectors !== null || query.destChainSelectors !== null;
     const dense = !filtered && query.offset <= query.limit;
     const budget = { leftBytes: query.maxBytes };
-    const options = { list, reader: this.#reader, range: query, after: query.after, dense, budget };
+    const { contents, after } = query;
+    const options = { list, reader: this.#reader, range: query, passes: testOf<T>(contents), after, dense, budget };
     const found = await this.#rows(options, view.tables[list.table].files, query.offset, query.limit + 1);
     const rows = found.slice(0, query.limit);
     return { items: await this.recordsWithin(list, rows, query.maxBytes), more: found.length > query.limit };
@@ -63,7 +65,11 @@ export class Lists {
   }
 
   /** The number of rows that lists show in a range. */
-  async count<T, K extends RowKey>(list: ListTable<T, K>, view: NamespaceView, range: ResolvedRange): Promise<number> {
+  async count<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
+    list: ListTable<T, K>,
+    view: NamespaceView,
+    range: ResolvedRange,
+  ): Promise<number> {
     const files = filesIn(range, view.tables[list.table].files);
     const counts = await mapInParallel(files, PARALLEL_FILES, async (file) =>
       isWholeIn(range, file) ? listedRows(range, file) : await this.#countRows(list, range, file),
@@ -127,19 +133,38 @@ export class Lists {
     return found;
   }
 
-  async #countRows<T, K extends RowKey>(list: ListTable<T, K>, range: ResolvedRange, file: DataFile): Promise<number> {
+  async #countRows<T extends StoredMessage | StoredVerifierResult, K extends RowKey>(
+    list: ListTable<T, K>,
+    range: ResolvedRange,
+    file: DataFile,
+  ): Promise<number> {
     const footer = await this.#reader.footer(list.table, file);
-    const groups = groupsIn(footer, range.startMs, range.endMs).map(({ group }) => group);
+    const groups = groupsIn(footer, range.startMs, range.endMs, range.contents).map(({ group }) => group);
     let count = 0;
+    const passes = testOf<T>(range.contents);
+    if (passes !== null) {
+      // one after the other: a row group of records is large
+      for (const group of groups)
+        for (const records of await this.#reader.records(list, file, [group]))
+          for (const record of records) if (admitsRow(range, list.rows.keyOf(record)) && passes(record)) count += 1;
+      return count;
+    }
     for (const keys of await this.#reader.keys(list, file, groups))
       for (const key of keys) if (admitsRow(range, key)) count += 1;
     return count;
   }
 }
 
-/** True when statistics count exactly: all of the file is in the range. */
+/** Whether a record has the contents of a filter; null: all have. */
+function testOf<T extends StoredMessage | StoredVerifierResult>(contents: ContentsFilter | null) {
+  if (contents === null) return null;
+  const passes = createContentsTest(contents);
+  return ({ encodedMessage }: T) => passes(encodedMessage);
+}
+
+/** True when statistics count exactly: all of the file is in the range, whatever its contents. */
 function isWholeIn(range: ResolvedRange, { minMs, maxMs }: DataFile): boolean {
-  return minMs >= range.startMs && maxMs <= range.endMs;
+  return range.contents === null && minMs >= range.startMs && maxMs <= range.endMs;
 }
 
 function lowestHead<T, K extends RowKey>(cursors: readonly FileCursor<T, K>[]): FileCursor<T, K> | undefined {

@@ -1,3 +1,4 @@
+import type { ContentsFilter } from '../../../model/contents-filter.js';
 import type { ResolvedRange } from '../../../model/list-query.js';
 import type { DataFile } from '../namespace/data-file.js';
 import { int64Bounds, type ParquetFooter } from '../parquet/footer.js';
@@ -43,8 +44,10 @@ export function groupsIn(
   footer: ParquetFooter,
   startMs: number,
   endMs: number,
+  contents: ContentsFilter | null = null,
 ): { readonly group: number; readonly minMs: number; readonly maxMs: number }[] {
   const boundsOf = int64Bounds(footer, 'ingestion_ms');
+  const mayHold = numbersTest(footer, contents);
   return Array.from({ length: footer.groups }, (_, group) => {
     const bounds = boundsOf(group);
     return {
@@ -52,5 +55,20 @@ export function groupsIn(
       minMs: bounds ? Number(bounds.min) : 0,
       maxMs: bounds ? Number(bounds.max) : Number.POSITIVE_INFINITY,
     };
-  }).filter(({ minMs, maxMs }) => minMs <= endMs && maxMs >= startMs);
+  }).filter(({ group, minMs, maxMs }) => minMs <= endMs && maxMs >= startMs && mayHold(group));
 }
+
+/** Whether a row group may have a message number of a filter; numbers beyond an int64 are in no statistics. */
+function numbersTest(footer: ParquetFooter, contents: ContentsFilter | null): (group: number) => boolean {
+  const { numbers = null } = contents ?? {};
+  if (numbers === null) return () => true;
+  const boundsOf = int64Bounds(footer, 'message_number');
+  return (group) => {
+    const bounds = boundsOf(group);
+    return (
+      bounds === null || numbers.through > MAX_INT64 || (bounds.min <= numbers.through && bounds.max >= numbers.from)
+    );
+  };
+}
+
+const MAX_INT64 = 2n ** 63n - 1n;

@@ -1,4 +1,5 @@
 import { bytesToHex, hexToBytes } from '../../../core/hex.js';
+import { readContents } from '../../../model/contents-filter.js';
 import type { Message, TokenTransfer } from '../../../protocol/message.js';
 import { decodeMessage, encodeMessage, MessageDecodeError } from '../../../protocol/message-codec.js';
 import { type ColumnSpec, type ColumnValue, column, DECIMAL_DIGITS } from '../parquet/columns.js';
@@ -64,8 +65,7 @@ const AMOUNT_PLACE = CONTENT_COLUMNS.findIndex(({ name }) => name === 'token_amo
 /** The cells of a message, in the order of `CONTENT_COLUMNS`. */
 export function contentCells(encodedMessage: Uint8Array): ColumnValue[] {
   const message = decoded(encodedMessage);
-  if (message === null || message.messageNumber > MAX_INT64)
-    return CONTENT_COLUMNS.map((_, place) => (place === 0 ? encodedMessage : null));
+  if (message === null || message.messageNumber > MAX_INT64) return bytesCells(encodedMessage);
   const { tokenTransfer: token } = message;
   return [
     null,
@@ -82,6 +82,15 @@ export function contentCells(encodedMessage: Uint8Array): ColumnValue[] {
     hexToBytes(message.data),
     hexToBytes(message.destBlob),
   ];
+}
+
+/** The cells of a message that the other columns cannot hold: its bytes, and its number to pass over row groups by. */
+function bytesCells(encodedMessage: Uint8Array): ColumnValue[] {
+  const { messageNumber } = readContents(encodedMessage);
+  const cells: ColumnValue[] = CONTENT_COLUMNS.map(() => null);
+  cells[0] = encodedMessage;
+  if (messageNumber <= MAX_INT64) cells[1] = messageNumber;
+  return cells;
 }
 
 const NO_TOKEN = [null, null, null, null, null, null];
