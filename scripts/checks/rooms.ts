@@ -128,6 +128,7 @@ export const ROOMS: Rooms = {
   'sink/restore': sinkRooms,
   'sink/sink-coverage.ts': sinkRooms,
   'sink/sink-writer.ts': sinkRooms,
+  'sink/close-backends.ts': sinkRooms,
   'sink/sink-status.ts': [...sinkRooms, 'sink/read'],
   'sink/sink.ts': [...sink, 'sink/**'],
   'sink/replaceable-sink.ts': [...sink, 'sink/sink.ts'],

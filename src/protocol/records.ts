@@ -39,8 +39,8 @@ export const SIGNATURE_VERDICTS = ['valid', 'invalid', 'unsupported'] as const;
 export const EXECUTION_STATES = ['untouched', 'in-progress', 'success', 'failure'] as const;
 
 /**
- * One change of a message's state on its destination chain, as a log of the OffRamp tells it (`README.md`). Its identity
- * is (messageId, blockHash, logIndex). `failure` is not final: a later execution can succeed.
+ * One change of a message's state on its destination chain, as a log of the OffRamp tells it (`README.md`). Its
+ * identity is (messageId, blockHash, logIndex). `failure` is not final: a later execution can succeed.
  */
 export interface Execution {
   readonly messageId: Hex;

@@ -1,5 +1,5 @@
 import { type Common, createCommon } from '../core/common.js';
-import { ClosedError, InvalidArgumentError, toError } from '../core/errors.js';
+import { ClosedError, InvalidArgumentError } from '../core/errors.js';
 import type { Hex } from '../core/hex.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import type { Coverage } from '../model/coverage.js';
@@ -14,6 +14,7 @@ import { ListFace } from '../storage/list-face.js';
 import { createMeteredStorage } from '../storage/metered-storage.js';
 import type { AdvanceEvent, AdvanceListener, Health, Storage } from '../storage/storage.js';
 import type { Backend } from './backend.js';
+import { closeBackends } from './close-backends.js';
 import { followLeader } from './follow/follow-leader.js';
 import type { Follower } from './follow/follower.js';
 import { changesFrom } from './follow/history.js';
@@ -157,44 +158,41 @@ class CompositeSink extends ListFace implements Sink {
   }
 
   async queryUnfinishedMessages(query: UnfinishedQuery) {
-    await this.#checkPresent();
-    return await this.#leader.queryUnfinishedMessages(query);
+    return await this.#ofLeader((leader) => leader.queryUnfinishedMessages(query));
   }
   async messagesAboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
-    await this.#checkPresent();
-    return await this.#leader.messagesAboveBlock(sourceChainSelector, afterBlock, throughBlock);
+    return await this.#ofLeader((leader) => leader.messagesAboveBlock(sourceChainSelector, afterBlock, throughBlock));
   }
   async getExecutions(messageId: Hex) {
-    await this.#checkPresent();
-    return await this.#leader.getExecutions(messageId);
+    return await this.#ofLeader((leader) => leader.getExecutions(messageId));
   }
   async executionsAboveBlock(destChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
-    await this.#checkPresent();
-    return await this.#leader.executionsAboveBlock(destChainSelector, afterBlock, throughBlock);
+    return await this.#ofLeader((leader) => leader.executionsAboveBlock(destChainSelector, afterBlock, throughBlock));
   }
   async getCursor(sourceId: string) {
-    await this.#checkPresent();
-    return await this.#leader.getCursor(sourceId);
+    return await this.#ofLeader((leader) => leader.getCursor(sourceId));
   }
   async listCursors() {
-    await this.#checkPresent();
-    return await this.#leader.listCursors();
+    return await this.#ofLeader((leader) => leader.listCursors());
   }
   async queryQuarantine(query: { readonly afterPosition: bigint; readonly limit: number }) {
-    await this.#checkPresent();
-    return await this.#leader.queryQuarantine(query);
+    return await this.#ofLeader((leader) => leader.queryQuarantine(query));
   }
   async queryConflicts(query: { readonly afterPosition: bigint; readonly limit: number }) {
-    await this.#checkPresent();
-    return await this.#leader.queryConflicts(query);
+    return await this.#ofLeader((leader) => leader.queryConflicts(query));
   }
   async changesAfter(afterPosition: bigint, limit?: number) {
     await this.#checkPresent({ kind: 'position', afterPosition });
     return await changesFrom(this.#leader, this.#backends, afterPosition, limit);
   }
   async boundaryAt(at: { readonly ms: number } | { readonly position: bigint }) {
+    return await this.#ofLeader((leader) => leader.boundaryAt(at));
+  }
+
+  /** Asks for the records that only the leader tells. */
+  async #ofLeader<T>(ask: (leader: BackendStorage) => Promise<T>): Promise<T> {
     await this.#checkPresent();
-    return await this.#leader.boundaryAt(at);
+    return await ask(this.#leader);
   }
 
   async insertCCVData(result: VerifierResult): Promise<void> {
@@ -247,20 +245,10 @@ class CompositeSink extends ListFace implements Sink {
     await Promise.all(this.#followers.map((follower) => follower.close()));
   }
 
-  /** Writes under way end before the backends do; the leader is closed last. */
+  /** Writes under way end before the backends do. */
   async #close(): Promise<void> {
     await this.retire();
-    const own = this.#backends.filter(({ lent }) => !lent);
-    const inOrder = own.sort((a, b) => Number(a.follower === null) - Number(b.follower === null));
-    let failure: Error | undefined;
-    for (const { storage } of inOrder)
-      try {
-        await storage.close();
-      } catch (thrown) {
-        failure ??= toError(thrown);
-        this.#common.log.error({ backend: storage.name, err: thrown }, 'backend failed to close');
-      }
-    if (failure) throw failure;
+    await closeBackends(this.#backends, this.#common.log);
   }
 
   async #write<T>(write: () => Promise<T>): Promise<T> {

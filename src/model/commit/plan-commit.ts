@@ -1,13 +1,14 @@
 import type { Hex } from '../../core/hex.js';
 import type { CursorMove, Orphaning, Replacement, StatusChange, WriteOutcome } from '../batch.js';
-import { conflictIdentity, quarantineIdentity, resultIdentity } from '../identity.js';
+import { quarantineIdentity, resultIdentity } from '../identity.js';
 import { messagePayloadHash, verifierResultPayloadHash } from '../payload.js';
-import type { Conflict, Execution, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from '../records.js';
+import type { Conflict, NewMessage, QuarantineEntry, SourceCursor, VerifierResult } from '../records.js';
 import { movesForward } from '../status.js';
 import type { CommitPlan, PlannedBatch, PlannedId, PlannedResult } from './commit-plan.js';
 import { isStoredOrigin, isStoredPayload } from './equality.js';
 import type { Given, GivenBatch } from './given-batch.js';
 import type { Known, KnownId, KnownResult, Lacking } from './known.js';
+import { ConflictPlanner, type Progress } from './plan-conflicts.js';
 import { ExecutionPlanner } from './plan-executions.js';
 import { claimBody, replaceContents } from './planned-id.js';
 import { cursorConflict, leaseLoss } from './refusals.js';
@@ -21,7 +22,7 @@ import { cursorConflict, leaseLoss } from './refusals.js';
  *   batch that says so (`replacesFor`) replaces it, and the record is listed anew at the time of the commit.
  * - An orphaning takes effect while the message stands in its block; the message and its results leave the lists, and a
  *   message that is given again brings them back at the time of the commit.
- * - An execution is one of its log: the first told stays, an orphaning takes it back, and the log told again returns it.
+ * - An execution is one of its log: the first told stays, an orphaning takes it back, the log told again returns it.
  * - A status only moves forward. A cursor moves from where its mover saw it, and falls only when set back by a person;
  *   a batch with another move is refused and changes nothing. So is one whose lease does not stand.
  * - A pruned record is compared by hash. A change of it, or a conflict with it, lacks its contents.
@@ -34,11 +35,6 @@ export function planCommit(known: Known, batches: readonly GivenBatch[]): Commit
 
 type ResultVerdict = WriteOutcome['verifierResults'][number];
 
-interface Progress {
-  readonly conflicts: Conflict[];
-  changed: boolean;
-}
-
 class CommitPlanner {
   readonly #known: Known;
   readonly #ids = new Map<Hex, PlannedId>();
@@ -47,16 +43,16 @@ class CommitPlanner {
   readonly #stored = new Map<string, KnownResult>();
   readonly #cursors = new Map<string, SourceCursor>();
   readonly #quarantine = new Map<string, QuarantineEntry>();
-  readonly #conflicts = new Map<string, Conflict>();
+  readonly #conflicts: ConflictPlanner;
   readonly #executions: ExecutionPlanner;
   readonly #replacements: Replacement[] = [];
   readonly #lacksBody = new Set<Hex>();
   readonly #lacksRecall = new Set<Hex>();
-  readonly #lacksConflict: Conflict[] = [];
 
   constructor(known: Known) {
     this.#known = known;
     this.#executions = new ExecutionPlanner(known);
+    this.#conflicts = new ConflictPlanner(known);
   }
 
   plan(batch: GivenBatch): PlannedBatch {
@@ -69,8 +65,8 @@ class CommitPlanner {
     const verifierResults = (batch.verifierResults ?? []).map((result) =>
       this.#addResult(result, batch.replacesFor, progress),
     );
-    for (const log of batch.executionOrphanings ?? []) if (this.#executions.orphan(log)) progress.changed = true;
-    const executions = (batch.executions ?? []).map((execution) => this.#addExecution(execution, progress));
+    for (const log of batch.executionOrphanings ?? []) this.#executions.orphan(log, progress);
+    const executions = (batch.executions ?? []).map((each) => this.#executions.add(each, this.#conflicts, progress));
     for (const change of batch.statuses ?? []) this.#changeStatus(change, progress);
     for (const entry of batch.quarantine ?? []) this.#quarantineOne(entry, progress);
     for (const move of batch.cursors ?? []) this.#moveCursor(move, progress);
@@ -79,12 +75,12 @@ class CommitPlanner {
   }
 
   lacking(): Lacking | null {
-    if (this.#lacksBody.size + this.#lacksRecall.size + this.#lacksConflict.length === 0) return null;
+    if (this.#lacksBody.size + this.#lacksRecall.size + this.#conflicts.lacking.length === 0) return null;
     return {
       kind: 'lacking',
       bodies: this.#lacksBody,
       recalls: this.#lacksRecall,
-      conflicts: this.#lacksConflict,
+      conflicts: this.#conflicts.lacking,
     };
   }
 
@@ -95,7 +91,7 @@ class CommitPlanner {
       ids: [...this.#ids.values()],
       executions: this.#executions.planned(),
       quarantine: [...this.#quarantine.values()],
-      conflicts: [...this.#conflicts.values()],
+      conflicts: this.#conflicts.planned(),
       replacements: this.#replacements,
       cursors: [...this.#cursors.values()],
     };
@@ -187,13 +183,6 @@ class CommitPlanner {
     return 'replaced';
   }
 
-  #addExecution(given: Execution, progress: Progress): WriteOutcome['executions'][number] {
-    const { outcome, conflict } = this.#executions.add(given);
-    if (conflict) this.#recordConflict(conflict, progress);
-    else if (outcome !== 'duplicate') progress.changed = true;
-    return outcome;
-  }
-
   #changeStatus({ messageId, status }: StatusChange, progress: Progress): void {
     const id = this.#touchedId(messageId);
     const message = id?.message;
@@ -230,21 +219,10 @@ class CommitPlanner {
     const verifierSourceAddress = isResult ? given.verifierSourceAddress : '0x';
     const verifierDestAddress = isResult ? given.verifierDestAddress : '0x';
     const storedHash = this.#storedHash(id, stored);
-    this.#recordConflict(
+    this.#conflicts.met(
       { record, messageId, verifierSourceAddress, verifierDestAddress, storedHash, receivedHash },
       progress,
     );
-  }
-
-  #recordConflict(conflict: Conflict, progress: Progress): void {
-    progress.conflicts.push(conflict);
-    const identity = conflictIdentity(conflict);
-    if (this.#conflicts.has(identity)) return;
-    const isRecorded = this.#known.hasConflict(conflict);
-    if (isRecorded === undefined) this.#lacksConflict.push(conflict);
-    if (isRecorded) return;
-    this.#conflicts.set(identity, conflict);
-    progress.changed = true;
   }
 
   /** Hash of the stored side of a conflict. Empty where it cannot be told yet. */

@@ -5,12 +5,7 @@ import type { Conflict, Execution } from '../records.js';
 import type { PlannedExecution } from './commit-plan.js';
 import { sameExecution } from './equality.js';
 import type { Known } from './known.js';
-
-/** What becomes of a given execution, and the conflict when it is one. */
-type Planned = {
-  readonly outcome: WriteOutcome['executions'][number];
-  readonly conflict?: Conflict;
-};
+import type { ConflictPlanner, Progress } from './plan-conflicts.js';
 
 /**
  * The part of a commit's plan that concerns executions. They stand alone: an execution needs no message, and a message
@@ -30,27 +25,26 @@ export class ExecutionPlanner {
   }
 
   /** The first execution of a log stays; one that was orphaned returns. */
-  add(given: Execution): Planned {
+  add(given: Execution, conflicts: ConflictPlanner, progress: Progress): WriteOutcome['executions'][number] {
     const identity = executionIdentity(given);
     const found = this.#find(identity, logOf(given));
-    if (!found) {
-      this.#planned.set(identity, { known: undefined, execution: given, orphaned: false });
-      return { outcome: 'inserted' };
+    if (found && !sameExecution(found.execution, given)) {
+      conflicts.met(conflictOf(found.execution, given), progress);
+      return 'conflict';
     }
-    const { execution } = found;
-    if (!sameExecution(execution, given)) return { outcome: 'conflict', conflict: conflictOf(execution, given) };
-    if (!found.orphaned) return { outcome: 'duplicate' };
-    this.#planned.set(identity, { ...found, orphaned: false });
-    return { outcome: 'returned' };
+    if (found && !found.orphaned) return 'duplicate';
+    this.#planned.set(identity, { known: found?.known, execution: found?.execution ?? given, orphaned: false });
+    progress.changed = true;
+    return found ? 'returned' : 'inserted';
   }
 
-  /** True when the log was told and not orphaned. */
-  orphan(log: ExecutionOrphaning): boolean {
+  /** Takes effect when the log was told and is not orphaned. */
+  orphan(log: ExecutionOrphaning, progress: Progress): void {
     const identity = logIdentity(log);
     const found = this.#find(identity, log);
-    if (!found || found.orphaned) return false;
+    if (!found || found.orphaned) return;
     this.#planned.set(identity, { ...found, orphaned: true });
-    return true;
+    progress.changed = true;
   }
 
   #find(identity: string, log: ExecutionOrphaning): PlannedExecution | undefined {

@@ -15,8 +15,8 @@ import type { ListSource } from './merge.js';
  *   moved got a time above Q's, so nothing comes into these times, and of a record that moved twice only the first move
  *   left a time up to Q's;
  * - messages that changed where they are: the leader has them, because all that changed after Q is above its floor.
- * So records that moved are left out, and each place after one counts one less; records that changed are replaced. A move
- * does not tell contents: in a list narrowed to some, which has no offset, only the records met are left out. When
+ * So records that moved are left out, and each place after one counts one less; records that changed are replaced. A
+ * move does not tell contents: in a list narrowed to some, which has no offset, only the records met are left out. When
  * the leader moves records or the storage moves on between two reads, the list is null: a new plan reads both
  * positions.
  */

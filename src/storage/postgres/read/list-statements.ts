@@ -69,8 +69,8 @@ export interface ListStatements {
  * of it. With addresses the index of the first of these filters is read in the same way, once an address.
  *
  * $1 first and $2 last ingestion time, $3 limit, $4 offset, then source chains, then destination chains, then contents,
- * then the fields of the order key to continue after, then how many bytes of contents are wanted. A count has no limit and
- * offset.
+ * then the fields of the order key to continue after, then how many bytes of contents are wanted. A count has no limit
+ * and offset.
  */
 export function createListStatements(namespace: Namespace): ListStatements {
   const statement = statementsOf(namespace);
@@ -154,7 +154,8 @@ function lanePageText(kind: ListKind, shape: ListShape): string {
 /** The conditions of the indexes without one on `orphaned`, and of no other. */
 const NOT_ORPHANED = 't.orphaned IS NOT TRUE';
 const OF_LANE = 't.source_chain = l.source_chain AND t.dest_chain = l.dest_chain';
-const BY_NUMBER = `(t.source_chain # (t.dest_chain >> 1)) = (l.source_chain # (l.dest_chain >> 1)) AND ${OF_LANE} AND ${NOT_ORPHANED}`;
+const BY_NUMBER = `(t.source_chain # (t.dest_chain >> 1)) = (l.source_chain # (l.dest_chain >> 1))
+  AND ${OF_LANE} AND ${NOT_ORPHANED}`;
 
 function numberPageText(kind: ListKind, shape: ListShape): string {
   return mergedText(kind, '@lanes l', BY_NUMBER, shape, lanesText(shape, 5, 'l'));

@@ -5,8 +5,8 @@ import { bigintArray, booleanArray, bytesArray, hexArray, smallintArray } from '
 import { fromSelector, toBigint, toBoolean, toBytes, toHex, toNumber, toSelector } from './columns.js';
 
 /** Columns of `executions x`, as `decodeExecution` takes them. */
-export const EXECUTION_COLUMNS = `x.message_id, x.block_hash, x.log_index, x.source_chain, x.dest_chain, x.message_number,
-  x.block_number, x.block_timestamp_ms, x.ingestion_ms, x.position, x.state, x.orphaned, x.off_ramp,
+export const EXECUTION_COLUMNS = `x.message_id, x.block_hash, x.log_index, x.source_chain, x.dest_chain,
+  x.message_number, x.block_number, x.block_timestamp_ms, x.ingestion_ms, x.position, x.state, x.orphaned, x.off_ramp,
   x.transaction_hash, x.return_data`;
 
 /** The fields of a row from `at` on as an execution. */

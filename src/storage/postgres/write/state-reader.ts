@@ -138,7 +138,8 @@ function createStatements(namespace: Namespace, limits: SessionLimits) {
     ),
     executions: statement(
       'state_executions',
-      `SELECT ${EXECUTION_COLUMNS} FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) k (message_id, block_hash, log_index)
+      `SELECT ${EXECUTION_COLUMNS}
+       FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) k (message_id, block_hash, log_index)
        JOIN @executions x ON x.message_id = k.message_id AND x.block_hash = k.block_hash AND x.log_index = k.log_index`,
     ),
     cursors: statement(
