@@ -97,5 +97,7 @@ it('a worker that requires signatures serves none but a good result, from a veri
   const { text } = await get(results);
   expect(text).toContain(`"ccv_data":"${bytesToHex(good.ccvData)}"`);
   expect(text).not.toContain(bytesToHex(bad.ccvData));
+  const { rows } = await database.sql('SELECT verdict, verdict_block FROM ccv.verifier_results');
+  expect(rows).toEqual([{ verdict: 0, verdict_block: expect.stringMatching(/^[1-9]/) }]);
   expect((await get(`${service.adminUrl}/conflicts`)).text).not.toContain(messageId);
 });
