@@ -114,7 +114,7 @@ describe('at the same time', () => {
   });
 
   test.each(TABLE_NAMES)('a flush that stands before its commit to %s goes on over a compaction', async (table) => {
-    const lived = await livedNamespace(210);
+    const lived = await livedNamespace(211);
     const faulty = createFaultyObjectStore(lived.store);
     const { archive, finish } = await pausedFlush({ ...lived, store: faulty }, table);
     const stored = () =>
@@ -129,7 +129,9 @@ describe('at the same time', () => {
     await archive.close();
   });
 
-  test.each(TABLE_NAMES)('a compaction that stands before its commit to %s goes on over a flush', async (table) => {
+  // files of executions are too few to be merged
+  const merged = TABLE_NAMES.filter((table) => table !== 'executions');
+  test.each(merged)('a compaction that stands before its commit to %s goes on over a flush', async (table) => {
     const lived = await livedNamespace(220);
     const archive = openMaintained(lived.store, OPTIONS);
     await lived.life.live(40);
@@ -149,7 +151,7 @@ describe('at the same time', () => {
     await compact(lived.store);
     const before = (await dataObjects(lived.store)).length;
     const { tables } = await finish();
-    expect(tables.map(({ filesRewritten }) => filesRewritten)).toEqual([0, 0, 0]);
+    expect(tables.map(({ filesRewritten }) => filesRewritten)).toEqual([0, 0, 0, 0]);
     // what it had stored when it lost is gone
     expect((await dataObjects(lived.store)).length).toBe(before - 2);
     await expectSound(lived);
