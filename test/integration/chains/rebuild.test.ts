@@ -1,3 +1,6 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { TomlTable } from 'smol-toml';
 import { encodeFunctionData } from 'viem';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createJsonRpc } from '../../../scripts/devnet/anvil/json-rpc.js';
@@ -53,7 +56,8 @@ async function startIndex(verifiers: Parameters<typeof hotAndWarm>[0]['verifiers
     OffRamp: lane.deployment.chains[index]!.addresses.offRamp,
   }));
   const options = { namespace: 'rebuild', uri: database.uri, chains: sections, verifiers: verifiers ?? [] };
-  const table = hotAndWarm(options);
+  const S3 = { Directory: join(directory.path, recover), FlushInterval: '1s' };
+  const table = withCold(hotAndWarm(options), { Name: 'cold', Type: 's3', S3 });
   const config = parseConfig(table, 'rebuild.toml');
   await ensureMigrated(config, common, { apply: true, use: 'write' });
   const own = createCommon();
@@ -63,6 +67,12 @@ async function startIndex(verifiers: Parameters<typeof hotAndWarm>[0]['verifiers
   return { config, file: writeConfig(directory.path, `${recover}.toml`, table), service, shutdown, common: own };
 }
 type Index = Awaited<ReturnType<typeof startIndex>>;
+
+/** The tiers of `table` and a cold one. */
+function withCold(table: TomlTable, cold: TomlTable): TomlTable {
+  const storage = table['Storage'] as { Sink: { Storages: TomlTable[] } };
+  return { ...table, Storage: { ...storage, Sink: { Storages: [...storage.Sink.Storages, cold] } } };
+}
 
 /** Everything that an index holds. */
 async function recordsOf({ sink }: Service) {
@@ -228,6 +238,8 @@ it('an index whose storages are gone is rebuilt from the two chains alone', asyn
   expect([before.messages.length, before.executions.length, before.results.length]).toEqual([11, 10, 14]);
   await first.shutdown.close();
   for (const committee of committees) await committee.close();
+  await databases.shift()?.drop();
+  rmSync(join(directory.path, 'direct'), { recursive: true });
 
   // no verifier and no aggregator from here on
   const second = await startIndex([], 'trace');
