@@ -142,7 +142,9 @@ export const ROOMS: Rooms = {
 
   api: [...ground, 'storage'],
   'api/http': api,
-  'api/v1': [...api, 'api/http'],
+  'api/routes': [...api, 'api/http'],
+  'api/v1': [...api, 'api/http', 'api/routes'],
+  'api/server': [...api, 'api/http', 'api/routes', 'api/v1'],
   'api/admin': [...api, 'api/http'],
 
   app: [

@@ -1,7 +1,7 @@
 import { createAdminServer } from '../api/admin/admin-server.js';
 import type { HttpSettings } from '../api/api-settings.js';
 import type { HttpServer } from '../api/http/http-shell.js';
-import { createApiServer } from '../api/v1/api-server.js';
+import { createApiServer } from '../api/server/api-server.js';
 import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';

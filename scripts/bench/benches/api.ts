@@ -1,5 +1,5 @@
 import { fastify } from 'fastify';
-import { createApiServer } from '../../../src/api/v1/api-server.js';
+import { createApiServer } from '../../../src/api/server/api-server.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createSimpleSink, type Sink } from '../../../src/sink/sink.js';
 import { createRecordMaker } from '../../../test/support/records.js';

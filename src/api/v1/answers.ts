@@ -3,18 +3,10 @@ import type { Hex } from '../../core/hex.js';
 import { contentBytes, withContents } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { entityTag } from '../http/entity-tag.js';
-import type { BodyMemory } from './body-memory.js';
+import type { Answer, Body } from '../routes/answer.js';
+import type { BodyMemory } from '../routes/body-memory.js';
 import type { Fragment, Fragments } from './fragment-cache.js';
 import type { RecordContents } from './record-contents.js';
-
-/** A body ready to send: bytes of known length, or, for a large one, a stream of them. */
-export type Body = Buffer | Readable;
-
-/** A body with its entity tag, where it has one. */
-export interface Answer {
-  readonly body: Body;
-  readonly tag?: string;
-}
 
 /** Dependencies of the bodies. */
 export interface Renderer {

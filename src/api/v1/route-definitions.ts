@@ -1,35 +1,17 @@
 import { z } from 'zod';
-import { LIST_PARAMETERS, type QueryParameter } from '../list-parameters.js';
+import { LIST_PARAMETERS } from '../list-parameters.js';
 import { MESSAGE_ID_PATTERN } from '../message-id.js';
+import type { RouteDefinition } from '../routes/route-definition.js';
 import { messagesAnswer, verifierResultsAnswer, verifierResultsByIdAnswer } from './answer-schemas.js';
-
-/** A route of the query API, for the server and for the OpenAPI document. */
-export interface RouteDefinition {
-  readonly id: 'health' | 'ready' | 'verifierResults' | 'verifierResultsById' | 'messages' | 'openapi';
-  /** Path in Fastify's notation. */
-  readonly path: string;
-  readonly summary: string;
-  readonly pathParameters: readonly {
-    readonly name: string;
-    readonly description: string;
-    readonly schema: z.ZodType;
-  }[];
-  readonly queryParameters: readonly QueryParameter<unknown>[];
-  /** Body of a 200; null: none. */
-  readonly answer: z.ZodType | null;
-  /** Statuses with the error body, beside those of requests that are refused before their route. */
-  readonly errors: readonly number[];
-  /** Never rate limited. */
-  readonly exempt: boolean;
-  /** Whether answers that are known whole have an entity tag. */
-  readonly isTagged?: boolean;
-}
 
 const LIST = Object.values(LIST_PARAMETERS);
 const NONE = { pathParameters: [], queryParameters: [] } as const;
 
+/** The routes of this version, and those of no version. */
+export type RouteId = 'health' | 'ready' | 'verifierResults' | 'verifierResultsById' | 'messages' | 'openapi';
+
 /** Every route, in the order of the document. */
-export const ROUTES: readonly RouteDefinition[] = [
+export const ROUTES: readonly RouteDefinition<RouteId>[] = [
   { id: 'health', path: '/health', summary: 'The process runs.', ...NONE, answer: null, errors: [], exempt: true },
   {
     id: 'ready',
@@ -87,10 +69,3 @@ export const ROUTES: readonly RouteDefinition[] = [
     exempt: false,
   },
 ];
-
-/** True when some route answers for this path, whatever the method. */
-export function isKnownPath(path: string): boolean {
-  return KNOWN.some((pattern) => pattern.test(path));
-}
-
-const KNOWN = ROUTES.map((route) => new RegExp(`^${route.path.replace(/:[A-Za-z]+/, '[^/]*')}$`));

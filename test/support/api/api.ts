@@ -1,7 +1,7 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { ApiSettings } from '../../../src/api/api-settings.js';
-import { createApiServer } from '../../../src/api/v1/api-server.js';
+import { createApiServer } from '../../../src/api/server/api-server.js';
 import { type Common, createCommon } from '../../../src/core/common.js';
 import { parseExactJson } from '../../../src/protocol/exact-json.js';
 import type { Storage } from '../../../src/storage/storage.js';

@@ -1,13 +1,9 @@
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
-import {
-  type Body,
-  messagesBody,
-  verifierResultsBody,
-  verifierResultsByIdAnswer,
-} from '../../../src/api/v1/answers.js';
-import { createBodyMemory } from '../../../src/api/v1/body-memory.js';
+import type { Body } from '../../../src/api/routes/answer.js';
+import { createBodyMemory } from '../../../src/api/routes/body-memory.js';
+import { messagesBody, verifierResultsBody, verifierResultsByIdAnswer } from '../../../src/api/v1/answers.js';
 import { createFragments } from '../../../src/api/v1/fragment-cache.js';
 import { messageEntryJson, verifierResultJson } from '../../../src/api/v1/record-json.js';
 import { outlineOfResult } from '../../../src/model/outlines.js';

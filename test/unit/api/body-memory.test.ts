@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createBodyMemory } from '../../../src/api/v1/body-memory.js';
+import { createBodyMemory } from '../../../src/api/routes/body-memory.js';
 
 const SIZE = 300_000;
 

@@ -1,6 +1,4 @@
 import type { Common } from '../../core/common.js';
-import type { ListQuery } from '../../model/list-query.js';
-import type { Storage } from '../../storage/storage.js';
 import {
   type ApiSettings,
   DEFAULT_ANSWER_PART_BYTES,
@@ -10,27 +8,25 @@ import {
   resolveHttpSettings,
 } from '../api-settings.js';
 import { createCors } from '../http/cors.js';
-import { HttpError } from '../http/http-error.js';
 import { createHttpShell, type HttpServer } from '../http/http-shell.js';
 import { addRateLimit } from '../http/rate-limit.js';
 import { checkTrustedProxies } from '../http/trusted-proxies.js';
-import { type ListRequest, parseListRequest, type QueryString } from '../list-parameters.js';
-import { parseMessageId } from '../message-id.js';
-import { readiness } from '../readiness.js';
-import { addRoute, type Handler } from './add-route.js';
-import { createAnswerBudget } from './answer-budget.js';
-import { bodyBytes, messagesBody, type Renderer, verifierResultsBody, verifierResultsByIdAnswer } from './answers.js';
-import { createBodyMemory } from './body-memory.js';
-import { createFragments } from './fragment-cache.js';
-import { checkNames, namespacePath, serversOf, withoutNamespace } from './namespace-paths.js';
-import { createOpenApiDocument, type OpenApiServer } from './openapi.js';
-import { createRecordContents } from './record-contents.js';
-import { isKnownPath, ROUTES, type RouteDefinition } from './route-definitions.js';
+import { addRoute } from '../routes/add-route.js';
+import { createAnswerBudget } from '../routes/answer-budget.js';
+import { createBodyMemory } from '../routes/body-memory.js';
+import { checkNames, namespacePath, serversOf, withoutNamespace } from '../routes/namespace-paths.js';
+import { createOpenApiDocument, type OpenApiServer } from '../routes/openapi.js';
+import { createPathTest, type DescribedVersion } from '../routes/route-definition.js';
+import { errorAnswerSchema, NAMED_SCHEMAS } from '../v1/answer-schemas.js';
+import { createFragments } from '../v1/fragment-cache.js';
+import { createHandlers, type V1Storage } from '../v1/handlers.js';
+import { createRecordContents } from '../v1/record-contents.js';
+import { ROUTES } from '../v1/route-definitions.js';
 
 /** Dependencies and settings of the query API. */
 export interface ApiServerOptions {
   /** Usually the Sink. It is not closed with the server: close it after. */
-  readonly storage: Pick<Storage, 'getCCVData' | 'getMessage' | 'queryCCVData' | 'queryMessages' | 'health'>;
+  readonly storage: V1Storage;
   readonly common: Common;
   readonly settings: ApiSettings;
   /**
@@ -90,7 +86,7 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
     const serve = (prefix: string, of: ApiServerOptions['storage'], servers: readonly OpenApiServer[]) => {
       const renderer = renderers.get(of);
       if (!renderer) throw new TypeError('a storage without a renderer');
-      const document = createOpenApiDocument(version, servers);
+      const document = createOpenApiDocument(version, VERSIONS, servers);
       const why = of === storage ? problem : () => null;
       const handlers = createHandlers({ storage: of, common, renderer, partBytes, problem: why, document });
       for (const route of ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, handlers[route.id], parts);
@@ -104,59 +100,8 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
 /** Memory of sent pages that is kept for the next ones: some thirty of the usual half megabyte. */
 const IDLE_BODY_BYTES = 32 * 1024 * 1024;
 
-function createHandlers({
-  storage,
-  common,
-  renderer,
-  partBytes,
-  problem,
-  document,
-}: Pick<ApiServerOptions, 'storage' | 'common'> & {
-  readonly renderer: Renderer;
-  readonly partBytes: number;
-  readonly problem: () => string | null;
-  readonly document: object;
-}): Readonly<Record<RouteDefinition['id'], Handler>> {
-  const openapi = Buffer.from(JSON.stringify(document));
-  const part = { maxBytes: partBytes };
-  return {
-    health: async () => null,
-    async ready() {
-      if (!(await readiness(storage, common.clock)).healthy) throw new HttpError(503, 'storage cannot answer now');
-      const why = problem();
-      if (why !== null) throw new HttpError(503, why);
-      return null;
-    },
-    async verifierResults(request, hold) {
-      const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
-      const { items } = await storage.queryCCVData({ ...query, ...part });
-      const shown = isNothing ? [] : items;
-      hold(bodyBytes(shown, partBytes));
-      return { body: await verifierResultsBody(shown, renderer) };
-    },
-    async verifierResultsById(request, hold) {
-      const messageId = parseMessageId((request.params as { readonly messageID: string }).messageID);
-      const results = await storage.getCCVData(messageId, part);
-      hold(bodyBytes(results, partBytes));
-      return await verifierResultsByIdAnswer(messageId, results, renderer);
-    },
-    async messages(request, hold) {
-      const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
-      const { items } = await storage.queryMessages({ ...query, ...part });
-      const shown = isNothing ? [] : items;
-      hold(bodyBytes(shown, partBytes));
-      return { body: await messagesBody(shown, renderer) };
-    },
-    async openapi(_request, hold) {
-      hold(openapi.length);
-      return { body: openapi };
-    },
-  };
-}
+const VERSIONS: readonly DescribedVersion[] = [
+  { routes: ROUTES, schemas: NAMED_SCHEMAS, error: { mediaType: 'application/json', schema: errorAnswerSchema } },
+];
 
-/** `limit=0` asks storage for one record and drops it, so that an outage is an error for that client, too. */
-function listQuery({ limit, ...rest }: ListRequest): { readonly query: ListQuery; readonly isNothing: boolean } {
-  return limit === 0
-    ? { query: { ...rest, limit: 1 }, isNothing: true }
-    : { query: { ...rest, limit }, isNothing: false };
-}
+const isKnownPath = createPathTest(VERSIONS.flatMap(({ routes }) => routes));

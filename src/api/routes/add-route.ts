@@ -5,10 +5,10 @@ import { counter } from '../../core/metrics.js';
 import { acceptedEncoding, COMPRESSOR_BYTES, compress, type Encoding } from '../http/compression.js';
 import { namesTag, weakened } from '../http/entity-tag.js';
 import { addVary } from '../http/vary.js';
+import type { Answer } from './answer.js';
 import type { AnswerBudget } from './answer-budget.js';
-import type { Answer } from './answers.js';
 import type { BodyMemory } from './body-memory.js';
-import type { RouteDefinition } from './route-definitions.js';
+import type { RouteDefinition } from './route-definition.js';
 
 /**
  * Takes memory for an answer until it is sent, or its client is gone. Call it once the size is known, about.

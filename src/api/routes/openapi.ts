@@ -1,8 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { z } from 'zod';
 import type { QueryParameter } from '../list-parameters.js';
-import { errorAnswerSchema, NAMED_SCHEMAS } from './answer-schemas.js';
-import { ROUTES, type RouteDefinition } from './route-definitions.js';
+import type { DescribedVersion, RouteDefinition } from './route-definition.js';
 
 /** A JSON value under construction. */
 type Json = Record<string, unknown>;
@@ -20,8 +19,12 @@ export interface OpenApiServer {
  * The OpenAPI 3.1 document of the query API, from the definitions that the server itself is built of.
  * @param servers none: beside the document.
  */
-export function createOpenApiDocument(version: string, servers: readonly OpenApiServer[]): Json {
-  const named = nameSchemas();
+export function createOpenApiDocument(
+  version: string,
+  versions: readonly DescribedVersion[],
+  servers: readonly OpenApiServer[],
+): Json {
+  const named = nameSchemas(versions);
   return {
     openapi: '3.1.0',
     jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
@@ -35,7 +38,9 @@ export function createOpenApiDocument(version: string, servers: readonly OpenApi
     },
     ...(servers.length > 0 && { servers }),
     paths: Object.fromEntries(
-      ROUTES.map((route) => [route.path.replace(/:([A-Za-z]+)/, '{$1}'), { get: operation(route, named) }]),
+      versions.flatMap(({ routes, error }) =>
+        routes.map((route) => [route.path.replace(/:([A-Za-z]+)/, '{$1}'), { get: operation(route, error, named) }]),
+      ),
     ),
     components: { schemas: named.schemas },
   };
@@ -46,10 +51,10 @@ interface Named {
   readonly names: ReadonlyMap<z.ZodType, string>;
 }
 
-function nameSchemas(): Named {
+function nameSchemas(versions: readonly DescribedVersion[]): Named {
   const registry = z.registry<{ id: string }>();
   const names = new Map<z.ZodType, string>();
-  for (const [id, schema] of Object.entries(NAMED_SCHEMAS)) {
+  for (const [id, schema] of versions.flatMap(({ schemas }) => Object.entries(schemas))) {
     registry.add(schema, { id });
     names.set(schema, id);
   }
@@ -60,7 +65,7 @@ function nameSchemas(): Named {
   };
 }
 
-function operation(route: RouteDefinition, named: Named): Json {
+function operation(route: RouteDefinition, error: DescribedVersion['error'], named: Named): Json {
   const parameters = [
     ...route.pathParameters.map(({ name, description, schema }) => ({
       name,
@@ -81,7 +86,7 @@ function operation(route: RouteDefinition, named: Named): Json {
       ...Object.fromEntries(
         errorsOf(route).map((status) => [
           status,
-          { description: STATUS_CODES[status], content: content(errorAnswerSchema, named) },
+          { description: STATUS_CODES[status], content: content(error.schema, named, error.mediaType) },
         ]),
       ),
     },
@@ -116,10 +121,10 @@ function orEmpty({ kind, shown }: QueryParameter<unknown>, schema: Json): Json {
   return kind === 'single' && shown === 'input' ? { anyOf: [schema, { const: '' }] } : schema;
 }
 
-function content(schema: z.ZodType, { names }: Named): Json {
+function content(schema: z.ZodType, { names }: Named, mediaType = 'application/json'): Json {
   const name = names.get(schema);
   return {
-    'application/json': {
+    [mediaType]: {
       schema: name === undefined ? withoutHead(z.toJSONSchema(schema)) : { $ref: `${SCHEMA_PREFIX}${name}` },
     },
   };
