@@ -144,7 +144,8 @@ export const ROOMS: Rooms = {
   'api/http': api,
   'api/routes': [...api, 'api/http'],
   'api/v1': [...api, 'api/http', 'api/routes'],
-  'api/server': [...api, 'api/http', 'api/routes', 'api/v1'],
+  'api/v2': [...api, 'api/http', 'api/routes'],
+  'api/server': [...api, 'api/http', 'api/routes', 'api/v1', 'api/v2'],
   'api/admin': [...api, 'api/http'],
 
   app: [

@@ -42,13 +42,14 @@ function digitsUpTo(max: bigint): RegExp {
   return new RegExp(`^(?:\\d{1,${digits.length - 1}}|${below.join('|')}|${digits})$`);
 }
 
-const whole = (max: number) => {
-  const error = `must be a whole number from 0 to ${max}`;
+/** A whole number of a query string. */
+export const whole = (max: number, min = 0) => {
+  const error = `must be a whole number from ${min} to ${max}`;
   return z
     .string()
     .regex(WHOLE, { error, abort: true })
     .transform(Number)
-    .pipe(z.number().int({ error }).min(0, { error }).max(max, { error }));
+    .pipe(z.number().int({ error }).min(min, { error }).max(max, { error }));
 };
 
 /** One query parameter: the single source of how it is read and of how it is described. */

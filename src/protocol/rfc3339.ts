@@ -11,6 +11,9 @@ const MAX_MS = 253_402_300_799_999;
 
 const MINUTE_MS = 60_000;
 
+/** 9999-12-31T23:59:59.999Z, the last time of RFC 3339. */
+export const MAX_RFC3339_MS = 253_402_300_799_999;
+
 /**
  * Unix milliseconds as RFC 3339 in UTC, always with three fraction digits: `2026-01-02T03:04:05.678Z`.
  * @throws InvalidArgumentError for any number but a whole millisecond of the years 0000 to 9999.

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import { AbortedError, ClosedError, IndexerError, InvalidArgumentError } from '../../core/errors.js';
 import { secrets } from '../../core/masker.js';
 import { CCVDataNotFoundError, CoverageGapError, type Gap, MessageNotFoundError } from '../../model/storage-errors.js';
@@ -20,6 +21,12 @@ export interface ErrorAnswer {
 /** The error body of every answer that is not a 200 (`src/api/README.md`). */
 export function errorBody({ status, message }: ErrorAnswer): string {
   return JSON.stringify({ success: false, status, message: secrets.text(message) });
+}
+
+/** The same as a problem of RFC 9457; `instance` is the request's id. */
+export function problemBody({ status, message }: ErrorAnswer, requestId: string): string {
+  const detail = secrets.text(message);
+  return JSON.stringify({ type: 'about:blank', title: STATUS_CODES[status], status, detail, instance: requestId });
 }
 
 /**

@@ -8,7 +8,7 @@ import type { ResolvedHttpSettings } from '../api-settings.js';
 import { type ConnectionMetrics, createConnectionMetrics } from './connection-metrics.js';
 import { type ConnectionLimits, type Connections, watchConnections } from './connections.js';
 import type { Cors } from './cors.js';
-import { errorAnswer, errorBody, HttpError } from './http-error.js';
+import { errorAnswer, errorBody, HttpError, problemBody } from './http-error.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { createRequestIds, REQUEST_ID_HEADER } from './request-id.js';
 import { createProxyTest } from './trusted-proxies.js';
@@ -53,6 +53,8 @@ export interface HttpShellOptions {
   readonly metered: boolean;
   /** Whether a path, given without a slash at its end, belongs to some route: a wrong method is a 405 and not a 404. */
   readonly isKnownPath: (path: string) => boolean;
+  /** Paths whose errors are problems of RFC 9457. Default: none. */
+  readonly tellsProblems?: (path: string) => boolean;
 }
 
 /**
@@ -68,8 +70,8 @@ export function createHttpShell(options: HttpShellOptions): HttpServer {
     options,
     watchConnections(app.server, connectionLimits(options), { clock: common.clock, metrics }),
   );
-  app.setErrorHandler((error, request, reply) => sendError(common, request, reply, error));
-  app.setNotFoundHandler((request, reply) => sendError(common, request, reply, new HttpError(404, 'not found')));
+  app.setErrorHandler((error, request, reply) => sendError(options, request, reply, error));
+  app.setNotFoundHandler((request, reply) => sendError(options, request, reply, new HttpError(404, 'not found')));
   let closing: Promise<void> | undefined;
 
   async function drain(): Promise<void> {
@@ -121,10 +123,8 @@ function connectionLimits({ common, name, id, settings, trustedProxies = [] }: H
   return { ...settings, maxConnections, isProxy: createProxyTest(trustedProxies) };
 }
 
-function createFastify(
-  { common, settings, trustedProxies, cors }: HttpShellOptions,
-  metrics: ConnectionMetrics,
-): FastifyInstance {
+function createFastify(options: HttpShellOptions, metrics: ConnectionMetrics): FastifyInstance {
+  const { common, settings, trustedProxies, cors } = options;
   const app = fastify({
     logger: false,
     genReqId: createRequestIds(common.random),
@@ -146,7 +146,7 @@ function createFastify(
     routerOptions: { maxParamLength: settings.maxUrlBytes, ignoreTrailingSlash: true },
     frameworkErrors: (error, request, reply) => {
       cors?.admit(request, reply);
-      sendError(common, request, reply, new HttpError(error.statusCode ?? 400, 'malformed URL'));
+      sendError(options, request, reply, new HttpError(error.statusCode ?? 400, 'malformed URL'));
     },
     clientErrorHandler: (error, socket) => answerClientError(error, socket, metrics),
   });
@@ -161,7 +161,7 @@ function createFastify(
 }
 
 function addRequestHook(app: FastifyInstance, options: HttpShellOptions, connections: Connections): void {
-  const { common, settings, isKnownPath, cors } = options;
+  const { settings, isKnownPath, cors } = options;
   const observe = createObserver(options, connections);
 
   app.addHook('onRequest', (request, reply, done) => {
@@ -172,7 +172,7 @@ function addRequestHook(app: FastifyInstance, options: HttpShellOptions, connect
     const refusal = refuse(request, settings, isKnownPath);
     if (!refusal) return done();
     if (refusal.status === 405) reply.header('allow', 'GET, HEAD');
-    sendError(common, request, reply, refusal);
+    sendError(options, request, reply, refusal);
   });
 }
 
@@ -230,7 +230,12 @@ function createObserver({ common, metered, name }: HttpShellOptions, connections
 }
 
 /** Answers with the error body. Failures that are ours are logged with everything that the client is not told. */
-function sendError(common: Common, request: FastifyRequest, reply: FastifyReply, thrown: unknown): void {
+function sendError(
+  { common, tellsProblems = () => false }: HttpShellOptions,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  thrown: unknown,
+): void {
   const answer = errorAnswer(fromFramework(thrown), request.id);
   const facts = {
     err: toError(thrown),
@@ -242,10 +247,11 @@ function sendError(common: Common, request: FastifyRequest, reply: FastifyReply,
     common.log.warn(facts, 'request not answered');
     reply.header('retry-after', '1');
   } else if (answer.status >= 500) common.log.error(facts, 'request failed');
+  const isProblem = tellsProblems((request.raw.url ?? '').split('?', 1)[0] ?? '');
   reply
     .code(answer.status)
-    .header('content-type', 'application/json')
-    .send(Buffer.from(errorBody(answer)));
+    .header('content-type', isProblem ? 'application/problem+json' : 'application/json')
+    .send(Buffer.from(isProblem ? problemBody(answer, request.id) : errorBody(answer)));
 }
 
 /** Fastify's own errors carry a status; their texts speak of Fastify, so the client gets the status's name. */

@@ -22,11 +22,14 @@ import { createFragments } from '../v1/fragment-cache.js';
 import { createHandlers, type V1Storage } from '../v1/handlers.js';
 import { createRecordContents } from '../v1/record-contents.js';
 import { ROUTES } from '../v1/route-definitions.js';
+import * as v2Schemas from '../v2/answer-schemas.js';
+import { createHandlers as createV2Handlers, type V2Storage } from '../v2/handlers.js';
+import { ROUTES as V2_ROUTES } from '../v2/route-definitions.js';
 
 /** Dependencies and settings of the query API. */
 export interface ApiServerOptions {
   /** Usually the Sink. It is not closed with the server: close it after. */
-  readonly storage: V1Storage;
+  readonly storage: V1Storage & V2Storage;
   readonly common: Common;
   readonly settings: ApiSettings;
   /**
@@ -64,6 +67,7 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
     cors: createCors(settings.corsOrigins ?? []),
     metered: true,
     isKnownPath: (path) => isKnownPath(withoutNamespace(path, names)),
+    tellsProblems: (path) => withoutNamespace(path, names).startsWith('/v2/'),
   });
   const { rateLimit } = settings;
   if (rateLimit?.enabled) addRateLimit(server.app, rateLimit);
@@ -90,6 +94,8 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
       const why = of === storage ? problem : () => null;
       const handlers = createHandlers({ storage: of, common, renderer, partBytes, problem: why, document });
       for (const route of ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, handlers[route.id], parts);
+      const v2 = createV2Handlers({ storage: of, common });
+      for (const route of V2_ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, v2[route.id], parts);
     };
     serve('', storage, serversOf(names));
     for (const [name, of] of namespaces) serve(namespacePath(name), of, [{ url: namespacePath(name) }]);
@@ -102,6 +108,11 @@ const IDLE_BODY_BYTES = 32 * 1024 * 1024;
 
 const VERSIONS: readonly DescribedVersion[] = [
   { routes: ROUTES, schemas: NAMED_SCHEMAS, error: { mediaType: 'application/json', schema: errorAnswerSchema } },
+  {
+    routes: V2_ROUTES,
+    schemas: v2Schemas.NAMED_SCHEMAS,
+    error: { mediaType: 'application/problem+json', schema: v2Schemas.problemSchema },
+  },
 ];
 
 const isKnownPath = createPathTest(VERSIONS.flatMap(({ routes }) => routes));

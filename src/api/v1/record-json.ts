@@ -2,10 +2,7 @@ import { bytesToHex, type Hex } from '../../core/hex.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { STATUS_CODES } from '../../model/status.js';
 import { messageJson } from '../../protocol/message-json.js';
-import { formatRfc3339 } from '../../protocol/rfc3339.js';
-
-/** 9999-12-31T23:59:59.999Z, the last time of RFC 3339. */
-const MAX_RFC3339_MS = 253_402_300_799_999;
+import { formatRfc3339, MAX_RFC3339_MS } from '../../protocol/rfc3339.js';
 
 /** `{ verifierResult, metadata }` as existing clients read it (`src/api/README.md`). */
 export function verifierResultJson(record: StoredVerifierResult): string {

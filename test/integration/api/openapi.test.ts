@@ -1,7 +1,9 @@
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROUTES } from '../../../src/api/v1/route-definitions.js';
+import { ROUTES as V1_ROUTES } from '../../../src/api/v1/route-definitions.js';
+import { ROUTES as V2_ROUTES } from '../../../src/api/v2/route-definitions.js';
+import type { Hex } from '../../../src/core/hex.js';
 import type { VerifierResult } from '../../../src/model/records.js';
 import { CoverageGapError } from '../../../src/model/storage-errors.js';
 import { computeMessageId } from '../../../src/protocol/keccak.js';
@@ -14,10 +16,7 @@ import { createRecordMaker, SELECTORS } from '../../support/records.js';
 
 interface Operation {
   readonly parameters?: readonly { readonly name: string; readonly in: string; readonly schema: object }[];
-  readonly responses: Record<
-    string,
-    { readonly content?: { readonly 'application/json': { readonly schema: object } } }
-  >;
+  readonly responses: Record<string, { readonly content?: Readonly<Record<string, { readonly schema: object }>> }>;
 }
 interface Document {
   readonly openapi: string;
@@ -26,6 +25,7 @@ interface Document {
   readonly components: { readonly schemas: Record<string, object> };
 }
 
+const ROUTES = [...V1_ROUTES, ...V2_ROUTES];
 const maker = createRecordMaker(4);
 
 /** Every field empty or at its greatest. */
@@ -75,6 +75,8 @@ describe('the OpenAPI document', () => {
   let limited: RunningApi;
   let broken: RunningApi;
   let document: Document;
+  /** Of the message with a transfer, and that with the extremes. */
+  let ids: readonly Hex[];
   const ajv = new Ajv2020({ strict: true, allErrors: true });
   formats.default(ajv);
   for (const format of ['uint64', 'uint256']) ajv.addFormat(format, { type: 'number', validate: () => true });
@@ -83,8 +85,11 @@ describe('the OpenAPI document', () => {
   beforeAll(async () => {
     storage = createMemoryStorage({ name: 'hot' });
     const result = extremes();
+    const token = maker.message({ token: maker.hex(20) });
+    ids = [token.messageId, result.messageId];
     await storage.insertBatch({
-      messages: [{ ...result, origin: null }, maker.message({ ccvs: [] })],
+      messages: [{ ...result, origin: null }, maker.message({ ccvs: [] }), token],
+      executions: [maker.execution(token), maker.execution({ ...result, origin: null })],
       verifierResults: [result, ...maker.results(2)],
     });
     api = await startApi(storage);
@@ -96,6 +101,9 @@ describe('the OpenAPI document', () => {
       getMessage: fail(gap),
       queryCCVData: fail(gap),
       queryMessages: fail(new Error('broken')),
+      getExecutions: fail(gap),
+      list: fail(gap),
+      count: fail(gap),
       health: async () => ({ healthy: false, reason: null }),
     });
     document = JSON.parse((await api.get('/openapi.json')).text);
@@ -111,7 +119,9 @@ describe('the OpenAPI document', () => {
     const response = document.paths[path]?.get.responses[answer.status];
     if (!response) return `status ${answer.status} of ${path} is not in the document`;
     if (!response.content) return answer.text === '' ? null : 'a body where the document has none';
-    const { schema } = response.content['application/json'];
+    const mediaType = String(answer.headers['content-type']);
+    const schema = response.content[mediaType]?.schema;
+    if (!schema) return `${mediaType} of ${path} is not in the document`;
     const validate = ajv.compile({ ...schema, components: document.components });
     return validate(JSON.parse(answer.text)) ? null : validate.errors;
   }
@@ -137,6 +147,12 @@ describe('the OpenAPI document', () => {
     ['/v1/messages', '/v1/messages?start=x', 400],
     ['/v1/verifierresults/{messageID}', '/v1/verifierresults/0x00', 404],
     ['/v1/verifierresults/{messageID}', '/v1/verifierresults/x', 400],
+    ['/v2/messages', '/v2/messages', 200],
+    ['/v2/messages', '/v2/messages?limit=1&order=oldest', 200],
+    ['/v2/messages', '/v2/messages?limit=0', 400],
+    ['/v2/messages', '/v2/messages?senders=0x00', 400],
+    ['/v2/messages/{messageID}', '/v2/messages/0x00', 404],
+    ['/v2/messages/{messageID}', '/v2/messages/x', 400],
   ])('describes what %s answers to %s: %i', async (path, url, status) => {
     const answer = await api.get(url);
     expect(answer.status).toBe(status);
@@ -149,6 +165,14 @@ describe('the OpenAPI document', () => {
     );
     expect(answer.status).toBe(200);
     expect(problems('/v1/verifierresults/{messageID}', answer)).toBeNull();
+  });
+
+  it('describes a message of the second version, with everything and with the extremes', async () => {
+    for (const id of ids) {
+      const answer = await api.get(`/v2/messages/${id}`);
+      expect(answer.status).toBe(200);
+      expect(problems('/v2/messages/{messageID}', answer)).toBeNull();
+    }
   });
 
   it('describes what the routes answer when they are limited or cannot answer', async () => {
@@ -168,6 +192,8 @@ describe('the OpenAPI document', () => {
       ['/v1/verifierresults/:messageID', 503],
       ['/v1/messages', 500],
       ['/openapi.json', 200],
+      ['/v2/messages', 503],
+      ['/v2/messages/:messageID', 503],
     ]);
   });
 
@@ -187,7 +213,10 @@ describe('the OpenAPI document', () => {
   it('describes what any request can be refused for', async () => {
     for (const [path, { get }] of Object.entries(document.paths))
       for (const status of [400, 405, 408, 414, 417, 431])
-        expect(get.responses[status]?.content?.['application/json'], `${path} ${status}`).toBeDefined();
+        expect(
+          get.responses[status]?.content?.[path.startsWith('/v2/') ? 'application/problem+json' : 'application/json'],
+          `${path} ${status}`,
+        ).toBeDefined();
     const refused = [
       await api.get('/v1/messages', {}, 'POST'),
       await api.get(`/v1/messages?start=${'9'.repeat(25_000)}`),

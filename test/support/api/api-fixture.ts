@@ -44,6 +44,9 @@ export function apiFixture(results: () => readonly VerifierResult[]): ApiFixture
         getMessage: faults.getMessage ?? storage.getMessage.bind(storage),
         queryCCVData: faults.queryCCVData ?? storage.queryCCVData.bind(storage),
         queryMessages: faults.queryMessages ?? storage.queryMessages.bind(storage),
+        getExecutions: faults.getExecutions ?? storage.getExecutions.bind(storage),
+        list: faults.list ?? storage.list.bind(storage),
+        count: faults.count ?? storage.count.bind(storage),
         health: faults.health ?? storage.health.bind(storage),
       };
       const api = await startApi(faulty, settings, overrides);

@@ -1,10 +1,9 @@
 import { request } from 'node:http';
 import { connect } from 'node:net';
 import type { ApiSettings } from '../../../src/api/api-settings.js';
-import { createApiServer } from '../../../src/api/server/api-server.js';
+import { type ApiServerOptions, createApiServer } from '../../../src/api/server/api-server.js';
 import { type Common, createCommon } from '../../../src/core/common.js';
 import { parseExactJson } from '../../../src/protocol/exact-json.js';
-import type { Storage } from '../../../src/storage/storage.js';
 
 /** An answer as it came over the wire. */
 export interface Answer {
@@ -27,7 +26,7 @@ export interface RunningApi {
 }
 
 export async function startApi(
-  storage: Pick<Storage, 'getCCVData' | 'getMessage' | 'queryCCVData' | 'queryMessages' | 'health'>,
+  storage: ApiServerOptions['storage'],
   settings: Partial<ApiSettings> = {},
   overrides: Partial<Common> = {},
 ): Promise<RunningApi> {

@@ -1,0 +1,155 @@
+import { z } from 'zod';
+import { MESSAGE_STATUSES } from '../../model/status.js';
+import { EXECUTION_STATES, SIGNATURE_VERDICTS } from '../../protocol/records.js';
+
+/**
+ * Schemas of the answers, for the OpenAPI document and the tests that hold real answers against it. `records.ts` makes
+ * the answers; none passes through a schema at run time.
+ */
+const bytes = z
+  .string()
+  .regex(/^0x(?:[0-9a-f]{2})*$/)
+  .describe('Bytes as 0x and lower-case hex; 0x when empty.');
+const bytes32 = z.string().regex(/^0x[0-9a-f]{64}$/);
+const time = z.iso.datetime({ offset: true }).describe('RFC 3339, UTC, milliseconds.');
+const decimal = z
+  .string()
+  .regex(/^\d{1,78}$/)
+  .describe('A whole number in decimal digits.');
+const uint32 = z
+  .number()
+  .int()
+  .min(0)
+  .max(2 ** 32 - 1);
+
+const place = z.strictObject({
+  blockNumber: decimal,
+  blockHash: bytes32,
+  blockTime: time,
+  transactionHash: bytes,
+  logIndex: uint32,
+});
+
+const tokenTransfer = z.strictObject({
+  amount: decimal,
+  sourceToken: bytes,
+  sourcePool: bytes,
+  destToken: bytes,
+  receiver: bytes,
+  extraData: bytes,
+});
+
+const finality = z.strictObject({
+  value: uint32.describe('The four bytes as a number.'),
+  kind: z.enum(['finalized', 'safe', 'depth']).describe('The depth that the sender asks to be waited for.'),
+  depth: uint32.nullable().describe('Blocks on top of its own; null unless kind is depth.'),
+});
+
+const messageFields = {
+  messageId: bytes32,
+  sourceChainSelector: decimal,
+  destChainSelector: decimal,
+  messageNumber: decimal,
+  status: z
+    .enum(MESSAGE_STATUSES)
+    .describe('processing: verifications are missing; success: all are here; timeout: given up.'),
+  orphaned: z.boolean().describe('A reorg removed the message from its source chain.'),
+  sender: bytes,
+  receiver: bytes,
+  onRamp: bytes,
+  offRamp: bytes,
+  executor: bytes,
+  ccvs: z.array(bytes).describe('The CCVs that must attest, as the source chain names them.'),
+  finality,
+  executionGasLimit: uint32,
+  ccipReceiveGasLimit: uint32,
+  ccvAndExecutorHash: bytes32,
+  tokenTransfer: tokenTransfer.nullable(),
+  data: bytes,
+  destBlob: bytes,
+  encodedMessage: bytes.describe('The canonical bytes: keccak256 of them is the message id.'),
+  origin: place.nullable().describe('The log on the source chain; null when it was not read from there.'),
+  ingestedAt: time,
+  firstIngestedAt: time.describe('Of the first record that was ever stored for the message.'),
+  position: decimal.describe('Position of its last change in the feed.'),
+};
+
+/** A message of a list. */
+export const message = z.strictObject(messageFields);
+
+/** One verifier's attestation. */
+export const verification = z.strictObject({
+  verifierSourceAddress: bytes,
+  verifierDestAddress: bytes,
+  verifierName: z.string().describe('The configured reader that brought it.'),
+  ccvData: bytes,
+  attestedAt: time.describe('As the verifier says.'),
+  ingestedAt: time,
+  verdict: z
+    .strictObject({
+      verdict: z.enum(SIGNATURE_VERDICTS),
+      configBlock: decimal.describe('Block of the destination chain whose configuration it was judged by.'),
+    })
+    .nullable()
+    .describe('Whether the destination chain would take its signatures; null: not judged.'),
+  orphaned: z.boolean(),
+  position: decimal,
+});
+
+/** One change of the message's state on its destination chain. */
+export const execution = z.strictObject({
+  state: z.enum(EXECUTION_STATES).describe('failure is not final.'),
+  returnData: bytes,
+  messageNumber: decimal,
+  offRamp: bytes,
+  place,
+  orphaned: z.boolean().describe('A reorg removed it from the destination chain.'),
+  ingestedAt: time,
+  position: decimal,
+});
+
+const requiredCCV = z.strictObject({
+  address: bytes,
+  verifications: z.array(verification),
+  missing: z
+    .enum(['waiting', 'timeout', 'orphaned'])
+    .nullable()
+    .describe('Why there is none: still waited for, given up, or the message was removed; null when there is one.'),
+});
+
+/** `GET /v2/messages/{messageID}` */
+export const messageAnswer = z.strictObject({
+  ...messageFields,
+  requiredCCVs: z.array(requiredCCV),
+  otherVerifications: z.array(verification).describe('Those of verifiers that the message does not name.'),
+  executions: z.array(execution).describe('In the order of the destination chain.'),
+});
+
+/** `GET /v2/messages` */
+export const messagesAnswer = z.strictObject({
+  messages: z.array(message),
+  nextCursor: z
+    .string()
+    .nullable()
+    .describe('Pass it as cursor for the next page, also after a page that is shorter than its limit; null: the end.'),
+  position: decimal.describe('The state that the page shows: every change up to this position.'),
+});
+
+/** Every answer that is not a 200: RFC 9457. */
+export const problemSchema = z.strictObject({
+  type: z.literal('about:blank'),
+  title: z.string(),
+  status: z.number().int().min(400).max(599),
+  detail: z.string(),
+  instance: z.string().describe('The request id, which logs name.'),
+});
+
+/** Schemas by the name they have under `#/components/schemas`. */
+export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
+  MessageV2: message,
+  MessageDetailV2: messageAnswer,
+  MessagesV2: messagesAnswer,
+  VerificationV2: verification,
+  ExecutionV2: execution,
+  Problem: problemSchema,
+};

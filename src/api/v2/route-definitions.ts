@@ -1,0 +1,37 @@
+import { z } from 'zod';
+import { MESSAGE_ID_PATTERN } from '../message-id.js';
+import type { RouteDefinition } from '../routes/route-definition.js';
+import { messageAnswer, messagesAnswer } from './answer-schemas.js';
+import { MESSAGE_PARAMETERS } from './message-parameters.js';
+
+export type RouteId = 'messagesV2' | 'messageV2';
+
+/** Every route of this version, in the order of the document. */
+export const ROUTES: readonly RouteDefinition<RouteId>[] = [
+  {
+    id: 'messagesV2',
+    path: '/v2/messages',
+    summary: 'Messages by ingestion time, newest or oldest first, by sender, receiver, token, lane, number and status.',
+    pathParameters: [],
+    queryParameters: Object.values(MESSAGE_PARAMETERS),
+    answer: messagesAnswer,
+    errors: [400, 429, 500, 503],
+    exempt: false,
+  },
+  {
+    id: 'messageV2',
+    path: '/v2/messages/:messageID',
+    summary: 'One message with its verifications and executions, also one that a reorg removed.',
+    pathParameters: [
+      {
+        name: 'messageID',
+        description: 'Up to 32 bytes of hex, with or without 0x; fewer are padded on the left.',
+        schema: z.string().regex(new RegExp(MESSAGE_ID_PATTERN)),
+      },
+    ],
+    queryParameters: [],
+    answer: messageAnswer,
+    errors: [400, 404, 429, 500, 503],
+    exempt: false,
+  },
+];
