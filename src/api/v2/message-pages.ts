@@ -16,6 +16,8 @@ export interface MessagePage {
 
 /** Messages that are looked at for one page: a status has no index of its own, since it changes. */
 const MAX_SCANNED = 5_000;
+/** Messages of one read in such a search, however few the page takes. */
+const SCAN_STEP = 500;
 
 /**
  * A page in either direction. Of some statuses it may be shorter than its limit although more follow: the next page
@@ -36,7 +38,7 @@ export async function messagePage(
   let position: bigint | null = null;
   let key = cursor === undefined ? null : decodeCursor(cursor);
   for (let scanned = 0; ; ) {
-    const page = await read(key, limit);
+    const page = await read(key, statuses === null ? limit : Math.max(limit, SCAN_STEP));
     scanned += page.items.length;
     if (position === null || page.asOf.position < position) position = page.asOf.position;
     for (const message of page.items) {
