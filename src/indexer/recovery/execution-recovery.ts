@@ -64,7 +64,7 @@ export function createExecutionRecovery(options: ExecutionRecoveryOptions): Exec
       createRangeSize({ maxBlocks: MAX_BLOCKS, targetLogs: TARGET_EXECUTIONS, onChange: () => undefined }),
     ]),
   );
-  let storedMs = Number.NEGATIVE_INFINITY;
+  const storedMs = new Map<string, number>();
 
   /** Tries until nothing more is to be expected of another attempt. */
   async function recoverAll(executions: readonly Execution[], signal: AbortSignal): Promise<readonly Recovered[]> {
@@ -111,11 +111,12 @@ export function createExecutionRecovery(options: ExecutionRecoveryOptions): Exec
     if (signal.aborted) return false;
     size?.grow(Number(through - after), all.length);
     const verifierResults = recovered.flatMap((each) => each.verifierResults);
-    const isDue = clock.monotonicMs() - storedMs >= CURSOR_EVERY_MS || through < final.height;
+    const waitedMs = clock.monotonicMs() - (storedMs.get(address) ?? Number.NEGATIVE_INFINITY);
+    const isDue = waitedMs >= CURSOR_EVERY_MS || through < final.height;
     if (verifierResults.length === 0 && !isDue) return false;
     const cursor: SourceCursor = { sourceId, height: through, hash: null };
     await writer.insertBatch({ verifierResults, cursors: [{ ...cursor, expectedHeight: stored?.height ?? null }] });
-    storedMs = clock.monotonicMs();
+    storedMs.set(address, clock.monotonicMs());
     block.set({ chain }, Number(through));
     for (const each of recovered) for (const outcome of each.outcomes) outcomes.inc({ chain, outcome });
     return through < final.height;

@@ -38,6 +38,7 @@ async function setUp(options: {
   readonly answer: (execution: Execution) => CallAnswer;
   readonly isSourceBehind?: () => boolean;
   readonly ofLane?: readonly Hex[];
+  readonly offRamps?: readonly Hex[];
 }) {
   const storage: Storage = createMemoryStorage({ name: 'memory' });
   const clock = createManualClock();
@@ -51,8 +52,10 @@ async function setUp(options: {
     },
     laneCCVs: async () => options.ofLane ?? [DEST_CCV],
   };
+  const { offRamps = [OFF_RAMP] } = options;
   const recovery = createExecutionRecovery({
-    ...{ chain: 'a', selector: DEST, offRamps: [{ address: OFF_RAMP, startBlock: 0 }], storage, calls, common },
+    ...{ chain: 'a', selector: DEST, storage, calls, common },
+    offRamps: offRamps.map((address) => ({ address, startBlock: 0 })),
     lanes: new LaneCCVs({ storage, calls, configured: new Map() }),
     writer: {
       insertBatch: async (batch) => {
@@ -62,8 +65,10 @@ async function setUp(options: {
     },
     isSourceBehind: async () => options.isSourceBehind?.() ?? false,
   });
-  const cursor = { sourceId: chainSourceId(DEST, OFF_RAMP), height: 100n, hash: make.hex(32), expectedHeight: null };
-  await storage.insertBatch({ cursors: [cursor] });
+  const read = { height: 100n, hash: make.hex(32) };
+  await storage.insertBatch({
+    cursors: offRamps.map((address) => ({ sourceId: chainSourceId(DEST, address), ...read, expectedHeight: null })),
+  });
   const controller = new AbortController();
   let running = Promise.resolve();
   ending = async () => {
@@ -83,7 +88,7 @@ async function setUp(options: {
       }
       await clock.settle();
     },
-    through: async () => (await storage.getCursor(recoveredSourceId(DEST, OFF_RAMP)))?.height ?? null,
+    through: async (offRamp = OFF_RAMP) => (await storage.getCursor(recoveredSourceId(DEST, offRamp)))?.height ?? null,
     async outcomes() {
       const metric = common.metrics.getSingleMetric('indexer_source_recovered_verifications_total');
       return Object.fromEntries(
@@ -172,6 +177,25 @@ describe('recovering the verifications of executions', () => {
     expect(world.asked.filter((id) => id === old.messageId)).toHaveLength(9);
     expect(await world.outcomes()).toEqual({ transaction_missing: 1, recovered: 1 });
     expect(await world.through()).toBe(100n);
+  });
+
+  it('promise 1: keeps how far each OffRamp is, while several are read and none has anything to recover', async () => {
+    const second: Hex = `0x${'0f'.repeat(20)}`;
+    const world = await setUp({ answer: () => missing, offRamps: [OFF_RAMP, second] });
+    const finalized = async (offRamp: Hex, from: bigint, height: bigint) =>
+      await world.storage.insertBatch({
+        cursors: [{ sourceId: chainSourceId(DEST, offRamp), height, hash: make.hex(32), expectedHeight: from }],
+      });
+    world.run();
+    await world.pass(20_000);
+    for (let height = 101n; height <= 130n; height += 1n) {
+      for (const offRamp of [OFF_RAMP, second]) await finalized(offRamp, height - 1n, height);
+      await world.pass(2_000);
+    }
+    // no more than some seconds behind
+    const [first, other] = [await world.through(), await world.through(second)];
+    expect(first).toBeGreaterThan(120n);
+    expect(other).toBeGreaterThan(120n);
   });
 
   it('waits for a message while its own chain is behind, and no longer', async () => {
