@@ -145,7 +145,8 @@ export const ROOMS: Rooms = {
   'api/routes': [...api, 'api/http'],
   'api/v1': [...api, 'api/http', 'api/routes'],
   'api/v2': [...api, 'api/http', 'api/routes'],
-  'api/server': [...api, 'api/http', 'api/routes', 'api/v1', 'api/v2'],
+  'api/v2/feed': [...api, 'api/http', 'api/routes', 'api/v2'],
+  'api/server': [...api, 'api/http', 'api/routes', 'api/v1', 'api/v2', 'api/v2/feed'],
   'api/admin': [...api, 'api/http'],
 
   app: [

@@ -62,6 +62,8 @@ export interface ApiSettings extends HttpSettings {
    * connection carry 14, so that a shorter answer arrives no sooner. 0: none is.
    */
   readonly compressAboveBytes?: number;
+  /** Readers of events at once; more are a 503. Default 500: connections are left for others. */
+  readonly maxFeedReaders?: number;
 }
 
 /** Settings of the admin port. */
@@ -75,6 +77,9 @@ export const DEFAULT_FRAGMENT_CACHE_BYTES = 64 * 1024 * 1024;
 
 /** Memory of all answers under way when nothing else is said. */
 export const DEFAULT_MAX_ANSWER_BYTES = 128 * 1024 * 1024;
+
+/** Readers of events at once when nothing else is said. */
+export const DEFAULT_MAX_FEED_READERS = 500;
 
 /** Bytes of records read at once when nothing else is said: more than a thousand of the usual size. */
 export const DEFAULT_ANSWER_PART_BYTES = 2 * 1024 * 1024;

@@ -27,7 +27,8 @@ export interface OpenServersOptions {
 export async function openApi(options: OpenServersOptions): Promise<string> {
   const { config, common, sink, served, shutdown, problem } = options;
   const others = served.map((each) => [each.name, each.sink] as const);
-  const { TrustedProxies, RateLimit, CORS, MaxAnswerBytes, AnswerPartBytes, CompressAbove } = config.API;
+  const { TrustedProxies, RateLimit, CORS, MaxAnswerBytes, AnswerPartBytes, CompressAbove, MaxFeedReaders } =
+    config.API;
   const server = createApiServer({
     storage: sink,
     ...(others.length > 0 ? { namespaces: new Map([[config.Namespace, sink], ...others]) } : {}),
@@ -39,6 +40,7 @@ export async function openApi(options: OpenServersOptions): Promise<string> {
       maxAnswerBytes: MaxAnswerBytes,
       answerPartBytes: AnswerPartBytes,
       compressAboveBytes: CompressAbove,
+      maxFeedReaders: MaxFeedReaders,
       corsOrigins: CORS.Origins,
       trustedProxies: TrustedProxies,
       rateLimit: { enabled: RateLimit.Enabled, requestsPerSecond: RateLimit.RequestsPerSecond },

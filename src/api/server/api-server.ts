@@ -5,6 +5,7 @@ import {
   DEFAULT_COMPRESS_ABOVE_BYTES,
   DEFAULT_FRAGMENT_CACHE_BYTES,
   DEFAULT_MAX_ANSWER_BYTES,
+  DEFAULT_MAX_FEED_READERS,
   resolveHttpSettings,
 } from '../api-settings.js';
 import { createCors } from '../http/cors.js';
@@ -23,13 +24,16 @@ import { createHandlers, type V1Storage } from '../v1/handlers.js';
 import { createRecordContents } from '../v1/record-contents.js';
 import { ROUTES } from '../v1/route-definitions.js';
 import * as v2Schemas from '../v2/answer-schemas.js';
+import { FEED_ROUTE } from '../v2/feed/feed-definition.js';
+import type { FeedStorage } from '../v2/feed/feed-reads.js';
+import { createFeeds } from '../v2/feed/feed-route.js';
 import { createHandlers as createV2Handlers, type V2Storage } from '../v2/handlers.js';
 import { ROUTES as V2_ROUTES } from '../v2/route-definitions.js';
 
 /** Dependencies and settings of the query API. */
 export interface ApiServerOptions {
   /** Usually the Sink. It is not closed with the server: close it after. */
-  readonly storage: V1Storage & V2Storage;
+  readonly storage: V1Storage & V2Storage & FeedStorage;
   readonly common: Common;
   readonly settings: ApiSettings;
   /**
@@ -85,6 +89,7 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
   const partBytes = settings.answerPartBytes ?? DEFAULT_ANSWER_PART_BYTES;
   const compressAboveBytes = settings.compressAboveBytes ?? DEFAULT_COMPRESS_ABOVE_BYTES;
   const parts = { memory, budget, common, compressAboveBytes };
+  const feeds = createFeeds(server.app, common, settings.maxFeedReaders ?? DEFAULT_MAX_FEED_READERS);
   // in a scope of its own, which loads after the rate limit
   server.app.register(async (scope) => {
     const serve = (prefix: string, of: ApiServerOptions['storage'], servers: readonly OpenApiServer[]) => {
@@ -96,6 +101,7 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
       for (const route of ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, handlers[route.id], parts);
       const v2 = createV2Handlers({ storage: of, common });
       for (const route of V2_ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, v2[route.id], parts);
+      feeds.addRoute(scope, prefix, of);
     };
     serve('', storage, serversOf(names));
     for (const [name, of] of namespaces) serve(namespacePath(name), of, [{ url: namespacePath(name) }]);
@@ -109,7 +115,7 @@ const IDLE_BODY_BYTES = 32 * 1024 * 1024;
 const VERSIONS: readonly DescribedVersion[] = [
   { routes: ROUTES, schemas: NAMED_SCHEMAS, error: { mediaType: 'application/json', schema: errorAnswerSchema } },
   {
-    routes: V2_ROUTES,
+    routes: [...V2_ROUTES, FEED_ROUTE],
     schemas: v2Schemas.NAMED_SCHEMAS,
     error: { mediaType: 'application/problem+json', schema: v2Schemas.problemSchema },
   },

@@ -135,6 +135,25 @@ export const messagesAnswer = z.strictObject({
   position: decimal.describe('The state that the page shows: every change up to this position.'),
 });
 
+/** One change: the present state of its record. */
+const change = z.strictObject({
+  position: decimal,
+  kind: z.enum(['message', 'verifierResult', 'execution']),
+  messageId: bytes32,
+  sourceChainSelector: decimal,
+  destChainSelector: decimal,
+  message: message.optional(),
+  verification: verification.optional(),
+  execution: execution.optional(),
+});
+
+/** `GET /v2/feed` as a page; the data of an event is one change. */
+export const feedAnswer = z.strictObject({
+  changes: z.array(change),
+  nextAfter: decimal.describe('Pass it as after for the next page, also when this one has no changes.'),
+  headPosition: decimal.describe('The last position there is: the feed is read when nextAfter has come there.'),
+});
+
 /** Every answer that is not a 200: RFC 9457. */
 export const problemSchema = z.strictObject({
   type: z.literal('about:blank'),
@@ -151,5 +170,7 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   MessagesV2: messagesAnswer,
   VerificationV2: verification,
   ExecutionV2: execution,
+  ChangeV2: change,
+  FeedV2: feedAnswer,
   Problem: problemSchema,
 };

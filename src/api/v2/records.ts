@@ -70,7 +70,8 @@ function whyMissing({ orphaned, status }: StoredMessage): 'waiting' | 'timeout' 
   return status === 'timeout' ? 'timeout' : 'waiting';
 }
 
-function verificationOf(record: StoredVerifierResult): Verification {
+/** A verification as this version tells it. */
+export function verificationOf(record: StoredVerifierResult): Verification {
   const { verdict } = record;
   return {
     verifierSourceAddress: record.verifierSourceAddress,
@@ -86,7 +87,8 @@ function verificationOf(record: StoredVerifierResult): Verification {
   };
 }
 
-function executionOf(record: StoredExecution): Execution {
+/** An execution as this version tells it. */
+export function executionOf(record: StoredExecution): Execution {
   return {
     state: record.state,
     returnData: bytesToHex(record.returnData),

@@ -145,6 +145,7 @@ const api = z.strictObject({
   CompressAbove: whole(0, 'the length in bytes, or 0 for none').default(16 * 1024),
   MaxAnswerBytes: whole(1_048_576, 'the size in bytes').default(128 * 1024 * 1024),
   AnswerPartBytes: whole(65_536, 'the size in bytes').default(2 * 1024 * 1024),
+  MaxFeedReaders: whole(0, 'the number of readers, or 0 for none').default(500),
   ...connections(1_000, 256),
 });
 

@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROUTES as V1_ROUTES } from '../../../src/api/v1/route-definitions.js';
+import { FEED_ROUTE } from '../../../src/api/v2/feed/feed-definition.js';
 import { ROUTES as V2_ROUTES } from '../../../src/api/v2/route-definitions.js';
 import type { Hex } from '../../../src/core/hex.js';
 import type { VerifierResult } from '../../../src/model/records.js';
@@ -25,7 +26,7 @@ interface Document {
   readonly components: { readonly schemas: Record<string, object> };
 }
 
-const ROUTES = [...V1_ROUTES, ...V2_ROUTES];
+const ROUTES = [...V1_ROUTES, ...V2_ROUTES, FEED_ROUTE];
 const maker = createRecordMaker(4);
 
 /** Every field empty or at its greatest. */
@@ -104,6 +105,9 @@ describe('the OpenAPI document', () => {
       getExecutions: fail(gap),
       list: fail(gap),
       count: fail(gap),
+      changesAfter: fail(gap),
+      boundaryAt: async () => ({ position: 9n, ingestionMs: 9 }),
+      subscribe: () => () => undefined,
       health: async () => ({ healthy: false, reason: null }),
     });
     document = JSON.parse((await api.get('/openapi.json')).text);
@@ -151,6 +155,9 @@ describe('the OpenAPI document', () => {
     ['/v2/messages', '/v2/messages?limit=1&order=oldest', 200],
     ['/v2/messages', '/v2/messages?limit=0', 400],
     ['/v2/messages', '/v2/messages?senders=0x00', 400],
+    ['/v2/feed', '/v2/feed', 200],
+    ['/v2/feed', '/v2/feed?after=99', 409],
+    ['/v2/feed', '/v2/feed?member=1', 400],
     ['/v2/messages/{messageID}', '/v2/messages/0x00', 404],
     ['/v2/messages/{messageID}', '/v2/messages/x', 400],
   ])('describes what %s answers to %s: %i', async (path, url, status) => {
@@ -194,6 +201,7 @@ describe('the OpenAPI document', () => {
       ['/openapi.json', 200],
       ['/v2/messages', 503],
       ['/v2/messages/:messageID', 503],
+      ['/v2/feed', 503],
     ]);
   });
 

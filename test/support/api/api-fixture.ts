@@ -47,6 +47,9 @@ export function apiFixture(results: () => readonly VerifierResult[]): ApiFixture
         getExecutions: faults.getExecutions ?? storage.getExecutions.bind(storage),
         list: faults.list ?? storage.list.bind(storage),
         count: faults.count ?? storage.count.bind(storage),
+        changesAfter: faults.changesAfter ?? storage.changesAfter.bind(storage),
+        boundaryAt: faults.boundaryAt ?? storage.boundaryAt.bind(storage),
+        subscribe: faults.subscribe ?? storage.subscribe.bind(storage),
         health: faults.health ?? storage.health.bind(storage),
       };
       const api = await startApi(faulty, settings, overrides);
