@@ -1,6 +1,7 @@
 import type { Common } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
-import type { StoredVerifierResult } from '../../model/records.js';
+import { contentBytes } from '../../model/outlines.js';
+import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { CCVDataNotFoundError } from '../../model/storage-errors.js';
 import type { Storage } from '../../storage/storage.js';
 import type { QueryString } from '../list-parameters.js';
@@ -14,6 +15,9 @@ import type { RouteId } from './route-definitions.js';
 /** The storage that this version asks. */
 export type V2Storage = Pick<Storage, 'getCCVData' | 'getMessage' | 'getExecutions' | 'list' | 'count'>;
 
+/** Bytes of a message's JSON besides its contents, about. */
+const RECORD_BYTES = 2_048;
+
 /** The handlers of this version for one storage. */
 export function createHandlers({
   storage,
@@ -26,7 +30,9 @@ export function createHandlers({
     async messagesV2(request, hold) {
       const wanted = parseMessagesRequest(request.query as QueryString);
       const { messages, nextCursor, position } = await messagePage(storage, wanted, common.clock.nowMs());
-      return jsonAnswer({ messages: messages.map(messageOf), nextCursor, position: String(position) }, hold);
+      // before they are rendered: an answer that is refused has cost no memory
+      hold(messages.reduce((sum, message) => sum + renderedBytes(message), 0));
+      return { body: toJson({ messages: messages.map(messageOf), nextCursor, position: String(position) }) };
     },
     async messageV2(request, hold) {
       requireKnown(request.query as QueryString, []);
@@ -37,7 +43,9 @@ export function createHandlers({
         resultsOf(storage, messageId),
         storage.getExecutions(messageId),
       ]);
-      return jsonAnswer(messageDetail(message, results, executions), hold);
+      const body = toJson(messageDetail(message, results, executions));
+      hold(body.length);
+      return { body };
     },
   };
 }
@@ -51,8 +59,11 @@ async function resultsOf(storage: V2Storage, messageId: Hex): Promise<readonly S
   }
 }
 
-function jsonAnswer(answer: object, hold: Parameters<Handler>[1]) {
-  const body = Buffer.from(JSON.stringify(answer));
-  hold(body.length);
-  return { body };
+/** About how long the JSON of a message is: its data stands there twice, as hex. */
+function renderedBytes(message: StoredMessage): number {
+  return 4 * contentBytes(message) + RECORD_BYTES;
+}
+
+function toJson(answer: object): Buffer {
+  return Buffer.from(JSON.stringify(answer));
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { createHandlers } from '../../../src/api/v2/handlers.js';
 import { messagePage } from '../../../src/api/v2/message-pages.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { ResolvedLists } from '../../../src/storage/list-face.js';
@@ -37,6 +38,79 @@ describe('a page of messages of a status', () => {
     const second = await messagePage(lists, { ...request, cursor: first.nextCursor! }, clock.nowMs());
     expect(second.messages.map(({ messageId }) => messageId)).toEqual([wanted!.messageId]);
     expect(asked).toBeLessThan(100);
+    await storage.close();
+  });
+});
+
+describe('a page of messages', () => {
+  const PAGE_BYTES = 8 << 20;
+
+  it.each(['newest', 'oldest'] as const)('ends at some bytes of large ones, and goes on (%s first)', async (order) => {
+    const make = createRecordMaker(4);
+    const storage = createMemoryStorage({ name: 'memory' });
+    for (let batch = 0; batch < 3; batch += 1)
+      await storage.insertBatch({ messages: Array.from({ length: 100 }, () => make.message({ dataBytes: 65_000 })) });
+    const ids: string[] = [];
+    const sizes: number[] = [];
+    for (let cursor: string | null | undefined; cursor !== null; ) {
+      const page = await messagePage(storage, { query: {}, order, statuses: null, limit: 300, cursor }, Date.now());
+      ids.push(...page.messages.map(({ messageId }) => messageId));
+      sizes.push(page.messages.reduce((sum, { encodedMessage }) => sum + encodedMessage.length, 0));
+      cursor = page.nextCursor;
+    }
+    const all = (await storage.queryMessages({ limit: 300 })).items.map(({ messageId }) => messageId);
+    expect(ids).toEqual(order === 'oldest' ? all : all.toReversed());
+    expect(Math.max(...sizes)).toBeLessThan(PAGE_BYTES + 66_000);
+    expect(sizes).toHaveLength(3);
+    await storage.close();
+  });
+
+  it('takes its memory before it is rendered', async () => {
+    const make = createRecordMaker(6);
+    const storage = createMemoryStorage({ name: 'memory' });
+    const [whole, broken] = [make.message({ dataBytes: 9_000 }), make.message()];
+    await storage.insertBatch({ messages: [whole] });
+    const { messagesV2 } = createHandlers({ storage, common: createCommon() });
+    const held: number[] = [];
+    const ask = { query: {} } as Parameters<typeof messagesV2>[0];
+    const answer = await messagesV2(ask, (sizeBytes) => held.push(sizeBytes));
+    const { length } = answer!.body as Buffer;
+    expect(held[0]! / length).toBeGreaterThan(0.9);
+    expect(held[0]! / length).toBeLessThan(1.2);
+    // bytes that no rendering comes past
+    await storage.insertBatch({ messages: [{ ...broken, encodedMessage: new Uint8Array(100).fill(255) }] });
+    const refuse = () => {
+      throw new Error('no memory');
+    };
+    await expect(messagesV2(ask, refuse)).rejects.toThrow('no memory');
+    await storage.close();
+  });
+
+  it('promise 3: ends where messages moved to times that were read, and tells the state before', async () => {
+    const make = createRecordMaker(5);
+    const clock = createManualClock();
+    const storage = createMemoryStorage({ name: 'memory', common: createCommon({ clock }) });
+    const messages = Array.from({ length: 1_200 }, () => make.message({ dataBytes: 0 }));
+    for (let at = 0; at < messages.length; at += 100)
+      await storage.insertBatch({ messages: messages.slice(at, at + 100) });
+    const [moving] = messages;
+    let lists = 0;
+    const moved: ResolvedLists = {
+      count: (kind, range) => storage.count(kind, range),
+      async list(kind, query) {
+        lists += 1;
+        if (lists === 2) {
+          const { messageId, origin } = moving!;
+          await storage.insertBatch({ orphanings: [{ messageId, blockHash: origin!.blockHash }] });
+          await storage.insertBatch({ messages: [moving!] });
+        }
+        return await storage.list(kind, query);
+      },
+    };
+    const request = { query: {}, statuses: new Set(['timeout'] as const), limit: 1, cursor: undefined };
+    const { position: before } = await messagePage(storage, { ...request, order: 'oldest' }, clock.nowMs());
+    const page = await messagePage(moved, { ...request, order: 'oldest' }, clock.nowMs());
+    expect(page).toMatchObject({ messages: [], nextCursor: expect.any(String), position: before });
     await storage.close();
   });
 });
