@@ -77,7 +77,8 @@ function transferOf(sourceTokenAddress: Hex): Message['tokenTransfer'] {
 
 const VERSION_TAG = [0xe9, 0xa0, 0x5a, 0x20];
 
-export function createRecordMaker(seed: number): RecordMaker {
+/** `judged` false: results as verifiers give them, without verdicts. */
+export function createRecordMaker(seed: number, { judged: isJudged = true } = {}): RecordMaker {
   const random = seededRandom(seed);
   let messageNumber = 0n;
   let logIndex = 0;
@@ -149,7 +150,7 @@ export function createRecordMaker(seed: number): RecordMaker {
       ccvData: wish.ccvData ?? Uint8Array.from([...VERSION_TAG, ...bytes((wish.ccvDataBytes ?? 134) - 4)]),
       attestationMs: wish.attestationMs ?? 1_760_000_000_000 + Math.floor(random() * 1e9),
       verifierName: wish.verifierName ?? 'committee-a',
-      verdict: nextVerdict(),
+      ...(isJudged && { verdict: nextVerdict() }),
     };
   }
 

@@ -51,7 +51,7 @@ describe('limits', () => {
 
   it('does not know other paths, and other methods on its own are not allowed', async () => {
     const api = await start();
-    for (const path of ['/', '/v1', '/v1/', '/v2/messages', '/v1/messages/x', '/V1/messages', '/metrics']) {
+    for (const path of ['/', '/v1', '/v1/', '/v3/messages', '/v1/messages/x', '/V1/messages', '/metrics']) {
       const answer = await api.get(path);
       expect([answer.status, answer.text]).toEqual([404, errorOf(404, 'not found')]);
       expect((await api.get(path, {}, 'POST')).status).toBe(404);

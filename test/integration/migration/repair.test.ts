@@ -124,7 +124,7 @@ describe('records of a follower that differ from the leader’s', () => {
         await sql("INSERT INTO @message_bodies SELECT '\\x01', 1, body_hash, body FROM ccv.message_bodies LIMIT 1");
         await sql(
           `INSERT INTO @messages SELECT '\\x01', source_chain, dest_chain, 5, 1000000, 1, 1, 1, 0, false, block_hash,
-             transaction_hash FROM ccv.messages WHERE block_hash IS NOT NULL LIMIT 1`,
+             transaction_hash, sender, receiver, token, message_number FROM ccv.messages WHERE block_hash IS NOT NULL LIMIT 1`,
         );
       },
       async () => ['surplus message 0x01'],

@@ -144,9 +144,9 @@ describe('a database rebuilt from the cold tier alone', () => {
     expect(report.changes).toEqual({
       message: before['messages']!.length,
       verifierResult: before['verifier_results']!.length,
+      execution: before['executions']!.length,
       cursor: before['source_cursors']!.length,
-      quarantine: before['quarantine']!.length,
-      conflict: before['conflicts']!.length,
+      ...{ quarantine: before['quarantine']!.length, conflict: before['conflicts']!.length },
     });
     for (const count of Object.values(report.changes)) expect(count).toBeGreaterThan(0);
     expect(report.throughPosition).toBe(report.headPosition);

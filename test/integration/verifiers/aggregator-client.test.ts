@@ -9,7 +9,7 @@ import { readProtobufClaim } from '../../../src/verifiers/aggregator/client/prot
 import { createRecordMaker } from '../../support/records.js';
 import { closing, failureOf, openClient } from '../../support/verifiers/aggregator.js';
 
-const make = createRecordMaker(5);
+const make = createRecordMaker(5, { judged: false });
 const MIB = 1024 * 1024;
 
 /** The machine's timers with another time of day. */

@@ -11,7 +11,7 @@ import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../
 import { createRecordMaker } from '../../support/records.js';
 import { API_KEY, closing, openAggregator, SECRET } from '../../support/verifiers/aggregator.js';
 
-const make = createRecordMaker(23);
+const make = createRecordMaker(23, { judged: false });
 const CCV: Hex = '0x09635f643e140090a9a8dcd712ed6285858cebef';
 
 async function setUp(overrides: Partial<AggregatorReaderOptions> = {}) {

@@ -14,7 +14,7 @@ import { answerJson, resultJson, startVerifierServer } from '../../support/index
 import { createRecordMaker, SELECTORS } from '../../support/records.js';
 import { createStoppedClock } from '../../support/stopped-clock.js';
 
-const make = createRecordMaker(7);
+const make = createRecordMaker(7, { judged: false });
 const CCV: Hex = '0x09635f643e140090a9a8dcd712ed6285858cebef';
 const closing: (() => Promise<void>)[] = [];
 afterEach(async () => {

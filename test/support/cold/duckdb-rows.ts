@@ -1,5 +1,6 @@
 import { expect } from 'vitest';
 import { bytesToHex } from '../../../src/core/hex.js';
+import { readContents } from '../../../src/model/contents-filter.js';
 import { readLane } from '../../../src/model/payload.js';
 import type { StoredExecution, StoredMessage, StoredVerifierResult } from '../../../src/model/records.js';
 import type { Message } from '../../../src/protocol/message.js';
@@ -73,7 +74,7 @@ export const expectedMessage = (record: StoredMessage): Row => ({
   ...contentsOf(record.encodedMessage),
 });
 
-/** The columns that are of the message alone: all null when it cannot be decoded, and its bytes instead. */
+/** The columns of the message alone: null but for its number when it cannot be decoded, and its bytes instead. */
 function contentsOf(encodedMessage: Uint8Array): Row {
   let message: Message | null = null;
   try {
@@ -82,10 +83,11 @@ function contentsOf(encodedMessage: Uint8Array): Row {
     expect(thrown).toBeInstanceOf(MessageDecodeError);
   }
   if (message !== null && message.messageNumber >= 2n ** 63n) message = null;
+  const { messageNumber } = readContents(encodedMessage);
   const token = message?.tokenTransfer ?? null;
   return {
     encoded_message: message === null ? bytesToHex(encodedMessage) : null,
-    message_number: message?.messageNumber ?? null,
+    message_number: messageNumber < 2n ** 63n ? messageNumber : null,
     sender: message?.sender ?? null,
     receiver: message?.receiver ?? null,
     on_ramp_address: message?.onRampAddress ?? null,

@@ -1,3 +1,4 @@
+import { logOf } from '../../../src/model/identity.js';
 import type { NewMessage } from '../../../src/model/records.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import type { RecordMaker } from '../records.js';
@@ -22,7 +23,9 @@ export async function liveEventfully(storage: Storage, make: RecordMaker, rounds
     });
     height = next;
     await storage.insertBatch({ messages: [a], verifierResults: [make.result(a, 1)] });
-    await storage.insertBatch({ statuses: [{ messageId: a.messageId, status: 'success' }] });
+    const executions = [make.execution(a), make.execution(a, { blockNumber: 1001n })];
+    await storage.insertBatch({ statuses: [{ messageId: a.messageId, status: 'success' }], executions });
+    if (round % 3 === 0) await storage.insertBatch({ executionOrphanings: executions.slice(1).map(logOf) });
     await storage.insertBatch({ orphanings: [{ messageId: b.messageId, blockHash: b.origin!.blockHash }] });
     if (round % 2 === 0) await storage.insertBatch({ messages: [{ ...b, origin: make.origin(900n) }] });
     await storage.insertBatch({

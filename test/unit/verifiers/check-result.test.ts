@@ -10,7 +10,7 @@ import { resultJson } from '../../support/indexer/verifier-server.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const NOW_MS = 1_800_000_000_000;
-const make = createRecordMaker(1);
+const make = createRecordMaker(1, { judged: false });
 
 function check(json: string, issuers: readonly Hex[]): CheckedClaim {
   const read = claimFromJson(parseExactJson(json));
