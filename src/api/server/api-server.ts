@@ -89,7 +89,7 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
   const partBytes = settings.answerPartBytes ?? DEFAULT_ANSWER_PART_BYTES;
   const compressAboveBytes = settings.compressAboveBytes ?? DEFAULT_COMPRESS_ABOVE_BYTES;
   const parts = { memory, budget, common, compressAboveBytes };
-  const feeds = createFeeds(server.app, common, settings.maxFeedReaders ?? DEFAULT_MAX_FEED_READERS);
+  const feeds = createFeeds(common, settings.maxFeedReaders ?? DEFAULT_MAX_FEED_READERS);
   // in a scope of its own, which loads after the rate limit
   server.app.register(async (scope) => {
     const serve = (prefix: string, of: ApiServerOptions['storage'], servers: readonly OpenApiServer[]) => {
@@ -106,7 +106,13 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
     serve('', storage, serversOf(names));
     for (const [name, of] of namespaces) serve(namespacePath(name), of, [{ url: namespacePath(name) }]);
   });
-  return server;
+  return {
+    ...server,
+    close() {
+      feeds.close();
+      return server.close();
+    },
+  };
 }
 
 /** Memory of sent pages that is kept for the next ones: some thirty of the usual half megabyte. */

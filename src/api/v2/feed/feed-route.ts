@@ -14,6 +14,8 @@ import { feedEvents, whyGap } from './feed-stream.js';
 export interface Feeds {
   /** Adds `/v2/feed` of a storage, below a prefix. */
   addRoute(scope: FastifyInstance, prefix: string, storage: FeedStorage): void;
+  /** Ends every stream of events: readers go to another server at once, with the place where they stand. */
+  close(): void;
 }
 
 const EVENTS = 'text/event-stream';
@@ -21,14 +23,9 @@ const EVENTS = 'text/event-stream';
 /**
  * @param maxReaders readers of events at once; more are a 503.
  */
-export function createFeeds(server: FastifyInstance, common: Common, maxReaders: number): Feeds {
+export function createFeeds(common: Common, maxReaders: number): Feeds {
   const closing = new AbortController();
   const open = new Set<FeedReads>();
-  // readers go to another server at once, and with the place where they stand
-  server.addHook('preClose', async () => {
-    closing.abort();
-    for (const reads of open) reads.close();
-  });
   const metrics = createMetrics(common);
   let readers = 0;
 
@@ -71,6 +68,10 @@ export function createFeeds(server: FastifyInstance, common: Common, maxReaders:
   }
 
   return {
+    close() {
+      closing.abort();
+      for (const reads of open) reads.close();
+    },
     addRoute(scope, prefix, storage) {
       const reads = createFeedReads(storage);
       open.add(reads);
