@@ -69,31 +69,47 @@ export function createExecutionRecovery(options: ExecutionRecoveryOptions): Exec
   /** Tries until nothing more is to be expected of another attempt. */
   async function recoverAll(executions: readonly Execution[], signal: AbortSignal): Promise<readonly Recovered[]> {
     const done = new Map<Execution, Recovered>();
+    /** Their messages are not stored, and their sources were beyond them before the last attempt: they never will be. */
+    const settled = new Set<Execution>();
+    let waiting: readonly Execution[] = [];
     let pending = executions;
     let recovered = 0;
-    for (let failures = 0; pending.length > 0 && !signal.aborted; ) {
+    for (let failures = 0; pending.length + waiting.length > 0 && !signal.aborted; ) {
       for (let at = 0; at < pending.length; at += AT_ONCE) {
         const some = pending.slice(at, at + AT_ONCE);
         for (const found of await Promise.all(some.map((each) => recoverOne(each, options, signal))))
           done.set(found.execution, found);
       }
-      const found = pending.flatMap((execution) => done.get(execution) ?? []);
+      const passing = pending.flatMap((execution) => done.get(execution) ?? []).filter((each) => each.passing);
       const before = recovered;
       recovered = [...done.values()].reduce((sum, { verifierResults }) => sum + verifierResults.length, 0);
-      const passing = found.filter((each) => each.passing);
       const unknown = passing.filter(({ outcomes: [first] }) => first === 'message_unknown');
-      const waits = await Promise.all(unknown.map(({ execution }) => isSourceBehind(execution, signal)));
-      const waiting = unknown.filter((_, index) => waits[index]);
+      const unsettled = unknown.map(({ execution }) => execution).filter((execution) => !settled.has(execution));
+      const { behind, beyond } = await bySource([...waiting, ...unsettled], signal);
+      waiting = behind;
+      for (const execution of beyond) settled.add(execution);
       // a match that was made may make another one certain, at once
       const again = passing.filter(
-        (each) =>
-          waiting.includes(each) || (isRpc(each) && failures < ATTEMPTS) || (isUnmatched(each) && recovered > before),
+        (each) => (isRpc(each) && failures < ATTEMPTS) || (isUnmatched(each) && recovered > before),
       );
-      if (again.some(isRpc)) failures += 1;
-      pending = again.map(({ execution }) => execution);
-      if (again.some((each) => !isUnmatched(each))) await clock.sleep(backoffMs(RETRY, failures, random), signal);
+      pending = [...beyond, ...again.map(({ execution }) => execution)];
+      if (again.some(isRpc)) await clock.sleep(backoffMs(RETRY, ++failures, random), signal);
+      else if (waiting.length > 0) await clock.sleep(IDLE_MS, signal);
     }
     return executions.flatMap((execution) => done.get(execution) ?? []);
+  }
+
+  /** Executions by whether their source is behind them; one that is behind the first of them is behind all. */
+  async function bySource(executions: readonly Execution[], signal: AbortSignal) {
+    const behind: Execution[] = [];
+    const beyond: Execution[] = [];
+    for (const execution of executions) {
+      const isBehind =
+        behind.some(({ sourceChainSelector }) => sourceChainSelector === execution.sourceChainSelector) ||
+        (await isSourceBehind(execution, signal));
+      (isBehind ? behind : beyond).push(execution);
+    }
+    return { behind, beyond };
   }
 
   /** False when there is nothing to do. */

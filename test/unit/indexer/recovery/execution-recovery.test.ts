@@ -36,7 +36,7 @@ function executionOf({ messageId }: Pick<NewMessage, 'messageId'>, block: bigint
 /** An OffRamp that is read through block 100, and what recovers its executions. */
 async function setUp(options: {
   readonly answer: (execution: Execution) => CallAnswer;
-  readonly isSourceBehind?: () => boolean;
+  readonly isSourceBehind?: (storage: Storage) => boolean | Promise<boolean>;
   readonly ofLane?: readonly Hex[];
   readonly offRamps?: readonly Hex[];
 }) {
@@ -63,7 +63,7 @@ async function setUp(options: {
         return await storage.insertBatch(batch);
       },
     },
-    isSourceBehind: async () => options.isSourceBehind?.() ?? false,
+    isSourceBehind: async () => (await options.isSourceBehind?.(storage)) ?? false,
   });
   const read = { height: 100n, hash: make.hex(32) };
   await storage.insertBatch({
@@ -212,6 +212,40 @@ describe('recovering the verifications of executions', () => {
     expect(await world.outcomes()).toEqual({ recovered: 1, message_unknown: 1 });
     expect(await world.storage.getCCVData(late.messageId)).toHaveLength(1);
     expect(await world.through()).toBe(100n);
+  });
+
+  it('promise 1: looks for a message once more after its own chain was seen to be beyond it', async () => {
+    const late = messageWith();
+    const world = await setUp({
+      answer: () => callWith(DEST_CCV),
+      // its block is stored between the look for it and the question
+      async isSourceBehind(storage) {
+        await storage.insertBatch({ messages: [late] });
+        return false;
+      },
+    });
+    await world.storage.insertBatch({ executions: [executionOf(late, 7n)] });
+    world.run();
+    await world.pass(20_000);
+    expect(await world.outcomes()).toEqual({ recovered: 1 });
+    expect(await world.through()).toBe(100n);
+  });
+
+  it('asks once in two seconds where a chain is that many executions wait for', async () => {
+    let asked = 0;
+    const world = await setUp({
+      answer: () => callWith(DEST_CCV),
+      isSourceBehind: () => {
+        asked += 1;
+        return true;
+      },
+    });
+    const executions = Array.from({ length: 100 }, (_, index) => executionOf(messageWith(), BigInt(index)));
+    await world.storage.insertBatch({ executions });
+    world.run();
+    await world.pass(60_000);
+    expect(asked).toBeGreaterThan(20);
+    expect(asked).toBeLessThan(35);
   });
 
   it('matches a CCV by what another execution tells, at once', async () => {
