@@ -14,8 +14,8 @@ import { describeWait, type MigrationWait, runLocked } from './migration-run.js'
 export const MIGRATIONS_DIRECTORY = fileURLToPath(new URL('../../../../migrations', import.meta.url));
 
 const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
-/** The longest that one step may take without an answer. */
-const STEP_TIMEOUT_MS = 3_600_000;
+/** The longest that one step may take without an answer: one that rewrites a table takes minutes a million rows. */
+const STEP_TIMEOUT_MS = 24 * 3_600_000;
 
 /** The schema could not be brought to where this version needs it. */
 export class MigrationError extends IndexerError {
