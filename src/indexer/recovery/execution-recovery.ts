@@ -69,7 +69,7 @@ export function createExecutionRecovery(options: ExecutionRecoveryOptions): Exec
   /** Tries until nothing more is to be expected of another attempt. */
   async function recoverAll(executions: readonly Execution[], signal: AbortSignal): Promise<readonly Recovered[]> {
     const done = new Map<Execution, Recovered>();
-    /** Their messages are not stored, and their sources were beyond them before the last attempt: they never will be. */
+    /** Their messages are not stored, though their sources were beyond them before the last attempt: never will be. */
     const settled = new Set<Execution>();
     let waiting: readonly Execution[] = [];
     let pending = executions;

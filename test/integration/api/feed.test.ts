@@ -1,71 +1,17 @@
 import { once } from 'node:events';
 import { type IncomingMessage, get as request } from 'node:http';
-import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { laneHash } from '../../../src/api/v2/feed/lane-share.js';
 import { logOf } from '../../../src/model/identity.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
 import { type RunningApi, startApi } from '../../support/api/api.js';
+import { FeedReader } from '../../support/api/feed-reader.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
 const make = createRecordMaker(91);
-
-interface FeedEvent {
-  readonly id: bigint;
-  readonly kind: string;
-  readonly lane: string;
-  readonly messageId: string;
-}
-
-/** A reader of events, with the last id that it heard, as a browser's EventSource has it. */
-class Reader {
-  readonly events: FeedEvent[] = [];
-  lastId: string | null;
-  ended = false;
-  failure: string | null = null;
-  #answer: IncomingMessage | null = null;
-
-  constructor(lastId: string | null = null) {
-    this.lastId = lastId;
-  }
-
-  async connect(port: number, parameters: string): Promise<IncomingMessage> {
-    const headers = { accept: 'text/event-stream', ...(this.lastId !== null && { 'last-event-id': this.lastId }) };
-    const outgoing = request({ host: '127.0.0.1', port, path: `/v2/feed?${parameters}`, headers, agent: false });
-    const [answer] = (await once(outgoing, 'response')) as [IncomingMessage];
-    this.#answer = answer;
-    this.ended = false;
-    const end = () => {
-      this.ended = true;
-    };
-    answer.on('error', end).on('close', end);
-    void this.#read(answer);
-    return answer;
-  }
-
-  stop(): void {
-    this.#answer?.destroy();
-  }
-
-  async #read(answer: IncomingMessage): Promise<void> {
-    let kind = '';
-    const lines = createInterface({ input: answer });
-    lines.on('error', () => undefined);
-    for await (const line of lines) {
-      const [, field = '', value = ''] = /^(\w+): ?(.*)$/.exec(line) ?? [];
-      if (field === 'id') this.lastId = value;
-      if (field === 'event') kind = value;
-      if (field === 'data' && kind === 'failure') this.failure = JSON.parse(value).detail;
-      if (field !== 'data' || kind === 'failure') continue;
-      const { position, messageId, sourceChainSelector, destChainSelector } = JSON.parse(value);
-      expect(position).toBe(this.lastId);
-      this.events.push({ id: BigInt(position), kind, messageId, lane: `${sourceChainSelector}-${destChainSelector}` });
-    }
-  }
-}
 
 describe('the feed', () => {
   let database: TestDatabase;
@@ -115,9 +61,9 @@ describe('the feed', () => {
   it('promise 6: three members over 50 lanes see every change once, each lane in order, while servers and readers restart', async () => {
     let [a, b] = [await serve(), await serve()];
     const { storage: writer } = await serve();
-    const members = [0, 1, 2].map(() => new Reader('0'));
+    const members = [0, 1, 2].map(() => new FeedReader('0'));
     let isOver = false;
-    const follow = async (reader: Reader, member: number) => {
+    const follow = async (reader: FeedReader, member: number) => {
       for (let turn = member; ; turn += 1) {
         const { api } = turn % 2 === 0 ? a : b;
         await reader.connect(api.port, `member=${member}&size=3`).catch(() => undefined);
@@ -149,12 +95,12 @@ describe('the feed', () => {
     await Promise.all(following);
     const told = members.flatMap(({ events }) => events);
     // a record that changed again is told again: what counts is that its last change was told, and once
-    const last = new Map(told.map((event) => [event.id, event]));
+    const last = new Map(told.map((event) => [event.position, event]));
     for (const { position, kind } of expected) expect(last.get(position)?.kind, `${position}`).toBe(kind);
     expect(last.size).toBe(told.length);
     for (const [member, { events }] of members.entries()) {
       expect(events.length).toBeGreaterThan(100);
-      expect(events.every((event, i) => i === 0 || event.id > events[i - 1]!.id)).toBe(true);
+      expect(events.every((event, i) => i === 0 || event.position > events[i - 1]!.position)).toBe(true);
       for (const { lane } of events) expect(laneHash(lane) % 3n).toBe(BigInt(member));
     }
   });
@@ -190,7 +136,7 @@ describe('the feed', () => {
 
   it('begins now without a position, hears of commits of other processes, and ends when its server does', async () => {
     const [server, { storage: writer }] = [await serve(), await serve()];
-    const reader = new Reader();
+    const reader = new FeedReader();
     const answer = await reader.connect(server.api.port, 'kinds=message');
     expect(answer.headers).toMatchObject({ 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
     await eventually('the reader knows where it stands', () => reader.lastId !== null);
@@ -211,7 +157,7 @@ describe('the feed', () => {
     });
     const [answer] = (await once(slow, 'response')) as [IncomingMessage];
     answer.pause();
-    const reader = new Reader('0');
+    const reader = new FeedReader('0');
     await reader.connect(server.api.port, '');
     await write(writer, 10);
     const head = (await writer.changesAfter(0n, 1)).headPosition;
@@ -232,13 +178,13 @@ describe('the feed', () => {
   it('refuses more readers of events than are allowed, and lets one in when another leaves', async () => {
     const { storage } = await serve();
     const api = await startApi(storage, { maxFeedReaders: 1 });
-    const first = new Reader();
+    const first = new FeedReader();
     await first.connect(api.port, '');
     const accept = 'text/event-stream';
     expect((await api.get('/v2/feed', { accept })).status).toBe(503);
     expect((await api.get('/v2/feed?limit=1')).status).toBe(200);
     first.stop();
-    const next = new Reader();
+    const next = new FeedReader();
     await eventually('there is room again', async () => {
       const { statusCode } = await next.connect(api.port, '');
       return statusCode === 200;
