@@ -133,7 +133,7 @@ export function sectionNamed<T extends { readonly Name: string }>(all: readonly 
   throw new IndexerError('NO_SOURCE', next, false);
 }
 
-/** The verifiers of a replay, and the judging of what they say. */
+/** The verifiers of a replay, and the judge of their results. */
 function openSources({ config, limits, common, shutdown }: ReplayParts) {
   const pools = openRpcPools(common, shutdown);
   const rpcOf = (section: ChainSection) => pools(withinLimits(section, limits));

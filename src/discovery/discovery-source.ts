@@ -64,7 +64,7 @@ interface Cursor {
  * - An aggregator cuts a page first and leaves out of it the entries that it cannot show. An answer speaks for as many
  *   sequences as a page has entries, and one without news is not yet the end: each poll without news looks one page
  *   further ahead, through half of the overlap, and then begins anew.
- * - An entry whose signatures cannot be judged now holds the cursor; what is around it in its page is stored.
+ * - An entry whose signatures cannot be judged now holds the cursor; the other entries of its page are stored.
  * - A call that fails is repeated after a pause that doubles. An error of the storage ends the run: the next one begins
  *   at the cursor that is stored.
  */

@@ -25,8 +25,8 @@ export type SignatureMode = 'off' | 'record' | 'require';
 
 /**
  * A result once its signatures were looked at.
- * - `taken`: with its verdict, where there is one · `refused`: its signatures do not hold, or nobody can ever say
- * - `unjudged`: nobody can say now
+ * - `taken`: with its verdict, where there is one · `refused`: its signatures do not hold, or can never be judged
+ * - `unjudged`: they cannot be judged now
  */
 export type JudgedResult =
   | { readonly kind: 'taken'; readonly result: VerifierResult }
