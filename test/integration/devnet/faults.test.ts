@@ -52,10 +52,10 @@ describe('on a chain whose blocks the test makes', () => {
     return await sending;
   }
 
-  /** Once the verifier has read the chain as it is now: its second round from here on began after here. */
+  /** Once the verifier has read the chain as it is now: its second round from here on, which ends before the third. */
   async function signedNow(...messages: SentMessage[]): Promise<boolean[]> {
     const rounds = proxy.count('eth_getLogs');
-    await until('two rounds of the verifier', () => proxy.count('eth_getLogs') >= rounds + 2);
+    await until('two rounds of the verifier', () => proxy.count('eth_getLogs') >= rounds + 3);
     return await Promise.all(
       messages.map(async ({ messageId }) => {
         return (await fetch(`${verifierUrl}/verifications?messageID=${messageId}`)).status === 200;
