@@ -61,7 +61,7 @@ const config = writeConfig(directory.path, 'feed.toml', {
     ...{ MaxConnections: 4 * IDLE, MaxConnectionsPerAddress: 4 * IDLE },
   },
   Admin: { ListenAddress: '127.0.0.1', ListenPort: 0 },
-  Log: { Level: 'error', Format: 'json' },
+  Log: { Level: 'info', Format: 'json' },
   Storage: { Strategy: 'single', Single: { Type: 'postgres', Postgres: { URI: connectionUri(connection) } } },
 });
 
@@ -147,6 +147,7 @@ for (const [member, { events }] of members.entries()) {
     last.set(lane, position);
   }
 }
+for (const { failure } of members) if (failure !== null) wrong.push(failure);
 let expected = 0;
 for (let after = 0n; after < headPosition; ) {
   const set = await writer.changesAfter(after, 1_000);

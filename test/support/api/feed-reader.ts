@@ -33,7 +33,8 @@ export class FeedReader {
       this.ended = true;
     };
     answer.on('error', end).on('close', end);
-    void this.#read(answer);
+    // a connection that was cut is an end like others
+    this.#read(answer).catch(end);
     return answer;
   }
 
@@ -52,7 +53,7 @@ export class FeedReader {
       if (field === 'data' && kind === 'failure') this.failure = JSON.parse(value).detail;
       if (field !== 'data' || kind === 'failure') continue;
       const { position, sourceChainSelector, destChainSelector } = JSON.parse(value);
-      if (position !== this.lastId) throw new Error(`the event of ${position} has the id ${this.lastId}`);
+      if (position !== this.lastId) this.failure = `the event of ${position} has the id ${this.lastId}`;
       this.events.push({ position: BigInt(position), kind, lane: `${sourceChainSelector}-${destChainSelector}` });
     }
   }
