@@ -5,8 +5,8 @@ import type { VerifierReader } from './verifier-reader.js';
 
 /**
  * A reader whose results have their signatures judged: each comes with its verdict, and under `require` one whose
- * signatures do not hold is rejected as any that fails a check. One that cannot be judged now is an error that passes
- * (`CommitteeUnreadableError`).
+ * signatures do not hold is rejected like every result that fails a check. One that cannot be judged now is an error
+ * that passes (`CommitteeUnreadableError`).
  */
 export function createJudgedReader(reader: VerifierReader, mode: SignatureMode, check: SignatureCheck): VerifierReader {
   const { name, issuerAddresses } = reader;
