@@ -5,7 +5,7 @@ import { laneHash } from '../../../src/api/v2/feed/lane-share.js';
 import { logOf } from '../../../src/model/identity.js';
 import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { type RunningApi, startApi } from '../../support/api/api.js';
+import { gate, partsOf, type RunningApi, startApi } from '../../support/api/api.js';
 import { FeedReader } from '../../support/api/feed-reader.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
@@ -190,6 +190,61 @@ describe('the feed', () => {
       return statusCode === 200;
     });
     next.stop();
+    await api.close();
+  });
+
+  it('gives back the places of readers that leave before they are answered', async () => {
+    const { storage } = await serve();
+    const held = gate();
+    let asked = 0;
+    const slow = {
+      ...partsOf(storage),
+      async changesAfter(after: bigint, limit?: number) {
+        asked += 1;
+        await held.opened;
+        return await storage.changesAfter(after, limit);
+      },
+    };
+    const api = await startApi(slow, { maxFeedReaders: 2 });
+    const headers = { accept: 'text/event-stream' };
+    const leaving = [1, 2].map((after) => {
+      const path = `/v2/feed?after=${after}`;
+      return request({ host: '127.0.0.1', port: api.port, path, headers, agent: false }).on('error', () => undefined);
+    });
+    await eventually('both are waited for', () => asked === 2);
+    expect((await api.get('/v2/feed?after=3', headers)).status).toBe(503);
+    for (const client of leaving) client.destroy();
+    await eventually('their places are free', async () => {
+      const reader = new FeedReader('0');
+      const connecting = reader.connect(api.port, '');
+      held.open();
+      const { statusCode } = await connecting;
+      reader.stop();
+      return statusCode === 200;
+    });
+    await api.close();
+  });
+
+  it('ends sets and pages of large records early, and tells all of them', async () => {
+    const { storage } = await serve();
+    const from = (await storage.changesAfter(0n, 1)).headPosition;
+    const message = make.message({ ccvs: Array.from({ length: 6 }, () => make.hex(20)) });
+    const verifierResults = message.messageCCVAddresses.map((_, ccv) =>
+      make.result(message, ccv, { ccvDataBytes: 700_000 }),
+    );
+    await storage.insertBatch({ messages: [message], verifierResults });
+    const api = await startApi(storage);
+    const positions: string[] = [];
+    let pages = 0;
+    for (let after = String(from); ; pages += 1) {
+      const page = JSON.parse((await api.get(`/v2/feed?after=${after}&limit=500`)).text);
+      positions.push(...page.changes.map(({ position }: { position: string }) => position));
+      expect(page.changes.length).toBeLessThanOrEqual(3);
+      after = page.nextAfter;
+      if (after === page.headPosition) break;
+    }
+    expect(positions).toEqual(Array.from({ length: 7 }, (_, i) => String(from + BigInt(i) + 1n)));
+    expect(pages).toBeGreaterThan(1);
     await api.close();
   });
 

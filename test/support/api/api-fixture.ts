@@ -4,7 +4,7 @@ import type { Common } from '../../../src/core/common.js';
 import type { VerifierResult } from '../../../src/model/records.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { gate, type RunningApi, startApi } from './api.js';
+import { gate, partsOf, type RunningApi, startApi } from './api.js';
 
 /** Query APIs over a storage in memory; both end after the test. */
 export interface ApiFixture {
@@ -39,19 +39,7 @@ export function apiFixture(results: () => readonly VerifierResult[]): ApiFixture
       return storage;
     },
     async start(settings = {}, faults = {}, overrides = {}) {
-      const faulty = {
-        getCCVData: faults.getCCVData ?? storage.getCCVData.bind(storage),
-        getMessage: faults.getMessage ?? storage.getMessage.bind(storage),
-        queryCCVData: faults.queryCCVData ?? storage.queryCCVData.bind(storage),
-        queryMessages: faults.queryMessages ?? storage.queryMessages.bind(storage),
-        getExecutions: faults.getExecutions ?? storage.getExecutions.bind(storage),
-        list: faults.list ?? storage.list.bind(storage),
-        count: faults.count ?? storage.count.bind(storage),
-        changesAfter: faults.changesAfter ?? storage.changesAfter.bind(storage),
-        boundaryAt: faults.boundaryAt ?? storage.boundaryAt.bind(storage),
-        subscribe: faults.subscribe ?? storage.subscribe.bind(storage),
-        health: faults.health ?? storage.health.bind(storage),
-      };
+      const faulty = { ...partsOf(storage), ...faults };
       const api = await startApi(faulty, settings, overrides);
       running.push(api);
       return api;

@@ -4,6 +4,7 @@ import type { ApiSettings } from '../../../src/api/api-settings.js';
 import { type ApiServerOptions, createApiServer } from '../../../src/api/server/api-server.js';
 import { type Common, createCommon } from '../../../src/core/common.js';
 import { parseExactJson } from '../../../src/protocol/exact-json.js';
+import type { Storage } from '../../../src/storage/storage.js';
 
 /** An answer as it came over the wire. */
 export interface Answer {
@@ -45,6 +46,23 @@ export async function startApi(
     common,
     get: (path, headers = {}, method = 'GET') => ask(port, path, headers, method),
     close: () => server.close(),
+  };
+}
+
+/** A storage whose parts can be put in the place of others. */
+export function partsOf(storage: Storage): ApiServerOptions['storage'] {
+  return {
+    getCCVData: storage.getCCVData.bind(storage),
+    getMessage: storage.getMessage.bind(storage),
+    getExecutions: storage.getExecutions.bind(storage),
+    queryCCVData: storage.queryCCVData.bind(storage),
+    queryMessages: storage.queryMessages.bind(storage),
+    list: storage.list.bind(storage),
+    count: storage.count.bind(storage),
+    changesAfter: storage.changesAfter.bind(storage),
+    boundaryAt: storage.boundaryAt.bind(storage),
+    subscribe: storage.subscribe.bind(storage),
+    health: storage.health.bind(storage),
   };
 }
 

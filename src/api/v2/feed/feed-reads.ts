@@ -26,6 +26,8 @@ export interface FeedReads {
 
 /** Changes that one read takes: of the usual size, some hundred KiB. */
 const SET_CHANGES = 250;
+/** A rendered set ends with the change that reaches this: a slow reader holds one, and large ones must fit as well. */
+export const MAX_SET_CHARACTERS = 2 << 20;
 /** Rendered sets that are kept for readers a little behind. */
 const KEPT_SETS = 8;
 const MAX_BOUNDARY = 2n ** 63n - 1n;
@@ -36,10 +38,14 @@ export function createFeedReads(storage: FeedStorage): FeedReads {
   const underWay = new Map<bigint, Promise<FeedSet>>();
   const waiting = new Set<() => void>();
   let heard = 0n;
+  /** Rises with every event: a read from before is not kept. */
+  let generation = 0;
 
   function hear(event: AdvanceEvent): void {
     // changes of before are told again at their new positions, or are no more
     kept.clear();
+    underWay.clear();
+    generation += 1;
     if (event.kind === 'committed') heard = event.changes.throughPosition;
     else heard = event.kind === 'advanced' ? event.throughPosition : event.head.position;
     const woken = [...waiting];
@@ -49,11 +55,10 @@ export function createFeedReads(storage: FeedStorage): FeedReads {
   const unsubscribe = storage.subscribe(hear);
 
   async function load(position: bigint): Promise<FeedSet> {
-    const set: ChangeSet = await storage.changesAfter(position, SET_CHANGES);
-    const { throughPosition, headPosition } = set;
-    const changes = set.changes.flatMap((change) => feedChange(change) ?? []);
-    const rendered = { changes, throughPosition, headPosition };
-    if (throughPosition < headPosition) kept.set(position, rendered);
+    const asked = generation;
+    const set = await storage.changesAfter(position, SET_CHANGES);
+    const rendered = render(set);
+    if (rendered.throughPosition < rendered.headPosition && asked === generation) kept.set(position, rendered);
     return rendered;
   }
 
@@ -61,7 +66,9 @@ export function createFeedReads(storage: FeedStorage): FeedReads {
     async after(position) {
       const known = kept.get(position) ?? underWay.get(position);
       if (known) return await known;
-      const reading = load(position).finally(() => underWay.delete(position));
+      const reading = load(position).finally(() => {
+        if (underWay.get(position) === reading) underWay.delete(position);
+      });
       underWay.set(position, reading);
       return await reading;
     },
@@ -83,4 +90,18 @@ export function createFeedReads(storage: FeedStorage): FeedReads {
       for (const wake of [...waiting]) wake();
     },
   };
+}
+
+function render({ changes: all, throughPosition, headPosition }: ChangeSet): FeedSet {
+  const changes: FeedChange[] = [];
+  let characters = 0;
+  for (const change of all) {
+    const told = feedChange(change);
+    if (told === null) continue;
+    changes.push(told);
+    characters += told.json.length;
+    if (characters >= MAX_SET_CHARACTERS && change !== all.at(-1))
+      return { changes, throughPosition: change.position, headPosition };
+  }
+  return { changes, throughPosition, headPosition };
 }

@@ -6,7 +6,7 @@ import { CoverageGapError } from '../../../model/storage-errors.js';
 import { HttpError } from '../../http/http-error.js';
 import type { QueryString } from '../../list-parameters.js';
 import { isWanted } from './feed-changes.js';
-import { createFeedReads, type FeedReads, type FeedStorage } from './feed-reads.js';
+import { createFeedReads, type FeedReads, type FeedStorage, MAX_SET_CHARACTERS } from './feed-reads.js';
 import { type FeedRequest, parseFeedRequest } from './feed-request.js';
 import { feedEvents, whyGap } from './feed-stream.js';
 
@@ -31,9 +31,7 @@ export function createFeeds(common: Common, maxReaders: number): Feeds {
 
   async function answerEvents(reads: FeedReads, wanted: FeedRequest, request: FastifyRequest, reply: FastifyReply) {
     if (readers >= maxReaders) throw new HttpError(503, `${maxReaders} readers of events are connected: ask for pages`);
-    const after = wanted.after ?? (await reads.head());
-    // told before the answer begins, so that it is an error
-    await reads.after(after).catch(explain(reads, after));
+    // before anything is waited for: a client may leave meanwhile, and others come
     const gone = new AbortController();
     readers += 1;
     metrics.readers.set(readers);
@@ -42,6 +40,9 @@ export function createFeeds(common: Common, maxReaders: number): Feeds {
       metrics.readers.set(readers);
       gone.abort();
     });
+    const after = wanted.after ?? (await reads.head());
+    // told before the answer begins, so that it is an error
+    await reads.after(after).catch(explain(reads, after));
     const signal = AbortSignal.any([closing.signal, gone.signal]);
     const told = (events: number) => metrics.events.inc(events);
     const events = feedEvents({ reads, filter: wanted.filter, after, common, signal, told });
@@ -53,12 +54,14 @@ export function createFeeds(common: Common, maxReaders: number): Feeds {
     let position = after ?? 0n;
     let head = position;
     const found: string[] = [];
-    for (let sets = 0; sets < MAX_SETS && found.length < limit; sets += 1) {
+    let characters = 0;
+    for (let sets = 0; sets < MAX_SETS && found.length < limit && characters < MAX_SET_CHARACTERS; sets += 1) {
       const set = await reads.after(position).catch(explain(reads, position));
       head = set.headPosition;
       const wanted = set.changes.filter((change) => isWanted(filter, change));
       const taken = wanted.slice(0, limit - found.length);
       found.push(...taken.map(({ json }) => json));
+      for (const { json } of taken) characters += json.length;
       position = taken.length < wanted.length ? (taken.at(-1)?.position ?? position) : set.throughPosition;
       if (position >= head) break;
     }

@@ -50,14 +50,12 @@ export async function* feedEvents({
       yield `event: failure\ndata: ${JSON.stringify({ detail: reason })}\n\n`;
       return;
     }
-    for (let isSilent = true; isSilent && !signal.aborted; ) {
-      const beat = new AbortController();
-      const cancel = common.clock.after(HEARTBEAT_MS, () => beat.abort());
-      await reads.news(position, AbortSignal.any([signal, beat.signal]));
-      cancel();
-      isSilent = beat.signal.aborted;
-      if (isSilent && !signal.aborted) yield ': alive\n\n';
-    }
+    // after each beat it reads again: a storage that other processes bring forward may tell no one of it
+    const beat = new AbortController();
+    const cancel = common.clock.after(HEARTBEAT_MS, () => beat.abort());
+    await reads.news(position, AbortSignal.any([signal, beat.signal]));
+    cancel();
+    if (beat.signal.aborted && !signal.aborted) yield ': alive\n\n';
   }
 }
 
