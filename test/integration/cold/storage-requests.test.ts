@@ -14,6 +14,9 @@ const FLUSHES = 3;
 const PER_FLUSH = 1500;
 
 const make = createRecordMaker(70);
+const RARE = { sender: make.hex(32), receiver: make.hex(20), token: make.hex(32) };
+/** The only messages of a flush with the rare contents. */
+const RARE_PLACES = [700, 1400];
 const messages: NewMessage[] = [];
 let directory: TestDirectoryStore;
 let origin: ReturnType<typeof createMemoryStorage>;
@@ -27,9 +30,10 @@ beforeAll(async () => {
   const archive = openArchive(directory.store);
   for (let flush = 0; flush < FLUSHES; flush += 1) {
     const before = messages.slice(-PER_FLUSH);
-    const now = Array.from({ length: PER_FLUSH }, () =>
-      make.message({ dataBytes: 600, ccvs: [make.hex(20), make.hex(20)] }),
-    );
+    const now = Array.from({ length: PER_FLUSH }, (_, place) => {
+      const contents = flush === 1 && RARE_PLACES.includes(place) ? RARE : {};
+      return make.message({ dataBytes: 600, ccvs: [make.hex(20), make.hex(20)], ...contents });
+    });
     messages.push(...now);
     for (let from = 0; from < PER_FLUSH; from += 10) {
       const some = now.slice(from, from + 10);
@@ -112,6 +116,23 @@ test('a page of 100 by time costs three requests and 256 KiB at most', async () 
     expect(requests).toBeLessThanOrEqual(MAX_REQUESTS);
     expect(bytes).toBeLessThanOrEqual(MAX_BYTES);
     expect(plain(page.items)).toEqual(plain((await origin.queryCCVData({ startMs, limit: 100 })).items));
+  }
+  await reader.close();
+});
+
+test('a list of a rare sender, receiver or token costs the row groups that have it, one of an unknown sender nothing', async () => {
+  await warmReader();
+  const wanted = RARE_PLACES.map((place) => messages[PER_FLUSH + place]!.messageId).sort();
+  for (const query of [{ senders: [RARE.sender] }, { receivers: [RARE.receiver] }, { tokens: [RARE.token] }]) {
+    store.reset();
+    const { items } = await reader.queryMessages(query);
+    expect(items.map(({ messageId }) => messageId).sort()).toEqual(wanted);
+    expect(store.total().requests).toBeLessThanOrEqual(RARE_PLACES.length);
+    expect((await reader.countMessages(query)).count).toBe(RARE_PLACES.length);
+    store.reset();
+    expect((await reader.queryMessages({ ...query, receivers: [make.hex(20)] })).items).toEqual([]);
+    expect((await reader.countMessages({ ...query, tokens: [make.hex(32)] })).count).toBe(0);
+    expect(store.total().requests).toBe(0);
   }
   await reader.close();
 });

@@ -1,6 +1,5 @@
 import { crc32 } from 'node:zlib';
 import { InvalidArgumentError } from '../../../core/errors.js';
-import type { Hex } from '../../../core/hex.js';
 import { viewOf } from '../parquet/data-view.js';
 import type { EncodedGroup } from '../parquet/file-writer.js';
 import type { Steps } from '../parquet/steps.js';
@@ -32,8 +31,9 @@ export interface EncodedIdIndex {
 
 /** Collects the entries of one file and makes its index. */
 export interface IdIndexBuilder {
-  /** Says that a row group holds an id. Once or more for each pair, in any order. */
-  add(id: Hex, rowGroup: number): void;
+  /** Says that a row group holds an id or a term. Once or more for each pair, in any order. */
+  add(id: string, rowGroup: number): void;
+  readonly entries: number;
   /** `groups`: the row groups of the file, when the index is to tell where they lie. */
   finishing(groups?: readonly EncodedGroup[]): Steps<EncodedIdIndex>;
 }
@@ -41,7 +41,7 @@ export interface IdIndexBuilder {
 export function createIdIndexBuilder(): IdIndexBuilder {
   // columns of numbers: objects for the 200 000 entries of a large file cost more than all the rest
   const entries: Entries<number[]> = { high: [], low: [], rowGroup: [] };
-  let last: { readonly id: Hex; readonly rowGroup: number } | undefined;
+  let last: { readonly id: string; readonly rowGroup: number } | undefined;
   return {
     add(id, rowGroup) {
       if (!Number.isInteger(rowGroup) || rowGroup < 0 || rowGroup > 0xffff_ffff)
@@ -55,6 +55,9 @@ export function createIdIndexBuilder(): IdIndexBuilder {
       entries.high.push(high);
       entries.low.push(low);
       entries.rowGroup.push(rowGroup);
+    },
+    get entries() {
+      return entries.high.length;
     },
     finishing: (groups = []) => encode(entries, groups),
   };

@@ -3,9 +3,10 @@ import { IdIndexFormatError } from './id-index-format-error.js';
 import { groupTableBytes } from './row-group-table.js';
 
 /*
- * Which row groups of a data file hold a message id, and where those lie. One object beside each file, so that a
- * lookup touches no other file: its head (row groups, the filter and the first hash of each page) stays in memory and
- * mostly says "not here"; else one page of 4 KB is read, and then the row group. All numbers are little-endian:
+ * Which row groups of a data file hold a message id or a term, and where those lie. One object beside each file, so
+ * that a lookup touches no other file: its head (row groups, the filter and the first hash of each page) stays in
+ * memory and mostly says "not here"; else one page of 4 KB is read, and then the row group. All numbers are little-
+ * endian:
  *
  *   head  "CCVIDX1\n" · u32 bytes of the head · u32 entries · u32 pages · u32 filter seed · u32 filter slots
  *         · u32 row groups + 2^20 × columns (0: without a table) · the table of row groups, see `row-group-table.ts`

@@ -1,5 +1,3 @@
-import type { Hex } from '../../../core/hex.js';
-
 /** 64 bits of a message id, as two unsigned halves. */
 export interface IdHash {
   readonly high: number;
@@ -7,11 +5,11 @@ export interface IdHash {
 }
 
 /**
- * The hash of the index format, version 1: over the character codes of the lower-case hex text (cyrb53 by bryc,
+ * The hash of the index format, version 1, of an id or a term: over the character codes of its text (cyrb53 by bryc,
  * public domain, with both of its 32-bit states kept whole). Not cryptographic: two ids of one hash cost a read,
  * never an answer.
  */
-export function hashId(id: Hex): IdHash {
+export function hashId(id: string): IdHash {
   let high = 0xdeadbeef;
   let low = 0x41c6ce57;
   for (let index = 0; index < id.length; index++) {

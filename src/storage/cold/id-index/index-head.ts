@@ -1,5 +1,4 @@
 import { crc32 } from 'node:zlib';
-import type { Hex } from '../../../core/hex.js';
 import type { ByteRange } from '../object-store/object-store.js';
 import { type ColumnSpec, firstColumns } from '../parquet/columns.js';
 import { viewOf } from '../parquet/data-view.js';
@@ -126,13 +125,13 @@ class Head implements IdIndexHead {
 }
 
 /**
- * The row groups that may hold an id, ascending: none without a request when the filter says so, else by one request
- * at most.
+ * The row groups that may hold an id or a term, ascending: none without a request when the filter says so, else by one
+ * request at most.
  * @throws IdIndexFormatError, and the errors of `fetch`.
  */
 export async function findRowGroups(
   head: IdIndexHead,
-  id: Hex,
+  id: string,
   fetch: (range: ByteRange) => Promise<Uint8Array>,
 ): Promise<number[]> {
   const hash = hashId(id);

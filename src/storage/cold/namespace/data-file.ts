@@ -13,6 +13,8 @@ export interface IndexPlace {
   readonly path: string;
   readonly sizeBytes: number;
   readonly headBytes: number;
+  /** The kinds of terms that it has of all rows of the file; none in files of older versions. */
+  readonly termKinds: readonly string[];
 }
 
 /** A data file as its add action describes it. */
@@ -76,6 +78,7 @@ const TAG = {
   index: 'ccv.index',
   indexBytes: 'ccv.indexBytes',
   indexHeadBytes: 'ccv.indexHeadBytes',
+  indexTerms: 'ccv.indexTerms',
 } as const;
 
 /** The place of a new file. */
@@ -105,6 +108,7 @@ export function describeFile(encoded: EncodedFile, place: FilePlace, stamp: Flus
     tags[TAG.index] = indexFilePath(place.day, place.id);
     tags[TAG.indexBytes] = String(index.bytes.length);
     tags[TAG.indexHeadBytes] = String(index.headBytes);
+    if (encoded.termKinds.length > 0) tags[TAG.indexTerms] = encoded.termKinds.join(' ');
   }
   return readFileEntry({
     path: pathToUri(dataFilePath(place.day, place.id)),
@@ -155,7 +159,12 @@ function parseFileEntry(add: AddFile): DataFile {
     index:
       indexPath === null
         ? null
-        : { path: indexPath, sizeBytes: tags.number(TAG.indexBytes), headBytes: tags.number(TAG.indexHeadBytes) },
+        : {
+            path: indexPath,
+            sizeBytes: tags.number(TAG.indexBytes),
+            headBytes: tags.number(TAG.indexHeadBytes),
+            termKinds: tags.optional(TAG.indexTerms)?.split(' ') ?? [],
+          },
     stats,
     add,
   };

@@ -7,6 +7,7 @@ import type { ByteRange, ObjectStore } from '../object-store/object-store.js';
 import { type ParquetFooter, readFooter } from '../parquet/footer.js';
 import { type RowGroupData, readRowGroups } from '../parquet/row-group-reader.js';
 import type { Zstd } from '../parquet/zstd.js';
+import { indexTerm, type TermKind } from '../rows/index-terms.js';
 import type { RowKind } from '../rows/row-kind.js';
 import { TABLE_COLUMNS } from '../rows/table-columns.js';
 import type { TableName } from '../rows/table-name.js';
@@ -115,8 +116,18 @@ export class DataFileReader {
     return (hash) => head.mayContain(hash);
   }
 
-  /** The row groups of a file that may hold an id. */
-  async groupsOf(table: TableName, file: DataFile, id: Hex): Promise<readonly number[]> {
+  /**
+   * Says of the values of a kind whether the file may have rows with them: false is certain. Null: its index has none
+   * of that kind.
+   */
+  async termFilter(table: TableName, file: DataFile, kind: TermKind): Promise<((value: Hex) => boolean) | null> {
+    if (!file.index?.termKinds.includes(kind)) return null;
+    const mayHold = await this.filter(table, file);
+    return (value) => mayHold(hashId(indexTerm(kind, value)));
+  }
+
+  /** The row groups of a file that may hold an id or a term. */
+  async groupsOf(table: TableName, file: DataFile, id: string): Promise<readonly number[]> {
     const { index } = file;
     if (index === null) return [];
     const head = await this.#head(table, file);

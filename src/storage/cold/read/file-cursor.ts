@@ -4,6 +4,7 @@ import type { DataFile } from '../namespace/data-file.js';
 import type { DataFileReader } from '../namespace/file-reader.js';
 import type { ListTable } from '../namespace/record-tables.js';
 import type { RowKey } from '../rows/row-kind.js';
+import { groupsWith } from './contents-pruning.js';
 import { admitsRow, groupsIn } from './range-pruning.js';
 
 const MAX_GROUPS_AT_ONCE = 64;
@@ -110,8 +111,10 @@ export class FileCursor<T, K extends RowKey> {
   async #findGroups() {
     const { reader, list, range, after } = this.#options;
     const footer = await reader.footer(list.table, this.#file);
+    const mayHold = await groupsWith(reader, list.table, this.#file, range.contents);
     const startMs = Math.max(range.startMs, after?.ingestionMs ?? 0);
-    return groupsIn(footer, startMs, range.endMs, range.contents).map(({ group, minMs }) => ({
+    const groups = groupsIn(footer, startMs, range.endMs, range.contents).filter(({ group }) => mayHold(group));
+    return groups.map(({ group, minMs }) => ({
       group,
       minMs,
       rows: footer.groupRows(group),

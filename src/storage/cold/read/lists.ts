@@ -9,6 +9,7 @@ import type { DataFileReader, TableRows } from '../namespace/file-reader.js';
 import type { ListTable } from '../namespace/record-tables.js';
 import type { NamespaceView } from '../namespace/view.js';
 import type { RowKey } from '../rows/row-kind.js';
+import { filesWith, groupsWith } from './contents-pruning.js';
 import { type CursorOptions, FileCursor, type FoundRow } from './file-cursor.js';
 import { admitsRow, filesIn, groupsIn, listedRows } from './range-pruning.js';
 
@@ -70,7 +71,8 @@ export class Lists {
     view: NamespaceView,
     range: ResolvedRange,
   ): Promise<number> {
-    const files = filesIn(range, view.tables[list.table].files);
+    const inTime = filesIn(range, view.tables[list.table].files);
+    const files = await filesWith(this.#reader, list.table, inTime, range.contents);
     const counts = await mapInParallel(files, PARALLEL_FILES, async (file) =>
       isWholeIn(range, file) ? listedRows(range, file) : await this.#countRows(list, range, file),
     );
@@ -100,7 +102,9 @@ export class Lists {
   ): Promise<FoundRow<T, K>[]> {
     const { range, after } = options;
     const startMs = Math.max(range.startMs, after?.ingestionMs ?? 0);
-    const waiting = filesIn({ ...range, startMs }, files).sort((a, b) => a.minMs - b.minMs);
+    const inTime = filesIn({ ...range, startMs }, files);
+    const holding = await filesWith(this.#reader, options.list.table, inTime, range.contents);
+    const waiting = holding.toSorted((a, b) => a.minMs - b.minMs);
     const found: FoundRow<T, K>[] = [];
     let open: FileCursor<T, K>[] = [];
     let toSkip = offset;
@@ -139,7 +143,9 @@ export class Lists {
     file: DataFile,
   ): Promise<number> {
     const footer = await this.#reader.footer(list.table, file);
-    const groups = groupsIn(footer, range.startMs, range.endMs, range.contents).map(({ group }) => group);
+    const mayHold = await groupsWith(this.#reader, list.table, file, range.contents);
+    const inTime = groupsIn(footer, range.startMs, range.endMs, range.contents).map(({ group }) => group);
+    const groups = inTime.filter(mayHold);
     let count = 0;
     const passes = testOf<T>(range.contents);
     if (passes !== null) {

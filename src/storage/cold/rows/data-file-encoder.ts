@@ -2,10 +2,12 @@ import { InvalidArgumentError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
 import type { FileStats } from '../delta/stats.js';
 import { createIdIndexBuilder, type EncodedIdIndex } from '../id-index/builder.js';
+import { MAX_ENTRIES } from '../id-index/entries.js';
 import { createParquetEncoder, type EncodedGroup, type RowGroupLimits } from '../parquet/file-writer.js';
 import type { Steps } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { type FileSummary, SummaryCollector } from './file-summary.js';
+import type { TermKind } from './index-terms.js';
 import type { RowKind } from './row-kind.js';
 
 /** A data file, ready to be stored. */
@@ -16,6 +18,8 @@ export interface EncodedFile {
   readonly rows: number;
   /** The index of its message ids; null for kinds without ids. */
   readonly index: EncodedIdIndex | null;
+  /** The kinds of terms that the index has of all rows. */
+  readonly termKinds: readonly TermKind[];
   readonly stats: FileStats;
   readonly summary: FileSummary;
 }
@@ -68,7 +72,7 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
       const values = kind.encode(record, key);
       parquet.add(values, kind.sizeOf(record));
       collector.add(key, values);
-      index.add(kind.indexedId(key));
+      index.add(kind.indexedId(key), kind.termsOf(record));
     },
     get rows() {
       return rows;
@@ -85,27 +89,37 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
       footerBytes,
       rows,
       index: yield* index.finishing(groups),
+      termKinds: index.hasTerms ? kind.termKinds : [],
       stats: collector.stats(),
       summary: collector.summary(),
     };
   }
 }
 
-/** Learns the row groups of ids as they are finished: a row's group is known only then. */
+/** The entries of an index from which on it takes ids alone: a file of them all must find room. */
+const MAX_TERM_ENTRIES = MAX_ENTRIES / 2;
+
+/** Learns the row groups of ids and terms as they are finished: a row's group is known only then. */
 class GroupedIds {
   readonly #groupRows: readonly number[];
   readonly #builder = createIdIndexBuilder();
-  #waiting: (Hex | null)[] = [];
+  #waiting: { readonly id: Hex | null; readonly terms: readonly string[] }[] = [];
   #group = 0;
   #any = false;
+  #hasTerms = true;
 
   /** `groupRows`: grows with every row group. */
   constructor(groupRows: readonly number[]) {
     this.#groupRows = groupRows;
   }
 
-  add(id: Hex | null): void {
-    this.#waiting.push(id);
+  /** Whether the terms of all rows are in the index. */
+  get hasTerms(): boolean {
+    return this.#any && this.#hasTerms;
+  }
+
+  add(id: Hex | null, terms: readonly string[]): void {
+    this.#waiting.push({ id, terms });
     this.#settle();
   }
 
@@ -117,11 +131,16 @@ class GroupedIds {
 
   #settle(): void {
     for (let rows = this.#groupRows[this.#group]; rows !== undefined; rows = this.#groupRows[this.#group]) {
-      for (const id of this.#waiting.slice(0, rows)) {
+      const settled = this.#waiting.slice(0, rows);
+      for (const { id } of settled) {
         if (id === null) continue;
         this.#builder.add(id, this.#group);
         this.#any = true;
       }
+      this.#hasTerms &&= this.#builder.entries < MAX_TERM_ENTRIES;
+      // rows of a row group share most of them
+      const terms = this.#hasTerms ? new Set(settled.flatMap((row) => row.terms)) : [];
+      for (const term of terms) this.#builder.add(term, this.#group);
       this.#waiting = this.#waiting.slice(rows);
       this.#group += 1;
     }

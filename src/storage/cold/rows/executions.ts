@@ -3,6 +3,7 @@ import { EXECUTION_STATES } from '../../../protocol/records.js';
 import { column } from '../parquet/columns.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { cellsOf, oneOf } from './cells.js';
+import { transactionTerms } from './index-terms.js';
 import { type ExecutionRowKey, laneName, microsOf, type RowKind } from './row-kind.js';
 import { SHARED_COLUMNS } from './shared-columns.js';
 
@@ -112,6 +113,8 @@ export const EXECUTION_ROWS: RowKind<StoredExecution, ExecutionRowKey> = {
     a.logIndex - b.logIndex ||
     compare(a.blockHash, b.blockHash),
   indexedId: (key) => key.messageId,
+  termKinds: ['transaction'],
+  termsOf: ({ place }) => transactionTerms(place),
   listedLane: laneName,
 };
 

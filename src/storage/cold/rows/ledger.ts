@@ -6,6 +6,7 @@ import { type ColumnValue, column } from '../parquet/columns.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { cellsOf, oneOf } from './cells.js';
 import { EXECUTION_ROWS } from './executions.js';
+import { transactionTerms } from './index-terms.js';
 import { conflicts, cursors, quarantineEntries } from './ledger-cells.js';
 import { MESSAGE_BYTES_COLUMNS, MESSAGE_ROWS } from './messages.js';
 import { type OrphanReturn, type RecordChange, returnCells, returnedIdentity, returns } from './orphan-return.js';
@@ -129,6 +130,8 @@ export const LEDGER_ROWS: RowKind<LedgerEntry, LedgerRowKey> = {
   keyOf,
   compare: (a, b) => (a.position < b.position ? -1 : a.position > b.position ? 1 : 0),
   indexedId: ({ orphanId }) => orphanId,
+  termKinds: ['transaction'],
+  termsOf,
   listedLane: () => null,
 };
 
@@ -144,6 +147,11 @@ function keyOf(entry: LedgerEntry): LedgerRowKey {
     default:
       return { kind, position, identity: ledgerIdentity(identityOfChange(entry)), orphanId: null };
   }
+}
+
+function termsOf({ kind, record }: LedgerEntry): readonly string[] {
+  if (kind === 'message') return transactionTerms(record.origin);
+  return kind === 'execution' ? transactionTerms(record.place) : [];
 }
 
 function sizeOf(entry: LedgerEntry): number {

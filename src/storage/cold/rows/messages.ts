@@ -6,6 +6,7 @@ import { column } from '../parquet/columns.js';
 import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
 import { type Cell, type Cells, cellsOf } from './cells.js';
+import { contentsTerms, TERM_KINDS, transactionTerms } from './index-terms.js';
 import { AMOUNT_COLUMN, amountCell, CONTENT_COLUMNS, contentCells, encodedCells } from './message-contents.js';
 import { laneName, type MessageRowKey, microsOf, type RowKind } from './row-kind.js';
 import { SHARED_COLUMNS } from './shared-columns.js';
@@ -130,6 +131,8 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
   }),
   compare: compareOrderKeys,
   indexedId: (key) => key.messageId,
+  termKinds: TERM_KINDS,
+  termsOf: ({ encodedMessage, origin }) => [...contentsTerms(encodedMessage), ...transactionTerms(origin)],
   listedLane: laneName,
 };
 

@@ -4,6 +4,7 @@ import type { MessageStatus } from '../../../model/records.js';
 import type { Lane } from '../../../protocol/message.js';
 import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
 import type { RowGroupData } from '../parquet/row-group-reader.js';
+import type { TermKind } from './index-terms.js';
 
 /** The key of a record's row: it is found, filtered and replaced by it. */
 export interface RecordKey extends Lane {
@@ -55,6 +56,10 @@ export interface RowKind<T, K> {
   compare(a: K, b: K): number;
   /** The id that an index finds rows by; null for kinds and rows without one. */
   indexedId(key: K): Hex | null;
+  /** The kinds of terms that an index finds rows by as well. */
+  readonly termKinds: readonly TermKind[];
+  /** The terms of a record, of those kinds. */
+  termsOf(record: T): readonly string[];
   /** `laneName` of a row; null for kinds without lists. */
   listedLane(key: K): string | null;
 }

@@ -134,6 +134,8 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
   }),
   compare: compareOrderKeys,
   indexedId: (key) => key.messageId,
+  termKinds: [],
+  termsOf: () => [],
   listedLane: laneName,
 };
 

@@ -1,6 +1,8 @@
 import { cp, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { bytesToHex } from '../../../../src/core/hex.js';
+import { readContents } from '../../../../src/model/contents-filter.js';
 import type { ColdStorage } from '../../../../src/storage/cold/cold-storage.js';
 import { openMaintained } from '../../../support/cold/maintenance.js';
 import { plainChange, unpackFormat } from '../../../support/cold/old-formats.js';
@@ -53,6 +55,20 @@ describe('a namespace of format 2', () => {
     expect(await leader.getExecutions(createRecordMaker(1).message().messageId)).toEqual([]);
     await leader.close();
     expect((await store.list('')).objects).toEqual(before);
+  });
+
+  test('has no terms in its indexes, and is narrowed to contents all the same', async () => {
+    const { store } = await inFormat2();
+    const leader = openMaintained(store, { role: 'leader' });
+    const { items } = await leader.queryMessages({ limit: 1_000 });
+    for (const { encodedMessage } of items) {
+      const sender = bytesToHex(readContents(encodedMessage).sender);
+      const same = items.filter((each) => bytesToHex(readContents(each.encodedMessage).sender) === sender);
+      expect((await leader.queryMessages({ senders: [sender], limit: 1_000 })).items).toEqual(same);
+      expect((await leader.countMessages({ senders: [sender] })).count).toBe(same.length);
+    }
+    expect(items.length).toBeGreaterThan(0);
+    await leader.close();
   });
 
   test('goes on with executions and verdicts, without a data file written anew, and is of format 3 from then on', async () => {

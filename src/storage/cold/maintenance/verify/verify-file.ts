@@ -1,6 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
 import { nextTurn } from '../../../../core/event-loop.js';
-import type { Hex } from '../../../../core/hex.js';
 import { stringifyStats } from '../../delta/stats.js';
 import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../../id-index/index-head.js';
 import { type DataFile, dayOfFile } from '../../namespace/data-file.js';
@@ -42,7 +41,7 @@ export async function verifyFile<T, K extends { readonly position: bigint }>(
   tell: TellProblem,
 ): Promise<CheckedFile> {
   let bytes = 0;
-  const ids: { id: Hex; group: number }[] = [];
+  const ids: { id: string; group: number }[] = [];
   let footer: ParquetFooter | null = null;
   let rows = 0;
   try {
@@ -66,7 +65,7 @@ async function verifyRows<T, K extends { readonly position: bigint }>(
   footer: ParquetFooter,
   { rows: kind, msOf, onRow }: FileChecks<T, K>,
   file: DataFile,
-  ids: { id: Hex; group: number }[],
+  ids: { id: string; group: number }[],
   tell: TellProblem,
 ): Promise<number> {
   const isThere = ({ name, added }: ColumnSpec) => !added || footer.columnIndex(name) >= 0;
@@ -75,6 +74,7 @@ async function verifyRows<T, K extends { readonly position: bigint }>(
   const count = (what: string) => problems.set(what, (problems.get(what) ?? 0) + 1);
   const day = dayOfFile(file);
   let last: K | undefined;
+  const hasTerms = kind.termKinds.every((each) => file.index?.termKinds.includes(each));
   let isWhole = true;
   let rows = 0;
   for (let at = 0; at < footer.groups; at += 1) {
@@ -89,6 +89,7 @@ async function verifyRows<T, K extends { readonly position: bigint }>(
     }
     if (!hasRightFilters(kind, scanned)) count('row groups whose bloom filter is of other values');
     const keys = scanned.keys();
+    const terms = new Set<string>();
     for (const [row, record] of scanned.records.entries()) {
       const key = kind.keyOf(record);
       const values = kind.encode(record, key);
@@ -101,10 +102,12 @@ async function verifyRows<T, K extends { readonly position: bigint }>(
       const id = kind.indexedId(key);
       if (id !== null && !(ids.at(-1)?.id === id && ids.at(-1)?.group === scanned.group))
         ids.push({ id, group: scanned.group });
+      for (const term of hasTerms ? kind.termsOf(record) : []) terms.add(term);
       onRow(key);
       last = key;
       rows += 1;
     }
+    for (const term of terms) ids.push({ id: term, group: scanned.group });
   }
   for (const [what, number] of problems) tell(file.path, `${number} ${what}`, BUG);
   if (isWhole) verifyFigures(collector, file, rows, tell);
@@ -138,7 +141,7 @@ async function verifyIndex<T, K>(
   { store, keyOf }: ScanParts,
   { table, rows }: FileChecks<T, K>,
   file: DataFile,
-  { ids, footer }: { readonly ids: readonly { id: Hex; group: number }[]; readonly footer: ParquetFooter | null },
+  { ids, footer }: { readonly ids: readonly { id: string; group: number }[]; readonly footer: ParquetFooter | null },
   tell: TellProblem,
 ): Promise<number> {
   const { path, sizeBytes, headBytes } = file.index ?? { path: '', sizeBytes: 0, headBytes: 0 };
@@ -149,7 +152,7 @@ async function verifyIndex<T, K>(
     const places = head.footer(rows.columns);
     if (places && footer && !isSamePlaces(places, footer)) tell(path, 'its row groups are not those of its file', BUG);
     const missing = await countMissing(bytes, head, ids);
-    if (missing > 0) tell(path, `${missing} ids of its file are not found by it`, BUG);
+    if (missing > 0) tell(path, `${missing} ids and terms of its file are not found by it`, BUG);
     return bytes.length;
   } catch (thrown) {
     tell(path, messageOf(thrown), REWRITE);
@@ -157,7 +160,7 @@ async function verifyIndex<T, K>(
   }
 }
 
-async function countMissing(bytes: Uint8Array, head: IdIndexHead, ids: readonly { id: Hex; group: number }[]) {
+async function countMissing(bytes: Uint8Array, head: IdIndexHead, ids: readonly { id: string; group: number }[]) {
   let missing = 0;
   for (const [place, { id, group }] of ids.entries()) {
     const found = await findRowGroups(head, id, async ({ start, endExclusive }) => bytes.subarray(start, endExclusive));
