@@ -62,6 +62,12 @@ export function checkId(messageId: Hex, path: string): void {
   if (fault !== null) throw new InvalidArgumentError(fault);
 }
 
+/** @throws InvalidArgumentError unless `hash` is lower-case hex, as the place of a log has it. */
+export function checkTransactionHash(hash: Hex): void {
+  const fault = addressFault(hash, 'transactionHash');
+  if (fault !== null) throw new InvalidArgumentError(fault);
+}
+
 function checkEach<T>(records: readonly T[] | undefined, name: string, faultOf: (record: T) => Fault): void {
   if (records === undefined) return;
   for (const [index, record] of records.entries()) {

@@ -1,4 +1,5 @@
-import type { StoredMessage, StoredVerifierResult } from './records.js';
+import { compareExecutions } from './order.js';
+import type { StoredExecution, StoredMessage, StoredVerifierResult } from './records.js';
 
 /**
  * The state that a storage has of a message id although it may not be complete for it. Every record of the id whose
@@ -12,6 +13,25 @@ export interface Held<T> {
 
 export type HeldResults = Held<readonly StoredVerifierResult[]>;
 export type HeldMessage = Held<StoredMessage | null>;
+
+/** The records whose logs are in one transaction, orphaned or not. */
+export interface TransactionRecords {
+  /** Sent in it, by log index. */
+  readonly messages: readonly StoredMessage[];
+  /** Made in it, by log index. */
+  readonly executions: readonly StoredExecution[];
+}
+
+export type HeldTransaction = Held<TransactionRecords>;
+
+/** The records of a transaction in their order. */
+export function inLogOrder({ messages, executions }: TransactionRecords): TransactionRecords {
+  const placeOf = ({ origin }: StoredMessage) => origin?.logIndex ?? 0;
+  return {
+    messages: [...messages].sort((a, b) => placeOf(a) - placeOf(b) || (a.messageId < b.messageId ? -1 : 1)),
+    executions: [...executions].sort((a, b) => a.place.logIndex - b.place.logIndex || compareExecutions(a, b)),
+  };
+}
 
 /**
  * Unites the states that several storages hold of one id: of each record the latest. Exact, because ranges without a

@@ -46,6 +46,7 @@ export class ConflictingCCVDataError extends IndexerError {
 export type Gap =
   | { readonly kind: 'time'; readonly startMs: number; readonly endMs: number }
   | { readonly kind: 'messageId'; readonly messageId: Hex }
+  | { readonly kind: 'transaction'; readonly transactionHash: Hex }
   | { readonly kind: 'position'; readonly afterPosition: bigint };
 
 /** A backend, or all of them, is not complete for the named part of a question. Never an empty answer instead. */
@@ -171,6 +172,8 @@ function describeGap(gap: Gap): string {
       return `ingestion times ${formatMs(gap.startMs)} to ${formatMs(gap.endMs)}`;
     case 'messageId':
       return `message ${gap.messageId}`;
+    case 'transaction':
+      return `transaction ${gap.transactionHash}`;
     case 'position':
       return `changes after position ${gap.afterPosition}`;
   }

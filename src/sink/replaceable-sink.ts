@@ -99,6 +99,9 @@ class SinkInTerms extends ListFace implements ReplaceableSink {
   getExecutions(messageId: Hex) {
     return this.#ask((sink) => sink.getExecutions(messageId));
   }
+  getTransaction(transactionHash: Hex) {
+    return this.#ask((sink) => sink.getTransaction(transactionHash));
+  }
   executionsAboveBlock(destChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
     return this.#ask((sink) => sink.executionsAboveBlock(destChainSelector, afterBlock, throughBlock));
   }

@@ -25,6 +25,7 @@ import { ListReader } from './read/list-reader.js';
 import { LookupReader } from './read/lookup-reader.js';
 import { ReadFloor } from './read/read-floor.js';
 import { ReadLoop } from './read/read-loop.js';
+import { TransactionReader } from './read/transaction-reader.js';
 import { sinkCoverage } from './sink-coverage.js';
 import { createSinkMetrics, type SinkMetrics } from './sink-metrics.js';
 import { leaderIndex, type ResolvedBackend, resolveBackends, type SinkOptions } from './sink-options.js';
@@ -78,6 +79,7 @@ class CompositeSink extends ListFace implements Sink {
   readonly #floor = new ReadFloor();
   readonly #lists: ListReader;
   readonly #lookups: LookupReader;
+  readonly #transactions: TransactionReader;
   readonly #writer: SinkWriter;
   readonly #pruner: Pruner;
   readonly #unsubscribe: () => void;
@@ -118,6 +120,7 @@ class CompositeSink extends ListFace implements Sink {
     const loop = new ReadLoop(common, catchUpWaitMs);
     this.#lists = new ListReader({ ...shared, leader: leader.storage, maxStalenessMs, loop });
     this.#lookups = new LookupReader({ ...shared, maxStalenessMs, loop });
+    this.#transactions = new TransactionReader({ ...shared, lookups: this.#lookups });
     this.#writer = new SinkWriter({
       ...{ leader: this.#leader, backends: this.#backends, floor: this.#floor },
       ...{ clock: common.clock, contactWaitMs: options.contactWaitMs ?? 15_000 },
@@ -165,6 +168,9 @@ class CompositeSink extends ListFace implements Sink {
   }
   async getExecutions(messageId: Hex) {
     return await this.#ofLeader((leader) => leader.getExecutions(messageId));
+  }
+  async getTransaction(transactionHash: Hex) {
+    return await this.#ofLeader((leader) => this.#transactions.transaction(transactionHash, leader));
   }
   async executionsAboveBlock(destChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint) {
     return await this.#ofLeader((leader) => leader.executionsAboveBlock(destChainSelector, afterBlock, throughBlock));

@@ -41,6 +41,7 @@ const OPERATIONS: Readonly<Record<MethodOf<BackendStorage>, boolean | ByKind>> =
     queryUnfinishedMessages: true,
     messagesAboveBlock: true,
     getExecutions: true,
+    getTransaction: true,
     executionsAboveBlock: true,
     getCursor: true,
     listCursors: true,

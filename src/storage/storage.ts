@@ -2,6 +2,7 @@ import type { Hex } from '../core/hex.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import type { Boundary } from '../model/boundary.js';
 import type { Coverage } from '../model/coverage.js';
+import type { HeldTransaction } from '../model/held.js';
 import type { KeyedPage, UnfinishedQuery } from '../model/list-query.js';
 import type { ResultsPart } from '../model/outlines.js';
 import type {
@@ -85,6 +86,12 @@ export interface Storage extends Lists, ResolvedLists {
     afterBlock: bigint,
     throughBlock?: bigint,
   ): Promise<readonly StoredExecution[]>;
+  /**
+   * The messages and executions whose logs are in a transaction, orphaned or not, in the order of the logs: all whose
+   * last change lies in the range of positions that the answer names, as of its end or later. That of a Sink begins
+   * at 0.
+   */
+  getTransaction(transactionHash: Hex): Promise<HeldTransaction>;
   /** The cursor of a source, or null before its first move. */
   getCursor(sourceId: string): Promise<SourceCursor | null>;
   /** All cursors, ordered by source id. */

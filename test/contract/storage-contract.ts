@@ -11,6 +11,7 @@ import { positionCases } from './cases/positions.js';
 import { reorgCases } from './cases/reorgs.js';
 import { replacementCases } from './cases/replacements.js';
 import { sourceCases } from './cases/sources.js';
+import { transactionCases } from './cases/transactions.js';
 import { writeCases } from './cases/writes.js';
 import type { ContractSubject, Use } from './subject.js';
 
@@ -42,6 +43,7 @@ export function storageContract(name: string, open: () => Promise<ContractSubjec
     describe('reorgs', () => reorgCases(use));
     describe('replacements', () => replacementCases(use));
     describe('executions', () => executionCases(use));
+    describe('transactions', () => transactionCases(use));
     describe('sources', () => sourceCases(use));
     describe('changes', () => changeCases(use));
     describe('concurrency', () => concurrencyCases(use));

@@ -116,6 +116,11 @@ export async function everything(storage: Storage): Promise<unknown> {
     messages,
     byId: await Promise.all(ids.map(async (id) => await storage.getCCVData(id).catch((error: Error) => error.name))),
     executions: await Promise.all(ids.map(async (id) => await storage.getExecutions(id))),
+    transactions: await Promise.all(
+      messages
+        .slice(-10)
+        .map(async ({ origin }) => origin && (await storage.getTransaction(origin.transactionHash)).value),
+    ),
     unfinished: (await storage.queryUnfinishedMessages({ limit: 10_000 })).items,
     cursors: await storage.listCursors(),
     quarantine: await storage.queryQuarantine({ afterPosition: 0n, limit: 10_000 }),

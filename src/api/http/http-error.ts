@@ -55,6 +55,8 @@ function describeGap(gap: Gap): string {
       return `ingestion times ${describeMs(gap.startMs)} to ${describeMs(gap.endMs)}`;
     case 'messageId':
       return `message ${gap.messageId}`;
+    case 'transaction':
+      return `transaction ${gap.transactionHash}`;
     case 'position':
       return `changes after position ${gap.afterPosition}`;
   }

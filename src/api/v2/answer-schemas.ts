@@ -125,6 +125,24 @@ export const messageAnswer = z.strictObject({
   executions: z.array(execution).describe('In the order of the destination chain.'),
 });
 
+/** `GET /v2/transactions/{transactionHash}` */
+export const transactionAnswer = z.strictObject({
+  transactionHash: bytes,
+  messages: z.array(message).describe('Sent in it, by log index.'),
+  executions: z
+    .array(
+      z.strictObject({
+        messageId: bytes32,
+        sourceChainSelector: decimal,
+        destChainSelector: decimal,
+        ...execution.shape,
+        message: message.nullable().describe('Null: not known, as where its source chain is not read.'),
+      }),
+    )
+    .describe('Made in it, by log index.'),
+  position: decimal.describe('The state that is shown: every change up to this position.'),
+});
+
 /** `GET /v2/messages` */
 export const messagesAnswer = z.strictObject({
   messages: z.array(message),

@@ -9,14 +9,20 @@ import { parseMessageId } from '../message-id.js';
 import type { Handler } from '../routes/add-route.js';
 import { messagePage } from './message-pages.js';
 import { parseMessagesRequest, requireKnown } from './message-parameters.js';
-import { messageDetail, messageOf } from './records.js';
+import { messageDetail, messageOf, transactionOf } from './records.js';
 import type { RouteId } from './route-definitions.js';
+import { findTransaction, parseTransactionHash } from './transactions.js';
 
 /** The storage that this version asks. */
-export type V2Storage = Pick<Storage, 'getCCVData' | 'getMessage' | 'getExecutions' | 'list' | 'count'>;
+export type V2Storage = Pick<
+  Storage,
+  'getCCVData' | 'getMessage' | 'getExecutions' | 'getTransaction' | 'list' | 'count'
+>;
 
 /** Bytes of a message's JSON besides its contents, about. */
 const RECORD_BYTES = 2_048;
+/** Bytes of an execution's JSON besides its return data, about. */
+const EXECUTION_BYTES = 1_024;
 
 /** The handlers of this version for one storage. */
 export function createHandlers({
@@ -46,6 +52,17 @@ export function createHandlers({
       const body = toJson(messageDetail(message, results, executions));
       hold(body.length);
       return { body };
+    },
+    async transactionV2(request, hold) {
+      requireKnown(request.query as QueryString, []);
+      const { transactionHash } = request.params as { readonly transactionHash: string };
+      const found = await findTransaction(storage, parseTransactionHash(transactionHash));
+      const executed = found.executions.map(
+        ({ execution, message }) =>
+          EXECUTION_BYTES + 2 * execution.returnData.length + (message ? renderedBytes(message) : 0),
+      );
+      hold([...executed, ...found.messages.map(renderedBytes)].reduce((sum, size) => sum + size, 0));
+      return { body: toJson(transactionOf(found)) };
     },
   };
 }

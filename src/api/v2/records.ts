@@ -6,11 +6,13 @@ import type { TokenTransfer } from '../../protocol/message.js';
 import { decodeMessage } from '../../protocol/message-codec.js';
 import { formatRfc3339, MAX_RFC3339_MS } from '../../protocol/rfc3339.js';
 import type * as schemas from './answer-schemas.js';
+import type { FoundTransaction } from './transactions.js';
 
 type Message = z.infer<typeof schemas.message>;
 type Verification = z.infer<typeof schemas.verification>;
 type Execution = z.infer<typeof schemas.execution>;
 type Detail = z.infer<typeof schemas.messageAnswer>;
+type Transaction = z.infer<typeof schemas.transactionAnswer>;
 
 /**
  * A message as this version tells it.
@@ -62,6 +64,22 @@ export function messageDetail(
     }),
     otherVerifications: results.filter((result) => !required.has(result.verifierSourceAddress)).map(verificationOf),
     executions: executions.map(executionOf),
+  };
+}
+
+/** The records of a transaction. */
+export function transactionOf({ transactionHash, messages, executions, position }: FoundTransaction): Transaction {
+  return {
+    transactionHash,
+    messages: messages.map(messageOf),
+    executions: executions.map(({ execution, message }) => ({
+      messageId: execution.messageId,
+      sourceChainSelector: String(execution.sourceChainSelector),
+      destChainSelector: String(execution.destChainSelector),
+      ...executionOf(execution),
+      message: message && messageOf(message),
+    })),
+    position: String(position),
   };
 }
 

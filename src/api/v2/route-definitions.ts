@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { MESSAGE_ID_PATTERN } from '../message-id.js';
 import type { RouteDefinition } from '../routes/route-definition.js';
-import { messageAnswer, messagesAnswer } from './answer-schemas.js';
+import { messageAnswer, messagesAnswer, transactionAnswer } from './answer-schemas.js';
 import { MESSAGE_PARAMETERS } from './message-parameters.js';
+import { TRANSACTION_HASH_PATTERN } from './transactions.js';
 
-export type RouteId = 'messagesV2' | 'messageV2';
+export type RouteId = 'messagesV2' | 'messageV2' | 'transactionV2';
 
 /** Every route of this version, in the order of the document. */
 export const ROUTES: readonly RouteDefinition<RouteId>[] = [
@@ -31,6 +32,22 @@ export const ROUTES: readonly RouteDefinition<RouteId>[] = [
     ],
     queryParameters: [],
     answer: messageAnswer,
+    errors: [400, 404, 429, 500, 503],
+    exempt: false,
+  },
+  {
+    id: 'transactionV2',
+    path: '/v2/transactions/:transactionHash',
+    summary: 'The messages that a transaction sent and the executions that it made.',
+    pathParameters: [
+      {
+        name: 'transactionHash',
+        description: 'Hash of a transaction of any chain: hex, with or without 0x.',
+        schema: z.string().regex(new RegExp(TRANSACTION_HASH_PATTERN)),
+      },
+    ],
+    queryParameters: [],
+    answer: transactionAnswer,
     errors: [400, 404, 429, 500, 503],
     exempt: false,
   },

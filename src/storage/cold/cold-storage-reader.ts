@@ -3,9 +3,9 @@ import type { Hex } from '../../core/hex.js';
 import { createTurns } from '../../core/turns.js';
 import type { ChangeSet } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
-import { checkId } from '../../model/check-batch.js';
+import { checkId, checkTransactionHash } from '../../model/check-batch.js';
 import type { Coverage } from '../../model/coverage.js';
-import type { HeldMessage, HeldResults } from '../../model/held.js';
+import type { HeldMessage, HeldResults, HeldTransaction } from '../../model/held.js';
 import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../model/list-kinds.js';
 import type { Count, KeyedPage, ResolvedListQuery, ResolvedRange, UnfinishedQuery } from '../../model/list-query.js';
 import { checkLimit, checkPosition } from '../../model/list-query.js';
@@ -172,6 +172,14 @@ export abstract class ColdStorageReader extends ListFace {
       const blocks = { after: afterBlock, through: throughBlock };
       return await parts.scans.executionsInBlocks(view, destChainSelector, blocks);
     });
+  }
+
+  async getTransaction(transactionHash: Hex): Promise<HeldTransaction> {
+    checkTransactionHash(transactionHash);
+    return await this.#lookUp('look up a transaction', async ({ parts, newest }) => ({
+      value: await parts.lookup.transaction(newest, transactionHash),
+      ...heldThrough(newest),
+    }));
   }
 
   async getCursor(sourceId: string): Promise<SourceCursor | null> {

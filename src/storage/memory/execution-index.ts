@@ -36,6 +36,11 @@ export class ExecutionIndex {
     return this.#byMessage.get(messageId) ?? [];
   }
 
+  /** Those of one transaction, found by a walk over all. */
+  inTransaction(transactionHash: Hex): readonly StoredExecution[] {
+    return [...this.#byLog.values()].filter(({ place }) => place.transactionHash === transactionHash);
+  }
+
   /** Those of a chain in blocks above `afterBlock`, up to `throughBlock`, by block and log index. */
   above(chainSelector: bigint, afterBlock: bigint, throughBlock: bigint | undefined): readonly StoredExecution[] {
     const list = this.#byChain.get(chainSelector);

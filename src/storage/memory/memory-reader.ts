@@ -1,8 +1,9 @@
 import type { Hex } from '../../core/hex.js';
 import type { ChangeSet } from '../../model/batch.js';
 import type { Boundary } from '../../model/boundary.js';
-import { checkId } from '../../model/check-batch.js';
+import { checkId, checkTransactionHash } from '../../model/check-batch.js';
 import type { Coverage } from '../../model/coverage.js';
+import { type HeldTransaction, inLogOrder } from '../../model/held.js';
 import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../model/list-kinds.js';
 import type { Count, KeyedPage, ResolvedListQuery, ResolvedRange, UnfinishedQuery } from '../../model/list-query.js';
 import { checkLimit, checkPosition } from '../../model/list-query.js';
@@ -98,6 +99,22 @@ export abstract class MemoryReader extends ListFace {
     this.#state.requireOpen();
     this.#state.coverage.requireRange(0, Number.POSITIVE_INFINITY);
     return this.#state.store.executions.above(destChainSelector, afterBlock, throughBlock);
+  }
+
+  /** A walk over everything: only a storage that leads alone is asked, and no window of others needs an index. */
+  async getTransaction(transactionHash: Hex): Promise<HeldTransaction> {
+    this.#state.requireOpen();
+    checkTransactionHash(transactionHash);
+    const { store, coverage } = this.#state;
+    coverage.requireSince(coverage.afterPosition);
+    const messages = [...store.entries.values()].flatMap(({ message }) =>
+      message?.origin?.transactionHash === transactionHash ? [message] : [],
+    );
+    return {
+      value: inLogOrder({ messages, executions: store.executions.inTransaction(transactionHash) }),
+      afterPosition: coverage.afterPosition,
+      throughPosition: coverage.throughPosition,
+    };
   }
 
   async getCursor(sourceId: string): Promise<SourceCursor | null> {

@@ -34,6 +34,7 @@ import { createExecutionReads } from './read/execution-reads.js';
 import { createLaneReads } from './read/lane-reads.js';
 import { createListReads } from './read/list-reads.js';
 import { createMessageReads } from './read/message-reads.js';
+import { createTransactionReads } from './read/transaction-reads.js';
 import { createReplayJobs } from './replay/replay-jobs.js';
 import { hashBody } from './rows/message-body.js';
 import { createChangeApplier } from './write/change-applier.js';
@@ -102,6 +103,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const lists = createListReads(namespace, context);
   const messages = createMessageReads(namespace, context);
   const executions = createExecutionReads(namespace, context);
+  const ofTransaction = createTransactionReads(namespace, context);
   const changes = createChangeReads(namespace, context, common);
   const amendments = createAmendmentReads(namespace, context);
   const filedLanes = createLaneReads(namespace, context);
@@ -167,6 +169,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     }),
     queryUnfinishedMessages: (query) => open(() => messages.unfinished(query)),
     getExecutions: (messageId) => open(() => executions.ofMessage(messageId)),
+    getTransaction: (transactionHash) => open(() => ofTransaction(transactionHash)),
     executionsAboveBlock: (destChainSelector, afterBlock, throughBlock) =>
       open(() => executions.aboveBlock(destChainSelector, afterBlock, throughBlock)),
     messagesAboveBlock: (sourceChainSelector, afterBlock, throughBlock) =>

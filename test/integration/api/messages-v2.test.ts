@@ -43,7 +43,8 @@ describe('messages of the second version, from Postgres', () => {
     }
     const [first, second] = all;
     const failure = make.execution(first!, { state: 'failure', blockNumber: 5n, returnData: Uint8Array.of(1, 2) });
-    executions = [failure, make.execution(first!, { state: 'success', blockNumber: 6n })];
+    const success = make.execution(first!, { state: 'success', blockNumber: 6n });
+    executions = [failure, success, make.execution(make.message())];
     await storage.insertBatch({
       verifierResults: [make.result(first!, 0), make.result(first!, 0, { source: make.hex(20) })],
       executions,
@@ -100,6 +101,24 @@ describe('messages of the second version, from Postgres', () => {
       ['failure', '0x0102'],
       ['success', `0x${Buffer.from(executions[1]!.returnData).toString('hex')}`],
     ]);
+  });
+
+  it('are told by their transaction, with the executions made in it and their messages', async () => {
+    const [first, second] = all;
+    const { transactionHash } = second!.origin!;
+    const sent = await get(`/v2/transactions/${transactionHash.slice(2).toUpperCase()}`);
+    expect(sent).toMatchObject({ transactionHash, executions: [], position: expect.stringMatching(/^\d+$/) });
+    expect(sent.messages).toMatchObject([{ messageId: second!.messageId, orphaned: true }]);
+    const [, success] = executions;
+    const made = await get(`/v2/transactions/${success!.place.transactionHash}`);
+    expect(made).toMatchObject({
+      messages: [],
+      executions: [{ messageId: first!.messageId, state: 'success', message: { messageId: first!.messageId } }],
+    });
+    const strange = await get(`/v2/transactions/${executions[2]!.place.transactionHash}`);
+    expect(strange.executions).toMatchObject([{ message: null }]);
+    const { status, headers } = await api.get(`/v2/transactions/${make.hex(32)}`);
+    expect([status, headers['content-type']]).toEqual([404, 'application/problem+json']);
   });
 
   it('promise 9: tell one that a reorg removed by its id, and in no list', async () => {

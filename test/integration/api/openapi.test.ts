@@ -27,6 +27,8 @@ interface Document {
 }
 
 const ROUTES = [...V1_ROUTES, ...V2_ROUTES, FEED_ROUTE];
+/** A route's path as the document has it. */
+const documented = (path: string) => path.replace(/:(\w+)/, '{$1}');
 const maker = createRecordMaker(4);
 
 /** Every field empty or at its greatest. */
@@ -103,6 +105,7 @@ describe('the OpenAPI document', () => {
       queryCCVData: fail(gap),
       queryMessages: fail(new Error('broken')),
       getExecutions: fail(gap),
+      getTransaction: fail(gap),
       list: fail(gap),
       count: fail(gap),
       changesAfter: fail(gap),
@@ -133,7 +136,7 @@ describe('the OpenAPI document', () => {
   it('is OpenAPI 3.1 with every route, and each of its schemas is valid', () => {
     expect(document.openapi).toBe('3.1.0');
     expect(document.info.version).toBe('1.2.3');
-    expect(Object.keys(document.paths)).toEqual(ROUTES.map((route) => route.path.replace(':messageID', '{messageID}')));
+    expect(Object.keys(document.paths)).toEqual(ROUTES.map((route) => documented(route.path)));
     for (const name of Object.keys(document.components.schemas))
       ajv.compile({ $ref: `#/components/schemas/${name}`, components: document.components });
     for (const { get } of Object.values(document.paths))
@@ -160,6 +163,8 @@ describe('the OpenAPI document', () => {
     ['/v2/feed', '/v2/feed?member=1', 400],
     ['/v2/messages/{messageID}', '/v2/messages/0x00', 404],
     ['/v2/messages/{messageID}', '/v2/messages/x', 400],
+    ['/v2/transactions/{transactionHash}', '/v2/transactions/0x00', 404],
+    ['/v2/transactions/{transactionHash}', '/v2/transactions/0x0', 400],
   ])('describes what %s answers to %s: %i', async (path, url, status) => {
     const answer = await api.get(url);
     expect(answer.status).toBe(status);
@@ -182,13 +187,21 @@ describe('the OpenAPI document', () => {
     }
   });
 
+  it('describes a transaction, with executions of a known message and of the extremes', async () => {
+    for (const id of ids)
+      for (const { place, messageId } of await storage.getExecutions(id)) {
+        const answer = await api.get(`/v2/transactions/${place.transactionHash}`);
+        expect(answer.json()).toMatchObject({ messages: [], executions: [{ messageId, message: { messageId } }] });
+        expect(problems('/v2/transactions/{transactionHash}', answer)).toBeNull();
+      }
+  });
+
   it('describes what the routes answer when they are limited or cannot answer', async () => {
     const statuses: [string, number][] = [];
     for (const { path, exempt } of ROUTES) {
-      const url = path.replace(':messageID', '0x00');
-      const documented = path.replace(':messageID', '{messageID}');
+      const url = path.replace(/:\w+/, '0x00');
       const answers = [await broken.get(url), ...(await Promise.all([1, 2, 3, 4].map(() => limited.get(url))))];
-      for (const answer of answers) expect(problems(documented, answer), `${url} ${answer.status}`).toBeNull();
+      for (const answer of answers) expect(problems(documented(path), answer), `${url} ${answer.status}`).toBeNull();
       expect(answers.some((answer) => answer.status === 429)).toBe(!exempt);
       statuses.push([path, answers[0]!.status]);
     }
@@ -201,6 +214,7 @@ describe('the OpenAPI document', () => {
       ['/openapi.json', 200],
       ['/v2/messages', 503],
       ['/v2/messages/:messageID', 503],
+      ['/v2/transactions/:transactionHash', 503],
       ['/v2/feed', 503],
     ]);
   });

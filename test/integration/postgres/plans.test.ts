@@ -23,6 +23,7 @@ import { createChangeReads } from '../../../src/storage/postgres/read/change-rea
 import { createExecutionReads } from '../../../src/storage/postgres/read/execution-reads.js';
 import { createListReads } from '../../../src/storage/postgres/read/list-reads.js';
 import { createMessageReads } from '../../../src/storage/postgres/read/message-reads.js';
+import { createTransactionReads } from '../../../src/storage/postgres/read/transaction-reads.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 
 const ROWS = 60_000;
@@ -91,6 +92,7 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
       lists: createListReads(namespace, context),
       messages: createMessageReads(namespace, context),
       executions: createExecutionReads(namespace, context),
+      ofTransaction: createTransactionReads(namespace, context),
       changes: createChangeReads(namespace, context, createCommon()),
     };
   }
@@ -99,14 +101,15 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
   async function expectIndexed(work: () => Promise<unknown>, mostRows: number): Promise<void> {
     seen = [];
     await work();
-    expect(seen).toHaveLength(1);
-    const [{ plan, rowsRead } = { plan: undefined, rowsRead: Number.NaN }] = seen;
-    for (const node of nodesOf(plan!)) {
-      if (!BIG_TABLES.includes(node['Relation Name'] ?? '')) continue;
-      expect(node['Node Type'], JSON.stringify(plan, null, 1)).toMatch(/^Index (Only )?Scan$/);
-      expect(node['Index Cond'], JSON.stringify(node, null, 1)).toBeDefined();
+    expect(seen.length).toBeGreaterThan(0);
+    for (const { plan, rowsRead } of seen) {
+      for (const node of nodesOf(plan)) {
+        if (!BIG_TABLES.includes(node['Relation Name'] ?? '')) continue;
+        expect(node['Node Type'], JSON.stringify(plan, null, 1)).toMatch(/^Index (Only )?Scan$/);
+        expect(node['Index Cond'], JSON.stringify(node, null, 1)).toBeDefined();
+      }
+      expect(rowsRead, JSON.stringify(plan, null, 1)).toBeLessThanOrEqual(mostRows);
     }
-    expect(rowsRead, JSON.stringify(plan, null, 1)).toBeLessThanOrEqual(mostRows);
   }
 
   const unknown = Array.from({ length: 497 }, (_, index) => 2n ** 63n - BigInt(index));
@@ -187,6 +190,7 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
     await expectIndexed(() => reads.messages.getMessage(id), 5);
     await expectIndexed(() => reads.messages.aboveBlock(1n, BigInt(ROWS - 300)), 300);
     await expectIndexed(() => reads.executions.ofMessage(id), 5);
+    await expectIndexed(() => reads.ofTransaction(id), 5);
     await expectIndexed(() => reads.executions.aboveBlock(2n, BigInt(ROWS - 300)), 300);
     await expectIndexed(() => reads.messages.unfinished({ limit: 50 }), 160);
     await expectIndexed(() => reads.messages.unfinished({ limit: 50, after: key }), 160);

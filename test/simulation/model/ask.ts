@@ -19,6 +19,7 @@ import {
   flatList,
   flatPage,
   flatResults,
+  flatTransaction,
   type ListName,
 } from '../../support/oracle/flat-answers.js';
 import { type FlatState, lastingTextOf, textOf } from '../../support/oracle/flat-state.js';
@@ -119,6 +120,22 @@ export function resultsQuestion(messageId: Hex): Question {
     answer: (state) => {
       const results = flatResults(state, messageId);
       return results ? linesOf(results, lastingTextOf) : 'nothing';
+    },
+  };
+}
+
+export function transactionQuestion(transactionHash: Hex): Question {
+  return {
+    what: `transaction ${transactionHash}`,
+    isOfLeader: true,
+    async ask(storage) {
+      const { value, afterPosition } = await storage.getTransaction(transactionHash);
+      expect(afterPosition).toBe(0n);
+      return `${linesOf(value.messages, textOf)}\n${linesOf(value.executions, textOf)}`;
+    },
+    answer: (state) => {
+      const { messages, executions } = flatTransaction(state, transactionHash);
+      return `${linesOf(messages, lastingTextOf)}\n${linesOf(executions, lastingTextOf)}`;
     },
   };
 }

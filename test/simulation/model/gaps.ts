@@ -21,6 +21,8 @@ export function unjustified(world: World, process: TiersProcess, gap: Gap, hotBe
         ? null
         : `the database has all above ${floorMs(process)}`;
     }
+    case 'transaction':
+      return world.outages.warm || floorMs(process) >= 0 ? null : 'the database has all';
     case 'position': {
       const floor = process.warm?.storage.coverage().afterPosition ?? 0n;
       return world.outages.warm || gap.afterPosition < floor ? null : `the database tells all above ${floor}`;

@@ -13,11 +13,12 @@ import {
   pageQuestion,
   type Question,
   resultsQuestion,
+  transactionQuestion,
   type Who,
 } from './ask.js';
 import { often, pick, type Step, step } from './step.js';
 import { makeMove, moves } from './tier-steps.js';
-import type { World } from './world.js';
+import { transactionIn, type World } from './world.js';
 import { LANES } from './write-steps.js';
 
 const who = fc.constantFrom<Who>('writer', 'reader');
@@ -51,6 +52,7 @@ function queryOf({ history }: World, { from, to, beside, source, dest }: RangeWi
 const questionWish = fc.oneof(
   fc.record({ kind: fc.constant('message' as const), n: pick }),
   fc.record({ kind: fc.constant('results' as const), n: pick }),
+  fc.record({ kind: fc.constant('transaction' as const), n: pick }),
   fc.record({
     kind: fc.constant('page' as const),
     list: listName,
@@ -68,6 +70,8 @@ function questionOf(world: World, wish: typeof questionWish extends fc.Arbitrary
       return messageQuestion(world.anyId(wish.n));
     case 'results':
       return resultsQuestion(world.anyId(wish.n));
+    case 'transaction':
+      return transactionQuestion(transactionIn(wish.n));
     case 'page':
       return pageQuestion(wish.list, { ...queryOf(world, wish.range), limit: wish.limit, offset: wish.offset });
     case 'count':
@@ -88,6 +92,12 @@ export const questionSteps: readonly fc.Arbitrary<Step>[] = [
     3,
     step('ask results', fc.record({ who, n: pick }), async (world, wish) => {
       await ask(world, wish.who, resultsQuestion(world.anyId(wish.n)));
+    }),
+  ),
+  ...often(
+    2,
+    step('ask transaction', fc.record({ who, n: pick }), async (world, wish) => {
+      await ask(world, wish.who, transactionQuestion(transactionIn(wish.n)));
     }),
   ),
   ...often(
@@ -214,9 +224,7 @@ async function moveSome(world: World): Promise<void> {
   const listed = [...world.state.messages.values()].filter(({ orphaned, origin }) => !orphaned && origin);
   const gone = listed[world.clock.nowMs() % Math.max(1, listed.length)];
   const back = world.messages.find(({ messageId }) => world.state.messages.get(messageId)?.orphaned);
-  const returned = back
-    ? { ...back, origin: world.make.origin(5n) }
-    : world.make.message({ ...LANES[0], dataBytes: 4 });
+  const returned = back ? { ...back, origin: world.origin(5) } : world.make.message({ ...LANES[0], dataBytes: 4 });
   const outcome = await world.write({
     orphanings: gone?.origin ? [{ messageId: gone.messageId, blockHash: gone.origin.blockHash }] : [],
     messages: [returned],

@@ -8,6 +8,7 @@ export type StepKind =
   | OutageKind
   | 'ask message'
   | 'ask results'
+  | 'ask transaction'
   | 'ask page'
   | 'ask count'
   | 'ask ledger'

@@ -42,6 +42,7 @@ const STEPS = [
     'heal',
     'ask message',
     'ask results',
+    'ask transaction',
   ],
   ...['ask page', 'ask count', 'ask ledger', 'walk', 'follow', 'ask while'],
 ];

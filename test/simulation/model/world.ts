@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { expect } from 'vitest';
 import type { Hex } from '../../../src/core/hex.js';
 import type { WriteBatch, WriteOutcome } from '../../../src/model/batch.js';
-import type { NewMessage, VerifierResult } from '../../../src/model/records.js';
+import type { MessageOrigin, NewMessage, VerifierResult } from '../../../src/model/records.js';
 import type { ManualClock } from '../../support/manual-clock.js';
 import { commitFlat } from '../../support/oracle/flat-commit.js';
 import { EMPTY_STATE, type FlatState, textOf } from '../../support/oracle/flat-state.js';
@@ -34,6 +34,11 @@ export interface WorldParts {
   /** Of the records. */
   readonly seed: number;
   readonly isRushed: boolean;
+}
+
+/** The transaction of the logs of a block. */
+export function transactionIn(block: number): Hex {
+  return `0x${String(block % 8).padStart(64, 'f')}`;
 }
 
 /** A run: real tiers, and beside them the flat state that they must answer like. */
@@ -145,6 +150,11 @@ export class World {
   /** An id that was given, or (`n` of 0) one that nobody has heard of. */
   anyId(n: number): Hex {
     return (n === 0 ? undefined : this.message(n)?.messageId) ?? this.make.hex(32);
+  }
+
+  /** A log of a block, in one of a few transactions: some have several, and what moves between blocks changes its own. */
+  origin(block: number): MessageOrigin {
+    return { ...this.make.origin(BigInt(block)), transactionHash: transactionIn(block) };
   }
 
   /** The next message with its present origin. */

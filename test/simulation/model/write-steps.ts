@@ -35,7 +35,7 @@ export function newRecords(
   const messages = Array.from({ length: wish.count }, (_, i) =>
     make.message({
       ...LANES[(wish.lane + i) % LANES.length],
-      ...{ ccvs, dataBytes: 4, origin: make.origin(BigInt(wish.block)) },
+      ...{ ccvs, dataBytes: 4, origin: world.origin(wish.block) },
     }),
   );
   const verifierResults = messages.flatMap((message, i) =>
@@ -163,7 +163,7 @@ export const writeSteps: readonly fc.Arbitrary<Step>[] = [
   ),
   step('origin', fc.record({ n: pick, block: fc.nat({ max: 30 }) }), async (world, { n, block }) => {
     const message = find(world, n, isListed);
-    if (message) await give(world, { messages: [{ ...message, origin: world.make.origin(BigInt(block)) }] });
+    if (message) await give(world, { messages: [{ ...message, origin: world.origin(block) }] });
   }),
   ...often(
     3,
@@ -184,7 +184,7 @@ export const writeSteps: readonly fc.Arbitrary<Step>[] = [
         const message = find(world, n, isOrphaned);
         if (!message) return;
         const verifierResults = withResult ? [newResult(world, message, n % 2)] : [];
-        await give(world, { messages: [{ ...message, origin: world.make.origin(BigInt(block)) }], verifierResults });
+        await give(world, { messages: [{ ...message, origin: world.origin(block) }], verifierResults });
       },
     ),
   ),
@@ -194,7 +194,7 @@ export const writeSteps: readonly fc.Arbitrary<Step>[] = [
       const message = find(world, n, isListed);
       const orphaning = message && orphaningOf(world, message);
       if (!orphaning) return;
-      const origin = world.make.origin(BigInt(block));
+      const origin = world.origin(block);
       await give(world, { orphanings: [orphaning], messages: [{ ...message, origin }] });
     }),
   ),
@@ -206,7 +206,7 @@ export const writeSteps: readonly fc.Arbitrary<Step>[] = [
       async (world, { n, block, isUnknown, withResult }) => {
         const message = isUnknown && n % 3 === 0 ? world.make.message({ ...LANES[n % 3] }) : world.message(n);
         if (!message) return;
-        const execution = world.make.execution(message, { blockNumber: BigInt(block) });
+        const execution = world.make.execution(message, { place: world.origin(block) });
         const verifierResults = withResult ? [newResult(world, message, n % 2)] : [];
         await give(world, { executions: [execution], verifierResults });
       },

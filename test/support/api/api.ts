@@ -55,6 +55,7 @@ export function partsOf(storage: Storage): ApiServerOptions['storage'] {
     getCCVData: storage.getCCVData.bind(storage),
     getMessage: storage.getMessage.bind(storage),
     getExecutions: storage.getExecutions.bind(storage),
+    getTransaction: storage.getTransaction.bind(storage),
     queryCCVData: storage.queryCCVData.bind(storage),
     queryMessages: storage.queryMessages.bind(storage),
     list: storage.list.bind(storage),

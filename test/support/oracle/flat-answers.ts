@@ -69,6 +69,19 @@ export function flatExecutions(state: FlatState, messageId: Hex): readonly Store
   return keys.map((key) => state.executions.get(key)!);
 }
 
+/** The messages and executions of a transaction, by log index. */
+export function flatTransaction(state: FlatState, transactionHash: Hex) {
+  const logIndex = ({ origin }: StoredMessage) => origin?.logIndex ?? 0;
+  return {
+    messages: [...state.messages.values()]
+      .filter(({ origin }) => origin?.transactionHash === transactionHash)
+      .sort((a, b) => logIndex(a) - logIndex(b)),
+    executions: [...state.executions.values()]
+      .filter(({ place }) => place.transactionHash === transactionHash)
+      .sort((a, b) => a.place.logIndex - b.place.logIndex),
+  };
+}
+
 /** What the workers of the indexer ask for: everything that only the leader knows. */
 export function flatLedger(
   state: FlatState,

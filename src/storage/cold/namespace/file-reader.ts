@@ -19,6 +19,8 @@ const WHOLE_INDEX_BYTES = 512 * 1024;
 const KEY_BYTES = 400;
 /** Key columns of neighbouring row groups, with the bytes between them: one request instead of many. */
 const KEYS_MAX_GAP_BYTES = 128 * 1024;
+/** Row groups of which a column is read at once. */
+const COLUMN_GROUPS = 64;
 /** The largest entry, as a part of its cache. */
 const MAX_ENTRY_SHARE = 4;
 /** The part of the memory that rows may take. Footers and indexes have the rest: a scan must not displace them. */
@@ -137,6 +139,27 @@ export class DataFileReader {
         ? (await this.#indexBytes(table, file, 0, index.sizeBytes)).subarray(range.start, range.endExclusive)
         : await this.#indexBytes(table, file, range.start, range.endExclusive),
     );
+  }
+
+  /**
+   * The row groups of a file that may hold a record of a transaction: by its index, or, where that has no transactions,
+   * by the column itself.
+   */
+  async groupsOfTransaction(table: TableName, file: DataFile, hash: Hex): Promise<readonly number[]> {
+    if (file.index === null) return [];
+    if (file.index.termKinds.includes('transaction'))
+      return await this.groupsOf(table, file, indexTerm('transaction', hash));
+    const columns = TABLE_COLUMNS[table].filter(({ name }) => name === 'transaction_hash');
+    const { groups: count } = await this.footer(table, file);
+    const found: number[] = [];
+    for (let first = 0; first < count; first += COLUMN_GROUPS) {
+      const groups = Array.from({ length: Math.min(COLUMN_GROUPS, count - first) }, (_, at) => first + at);
+      for (const { group, rows, values } of await this.#read(table, file, { groups, columns })) {
+        const hashes = values('transaction_hash');
+        if (Array.from({ length: rows }, (_, row) => hashes[row]).includes(hash)) found.push(group);
+      }
+    }
+    return found;
   }
 
   async #head(table: TableName, file: DataFile): Promise<IdIndexHead> {

@@ -1,5 +1,6 @@
 import type { Hex } from '../../../core/hex.js';
 import { mapInParallel } from '../../../core/parallel.js';
+import { inLogOrder, type TransactionRecords } from '../../../model/held.js';
 import { comparePlaces } from '../../../model/order.js';
 import type { ResultsPart } from '../../../model/outlines.js';
 import { isWanted, partOfResults } from '../../../model/outlines.js';
@@ -15,6 +16,7 @@ import {
   type RecordTable,
 } from '../namespace/record-tables.js';
 import type { NamespaceView } from '../namespace/view.js';
+import { indexTerm } from '../rows/index-terms.js';
 import { LEDGER_ROWS, type LedgerEntry } from '../rows/ledger.js';
 import type { RecordChange } from '../rows/orphan-return.js';
 import type { RecordKey, RowKey } from '../rows/row-kind.js';
@@ -85,6 +87,33 @@ export class Lookup {
     const orphans = await this.#orphans(view, messageId);
     const orphaned = orphans.flatMap((change) => (change.kind === 'execution' ? [change.record] : []));
     return [...listed, ...orphaned].sort(comparePlaces);
+  }
+
+  /** The records of a transaction, orphaned or not. A file of which only the column tells them is read for it. */
+  async transaction(view: NamespaceView, hash: Hex): Promise<TransactionRecords> {
+    const messages = await this.#ofTransaction(MESSAGE_TABLE, view.tables.messages.files, hash);
+    const executions = await this.#ofTransaction(EXECUTION_TABLE, view.tables.executions.files, hash);
+    const removed = await this.#ofTransaction(LEDGER_TABLE, view.tables.ledger.files, hash);
+    const ids = new Set(removed.flatMap((entry) => (isOrphan(entry) ? [entry.record.messageId] : [])));
+    const term = indexTerm('transaction', hash);
+    // the last of each identity counts, of whichever transaction it is
+    const orphans = (await mapInParallel([...ids], PARALLEL_FILES, (id) => this.#orphans(view, id))).flat();
+    for (const orphan of orphans) {
+      if (!LEDGER_ROWS.termsOf(orphan).includes(term)) continue;
+      if (orphan.kind === 'message') messages.push(orphan.record);
+      if (orphan.kind === 'execution') executions.push(orphan.record);
+    }
+    return inLogOrder({ messages, executions });
+  }
+
+  async #ofTransaction<T, K>(list: TableRows<T, K>, files: readonly DataFile[], hash: Hex): Promise<T[]> {
+    const term = indexTerm('transaction', hash);
+    const found = await mapInParallel(files, PARALLEL_FILES, async (file) => {
+      const groups = await this.#reader.groupsOfTransaction(list.table, file, hash);
+      const records = groups.length > 0 ? await this.#reader.records(list, file, groups) : [];
+      return records.flat().filter((record) => list.rows.termsOf(record).includes(term));
+    });
+    return found.flat();
   }
 
   /** The records of an id that are orphaned: of those in the ledger the last of each, unless that is a return. */

@@ -27,6 +27,17 @@ async function changesOf(storage: ColdStorage): Promise<unknown[]> {
   return (await storage.changesAfter(0n, 100_000)).changes.map(plainChange);
 }
 
+/** Every message is among those of its transaction: by the column in files of before, by their index in new ones. */
+async function expectTransactions(storage: ColdStorage): Promise<void> {
+  const { changes } = await storage.changesAfter(0n, 100_000);
+  const sent = changes.flatMap(({ kind, record }) => (kind === 'message' && record.origin ? [record] : []));
+  expect(sent.some(({ orphaned }) => orphaned)).toBe(true);
+  for (const message of sent.slice(-20)) {
+    const { messages } = (await storage.getTransaction(message.origin!.transactionHash)).value;
+    expect(messages.find(({ messageId }) => messageId === message.messageId)?.position).toBe(message.position);
+  }
+}
+
 /** The next commits of a leader that began with the fixture: a judged result of one of its messages, and an execution. */
 async function laterLife({ directory }: TestDirectoryStore) {
   const make = createRecordMaker(77);
@@ -53,6 +64,7 @@ describe('a namespace of format 2', () => {
     const leader = openMaintained(store, { role: 'leader' });
     expect(await leader.executionsAboveBlock(1n, 0n)).toEqual([]);
     expect(await leader.getExecutions(createRecordMaker(1).message().messageId)).toEqual([]);
+    await expectTransactions(leader);
     await leader.close();
     expect((await store.list('')).objects).toEqual(before);
   });
@@ -95,6 +107,9 @@ describe('a namespace of format 2', () => {
     const leader = openMaintained(store, { role: 'leader' });
     expect(await changesOf(leader)).toEqual((await origin.changesAfter(0n, 100_000)).changes.map(plainChange));
     expect(await leader.getExecutions(execution.messageId)).toEqual(await origin.getExecutions(execution.messageId));
+    const { transactionHash } = execution.place;
+    expect(await leader.getTransaction(transactionHash)).toEqual(await origin.getTransaction(transactionHash));
+    await expectTransactions(leader);
     await Promise.all([leader.close(), origin.close()]);
   });
 
