@@ -133,11 +133,11 @@ export abstract class ColdStorageReader extends ListFace {
     });
   }
 
-  async queryUnfinishedMessages({ limit, after = null }: UnfinishedQuery): Promise<KeyedPage<StoredMessage>> {
-    checkLimit(limit);
+  async queryUnfinishedMessages(query: UnfinishedQuery): Promise<KeyedPage<StoredMessage>> {
+    checkLimit(query.limit);
     return await this.#read('list unfinished messages', async ({ parts, view }) => {
       this.#viewCoverage.requirePresent(view);
-      const { items, more } = await parts.scans.unfinished(view, { limit, after });
+      const { items, more } = await parts.scans.unfinished(view, query);
       return pageOf(view, items, more, messageOrderKey);
     });
   }

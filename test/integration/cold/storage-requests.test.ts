@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { readLane } from '../../../src/model/payload.js';
 import type { NewMessage } from '../../../src/model/records.js';
 import { type ColdStorage, createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
@@ -117,6 +118,24 @@ test('a page of 100 by time costs three requests and 256 KiB at most', async () 
     expect(bytes).toBeLessThanOrEqual(MAX_BYTES);
     expect(plain(page.items)).toEqual(plain((await origin.queryCCVData({ startMs, limit: 100 })).items));
   }
+  await reader.close();
+});
+
+test('a list of some message numbers of a lane costs the row groups that have them', async () => {
+  await warmReader();
+  const { sourceChainSelector: source, destChainSelector: dest } = readLane(messages[0]!.encodedMessage);
+  const query = { sourceChainSelectors: [source], destChainSelectors: [dest] };
+  const numbers = { fromMessageNumber: 2_000n, throughMessageNumber: 2_009n };
+  store.reset();
+  const { items } = await reader.queryMessages({ ...query, ...numbers });
+  expect(items.map(({ messageId }) => messageId)).toEqual(
+    (await origin.queryMessages({ ...query, ...numbers })).items.map(({ messageId }) => messageId),
+  );
+  expect(items).toHaveLength(10);
+  expect(store.total().bytes).toBeLessThanOrEqual(MAX_BYTES);
+  store.reset();
+  expect((await reader.queryMessages({ ...query, fromMessageNumber: 1_000_000n })).items).toEqual([]);
+  expect(store.total().requests).toBe(0);
   await reader.close();
 });
 

@@ -1,5 +1,4 @@
 import { LRUCache } from 'lru-cache';
-import type { Hex } from '../../../core/hex.js';
 import { hashId, type IdHash } from '../id-index/hash.js';
 import { IdIndexFormatError } from '../id-index/id-index-format-error.js';
 import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../id-index/index-head.js';
@@ -122,7 +121,7 @@ export class DataFileReader {
    * Says of the values of a kind whether the file may have rows with them: false is certain. Null: its index has none
    * of that kind.
    */
-  async termFilter(table: TableName, file: DataFile, kind: TermKind): Promise<((value: Hex) => boolean) | null> {
+  async termFilter(table: TableName, file: DataFile, kind: TermKind): Promise<((value: string) => boolean) | null> {
     if (!file.index?.termKinds.includes(kind)) return null;
     const mayHold = await this.filter(table, file);
     return (value) => mayHold(hashId(indexTerm(kind, value)));

@@ -111,9 +111,9 @@ export class FileCursor<T, K extends RowKey> {
   async #findGroups() {
     const { reader, list, range, after } = this.#options;
     const footer = await reader.footer(list.table, this.#file);
-    const mayHold = await groupsWith(reader, list.table, this.#file, range.contents);
+    const mayHold = await groupsWith(reader, list.table, this.#file, range);
     const startMs = Math.max(range.startMs, after?.ingestionMs ?? 0);
-    const groups = groupsIn(footer, startMs, range.endMs, range.contents).filter(({ group }) => mayHold(group));
+    const groups = groupsIn(footer, startMs, range.endMs).filter(({ group }) => mayHold(group));
     return groups.map(({ group, minMs }) => ({
       group,
       minMs,

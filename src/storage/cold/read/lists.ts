@@ -72,7 +72,7 @@ export class Lists {
     range: ResolvedRange,
   ): Promise<number> {
     const inTime = filesIn(range, view.tables[list.table].files);
-    const files = await filesWith(this.#reader, list.table, inTime, range.contents);
+    const files = await filesWith(this.#reader, list.table, inTime, range);
     const counts = await mapInParallel(files, PARALLEL_FILES, async (file) =>
       isWholeIn(range, file) ? listedRows(range, file) : await this.#countRows(list, range, file),
     );
@@ -103,7 +103,7 @@ export class Lists {
     const { range, after } = options;
     const startMs = Math.max(range.startMs, after?.ingestionMs ?? 0);
     const inTime = filesIn({ ...range, startMs }, files);
-    const holding = await filesWith(this.#reader, options.list.table, inTime, range.contents);
+    const holding = await filesWith(this.#reader, options.list.table, inTime, range);
     const waiting = holding.toSorted((a, b) => a.minMs - b.minMs);
     const found: FoundRow<T, K>[] = [];
     let open: FileCursor<T, K>[] = [];
@@ -143,8 +143,8 @@ export class Lists {
     file: DataFile,
   ): Promise<number> {
     const footer = await this.#reader.footer(list.table, file);
-    const mayHold = await groupsWith(this.#reader, list.table, file, range.contents);
-    const inTime = groupsIn(footer, range.startMs, range.endMs, range.contents).map(({ group }) => group);
+    const mayHold = await groupsWith(this.#reader, list.table, file, range);
+    const inTime = groupsIn(footer, range.startMs, range.endMs).map(({ group }) => group);
     const groups = inTime.filter(mayHold);
     let count = 0;
     const passes = testOf<T>(range.contents);

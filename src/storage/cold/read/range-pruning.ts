@@ -1,4 +1,3 @@
-import type { ContentsFilter } from '../../../model/contents-filter.js';
 import type { ResolvedRange } from '../../../model/list-query.js';
 import type { DataFile } from '../namespace/data-file.js';
 import { int64Bounds, type ParquetFooter } from '../parquet/footer.js';
@@ -13,14 +12,17 @@ function admitsLane(
   return (sources === null || sources.has(source)) && (dests === null || dests.has(dest));
 }
 
-/** Rows of a file that the filters admit, whatever their time. */
-export function listedRows(range: ResolvedRange, { listedByLane }: DataFile): number {
-  let listed = 0;
-  for (const [lane, count] of listedByLane) {
+/** The lanes of a file that the filters admit, as `laneName` has them. */
+export function listedLanes(range: ResolvedRange, { listedByLane }: DataFile): readonly string[] {
+  return [...listedByLane.keys()].filter((lane) => {
     const [source = '', dest = ''] = lane.split('-');
-    if (admitsLane(range, BigInt(source), BigInt(dest))) listed += count;
-  }
-  return listed;
+    return admitsLane(range, BigInt(source), BigInt(dest));
+  });
+}
+
+/** Rows of a file that the filters admit, whatever their time. */
+export function listedRows(range: ResolvedRange, file: DataFile): number {
+  return listedLanes(range, file).reduce((sum, lane) => sum + (file.listedByLane.get(lane) ?? 0), 0);
 }
 
 /** The files that may have rows of a range. */
@@ -44,10 +46,8 @@ export function groupsIn(
   footer: ParquetFooter,
   startMs: number,
   endMs: number,
-  contents: ContentsFilter | null = null,
 ): { readonly group: number; readonly minMs: number; readonly maxMs: number }[] {
   const boundsOf = int64Bounds(footer, 'ingestion_ms');
-  const mayHold = numbersTest(footer, contents);
   return Array.from({ length: footer.groups }, (_, group) => {
     const bounds = boundsOf(group);
     return {
@@ -55,20 +55,5 @@ export function groupsIn(
       minMs: bounds ? Number(bounds.min) : 0,
       maxMs: bounds ? Number(bounds.max) : Number.POSITIVE_INFINITY,
     };
-  }).filter(({ group, minMs, maxMs }) => minMs <= endMs && maxMs >= startMs && mayHold(group));
+  }).filter(({ minMs, maxMs }) => minMs <= endMs && maxMs >= startMs);
 }
-
-/** Whether a row group may have a message number of a filter; numbers beyond an int64 are in no statistics. */
-function numbersTest(footer: ParquetFooter, contents: ContentsFilter | null): (group: number) => boolean {
-  const { numbers = null } = contents ?? {};
-  if (numbers === null) return () => true;
-  const boundsOf = int64Bounds(footer, 'message_number');
-  return (group) => {
-    const bounds = boundsOf(group);
-    return (
-      bounds === null || numbers.through > MAX_INT64 || (bounds.min <= numbers.through && bounds.max >= numbers.from)
-    );
-  };
-}
-
-const MAX_INT64 = 2n ** 63n - 1n;

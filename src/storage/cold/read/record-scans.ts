@@ -1,6 +1,6 @@
 import { mapInParallel } from '../../../core/parallel.js';
-import type { ResolvedListQuery } from '../../../model/list-query.js';
-import { compareOrderKeys } from '../../../model/order.js';
+import type { UnfinishedQuery } from '../../../model/list-query.js';
+import { compareOrderKeys, type OrderKey } from '../../../model/order.js';
 import { MAX_PAGE_BYTES, wholeOnes } from '../../../model/outlines.js';
 import type { StoredExecution, StoredMessage } from '../../../model/records.js';
 import type { DataFile } from '../namespace/data-file.js';
@@ -41,17 +41,18 @@ export class RecordScans {
   /** Messages that are neither orphaned nor successful. */
   async unfinished(
     view: NamespaceView,
-    { limit, after }: Pick<ResolvedListQuery, 'limit' | 'after'>,
+    { limit, after, order }: UnfinishedQuery,
   ): Promise<{ readonly items: readonly StoredMessage[]; readonly more: boolean }> {
+    const compare = (a: OrderKey, b: OrderKey) => compareOrderKeys(a, b) * (order === 'newest' ? -1 : 1);
     const files = view.tables.messages.files.filter(
       ({ stats }) => stats.minValues['status'] !== 'success' || stats.maxValues['status'] !== 'success',
     );
     const found = await this.#scan(
       MESSAGE_TABLE,
       files,
-      (key) => key.status !== 'success' && (after === null || compareOrderKeys(key, after) > 0),
+      (key) => key.status !== 'success' && (!after || compare(key, after) > 0),
     );
-    found.sort((a, b) => compareOrderKeys(a.key, b.key));
+    found.sort((a, b) => compare(a.key, b.key));
     const items = wholeOnes(await this.#lists.recordsWithin(MESSAGE_TABLE, found.slice(0, limit), MAX_PAGE_BYTES));
     return { items, more: found.length > items.length };
   }

@@ -72,7 +72,7 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
       const values = kind.encode(record, key);
       parquet.add(values, kind.sizeOf(record));
       collector.add(key, values);
-      index.add(kind.indexedId(key), kind.termsOf(record));
+      index.add(kind.indexedId(key), kind.termsOf(record, key));
     },
     get rows() {
       return rows;

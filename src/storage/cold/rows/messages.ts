@@ -132,7 +132,10 @@ export const MESSAGE_ROWS: RowKind<StoredMessage, MessageRowKey> = {
   compare: compareOrderKeys,
   indexedId: (key) => key.messageId,
   termKinds: TERM_KINDS,
-  termsOf: ({ encodedMessage, origin }) => [...contentsTerms(encodedMessage), ...transactionTerms(origin)],
+  termsOf: ({ encodedMessage, origin }, key) => [
+    ...contentsTerms(encodedMessage, laneName(key)),
+    ...transactionTerms(origin),
+  ],
   listedLane: laneName,
 };
 

@@ -58,8 +58,8 @@ export interface RowKind<T, K> {
   indexedId(key: K): Hex | null;
   /** The kinds of terms that an index finds rows by as well. */
   readonly termKinds: readonly TermKind[];
-  /** The terms of a record, of those kinds. */
-  termsOf(record: T): readonly string[];
+  /** The terms of a record whose key is `key`, of those kinds. */
+  termsOf(record: T, key: K): readonly string[];
   /** `laneName` of a row; null for kinds without lists. */
   listedLane(key: K): string | null;
 }

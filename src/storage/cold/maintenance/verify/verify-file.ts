@@ -102,7 +102,7 @@ async function verifyRows<T, K extends { readonly position: bigint }>(
       const id = kind.indexedId(key);
       if (id !== null && !(ids.at(-1)?.id === id && ids.at(-1)?.group === scanned.group))
         ids.push({ id, group: scanned.group });
-      for (const term of hasTerms ? kind.termsOf(record) : []) terms.add(term);
+      for (const term of hasTerms ? kind.termsOf(record, key) : []) terms.add(term);
       onRow(key);
       last = key;
       rows += 1;
