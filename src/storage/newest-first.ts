@@ -82,17 +82,25 @@ class BackwardRead<K extends ListedKind> {
     const { startMs, nowMs } = this.#query;
     let endMs = lastMs;
     let widthMs = FIRST_WINDOW_MS;
+    // the start of a window that holds more than the page takes, and whether it began with a gap
+    let crowdedMs = Number.POSITIVE_INFINITY;
+    let isUneven = false;
     while (this.#wanted > 0 && endMs >= startMs) {
       const fromMs = Math.max(startMs, Math.min(endMs, nowMs) - widthMs + 1);
       const { count, asOf } = await this.#lists.count(this.#kind, { ...this.#query, startMs: fromMs, endMs });
       this.#states.push(asOf);
       if (count > 4 * this.#wanted && fromMs < Math.min(endMs, nowMs)) {
-        widthMs = Math.max(1, Math.floor((widthMs * 2 * this.#wanted) / count));
+        const share = isUneven ? 0.5 : (2 * this.#wanted) / count;
+        widthMs = Math.max(1, Math.floor((Math.min(endMs, nowMs) - fromMs + 1) * share));
+        crowdedMs = fromMs;
         continue;
       }
       if (count > 0) await this.#takeWindow(fromMs, endMs);
-      widthMs *= count === 0 ? WIDER : 2;
       endMs = fromMs - 1;
+      // halves find the records of a crowded window that begins with a gap, wherever they are
+      isUneven ||= count === 0 && crowdedMs <= endMs;
+      if (count === 0 && crowdedMs <= endMs) widthMs = Math.ceil((endMs - crowdedMs + 1) / 2);
+      else widthMs *= count === 0 ? WIDER : 2;
     }
   }
 

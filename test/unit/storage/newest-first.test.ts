@@ -72,6 +72,29 @@ describe('a list newest first', () => {
     await storage.close();
   });
 
+  test.each([0, 7_000, 3_600_000, 40_000_000])('asks few lists where nothing came for %i ms', async (gapMs) => {
+    const make = createRecordMaker(7);
+    const clock = createManualClock();
+    const storage = createMemoryStorage({ name: 'memory', common: createCommon({ clock }) });
+    for (let commit = 0; commit < 400; commit += 1) {
+      await storage.insertBatch({ messages: Array.from({ length: 20 }, () => make.message({ dataBytes: 0 })) });
+      await clock.advance(500);
+    }
+    await clock.advance(gapMs);
+    let asked = 0;
+    const lists: ResolvedLists = {
+      list: (kind, query) => storage.list(kind, query),
+      async count(kind, range) {
+        asked += 1;
+        return await storage.count(kind, range);
+      },
+    };
+    const query = { ...resolveRange({}), limit: 50, before: null, nowMs: clock.nowMs() };
+    expect((await listNewestFirst(lists, 'message', query)).items).toHaveLength(50);
+    expect(asked).toBeLessThanOrEqual(25);
+    await storage.close();
+  });
+
   test('begins at the end of the range behind which its key lies', async () => {
     const { clock, storage } = await filled(4);
     const all = (await storage.queryMessages({ limit: 10_000 })).items;
