@@ -2,6 +2,7 @@ import { api } from './benches/api.js';
 import { backfill } from './benches/backfill.js';
 import { cold } from './benches/cold.js';
 import { coldStreams } from './benches/cold-streams.js';
+import { filters } from './benches/filters.js';
 import { growthCold } from './benches/growth-cold.js';
 import { growthHot } from './benches/growth-hot.js';
 import { growthWarm } from './benches/growth-warm.js';
@@ -24,6 +25,7 @@ export const BENCHES = {
   'growth-hot': growthHot,
   'growth-warm': growthWarm,
   'growth-cold': growthCold,
+  filters,
 } as const satisfies Readonly<Record<string, Bench>>;
 
 /** Names that `--only` takes. */

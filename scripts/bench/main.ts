@@ -11,7 +11,7 @@ import { isWithin } from './benches/read-costs.js';
 import { BENCHES } from './benches.js';
 import { compileBenches } from './compile.js';
 import { isMet } from './measure.js';
-import { formatGrowth, formatReads, GROWTH_NOTE, READS_NOTE } from './read-table.js';
+import { FILTERS_NOTE, formatFilters, formatGrowth, formatReads, GROWTH_NOTE, READS_NOTE } from './read-table.js';
 import { type BenchOptions, joinReports, type Report } from './report.js';
 import { makeScratch } from './scratch.js';
 import { formatTable } from './table.js';
@@ -93,16 +93,18 @@ function runInChild(name: string): Promise<Report> {
   });
 }
 
-function print({ rows, reads, growth, remarks }: Required<Report>): void {
+function print({ rows, reads, growth, filters, remarks }: Required<Report>): void {
   const { node, cores, cpu } = machineFacts();
   const load = loadavg().map((each) => each.toFixed(1));
   console.log(`\nnode ${node}, ${cores} cores (${cpu}), load ${load.join(' ')}`);
   if (rows.length > 0) console.log(`\n${formatTable(rows)}`);
   if (reads.length > 0) console.log(`\n${formatReads(reads)}`);
   if (growth.length > 0) console.log(`\n${formatGrowth(growth)}`);
+  if (filters.length > 0) console.log(`\n${formatFilters(filters)}`);
   if (rows.length > 0) console.log(`\n${rows.map(({ what, note }) => `${what}: ${note}`).join('\n')}`);
   if (reads.length > 0) console.log(`\n${READS_NOTE}`);
   if (growth.length > 0) console.log(`\n${GROWTH_NOTE}`);
+  if (filters.length > 0) console.log(`\n${FILTERS_NOTE}`);
   if (remarks.length > 0) console.log(`\n${remarks.join('\n')}`);
 }
 

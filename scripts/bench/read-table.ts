@@ -1,3 +1,4 @@
+import type { FilterCost } from './benches/filters.js';
 import { ASKERS, type Growth } from './benches/growth.js';
 import { isWithin, type MiddleAndWorst, PAGE_LIMIT, type ReadCost } from './benches/read-costs.js';
 import { figure, formatColumns, milliseconds, verdict } from './table.js';
@@ -15,7 +16,13 @@ export const GROWTH_NOTE =
   `Each tier alone, without API or Sink: verifier results of ${PAYLOAD_BYTES} bytes by message id, and pages of ` +
   `${PAGE_LIMIT} by time; ms: median, one at a time; /s: ${ASKERS} at a time.`;
 
+/** Note under the table of filters. */
+export const FILTERS_NOTE =
+  '`/v2/messages` over HTTP, 50 messages a page, one question after the other. first: of twenty equal ones, ms and worst ' +
+  'of the others. Postgres: each index with its scans and the entries that they read, for one answer.';
+
 const READ_HEAD = ['cold read', 'store', 'records', 'asked', 'requests', 'KiB', 'ms', 'aim', 'met'] as const;
+const FILTER_HEAD = ['filter', 'tier', 'messages', 'found', 'first, ms', 'ms', 'worst', 'plan of an answer'] as const;
 const GROWTH_HEAD = ['tier', 'records', 'bytes/record', 'by id, ms', 'by id, /s', 'page, ms', 'page, /s'] as const;
 
 /**
@@ -49,6 +56,15 @@ export function formatGrowth(growth: readonly Growth[]): string {
     ...[milliseconds(page.ms), figure(page.perSecond)],
   ]);
   return formatColumns(GROWTH_HEAD, ['tier'], rows);
+}
+
+/** What each filter costs, as a table for people. */
+export function formatFilters(filters: readonly FilterCost[]): string {
+  const rows = filters.map(({ filter, tier, messages, found, firstMs, medianMs, worstMs, plan }) => [
+    ...[filter, tier, figure(messages), figure(found)],
+    ...[milliseconds(firstMs), milliseconds(medianMs), milliseconds(worstMs), plan],
+  ]);
+  return formatColumns(FILTER_HEAD, ['filter', 'tier', 'plan of an answer'], rows);
 }
 
 function pair({ median, worst }: MiddleAndWorst, format: (value: number) => string): string {

@@ -1,3 +1,4 @@
+import type { FilterCost } from './benches/filters.js';
 import type { Growth } from './benches/growth.js';
 import type { ReadCost } from './benches/read-costs.js';
 import type { Row } from './measure.js';
@@ -15,6 +16,7 @@ export interface Report {
   readonly rows?: readonly Row[];
   readonly reads?: readonly ReadCost[];
   readonly growth?: readonly Growth[];
+  readonly filters?: readonly FilterCost[];
   /** Figures that could not be measured here, the reason, and the way to measure them. */
   readonly remarks?: readonly string[];
 }
@@ -28,6 +30,7 @@ export function joinReports(reports: readonly Report[]): Required<Report> {
     rows: reports.flatMap(({ rows }) => rows ?? []),
     reads: reports.flatMap(({ reads }) => reads ?? []),
     growth: reports.flatMap(({ growth }) => growth ?? []),
+    filters: reports.flatMap(({ filters }) => filters ?? []),
     // two benchmarks may miss the same thing
     remarks: [...new Set(reports.flatMap(({ remarks }) => remarks ?? []))],
   };
