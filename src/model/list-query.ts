@@ -55,8 +55,10 @@ export interface KeyedPage<T> {
 /** A page of messages that are still to be worked on, from the first one behind a key. */
 export interface UnfinishedQuery {
   readonly limit: number;
-  /** Absent: from the start. */
+  /** Absent: from the first of the order. */
   readonly after?: OrderKey | null;
+  /** By ingestion time. Default: the oldest first. */
+  readonly order?: 'oldest' | 'newest';
 }
 
 /** A count and the state it was counted in. */

@@ -7,17 +7,14 @@ import type { Storage } from '../../storage/storage.js';
 import type { QueryString } from '../list-parameters.js';
 import { parseMessageId } from '../message-id.js';
 import type { Handler } from '../routes/add-route.js';
-import { messagePage } from './message-pages.js';
+import { type MessageLists, messagePage } from './message-pages.js';
 import { parseMessagesRequest, requireKnown } from './message-parameters.js';
 import { messageDetail, messageOf, transactionOf } from './records.js';
 import type { RouteId } from './route-definitions.js';
 import { findTransaction, parseTransactionHash } from './transactions.js';
 
 /** The storage that this version asks. */
-export type V2Storage = Pick<
-  Storage,
-  'getCCVData' | 'getMessage' | 'getExecutions' | 'getTransaction' | 'list' | 'count'
->;
+export type V2Storage = Pick<Storage, 'getCCVData' | 'getMessage' | 'getExecutions' | 'getTransaction'> & MessageLists;
 
 /** Bytes of a message's JSON besides its contents, about. */
 const RECORD_BYTES = 2_048;

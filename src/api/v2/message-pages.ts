@@ -1,11 +1,15 @@
-import type { ListedRecords } from '../../model/list-kinds.js';
-import { type KeyedPage, resolveRange } from '../../model/list-query.js';
+import { createContentsTest } from '../../model/contents-filter.js';
+import { type KeyedPage, type ResolvedRange, resolveRange } from '../../model/list-query.js';
 import { decodeCursor, encodeCursor, messageOrderKey, type OrderKey } from '../../model/order.js';
 import { contentBytes } from '../../model/outlines.js';
+import { readLane } from '../../model/payload.js';
 import type { StoredMessage } from '../../model/records.js';
-import type { ResolvedLists } from '../../storage/list-face.js';
 import { listNewestFirst } from '../../storage/newest-first.js';
+import type { Storage } from '../../storage/storage.js';
 import type { MessagesRequest } from './message-parameters.js';
+
+/** The storage that pages are read from. */
+export type MessageLists = Pick<Storage, 'list' | 'count' | 'queryUnfinishedMessages'>;
 
 /** A page of messages, and the cursor of the one behind it. */
 export interface MessagePage {
@@ -15,7 +19,7 @@ export interface MessagePage {
   readonly position: bigint;
 }
 
-/** Messages that are looked at for one page: a status has no index of its own, since it changes. */
+/** Messages that are looked at for one page of some statuses. */
 const MAX_SCANNED = 5_000;
 /** Messages of one read in such a search, however few the page takes. */
 const SCAN_STEP = 500;
@@ -29,15 +33,20 @@ const PAGE_BYTES = 8 << 20;
  * @throws InvalidArgumentError, and as the lists do.
  */
 export async function messagePage(
-  lists: ResolvedLists,
+  storage: MessageLists,
   { query, order, statuses, cursor, limit }: MessagesRequest,
   nowMs: number,
 ): Promise<MessagePage> {
   const range = resolveRange(query);
-  const read = async (key: OrderKey | null, size: number): Promise<KeyedPage<ListedRecords['message']>> =>
-    order === 'newest'
-      ? await listNewestFirst(lists, 'message', { ...range, limit: size, before: key, nowMs })
-      : await lists.list('message', { ...range, limit: size, offset: 0, after: key, maxBytes: Infinity });
+  // these have an index of their own, with nothing else in it
+  const isUnfinished = statuses !== null && !statuses.has('success');
+  const isInRange = isUnfinished ? createRangeTest(range) : () => true;
+  const read = async (key: OrderKey | null, size: number): Promise<KeyedPage<StoredMessage>> => {
+    if (isUnfinished) return await unfinishedPage(storage, range, order, key, size);
+    return order === 'newest'
+      ? await listNewestFirst(storage, 'message', { ...range, limit: size, before: key, nowMs })
+      : await storage.list('message', { ...range, limit: size, offset: 0, after: key, maxBytes: Infinity });
+  };
   const messages: StoredMessage[] = [];
   let position: bigint | null = null;
   let key = cursor === undefined ? null : decodeCursor(cursor);
@@ -49,7 +58,7 @@ export async function messagePage(
     scanned += page.items.length;
     if (position === null || page.asOf.position < position) position = page.asOf.position;
     for (const message of page.items) {
-      if (statuses !== null && !statuses.has(message.status)) continue;
+      if (!(statuses?.has(message.status) ?? true) || !isInRange(message)) continue;
       messages.push(message);
       bytes += contentBytes(message);
       if (messages.length < limit && bytes < PAGE_BYTES) continue;
@@ -60,4 +69,33 @@ export async function messagePage(
     if (key === null || scanned >= MAX_SCANNED)
       return { messages, nextCursor: key === null ? null : encodeCursor(key), position };
   }
+}
+
+/** Unfinished messages, as far as some of them may be in the range. */
+async function unfinishedPage(
+  storage: MessageLists,
+  { startMs, endMs }: ResolvedRange,
+  order: MessagesRequest['order'],
+  after: OrderKey | null,
+  limit: number,
+): Promise<KeyedPage<StoredMessage>> {
+  const page = await storage.queryUnfinishedMessages({ limit, after, order });
+  const lastMs = page.next?.ingestionMs ?? 0;
+  const isBehindRange = order === 'newest' ? lastMs < startMs : lastMs > endMs;
+  return isBehindRange ? { ...page, next: null } : page;
+}
+
+function createRangeTest(range: ResolvedRange): (message: StoredMessage) => boolean {
+  const { startMs, endMs, sourceChainSelectors: sources, destChainSelectors: dests, contents } = range;
+  const hasContents = contents ? createContentsTest(contents) : () => true;
+  return ({ ingestionMs, encodedMessage }) => {
+    const { sourceChainSelector, destChainSelector } = readLane(encodedMessage);
+    return (
+      ingestionMs >= startMs &&
+      ingestionMs <= endMs &&
+      (sources?.has(sourceChainSelector) ?? true) &&
+      (dests?.has(destChainSelector) ?? true) &&
+      hasContents(encodedMessage)
+    );
+  };
 }

@@ -61,11 +61,16 @@ export abstract class MemoryReader extends ListFace {
     return { count: this.#state.store.lists[kind].count(range), asOf: this.#state.asOf() };
   }
 
-  async queryUnfinishedMessages({ limit, after }: UnfinishedQuery): Promise<KeyedPage<StoredMessage>> {
+  async queryUnfinishedMessages({ limit, after, order }: UnfinishedQuery): Promise<KeyedPage<StoredMessage>> {
     this.#state.requireOpen();
     checkLimit(limit);
     this.#state.coverage.requireRange(0, Number.POSITIVE_INFINITY);
     const { unfinished } = this.#state.store;
+    if (order === 'newest') {
+      const end = after ? unfinished.lowerBound(after) : unfinished.length;
+      const items = unfinished.slice(Math.max(0, end - limit), end).reverse();
+      return this.#page(items, items.length < end, messageOrderKey);
+    }
     const from = after ? unfinished.upperBound(after) : 0;
     const items = unfinished.slice(from, Math.min(unfinished.length, from + limit));
     return this.#page(items, from + items.length < unfinished.length, messageOrderKey);

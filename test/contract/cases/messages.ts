@@ -121,15 +121,17 @@ export function messageCases(use: Use): void {
       orphanings: [{ messageId: messages[7]!.messageId, blockHash: messages[7]!.origin!.blockHash }],
     });
     const expected = messages.filter((_, i) => i !== 2 && i !== 7).map((message) => message.messageId);
-    const found: string[] = [];
-    let after: OrderKey | null = null;
-    do {
-      const page: KeyedPage<StoredMessage> = await storage.queryUnfinishedMessages({ limit: 4, after });
-      expect(page.items.length).toBeLessThanOrEqual(4);
-      found.push(...page.items.map((item) => item.messageId));
-      after = page.next;
-    } while (after !== null);
-    expect(found).toEqual(expected);
+    for (const order of ['oldest', 'newest'] as const) {
+      const found: string[] = [];
+      let after: OrderKey | null = null;
+      do {
+        const page: KeyedPage<StoredMessage> = await storage.queryUnfinishedMessages({ limit: 4, after, order });
+        expect(page.items.length).toBeLessThanOrEqual(4);
+        found.push(...page.items.map((item) => item.messageId));
+        after = page.next;
+      } while (after !== null);
+      expect(found).toEqual(order === 'oldest' ? expected : expected.toReversed());
+    }
     expect((await storage.queryUnfinishedMessages({ limit: 10 })).next).toBeNull();
   });
 

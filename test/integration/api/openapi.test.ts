@@ -108,6 +108,7 @@ describe('the OpenAPI document', () => {
       getTransaction: fail(gap),
       list: fail(gap),
       count: fail(gap),
+      queryUnfinishedMessages: fail(gap),
       changesAfter: fail(gap),
       boundaryAt: async () => ({ position: 9n, ingestionMs: 9 }),
       subscribe: () => () => undefined,

@@ -60,6 +60,7 @@ export function partsOf(storage: Storage): ApiServerOptions['storage'] {
     queryMessages: storage.queryMessages.bind(storage),
     list: storage.list.bind(storage),
     count: storage.count.bind(storage),
+    queryUnfinishedMessages: storage.queryUnfinishedMessages.bind(storage),
     changesAfter: storage.changesAfter.bind(storage),
     boundaryAt: storage.boundaryAt.bind(storage),
     subscribe: storage.subscribe.bind(storage),

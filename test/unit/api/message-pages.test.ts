@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createHandlers } from '../../../src/api/v2/handlers.js';
-import { messagePage } from '../../../src/api/v2/message-pages.js';
+import { type MessageLists, messagePage } from '../../../src/api/v2/message-pages.js';
 import { createCommon } from '../../../src/core/common.js';
-import type { ResolvedLists } from '../../../src/storage/list-face.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker } from '../../support/records.js';
@@ -20,9 +19,10 @@ describe('a page of messages of a status', () => {
     }
     const all = (await storage.queryMessages({ limit: MESSAGES })).items;
     const [wanted] = order === 'newest' ? all : all.toReversed();
-    await storage.insertBatch({ statuses: [{ messageId: wanted!.messageId, status: 'timeout' }] });
+    await storage.insertBatch({ statuses: [{ messageId: wanted!.messageId, status: 'success' }] });
     let asked = 0;
-    const lists: ResolvedLists = {
+    const lists: MessageLists = {
+      queryUnfinishedMessages: (query) => storage.queryUnfinishedMessages(query),
       async list(kind, query) {
         asked += 1;
         return await storage.list(kind, query);
@@ -32,12 +32,49 @@ describe('a page of messages of a status', () => {
         return await storage.count(kind, range);
       },
     };
-    const request = { query: {}, order, statuses: new Set(['timeout'] as const), limit: 1 };
+    const request = { query: {}, order, statuses: new Set(['success'] as const), limit: 1 };
     const first = await messagePage(lists, { ...request, cursor: undefined }, clock.nowMs());
     expect(first.messages).toEqual([]);
     const second = await messagePage(lists, { ...request, cursor: first.nextCursor! }, clock.nowMs());
     expect(second.messages.map(({ messageId }) => messageId)).toEqual([wanted!.messageId]);
     expect(asked).toBeLessThan(100);
+    const open = await messagePage(lists, { ...request, statuses: new Set(['processing']), cursor: undefined }, 0);
+    const [oldest, newest] = [all.at(0), all.at(-1)];
+    expect(open.messages).toEqual([order === 'newest' ? newest : oldest]);
+    await storage.close();
+  });
+
+  it('that are unfinished are all found, of those of the other filters', async () => {
+    const make = createRecordMaker(8);
+    const clock = createManualClock();
+    const storage = createMemoryStorage({ name: 'memory', common: createCommon({ clock }) });
+    const senders = [make.hex(32), make.hex(32)];
+    for (let second = 0; second < 12; second += 1) {
+      const messages = Array.from({ length: 50 }, (_, i) => make.message({ dataBytes: 0, sender: senders[i % 2]! }));
+      await storage.insertBatch({ messages });
+      const few = messages.filter((_, i) => i % 10 < 2);
+      const success = messages.filter((message) => !few.includes(message));
+      await storage.insertBatch({ statuses: success.map(({ messageId }) => ({ messageId, status: 'success' })) });
+      await storage.insertBatch({ statuses: [{ messageId: few[0]!.messageId, status: 'timeout' }] });
+      await clock.advance(1_000);
+    }
+    const all = (await storage.queryMessages({ limit: 1_000 })).items;
+    const { ingestionMs: startMs } = all[100]!;
+    const { ingestionMs: endMs } = all[499]!;
+    const query = { startMs, endMs, senders: [senders[0]!] };
+    const narrowed = (await storage.queryMessages({ ...query, limit: 1_000 })).items;
+    for (const statuses of [new Set(['timeout'] as const), new Set(['processing', 'timeout'] as const)])
+      for (const order of ['newest', 'oldest'] as const) {
+        const found: string[] = [];
+        for (let cursor: string | null | undefined; cursor !== null; ) {
+          const page = await messagePage(storage, { query, order, statuses, limit: 7, cursor }, clock.nowMs());
+          found.push(...page.messages.map(({ messageId }) => messageId));
+          cursor = page.nextCursor;
+        }
+        const expected = narrowed.filter(({ status }) => statuses.has(status as 'timeout'));
+        expect(expected.length).toBeGreaterThan(7);
+        expect(found).toEqual((order === 'oldest' ? expected : expected.toReversed()).map((each) => each.messageId));
+      }
     await storage.close();
   });
 });
@@ -95,7 +132,8 @@ describe('a page of messages', () => {
       await storage.insertBatch({ messages: messages.slice(at, at + 100) });
     const [moving] = messages;
     let lists = 0;
-    const moved: ResolvedLists = {
+    const moved: MessageLists = {
+      queryUnfinishedMessages: (query) => storage.queryUnfinishedMessages(query),
       count: (kind, range) => storage.count(kind, range),
       async list(kind, query) {
         lists += 1;
@@ -107,7 +145,7 @@ describe('a page of messages', () => {
         return await storage.list(kind, query);
       },
     };
-    const request = { query: {}, statuses: new Set(['timeout'] as const), limit: 1, cursor: undefined };
+    const request = { query: {}, statuses: new Set(['success'] as const), limit: 1, cursor: undefined };
     const { position: before } = await messagePage(storage, { ...request, order: 'oldest' }, clock.nowMs());
     const page = await messagePage(moved, { ...request, order: 'oldest' }, clock.nowMs());
     expect(page).toMatchObject({ messages: [], nextCursor: expect.any(String), position: before });

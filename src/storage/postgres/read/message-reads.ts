@@ -46,7 +46,12 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
   const sql = createStatements(namespace);
 
   /** The rows of an id, and whether others of it are pruned. */
-  async function rowsOf(label: string, statement: keyof typeof sql, messageId: Hex, part?: ResultsPart) {
+  async function rowsOf(
+    label: string,
+    statement: Exclude<keyof typeof sql, 'unfinished'>,
+    messageId: Hex,
+    part?: ResultsPart,
+  ) {
     checkId(messageId, 'messageId');
     const values = [toBuffer(messageId), ...partValues(part)];
     const rows = await read(label, { statement: sql[statement], values });
@@ -89,11 +94,15 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
       const { rows, clock, isPruned } = await rowsOf('get held message', 'message', messageId);
       return { value: rows[0] ? decodeMessage(rows[0], RECORD) : null, ...rangeOf(clock, isPruned) };
     },
-    async unfinished({ limit, after }) {
+    async unfinished({ limit, after, order = 'oldest' }) {
       checkLimit(limit);
       const rows = await read('query unfinished messages', {
-        statement: sql.unfinished,
-        values: [after?.ingestionMs ?? -1, Buffer.from(hexToBytes(after?.messageId ?? '0x')), limit + 1],
+        statement: sql.unfinished[order],
+        values: [
+          after?.ingestionMs ?? (order === 'oldest' ? -1 : Number.MAX_SAFE_INTEGER),
+          Buffer.from(hexToBytes(after?.messageId ?? '0x')),
+          limit + 1,
+        ],
       });
       const clock = decodeClock(rows[0] ?? []);
       hub.seen(clock);
@@ -179,21 +188,10 @@ function createStatements(namespace: Namespace) {
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @messages m ON m.message_id = b.message_id`,
     ),
-    unfinished: statement(
-      'unfinished',
-      `SELECT ${CLOCK_COLUMNS}, ${boundedColumns(MESSAGE_COLUMNS, {
-        order: 'm.ingestion_ms, m.message_id',
-        maxBytes: String(MAX_PAGE_BYTES),
-      })}
-       FROM ${CLOCK}
-       LEFT JOIN (
-         (SELECT t.* FROM @messages t
-          WHERE NOT t.orphaned AND t.status <> 1 AND (t.ingestion_ms, t.message_id) > ($1::bigint, $2::bytea)
-          ORDER BY t.ingestion_ms, t.message_id LIMIT $3::bigint) m
-         JOIN @message_bodies b ON b.message_id = m.message_id
-       ) ON true
-       ORDER BY m.ingestion_ms, m.message_id`,
-    ),
+    unfinished: {
+      oldest: statement('unfinished', unfinishedText('>', 'ASC')),
+      newest: statement('unfinished_newest', unfinishedText('<', 'DESC')),
+    },
     aboveBlock: statement(
       'above_block',
       `SELECT ${CLOCK_COLUMNS}, ${MESSAGE_COLUMNS}
@@ -205,4 +203,18 @@ function createStatements(namespace: Namespace) {
        ORDER BY m.block_number, m.log_index, m.message_id`,
     ),
   };
+}
+
+function unfinishedText(behind: '>' | '<', direction: 'ASC' | 'DESC'): string {
+  const order = (of: string) => `${of}.ingestion_ms ${direction}, ${of}.message_id ${direction}`;
+  const columns = boundedColumns(MESSAGE_COLUMNS, { order: order('m'), maxBytes: String(MAX_PAGE_BYTES) });
+  return `SELECT ${CLOCK_COLUMNS}, ${columns}
+    FROM ${CLOCK}
+    LEFT JOIN (
+      (SELECT t.* FROM @messages t
+       WHERE NOT t.orphaned AND t.status <> 1 AND (t.ingestion_ms, t.message_id) ${behind} ($1::bigint, $2::bytea)
+       ORDER BY ${order('t')} LIMIT $3::bigint) m
+      JOIN @message_bodies b ON b.message_id = m.message_id
+    ) ON true
+    ORDER BY ${order('m')}`;
 }
