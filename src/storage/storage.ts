@@ -58,9 +58,9 @@ export interface Storage extends Lists, ResolvedLists {
   getMessage(messageId: Hex): Promise<StoredMessage>;
 
   /**
-   * Messages that are neither orphaned nor `success`, in the order of (ingestionMs, messageId) or its reverse, behind a
-   * key. At most `limit`, fewer when they are large, but at least one when there is one. Needs a backend that is complete from the
-   * beginning.
+   * Messages that are neither orphaned nor `success`, in the order of (ingestionMs, messageId) or its reverse,
+   * behind a key. At most `limit`, fewer when they are large, but at least one when there is one. Needs a backend
+   * that is complete from the beginning.
    */
   queryUnfinishedMessages(query: UnfinishedQuery): Promise<KeyedPage<StoredMessage>>;
   /**

@@ -1,4 +1,5 @@
 import { LRUCache } from 'lru-cache';
+import type { Hex } from '../../../core/hex.js';
 import { hashId, type IdHash } from '../id-index/hash.js';
 import { IdIndexFormatError } from '../id-index/id-index-format-error.js';
 import { findRowGroups, type IdIndexHead, parseIdIndexHead } from '../id-index/index-head.js';

@@ -99,7 +99,7 @@ export class Lookup {
     // the last of each identity counts, of whichever transaction it is
     const orphans = (await mapInParallel([...ids], PARALLEL_FILES, (id) => this.#orphans(view, id))).flat();
     for (const orphan of orphans) {
-      if (!LEDGER_ROWS.termsOf(orphan).includes(term)) continue;
+      if (!LEDGER_ROWS.termsOf(orphan, LEDGER_ROWS.keyOf(orphan)).includes(term)) continue;
       if (orphan.kind === 'message') messages.push(orphan.record);
       if (orphan.kind === 'execution') executions.push(orphan.record);
     }
@@ -111,7 +111,7 @@ export class Lookup {
     const found = await mapInParallel(files, PARALLEL_FILES, async (file) => {
       const groups = await this.#reader.groupsOfTransaction(list.table, file, hash);
       const records = groups.length > 0 ? await this.#reader.records(list, file, groups) : [];
-      return records.flat().filter((record) => list.rows.termsOf(record).includes(term));
+      return records.flat().filter((record) => list.rows.termsOf(record, list.rows.keyOf(record)).includes(term));
     });
     return found.flat();
   }
