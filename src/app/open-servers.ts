@@ -2,6 +2,7 @@ import { createAdminServer } from '../api/admin/admin-server.js';
 import type { HttpSettings } from '../api/api-settings.js';
 import type { HttpServer } from '../api/http/http-shell.js';
 import { createApiServer } from '../api/server/api-server.js';
+import { UNKNOWN_VERIFIERS, type VerifierDirectory } from '../api/v2/verifiers.js';
 import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
@@ -17,6 +18,8 @@ export interface OpenServersOptions {
   /** Other namespaces that are answered for. */
   readonly served: readonly ServedNamespace[];
   readonly shutdown: Shutdown;
+  /** Whether this process asks the configured verifiers. */
+  readonly asksVerifiers: boolean;
   /** For `/status`. */
   readonly status: () => Promise<unknown>;
   /** For `/ready`: why the process cannot do its work as configured. */
@@ -25,7 +28,7 @@ export interface OpenServersOptions {
 
 /** Starts the query API. @returns where it listens. */
 export async function openApi(options: OpenServersOptions): Promise<string> {
-  const { config, common, sink, served, shutdown, problem } = options;
+  const { config, common, sink, served, shutdown, problem, asksVerifiers } = options;
   const others = served.map((each) => [each.name, each.sink] as const);
   const { TrustedProxies, RateLimit, CORS, MaxAnswerBytes, AnswerPartBytes, CompressAbove, MaxFeedReaders } =
     config.API;
@@ -34,6 +37,10 @@ export async function openApi(options: OpenServersOptions): Promise<string> {
     ...(others.length > 0 ? { namespaces: new Map([[config.Namespace, sink], ...others]) } : {}),
     common,
     problem,
+    verifiers: (namespace) => {
+      const isOwn = namespace === null || namespace === config.Namespace;
+      return isOwn && asksVerifiers ? configuredVerifiers(config) : UNKNOWN_VERIFIERS;
+    },
     version: packageVersion(),
     settings: {
       ...httpSettings(config.API),
@@ -69,6 +76,11 @@ export async function openAdmin({
     explain: (_kind, query) => sink.explain(query),
   });
   return await listen(server, 'admin port', common, shutdown);
+}
+
+function configuredVerifiers({ Verifier }: Config): VerifierDirectory {
+  const list = Verifier.map(({ Name: name, IssuerAddresses: addresses }) => ({ name, addresses }));
+  return { list: async () => list };
 }
 
 function httpSettings(section: Config['Admin']): HttpSettings {

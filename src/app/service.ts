@@ -61,6 +61,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     sink,
     served,
     shutdown,
+    asksVerifiers: indexer !== null,
     status,
     problem: () => (indexer ? problemOf(indexer) : null),
   };

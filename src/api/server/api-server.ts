@@ -29,6 +29,7 @@ import type { FeedStorage } from '../v2/feed/feed-reads.js';
 import { createFeeds } from '../v2/feed/feed-route.js';
 import { createHandlers as createV2Handlers, type V2Storage } from '../v2/handlers.js';
 import { ROUTES as V2_ROUTES } from '../v2/route-definitions.js';
+import { UNKNOWN_VERIFIERS, type VerifierDirectory } from '../v2/verifiers.js';
 
 /** Dependencies and settings of the query API. */
 export interface ApiServerOptions {
@@ -41,6 +42,8 @@ export interface ApiServerOptions {
    * Default: none.
    */
   readonly namespaces?: ReadonlyMap<string, ApiServerOptions['storage']>;
+  /** The verifiers of `storage`'s namespace, and of others by name. Default: nothing tells them. */
+  readonly verifiers?: (namespace: string | null) => VerifierDirectory;
   /**
    * Why the process cannot do its work as configured, for `/ready` of `storage`; null when it can. Default: it always
    * can.
@@ -59,6 +62,7 @@ export interface ApiServerOptions {
  */
 export function createApiServer(options: ApiServerOptions): HttpServer {
   const { storage, namespaces = new Map(), common, settings, problem = () => null, version = '0.0.0' } = options;
+  const { verifiers = () => UNKNOWN_VERIFIERS } = options;
   const names = [...namespaces.keys()];
   checkNames(names);
   checkTrustedProxies(settings.trustedProxies ?? []);
@@ -92,19 +96,20 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
   const feeds = createFeeds(common, settings.maxFeedReaders ?? DEFAULT_MAX_FEED_READERS);
   // in a scope of its own, which loads after the rate limit
   server.app.register(async (scope) => {
-    const serve = (prefix: string, of: ApiServerOptions['storage'], servers: readonly OpenApiServer[]) => {
+    const serve = (name: string | null, of: ApiServerOptions['storage'], servers: readonly OpenApiServer[]) => {
+      const prefix = name === null ? '' : namespacePath(name);
       const renderer = renderers.get(of);
       if (!renderer) throw new TypeError('a storage without a renderer');
       const document = createOpenApiDocument(version, VERSIONS, servers);
       const why = of === storage ? problem : () => null;
       const handlers = createHandlers({ storage: of, common, renderer, partBytes, problem: why, document });
       for (const route of ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, handlers[route.id], parts);
-      const v2 = createV2Handlers({ storage: of, common });
+      const v2 = createV2Handlers({ storage: of, common, verifiers: verifiers(name), partBytes });
       for (const route of V2_ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, v2[route.id], parts);
       feeds.addRoute(scope, prefix, of);
     };
-    serve('', storage, serversOf(names));
-    for (const [name, of] of namespaces) serve(namespacePath(name), of, [{ url: namespacePath(name) }]);
+    serve(null, storage, serversOf(names));
+    for (const [name, of] of namespaces) serve(name, of, [{ url: namespacePath(name) }]);
   });
   return {
     ...server,

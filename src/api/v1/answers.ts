@@ -1,10 +1,11 @@
-import { Readable } from 'node:stream';
+import type { Readable } from 'node:stream';
 import type { Hex } from '../../core/hex.js';
 import { contentBytes, withContents } from '../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../model/records.js';
 import { entityTag } from '../http/entity-tag.js';
 import type { Answer, Body } from '../routes/answer.js';
 import type { BodyMemory } from '../routes/body-memory.js';
+import { bodyStream, CHUNK_BYTES } from '../routes/body-stream.js';
 import type { Fragment, Fragments } from './fragment-cache.js';
 import type { RecordContents } from './record-contents.js';
 
@@ -29,8 +30,6 @@ interface RecordPiece {
 
 /** A body that is longer than this, or has outlines in it, goes out piece by piece as the client takes it. */
 const STREAM_ABOVE_BYTES = 8 * 1024 * 1024;
-/** Bytes of a chunk; a larger record is a chunk by itself. */
-const CHUNK_BYTES = 64 * 1024;
 /** Bytes of a record's JSON besides its contents, about. */
 const RECORD_BYTES = 2_048;
 
@@ -50,7 +49,7 @@ export async function verifierResultsByIdAnswer(
 ): Promise<Answer> {
   if (isSentInParts(records)) {
     const pieces = records.map((record) => ({ record, keyed: false }));
-    return { body: await toStream(chunks(byIdPieces(messageId, pieces), renderer)) };
+    return { body: await bodyStream(chunks(byIdPieces(messageId, pieces), renderer)) };
   }
   const fragments = records.map((record) => renderer.fragments.verifierResult(record));
   const pieces = fragments.map(({ json }) => json);
@@ -131,7 +130,7 @@ function toBody(
   source: Iterable<Piece>,
   renderer: Renderer,
 ): Body | Promise<Readable> {
-  return isSentInParts(records) ? toStream(chunks(source, renderer)) : toBytes(source, renderer);
+  return isSentInParts(records) ? bodyStream(chunks(source, renderer)) : toBytes(source, renderer);
 }
 
 function isSentInParts(records: readonly StoredRecord[]): boolean {
@@ -151,18 +150,8 @@ function toBytes(source: Iterable<Piece>, renderer: Renderer): Buffer {
 
 /**
  * Contents of a record are read when the client has taken those before: a thousand records of a megabyte are never in
- * memory at once. A failure before the first chunk is an error answer. A later one breaks the connection off, so that
- * the client sees a broken body, not a shorter one.
+ * memory at once.
  */
-async function toStream(source: AsyncGenerator<Buffer, void, void>): Promise<Readable> {
-  const first = await source.next();
-  async function* all() {
-    if (!first.done) yield first.value;
-    yield* source;
-  }
-  return Readable.from(all(), { objectMode: false, highWaterMark: CHUNK_BYTES });
-}
-
 async function* chunks(source: Iterable<Piece>, { fragments, contents }: Renderer): AsyncGenerator<Buffer, void, void> {
   let pieces: (string | Buffer)[] = [];
   let sizeBytes = 0;

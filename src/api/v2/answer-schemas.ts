@@ -112,9 +112,12 @@ const requiredCCV = z.strictObject({
   address: bytes,
   verifications: z.array(verification),
   missing: z
-    .enum(['waiting', 'timeout', 'orphaned'])
+    .enum(['waiting', 'timeout', 'orphaned', 'no-verifier'])
     .nullable()
-    .describe('Why there is none: still waited for, given up, or the message was removed; null when there is one.'),
+    .describe(
+      'Why there is none: still waited for, given up, the message was removed, or no configured verifier answers for ' +
+        'the CCV; null when there is one.',
+    ),
 });
 
 /** `GET /v2/messages/{messageID}` */
@@ -123,6 +126,9 @@ export const messageAnswer = z.strictObject({
   requiredCCVs: z.array(requiredCCV),
   otherVerifications: z.array(verification).describe('Those of verifiers that the message does not name.'),
   executions: z.array(execution).describe('In the order of the destination chain.'),
+  transactions: z
+    .strictObject({ source: bytes.nullable(), destination: z.array(bytes) })
+    .describe('That sent it (null: not known), and those of its executions that stand, each once.'),
 });
 
 /** `GET /v2/transactions/{transactionHash}` */

@@ -11,7 +11,6 @@ import type { FoundTransaction } from './transactions.js';
 type Message = z.infer<typeof schemas.message>;
 type Verification = z.infer<typeof schemas.verification>;
 type Execution = z.infer<typeof schemas.execution>;
-type Detail = z.infer<typeof schemas.messageAnswer>;
 type Transaction = z.infer<typeof schemas.transactionAnswer>;
 
 /**
@@ -49,24 +48,6 @@ export function messageOf(record: StoredMessage): Message {
   };
 }
 
-/** A message with all that belongs to it. */
-export function messageDetail(
-  record: StoredMessage,
-  results: readonly StoredVerifierResult[],
-  executions: readonly StoredExecution[],
-): Detail {
-  const required = new Set(record.messageCCVAddresses);
-  return {
-    ...messageOf(record),
-    requiredCCVs: [...required].map((address) => {
-      const verifications = results.filter((result) => result.verifierSourceAddress === address).map(verificationOf);
-      return { address, verifications, missing: verifications.length > 0 ? null : whyMissing(record) };
-    }),
-    otherVerifications: results.filter((result) => !required.has(result.verifierSourceAddress)).map(verificationOf),
-    executions: executions.map(executionOf),
-  };
-}
-
 /** The records of a transaction. */
 export function transactionOf({ transactionHash, messages, executions, position }: FoundTransaction): Transaction {
   return {
@@ -81,11 +62,6 @@ export function transactionOf({ transactionHash, messages, executions, position 
     })),
     position: String(position),
   };
-}
-
-function whyMissing({ orphaned, status }: StoredMessage): 'waiting' | 'timeout' | 'orphaned' {
-  if (orphaned) return 'orphaned';
-  return status === 'timeout' ? 'timeout' : 'waiting';
 }
 
 /** A verification as this version tells it. */

@@ -25,6 +25,16 @@ async function fill() {
   return messages;
 }
 
+/** A message with the results of seven CCVs that it names, and of one that it does not. */
+async function fillOne() {
+  const message = maker.message({ ccvs: Array.from({ length: 7 }, () => maker.hex(20)) });
+  const verifierResults = Array.from({ length: 8 }, (_, ccv) =>
+    maker.result(message, ccv % 7, { ccvDataBytes: LARGE, ...(ccv === 7 && { source: maker.hex(20) }) }),
+  );
+  await fixture.storage.insertBatch({ messages: [message], verifierResults });
+  return message;
+}
+
 /** Reads of single records that wait until they are let go. */
 function heldRecords(storage: () => Storage) {
   const [asked, held] = [gate(), gate()];
@@ -76,17 +86,16 @@ describe('an answer that is read in parts', () => {
     },
   );
 
-  it('of one id is whole, too', async () => {
-    const message = maker.message({ ccvs: Array.from({ length: 8 }, () => maker.hex(20)) });
-    const verifierResults = message.messageCCVAddresses.map((_, ccv) =>
-      maker.result(message, ccv, { ccvDataBytes: LARGE }),
-    );
-    await fixture.storage.insertBatch({ messages: [message], verifierResults });
-    const path = `/v1/verifierresults/${message.messageId}`;
-    const expected = await (await start()).get(path);
-    expect((expected.json() as { results: unknown[] }).results).toHaveLength(8);
-    const answer = await (await start(PART)).get(path);
-    expect([answer.headers['transfer-encoding'], answer.text]).toEqual(['chunked', expected.text]);
+  it('of one id is whole, too, in either version', async () => {
+    const { messageId } = await fillOne();
+    for (const path of [`/v1/verifierresults/${messageId}`, `/v2/messages/${messageId}`]) {
+      const expected = await (await start()).get(path);
+      expect(expected.headers['content-length']).toBeDefined();
+      const answer = await (await start(PART)).get(path);
+      expect([answer.headers['transfer-encoding'], answer.text]).toEqual(['chunked', expected.text]);
+      const { results, requiredCCVs, otherVerifications } = JSON.parse(answer.text);
+      expect(results ?? [...requiredCCVs, ...otherVerifications]).toHaveLength(8);
+    }
   });
 
   it('is an error as long as nothing was sent, and a broken connection after, never a shorter answer (promise 3)', async () => {
@@ -122,6 +131,18 @@ describe('an answer that is read in parts', () => {
     expect(await api.common.metrics.getSingleMetricAsString('indexer_http_answers_under_way_bytes')).toContain(
       'bytes 0',
     );
+  });
+
+  it('of a message of the second version is refused as well, before anything is rendered', async () => {
+    const path = `/v2/messages/${(await fillOne()).messageId}`;
+    const records = heldRecords(() => fixture.storage);
+    const api = await start({ ...PART, maxAnswerBytes: 150_000 }, { getCCVData: records.faults.getCCVData! });
+    const first = api.get(path);
+    await records.asked;
+    const refused = await api.get(path);
+    expect([refused.status, refused.json()]).toMatchObject([503, { detail: 'too many large answers at once' }]);
+    records.release();
+    expect((await first).status).toBe(200);
   });
 
   it('reads no further than its client does, and nothing once that is gone', async () => {

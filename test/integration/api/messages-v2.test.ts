@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { VerifierDirectory } from '../../../src/api/v2/verifiers.js';
 import type { Hex } from '../../../src/core/hex.js';
 import type { Execution, NewMessage } from '../../../src/model/records.js';
 import { decodeMessage } from '../../../src/protocol/message-codec.js';
@@ -94,6 +95,10 @@ describe('messages of the second version, from Postgres', () => {
         { address: ccvs[1], verifications: [], missing: 'waiting' },
       ],
       otherVerifications: [{ verifierSourceAddress: expect.stringMatching(/^0x/) }],
+      transactions: {
+        source: first!.origin!.transactionHash,
+        destination: executions.slice(0, 2).map(({ place }) => place.transactionHash),
+      },
     });
     expect(
       detail.executions.map((each: { state: string; returnData: string }) => [each.state, each.returnData]),
@@ -101,6 +106,21 @@ describe('messages of the second version, from Postgres', () => {
       ['failure', '0x0102'],
       ['success', `0x${Buffer.from(executions[1]!.returnData).toString('hex')}`],
     ]);
+  });
+
+  it('tell of a CCV that no verifier answers for that there is none, as far as they are known', async () => {
+    const [first] = all;
+    const known = { name: 'a', addresses: [padded(ccvs[0]!)] };
+    const missingWhere = async (verifiers: VerifierDirectory) => {
+      const other = await startApi(storage, {}, {}, { verifiers: () => verifiers });
+      const { text } = await other.get(`/v2/messages/${first!.messageId}`);
+      await other.close();
+      return JSON.parse(text).requiredCCVs.map(({ missing }: { missing: string | null }) => missing);
+    };
+    expect(await missingWhere({ list: async () => [known] })).toEqual([null, 'no-verifier']);
+    expect(await missingWhere({ list: async () => [{ name: 'b', addresses: ccvs }] })).toEqual([null, 'waiting']);
+    expect(await missingWhere({ list: async () => [] })).toEqual([null, 'no-verifier']);
+    expect(await missingWhere({ list: async () => null })).toEqual([null, 'waiting']);
   });
 
   it('are told by their transaction, with the executions made in it and their messages', async () => {

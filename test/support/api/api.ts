@@ -30,6 +30,7 @@ export async function startApi(
   storage: ApiServerOptions['storage'],
   settings: Partial<ApiSettings> = {},
   overrides: Partial<Common> = {},
+  options: Partial<ApiServerOptions> = {},
 ): Promise<RunningApi> {
   const common = createCommon(overrides);
   const server = createApiServer({
@@ -37,6 +38,7 @@ export async function startApi(
     common,
     settings: { host: '127.0.0.1', port: 0, ...settings },
     version: '1.2.3',
+    ...options,
   });
   await server.listen();
   const port = server.address()?.port ?? 0;

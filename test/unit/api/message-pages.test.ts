@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createHandlers } from '../../../src/api/v2/handlers.js';
 import { type MessageLists, messagePage } from '../../../src/api/v2/message-pages.js';
+import { UNKNOWN_VERIFIERS } from '../../../src/api/v2/verifiers.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createManualClock } from '../../support/manual-clock.js';
@@ -107,7 +108,12 @@ describe('a page of messages', () => {
     const storage = createMemoryStorage({ name: 'memory' });
     const [whole, broken] = [make.message({ dataBytes: 9_000 }), make.message()];
     await storage.insertBatch({ messages: [whole] });
-    const { messagesV2 } = createHandlers({ storage, common: createCommon() });
+    const { messagesV2 } = createHandlers({
+      storage,
+      common: createCommon(),
+      verifiers: UNKNOWN_VERIFIERS,
+      partBytes: 1e6,
+    });
     const held: number[] = [];
     const ask = { query: {} } as Parameters<typeof messagesV2>[0];
     const answer = await messagesV2(ask, (sizeBytes) => held.push(sizeBytes));
