@@ -7,6 +7,7 @@ const LIMITS: SizeLimits = {
   lines: 300,
   filesInFolder: 25,
   narrow: ['src'],
+  generated: ['src/client/routes.ts'],
   // these shrink; nothing is added
   wideLines: 0,
   longFiles: {

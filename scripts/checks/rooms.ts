@@ -174,6 +174,9 @@ export const ROOMS: Rooms = {
     'app',
   ],
 
+  /** For browsers as well: nothing of a server. */
+  client: ['core'],
+
   /** The library's public face. */
   'index.ts': [...ground, 'chains/**', 'verifiers/**', 'storage/**', 'sink/**'],
 };

@@ -17,19 +17,17 @@ import { createAnswerBudget } from '../routes/answer-budget.js';
 import { createBodyMemory } from '../routes/body-memory.js';
 import { checkNames, namespacePath, serversOf, withoutNamespace } from '../routes/namespace-paths.js';
 import { createOpenApiDocument, type OpenApiServer } from '../routes/openapi.js';
-import { createPathTest, type DescribedVersion } from '../routes/route-definition.js';
-import { errorAnswerSchema, NAMED_SCHEMAS } from '../v1/answer-schemas.js';
+import { createPathTest } from '../routes/route-definition.js';
 import { createFragments } from '../v1/fragment-cache.js';
 import { createHandlers, type V1Storage } from '../v1/handlers.js';
 import { createRecordContents } from '../v1/record-contents.js';
 import { ROUTES } from '../v1/route-definitions.js';
-import * as v2Schemas from '../v2/answer-schemas.js';
-import { FEED_ROUTE } from '../v2/feed/feed-definition.js';
 import type { FeedStorage } from '../v2/feed/feed-reads.js';
 import { createFeeds } from '../v2/feed/feed-route.js';
 import { createHandlers as createV2Handlers, type V2Storage } from '../v2/handlers.js';
 import { ROUTES as V2_ROUTES } from '../v2/route-definitions.js';
 import { UNKNOWN_VERIFIERS, type VerifierDirectory } from '../v2/verifiers.js';
+import { VERSIONS } from './versions.js';
 
 /** Dependencies and settings of the query API. */
 export interface ApiServerOptions {
@@ -122,14 +120,5 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
 
 /** Memory of sent pages that is kept for the next ones: some thirty of the usual half megabyte. */
 const IDLE_BODY_BYTES = 32 * 1024 * 1024;
-
-const VERSIONS: readonly DescribedVersion[] = [
-  { routes: ROUTES, schemas: NAMED_SCHEMAS, error: { mediaType: 'application/json', schema: errorAnswerSchema } },
-  {
-    routes: [...V2_ROUTES, FEED_ROUTE],
-    schemas: v2Schemas.NAMED_SCHEMAS,
-    error: { mediaType: 'application/problem+json', schema: v2Schemas.problemSchema },
-  },
-];
 
 const isKnownPath = createPathTest(VERSIONS.flatMap(({ routes }) => routes));

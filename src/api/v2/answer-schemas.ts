@@ -192,6 +192,7 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   MessageV2: message,
   MessageDetailV2: messageAnswer,
   MessagesV2: messagesAnswer,
+  TransactionV2: transactionAnswer,
   VerificationV2: verification,
   ExecutionV2: execution,
   ChangeV2: change,

@@ -1,10 +1,13 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
+import { startApi } from '../../support/api/api.js';
 import { createTestDatabase } from '../../support/postgres/postgres.js';
+import { createRecordMaker } from '../../support/records.js';
 
 const ROOT = resolve(import.meta.dirname, '../../..');
 const TSC = join(ROOT, 'node_modules/.bin/tsc');
@@ -74,6 +77,14 @@ async function compile(file: string): Promise<string> {
   return stdout;
 }
 
+/** Compiles the example of a page. @returns what it says that it prints: the comment behind each `console.log`. */
+async function writeExample(page: string, file: string): Promise<readonly string[]> {
+  const example = /```ts\n([\s\S]*?)```/.exec(await readFile(join(ROOT, page), 'utf8'))?.[1] ?? '';
+  await writeFile(join(project, file), example);
+  expect(await compile(file)).toBe('');
+  return [...example.matchAll(/console\.log\(.*\/\/ (.*)$/gm)].map(([, comment = '']) => comment);
+}
+
 describe('the installed package', () => {
   it('holds the program, its migrations and pages, and neither tests nor scripts', async () => {
     const files = await readdir(installed, { recursive: true });
@@ -115,12 +126,8 @@ describe('the installed package', () => {
   });
 
   it('runs the library example of the README, which prints what it says', async () => {
-    const example = /```ts\n([\s\S]*?)```/.exec(await readFile(join(ROOT, 'README.md'), 'utf8'))?.[1] ?? '';
-    // the comment behind each `console.log`
-    const promised = [...example.matchAll(/console\.log\(.*\/\/ (.*)$/gm)].map(([, comment = '']) => comment);
+    const promised = await writeExample('README.md', 'example.ts');
     expect(promised.length).toBeGreaterThan(3);
-    await writeFile(join(project, 'example.ts'), example);
-    expect(await compile('example.ts')).toBe('');
     const database = await createTestDatabase({ migrated: false });
     try {
       const { stdout } = await run(process.execPath, ['example.js'], {
@@ -132,4 +139,39 @@ describe('the installed package', () => {
       await database.drop();
     }
   });
+
+  it('runs the example of the typed client against a server, and loads nothing of a server for it', async () => {
+    const promised = await writeExample('src/api/README.md', 'reader.ts');
+    expect(promised.length).toBeGreaterThan(2);
+    const make = createRecordMaker(8);
+    const storage = createMemoryStorage({ name: 'hot' });
+    const message = make.message({ ccvs: [make.hex(20)] });
+    await storage.insertBatch({ messages: [message] });
+    await storage.insertBatch({ executions: [make.execution(message, { state: 'success' })] });
+    const api = await startApi(storage);
+    try {
+      const { stdout } = await run(process.execPath, ['reader.js'], {
+        cwd: project,
+        env: { ...process.env, INDEXER_URL: api.url },
+      });
+      expect(stdout.trim().split('\n')).toEqual(promised);
+    } finally {
+      await api.close();
+      await storage.close();
+    }
+    const loaded = await filesOf(join(installed, 'dist/client/index.js'), new Set());
+    expect(loaded.map((path) => path.slice(join(installed, 'dist/').length).split('/')[0])).not.toContain('api');
+    expect(loaded.length).toBeLessThan(12);
+  });
 });
+
+/** A module and those that it imports, all of them files of the package: it has no other. */
+async function filesOf(path: string, known: Set<string>): Promise<string[]> {
+  if (known.has(path)) return [...known];
+  known.add(path);
+  for (const [, from = ''] of (await readFile(path, 'utf8')).matchAll(/\bfrom '([^']+)'/g)) {
+    expect(from, path).toMatch(/^\./);
+    await filesOf(resolve(dirname(path), from), known);
+  }
+  return [...known];
+}
