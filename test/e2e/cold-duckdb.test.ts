@@ -33,7 +33,8 @@ import { bucketTable, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 import { createTestS3Store } from '../support/s3/object-store.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3/server.js';
+import { newBucketName, type S3TestServer } from '../support/s3/server.js';
+import { sharedS3Server } from '../support/s3/server-fixture.js';
 
 const NAMESPACE = 'tables';
 const zstd = await loadZstd();
@@ -47,7 +48,7 @@ let duckdb: TestDuckDB;
 let configFile: string;
 
 beforeAll(async () => {
-  server = await startS3Server();
+  server = await sharedS3Server();
   const bucket = newBucketName();
   store = await createTestS3Store(server, { bucket });
   database = await createTestDatabase({ migrated: false });
@@ -71,7 +72,6 @@ afterAll(async () => {
   await chain.close();
   await database.drop();
   await store.close();
-  await server.stop();
   directory.remove();
 });
 

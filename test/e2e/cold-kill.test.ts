@@ -21,7 +21,8 @@ import { bucketTable, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 import { createTestS3Store } from '../support/s3/object-store.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3/server.js';
+import { newBucketName, type S3TestServer } from '../support/s3/server.js';
+import { sharedS3Server } from '../support/s3/server-fixture.js';
 
 /** Where a life may end: during a flush or compaction, or while Postgres is pruned. */
 const PLACES = ['flush', 'prune'] as const;
@@ -44,7 +45,7 @@ let duckdb: TestDuckDB;
 let taps: { readonly postgres: Tap; readonly s3: Tap };
 
 beforeAll(async () => {
-  server = await startS3Server();
+  server = await sharedS3Server();
   bucket = newBucketName();
   store = await createTestS3Store(server, { bucket });
   database = await createTestDatabase({ migrated: false });
@@ -60,7 +61,6 @@ afterAll(async () => {
   await chain.close();
   await database.drop();
   await store.close();
-  await server.stop();
   directory.remove();
 });
 

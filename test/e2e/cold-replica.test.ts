@@ -16,7 +16,8 @@ import { bucketTable, startOnClock, threeTiers } from '../support/e2e/tiers.js';
 import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 import { createTestS3Store } from '../support/s3/object-store.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../support/s3/server.js';
+import { newBucketName, type S3TestServer } from '../support/s3/server.js';
+import { sharedS3Server } from '../support/s3/server-fixture.js';
 
 const NAMESPACE = 'replica';
 const BLOCKS = 40;
@@ -36,7 +37,7 @@ let replica: RunningService;
 let library: OpenedStorage;
 
 beforeAll(async () => {
-  server = await startS3Server();
+  server = await sharedS3Server();
   const bucket = newBucketName();
   await (await createTestS3Store(server, { bucket })).close();
   database = await createTestDatabase({ migrated: false });
@@ -67,7 +68,6 @@ afterAll(async () => {
   await endAllCli();
   await chain.close();
   await database.drop();
-  await server.stop();
   directory.remove();
 });
 

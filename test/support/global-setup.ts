@@ -27,9 +27,11 @@ export default async function setup(project: TestProject): Promise<() => Promise
   await createTemplateDatabase(server.connection);
   if (!server.tcp) throw new Error('the server does not listen on TCP');
   project.provide('postgres', { socket: server.connection, tcp: server.tcp });
+  project.provide('scratch', parent);
   return async () => {
     await server.stop();
-    await rm(parent, { recursive: true, force: true });
+    // S3 servers die with the processes that ran the tests, and may be about to
+    await rm(parent, { recursive: true, force: true, maxRetries: 10 });
   };
 }
 

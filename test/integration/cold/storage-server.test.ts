@@ -32,12 +32,15 @@ test('a server that goes away and comes back has missed nothing', async () => {
   await archive.flush();
   const stood = archive.coverage();
   await s3.server.stopGateway();
-  await life.live(10);
-  await follow(archive, life.origin);
-  await expect(archive.flush()).rejects.toMatchObject({ name: 'StorageUnavailableError', retryable: true });
-  expect(archive.coverage()).toEqual(stood);
-  expect((await archive.health()).healthy).toBe(false);
-  await s3.server.startGateway();
+  try {
+    await life.live(10);
+    await follow(archive, life.origin);
+    await expect(archive.flush()).rejects.toMatchObject({ name: 'StorageUnavailableError', retryable: true });
+    expect(archive.coverage()).toEqual(stood);
+    expect((await archive.health()).healthy).toBe(false);
+  } finally {
+    await s3.server.startGateway();
+  }
   // it is left alone for a second or two after it did not answer
   await eventually('the server is asked again', () => archive.flush().then(() => true, String));
   expect((await archive.health()).healthy).toBe(true);

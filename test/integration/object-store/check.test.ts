@@ -1,10 +1,11 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type OpenedObjectStore, openObjectStore } from '../../../src/app/open-object-store.js';
 import { s3 as s3Section } from '../../../src/config/schema/s3-schema.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { S3ObjectStore } from '../../../src/storage/cold/object-store/s3/s3-store.js';
 import { s3StoreOn } from '../../support/s3/object-store.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../../support/s3/server.js';
+import { newBucketName, type S3TestServer } from '../../support/s3/server.js';
+import { sharedS3Server } from '../../support/s3/server-fixture.js';
 import { type ProxyAction, type ProxyRule, type S3Proxy, startS3Proxy } from '../../support/s3/server-proxy.js';
 
 /** Real servers that refuse, or do another thing than they were asked for, are not to be had: a proxy makes one of ours so. */
@@ -16,10 +17,7 @@ describe('the check of a bucket', () => {
   let opened: OpenedObjectStore[];
 
   beforeAll(async () => {
-    server = await startS3Server();
-  });
-  afterAll(async () => {
-    await server?.stop();
+    server = await sharedS3Server();
   });
   beforeEach(async () => {
     opened = [];

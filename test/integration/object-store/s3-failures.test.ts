@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { createCommon } from '../../../src/core/common.js';
 import { ClosedError } from '../../../src/core/errors.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
@@ -11,7 +11,8 @@ import {
 } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import type { S3ObjectStore, S3ObjectStoreOptions } from '../../../src/storage/cold/object-store/s3/s3-store.js';
 import { s3StoreOn } from '../../support/s3/object-store.js';
-import { newBucketName, type S3TestServer, startS3Server } from '../../support/s3/server.js';
+import { newBucketName, type S3TestServer } from '../../support/s3/server.js';
+import { sharedS3Server } from '../../support/s3/server-fixture.js';
 import { type S3Proxy, startS3Proxy } from '../../support/s3/server-proxy.js';
 import { createStoppedClock } from '../../support/stopped-clock.js';
 
@@ -34,10 +35,7 @@ describe('an S3 store behind a network that fails', () => {
   };
 
   beforeAll(async () => {
-    server = await startS3Server();
-  });
-  afterAll(async () => {
-    await server?.stop();
+    server = await sharedS3Server();
   });
   beforeEach(async () => {
     proxy = await startS3Proxy(server);

@@ -1,19 +1,32 @@
-import { afterAll, beforeAll } from 'vitest';
+import { beforeAll, inject } from 'vitest';
 import { createTestS3Store } from './object-store.js';
 import { newBucketName, type S3TestServer, startS3Server } from './server.js';
 
 /** Starting the server may include installing it. */
 const START_WITHIN_MS = 300_000;
 
-/** A real S3 server for all tests of the calling file or `describe`; it is there from `beforeAll` on. */
+declare module 'vitest' {
+  export interface ProvidedContext {
+    /** A directory that is removed when all tests have ended. */
+    scratch: string;
+  }
+}
+
+/** Starting takes more than a second of CPU time: one server does for all test files of a process, and ends with it. */
+let shared: Promise<S3TestServer> | undefined;
+
+/** Other files use it too, one after the other: each has buckets of its own, and leaves the gateway running. */
+export async function sharedS3Server(): Promise<S3TestServer> {
+  shared ??= startS3Server(inject('scratch'));
+  return await shared;
+}
+
+/** The shared S3 server for the calling file or `describe`; it is there from `beforeAll` on. */
 export function s3ServerFixture(): { readonly server: S3TestServer } {
   let server: S3TestServer;
   beforeAll(async () => {
-    server = await startS3Server();
+    server = await sharedS3Server();
   }, START_WITHIN_MS);
-  afterAll(async () => {
-    await server?.stop();
-  });
   return {
     get server() {
       return server;

@@ -35,11 +35,11 @@ const SECRET_KEY = 'testsecret';
 
 /**
  * Starts a server in about a second; the first start on a machine without Ceph installs it with `.ci/install-ceph`. The
- * processes end with this one, however it ends.
+ * processes end with this one, however it ends; their files in `parent` stay then.
  */
-export async function startS3Server(): Promise<S3TestServer> {
+export async function startS3Server(parent = tmpdir()): Promise<S3TestServer> {
   const root = await installedRoot();
-  const directory = await mkdtemp(join(tmpdir(), 'ccv-s3-'));
+  const directory = await mkdtemp(join(parent, 'ccv-s3-'));
   const daemons: TiedProcess[] = [];
   const stopAll = async () => {
     await Promise.all(daemons.map((daemon) => daemon.stop(0)));
