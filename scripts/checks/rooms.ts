@@ -18,7 +18,7 @@ const postgres = [...ground, 'storage'];
 const cold = [...ground, 'storage'];
 const sink = [...ground, 'storage', 'sink'];
 const sinkRooms = [...sink, 'sink/follow', 'sink/read/read-floor.ts', 'sink/backend.ts'];
-const api = [...ground, 'storage', 'api'];
+const api = [...ground, 'storage', 'lanes', 'api'];
 /**
  * Each room of the cold tier and the rooms below it. `parquet` and `delta` hold values and files: a record is nothing
  * to them.
@@ -133,20 +133,22 @@ export const ROOMS: Rooms = {
   'sink/sink.ts': [...sink, 'sink/**'],
   'sink/replaceable-sink.ts': [...sink, 'sink/sink.ts'],
 
-  indexer: [...ground, 'chains/**', 'verifiers', 'discovery', 'storage', 'sink'],
+  lanes: [...ground, 'verifiers', 'storage'],
+  indexer: [...ground, 'chains/**', 'verifiers', 'discovery', 'storage', 'sink', 'lanes'],
   migration: [...ground, 'storage', 'sink/**'],
   'migration/go-indexer': [
     ...ground,
     ...['verifiers', 'discovery', 'storage', 'storage/postgres/connection', 'migration'],
   ],
 
-  api: [...ground, 'storage'],
+  api: [...ground, 'storage', 'lanes'],
   'api/http': api,
   'api/routes': [...api, 'api/http'],
   'api/v1': [...api, 'api/http', 'api/routes'],
   'api/v2': [...api, 'api/http', 'api/routes'],
   'api/v2/feed': [...api, 'api/http', 'api/routes', 'api/v2'],
-  'api/server': [...api, 'api/http', 'api/routes', 'api/v1', 'api/v2', 'api/v2/feed'],
+  'api/v2/lanes': [...api, 'api/http', 'api/routes', 'api/v2'],
+  'api/server': [...api, 'api/http', 'api/routes', 'api/v1', 'api/v2', 'api/v2/feed', 'api/v2/lanes'],
   'api/admin': [...api, 'api/http'],
 
   app: [
@@ -157,6 +159,7 @@ export const ROOMS: Rooms = {
     'discovery',
     'storage/**',
     'sink/**',
+    'lanes',
     'indexer',
     'migration/**',
     'api/**',

@@ -6,6 +6,7 @@ import { UNKNOWN_VERIFIERS, type VerifierDirectory } from '../api/v2/verifiers.j
 import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
+import type { Lanes } from '../lanes/lanes.js';
 import type { Sink } from '../sink/sink.js';
 import type { ServedNamespace } from './namespaces/serve.js';
 import { packageVersion } from './version.js';
@@ -15,6 +16,7 @@ export interface OpenServersOptions {
   readonly config: Config;
   readonly common: Common;
   readonly sink: Sink;
+  readonly lanes: Lanes;
   /** Other namespaces that are answered for. */
   readonly served: readonly ServedNamespace[];
   readonly shutdown: Shutdown;
@@ -28,13 +30,14 @@ export interface OpenServersOptions {
 
 /** Starts the query API. @returns where it listens. */
 export async function openApi(options: OpenServersOptions): Promise<string> {
-  const { config, common, sink, served, shutdown, problem, asksVerifiers } = options;
+  const { config, common, sink, lanes, served, shutdown, problem, asksVerifiers } = options;
   const others = served.map((each) => [each.name, each.sink] as const);
   const { TrustedProxies, RateLimit, CORS, MaxAnswerBytes, AnswerPartBytes, CompressAbove, MaxFeedReaders } =
     config.API;
   const server = createApiServer({
     storage: sink,
     ...(others.length > 0 ? { namespaces: new Map([[config.Namespace, sink], ...others]) } : {}),
+    lanes: new Map([[sink, lanes]]),
     common,
     problem,
     verifiers: (namespace) => {

@@ -3,6 +3,7 @@ import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import type { Indexer } from '../indexer/indexer.js';
+import { createLanes } from '../lanes/lanes.js';
 import type { Sink } from '../sink/sink.js';
 import { openServed } from './namespaces/serve.js';
 import { openAdmin, openApi } from './open-servers.js';
@@ -55,10 +56,14 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const indexer =
     role === 'api' ? null : (await import('./open-indexer.js')).openIndexer({ ...options, storage: sink, leases });
   const status = createStatusReport({ common, sink, leases, move, indexer, role, served });
+  const lanes = createLanes({ storage: sink, common });
+  shutdown.add('lanes', () => lanes.close());
+  if (role !== 'worker') lanes.start();
   const servers = {
     config,
     common,
     sink,
+    lanes,
     served,
     shutdown,
     asksVerifiers: indexer !== null,

@@ -14,6 +14,13 @@ export interface Change {
   readonly execution?: Execution;
 }
 
+export interface Durations {
+  readonly count: number;
+  readonly p50Ms: number | null;
+  readonly p95Ms: number | null;
+  readonly p99Ms: number | null;
+}
+
 export interface Execution {
   /** failure is not final. */
   readonly state: 'untouched' | 'in-progress' | 'success' | 'failure';
@@ -39,6 +46,116 @@ export interface Feed {
   readonly nextAfter: string;
   /** The last position there is: the feed is read when nextAfter has come there. */
   readonly headPosition: string;
+}
+
+export interface Lane {
+  readonly sourceChainSelector: string;
+  readonly destChainSelector: string;
+  readonly onRamps: readonly {
+    readonly address: Hex;
+    readonly firstNumber: string;
+    readonly highestNumber: string;
+    /** The last number before the first gap. */
+    readonly contiguousNumber: string;
+    /** Numbers in all gaps. */
+    readonly missing: string;
+    /** Those of the lowest numbers first. */
+    readonly gaps: readonly {
+      readonly fromNumber: string;
+      readonly throughNumber: string;
+      /** Ingestion of the first message above it. */
+      readonly since: string;
+      /** When its messages were last asked for again; null: not yet. */
+      readonly askedAt: string | null;
+      readonly timesAsked: number;
+    }[];
+  }[];
+  readonly waiting: {
+    /** Messages that wait for a verification. */
+    readonly messages: number;
+    /** Those among them that were given up. */
+    readonly timedOut: number;
+    readonly byCCV: readonly {
+      readonly address: Hex;
+      readonly messages: number;
+      readonly oldestSentAt: string;
+    }[];
+  };
+  readonly windows: {
+    readonly '5m': LaneWindow;
+    readonly '1h': LaneWindow;
+    readonly '24h': LaneWindow;
+  };
+}
+
+export interface LaneDetail {
+  readonly sourceChainSelector: string;
+  readonly destChainSelector: string;
+  readonly onRamps: readonly {
+    readonly address: Hex;
+    readonly firstNumber: string;
+    readonly highestNumber: string;
+    /** The last number before the first gap. */
+    readonly contiguousNumber: string;
+    /** Numbers in all gaps. */
+    readonly missing: string;
+    /** Those of the lowest numbers first. */
+    readonly gaps: readonly {
+      readonly fromNumber: string;
+      readonly throughNumber: string;
+      /** Ingestion of the first message above it. */
+      readonly since: string;
+      /** When its messages were last asked for again; null: not yet. */
+      readonly askedAt: string | null;
+      readonly timesAsked: number;
+    }[];
+  }[];
+  readonly waiting: {
+    /** Messages that wait for a verification. */
+    readonly messages: number;
+    /** Those among them that were given up. */
+    readonly timedOut: number;
+    readonly byCCV: readonly {
+      readonly address: Hex;
+      readonly messages: number;
+      readonly oldestSentAt: string;
+    }[];
+  };
+  readonly windows: {
+    readonly '5m': LaneWindow;
+    readonly '1h': LaneWindow;
+    readonly '24h': LaneWindow;
+  };
+  /** The last 24 hours by five minutes; those without events are left out. */
+  readonly series: readonly {
+    readonly startsAt: string;
+    /** By the time of their block, else of their first ingestion. */
+    readonly sent: number;
+    /** By the ingestion of the last result that was needed. */
+    readonly verified: number;
+    /** By the time of the block of a successful execution. */
+    readonly executed: number;
+    readonly sentToVerified: Durations;
+    readonly sentToExecuted: Durations;
+  }[];
+  readonly position: string;
+}
+
+export interface LaneWindow {
+  /** By the time of their block, else of their first ingestion. */
+  readonly sent: number;
+  /** By the ingestion of the last result that was needed. */
+  readonly verified: number;
+  /** By the time of the block of a successful execution. */
+  readonly executed: number;
+  readonly sentToVerified: Durations;
+  readonly sentToExecuted: Durations;
+}
+
+export interface Lanes {
+  readonly lanes: readonly Lane[];
+  /** Every change up to this position is counted. */
+  readonly position: string;
 }
 
 export interface Message {
@@ -259,6 +376,10 @@ export interface Routes {
       readonly end?: string | undefined;
       /** Which messages come first, by ingestion time. Absent or empty: newest. */
       readonly order?: 'newest' | 'oldest' | undefined;
+      /**
+       * true: only messages at or below the contiguous number of their OnRamp, so that none below them is missing.
+       */
+      readonly contiguous?: 'true' | 'false' | undefined;
       /** nextCursor of the page before; the other parameters must be the same. */
       readonly cursor?: string | undefined;
       /** Most messages in the answer. */
@@ -283,6 +404,26 @@ export interface Routes {
     };
     readonly query: Record<never, never>;
     readonly answer: Transaction;
+  };
+  /** Lanes: highest and contiguous message number, gaps, messages that wait, and times to the next step. */
+  '/v2/lanes': {
+    readonly path: Record<never, never>;
+    readonly query: {
+      /** Only these source chains, separated by commas. Absent or empty: all. */
+      readonly source?: readonly string[] | undefined;
+      /** Only these destination chains, separated by commas. Absent or empty: all. */
+      readonly dest?: readonly string[] | undefined;
+    };
+    readonly answer: Lanes;
+  };
+  /** One lane, with its last day by five minutes. */
+  '/v2/lanes/{lane}': {
+    readonly path: {
+      /** Source and destination selector, as source-dest. */
+      readonly lane: string;
+    };
+    readonly query: Record<never, never>;
+    readonly answer: LaneDetail;
   };
   /** Changes by position: a page, or with Accept: text/event-stream server-sent events, resumed by Last-Event-ID. */
   '/v2/feed': {

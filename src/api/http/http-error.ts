@@ -1,6 +1,7 @@
 import { STATUS_CODES } from 'node:http';
 import { AbortedError, ClosedError, IndexerError, InvalidArgumentError } from '../../core/errors.js';
 import { secrets } from '../../core/masker.js';
+import { LanesBehindError } from '../../lanes/lanes.js';
 import { CCVDataNotFoundError, CoverageGapError, type Gap, MessageNotFoundError } from '../../model/storage-errors.js';
 
 /** A request that ends in an error answer of its own making: its message is shown to the client as it is. */
@@ -43,6 +44,7 @@ export function errorAnswer(thrown: unknown, requestId: string): ErrorAnswer {
     const remedy = thrown.remedy === null ? '' : `: ${thrown.remedy}`;
     return { status: 503, message: `storage cannot answer now for ${describeGap(thrown.gap)}${remedy}` };
   }
+  if (thrown instanceof LanesBehindError) return { status: 503, message: thrown.message };
   if (thrown instanceof ClosedError || thrown instanceof AbortedError)
     return { status: 503, message: 'the indexer is shutting down' };
   if (thrown instanceof IndexerError && thrown.retryable) return { status: 503, message: 'storage cannot answer now' };

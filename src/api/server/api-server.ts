@@ -1,4 +1,5 @@
 import type { Common } from '../../core/common.js';
+import { createLanes, type Lanes } from '../../lanes/lanes.js';
 import {
   type ApiSettings,
   DEFAULT_ANSWER_PART_BYTES,
@@ -25,6 +26,8 @@ import { ROUTES } from '../v1/route-definitions.js';
 import type { FeedStorage } from '../v2/feed/feed-reads.js';
 import { createFeeds } from '../v2/feed/feed-route.js';
 import { createHandlers as createV2Handlers, type V2Storage } from '../v2/handlers.js';
+import { LANE_ROUTES } from '../v2/lanes/lane-definitions.js';
+import { createLaneHandlers } from '../v2/lanes/lane-handlers.js';
 import { ROUTES as V2_ROUTES } from '../v2/route-definitions.js';
 import { UNKNOWN_VERIFIERS, type VerifierDirectory } from '../v2/verifiers.js';
 import { VERSIONS } from './versions.js';
@@ -42,6 +45,8 @@ export interface ApiServerOptions {
   readonly namespaces?: ReadonlyMap<string, ApiServerOptions['storage']>;
   /** The verifiers of `storage`'s namespace, and of others by name. Default: nothing tells them. */
   readonly verifiers?: (namespace: string | null) => VerifierDirectory;
+  /** The lanes of a storage. They are not closed with the server. Default: counted from its first question on. */
+  readonly lanes?: ReadonlyMap<ApiServerOptions['storage'], Lanes>;
   /**
    * Why the process cannot do its work as configured, for `/ready` of `storage`; null when it can. Default: it always
    * can.
@@ -92,6 +97,12 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
   const compressAboveBytes = settings.compressAboveBytes ?? DEFAULT_COMPRESS_ABOVE_BYTES;
   const parts = { memory, budget, common, compressAboveBytes };
   const feeds = createFeeds(common, settings.maxFeedReaders ?? DEFAULT_MAX_FEED_READERS);
+  const ownLanes = new Map<ApiServerOptions['storage'], Lanes>();
+  const lanesOf = (of: ApiServerOptions['storage']): Lanes => {
+    const known = options.lanes?.get(of) ?? ownLanes.get(of) ?? createLanes({ storage: of, common });
+    if (!options.lanes?.has(of)) ownLanes.set(of, known);
+    return known;
+  };
   // in a scope of its own, which loads after the rate limit
   server.app.register(async (scope) => {
     const serve = (name: string | null, of: ApiServerOptions['storage'], servers: readonly OpenApiServer[]) => {
@@ -102,8 +113,13 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
       const why = of === storage ? problem : () => null;
       const handlers = createHandlers({ storage: of, common, renderer, partBytes, problem: why, document });
       for (const route of ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, handlers[route.id], parts);
-      const v2 = createV2Handlers({ storage: of, common, verifiers: verifiers(name), partBytes });
-      for (const route of V2_ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, v2[route.id], parts);
+      const lanes = lanesOf(of);
+      const v2 = {
+        ...createV2Handlers({ storage: of, lanes, common, verifiers: verifiers(name), partBytes }),
+        ...createLaneHandlers(lanes, common),
+      };
+      for (const route of [...V2_ROUTES, ...LANE_ROUTES])
+        addRoute(scope, { ...route, path: prefix + route.path }, v2[route.id], parts);
       feeds.addRoute(scope, prefix, of);
     };
     serve(null, storage, serversOf(names));
@@ -111,9 +127,10 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
   });
   return {
     ...server,
-    close() {
+    async close() {
       feeds.close();
-      return server.close();
+      await server.close();
+      for (const lanes of ownLanes.values()) await lanes.close();
     },
   };
 }

@@ -1,11 +1,14 @@
 import type { Common } from '../../core/common.js';
+import type { Lanes } from '../../lanes/lanes.js';
+import { readMessagePlace } from '../../model/message-place.js';
+import type { StoredMessage } from '../../model/records.js';
 import type { Storage } from '../../storage/storage.js';
 import type { QueryString } from '../list-parameters.js';
 import { parseMessageId } from '../message-id.js';
 import type { Handler } from '../routes/add-route.js';
 import { EXECUTION_BYTES, messageBytes } from './answer-size.js';
 import { detailAnswer, detailBytes, resultsOf } from './message-detail.js';
-import { type MessageLists, messagePage } from './message-pages.js';
+import { type MessageLists, type MessagePage, messagePage } from './message-pages.js';
 import { parseMessagesRequest, requireKnown } from './message-parameters.js';
 import { messageOf, transactionOf } from './records.js';
 import type { RouteId } from './route-definitions.js';
@@ -18,11 +21,13 @@ export type V2Storage = Pick<Storage, 'getCCVData' | 'getMessage' | 'getExecutio
 /** The handlers of this version for one storage. */
 export function createHandlers({
   storage,
+  lanes,
   common,
   verifiers,
   partBytes,
 }: {
   readonly storage: V2Storage;
+  readonly lanes: Lanes;
   readonly common: Common;
   readonly verifiers: VerifierDirectory;
   readonly partBytes: number;
@@ -30,7 +35,9 @@ export function createHandlers({
   return {
     async messagesV2(request, hold) {
       const wanted = parseMessagesRequest(request.query as QueryString);
-      const { messages, nextCursor, position } = await messagePage(storage, wanted, common.clock.nowMs());
+      const page = await messagePage(storage, wanted, common.clock.nowMs());
+      const { nextCursor, position } = page;
+      const messages = wanted.contiguous ? await contiguousOf(page, lanes) : page.messages;
       // before they are rendered: an answer that is refused has cost no memory
       hold(messages.reduce((sum, message) => sum + messageBytes(message), 0));
       return { body: toJson({ messages: messages.map(messageOf), nextCursor, position: String(position) }) };
@@ -61,6 +68,16 @@ export function createHandlers({
       return { body: toJson(transactionOf(found)) };
     },
   };
+}
+
+/** Those of a page below which no message of their OnRamp is missing, by a board that is as far as the page. */
+async function contiguousOf({ messages, position }: MessagePage, lanes: Lanes): Promise<readonly StoredMessage[]> {
+  const board = await lanes.boardAt(position);
+  return messages.filter(({ encodedMessage }) => {
+    const place = readMessagePlace(encodedMessage);
+    const numbers = board.lane(place)?.onRamps.get(place.onRampAddress)?.numbers;
+    return place.messageNumber <= (numbers?.contiguous ?? -1n);
+  });
 }
 
 function toJson(answer: object): Buffer {

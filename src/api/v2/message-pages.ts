@@ -34,7 +34,7 @@ const PAGE_BYTES = 8 << 20;
  */
 export async function messagePage(
   storage: MessageLists,
-  { query, order, statuses, cursor, limit }: MessagesRequest,
+  { query, order, statuses, cursor, limit }: Omit<MessagesRequest, 'contiguous'>,
   nowMs: number,
 ): Promise<MessagePage> {
   const range = resolveRange(query);

@@ -61,6 +61,13 @@ export const MESSAGE_PARAMETERS = {
     schema: z.enum(['newest', 'oldest'], { error: 'must be newest or oldest' }),
     ...{ kind: 'single', shown: 'input' },
   }),
+  contiguous: parameter({
+    name: 'contiguous',
+    description:
+      'true: only messages at or below the contiguous number of their OnRamp, so that none below them is missing.',
+    schema: z.enum(['true', 'false'], { error: 'must be true or false' }).transform((text) => text === 'true'),
+    ...{ kind: 'single', shown: 'input' },
+  }),
   cursor: parameter({
     name: 'cursor',
     description: 'nextCursor of the page before; the other parameters must be the same.',
@@ -84,6 +91,8 @@ export interface MessagesRequest {
   readonly order: 'newest' | 'oldest';
   /** Null: of any status. */
   readonly statuses: ReadonlySet<MessageStatus> | null;
+  /** Only messages below which none of their OnRamp is missing. */
+  readonly contiguous: boolean;
   readonly cursor: string | undefined;
   readonly limit: number;
 }
@@ -111,6 +120,7 @@ export function parseMessagesRequest(text: QueryString): MessagesRequest {
     },
     order: read(P.order, text) ?? 'newest',
     statuses: statuses && new Set(statuses).size < MESSAGE_STATUSES.length ? new Set(statuses) : null,
+    contiguous: read(P.contiguous, text) ?? false,
     cursor: read(P.cursor, text),
     limit: read(P.limit, text) ?? DEFAULT_LIMIT,
   };

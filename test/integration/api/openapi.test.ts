@@ -3,6 +3,7 @@ import formats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROUTES as V1_ROUTES } from '../../../src/api/v1/route-definitions.js';
 import { FEED_ROUTE } from '../../../src/api/v2/feed/feed-definition.js';
+import { LANE_ROUTES } from '../../../src/api/v2/lanes/lane-definitions.js';
 import { ROUTES as V2_ROUTES } from '../../../src/api/v2/route-definitions.js';
 import type { Hex } from '../../../src/core/hex.js';
 import type { VerifierResult } from '../../../src/model/records.js';
@@ -26,7 +27,7 @@ interface Document {
   readonly components: { readonly schemas: Record<string, object> };
 }
 
-const ROUTES = [...V1_ROUTES, ...V2_ROUTES, FEED_ROUTE];
+const ROUTES = [...V1_ROUTES, ...V2_ROUTES, ...LANE_ROUTES, FEED_ROUTE];
 /** A route's path as the document has it. */
 const documented = (path: string) => path.replace(/:(\w+)/, '{$1}');
 const maker = createRecordMaker(4);
@@ -159,6 +160,10 @@ describe('the OpenAPI document', () => {
     ['/v2/messages', '/v2/messages?limit=1&order=oldest', 200],
     ['/v2/messages', '/v2/messages?limit=0', 400],
     ['/v2/messages', '/v2/messages?senders=0x00', 400],
+    ['/v2/lanes', '/v2/lanes', 200],
+    ['/v2/lanes', '/v2/lanes?source=x', 400],
+    ['/v2/lanes/{lane}', '/v2/lanes/1-2', 404],
+    ['/v2/lanes/{lane}', '/v2/lanes/1', 400],
     ['/v2/feed', '/v2/feed', 200],
     ['/v2/feed', '/v2/feed?after=99', 409],
     ['/v2/feed', '/v2/feed?member=1', 400],
@@ -216,6 +221,8 @@ describe('the OpenAPI document', () => {
       ['/v2/messages', 503],
       ['/v2/messages/:messageID', 503],
       ['/v2/transactions/:transactionHash', 503],
+      ['/v2/lanes', 503],
+      ['/v2/lanes/:lane', 400],
       ['/v2/feed', 503],
     ]);
   });

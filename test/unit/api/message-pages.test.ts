@@ -3,6 +3,7 @@ import { createHandlers } from '../../../src/api/v2/handlers.js';
 import { type MessageLists, messagePage } from '../../../src/api/v2/message-pages.js';
 import { UNKNOWN_VERIFIERS } from '../../../src/api/v2/verifiers.js';
 import { createCommon } from '../../../src/core/common.js';
+import { createLanes } from '../../../src/lanes/lanes.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import { createRecordMaker } from '../../support/records.js';
@@ -108,9 +109,11 @@ describe('a page of messages', () => {
     const storage = createMemoryStorage({ name: 'memory' });
     const [whole, broken] = [make.message({ dataBytes: 9_000 }), make.message()];
     await storage.insertBatch({ messages: [whole] });
+    const common = createCommon();
     const { messagesV2 } = createHandlers({
       storage,
-      common: createCommon(),
+      lanes: createLanes({ storage, common }),
+      common,
       verifiers: UNKNOWN_VERIFIERS,
       partBytes: 1e6,
     });

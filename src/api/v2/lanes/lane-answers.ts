@@ -1,0 +1,58 @@
+import type { z } from 'zod';
+import type { LaneSpanView, LaneView, LaneWindowView, OnRampView } from '../../../lanes/lane-views.js';
+import { formatRfc3339 } from '../../../protocol/rfc3339.js';
+import type * as schemas from '../answer-schemas.js';
+
+type Lane = z.infer<typeof schemas.lane>;
+type LaneDetail = z.infer<typeof schemas.laneAnswer>;
+
+/** Gaps of one OnRamp in an answer: a source that is read from its end would have any number. */
+const MOST_GAPS = 100;
+
+/** A lane as this version tells it. */
+export function laneOf({ sourceChainSelector, destChainSelector, onRamps, waiting, windows }: LaneView): Lane {
+  return {
+    sourceChainSelector: String(sourceChainSelector),
+    destChainSelector: String(destChainSelector),
+    onRamps: onRamps.map(onRampOf),
+    waiting: {
+      messages: waiting.messages,
+      timedOut: waiting.timedOut,
+      byCCV: waiting.byCCV.map(({ address, messages, oldestSentMs }) => ({
+        ...{ address, messages, oldestSentAt: formatRfc3339(oldestSentMs) },
+      })),
+    },
+    windows: windowsOf(windows),
+  };
+}
+
+function windowsOf({ '5m': five, '1h': hour, '24h': day }: LaneView['windows']): Lane['windows'] {
+  return { '5m': windowOf(five), '1h': windowOf(hour), '24h': windowOf(day) };
+}
+
+/** Five minutes of a lane. */
+export function spanOf({ startMs, ...window }: LaneSpanView): LaneDetail['series'][number] {
+  return { startsAt: formatRfc3339(startMs), ...windowOf(window) };
+}
+
+function windowOf({ sent, verified, executed, sentToVerified, sentToExecuted }: LaneWindowView) {
+  return { sent, verified, executed, sentToVerified, sentToExecuted };
+}
+
+function onRampOf(onRamp: OnRampView): Lane['onRamps'][number] {
+  const { address, firstNumber, highestNumber, contiguousNumber, missing, gaps } = onRamp;
+  return {
+    address,
+    firstNumber: String(firstNumber),
+    highestNumber: String(highestNumber),
+    contiguousNumber: String(contiguousNumber),
+    missing: String(missing),
+    gaps: gaps.slice(0, MOST_GAPS).map(({ fromNumber, throughNumber, sinceMs }) => ({
+      fromNumber: String(fromNumber),
+      throughNumber: String(throughNumber),
+      since: formatRfc3339(sinceMs),
+      askedAt: null,
+      timesAsked: 0,
+    })),
+  };
+}

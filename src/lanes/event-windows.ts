@@ -1,0 +1,155 @@
+import { DurationHistogram, DurationSum, type Durations } from './durations.js';
+
+const MINUTE_MS = 60_000;
+const FIVE_MINUTES_MS = 5 * MINUTE_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+const DAY_MS = 24 * HOUR_MS;
+
+/** The windows of an answer, each up to now. It begins with a whole minute, the longest with whole five minutes. */
+export const WINDOWS = ['5m', '1h', '24h'] as const;
+export type WindowName = (typeof WINDOWS)[number];
+const LENGTH_MS: Readonly<Record<WindowName, number>> = { '5m': FIVE_MINUTES_MS, '1h': HOUR_MS, '24h': DAY_MS };
+
+/** Events of one kind in a window. */
+export interface EventFigures {
+  readonly count: number;
+  readonly durations: Durations;
+}
+
+interface Cell {
+  count: number;
+  readonly durations: DurationHistogram;
+}
+/** The cells of a span of time, by kind. */
+type Span = Cell[];
+type SpanText = readonly [number, readonly (readonly [number, ReturnType<DurationHistogram['toJSON']>])[]];
+
+/** A run of spans of one length, as far back as it is asked for. */
+class Spans {
+  readonly #spans: Map<number, Span>;
+  readonly #kinds: number;
+  readonly #sizeMs: number;
+  readonly #keptMs: number;
+
+  constructor(kinds: number, sizeMs: number, keptMs: number, text: readonly SpanText[] = []) {
+    this.#kinds = kinds;
+    this.#sizeMs = sizeMs;
+    this.#keptMs = keptMs + sizeMs;
+    this.#spans = new Map(
+      text.map(([at, cells]) => [
+        at,
+        cells.map(([count, durations]) => ({ count, durations: DurationHistogram.from(durations) })),
+      ]),
+    );
+  }
+
+  note(kind: number, atMs: number, durationMs: number | null, sign: 1 | -1, newestMs: number): void {
+    if (atMs <= newestMs - this.#keptMs) return;
+    const at = Math.floor(atMs / this.#sizeMs);
+    let span = this.#spans.get(at);
+    if (span === undefined) {
+      const cut = (newestMs - this.#keptMs) / this.#sizeMs - 1;
+      for (const old of this.#spans.keys()) if (old < cut) this.#spans.delete(old);
+      span = Array.from({ length: this.#kinds }, () => ({ count: 0, durations: new DurationHistogram() }));
+      this.#spans.set(at, span);
+    }
+    const cell = span[kind];
+    if (!cell) return;
+    cell.count += sign;
+    if (durationMs !== null) cell.durations.add(durationMs, sign);
+  }
+
+  get isEmpty(): boolean {
+    return ![...this.#spans.values()].some((span) => span.some(({ count }) => count > 0));
+  }
+
+  /** The spans that end after `sinceMs`, in their order. */
+  since(sinceMs: number): { readonly startMs: number; readonly span: Span }[] {
+    return [...this.#spans]
+      .map(([at, span]) => ({ startMs: at * this.#sizeMs, span }))
+      .filter(({ startMs }) => startMs + this.#sizeMs > sinceMs)
+      .sort((a, b) => a.startMs - b.startMs);
+  }
+
+  toJSON(): SpanText[] {
+    return [...this.#spans].map(([at, span]) => [at, span.map(({ count, durations }) => [count, durations.toJSON()])]);
+  }
+}
+
+/**
+ * Events of several kinds, with how long each took, counted by minute for an hour and by five minutes for a day.
+ * Memory is bounded, however many there are. An event can be taken back as long as its span is kept.
+ */
+export class EventWindows {
+  readonly #minutes: Spans;
+  readonly #fives: Spans;
+  readonly #kinds: number;
+
+  constructor(kinds: number, text: readonly [readonly SpanText[], readonly SpanText[]] = [[], []]) {
+    const [minutes, fives] = text;
+    this.#kinds = kinds;
+    this.#minutes = new Spans(kinds, MINUTE_MS, HOUR_MS, minutes);
+    this.#fives = new Spans(kinds, FIVE_MINUTES_MS, DAY_MS, fives);
+  }
+
+  /**
+   * @param sign -1 takes back an event that was noted with the same values.
+   * @param newestMs the last ingestion time that was seen, unix ms: older spans are forgotten by it.
+   */
+  note(kind: number, atMs: number, durationMs: number | null, sign: 1 | -1, newestMs: number): void {
+    this.#minutes.note(kind, atMs, durationMs, sign, newestMs);
+    this.#fives.note(kind, atMs, durationMs, sign, newestMs);
+  }
+
+  /** The figures of a window, by kind. */
+  window(name: WindowName, nowMs: number): EventFigures[] {
+    return sumOfWindows([this], this.#kinds, name, nowMs);
+  }
+
+  /** Nothing was noted in the last day. */
+  get isEmpty(): boolean {
+    return this.#fives.isEmpty;
+  }
+
+  /** The figures of each five minutes of the last day that have events. */
+  series(nowMs: number): { readonly startMs: number; readonly figures: EventFigures[] }[] {
+    return this.#fives
+      .since(nowMs - DAY_MS)
+      .filter(({ span }) => span.some(({ count }) => count > 0))
+      .map(({ startMs, span }) => ({ startMs, figures: sumOf([span], this.#kinds) }));
+  }
+
+  spansOf(name: WindowName, nowMs: number): Span[] {
+    const spans = name === '24h' ? this.#fives : this.#minutes;
+    return spans.since(nowMs - LENGTH_MS[name]).map(({ span }) => span);
+  }
+
+  toJSON(): [SpanText[], SpanText[]] {
+    return [this.#minutes.toJSON(), this.#fives.toJSON()];
+  }
+}
+
+/** The figures of several together. */
+export function sumOfWindows(
+  all: Iterable<EventWindows>,
+  kinds: number,
+  name: WindowName,
+  nowMs: number,
+): EventFigures[] {
+  return sumOf(
+    [...all].flatMap((windows) => windows.spansOf(name, nowMs)),
+    kinds,
+  );
+}
+
+function sumOf(spans: readonly Span[], kinds: number): EventFigures[] {
+  return Array.from({ length: kinds }, (_, kind) => {
+    const sum = new DurationSum();
+    let count = 0;
+    for (const span of spans) {
+      count += span[kind]?.count ?? 0;
+      span[kind]?.durations.addTo(sum);
+    }
+    return { count, durations: sum.durations() };
+  });
+}
