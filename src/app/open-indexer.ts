@@ -16,7 +16,6 @@ import { createSoleMember } from '../indexer/workers/sole-member.js';
 import type { LeaseStore } from '../storage/lease-store.js';
 import type { Storage } from '../storage/storage.js';
 import { createVerifierRegistry } from '../verifiers/registry.js';
-import { openDiscoveries } from './open-discoveries.js';
 import { openRecovery } from './open-recovery.js';
 import { openRpcPools, watchedChain } from './open-rpc.js';
 import { openSignatures } from './open-signatures.js';
@@ -34,13 +33,14 @@ export interface OpenIndexerOptions {
 }
 
 /** Creates the watchers, discovery, the verifier readers and the scheduler of a configuration; nothing runs yet. */
-export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceStatus> {
+export async function openIndexer(options: OpenIndexerOptions): Promise<Indexer<ChainSourceStatus>> {
   const { config, common, storage, leases, shutdown } = options;
   const rpcOf = openRpcPools(common, shutdown);
   const signatures = openSignatures(config, rpcOf, common, shutdown);
-  const registry = createVerifierRegistry(
-    config.Verifier.map((section) => signatures.reader(section, openVerifier(section, common))),
+  const readers = config.Verifier.map(async (section) =>
+    signatures.reader(section, await openVerifier(section, common)),
   );
+  const registry = createVerifierRegistry(await Promise.all(readers));
   const membership = leases
     ? createMembership({ ...nameProcess(common.random), store: leases, common })
     : createSoleMember();
@@ -55,7 +55,10 @@ export function openIndexer(options: OpenIndexerOptions): Indexer<ChainSourceSta
       run: (signal) => runBeside(source, recovery, signal),
     };
   });
-  const discoveries = openDiscoveries({ config, common, storage, registry, signatures, membership, shutdown });
+  const discovery = { config, common, storage, registry, signatures, membership, shutdown };
+  // gRPC is dozens of files, for aggregators alone
+  const discoveries =
+    config.Discoveries.length === 0 ? [] : (await import('./open-discoveries.js')).openDiscoveries(discovery);
   const { Scheduler, Pool } = config;
   const scheduler = createScheduler({
     storage,

@@ -75,7 +75,7 @@ interface ReplayParts {
  * Opens what a wish reads from; nothing is asked yet.
  * @throws IndexerError for a name that the configuration does not have.
  */
-export function openReplaySource(wish: ReplayWish, parts: ReplayParts): ReplaySource {
+export async function openReplaySource(wish: ReplayWish, parts: ReplayParts): Promise<ReplaySource> {
   const { config, storage, limits, common, shutdown } = parts;
   const createLimiter = () => createRateLimiter({ perSecond: limits.rate, burst: 1, clock: common.clock });
   switch (wish.kind) {
@@ -87,7 +87,7 @@ export function openReplaySource(wish: ReplayWish, parts: ReplayParts): ReplaySo
       return createChainReplay({ chain: watchedChain(found), rpc, from, to, batch: limits.batch, common, recovering });
     }
     case 'discovery': {
-      const { registry, signatures } = openSources(parts);
+      const { registry, signatures } = await openSources(parts);
       const aggregators = wish.sources.map((name) => {
         const section = sectionNamed(config.Discoveries, name, 'Discoveries');
         const client = openClient(section, common, shutdown);
@@ -98,7 +98,7 @@ export function openReplaySource(wish: ReplayWish, parts: ReplayParts): ReplaySo
       return createDiscoveryReplay({ aggregators, since, replaces: isForced(wish), common });
     }
     case 'messages': {
-      const { registry, signatures } = openSources(parts);
+      const { registry, signatures } = await openSources(parts);
       const limiters = new Map(registry.readers.map((reader) => [reader, createLimiter()]));
       const lookups = config.Discoveries.map((section) =>
         createLookup({
@@ -134,13 +134,14 @@ export function sectionNamed<T extends { readonly Name: string }>(all: readonly 
 }
 
 /** The verifiers of a replay, and the judge of their results. */
-function openSources({ config, limits, common, shutdown }: ReplayParts) {
+async function openSources({ config, limits, common, shutdown }: ReplayParts) {
   const pools = openRpcPools(common, shutdown);
   const rpcOf = (section: ChainSection) => pools(withinLimits(section, limits));
   const signatures = openSignatures(config, rpcOf, common, shutdown);
-  const registry = createVerifierRegistry(
-    config.Verifier.map((section) => signatures.reader(section, openVerifier(section, common))),
+  const readers = config.Verifier.map(async (section) =>
+    signatures.reader(section, await openVerifier(section, common)),
   );
+  const registry = createVerifierRegistry(await Promise.all(readers));
   shutdown.add('verifiers', () => registry.close());
   return { registry, signatures };
 }

@@ -4,7 +4,7 @@ import { createVerifierReader } from '../verifiers/create-verifier-reader.js';
 import type { VerifierReader } from '../verifiers/verifier-reader.js';
 
 /** The reader of a verifier as configured. */
-export function openVerifier(section: VerifierSection, common: Common): VerifierReader {
+export async function openVerifier(section: VerifierSection, common: Common): Promise<VerifierReader> {
   const shared = {
     name: section.Name,
     issuerAddresses: section.IssuerAddresses,
@@ -16,8 +16,8 @@ export function openVerifier(section: VerifierSection, common: Common): Verifier
     common,
   };
   const { Type: type, BaseURL = '', Address = '' } = section;
-  if (type === 'rest') return createVerifierReader({ ...shared, type, baseUrl: BaseURL });
-  return createVerifierReader({
+  if (type === 'rest') return await createVerifierReader({ ...shared, type, baseUrl: BaseURL });
+  return await createVerifierReader({
     ...shared,
     type,
     address: Address,

@@ -54,7 +54,9 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const served = role === 'worker' ? [] : await openServed({ config, common, shutdown });
   // an API replica loads no chain client: viem alone is hundreds of files, all open at once while they load
   const indexer =
-    role === 'api' ? null : (await import('./open-indexer.js')).openIndexer({ ...options, storage: sink, leases });
+    role === 'api'
+      ? null
+      : await (await import('./open-indexer.js')).openIndexer({ ...options, storage: sink, leases });
   const status = createStatusReport({ common, sink, leases, move, indexer, role, served });
   const lanes = createLanes({ storage: sink, common });
   shutdown.add('lanes', () => lanes.close());

@@ -1,6 +1,6 @@
+import { createRequire } from 'node:module';
 import { Writable } from 'node:stream';
 import { type DestinationStream, type Logger, pino } from 'pino';
-import { PinoPretty as pretty } from 'pino-pretty';
 import { secrets } from './masker.js';
 
 export type { Logger };
@@ -36,13 +36,15 @@ export function createLogger(options: LoggerOptions): Logger {
 }
 
 function prettyStream(colorize: boolean): DestinationStream {
+  // most processes log for machines, and start sooner without it
+  const { PinoPretty } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
   const destination = new Writable({
     write(chunk, _encoding, done) {
       process.stderr.write(chunk, () => done());
     },
   });
   const translateTime = "UTC:yyyy-mm-dd'T'HH:MM:ss.l'Z'";
-  return pretty({ destination, colorize, translateTime, ignore: 'pid,hostname' });
+  return PinoPretty({ destination, colorize, translateTime, ignore: 'pid,hostname' });
 }
 
 /** A logger that drops everything: the default of library components. */

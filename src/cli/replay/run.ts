@@ -136,7 +136,7 @@ async function runTaken(
   try {
     const means = { config, storage: opened.storage, limits: options, common, shutdown: opening };
     const wish = wishOf(job);
-    const source = openReplaySource(wish, means);
+    const source = await openReplaySource(wish, means);
     const run = { ...opened, job, lease, leaseMs: LEASE_MS, source, replaces: isForced(wish), common, onProgress };
     const ended = await runReplay(run, signal);
     view.close();

@@ -35,7 +35,7 @@ async function twoChains(): Promise<{ right: AnvilChain; wrong: AnvilChain; head
 }
 
 /** What the program makes of a configuration. */
-function program(chain: Record<string, unknown>) {
+async function program(chain: Record<string, unknown>) {
   const common = createCommon();
   const shutdown = createShutdown(common);
   const storage = createMemoryStorage({ name: 'memory', common });
@@ -43,7 +43,13 @@ function program(chain: Record<string, unknown>) {
     Chain: [{ Name: 'a', OnRamp: ON_RAMP, Confirmations: 'latest', PollInterval: 10, ...chain }],
     Storage: { Strategy: 'single', Single: { Type: 'memory' } },
   };
-  const indexer = openIndexer({ config: parseConfig(table, 'test.toml'), common, storage, leases: null, shutdown });
+  const indexer = await openIndexer({
+    config: parseConfig(table, 'test.toml'),
+    common,
+    storage,
+    leases: null,
+    shutdown,
+  });
   const ended = indexer.run(shutdown.signal);
   cleanups.push(async () => {
     await shutdown.close();
@@ -64,7 +70,7 @@ describe('with the URL of another chain first', () => {
     ['ChainID does', { ...UNKNOWN, ChainID: RIGHT }],
   ])('the right node is used and the namespace stays clean when %s', async (_, chain) => {
     const { right, wrong, head } = await twoChains();
-    const { status, cursor } = program({ ...chain, RpcUrls: [wrong.anvil.url, right.anvil.url] });
+    const { status, cursor } = await program({ ...chain, RpcUrls: [wrong.anvil.url, right.anvil.url] });
     await eventually('all is read', () => status().processed === head || status());
     expect((await cursor())?.hash).toBe(await right.hashAt(Number((await cursor())?.height)));
     expect(status().chainId).toBe(RIGHT);
@@ -78,7 +84,7 @@ describe('with the URL of another chain first', () => {
   it('nothing is stored when it is the only one, and the error names both ids', async () => {
     const wrong = await chainOf({ chainId: WRONG });
     await wrong.mine(30);
-    const { status, storage } = program({ ...KNOWN, RpcUrls: [wrong.anvil.url] });
+    const { status, storage } = await program({ ...KNOWN, RpcUrls: [wrong.anvil.url] });
     await eventually('it is refused', () => status().lastError?.code === 'RPC_WRONG_CHAIN');
     expect(status().lastError?.message).toMatch(/chain id 31337, and this chain has 1337.*RpcUrls/);
     expect(await storage.listCursors()).toEqual([]);
@@ -107,7 +113,7 @@ describe('when nothing tells which chain it is', () => {
     const { right, wrong } = await twoChains();
     const moved = await startRpcProxy(wrong.anvil.url);
     cleanups.push(() => moved.close());
-    const { status, storage } = program({ ...UNKNOWN, RpcUrls: [moved.url, right.anvil.url] });
+    const { status, storage } = await program({ ...UNKNOWN, RpcUrls: [moved.url, right.anvil.url] });
     await eventually('it is told', () => status().lastError?.code === 'CHAIN_UNKNOWN');
     expect(status().lastError?.message).toMatch(/URL 0 says 31337, URL 1 says 1337.*set ChainID/);
     expect(status().rpc.map(({ chainId }) => chainId)).toEqual([WRONG, RIGHT]);
@@ -125,7 +131,7 @@ describe('when nothing tells which chain it is', () => {
       response.writeHead(503).end();
       return true;
     };
-    const { status, storage } = program({ ...UNKNOWN, RpcUrls: [wrong.anvil.url, late.url] });
+    const { status, storage } = await program({ ...UNKNOWN, RpcUrls: [wrong.anvil.url, late.url] });
     await eventually('it is told', () => status().lastError?.code === 'CHAIN_UNKNOWN');
     expect(status().lastError?.message).toMatch(/URL 0 says 31337, URL 1 has not answered.*set ChainID/);
     late.onRequest = null;

@@ -206,11 +206,11 @@ async function replay(index: Index, config: Config, chain: string): Promise<void
   const { service, common: own, shutdown } = index;
   const source = service.indexer?.status().chains.find(({ name }) => name === chain);
   const to = source?.watcher.cursor?.height ?? 0;
-  const steps = openReplaySource(
+  const replayed = await openReplaySource(
     { kind: 'chain', chain, from: 0, to },
     { config, storage: service.sink, limits: { rate: 1_000, batch: 100 }, common: own, shutdown },
-  ).steps(null, shutdown.signal);
-  for await (const { batch } of steps) if (batch) await service.sink.insertBatch(batch);
+  );
+  for await (const { batch } of replayed.steps(null, shutdown.signal)) if (batch) await service.sink.insertBatch(batch);
 }
 
 it('an index whose storages are gone is rebuilt from the two chains alone', async () => {

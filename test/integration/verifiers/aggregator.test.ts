@@ -16,7 +16,7 @@ const CCV: Hex = '0x09635f643e140090a9a8dcd712ed6285858cebef';
 
 async function setUp(overrides: Partial<AggregatorReaderOptions> = {}) {
   const aggregator = await openAggregator();
-  const reader = createVerifierReader({
+  const reader = await createVerifierReader({
     type: 'aggregator',
     name: 'committee',
     issuerAddresses: [CCV],

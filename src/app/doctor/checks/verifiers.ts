@@ -45,7 +45,7 @@ async function failureOf(
   common: Common,
   signal: AbortSignal,
 ): Promise<VerifierUnavailableError | null> {
-  const reader = openVerifier({ ...section, MaxBatchWaitTime: 0 }, common);
+  const reader = await openVerifier({ ...section, MaxBatchWaitTime: 0 }, common);
   try {
     await reader.read(UNKNOWN_ID, signal);
     return null;

@@ -33,7 +33,7 @@ export async function askVerifier(
   common: Common,
   signal: AbortSignal,
 ): Promise<SourceAnswer> {
-  const reader = openVerifier({ ...section, MaxBatchWaitTime: 0 }, common);
+  const reader = await openVerifier({ ...section, MaxBatchWaitTime: 0 }, common);
   try {
     const result = await reader.read(messageId, signal);
     return result === null ? { state: 'unknown' } : answerOf(result);
