@@ -7,6 +7,7 @@ import { seededRandom } from '../../../src/core/random.js';
 import { createManualClock } from '../../support/manual-clock.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
+import { SELDOM_OPTIMIZED } from '../../support/seldom-optimized.js';
 import { openProcess } from '../process/tiers-process.js';
 import { createScript, rest, runScript, scriptPlace } from './crash-script.js';
 import { type EndState, endStateOf } from './end-state.js';
@@ -39,7 +40,8 @@ async function newGround(): Promise<Ground> {
 /** Starts a worker and kills it when it has said so many lines, or lets it come to its end. Returns what it said. */
 async function workAndDie({ database, directory }: Ground, lines: number, startMs: number): Promise<string[]> {
   const work: MortalWork = { connection: database.connection, directory: directory.directory, seed: SEED, startMs };
-  const child = spawn(process.execPath, ['--import', 'tsx', WORKER, JSON.stringify(work)], {
+  const command = [...SELDOM_OPTIMIZED, '--import', 'tsx', WORKER, JSON.stringify(work)];
+  const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const said: string[] = [];
