@@ -79,6 +79,7 @@ export const ROOMS: Rooms = {
     'storage/postgres/rows',
     'storage/postgres/clock',
   ],
+  'storage/postgres/lanes': [...postgres, 'storage/postgres/connection', 'storage/postgres/rows'],
   'storage/postgres/read': [
     ...postgres,
     'storage/postgres/connection',

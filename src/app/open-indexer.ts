@@ -3,16 +3,20 @@ import { type ChainSource, createChainSource } from '../chains/chain-source.js';
 import type { RpcPool } from '../chains/rpc/rpc-pool.js';
 import { sharedChainId } from '../chains/source-ids.js';
 import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-status.js';
+import { onRampsOf } from '../config/checks/chain-identity.js';
 import type { ChainSection, Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createChainStore } from '../indexer/chain-store.js';
+import { createGapAsker, type GapAsker } from '../indexer/gaps/gap-asker.js';
 import { type ChainRunner, createIndexer, type Indexer } from '../indexer/indexer.js';
 import type { ExecutionRecovery } from '../indexer/recovery/execution-recovery.js';
 import { createScheduler } from '../indexer/scheduler.js';
 import { createMembership } from '../indexer/workers/membership.js';
 import { nameProcess } from '../indexer/workers/process-name.js';
 import { createSoleMember } from '../indexer/workers/sole-member.js';
+import type { Lanes } from '../lanes/lanes.js';
+import type { LaneRecords } from '../storage/lane-records.js';
 import type { LeaseStore } from '../storage/lease-store.js';
 import type { Storage } from '../storage/storage.js';
 import { createVerifierRegistry } from '../verifiers/registry.js';
@@ -28,13 +32,15 @@ export interface OpenIndexerOptions {
   readonly storage: Storage;
   /** Where workers share the sources; null: this process alone fills the storage. */
   readonly leases: LeaseStore | null;
+  /** The lanes of the storage, and where the gaps that were asked for are noted; null: gaps are not asked for. */
+  readonly gaps: { readonly lanes: Lanes; readonly records: LaneRecords } | null;
   readonly shutdown: Shutdown;
   readonly onBackfill?: (chain: string, progress: BackfillProgress) => void;
 }
 
 /** Creates the watchers, discovery, the verifier readers and the scheduler of a configuration; nothing runs yet. */
 export async function openIndexer(options: OpenIndexerOptions): Promise<Indexer<ChainSourceStatus>> {
-  const { config, common, storage, leases, shutdown } = options;
+  const { config, common, storage, leases, gaps, shutdown } = options;
   const rpcOf = openRpcPools(common, shutdown);
   const signatures = openSignatures(config, rpcOf, common, shutdown);
   const readers = config.Verifier.map(async (section) =>
@@ -50,9 +56,16 @@ export async function openIndexer(options: OpenIndexerOptions): Promise<Indexer<
     const writer = membership.fence(name, storage);
     const source = openSource(section, rpcOf(section), writer, options);
     const recovery = openRecovery(section, { config, pools, storage, writer, common });
+    const asker =
+      gaps === null || config.Lanes.AskAgainAfter === 0 || onRampsOf(section).length === 0
+        ? null
+        : createGapAsker({
+            ...{ chain: watchedChain(section), rpc: rpcOf(section), storage, writer, ...gaps },
+            ...{ askAgainAfterMs: config.Lanes.AskAgainAfter, common },
+          });
     return {
       ...{ name: section.Name, source: name, status: () => source.status() },
-      run: (signal) => runBeside(source, recovery, signal),
+      run: (signal) => runBeside(source, [recovery, asker], signal),
     };
   });
   const discovery = { config, common, storage, registry, signatures, membership, shutdown };
@@ -79,15 +92,19 @@ export async function openIndexer(options: OpenIndexerOptions): Promise<Indexer<
   return indexer;
 }
 
-/** Both end together; the recovery never ends by itself. */
-async function runBeside(source: ChainSource, recovery: ExecutionRecovery | null, signal: AbortSignal): Promise<void> {
+/** All end together; the others never end by themselves. */
+async function runBeside(
+  source: ChainSource,
+  others: readonly (ExecutionRecovery | GapAsker | null)[],
+  signal: AbortSignal,
+): Promise<void> {
   const stop = new AbortController();
-  const recovering = recovery?.run(AbortSignal.any([signal, stop.signal]));
+  const beside = others.map((other) => other?.run(AbortSignal.any([signal, stop.signal])));
   try {
     await source.run(signal);
   } finally {
     stop.abort();
-    await recovering;
+    await Promise.all(beside);
   }
 }
 

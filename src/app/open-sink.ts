@@ -16,7 +16,7 @@ import { type ColdBackend, coldOf } from './process-cold.js';
 export interface OpenedSink {
   readonly sink: Sink;
   /** The leading database; null without one: one process alone fills the storage. */
-  readonly leading: Pick<PostgresStorage, 'leases' | 'replays'> | null;
+  readonly leading: Pick<PostgresStorage, 'leases' | 'replays' | 'laneRecords'> | null;
   /** The move that it follows, for a status page; null: none. */
   readonly move: (() => MoveState | null) | null;
   /** Closes the Sink with its backends, but for those that are lent. */

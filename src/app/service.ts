@@ -5,6 +5,7 @@ import type { Shutdown } from '../core/shutdown.js';
 import type { Indexer } from '../indexer/indexer.js';
 import { createLanes } from '../lanes/lanes.js';
 import type { Sink } from '../sink/sink.js';
+import { createLaneRecords } from '../storage/lane-records.js';
 import { openServed } from './namespaces/serve.js';
 import { openAdmin, openApi } from './open-servers.js';
 import { type OpenedStorage, openStorage } from './open-storage.js';
@@ -51,16 +52,22 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const { sink, cold, leading, move } = storage;
   const leases = leading?.leases ?? null;
   await untilStarted(sink, common);
+  const records = leading?.laneRecords ?? createLaneRecords();
+  const lanes = createLanes({ storage: sink, records, common });
+  shutdown.add('lanes', () => lanes.close());
+  lanes.start();
   const served = role === 'worker' ? [] : await openServed({ config, common, shutdown });
   // an API replica loads no chain client: viem alone is hundreds of files, all open at once while they load
   const indexer =
     role === 'api'
       ? null
-      : await (await import('./open-indexer.js')).openIndexer({ ...options, storage: sink, leases });
+      : await (await import('./open-indexer.js')).openIndexer({
+          ...options,
+          storage: sink,
+          leases,
+          gaps: { lanes, records },
+        });
   const status = createStatusReport({ common, sink, leases, move, indexer, role, served });
-  const lanes = createLanes({ storage: sink, common });
-  shutdown.add('lanes', () => lanes.close());
-  if (role !== 'worker') lanes.start();
   const servers = {
     config,
     common,

@@ -5,6 +5,7 @@ import { AbortedError, ClosedError, IndexerError, toError } from '../core/errors
 import { nextTurn } from '../core/event-loop.js';
 import type { ChangeSet } from '../model/batch.js';
 import { CoverageGapError } from '../model/storage-errors.js';
+import type { GapAsk, LaneRecords } from '../storage/lane-records.js';
 import type { AdvanceEvent, Storage } from '../storage/storage.js';
 import { LaneBoard } from './lane-board.js';
 
@@ -21,6 +22,8 @@ export interface Lanes {
   board(): Promise<LaneBoard>;
   /** As `board`, with every change up to a position at least. */
   boardAt(position: bigint): Promise<LaneBoard>;
+  /** The gaps that were asked for again. */
+  asks(): Promise<readonly GapAsk[]>;
   /** Begins to follow; a first question does it too. */
   start(): void;
   /** Ends it and awaits the end. Idempotent. */
@@ -43,8 +46,15 @@ const RETRY: Backoff = { baseMs: 200, maxMs: 15_000 };
 /** Told changes that wait to be counted; beyond it they are read instead. */
 const MOST_TOLD = 5_000;
 
-/** Creates the lanes of a storage. */
-export function createLanes(options: { readonly storage: LaneStorage; readonly common: Common }): Lanes {
+/**
+ * Creates the lanes of a storage.
+ * @param options.records the notes of its namespace; default: none.
+ */
+export function createLanes(options: {
+  readonly storage: LaneStorage;
+  readonly records?: LaneRecords;
+  readonly common: Common;
+}): Lanes {
   return new FollowedLanes(options);
 }
 
@@ -58,6 +68,7 @@ export function createLanes(options: { readonly storage: LaneStorage; readonly c
  */
 class FollowedLanes implements Lanes {
   readonly #storage: LaneStorage;
+  readonly #records: LaneRecords | null;
   readonly #common: Common;
   readonly #alarm;
   readonly #closing = new AbortController();
@@ -72,8 +83,9 @@ class FollowedLanes implements Lanes {
   #reason: string | null = null;
   readonly #waiting = new Set<() => void>();
 
-  constructor({ storage, common }: { readonly storage: LaneStorage; readonly common: Common }) {
+  constructor({ storage, records, common }: Parameters<typeof createLanes>[0]) {
     this.#storage = storage;
+    this.#records = records ?? null;
     this.#common = common;
     this.#alarm = createAlarm(common.clock);
   }
@@ -93,6 +105,10 @@ class FollowedLanes implements Lanes {
       await this.#news(leftMs);
     }
     return this.#board;
+  }
+
+  async asks(): Promise<readonly GapAsk[]> {
+    return (await this.#records?.asks()) ?? [];
   }
 
   start(): void {

@@ -138,6 +138,10 @@ function presentLeading(present: () => OpenedSink['leading']): NonNullable<Opene
       leave: async (...of) => await leading().leases.leave(...of),
       shares: async () => await leading().leases.shares(),
     },
+    laneRecords: {
+      asks: async () => await leading().laneRecords.asks(),
+      noteAsk: async (...of) => await leading().laneRecords.noteAsk(...of),
+    },
     replays: {
       begin: async (...of) => await leading().replays.begin(...of),
       take: async (...of) => await leading().replays.take(...of),

@@ -17,6 +17,7 @@ const USUAL: Readonly<Record<string, readonly ['ms' | 's', least: number, most: 
   'Scheduler.BaseDelay': ['ms', 50, HOUR_S * 1_000],
   'Scheduler.MaxDelay': ['ms', 500, DAY_S * 1_000],
   'Scheduler.VerificationVisibilityWindow': ['s', 10, 90 * DAY_S],
+  'Lanes.AskAgainAfter': ['s', 1, DAY_S],
   'Pool.WorkerTimeout': ['s', 1, HOUR_S],
   'Memory.TTL': ['s', 10, 366 * DAY_S],
   'Memory.CleanupInterval': ['s', 0.1, DAY_S],

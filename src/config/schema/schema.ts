@@ -105,6 +105,11 @@ const scheduler = z.strictObject({
   MaxHeapSize: whole(1, 'the number of tasks').default(100_000),
 });
 
+const lanes = z.strictObject({
+  /** Age of a gap at which its messages are asked for again; 0: never. */
+  AskAgainAfter: secondsAsMs(0).default(60_000),
+});
+
 const pool = z.strictObject({
   ConcurrentWorkers: whole(1, 'the number of workers').default(100),
   WorkerTimeout: secondsAsMs(0.1).default(60_000),
@@ -188,6 +193,7 @@ export const configSchema = z.strictObject({
   Verifier: tables(verifier, 'Verifier').default([]),
   Scheduler: scheduler.prefault({}),
   Pool: pool.prefault({}),
+  Lanes: lanes.prefault({}),
   API: api.prefault({}),
   Admin: admin.prefault({}),
   Log: log.prefault({}),

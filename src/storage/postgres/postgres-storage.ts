@@ -6,6 +6,7 @@ import type { Recall } from '../../model/recall.js';
 import { HandedOverError } from '../../model/storage-errors.js';
 import type { PrunableRecord } from '../backend-storage.js';
 import type { FiledLanes } from '../filed-lanes.js';
+import type { LaneRecords } from '../lane-records.js';
 import type { LeaseStore } from '../lease-store.js';
 import { listFace } from '../list-face.js';
 import type { Mendable } from '../mendable.js';
@@ -25,6 +26,7 @@ import { createSockets } from './connection/sockets.js';
 import type { Row } from './connection/statement.js';
 import { createTransactionRunner } from './connection/transaction-runner.js';
 import { createHealthCheck, type PostgresUse } from './health-check.js';
+import { createLaneRecords } from './lanes/lane-records.js';
 import { createLeaseStore } from './lease/lease-store.js';
 import { createMoveStore } from './move/move-store.js';
 import { createPruning } from './prune/pruning.js';
@@ -74,6 +76,8 @@ export interface PostgresStorage extends PrunableRecord, FiledLanes, Mendable {
   readonly leases: LeaseStore;
   /** Ranges and messages that are read again. */
   readonly replays: ReplayJobs;
+  /** Notes about its lanes. */
+  readonly laneRecords: LaneRecords;
   /** Its part in a move of the deployment to another database. */
   readonly moves: MoveStore;
 }
@@ -160,6 +164,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     namespace: namespace.name,
     leases: createLeaseStore(namespace, limits, runner, requireLead),
     replays: createReplayJobs(namespace, limits, runner, requireLead),
+    laneRecords: createLaneRecords(namespace, runner),
     moves: createMoveStore({ namespace, runner, reader, records, clockWriter }),
     getCCVData: (messageId, part) => open(() => messages.getCCVData(messageId, part)),
     getMessage: (messageId) => open(() => messages.getMessage(messageId)),

@@ -48,6 +48,7 @@ async function program(chain: Record<string, unknown>) {
     common,
     storage,
     leases: null,
+    gaps: null,
     shutdown,
   });
   const ended = indexer.run(shutdown.signal);

@@ -1,6 +1,9 @@
 import type { z } from 'zod';
+import { askOf } from '../../../lanes/gap-asks.js';
 import type { LaneSpanView, LaneView, LaneWindowView, OnRampView } from '../../../lanes/lane-views.js';
+import type { Lane as LaneKey } from '../../../protocol/message.js';
 import { formatRfc3339 } from '../../../protocol/rfc3339.js';
+import type { GapAsk } from '../../../storage/lane-records.js';
 import type * as schemas from '../answer-schemas.js';
 
 type Lane = z.infer<typeof schemas.lane>;
@@ -10,11 +13,13 @@ type LaneDetail = z.infer<typeof schemas.laneAnswer>;
 const MOST_GAPS = 100;
 
 /** A lane as this version tells it. */
-export function laneOf({ sourceChainSelector, destChainSelector, onRamps, waiting, windows }: LaneView): Lane {
+export function laneOf(view: LaneView, asks: readonly GapAsk[]): Lane {
+  const { sourceChainSelector, destChainSelector, onRamps, waiting, windows } = view;
+  const of = { sourceChainSelector, destChainSelector };
   return {
     sourceChainSelector: String(sourceChainSelector),
     destChainSelector: String(destChainSelector),
-    onRamps: onRamps.map(onRampOf),
+    onRamps: onRamps.map((onRamp) => onRampOf(onRamp, of, asks)),
     waiting: {
       messages: waiting.messages,
       timedOut: waiting.timedOut,
@@ -39,7 +44,7 @@ function windowOf({ sent, verified, executed, sentToVerified, sentToExecuted }: 
   return { sent, verified, executed, sentToVerified, sentToExecuted };
 }
 
-function onRampOf(onRamp: OnRampView): Lane['onRamps'][number] {
+function onRampOf(onRamp: OnRampView, of: LaneKey, asks: readonly GapAsk[]): Lane['onRamps'][number] {
   const { address, firstNumber, highestNumber, contiguousNumber, missing, gaps } = onRamp;
   return {
     address,
@@ -47,12 +52,15 @@ function onRampOf(onRamp: OnRampView): Lane['onRamps'][number] {
     highestNumber: String(highestNumber),
     contiguousNumber: String(contiguousNumber),
     missing: String(missing),
-    gaps: gaps.slice(0, MOST_GAPS).map(({ fromNumber, throughNumber, sinceMs }) => ({
-      fromNumber: String(fromNumber),
-      throughNumber: String(throughNumber),
-      since: formatRfc3339(sinceMs),
-      askedAt: null,
-      timesAsked: 0,
-    })),
+    gaps: gaps.slice(0, MOST_GAPS).map((gap) => {
+      const { timesAsked, askedMs } = askOf(asks, { ...of, ...gap, onRampAddress: address });
+      return {
+        fromNumber: String(gap.fromNumber),
+        throughNumber: String(gap.throughNumber),
+        since: formatRfc3339(gap.sinceMs),
+        askedAt: askedMs === null ? null : formatRfc3339(askedMs),
+        timesAsked,
+      };
+    }),
   };
 }

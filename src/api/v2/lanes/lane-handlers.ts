@@ -1,6 +1,6 @@
 import type { Common } from '../../../core/common.js';
 import { InvalidArgumentError } from '../../../core/errors.js';
-import { laneSeries, laneViews } from '../../../lanes/lane-views.js';
+import { type LaneView, laneSeries, laneViews } from '../../../lanes/lane-views.js';
 import type { Lanes } from '../../../lanes/lanes.js';
 import { HttpError } from '../../http/http-error.js';
 import { type QueryString, read } from '../../list-parameters.js';
@@ -11,6 +11,8 @@ import { LANE_PARAMETERS, LANE_PATTERN, type LaneRouteId } from './lane-definiti
 
 /** The handlers of the routes of lanes of one storage. */
 export function createLaneHandlers(lanes: Lanes, { clock }: Common): Readonly<Record<LaneRouteId, Handler>> {
+  const asksFor = async (views: readonly LaneView[]) =>
+    views.some(({ onRamps }) => onRamps.some(({ gaps }) => gaps.length > 0)) ? await lanes.asks() : [];
   return {
     async lanesV2(request, hold) {
       const query = request.query as QueryString;
@@ -25,7 +27,10 @@ export function createLaneHandlers(lanes: Lanes, { clock }: Common): Readonly<Re
           (sources.size === 0 || sources.has(sourceChainSelector)) &&
           (dests.size === 0 || dests.has(destChainSelector)),
       );
-      const body = Buffer.from(JSON.stringify({ lanes: views.map(laneOf), position: String(board.position) }));
+      const position = String(board.position);
+      const asks = await asksFor(views);
+      const told = views.map((view) => laneOf(view, asks));
+      const body = Buffer.from(JSON.stringify({ lanes: told, position }));
       hold(body.length);
       return { body };
     },
@@ -40,7 +45,9 @@ export function createLaneHandlers(lanes: Lanes, { clock }: Common): Readonly<Re
       const [view] = lane ? laneViews(board, clock.nowMs(), (each) => each === lane) : [];
       if (!lane || !view) throw new HttpError(404, `no message of lane ${source}-${dest} is known`);
       const series = laneSeries(lane, clock.nowMs()).map(spanOf);
-      const body = Buffer.from(JSON.stringify({ ...laneOf(view), series, position: String(board.position) }));
+      const position = String(board.position);
+      const told = laneOf(view, await asksFor([view]));
+      const body = Buffer.from(JSON.stringify({ ...told, series, position }));
       hold(body.length);
       return { body };
     },

@@ -62,3 +62,8 @@ const HALF = 2n ** 63n;
 export function fromMessageNumber(number: bigint): bigint {
   return number - HALF;
 }
+
+/** The inverse of `fromMessageNumber`, of a field. */
+export function toMessageNumber(field: string | null | undefined): bigint {
+  return toBigint(field) + HALF;
+}
