@@ -2,7 +2,7 @@ import { createAdminServer } from '../api/admin/admin-server.js';
 import type { HttpSettings } from '../api/api-settings.js';
 import type { HttpServer } from '../api/http/http-shell.js';
 import { createApiServer } from '../api/server/api-server.js';
-import { UNKNOWN_VERIFIERS, type VerifierDirectory } from '../api/v2/verifiers.js';
+import type { VerifierDirectory } from '../api/v2/verifiers.js';
 import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
@@ -20,8 +20,7 @@ export interface OpenServersOptions {
   /** Other namespaces that are answered for. */
   readonly served: readonly ServedNamespace[];
   readonly shutdown: Shutdown;
-  /** Whether this process asks the configured verifiers. */
-  readonly asksVerifiers: boolean;
+  readonly verifiers: VerifierDirectory;
   /** For `/status`. */
   readonly status: () => Promise<unknown>;
   /** For `/ready`: why the process cannot do its work as configured. */
@@ -30,7 +29,7 @@ export interface OpenServersOptions {
 
 /** Starts the query API. @returns where it listens. */
 export async function openApi(options: OpenServersOptions): Promise<string> {
-  const { config, common, sink, lanes, served, shutdown, problem, asksVerifiers } = options;
+  const { config, common, sink, lanes, served, shutdown, problem, verifiers } = options;
   const others = served.map((each) => [each.name, each.sink] as const);
   const { TrustedProxies, RateLimit, CORS, MaxAnswerBytes, AnswerPartBytes, CompressAbove, MaxFeedReaders } =
     config.API;
@@ -40,10 +39,7 @@ export async function openApi(options: OpenServersOptions): Promise<string> {
     lanes: new Map([[sink, lanes]]),
     common,
     problem,
-    verifiers: (namespace) => {
-      const isOwn = namespace === null || namespace === config.Namespace;
-      return isOwn && asksVerifiers ? configuredVerifiers(config) : UNKNOWN_VERIFIERS;
-    },
+    verifiers: (namespace) => served.find(({ name }) => name === namespace)?.verifiers ?? verifiers,
     version: packageVersion(),
     settings: {
       ...httpSettings(config.API),
@@ -79,11 +75,6 @@ export async function openAdmin({
     explain: (_kind, query) => sink.explain(query),
   });
   return await listen(server, 'admin port', common, shutdown);
-}
-
-function configuredVerifiers({ Verifier }: Config): VerifierDirectory {
-  const list = Verifier.map(({ Name: name, IssuerAddresses: addresses }) => ({ name, addresses }));
-  return { list: async () => list };
 }
 
 function httpSettings(section: Config['Admin']): HttpSettings {

@@ -13,6 +13,7 @@ import { addProcessMetrics } from './process-metrics.js';
 import { type Role, storageUse } from './role.js';
 import { createStatusReport } from './status-report.js';
 import { untilStarted } from './until-started.js';
+import { createVerifierDirectory } from './verifier-directory.js';
 
 /** Dependencies and settings of a service. */
 export interface ServiceOptions {
@@ -75,7 +76,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     lanes,
     served,
     shutdown,
-    asksVerifiers: indexer !== null,
+    verifiers: createVerifierDirectory({
+      clock: common.clock,
+      own: indexer && (() => indexer.status().verifiers),
+    }),
     status,
     problem: () => (indexer ? problemOf(indexer) : null),
   };

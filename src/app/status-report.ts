@@ -77,10 +77,10 @@ async function sharesOf(leases: LeaseStore | null): Promise<unknown> {
 }
 
 function statusOf(indexer: Indexer<ChainSourceStatus>): Readonly<Record<string, unknown>> {
-  const { chains, discoveries, scheduler, membership } = indexer.status();
+  const { chains, discoveries, verifiers, scheduler, membership } = indexer.status();
   const { member, lastBeatMs, sources } = membership;
   const lastBeat = lastBeatMs === null ? null : timeOf(lastBeatMs);
-  return { membership: { member, lastBeat, sources }, sources: chains, discoveries, scheduler };
+  return { membership: { member, lastBeat, sources }, sources: chains, discoveries, verifiers, scheduler };
 }
 
 function timeOf(unixMs: number): string {

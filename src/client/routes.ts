@@ -292,6 +292,40 @@ export interface Messages {
   readonly position: string;
 }
 
+export interface Stats {
+  /** Every change up to this position is counted. */
+  readonly position: string;
+  readonly messages: {
+    /** Those that lists show. */
+    readonly total: string;
+    /** A verification is waited for. */
+    readonly processing: string;
+    /** Verified. */
+    readonly success: string;
+    /** Given up. */
+    readonly timeout: string;
+    /** A reorg removed them, and they have not come back; counted up to 100 000. */
+    readonly orphaned: string;
+  };
+  readonly verifications: {
+    /** Counted at most 10 s before. */
+    readonly total: string;
+  };
+  readonly executions: {
+    readonly total: string;
+    readonly success: string;
+    readonly failure: string;
+  };
+  readonly lanes: number;
+  readonly gaps: number;
+  /** The events of all lanes. */
+  readonly windows: {
+    readonly '5m': LaneWindow;
+    readonly '1h': LaneWindow;
+    readonly '24h': LaneWindow;
+  };
+}
+
 export interface Transaction {
   readonly transactionHash: Hex;
   /** Sent in it, by log index. */
@@ -340,6 +374,45 @@ export interface Verification {
     readonly configBlock: string;
   } | null;
   readonly orphaned: boolean;
+  readonly position: string;
+}
+
+export interface Verifier {
+  readonly name: string;
+  /** The CCVs on their source chain that it answers for. */
+  readonly addresses: readonly Hex[];
+  /** Results that were stored. */
+  readonly answered: {
+    readonly '5m': number;
+    readonly '1h': number;
+    readonly '24h': number;
+  };
+  /** From the first ingestion of a message to that of the result. */
+  readonly latency: {
+    readonly '5m': Durations;
+    readonly '1h': Durations;
+    readonly '24h': Durations;
+  };
+  /** Messages that miss the result of one of its CCVs. */
+  readonly waiting: number;
+  /** When the oldest of them was sent. */
+  readonly oldestWaitingAt: string | null;
+  /** The processes that ask it. */
+  readonly workers: readonly {
+    readonly worker: string;
+    /** open: it failed too often and is left alone. */
+    readonly breaker: 'closed' | 'open' | 'half-open';
+    /** Requests that failed since the last that did not. */
+    readonly failures: number;
+    /** When the worker said so. */
+    readonly seenAt: string;
+  }[];
+}
+
+export interface Verifiers {
+  /** Those that the workers are configured with. */
+  readonly verifiers: readonly Verifier[];
+  /** Every change up to this position is counted. */
   readonly position: string;
 }
 
@@ -404,6 +477,18 @@ export interface Routes {
     };
     readonly query: Record<never, never>;
     readonly answer: Transaction;
+  };
+  /** Verifiers: what they answered and how fast, what waits for them, and how they are doing at each worker. */
+  '/v2/verifiers': {
+    readonly path: Record<never, never>;
+    readonly query: Record<never, never>;
+    readonly answer: Verifiers;
+  };
+  /** Totals of messages, verifications, executions, lanes and gaps, and the events of all lanes. */
+  '/v2/stats': {
+    readonly path: Record<never, never>;
+    readonly query: Record<never, never>;
+    readonly answer: Stats;
   };
   /** Lanes: highest and contiguous message number, gaps, messages that wait, and times to the next step. */
   '/v2/lanes': {

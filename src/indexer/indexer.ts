@@ -2,6 +2,7 @@ import type { Backoff } from '../core/backoff.js';
 import type { Common } from '../core/common.js';
 import { ClosedError } from '../core/errors.js';
 import type { DiscoveryStatus } from '../discovery/discovery-journal.js';
+import type { VerifierReport } from '../model/verifier-report.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { Scheduler, SchedulerStatus } from './scheduler.js';
 import {
@@ -28,6 +29,7 @@ export interface DiscoveryRunner extends SourceRunner {
 export interface IndexerStatus<Status> {
   readonly chains: readonly (SourceRunStatus & { readonly watcher: Status })[];
   readonly discoveries: readonly (SourceRunStatus & { readonly aggregators: readonly DiscoveryStatus[] })[];
+  readonly verifiers: readonly VerifierReport[];
   readonly scheduler: SchedulerStatus;
   readonly membership: MembershipStatus;
 }
@@ -96,6 +98,7 @@ class ChainsAndScheduler<Status> implements Indexer<Status> {
     return {
       chains: this.#chains.map(({ watcher, run }) => ({ ...run.status(), watcher: watcher.status() })),
       discoveries: this.#discoveries.map(({ group, run }) => ({ ...run.status(), aggregators: group.status() })),
+      verifiers: this.#options.registry.reports(),
       scheduler: this.#options.scheduler.status(),
       membership: this.#membership.status(),
     };

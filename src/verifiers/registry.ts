@@ -1,4 +1,5 @@
 import type { Hex } from '../core/hex.js';
+import type { VerifierReport } from '../model/verifier-report.js';
 import { canonicalAddress } from './address.js';
 import type { VerifierReader } from './verifier-reader.js';
 
@@ -11,6 +12,8 @@ export interface VerifierRegistry {
    * also when left-padded to 32 bytes.
    */
   readersFor(ccvAddress: Hex): readonly VerifierReader[];
+  /** How each reader is doing. */
+  reports(): readonly VerifierReport[];
   /** Closes every reader. */
   close(): Promise<void>;
 }
@@ -30,6 +33,11 @@ export function createVerifierRegistry(readers: readonly VerifierReader[]): Veri
   return {
     readers,
     readersFor: (ccvAddress) => byAddress.get(canonicalAddress(ccvAddress)) ?? NONE,
+    reports: () =>
+      readers.map((reader) => {
+        const { circuit, failuresInARow } = reader.status();
+        return { name: reader.name, addresses: reader.issuerAddresses, breaker: circuit, failures: failuresInARow };
+      }),
     async close() {
       await Promise.all(readers.map((reader) => reader.close()));
     },

@@ -1,27 +1,13 @@
 import { z } from 'zod';
 import { MESSAGE_STATUSES } from '../../model/status.js';
 import { EXECUTION_STATES, SIGNATURE_VERDICTS } from '../../protocol/records.js';
+import * as figures from './figure-schemas.js';
+import { bytes, bytes32, decimal, time, uint32 } from './schema-values.js';
 
 /**
  * Schemas of the answers, for the OpenAPI document and the tests that hold real answers against it. `records.ts` makes
  * the answers; none passes through a schema at run time.
  */
-const bytes = z
-  .string()
-  .regex(/^0x(?:[0-9a-f]{2})*$/)
-  .describe('Bytes as 0x and lower-case hex; 0x when empty.');
-const bytes32 = z.string().regex(/^0x[0-9a-f]{64}$/);
-const time = z.iso.datetime({ offset: true }).describe('RFC 3339, UTC, milliseconds.');
-const decimal = z
-  .string()
-  .regex(/^\d{1,78}$/)
-  .describe('A whole number in decimal digits.');
-const uint32 = z
-  .number()
-  .int()
-  .min(0)
-  .max(2 ** 32 - 1);
-
 const place = z.strictObject({
   blockNumber: decimal,
   blockHash: bytes32,
@@ -178,72 +164,6 @@ export const feedAnswer = z.strictObject({
   headPosition: decimal.describe('The last position there is: the feed is read when nextAfter has come there.'),
 });
 
-const count = z.number().int().min(0);
-const milliseconds = z.number().int().min(0).nullable();
-const durations = z
-  .strictObject({ count, p50Ms: milliseconds, p95Ms: milliseconds, p99Ms: milliseconds })
-  .describe('Percentiles are off by 4.5 % at most; null: there is none.');
-
-const laneEvents = {
-  sent: count.describe('By the time of their block, else of their first ingestion.'),
-  verified: count.describe('By the ingestion of the last result that was needed.'),
-  executed: count.describe('By the time of the block of a successful execution.'),
-  sentToVerified: durations,
-  sentToExecuted: durations,
-};
-
-/** The events of a lane in a window of time up to now. */
-const laneWindow = z.strictObject(laneEvents);
-
-const laneWindows = z.strictObject({ '5m': laneWindow, '1h': laneWindow, '24h': laneWindow });
-
-const laneGap = z.strictObject({
-  fromNumber: decimal,
-  throughNumber: decimal,
-  since: time.describe('Ingestion of the first message above it.'),
-  askedAt: time.nullable().describe('When its messages were last asked for again; null: not yet.'),
-  timesAsked: count,
-});
-
-const laneFields = {
-  sourceChainSelector: decimal,
-  destChainSelector: decimal,
-  onRamps: z.array(
-    z.strictObject({
-      address: bytes,
-      firstNumber: decimal,
-      highestNumber: decimal,
-      contiguousNumber: decimal.describe('The last number before the first gap.'),
-      missing: decimal.describe('Numbers in all gaps.'),
-      gaps: z.array(laneGap).max(100).describe('Those of the lowest numbers first.'),
-    }),
-  ),
-  waiting: z.strictObject({
-    messages: count.describe('Messages that wait for a verification.'),
-    timedOut: count.describe('Those among them that were given up.'),
-    byCCV: z.array(z.strictObject({ address: bytes, messages: count, oldestSentAt: time })).max(100),
-  }),
-  windows: laneWindows,
-};
-
-/** A pair of chains, each OnRamp of which numbers its messages from 1. */
-export const lane = z.strictObject(laneFields);
-
-/** `GET /v2/lanes` */
-export const lanesAnswer = z.strictObject({
-  lanes: z.array(lane),
-  position: decimal.describe('Every change up to this position is counted.'),
-});
-
-/** `GET /v2/lanes/{lane}` */
-export const laneAnswer = z.strictObject({
-  ...laneFields,
-  series: z
-    .array(z.strictObject({ startsAt: time, ...laneEvents }))
-    .describe('The last 24 hours by five minutes; those without events are left out.'),
-  position: decimal,
-});
-
 /** Every answer that is not a 200: RFC 9457. */
 export const problemSchema = z.strictObject({
   type: z.literal('about:blank'),
@@ -263,10 +183,13 @@ export const NAMED_SCHEMAS: Readonly<Record<string, z.ZodType>> = {
   ExecutionV2: execution,
   ChangeV2: change,
   FeedV2: feedAnswer,
-  DurationsV2: durations,
-  LaneWindowV2: laneWindow,
-  LaneV2: lane,
-  LanesV2: lanesAnswer,
-  LaneDetailV2: laneAnswer,
+  DurationsV2: figures.durations,
+  LaneWindowV2: figures.laneWindow,
+  LaneV2: figures.lane,
+  LanesV2: figures.lanesAnswer,
+  LaneDetailV2: figures.laneAnswer,
+  VerifierV2: figures.verifier,
+  VerifiersV2: figures.verifiersAnswer,
+  StatsV2: figures.statsAnswer,
   Problem: problemSchema,
 };

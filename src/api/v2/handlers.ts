@@ -12,7 +12,9 @@ import { type MessageLists, type MessagePage, messagePage } from './message-page
 import { parseMessagesRequest, requireKnown } from './message-parameters.js';
 import { messageOf, transactionOf } from './records.js';
 import type { RouteId } from './route-definitions.js';
+import { createResultCount, statsOf } from './stats.js';
 import { findTransaction, parseTransactionHash } from './transactions.js';
+import { verifiersOf } from './verifier-answers.js';
 import { serves, type VerifierDirectory } from './verifiers.js';
 
 /** The storage that this version asks. */
@@ -32,6 +34,7 @@ export function createHandlers({
   readonly verifiers: VerifierDirectory;
   readonly partBytes: number;
 }): Readonly<Record<RouteId, Handler>> {
+  const countResults = createResultCount(storage, common.clock);
   return {
     async messagesV2(request, hold) {
       const wanted = parseMessagesRequest(request.query as QueryString);
@@ -66,6 +69,16 @@ export function createHandlers({
       );
       hold([...executed, ...found.messages.map(messageBytes)].reduce((sum, size) => sum + size, 0));
       return { body: toJson(transactionOf(found)) };
+    },
+    async verifiersV2(request) {
+      requireKnown(request.query as QueryString, []);
+      const known = await verifiers.list();
+      return { body: toJson(verifiersOf(known, await lanes.board(), common.clock.nowMs())) };
+    },
+    async statsV2(request) {
+      requireKnown(request.query as QueryString, []);
+      const results = await countResults();
+      return { body: toJson(statsOf(await lanes.board(), results, common.clock.nowMs())) };
     },
   };
 }

@@ -2,10 +2,11 @@ import { z } from 'zod';
 import { MESSAGE_ID_PATTERN } from '../message-id.js';
 import type { RouteDefinition } from '../routes/route-definition.js';
 import { messageAnswer, messagesAnswer, transactionAnswer } from './answer-schemas.js';
+import { statsAnswer, verifiersAnswer } from './figure-schemas.js';
 import { MESSAGE_PARAMETERS } from './message-parameters.js';
 import { TRANSACTION_HASH_PATTERN } from './transactions.js';
 
-export type RouteId = 'messagesV2' | 'messageV2' | 'transactionV2';
+export type RouteId = 'messagesV2' | 'messageV2' | 'transactionV2' | 'verifiersV2' | 'statsV2';
 
 /** Every route of this version, in the order of the document. */
 export const ROUTES: readonly RouteDefinition<RouteId>[] = [
@@ -49,6 +50,26 @@ export const ROUTES: readonly RouteDefinition<RouteId>[] = [
     queryParameters: [],
     answer: transactionAnswer,
     errors: [400, 404, 429, 500, 503],
+    exempt: false,
+  },
+  {
+    id: 'verifiersV2',
+    path: '/v2/verifiers',
+    summary: 'Verifiers: what they answered and how fast, what waits for them, and how they are doing at each worker.',
+    pathParameters: [],
+    queryParameters: [],
+    answer: verifiersAnswer,
+    errors: [400, 429, 500, 503],
+    exempt: false,
+  },
+  {
+    id: 'statsV2',
+    path: '/v2/stats',
+    summary: 'Totals of messages, verifications, executions, lanes and gaps, and the events of all lanes.',
+    pathParameters: [],
+    queryParameters: [],
+    answer: statsAnswer,
+    errors: [400, 429, 500, 503],
     exempt: false,
   },
 ];

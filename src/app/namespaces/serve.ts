@@ -1,3 +1,4 @@
+import type { VerifierDirectory } from '../../api/v2/verifiers.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { Registry } from '../../core/metrics.js';
@@ -7,12 +8,14 @@ import { ensureMigrated } from '../migrations.js';
 import { openStorage } from '../open-storage.js';
 import { checkRole } from '../role.js';
 import { untilStarted } from '../until-started.js';
+import { createVerifierDirectory } from '../verifier-directory.js';
 import { configOfNamespace } from './namespace-config.js';
 
 /** A namespace that the process answers for and does not fill. */
 export interface ServedNamespace {
   readonly name: string;
   readonly sink: Sink;
+  readonly verifiers: VerifierDirectory;
   /** Of its storage; each has the label `namespace`. */
   readonly metrics: Registry;
 }
@@ -58,7 +61,8 @@ export async function openServed({
     const commonOf = { ...common, metrics, log: common.log.child({ namespace: name }) };
     const storage = await openStorage(own, commonOf, 'read', shutdown.signal);
     shutdown.add(`storage of namespace ${name}`, () => storage.close());
-    served.push({ name, sink: storage.sink, metrics });
+    const verifiers = createVerifierDirectory({ clock: common.clock, own: null });
+    served.push({ name, sink: storage.sink, metrics, verifiers });
   }
   await Promise.all(served.map(({ sink }) => untilStarted(sink, common)));
   return served;

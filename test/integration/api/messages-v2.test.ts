@@ -110,7 +110,7 @@ describe('messages of the second version, from Postgres', () => {
 
   it('tell of a CCV that no verifier answers for that there is none, as far as they are known', async () => {
     const [first] = all;
-    const known = { name: 'a', addresses: [padded(ccvs[0]!)] };
+    const known = { name: 'a', addresses: [padded(ccvs[0]!)], workers: [] };
     const missingWhere = async (verifiers: VerifierDirectory) => {
       const other = await startApi(storage, {}, {}, { verifiers: () => verifiers });
       const { text } = await other.get(`/v2/messages/${first!.messageId}`);
@@ -118,7 +118,10 @@ describe('messages of the second version, from Postgres', () => {
       return JSON.parse(text).requiredCCVs.map(({ missing }: { missing: string | null }) => missing);
     };
     expect(await missingWhere({ list: async () => [known] })).toEqual([null, 'no-verifier']);
-    expect(await missingWhere({ list: async () => [{ name: 'b', addresses: ccvs }] })).toEqual([null, 'waiting']);
+    expect(await missingWhere({ list: async () => [{ name: 'b', addresses: ccvs, workers: [] }] })).toEqual([
+      null,
+      'waiting',
+    ]);
     expect(await missingWhere({ list: async () => [] })).toEqual([null, 'no-verifier']);
     expect(await missingWhere({ list: async () => null })).toEqual([null, 'waiting']);
   });

@@ -28,7 +28,6 @@ interface Document {
 }
 
 const ROUTES = [...V1_ROUTES, ...V2_ROUTES, ...LANE_ROUTES, FEED_ROUTE];
-/** A route's path as the document has it. */
 const documented = (path: string) => path.replace(/:(\w+)/, '{$1}');
 const maker = createRecordMaker(4);
 
@@ -96,7 +95,9 @@ describe('the OpenAPI document', () => {
       executions: [maker.execution(token), maker.execution({ ...result, origin: null })],
       verifierResults: [result, ...maker.results(2)],
     });
-    api = await startApi(storage);
+    const workers = [{ worker: 'w', breaker: 'half-open', failures: 3, seenMs: 5 }] as const;
+    const list = async () => [{ name: 'committee-a', addresses: [maker.hex(20)], workers }];
+    api = await startApi(storage, {}, {}, { verifiers: () => ({ list }) });
     limited = await startApi(storage, { rateLimit: { enabled: true, requestsPerSecond: 1 } });
     const fail = (error: Error) => () => Promise.reject(error);
     const gap = new CoverageGapError({ kind: 'time', startMs: 0, endMs: 1 }, 'sink');
@@ -170,7 +171,8 @@ describe('the OpenAPI document', () => {
     ['/v2/messages/{messageID}', '/v2/messages/0x00', 404],
     ['/v2/messages/{messageID}', '/v2/messages/x', 400],
     ['/v2/transactions/{transactionHash}', '/v2/transactions/0x00', 404],
-    ['/v2/transactions/{transactionHash}', '/v2/transactions/0x0', 400],
+    ['/v2/verifiers', '/v2/verifiers', 200],
+    ['/v2/stats', '/v2/stats', 200],
   ])('describes what %s answers to %s: %i', async (path, url, status) => {
     const answer = await api.get(url);
     expect(answer.status).toBe(status);
@@ -221,6 +223,8 @@ describe('the OpenAPI document', () => {
       ['/v2/messages', 503],
       ['/v2/messages/:messageID', 503],
       ['/v2/transactions/:transactionHash', 503],
+      ['/v2/verifiers', 503],
+      ['/v2/stats', 503],
       ['/v2/lanes', 503],
       ['/v2/lanes/:lane', 400],
       ['/v2/feed', 503],

@@ -18,6 +18,7 @@ import {
 } from './ask.js';
 import { often, pick, type Step, step } from './step.js';
 import { makeMove, moves } from './tier-steps.js';
+import { CONTENTS, executionsQuestion, feedQuestion, v2ListQuestion } from './v2-questions.js';
 import { transactionIn, type World } from './world.js';
 import { LANES } from './write-steps.js';
 
@@ -49,7 +50,18 @@ function queryOf({ history }: World, { from, to, beside, source, dest }: RangeWi
   };
 }
 
+const v2Wish = fc.record({
+  ...{ n: pick, by: fc.constantFrom(...CONTENTS), order: fc.constantFrom('newest' as const, 'oldest' as const) },
+  ...{ statuses: fc.nat({ max: 7 }), range: rangeWish, limit: fc.integer({ min: 1, max: 12 }) },
+});
+
+function v2QuestionOf(world: World, { n, range, ...wish }: typeof v2Wish extends fc.Arbitrary<infer T> ? T : never) {
+  const of = world.message(n)?.encodedMessage;
+  return v2ListQuestion({ ...wish, query: queryOf(world, range), of }, world.clock.nowMs());
+}
+
 const questionWish = fc.oneof(
+  fc.record({ kind: fc.constant('v2' as const), wish: v2Wish }),
   fc.record({ kind: fc.constant('message' as const), n: pick }),
   fc.record({ kind: fc.constant('results' as const), n: pick }),
   fc.record({ kind: fc.constant('transaction' as const), n: pick }),
@@ -66,6 +78,8 @@ const questionWish = fc.oneof(
 
 function questionOf(world: World, wish: typeof questionWish extends fc.Arbitrary<infer T> ? T : never): Question {
   switch (wish.kind) {
+    case 'v2':
+      return v2QuestionOf(world, wish.wish);
     case 'message':
       return messageQuestion(world.anyId(wish.n));
     case 'results':
@@ -100,6 +114,16 @@ export const questionSteps: readonly fc.Arbitrary<Step>[] = [
       await ask(world, wish.who, transactionQuestion(transactionIn(wish.n)));
     }),
   ),
+  ...often(
+    2,
+    step('ask v2', v2Wish, async (world, wish) => {
+      await ask(world, 'writer', v2QuestionOf(world, wish));
+      await ask(world, 'writer', executionsQuestion(world.anyId(wish.n)));
+    }),
+  ),
+  step('ask feed', fc.record({ n: pick }), async (world, { n }) => {
+    await ask(world, 'writer', feedQuestion(BigInt(n % (Number(world.state.position) + 1))));
+  }),
   ...often(
     6,
     step(

@@ -9,6 +9,8 @@ export type StepKind =
   | 'ask message'
   | 'ask results'
   | 'ask transaction'
+  | 'ask v2'
+  | 'ask feed'
   | 'ask page'
   | 'ask count'
   | 'ask ledger'

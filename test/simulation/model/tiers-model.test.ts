@@ -43,6 +43,8 @@ const STEPS = [
     'ask message',
     'ask results',
     'ask transaction',
+    'ask v2',
+    'ask feed',
   ],
   ...['ask page', 'ask count', 'ask ledger', 'walk', 'follow', 'ask while'],
 ];

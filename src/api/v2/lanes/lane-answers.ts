@@ -1,10 +1,11 @@
 import type { z } from 'zod';
 import { askOf } from '../../../lanes/gap-asks.js';
-import type { LaneSpanView, LaneView, LaneWindowView, OnRampView } from '../../../lanes/lane-views.js';
+import type { LaneSpanView, LaneView, OnRampView } from '../../../lanes/lane-views.js';
 import type { Lane as LaneKey } from '../../../protocol/message.js';
 import { formatRfc3339 } from '../../../protocol/rfc3339.js';
 import type { GapAsk } from '../../../storage/lane-records.js';
-import type * as schemas from '../answer-schemas.js';
+import type * as schemas from '../figure-schemas.js';
+import { windowOf, windowsOf } from '../windows.js';
 
 type Lane = z.infer<typeof schemas.lane>;
 type LaneDetail = z.infer<typeof schemas.laneAnswer>;
@@ -31,17 +32,9 @@ export function laneOf(view: LaneView, asks: readonly GapAsk[]): Lane {
   };
 }
 
-function windowsOf({ '5m': five, '1h': hour, '24h': day }: LaneView['windows']): Lane['windows'] {
-  return { '5m': windowOf(five), '1h': windowOf(hour), '24h': windowOf(day) };
-}
-
 /** Five minutes of a lane. */
 export function spanOf({ startMs, ...window }: LaneSpanView): LaneDetail['series'][number] {
   return { startsAt: formatRfc3339(startMs), ...windowOf(window) };
-}
-
-function windowOf({ sent, verified, executed, sentToVerified, sentToExecuted }: LaneWindowView) {
-  return { sent, verified, executed, sentToVerified, sentToExecuted };
 }
 
 function onRampOf(onRamp: OnRampView, of: LaneKey, asks: readonly GapAsk[]): Lane['onRamps'][number] {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { RouteDefinition } from '../../routes/route-definition.js';
-import { laneAnswer, lanesAnswer } from '../answer-schemas.js';
+import { laneAnswer, lanesAnswer } from '../figure-schemas.js';
 import { MESSAGE_PARAMETERS } from '../message-parameters.js';
 
 export type LaneRouteId = 'lanesV2' | 'laneV2';
