@@ -48,7 +48,7 @@ export async function openIndexer(options: OpenIndexerOptions): Promise<Indexer<
   );
   const registry = createVerifierRegistry(await Promise.all(readers));
   const membership = leases
-    ? createMembership({ ...nameProcess(common.random), store: leases, common })
+    ? createMembership({ ...nameProcess(common.random), store: leases, common, verifiers: () => registry.reports() })
     : createSoleMember();
   const pools = new Map(config.Chain.map((section) => [section.Selector, rpcOf(section)]));
   const chains = config.Chain.map((section): ChainRunner<ChainSourceStatus> => {

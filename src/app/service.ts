@@ -78,6 +78,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     shutdown,
     verifiers: createVerifierDirectory({
       clock: common.clock,
+      leases,
       own: indexer && (() => indexer.status().verifiers),
     }),
     status,

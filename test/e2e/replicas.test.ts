@@ -54,6 +54,22 @@ describe('two API processes beside a worker', () => {
     await expectSameBytes(replicas, chain.messageIds);
   });
 
+  it('tell of the verifiers that the worker asks, with its breakers, and the same totals', async () => {
+    const told = await Promise.all(
+      replicas.map(async ({ apiUrl }) => {
+        const [verifiers, stats] = await Promise.all([get(`${apiUrl}/v2/verifiers`), get(`${apiUrl}/v2/stats`)]);
+        expect([verifiers.status, stats.status], verifiers.text + stats.text).toEqual([200, 200]);
+        return [JSON.parse(verifiers.text).verifiers, JSON.parse(stats.text).messages] as const;
+      }),
+    );
+    const total = String(chain.messageIds.length);
+    for (const [verifiers, messages] of told) {
+      expect(verifiers).toMatchObject([{ waiting: 0, workers: [{ breaker: 'closed', failures: 0 }] }]);
+      expect(verifiers[0].answered['24h']).toBeGreaterThanOrEqual(chain.messageIds.length);
+      expect(messages).toMatchObject({ total, success: total, processing: '0', timeout: '0' });
+    }
+  });
+
   it('show what the other has shown for the same closed range, while the worker stores', async () => {
     let stored = false;
     const storing = (async () => {

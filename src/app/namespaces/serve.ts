@@ -61,7 +61,8 @@ export async function openServed({
     const commonOf = { ...common, metrics, log: common.log.child({ namespace: name }) };
     const storage = await openStorage(own, commonOf, 'read', shutdown.signal);
     shutdown.add(`storage of namespace ${name}`, () => storage.close());
-    const verifiers = createVerifierDirectory({ clock: common.clock, own: null });
+    const leases = storage.leading?.leases ?? null;
+    const verifiers = createVerifierDirectory({ clock: common.clock, leases, own: null });
     served.push({ name, sink: storage.sink, metrics, verifiers });
   }
   await Promise.all(served.map(({ sink }) => untilStarted(sink, common)));

@@ -72,7 +72,7 @@ export async function withImportLease<T>(
   const { member } = nameProcess(common.random);
   const lost = new AbortController();
   const beat = async () => {
-    const { leases: owned } = await leases.beat({ member, sources: [SOURCE] }, LEASE_MS, []);
+    const { leases: owned } = await leases.beat({ member, sources: [SOURCE], verifiers: [] }, LEASE_MS, []);
     return owned.find(({ source }) => source === SOURCE)?.owner ?? null;
   };
   await beat();

@@ -5,6 +5,7 @@ import { AbortedError, IndexerError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import type { Lease } from '../../model/batch.js';
 import { LeaseLostError } from '../../model/storage-errors.js';
+import type { VerifierReport } from '../../model/verifier-report.js';
 import type { LeaseStore, Shares } from '../../storage/lease-store.js';
 import { assignSources, type HashedMember, hashMembers, memberForTask } from './assignment.js';
 import { createMembershipMetrics, type MembershipMetrics } from './membership-metrics.js';
@@ -56,6 +57,8 @@ export interface MembershipOptions {
   readonly common: Common;
   /** True for a member that has surely ended: it is taken out before its lease ends. Default: always false. */
   readonly hasEnded?: (member: string) => boolean;
+  /** How its verifiers are doing, told with each beat. Default: it has none. */
+  readonly verifiers?: () => readonly VerifierReport[];
   /** How long a member counts as there after a beat. Default 6 s. */
   readonly leaseMs?: number;
   /** Between two beats. Default 1 s. */
@@ -113,7 +116,7 @@ class SharedMembership implements Membership {
   #isFailing = false;
 
   constructor({ common, ...options }: MembershipOptions) {
-    this.#options = { leaseMs: 6_000, beatMs: 1_000, hasEnded: () => false, ...options };
+    this.#options = { leaseMs: 6_000, beatMs: 1_000, hasEnded: () => false, verifiers: () => [], ...options };
     this.#common = common;
     this.#alarm = createAlarm(common.clock);
     this.#metrics = createMembershipMetrics(common.metrics);
@@ -181,11 +184,11 @@ class SharedMembership implements Membership {
 
   /** Never throws what the storage says: the next turn tries again. */
   async #turn(signal: AbortSignal): Promise<void> {
-    const { member, store, leaseMs, hasEnded } = this.#options;
+    const { member, store, leaseMs, hasEnded, verifiers } = this.#options;
     try {
       const given = [...this.#sources.values()].filter(({ state, running }) => state === 'leaving' && running === null);
       const released = given.flatMap(({ lease }) => lease ?? []);
-      const self = { member, sources: [...this.#sources.keys()] };
+      const self = { member, sources: [...this.#sources.keys()], verifiers: verifiers() };
       let shares = await store.beat(self, leaseMs, released);
       for (const source of given) this.#end(source);
       const ended = shares.members.filter((other) => hasEnded(other.member));

@@ -1,7 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createVerifierDirectory } from '../../../src/app/verifier-directory.js';
+import type { CircuitState } from '../../../src/core/circuit-breaker.js';
 import { createCommon } from '../../../src/core/common.js';
+import type { Hex } from '../../../src/core/hex.js';
 import { createMembership, type Membership } from '../../../src/indexer/workers/membership.js';
 import { StorageUnavailableError } from '../../../src/model/storage-errors.js';
+import type { VerifierReport } from '../../../src/model/verifier-report.js';
 import type { LeaseStore, Shares } from '../../../src/storage/lease-store.js';
 import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { eventually } from '../../support/eventually.js';
@@ -50,17 +54,25 @@ interface Wishes {
   readonly connection?: TestDatabase['connection'];
   readonly ended?: ReadonlySet<string>;
   readonly through?: (leases: LeaseStore) => LeaseStore;
+  readonly verifiers?: () => readonly VerifierReport[];
 }
 
 function start(
   name: string,
-  { sources = SOURCES, connection = database.connection, ended = new Set(), through = (leases) => leases }: Wishes = {},
+  {
+    sources = SOURCES,
+    connection = database.connection,
+    ended = new Set(),
+    through = (leases) => leases,
+    verifiers = () => [],
+  }: Wishes = {},
 ): Worker {
   const common = createCommon();
   const storage = createPostgresStorage({ connection, common });
   const membership = createMembership({
     ...{ member: name, store: through(storage.leases), common, beatMs: BEAT_MS, leaseMs: LEASE_MS },
     hasEnded: (member) => ended.has(member),
+    verifiers,
   });
   const working = new Set<string>();
   const work = (source: string) => async (signal: AbortSignal) => {
@@ -167,7 +179,7 @@ describe('workers that share sources', () => {
   });
 
   it('give back what one took without knowing it, when it is another one’s by then', async () => {
-    const other = { member: 'other', sources: SOURCES };
+    const other = { member: 'other', sources: SOURCES, verifiers: [] };
     let isLost = false;
     const through = (leases: LeaseStore): LeaseStore => ({
       ...leases,
@@ -185,6 +197,38 @@ describe('workers that share sources', () => {
       return one.working.size === 3 && leases.filter(({ owner }) => owner === null).length === 3;
     });
     expect((await shares()).leases.filter(({ owner }) => owner === null)).toHaveLength(SOURCES.length / 2);
+  });
+
+  it('tell with each beat how their verifiers are doing, also to a process that asks none itself', async () => {
+    const report = (name: string, addresses: Hex[]) => ({
+      name,
+      addresses,
+      breaker: 'closed' as CircuitState,
+      failures: 0,
+    });
+    const [a, b] = [report('a', ['0x02', '0x01']), report('b', ['0x03'])];
+    start('one', { verifiers: () => [b, a] });
+    start('two', { verifiers: () => [a] });
+    const replica = createPostgresStorage({ connection: database.connection, use: 'read' });
+    const directory = createVerifierDirectory({ clock: createCommon().clock, leases: replica.leases, own: null });
+    const atWorkers = async () =>
+      (await directory.list())!.map(({ name, addresses, workers: at }) => [
+        ...[name, addresses.join()],
+        ...at.map(({ worker, breaker, failures }) => `${worker} ${breaker} ${failures}`),
+      ]);
+    await eventually('both have beaten', async () => (await atWorkers())[0]?.length === 4);
+    const ofA = ['a', '0x01,0x02', 'one closed 0', 'two closed 0'];
+    expect(await atWorkers()).toEqual([ofA, ['b', '0x03', 'one closed 0']]);
+    const since = (await directory.list())![1]!.workers[0]!.seenMs;
+    Object.assign(b, { breaker: 'open', failures: 7 });
+    await eventually('it is told', async () => (await atWorkers())[1]?.[2] === 'one open 7');
+    expect((await directory.list())![1]!.workers[0]!.seenMs).toBeGreaterThan(since);
+    await workers.shift()!.stop();
+    await eventually('one is gone with its verifiers', async () => (await atWorkers()).length === 1);
+    await replica.close();
+    await expect(
+      createVerifierDirectory({ clock: createCommon().clock, leases: replica.leases, own: null }).list(),
+    ).rejects.toThrow();
   });
 
   it('take over at once from one that is known to have ended', async () => {

@@ -146,7 +146,7 @@ describe('namespace list and drop', () => {
   it('is refused while a worker is connected, with --force too in the middle of a move', async () => {
     const tiers = tiersOf('n_busy');
     const worker = await openWorker(tiers, store);
-    await worker.warm.leases.beat({ member: 'worker-1', sources: [] }, 60_000, []);
+    await worker.warm.leases.beat({ member: 'worker-1', sources: [], verifiers: [] }, 60_000, []);
     const drop = (...options: string[]) => run(tiers, 'drop', 'n_busy', '--confirm', 'n_busy', ...options);
     expect((await drop()).error).toMatchObject({ code: 'NAMESPACE_IN_USE' });
     await worker.warm.leases.leave('worker-1');

@@ -36,7 +36,7 @@ function open(connection = database.connection, nowMs?: number): PostgresStorage
 
 /** The member is there for `leaseMs`, and takes the source. */
 async function own(leases: LeaseStore, member: string, leaseMs = LONG_MS): Promise<Lease> {
-  await leases.beat({ member, sources: [SOURCE] }, leaseMs, []);
+  await leases.beat({ member, sources: [SOURCE], verifiers: [] }, leaseMs, []);
   const [lease] = await leases.take(member, [SOURCE]);
   expect(lease, `${member} to get the source`).toBeDefined();
   return lease!;
@@ -149,7 +149,8 @@ describe('leases', () => {
     const all = [open(), open(), open()];
     const names = ['a', 'b', 'c'];
     const sources = Array.from({ length: 20 }, (_, index) => `chain:${index}`);
-    for (const [index, { leases }] of all.entries()) await leases.beat({ member: names[index]!, sources }, LONG_MS, []);
+    for (const [index, { leases }] of all.entries())
+      await leases.beat({ member: names[index]!, sources, verifiers: [] }, LONG_MS, []);
     const taken = await Promise.all(all.map(({ leases }, index) => leases.take(names[index]!, sources)));
     expect(
       taken
@@ -167,10 +168,10 @@ describe('leases', () => {
     const other = (owner + 1) % 3;
     expect(await all[other]!.leases.take(names[other]!, [released!.source])).toEqual([]);
     const lease = { source: released!.source, owner: names[owner]!, epoch: 1n };
-    await all[owner]!.leases.beat({ member: names[owner]!, sources }, LONG_MS, [lease]);
+    await all[owner]!.leases.beat({ member: names[owner]!, sources, verifiers: [] }, LONG_MS, [lease]);
     expect(await all[other]!.leases.take(names[other]!, [released!.source])).toMatchObject([{ epoch: 2n }]);
     // released again by a word that came late: it is another's now
-    await all[owner]!.leases.beat({ member: names[owner]!, sources }, LONG_MS, [lease]);
+    await all[owner]!.leases.beat({ member: names[owner]!, sources, verifiers: [] }, LONG_MS, [lease]);
     await all[owner]!.leases.leave(names[owner]!);
     const after = await all[other]!.leases.shares();
     expect(after.members.map(({ member }) => member)).toEqual(names.filter((_, index) => index !== owner));
@@ -181,10 +182,10 @@ describe('leases', () => {
   test("are measured by the database's clock, whatever the clocks of the workers say", async () => {
     const [early, late] = [open(database.connection, 0), open(database.connection, 4_000_000_000_000)];
     await own(early.leases, 'early');
-    const { members } = await late.leases.beat({ member: 'late', sources: [SOURCE] }, LONG_MS, []);
+    const { members } = await late.leases.beat({ member: 'late', sources: [SOURCE], verifiers: [] }, LONG_MS, []);
     expect(members.map(({ member }) => member)).toEqual(['early', 'late']);
     expect(await late.leases.take('late', [SOURCE])).toEqual([]);
-    await early.leases.beat({ member: 'early', sources: [SOURCE] }, OVER_MS, []);
+    await early.leases.beat({ member: 'early', sources: [SOURCE], verifiers: [] }, OVER_MS, []);
     expect(await late.leases.take('late', [SOURCE])).toMatchObject([{ owner: 'late', epoch: 2n }]);
   });
 

@@ -104,7 +104,7 @@ describe('a move between databases', () => {
     const [old, oldAsFollower, next, nextAsFollower] = [open(from), open(from, false), open(to), open(to, false)];
     const make = createRecordMaker(1104);
     await old.insertBatch({ messages: [make.message()] });
-    await old.leases.beat({ member: 'worker', sources: ['chain:1'] }, LONG_MS, []);
+    await old.leases.beat({ member: 'worker', sources: ['chain:1'], verifiers: [] }, LONG_MS, []);
     const [lease] = await old.leases.take('worker', ['chain:1']);
     await nextAsFollower.moves.follow(record(1), await headOf(old));
     await backfill(old, nextAsFollower);

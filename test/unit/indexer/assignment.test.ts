@@ -3,7 +3,13 @@ import { seededRandom } from '../../../src/core/random.js';
 import { assignSources, hashMembers, memberForTask } from '../../../src/indexer/workers/assignment.js';
 import type { Member, Shares } from '../../../src/storage/lease-store.js';
 
-const member = (name: string, sources: readonly string[]): Member => ({ member: name, sources, sinceMs: 0 });
+const member = (name: string, sources: readonly string[]): Member => ({
+  member: name,
+  sources,
+  sinceMs: 0,
+  verifiers: [],
+  seenMs: 0,
+});
 const sourcesOf = (count: number) => Array.from({ length: count }, (_, index) => `chain:${index}`);
 
 /** The leases after every source has gone to the member that it belongs to. */

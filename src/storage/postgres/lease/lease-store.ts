@@ -1,4 +1,5 @@
 import type { Lease } from '../../../model/batch.js';
+import type { VerifierReport } from '../../../model/verifier-report.js';
 import type { LeaseStore, Member, Shares, SourceLease } from '../../lease-store.js';
 import { lockClock, type RequireLead } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
@@ -24,10 +25,10 @@ export function createLeaseStore(
 ): LeaseStore {
   const sql = createStatements(namespace, limits);
   return {
-    async beat({ member, sources }, leaseMs, released) {
+    async beat({ member, sources, verifiers }, leaseMs, released) {
       return await runner.write('beat', async (transaction) => {
         const [, , , members, leases] = await Promise.all([
-          transaction.query(sql.beat, [member, textArray(sources), leaseMs]),
+          transaction.query(sql.beat, [member, textArray(sources), leaseMs, JSON.stringify(verifiers)]),
           transaction.query(sql.sweep),
           released.length === 0 ? [] : transaction.query(sql.release, [member, ...releasedArrays(released)]),
           transaction.query(sql.members),
@@ -70,9 +71,10 @@ function createStatements(namespace: Namespace, limits: SessionLimits) {
   return {
     beat: statement(
       'beat',
-      `INSERT INTO @members (member, sources, since_ms, expires_ms)
-       VALUES ($1::text, $2::text[], ${NOW_MS}, ${NOW_MS} + $3::bigint)
-       ON CONFLICT (member) DO UPDATE SET sources = excluded.sources, expires_ms = excluded.expires_ms`,
+      `INSERT INTO @members (member, sources, since_ms, expires_ms, verifiers, seen_ms)
+       VALUES ($1::text, $2::text[], ${NOW_MS}, ${NOW_MS} + $3::bigint, $4::text, ${NOW_MS})
+       ON CONFLICT (member) DO UPDATE SET sources = excluded.sources, expires_ms = excluded.expires_ms,
+         verifiers = excluded.verifiers, seen_ms = excluded.seen_ms`,
     ),
     // two members that sweep each other must not wait for each other
     sweep: statement(
@@ -88,7 +90,8 @@ function createStatements(namespace: Namespace, limits: SessionLimits) {
     ),
     members: statement(
       'members',
-      `SELECT m.member, to_json(m.sources)::text, m.since_ms FROM @members m WHERE m.expires_ms > ${NOW_MS} ORDER BY 1`,
+      `SELECT m.member, to_json(m.sources)::text, m.since_ms, m.verifiers, m.seen_ms FROM @members m
+       WHERE m.expires_ms > ${NOW_MS} ORDER BY 1`,
     ),
     leases: statement('leases', 'SELECT l.source, l.owner, l.epoch, l.since_ms FROM @leases l ORDER BY 1'),
     lock: statement('lock_clock', lockClock(limits)),
@@ -121,6 +124,8 @@ function sharesOf(members: readonly Row[], leases: readonly Row[]): Shares {
         member: toText(row[0]),
         sources: JSON.parse(toText(row[1])) as string[],
         sinceMs: toNumber(row[2]),
+        verifiers: JSON.parse(toText(row[3])) as VerifierReport[],
+        seenMs: toNumber(row[4]),
       }),
     ),
     leases: leases.map(
