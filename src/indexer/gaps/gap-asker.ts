@@ -10,6 +10,7 @@ import { isEmpty } from '../../chains/watch/record-batch.js';
 import type { WatchedChain } from '../../chains/watch/watched-chain.js';
 import type { Common } from '../../core/common.js';
 import { IndexerError, toError } from '../../core/errors.js';
+import type { Hex } from '../../core/hex.js';
 import { counter } from '../../core/metrics.js';
 import { askOf } from '../../lanes/gap-asks.js';
 import { type Lanes, LanesBehindError } from '../../lanes/lanes.js';
@@ -50,8 +51,11 @@ const MAX_PAUSE_MS = 3_600_000;
 const LOOK_EVERY_MS = 10_000;
 /** Of one look: the others are due at the next. */
 const MOST_ASKED = 20;
+/** Gaps of one look that cannot be asked for: an aggregator may tell thousands from below the chain's start block. */
+const MOST_PASSED = 100;
 /** Numbers beside a gap among which one is looked for that was found in a block. */
 const NEIGHBOURS = 50n;
+const MAX_NUMBER = 2n ** 64n - 1n;
 const TARGET_LOGS = 1_000;
 
 /**
@@ -71,21 +75,33 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
   const reading = createRangeReading({ chain, rpc, common, metrics: createChainMetrics(common.metrics) });
   const size = createRangeSize({ maxBlocks: chain.maxBlockRange, targetLogs: TARGET_LOGS, onChange: () => undefined });
   const ramps = new Map(chain.onRamps.map(({ address }) => [canonicalAddress(address), address]));
+  /** When a gap that could not be asked for is tried again, unix ms. */
+  let passed = new Map<string, number>();
 
   async function look(signal: AbortSignal): Promise<void> {
     const gaps = await gapsOf();
     gauges.show(gaps, clock.nowMs());
+    passed = new Map(gaps.map((gap) => [keyOf(gap), passed.get(keyOf(gap)) ?? 0] as const));
     if (gaps.length === 0) return;
     const asks = await records.asks();
     const due = gaps.filter((gap) => {
       const { timesAsked, askedMs } = askOf(asks, gap);
       const pauseMs = Math.min(askAgainAfterMs * 2 ** timesAsked, Math.max(MAX_PAUSE_MS, askAgainAfterMs));
-      return clock.nowMs() >= (askedMs === null ? gap.sinceMs + askAgainAfterMs : askedMs + pauseMs);
+      const dueMs = askedMs === null ? gap.sinceMs + askAgainAfterMs : askedMs + pauseMs;
+      return clock.nowMs() >= Math.max(dueMs, passed.get(keyOf(gap)) ?? 0);
     });
-    for (const gap of due.slice(0, MOST_ASKED)) {
-      if (signal.aborted) return;
+    let [asksLeft, passesLeft] = [MOST_ASKED, MOST_PASSED];
+    for (const gap of due.sort((a, b) => b.sinceMs - a.sinceMs)) {
+      if (signal.aborted || asksLeft === 0 || passesLeft === 0) return;
       const outcome = await ask(gap, signal);
-      if (outcome === null || signal.aborted) continue;
+      if (signal.aborted) return;
+      if (outcome === null) {
+        passesLeft -= 1;
+        const nowMs = clock.nowMs();
+        passed.set(keyOf(gap), nowMs + Math.min(MAX_PAUSE_MS, Math.floor((nowMs - gap.sinceMs) / 4)));
+        continue;
+      }
+      asksLeft -= 1;
       await records.noteAsk(gap, clock.nowMs());
       asked.inc({ chain: chain.name, outcome });
       tell(gap, askOf(asks, gap).timesAsked + 1, outcome);
@@ -113,16 +129,17 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
     let outcome: AskOutcome = 'nothing';
     for (let from = blocks.from; from <= blocks.to && !signal.aborted; from += chain.maxBlockRange) {
       const to = Math.min(blocks.to, from + chain.maxBlockRange - 1);
-      const stretch = { from, to, hash: null, urls: new Set<number>(), logs: null };
+      const hash = to === blocks.to ? blocks.hash : null;
+      const stretch = { from, to, hash, urls: new Set<number>(), logs: null };
       const nodes = rpc.reachable(signal);
       const answers = await Promise.all(
         nodes.map((node) => answer(() => readAnswer(node, stretch, size, reading, signal))),
       );
-      const { hash, messages, executions, quarantine } = compareAnswers(
+      const { messages, executions, quarantine, ...compared } = compareAnswers(
         stretch,
         answers.flatMap((each) => each ?? []),
       );
-      if (hash === null) outcome = outcome === 'found' ? outcome : 'failed';
+      if (compared.hash === null) outcome = outcome === 'found' ? outcome : 'failed';
       const batch = { messages, executions, quarantine };
       if (!isEmpty(batch)) await writer.insertBatch(batch);
       if (messages.some((message) => isOf(gap, readMessagePlace(message.encodedMessage)))) outcome = 'found';
@@ -140,25 +157,28 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
     }
   }
 
-  /** The blocks of the messages beside a gap, or of others near it. */
-  async function blocksOf(gap: Gap): Promise<{ readonly from: number; readonly to: number } | null> {
+  /** The blocks of the messages beside a gap, or of others near it, and the hash of the last one as it is stored. */
+  async function blocksOf(
+    gap: Gap,
+  ): Promise<{ readonly from: number; readonly to: number; readonly hash: Hex } | null> {
     const { fromNumber, throughNumber } = gap;
     const { items } = await storage.queryMessages({
       sourceChainSelectors: [gap.sourceChainSelector],
       destChainSelectors: [gap.destChainSelector],
       fromMessageNumber: fromNumber > NEIGHBOURS ? fromNumber - NEIGHBOURS : 0n,
-      throughMessageNumber: throughNumber + NEIGHBOURS,
+      throughMessageNumber: throughNumber + NEIGHBOURS < MAX_NUMBER ? throughNumber + NEIGHBOURS : MAX_NUMBER,
       limit: 1_000,
     });
     let [from, to] = [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
+    let hash: Hex | null = null;
     for (const { encodedMessage, origin } of items) {
       const { onRampAddress, messageNumber } = readMessagePlace(encodedMessage);
       if (origin === null || onRampAddress !== gap.onRampAddress) continue;
       const block = Number(origin.blockNumber);
       if (messageNumber < fromNumber) from = Math.max(from, block);
-      if (messageNumber > throughNumber) to = Math.min(to, block);
+      if (messageNumber > throughNumber && block < to) [to, hash] = [block, origin.blockHash];
     }
-    return Number.isFinite(from) && Number.isFinite(to) ? { from, to } : null;
+    return Number.isFinite(from) && hash !== null ? { from, to, hash } : null;
   }
 
   function tell({ sinceMs, ...gap }: Gap, timesAsked: number, outcome: AskOutcome): void {
@@ -193,6 +213,10 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
       gauges.clear();
     },
   };
+}
+
+function keyOf({ destChainSelector, onRampAddress, fromNumber, throughNumber }: Gap): string {
+  return `${destChainSelector} ${onRampAddress} ${fromNumber}-${throughNumber}`;
 }
 
 function isOf(gap: Gap, place: ReturnType<typeof readMessagePlace>): boolean {
