@@ -36,7 +36,7 @@ export async function openApi(options: OpenServersOptions): Promise<string> {
   const server = createApiServer({
     storage: sink,
     ...(others.length > 0 ? { namespaces: new Map([[config.Namespace, sink], ...others]) } : {}),
-    lanes: new Map([[sink, lanes]]),
+    lanes: new Map([[sink, lanes], ...served.map((each) => [each.sink, each.lanes] as const)]),
     common,
     problem,
     verifiers: (namespace) => served.find(({ name }) => name === namespace)?.verifiers ?? verifiers,

@@ -54,7 +54,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const leases = leading?.leases ?? null;
   await untilStarted(sink, common);
   const records = leading?.laneRecords ?? createLaneRecords();
-  const lanes = createLanes({ storage: sink, records, common });
+  const lanes = createLanes({ storage: sink, records, keeps: role !== 'api', common });
   shutdown.add('lanes', () => lanes.close());
   lanes.start();
   const served = role === 'worker' ? [] : await openServed({ config, common, shutdown });

@@ -5,9 +5,10 @@ import { AbortedError, ClosedError, IndexerError, toError } from '../core/errors
 import { nextTurn } from '../core/event-loop.js';
 import type { ChangeSet } from '../model/batch.js';
 import { CoverageGapError } from '../model/storage-errors.js';
-import type { GapAsk, LaneRecords } from '../storage/lane-records.js';
+import type { GapAsk, KeptBoard, LaneRecords } from '../storage/lane-records.js';
 import type { AdvanceEvent, Storage } from '../storage/storage.js';
 import { LaneBoard } from './lane-board.js';
+import { packBoard, unpackBoard } from './packed-board.js';
 
 /** The storage behind a board. */
 export type LaneStorage = Pick<Storage, 'changesAfter' | 'subscribe'>;
@@ -43,6 +44,8 @@ const PATIENCE_MS = 5_000;
 /** It reads again after so long: a storage that other processes bring forward may tell no one of it. */
 const BEAT_MS = 15_000;
 const RETRY: Backoff = { baseMs: 200, maxMs: 15_000 };
+const KEEP_AFTER_CHANGES = 10_000;
+const KEEP_EVERY_MS = 300_000;
 /** Told changes that wait to be counted; beyond it they are read instead. */
 const MOST_TOLD = 5_000;
 
@@ -53,6 +56,10 @@ const MOST_TOLD = 5_000;
 export function createLanes(options: {
   readonly storage: LaneStorage;
   readonly records?: LaneRecords;
+  /** Keeps the board now and then for processes that start. Default false. */
+  readonly keeps?: boolean;
+  /** A board is kept when so many changes have been counted since the last, or after five minutes. Default 10 000. */
+  readonly keepAfterChanges?: number;
   readonly common: Common;
 }): Lanes {
   return new FollowedLanes(options);
@@ -79,12 +86,19 @@ class FollowedLanes implements Lanes {
   #head: { readonly position: bigint; readonly ingestionMs: number } | null = null;
   #told: ChangeSet[] = [];
   #toldChanges = 0;
-  #isSetBack = false;
+  /** A board has to be begun, at first from the kept one. */
+  #isSetBack = true;
+  #triesKept = true;
+  /** Null: boards are not kept. */
+  readonly #keepAfter: bigint | null;
+  #kept = { position: 0n, atMs: 0 };
   #reason: string | null = null;
   readonly #waiting = new Set<() => void>();
 
-  constructor({ storage, records, common }: Parameters<typeof createLanes>[0]) {
+  constructor(options: Parameters<typeof createLanes>[0]) {
+    const { storage, records, keeps = false, keepAfterChanges = KEEP_AFTER_CHANGES, common } = options;
     this.#storage = storage;
+    this.#keepAfter = keeps && records ? BigInt(keepAfterChanges) : null;
     this.#records = records ?? null;
     this.#common = common;
     this.#alarm = createAlarm(common.clock);
@@ -130,6 +144,7 @@ class FollowedLanes implements Lanes {
         const next = await this.#advance();
         failures = 0;
         this.#reason = null;
+        await this.#keep();
         if (next === 'told') await nextTurn();
         else if (next === 'more') await clock.sleep(clock.monotonicMs() - startMs, signal);
         else await this.#alarm.pause(BEAT_MS, signal);
@@ -158,7 +173,14 @@ class FollowedLanes implements Lanes {
 
   /** @returns where there is more: among the told sets, or in the storage. */
   async #advance(): Promise<'told' | 'more' | null> {
-    if (this.#isSetBack) this.#begin();
+    if (this.#isSetBack) {
+      // it may be set back once more meanwhile
+      this.#isSetBack = false;
+      await this.#begin().catch((thrown: unknown) => {
+        this.#isSetBack = true;
+        throw thrown;
+      });
+    }
     const told = this.#takeTold();
     const set = told ?? (await this.#read());
     if (!this.#isSameHistory(set)) this.#isSetBack = true;
@@ -202,12 +224,38 @@ class FollowedLanes implements Lanes {
     return head === null || follows?.position !== head.position || follows.ingestionMs === head.ingestionMs;
   }
 
-  #begin(): void {
-    this.#isSetBack = false;
+  async #begin(): Promise<void> {
     this.#isWhole = false;
-    this.#board = new LaneBoard();
-    this.#head = null;
     this.#forgetTold();
+    const kept = this.#triesKept ? ((await this.#records?.board()) ?? null) : null;
+    const board = kept && (await this.#unpack(kept));
+    // one that turns out to be of another history is not tried again
+    this.#triesKept = false;
+    this.#board = board ?? new LaneBoard();
+    this.#head = board && kept ? { position: kept.position, ingestionMs: kept.ingestionMs } : null;
+    this.#kept = { position: this.#board.position, atMs: this.#common.clock.monotonicMs() };
+  }
+
+  async #unpack({ bytes, position }: KeptBoard): Promise<LaneBoard | null> {
+    try {
+      const board = await unpackBoard(bytes);
+      return board?.position === position ? board : null;
+    } catch (thrown) {
+      this.#common.log.warn({ err: toError(thrown) }, 'the kept board of lanes cannot be read: counting them anew');
+      return null;
+    }
+  }
+
+  /** A process that starts counts from there: any board of this history is right, so that no lease is asked for. */
+  async #keep(): Promise<void> {
+    const head = this.#head;
+    const { position } = this.#board;
+    if (this.#keepAfter === null || !this.#isWhole || head?.position !== position) return;
+    const nowMs = this.#common.clock.monotonicMs();
+    const counted = position - this.#kept.position;
+    if (counted === 0n || (counted < this.#keepAfter && nowMs < this.#kept.atMs + KEEP_EVERY_MS)) return;
+    this.#kept = { position, atMs: nowMs };
+    await this.#records?.keepBoard({ ...head, bytes: await packBoard(this.#board) });
   }
 
   #forgetTold(): void {

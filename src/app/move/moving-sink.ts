@@ -140,6 +140,8 @@ function presentLeading(present: () => OpenedSink['leading']): NonNullable<Opene
     },
     laneRecords: {
       asks: async () => await leading().laneRecords.asks(),
+      board: async () => await leading().laneRecords.board(),
+      keepBoard: async (...of) => await leading().laneRecords.keepBoard(...of),
       noteAsk: async (...of) => await leading().laneRecords.noteAsk(...of),
     },
     replays: {

@@ -3,6 +3,7 @@ import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { Registry } from '../../core/metrics.js';
 import type { Shutdown } from '../../core/shutdown.js';
+import { createLanes, type Lanes } from '../../lanes/lanes.js';
 import type { Sink } from '../../sink/sink.js';
 import { ensureMigrated } from '../migrations.js';
 import { openStorage } from '../open-storage.js';
@@ -16,6 +17,7 @@ export interface ServedNamespace {
   readonly name: string;
   readonly sink: Sink;
   readonly verifiers: VerifierDirectory;
+  readonly lanes: Lanes;
   /** Of its storage; each has the label `namespace`. */
   readonly metrics: Registry;
 }
@@ -63,7 +65,11 @@ export async function openServed({
     shutdown.add(`storage of namespace ${name}`, () => storage.close());
     const leases = storage.leading?.leases ?? null;
     const verifiers = createVerifierDirectory({ clock: common.clock, leases, own: null });
-    served.push({ name, sink: storage.sink, metrics, verifiers });
+    const records = storage.leading?.laneRecords;
+    const lanes = createLanes({ storage: storage.sink, ...(records && { records }), common: commonOf });
+    shutdown.add(`lanes of namespace ${name}`, () => lanes.close());
+    lanes.start();
+    served.push({ name, sink: storage.sink, lanes, metrics, verifiers });
   }
   await Promise.all(served.map(({ sink }) => untilStarted(sink, common)));
   return served;

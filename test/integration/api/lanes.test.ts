@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
+import { laneViews } from '../../../src/lanes/lane-views.js';
+import { createLanes } from '../../../src/lanes/lanes.js';
 import type { NewMessage } from '../../../src/model/records.js';
-import { createPostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
-import type { Storage } from '../../../src/storage/storage.js';
+import { createPostgresStorage, type PostgresStorage } from '../../../src/storage/postgres/postgres-storage.js';
 import { type RunningApi, startApi } from '../../support/api/api.js';
 import { eventually } from '../../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
@@ -16,7 +18,7 @@ const NAME = `${SELECTORS.low}-${SELECTORS.high}`;
 
 describe('lanes of the second version, from Postgres', () => {
   let database: TestDatabase;
-  let storage: Storage;
+  let storage: PostgresStorage;
   let api: RunningApi;
   let sent: readonly NewMessage[];
 
@@ -115,6 +117,42 @@ describe('lanes of the second version, from Postgres', () => {
     expect(await numbers()).toEqual([3]);
     await storage.insertBatch({ messages: [message(4n, 0)] });
     expect(await numbers()).toEqual([3, 4, 5, 6, 7]);
+  });
+
+  it('are counted on from a kept board, which is thrown away when it is of another history', async () => {
+    const records = storage.laneRecords;
+    const common = createCommon();
+    const first = createLanes({ storage, records, keeps: true, keepAfterChanges: 1, common });
+    const board = await first.board();
+    await eventually('the board is kept', async () => (await records.board())?.position === board.position);
+    const asked: bigint[] = [];
+    const counted = async () => {
+      asked.length = 0;
+      const lanes = createLanes({
+        storage: {
+          changesAfter: async (position) => {
+            asked.push(position);
+            return await storage.changesAfter(position);
+          },
+          subscribe: (listener) => storage.subscribe(listener),
+        },
+        records,
+        common,
+      });
+      const nowMs = Date.now();
+      expect(laneViews(await lanes.board(), nowMs, () => true)).toEqual(laneViews(board, nowMs, () => true));
+      await lanes.close();
+    };
+    await counted();
+    expect(asked[0]).toBe(board.position);
+    const kept = (await records.board())!;
+    await database.sql('UPDATE ccv.lane_boards SET ingestion_ms = ingestion_ms - 1');
+    await counted();
+    expect(asked).toContain(0n);
+    await database.sql('UPDATE ccv.lane_boards SET board = $1', [Buffer.from(kept.bytes).subarray(1)]);
+    await counted();
+    expect(asked[0]).toBe(0n);
+    await first.close();
   });
 
   it('keep the numbers of an upgraded OnRamp apart', async () => {

@@ -3,7 +3,16 @@ import type { GapAsk, LaneRecords } from '../../lane-records.js';
 import type { Namespace } from '../connection/namespace.js';
 import { type Row, statementsOf } from '../connection/statement.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
-import { fromMessageNumber, fromSelector, toHex, toMessageNumber, toNumber, toSelector } from '../rows/columns.js';
+import {
+  fromMessageNumber,
+  fromSelector,
+  toBigint,
+  toBytes,
+  toHex,
+  toMessageNumber,
+  toNumber,
+  toSelector,
+} from '../rows/columns.js';
 
 const KEPT_MS = 30 * 24 * 3_600_000;
 
@@ -13,6 +22,14 @@ export function createLaneRecords(namespace: Namespace, runner: TransactionRunne
   return {
     async asks() {
       return (await runner.read('read lane asks', { statement: sql.asks, values: [] })).map(decodeAsk);
+    },
+    async board() {
+      const [row] = await runner.read('read lane board', { statement: sql.board, values: [] });
+      return row ? { position: toBigint(row[0]), ingestionMs: toNumber(row[1]), bytes: toBytes(row[2]) } : null;
+    },
+    async keepBoard({ position, ingestionMs, bytes }) {
+      const values = [position, ingestionMs, Buffer.from(bytes)];
+      await runner.write('keep lane board', (transaction) => transaction.commit([{ statement: sql.keep, values }]));
     },
     async noteAsk(gap, atMs) {
       const { sourceChainSelector, destChainSelector, onRampAddress, fromNumber, throughNumber } = gap;
@@ -38,6 +55,15 @@ function createStatements(namespace: Namespace) {
       'lane_asks',
       `SELECT a.source_chain, a.dest_chain, a.on_ramp, a.from_number, a.through_number, a.times_asked, a.asked_ms
        FROM @lane_asks a`,
+    ),
+    board: statement('lane_board', 'SELECT b.position, b.ingestion_ms, b.board FROM @lane_boards b'),
+    keep: statement(
+      'keep_lane_board',
+      `INSERT INTO @lane_boards AS b (id, position, ingestion_ms, saved_ms, board)
+       VALUES (1, $1::bigint, $2::bigint, (extract(epoch FROM clock_timestamp()) * 1000)::bigint, $3::bytea)
+       ON CONFLICT (id) DO UPDATE SET position = excluded.position, ingestion_ms = excluded.ingestion_ms,
+         saved_ms = excluded.saved_ms, board = excluded.board
+         WHERE b.position < excluded.position`,
     ),
     note: statement(
       'note_lane_ask',
