@@ -10,9 +10,10 @@ const IMPORT = /(?:from|import)\s*\(?\s*'(\.{1,2}\/[^']+)'/g;
  */
 export function importProblems(source: string, rooms: Rooms, exceptions: readonly KnownException[] = []): string[] {
   const files = readdirSync(source, { recursive: true, encoding: 'utf8' })
-    .filter((name) => name.endsWith('.ts'))
+    .filter((name) => /\.tsx?$/.test(name))
     .sort();
-  const graph = new Map(files.map((file) => [file, importsOf(source, file)]));
+  const known = new Set(files);
+  const graph = new Map(files.map((file) => [file, importsOf(source, file, known)]));
   const unused = new Set(exceptions);
   const problems: string[] = [];
   for (const [file, targets] of graph) {
@@ -59,11 +60,17 @@ function mayImport(room: string, target: string | null, rooms: Rooms): boolean {
   );
 }
 
-function importsOf(source: string, file: string): string[] {
+function importsOf(source: string, file: string, known: ReadonlySet<string>): string[] {
   const text = readFileSync(join(source, file), 'utf8');
   return [...text.matchAll(IMPORT)].map(([, path = '']) =>
-    relative(source, resolve(source, dirname(file), path.replace(/\.js$/, '.ts'))),
+    withEnding(relative(source, resolve(source, dirname(file), path)), known),
   );
+}
+
+/** The source behind the name that its built form has. */
+function withEnding(path: string, known: ReadonlySet<string>): string {
+  const [plain, withMarkup] = [path.replace(/\.js$/, '.ts'), path.replace(/\.js$/, '.tsx')];
+  return known.has(withMarkup) ? withMarkup : plain;
 }
 
 function circles(graph: ReadonlyMap<string, readonly string[]>): string[] {

@@ -149,8 +149,16 @@ export const ROOMS: Rooms = {
   'api/v2': [...api, 'api/http', 'api/routes'],
   'api/v2/feed': [...api, 'api/http', 'api/routes', 'api/v2'],
   'api/v2/lanes': [...api, 'api/http', 'api/routes', 'api/v2'],
-  'api/server': [...api, 'api/http', 'api/routes', 'api/v1', 'api/v2', 'api/v2/feed', 'api/v2/lanes'],
-  'api/admin': [...api, 'api/http'],
+  'api/page': [...api, 'api/http'],
+  'api/server': [...api, ...['http', 'routes', 'v1', 'v2', 'v2/feed', 'v2/lanes', 'page'].map((room) => `api/${room}`)],
+  'api/admin': [...api, ...['http', 'routes', 'v2', 'v2/feed', 'page', 'server'].map((room) => `api/${room}`)],
+
+  'explorer/address': [],
+  /** The page knows the server by its answers: their types, and nothing that runs. */
+  'explorer/server': ['api/v2'],
+  'explorer/parts': ['explorer/address', 'explorer/server'],
+  'explorer/views': ['explorer/address', 'explorer/server', 'explorer/parts'],
+  explorer: ['explorer/**'],
 
   app: [
     ...ground,

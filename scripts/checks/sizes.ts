@@ -27,7 +27,7 @@ export function sizeProblems(root: string, folders: readonly string[], limits: S
   const unused = new Set(Object.keys(limits.longFiles));
   for (const file of folders.flatMap((folder) => filesIn(root, folder))) {
     counts.set(dirname(file), (counts.get(dirname(file)) ?? 0) + 1);
-    if (!/\.(ts|js|mjs|css)$/.test(file)) continue;
+    if (!/\.(tsx?|js|mjs|css)$/.test(file)) continue;
     const lines = readFileSync(join(root, file), 'utf8').trimEnd().split('\n');
     const most = limits.generated.includes(file) ? Infinity : (limits.longFiles[file] ?? limits.lines);
     if (lines.length > most)

@@ -4,16 +4,29 @@ import type { Common } from '../../core/common.js';
 import { InvalidArgumentError } from '../../core/errors.js';
 import { secrets } from '../../core/masker.js';
 import { type Registry, scrape } from '../../core/metrics.js';
+import { createLanes, type Lanes } from '../../lanes/lanes.js';
 import type { ListQuery } from '../../model/list-query.js';
 import { stringifyExactJson } from '../../protocol/exact-json.js';
 import type { Storage } from '../../storage/storage.js';
-import { type AdminSettings, resolveHttpSettings } from '../api-settings.js';
+import {
+  type AdminSettings,
+  DEFAULT_ANSWER_PART_BYTES,
+  DEFAULT_COMPRESS_ABOVE_BYTES,
+  resolveHttpSettings,
+} from '../api-settings.js';
 import { HttpError } from '../http/http-error.js';
 import { createHttpShell, type HttpServer } from '../http/http-shell.js';
 import { parseListRequest, type QueryParameter, type QueryString, read } from '../list-parameters.js';
 import { parseMessageId } from '../message-id.js';
+import { createPage, PAGE_PATHS, type PageFacts } from '../page/page-route.js';
 import { readiness } from '../readiness.js';
-import { renderPage } from './admin-page.js';
+import { createAnswerBudget } from '../routes/answer-budget.js';
+import { createBodyMemory } from '../routes/body-memory.js';
+import { createPathTest } from '../routes/route-definition.js';
+import { addV2Routes, type V2ServerStorage } from '../server/add-v2-routes.js';
+import { VERSIONS } from '../server/versions.js';
+import { createFeeds } from '../v2/feed/feed-route.js';
+import { UNKNOWN_VERIFIERS, type VerifierDirectory } from '../v2/verifiers.js';
 import { describeMessage, describeQuarantine } from './admin-records.js';
 
 /** Which list a plan is asked for. */
@@ -21,10 +34,7 @@ export type ExplainKind = 'verifierresults' | 'messages';
 
 /** Dependencies and settings of the admin port. */
 export interface AdminServerOptions {
-  readonly storage: Pick<
-    Storage,
-    'getMessage' | 'getCCVData' | 'getExecutions' | 'queryQuarantine' | 'queryConflicts' | 'health'
-  >;
+  readonly storage: Pick<Storage, 'queryQuarantine' | 'queryConflicts' | 'health'> & V2ServerStorage;
   readonly common: Common;
   /**
    * There is no authentication here: bind 127.0.0.1 (the configuration's default), or an address that only operators
@@ -39,10 +49,23 @@ export interface AdminServerOptions {
   readonly problem?: () => string | null;
   /** The plan of a list query, usually the Sink's `explain`. */
   readonly explain: (kind: ExplainKind, query: ListQuery) => unknown;
+  /** The verifiers of the storage's namespace. Default: nothing tells them. */
+  readonly verifiers?: VerifierDirectory;
+  /** The lanes of the storage. They are not closed with the server. Default: counted from the first question on. */
+  readonly lanes?: Lanes;
+  /** The page at `/`. Default: none, and `/` is the status. */
+  readonly page?: PageFacts | null;
 }
 
-const PATHS = ['/health', '/ready', '/metrics', '/', '/status', '/explain', '/quarantine', '/conflicts'];
-const MESSAGE_PATH = /^\/messages\/[^/]*$/;
+const OWN_PATHS = ['/health', '/ready', '/metrics', '/status', '/explain', '/quarantine', '/conflicts'];
+const isKnownPath = createPathTest([
+  ...[...OWN_PATHS, '/messages/:messageID', ...PAGE_PATHS].map((path) => ({ path })),
+  ...VERSIONS.flatMap(({ routes }) => routes).filter(({ path }) => path.startsWith('/v2/')),
+]);
+
+/** Memory of the answers of `/v2` under way, and of sent ones that is kept. Operators are few. */
+const ANSWER_BYTES = 32 * 1024 * 1024;
+const IDLE_BODY_BYTES = 4 * 1024 * 1024;
 
 const KIND: QueryParameter<ExplainKind> = {
   name: 'kind',
@@ -76,27 +99,29 @@ const BYTES: QueryParameter<boolean> = {
 };
 
 /**
- * The admin port: `/metrics` (Prometheus), `/status` (JSON, or a page for browsers), `/explain?kind=…` with the
- * parameters of a list, `/messages/:id`, `/quarantine` (with `bytes=true` the bytes) and `/conflicts` (pages by `after`
- * and `limit`), `/health`, `/ready`.
+ * The admin port: `/metrics` (Prometheus), `/status`, `/explain?kind=…` with the parameters of a list, `/messages/:id`,
+ * `/quarantine` (with `bytes=true` the bytes) and `/conflicts` (pages by `after` and `limit`), `/health`, `/ready`, and
+ * the page for operators at `/` with the routes of `/v2`, which it asks.
  */
 export function createAdminServer(options: AdminServerOptions): HttpServer {
   const { storage, common, settings, status, explain, registries = [], problem = () => null } = options;
+  const resolved = resolveHttpSettings(settings);
   const server = createHttpShell({
     common,
     name: 'admin port',
     id: 'admin',
-    settings: resolveHttpSettings(settings),
+    settings: resolved,
     metered: false,
-    isKnownPath: (path) => PATHS.includes(path) || MESSAGE_PATH.test(path),
+    isKnownPath,
+    tellsProblems: (path) => path.startsWith('/v2/'),
   });
   const { app } = server;
   // errors of nodes and raw bytes in quarantine can hold a secret
   app.addHook('onSend', async (_request, reply, payload: unknown) => {
     if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;
-    const type = String(reply.getHeader('content-type'));
-    if (type.startsWith('application/json')) return secrets.json(String(payload));
-    return type.startsWith('text/html') ? secrets.text(String(payload)) : payload;
+    return String(reply.getHeader('content-type')).startsWith('application/json')
+      ? secrets.json(String(payload))
+      : payload;
   });
 
   app.get('/health', async (_request, reply) => reply.send());
@@ -110,14 +135,15 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
   app.get('/metrics', async (_request, reply) =>
     reply.header('content-type', common.metrics.contentType).send(await scrape([common.metrics, ...registries])),
   );
-  for (const path of ['/', '/status'])
-    app.get(path, async (request, reply) => sendEither(request, reply, 'CCV indexer', await status()));
+  const page = options.page ? createPage(common, options.page, true) : null;
+  for (const path of page ? ['/status'] : ['/', '/status'])
+    app.get(path, async (_request, reply) => sendJson(reply, stringifyExactJson(await status())));
   app.get('/explain', async (request, reply) => {
     const query = request.query as QueryString;
     const kind = read(KIND, query);
     if (kind === undefined) throw new InvalidArgumentError('bad kind: must be verifierresults or messages');
     const { limit, ...rest } = parseListRequest(query);
-    return sendEither(request, reply, 'Query plan', await explain(kind, { ...rest, limit: Math.max(1, limit) }));
+    return sendJson(reply, stringifyExactJson(await explain(kind, { ...rest, limit: Math.max(1, limit) })));
   });
   app.get('/messages/:messageID', async (request, reply) => {
     const messageId = parseMessageId((request.params as { readonly messageID: string }).messageID);
@@ -125,14 +151,31 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
   });
   app.get('/quarantine', async (request, reply) => {
     const showsBytes = read(BYTES, request.query as QueryString) ?? false;
-    return sendEither(request, reply, 'Quarantine', {
-      quarantine: await describeQuarantine(storage, pageOf(request), showsBytes),
-    });
+    const quarantine = await describeQuarantine(storage, pageOf(request), showsBytes);
+    return sendJson(reply, stringifyExactJson({ quarantine }));
   });
   app.get('/conflicts', async (request, reply) =>
-    sendEither(request, reply, 'Conflicts', { conflicts: await storage.queryConflicts(pageOf(request)) }),
+    sendJson(reply, stringifyExactJson({ conflicts: await storage.queryConflicts(pageOf(request)) })),
   );
-  return server;
+  const feeds = createFeeds(common, resolved.maxConnections);
+  const lanes = options.lanes ?? createLanes({ storage, common });
+  const parts = {
+    memory: createBodyMemory({ maxIdleBytes: IDLE_BODY_BYTES }),
+    budget: createAnswerBudget(ANSWER_BYTES, common.metrics),
+    common,
+    compressAboveBytes: DEFAULT_COMPRESS_ABOVE_BYTES,
+  };
+  const { verifiers = UNKNOWN_VERIFIERS } = options;
+  addV2Routes(app, '', { storage, lanes, verifiers, partBytes: DEFAULT_ANSWER_PART_BYTES, parts, feeds });
+  page?.addRoutes(app, '');
+  return {
+    ...server,
+    async close() {
+      feeds.close();
+      await server.close();
+      if (!options.lanes) await lanes.close();
+    },
+  };
 }
 
 function pageOf(request: FastifyRequest): { readonly afterPosition: bigint; readonly limit: number } {
@@ -142,13 +185,4 @@ function pageOf(request: FastifyRequest): { readonly afterPosition: bigint; read
 
 function sendJson(reply: FastifyReply, json: string): FastifyReply {
   return reply.header('content-type', 'application/json').send(Buffer.from(json));
-}
-
-/** A page for browsers, JSON for everyone else. */
-function sendEither(request: FastifyRequest, reply: FastifyReply, title: string, value: unknown): FastifyReply {
-  if (!request.headers.accept?.includes('text/html')) return sendJson(reply, stringifyExactJson(value));
-  return reply
-    .header('content-type', 'text/html; charset=utf-8')
-    .header('content-security-policy', "default-src 'none'; style-src 'unsafe-inline'")
-    .send(renderPage(title, value));
 }

@@ -33,13 +33,13 @@ export function createAnswerBudget(maxBytes: number, registry: Registry): Answer
         throw new HttpError(503, 'too many large answers at once');
       }
       takenBytes += sizeBytes;
-      taken.set(takenBytes);
+      taken.inc(sizeBytes);
       let isHeld = true;
       return () => {
         if (!isHeld) return;
         isHeld = false;
         takenBytes -= sizeBytes;
-        taken.set(takenBytes);
+        taken.dec(sizeBytes);
       };
     },
   };

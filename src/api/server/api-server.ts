@@ -13,6 +13,7 @@ import { createCors } from '../http/cors.js';
 import { createHttpShell, type HttpServer } from '../http/http-shell.js';
 import { addRateLimit } from '../http/rate-limit.js';
 import { checkTrustedProxies } from '../http/trusted-proxies.js';
+import { createPage, PAGE_PATHS, type PageFacts } from '../page/page-route.js';
 import { addRoute } from '../routes/add-route.js';
 import { createAnswerBudget } from '../routes/answer-budget.js';
 import { createBodyMemory } from '../routes/body-memory.js';
@@ -23,19 +24,15 @@ import { createFragments } from '../v1/fragment-cache.js';
 import { createHandlers, type V1Storage } from '../v1/handlers.js';
 import { createRecordContents } from '../v1/record-contents.js';
 import { ROUTES } from '../v1/route-definitions.js';
-import type { FeedStorage } from '../v2/feed/feed-reads.js';
 import { createFeeds } from '../v2/feed/feed-route.js';
-import { createHandlers as createV2Handlers, type V2Storage } from '../v2/handlers.js';
-import { LANE_ROUTES } from '../v2/lanes/lane-definitions.js';
-import { createLaneHandlers } from '../v2/lanes/lane-handlers.js';
-import { ROUTES as V2_ROUTES } from '../v2/route-definitions.js';
 import { UNKNOWN_VERIFIERS, type VerifierDirectory } from '../v2/verifiers.js';
+import { addV2Routes, type V2ServerStorage } from './add-v2-routes.js';
 import { VERSIONS } from './versions.js';
 
 /** Dependencies and settings of the query API. */
 export interface ApiServerOptions {
   /** Usually the Sink. It is not closed with the server: close it after. */
-  readonly storage: V1Storage & V2Storage & FeedStorage;
+  readonly storage: V1Storage & V2ServerStorage;
   readonly common: Common;
   readonly settings: ApiSettings;
   /**
@@ -54,6 +51,8 @@ export interface ApiServerOptions {
   readonly problem?: () => string | null;
   /** Version in the OpenAPI document. */
   readonly version?: string;
+  /** The page at `/`, and below the path of each namespace. Default: none. */
+  readonly page?: PageFacts | null;
 }
 
 /**
@@ -66,7 +65,9 @@ export interface ApiServerOptions {
 export function createApiServer(options: ApiServerOptions): HttpServer {
   const { storage, namespaces = new Map(), common, settings, problem = () => null, version = '0.0.0' } = options;
   const { verifiers = () => UNKNOWN_VERIFIERS } = options;
+  const page = options.page ? createPage(common, options.page, false) : null;
   const names = [...namespaces.keys()];
+  const isKnown = page ? isPathWithPage : isPath;
   checkNames(names);
   checkTrustedProxies(settings.trustedProxies ?? []);
   const server = createHttpShell({
@@ -77,7 +78,7 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
     trustedProxies: settings.trustedProxies ?? [],
     cors: createCors(settings.corsOrigins ?? []),
     metered: true,
-    isKnownPath: (path) => isKnownPath(withoutNamespace(path, names)),
+    isKnownPath: (path) => isKnown(withoutNamespace(path, names)),
     tellsProblems: (path) => withoutNamespace(path, names).startsWith('/v2/'),
   });
   const { rateLimit } = settings;
@@ -113,14 +114,9 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
       const why = of === storage ? problem : () => null;
       const handlers = createHandlers({ storage: of, common, renderer, partBytes, problem: why, document });
       for (const route of ROUTES) addRoute(scope, { ...route, path: prefix + route.path }, handlers[route.id], parts);
-      const lanes = lanesOf(of);
-      const v2 = {
-        ...createV2Handlers({ storage: of, lanes, common, verifiers: verifiers(name), partBytes }),
-        ...createLaneHandlers(lanes, common),
-      };
-      for (const route of [...V2_ROUTES, ...LANE_ROUTES])
-        addRoute(scope, { ...route, path: prefix + route.path }, v2[route.id], parts);
-      feeds.addRoute(scope, prefix, of);
+      const shared = { lanes: lanesOf(of), verifiers: verifiers(name), partBytes, parts, feeds };
+      addV2Routes(scope, prefix, { storage: of, ...shared });
+      page?.addRoutes(scope, prefix);
     };
     serve(null, storage, serversOf(names));
     for (const [name, of] of namespaces) serve(name, of, [{ url: namespacePath(name) }]);
@@ -138,4 +134,6 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
 /** Memory of sent pages that is kept for the next ones: some thirty of the usual half megabyte. */
 const IDLE_BODY_BYTES = 32 * 1024 * 1024;
 
-const isKnownPath = createPathTest(VERSIONS.flatMap(({ routes }) => routes));
+const PATHS = VERSIONS.flatMap(({ routes }) => routes);
+const isPath = createPathTest(PATHS);
+const isPathWithPage = createPathTest([...PATHS, ...PAGE_PATHS.map((path) => ({ path }))]);

@@ -30,6 +30,7 @@ function sources(config: Config): ConfigProblem[] {
   const problems = [
     ...unique(config.Chain, 'Chain', 'Name', (chain) => chain.Name),
     ...unique(config.Chain, 'Chain', 'Selector', (chain) => String(chain.Selector)),
+    ...unique(config.Page.Chains, 'Page.Chains', 'Selector', (chain) => String(chain.Selector)),
   ];
   config.Chain.forEach((chain, index) => {
     if (chain.RpcUrls.every((url) => url.startsWith('ws')))

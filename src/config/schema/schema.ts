@@ -160,6 +160,21 @@ const admin = z.strictObject({
   ...connections(64, 64),
 });
 
+const page = z.strictObject({
+  Enabled: flag.default(true),
+  /** Names and block explorers of chains; the chains of `[[Chain]]` have their names already. */
+  Chains: tables(
+    z.strictObject({
+      Selector: selector,
+      /** Default: of the `[[Chain]]` with the selector. */
+      Name: name('ethereum').optional(),
+      /** Base URL with the paths of EIP-3091: /tx/…, /address/…, /block/… */
+      ExplorerURL: url('http', 'https').optional(),
+    }),
+    'Page.Chains',
+  ).default([]),
+});
+
 const log = z.strictObject({
   Level: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   Format: oneOf(['json', 'pretty', 'auto']).default('auto'),
@@ -196,6 +211,7 @@ export const configSchema = z.strictObject({
   Lanes: lanes.prefault({}),
   API: api.prefault({}),
   Admin: admin.prefault({}),
+  Page: page.prefault({}),
   Log: log.prefault({}),
   Storage: storageSchema,
   Migration: migration.optional(),

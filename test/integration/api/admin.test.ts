@@ -57,14 +57,11 @@ describe('the admin port', () => {
     expect(answer.text).toContain('indexer_test_total 7');
   });
 
-  it('shows the status as JSON with every digit, and as a page to browsers', async () => {
+  it('shows the status as JSON with every digit', async () => {
     for (const path of ['/status', '/']) {
       expect((await get(path)).text).toBe(
         '{"version":"1.2.3","sources":[{"name":"a <b>","height":1152921504606846976}],"throughMs":null}',
       );
-      const page = await get(path, { accept: 'text/html,*/*' });
-      expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
-      expect(page.text).toContain('a &lt;b&gt;');
     }
   });
 
@@ -117,7 +114,6 @@ describe('the admin port', () => {
     expect(second?.map((entry) => entry.raw)).toEqual(['0x03']);
     const { conflicts } = await page('/conflicts');
     expect(conflicts).toMatchObject([{ record: 'verifierResult', messageId: message.messageId }]);
-    expect((await get('/quarantine', { accept: 'text/html' })).text).toContain('&lt;b&gt;end&lt;/b&gt;');
     expect((await get('/conflicts?after=x')).status).toBe(400);
   });
 

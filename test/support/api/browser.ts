@@ -12,8 +12,11 @@ const INSTALLER = resolve(import.meta.dirname, '../../../.ci/install-chromium');
 
 /** A real browser without a window. It finds all hosts of `example.org` on this machine, and no other host. */
 export interface Browser {
-  /** Opens a page and resolves when it is there. */
-  open(url: string): Promise<Page>;
+  /**
+   * Opens a page and resolves when it is there.
+   * @param prepare is called while the page is empty.
+   */
+  open(url: string, prepare?: (page: Page) => Promise<void>): Promise<Page>;
   /** Ends it and removes its profile. */
   close(): Promise<void>;
 }
@@ -25,6 +28,10 @@ export interface Page {
    * @throws Error with the page's words, where the function throws.
    */
   run<A extends readonly unknown[], R>(work: (...given: A) => R, ...given: A): Promise<Awaited<R>>;
+  /** An order of the Chrome DevTools Protocol to the page. */
+  order(method: string, params?: object): Promise<Record<string, unknown>>;
+  /** Hears the events of the protocol that the page is asked for, each by its name. */
+  onEvent(listener: (method: string, params: Record<string, unknown>) => void): void;
 }
 
 const FLAGS = [
@@ -37,6 +44,9 @@ const FLAGS = [
 /** An answer of the browser, or the news of an event. */
 interface Told {
   readonly id?: number;
+  readonly method?: string;
+  readonly params?: Record<string, unknown>;
+  readonly sessionId?: string;
   readonly error?: { readonly message: string };
   readonly result?: Record<string, unknown>;
 }
@@ -64,12 +74,20 @@ export async function startBrowser(): Promise<Browser> {
   });
   const ended = once(child, 'close');
   const orders = child.stdio[3] as Duplex;
-  const order = ordersOver(orders, child.stdio[4] as Readable, () => `the browser ended: ${output}`);
+  const listeners = new Map<unknown, Parameters<Page['onEvent']>[0]>();
+  const order = ordersOver(
+    orders,
+    child.stdio[4] as Readable,
+    () => `the browser ended: ${output}`,
+    ({ method = '', params = {}, sessionId }) => listeners.get(sessionId)?.(method, params),
+  );
   return {
-    async open(url) {
-      const { targetId } = await order('Target.createTarget', { url });
+    async open(url, prepare) {
+      const { targetId } = await order('Target.createTarget', { url: prepare ? 'about:blank' : url });
       const { sessionId } = await order('Target.attachToTarget', { targetId, flatten: true });
       const page: Page = {
+        order: (method, params) => order(method, params, sessionId),
+        onEvent: (listener) => listeners.set(sessionId, listener),
         async run(work, ...given) {
           const expression = `(${work})(...${JSON.stringify(given)})`;
           const params = { expression, awaitPromise: true, returnByValue: true };
@@ -78,6 +96,10 @@ export async function startBrowser(): Promise<Browser> {
           return (result as { readonly value: never }).value;
         },
       };
+      if (prepare) {
+        await prepare(page);
+        await page.order('Page.navigate', { url });
+      }
       await eventually(`${url} is there`, () =>
         page.run((wanted) => Reflect.get(globalThis, 'location').href === wanted, new URL(url).href),
       );
@@ -92,7 +114,7 @@ export async function startBrowser(): Promise<Browser> {
 }
 
 /** Messages of the pipe are JSON, each with a zero byte behind it. */
-function ordersOver(orders: Duplex, told: Readable, ending: () => string): Order {
+function ordersOver(orders: Duplex, told: Readable, ending: () => string, onEvent: (event: Told) => void): Order {
   const waiting = new Map<number, (answer: Told) => void>();
   let [last, text] = [0, ''];
   told.setEncoding('utf8').on('data', (chunk: string) => {
@@ -100,6 +122,7 @@ function ordersOver(orders: Duplex, told: Readable, ending: () => string): Order
     text = messages.pop() ?? '';
     for (const message of messages) {
       const answer = JSON.parse(message) as Told;
+      if (answer.id === undefined) onEvent(answer);
       waiting.get(answer.id ?? 0)?.(answer);
       waiting.delete(answer.id ?? 0);
     }

@@ -34,10 +34,10 @@ export function createFeeds(common: Common, maxReaders: number): Feeds {
     // before anything is waited for: a client may leave meanwhile, and others come
     const gone = new AbortController();
     readers += 1;
-    metrics.readers.set(readers);
+    metrics.readers.inc();
     reply.raw.once('close', () => {
       readers -= 1;
-      metrics.readers.set(readers);
+      metrics.readers.dec();
       gone.abort();
     });
     const after = wanted.after ?? (await reads.head());

@@ -1,15 +1,16 @@
-import { createAdminServer } from '../api/admin/admin-server.js';
-import type { HttpSettings } from '../api/api-settings.js';
-import type { HttpServer } from '../api/http/http-shell.js';
-import { createApiServer } from '../api/server/api-server.js';
-import type { VerifierDirectory } from '../api/v2/verifiers.js';
-import type { Config } from '../config/schema/schema.js';
-import type { Common } from '../core/common.js';
-import type { Shutdown } from '../core/shutdown.js';
-import type { Lanes } from '../lanes/lanes.js';
-import type { Sink } from '../sink/sink.js';
-import type { ServedNamespace } from './namespaces/serve.js';
-import { packageVersion } from './version.js';
+import { createAdminServer } from '../../api/admin/admin-server.js';
+import type { HttpSettings } from '../../api/api-settings.js';
+import type { HttpServer } from '../../api/http/http-shell.js';
+import { createApiServer } from '../../api/server/api-server.js';
+import type { VerifierDirectory } from '../../api/v2/verifiers.js';
+import type { Config } from '../../config/schema/schema.js';
+import type { Common } from '../../core/common.js';
+import type { Shutdown } from '../../core/shutdown.js';
+import type { Lanes } from '../../lanes/lanes.js';
+import type { Sink } from '../../sink/sink.js';
+import type { ServedNamespace } from '../namespaces/serve.js';
+import { packageVersion } from '../version.js';
+import { pageFacts } from './page-facts.js';
 
 /** Dependencies of the servers of a process. */
 export interface OpenServersOptions {
@@ -41,6 +42,7 @@ export async function openApi(options: OpenServersOptions): Promise<string> {
     problem,
     verifiers: (namespace) => served.find(({ name }) => name === namespace)?.verifiers ?? verifiers,
     version: packageVersion(),
+    page: pageFacts(config),
     settings: {
       ...httpSettings(config.API),
       maxAnswerBytes: MaxAnswerBytes,
@@ -60,14 +62,19 @@ export async function openAdmin({
   config,
   common,
   sink,
+  lanes,
   served,
   shutdown,
+  verifiers,
   status,
   problem,
 }: OpenServersOptions): Promise<string> {
   const server = createAdminServer({
     storage: sink,
+    lanes,
     common,
+    verifiers,
+    page: pageFacts(config),
     settings: httpSettings(config.Admin),
     registries: served.map(({ metrics }) => metrics),
     status,
