@@ -13,21 +13,25 @@ type Answer = z.infer<typeof schemas.statsAnswer>;
 /** Counting a large table takes long: a count serves all questions of a while. */
 const FRESH_MS = 10_000;
 
-/** The number of verifications that lists show, counted again when it is older than ten seconds. */
+/**
+ * The number of verifications that lists show, counted again when it is older than ten seconds; one count at a time,
+ * however long it takes.
+ */
 export function createResultCount(storage: Pick<Storage, 'count'>, clock: Clock): () => Promise<number> {
-  let known: { readonly count: Promise<number>; readonly askedMs: number } | null = null;
+  const all = resolveRange({ sourceChainSelectors: [], destChainSelectors: [] });
+  let known: { readonly count: number; readonly countedMs: number } | null = null;
+  let counting: Promise<number> | null = null;
+  const countAnew = async () => {
+    const { count } = await storage.count('verifierResult', all);
+    known = { count, countedMs: clock.monotonicMs() };
+    return count;
+  };
   return async () => {
-    const nowMs = clock.monotonicMs();
-    if (known === null || nowMs - known.askedMs >= FRESH_MS) {
-      const all = resolveRange({ sourceChainSelectors: [], destChainSelectors: [] });
-      const asked = { count: storage.count('verifierResult', all).then(({ count }) => count), askedMs: nowMs };
-      known = asked;
-      // the next question counts again
-      asked.count.catch(() => {
-        if (known === asked) known = null;
-      });
-    }
-    return await known.count;
+    if (known !== null && clock.monotonicMs() - known.countedMs < FRESH_MS) return known.count;
+    counting ??= countAnew().finally(() => {
+      counting = null;
+    });
+    return await counting;
   };
 }
 
