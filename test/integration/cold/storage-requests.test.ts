@@ -106,6 +106,28 @@ test('an id that is not there costs one request at most', async () => {
   await reader.close();
 });
 
+test('a lookup by transaction costs the row group of its message, one that is not there nothing', async () => {
+  await warmReader();
+  for (let i = 7; i < messages.length; i += 307) {
+    const { messageId, origin: sent } = messages[i]!;
+    store.reset();
+    const { value } = await reader.getTransaction(sent!.transactionHash);
+    expect(value.messages.map((message) => message.messageId)).toEqual([messageId]);
+    const { requests, bytes } = store.total();
+    expect(requests).toBeLessThanOrEqual(MAX_REQUESTS);
+    expect(bytes).toBeLessThanOrEqual(MAX_BYTES);
+  }
+  let requests = 0;
+  for (let i = 0; i < 100; i += 1) {
+    store.reset();
+    expect((await reader.getTransaction(make.hex(32))).value).toEqual({ messages: [], executions: [] });
+    requests += store.total().requests;
+  }
+  // one hash in 65 536 looks as if it were in a file
+  expect(requests).toBeLessThanOrEqual(1);
+  await reader.close();
+});
+
 test('a page of 100 by time costs three requests and 256 KiB at most', async () => {
   await warmReader();
   const { items } = await origin.queryCCVData({ limit: 100_000 });
