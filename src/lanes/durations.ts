@@ -38,7 +38,7 @@ export class DurationHistogram {
   }
 
   addTo(sum: DurationSum): void {
-    for (let at = 0; at < this.#counts.length; at += 1) sum.add(this.#base + at, this.#counts[at] ?? 0);
+    if (this.#counts.length > 0) sum.add(this.#base, this.#counts);
   }
 
   #growTo(step: number): number {
@@ -58,9 +58,15 @@ export class DurationSum {
   readonly #counts = new Float64Array(MAX_STEP + GROWTH + 1);
   #count = 0;
 
-  add(step: number, count: number): void {
-    this.#counts[step] = (this.#counts[step] ?? 0) + count;
-    this.#count += count;
+  /** `counts`: of the steps from `base` on. */
+  add(base: number, counts: Uint32Array): void {
+    const sums = this.#counts;
+    for (let at = 0; at < counts.length; at += 1) {
+      const count = counts[at] ?? 0;
+      if (count === 0) continue;
+      sums[base + at] = (sums[base + at] ?? 0) + count;
+      this.#count += count;
+    }
   }
 
   durations(): Durations {

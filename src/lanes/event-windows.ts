@@ -63,6 +63,14 @@ class Spans {
     return ![...this.#spans.values()].some((span) => span.some(({ count }) => count > 0));
   }
 
+  /** The spans that end after `sinceMs`, in any order: all lanes are summed up for one answer. */
+  after(sinceMs: number): Span[] {
+    const before = sinceMs / this.#sizeMs - 1;
+    const found: Span[] = [];
+    for (const [at, span] of this.#spans) if (at > before) found.push(span);
+    return found;
+  }
+
   /** The spans that end after `sinceMs`, in their order. */
   since(sinceMs: number): { readonly startMs: number; readonly span: Span }[] {
     return [...this.#spans]
@@ -121,7 +129,7 @@ export class EventWindows {
 
   spansOf(name: WindowName, nowMs: number): Span[] {
     const spans = name === '24h' ? this.#fives : this.#minutes;
-    return spans.since(nowMs - LENGTH_MS[name]).map(({ span }) => span);
+    return spans.after(nowMs - LENGTH_MS[name]);
   }
 
   toJSON(): [SpanText[], SpanText[]] {

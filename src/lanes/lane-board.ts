@@ -123,9 +123,9 @@ export class LaneBoard {
     this.#orphans.delete(messageId);
     const message = sentOf(record);
     const open = this.#open.get(messageId);
-    if (open === undefined) {
+    if (open === undefined || isExecutedAlone(open)) {
       const found = onRamp.recent.find(number, messageId);
-      if (typeof found === 'object') {
+      if (open === undefined && typeof found === 'object') {
         const now = { ...found, ...message };
         lane.note(found, now, this.newestMs);
         onRamp.recent.put(number, messageId, now);
@@ -177,7 +177,7 @@ export class LaneBoard {
     const isMoved = this.verifiers.note(record, this.newestMs);
     const address = canonicalAddress(record.verifierSourceAddress);
     let open = this.#open.get(messageId);
-    if (open === undefined) {
+    if (open === undefined || isExecutedAlone(open)) {
       if (orphaned) return;
       const ccvs = neededCCVs(messageCCVAddresses);
       if (!ccvs.some((ccv) => ccv.address === address)) return;
@@ -185,7 +185,7 @@ export class LaneBoard {
       const lane = this.#laneOf(place);
       const onRamp = lane.onRamp(place.onRampAddress);
       if (this.#isClosed(record, lane, onRamp, place, isMoved)) return;
-      open = { ...unknown(messageId, lane, place.messageNumber), onRamp };
+      open ??= { ...unknown(messageId, lane, place.messageNumber), onRamp };
     }
     const old = timesOf(open);
     open.ccvs ??= neededCCVs(messageCCVAddresses);
@@ -277,6 +277,11 @@ export class LaneBoard {
   #newest(ms: number): void {
     if (ms > this.newestMs) this.newestMs = ms;
   }
+}
+
+/** Of a message that was verified long ago, or one that is not told yet: its number says which. */
+function isExecutedAlone({ message, ccvs }: OpenMessage): boolean {
+  return message === null && ccvs === null;
 }
 
 function unknown(messageId: Hex, lane: BoardLane, number: bigint): OpenMessage {

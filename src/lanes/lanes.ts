@@ -46,6 +46,8 @@ const BEAT_MS = 15_000;
 const RETRY: Backoff = { baseMs: 200, maxMs: 15_000 };
 const KEEP_AFTER_CHANGES = 10_000;
 const KEEP_EVERY_MS = 300_000;
+/** Between two keepings as many times as long as one took: a backfill counts ten thousand changes in seconds. */
+const KEEP_REST = 50;
 /** Told changes that wait to be counted; beyond it they are read instead. */
 const MOST_TOLD = 5_000;
 
@@ -91,7 +93,7 @@ class FollowedLanes implements Lanes {
   #triesKept = true;
   /** Null: boards are not kept. */
   readonly #keepAfter: bigint | null;
-  #kept = { position: 0n, atMs: 0 };
+  #kept = { position: 0n, atMs: 0, tookMs: 0 };
   #reason: string | null = null;
   readonly #waiting = new Set<() => void>();
 
@@ -112,7 +114,7 @@ class FollowedLanes implements Lanes {
     this.start();
     const { clock } = this.#common;
     const untilMs = clock.monotonicMs() + PATIENCE_MS;
-    while (!this.#isWhole || this.#board.position < position) {
+    while (!this.#isWhole || this.#reason !== null || this.#board.position < position) {
       if (this.#closing.signal.aborted) throw new ClosedError('the count of lanes');
       const leftMs = untilMs - clock.monotonicMs();
       if (leftMs <= 0 || this.#reason !== null) throw new LanesBehindError(this.#board.position, this.#reason);
@@ -233,7 +235,7 @@ class FollowedLanes implements Lanes {
     this.#triesKept = false;
     this.#board = board ?? new LaneBoard();
     this.#head = board && kept ? { position: kept.position, ingestionMs: kept.ingestionMs } : null;
-    this.#kept = { position: this.#board.position, atMs: this.#common.clock.monotonicMs() };
+    this.#kept = { position: this.#board.position, atMs: this.#common.clock.monotonicMs(), tookMs: 0 };
   }
 
   async #unpack({ bytes, position }: KeptBoard): Promise<LaneBoard | null> {
@@ -252,10 +254,18 @@ class FollowedLanes implements Lanes {
     const { position } = this.#board;
     if (this.#keepAfter === null || !this.#isWhole || head?.position !== position) return;
     const nowMs = this.#common.clock.monotonicMs();
-    const counted = position - this.#kept.position;
-    if (counted === 0n || (counted < this.#keepAfter && nowMs < this.#kept.atMs + KEEP_EVERY_MS)) return;
-    this.#kept = { position, atMs: nowMs };
-    await this.#records?.keepBoard({ ...head, bytes: await packBoard(this.#board) });
+    const { position: keptPosition, atMs: keptMs, tookMs } = this.#kept;
+    const counted = position - keptPosition;
+    if (counted === 0n || nowMs < keptMs + KEEP_REST * tookMs) return;
+    if (counted < this.#keepAfter && nowMs < keptMs + KEEP_EVERY_MS) return;
+    try {
+      await this.#records?.keepBoard({ ...head, bytes: await packBoard(this.#board) });
+    } catch (thrown) {
+      // the count is right all the same
+      this.#common.log.warn({ err: toError(thrown) }, 'the board of lanes cannot be kept: trying again later');
+    }
+    const atMs = this.#common.clock.monotonicMs();
+    this.#kept = { position, atMs, tookMs: atMs - nowMs };
   }
 
   #forgetTold(): void {
