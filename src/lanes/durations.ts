@@ -69,6 +69,13 @@ export class DurationSum {
     }
   }
 
+  addSum(other: DurationSum): void {
+    if (other.#count === 0) return;
+    const sums = this.#counts;
+    for (let step = 0; step < sums.length; step += 1) sums[step] = (sums[step] ?? 0) + (other.#counts[step] ?? 0);
+    this.#count += other.#count;
+  }
+
   durations(): Durations {
     return { count: this.#count, p50Ms: this.#at(0.5), p95Ms: this.#at(0.95), p99Ms: this.#at(0.99) };
   }

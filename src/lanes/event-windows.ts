@@ -16,6 +16,12 @@ export interface EventFigures {
   readonly durations: Durations;
 }
 
+/** The events of one kind in a window, summed up. */
+interface WindowSum {
+  count: number;
+  readonly durations: DurationSum;
+}
+
 interface Cell {
   count: number;
   readonly durations: DurationHistogram;
@@ -92,6 +98,8 @@ export class EventWindows {
   readonly #minutes: Spans;
   readonly #fives: Spans;
   readonly #kinds: number;
+  /** Sums of windows, good until an event is noted or the next minute begins: pages ask every few seconds. */
+  readonly #sums = new Map<WindowName, { readonly minute: number; readonly sums: readonly WindowSum[] }>();
 
   constructor(kinds: number, text: readonly [readonly SpanText[], readonly SpanText[]] = [[], []]) {
     const [minutes, fives] = text;
@@ -105,13 +113,26 @@ export class EventWindows {
    * @param newestMs the last ingestion time that was seen, unix ms: older spans are forgotten by it.
    */
   note(kind: number, atMs: number, durationMs: number | null, sign: 1 | -1, newestMs: number): void {
+    this.#sums.clear();
     this.#minutes.note(kind, atMs, durationMs, sign, newestMs);
     this.#fives.note(kind, atMs, durationMs, sign, newestMs);
   }
 
   /** The figures of a window, by kind. */
   window(name: WindowName, nowMs: number): EventFigures[] {
-    return sumOfWindows([this], this.#kinds, name, nowMs);
+    return figuresOf(this.sumsOf(name, nowMs));
+  }
+
+  /** The same before percentiles are taken. */
+  sumsOf(name: WindowName, nowMs: number): readonly WindowSum[] {
+    // all lengths are whole minutes
+    const minute = Math.floor(nowMs / MINUTE_MS);
+    const known = this.#sums.get(name);
+    if (known?.minute === minute) return known.sums;
+    const spans = name === '24h' ? this.#fives : this.#minutes;
+    const sums = sumOf(spans.after(nowMs - LENGTH_MS[name]), this.#kinds);
+    this.#sums.set(name, { minute, sums });
+    return sums;
   }
 
   /** Nothing was noted in the last day. */
@@ -124,12 +145,7 @@ export class EventWindows {
     return this.#fives
       .since(nowMs - DAY_MS)
       .filter(({ span }) => span.some(({ count }) => count > 0))
-      .map(({ startMs, span }) => ({ startMs, figures: sumOf([span], this.#kinds) }));
-  }
-
-  spansOf(name: WindowName, nowMs: number): Span[] {
-    const spans = name === '24h' ? this.#fives : this.#minutes;
-    return spans.after(nowMs - LENGTH_MS[name]);
+      .map(({ startMs, span }) => ({ startMs, figures: figuresOf(sumOf([span], this.#kinds)) }));
   }
 
   toJSON(): [SpanText[], SpanText[]] {
@@ -144,20 +160,28 @@ export function sumOfWindows(
   name: WindowName,
   nowMs: number,
 ): EventFigures[] {
-  return sumOf(
-    [...all].flatMap((windows) => windows.spansOf(name, nowMs)),
-    kinds,
-  );
+  const total = sumOf([], kinds);
+  for (const windows of all)
+    for (const [kind, { count, durations }] of windows.sumsOf(name, nowMs).entries()) {
+      const sum = total[kind];
+      if (!sum) continue;
+      sum.count += count;
+      sum.durations.addSum(durations);
+    }
+  return figuresOf(total);
 }
 
-function sumOf(spans: readonly Span[], kinds: number): EventFigures[] {
+function sumOf(spans: readonly Span[], kinds: number): WindowSum[] {
   return Array.from({ length: kinds }, (_, kind) => {
-    const sum = new DurationSum();
-    let count = 0;
+    const sum: WindowSum = { count: 0, durations: new DurationSum() };
     for (const span of spans) {
-      count += span[kind]?.count ?? 0;
-      span[kind]?.durations.addTo(sum);
+      sum.count += span[kind]?.count ?? 0;
+      span[kind]?.durations.addTo(sum.durations);
     }
-    return { count, durations: sum.durations() };
+    return sum;
   });
+}
+
+function figuresOf(sums: readonly WindowSum[]): EventFigures[] {
+  return sums.map(({ count, durations }) => ({ count, durations: durations.durations() }));
 }
