@@ -39,13 +39,15 @@ export class TransactionReader {
 
   /** @throws CoverageGapError when no tier holds what the leader lacks; the errors of the leader. */
   async transaction(transactionHash: Hex, leader: BackendStorage): Promise<HeldTransaction> {
+    // as of now: the leader is read after it, and others may commit meanwhile
+    const { position: floorPosition } = this.#floor;
     const own = await leader.getTransaction(transactionHash);
     const met = new Met();
     const isPresent = leader.coverage().throughMs === Number.POSITIVE_INFINITY;
-    if (isPresent && own.throughPosition >= this.#floor.position) {
+    if (isPresent && own.throughPosition >= floorPosition) {
       if (own.afterPosition === 0n) return own;
       for (const backend of this.#lagging) {
-        const whole = await this.#unitedWith(backend, transactionHash, own, met);
+        const whole = await this.#unitedWith(backend, transactionHash, { own, floorPosition }, met);
         if (whole !== null) return whole;
       }
     }
@@ -57,7 +59,7 @@ export class TransactionReader {
   async #unitedWith(
     backend: Backend,
     transactionHash: Hex,
-    own: HeldTransaction,
+    { own, floorPosition }: { readonly own: HeldTransaction; readonly floorPosition: bigint },
     met: Met,
   ): Promise<HeldTransaction | null> {
     const { storage, follower } = backend;
@@ -76,8 +78,8 @@ export class TransactionReader {
       return null;
     }
     const held = [own, older];
-    const messages = unite(parts(held, 'messages'), messageIdentity, this.#floor.position);
-    const executions = unite(parts(held, 'executions'), executionIdentity, this.#floor.position);
+    const messages = unite(parts(held, 'messages'), messageIdentity, floorPosition);
+    const executions = unite(parts(held, 'executions'), executionIdentity, floorPosition);
     if (messages === null || executions === null) return null;
     const isOwn = new Set(own.value.messages);
     const present = await mapInParallel(messages, PARALLEL_LOOKUPS, async (message) =>

@@ -63,6 +63,23 @@ describe('a transaction in a Sink whose database is pruned', () => {
     expect(await told()).toEqual(now);
   });
 
+  test('is told beside commits that come while it is read', async () => {
+    const { make } = processes;
+    const process = await processes.open({ withoutHot: true });
+    const { sink, cold } = process;
+    const message = make.message();
+    await sink.insertBatch({
+      messages: [message],
+      statuses: [{ messageId: message.messageId, status: 'success' }],
+    });
+    await pruneAll(process);
+    cold.before('getTransaction', async () => {
+      await sink.insertBatch({ messages: [make.message()] });
+    });
+    const { value } = await sink.getTransaction(message.origin!.transactionHash);
+    expect(value.messages.map(({ messageId }) => messageId)).toEqual([message.messageId]);
+  });
+
   test('promise 3: is told by a process that has not looked yet how far another has flushed', async () => {
     const { make } = processes;
     const bucket = new MemoryBucket();
