@@ -8,7 +8,7 @@ describe('a process that only reads, beside one that writes and prunes', () => {
   afterAll(() => console.log(`seed ${SEED}, two processes: ${two.report()}`));
 
   test('answers as the flat list does or did since its last answer', async () => {
-    await simulate({ name: 'two', shape: 'two', runs: 150, commands: 40, lanes: 4 }, two);
+    await simulate({ name: 'two', shape: 'two', runs: 270, commands: 40, lanes: 4 }, two);
   });
 
   test('and was behind, and ahead, often enough to show it', () => {
@@ -21,7 +21,7 @@ describe('a memory over a cold tier without a database', () => {
   afterAll(() => console.log(`seed ${SEED}, no database: ${sole.report()}`));
 
   test('answers as one flat list would', async () => {
-    await simulate({ name: 'leader', shape: 'leader', runs: 240, commands: 40, lanes: 2 }, sole);
+    await simulate({ name: 'leader', shape: 'leader', runs: 330, commands: 40, lanes: 2 }, sole);
   });
 
   test('and lost its bucket often enough to show it', () => {
