@@ -221,8 +221,8 @@ describe('migrate', () => {
     const both = await Promise.all([runCli(['migrate', 'up', '-c', file]), runCli(['migrate', 'up', '-c', file])]);
     expect(both.map(({ code }) => code)).toEqual([0, 0]);
     // each step is made by one of them
-    const applied = both.flatMap(({ stdout }) => stdout.match(/\b\d{4}\b|\b\d(?= \w)/g) ?? []);
-    expect(applied.sort()).toEqual(MIGRATIONS.map(({ id }) => String(id)));
+    const applied = both.flatMap(({ stdout }) => stdout.match(/\b\d{4}\b|\b\d{1,2}(?= \w)/g) ?? []);
+    expect(applied.map(Number).sort((a, b) => a - b)).toEqual(MIGRATIONS.map(({ id }) => id));
   });
 
   it('a schema of a newer version is left alone, by start as well', async () => {
