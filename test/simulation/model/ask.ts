@@ -52,6 +52,7 @@ export interface Question {
 export async function ask(world: World, who: Who, question: Question): Promise<boolean> {
   const process = who === 'reader' ? (world.reader ?? world.writer) : world.writer;
   const hotBefore = hotSince(world, process);
+  const shownBefore = world.shownPosition;
   let found: string;
   try {
     found = await world.drive(question.ask(process.sink));
@@ -63,26 +64,30 @@ export async function ask(world: World, who: Who, question: Question): Promise<b
     world.tally.count(world.isBroken ? `gap named (${thrown.gap.kind})` : 'gap named while a flush is partial');
     return false;
   }
-  compare(world, process, question, found);
+  compare(world, process, question, { found, shownBefore });
   world.tally.count('answers compared');
   if (world.isBroken) world.tally.count('answers compared while broken');
   return true;
 }
 
-function compare(world: World, process: TiersProcess, question: Question, found: string): void {
+/** `shownBefore`: the position that was shown when it was asked; questions beside it may have been shown a later one. */
+function compare(
+  world: World,
+  process: TiersProcess,
+  question: Question,
+  { found, shownBefore }: { readonly found: string; readonly shownBefore: bigint },
+): void {
   if (process === world.writer) {
     expectSame(found, question.answer(world.state), question.what);
     return;
   }
-  const shown = world.history.find(
-    (state) => state.position >= world.shownPosition && question.answer(state) === found,
-  );
+  const shown = world.history.find((state) => state.position >= shownBefore && question.answer(state) === found);
   // shows the difference from the present; any state since the last one shown would have been right
   if (!shown) expectSame(found, question.answer(world.state), `${question.what}, of another process`);
   else {
     if (shown.position < world.state.position && question.answer(world.state) !== found)
       world.tally.count('answers of an older state');
-    world.shownPosition = shown.position;
+    if (shown.position > world.shownPosition) world.shownPosition = shown.position;
   }
 }
 
