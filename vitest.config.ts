@@ -50,7 +50,7 @@ export default defineConfig({
     isolate: false,
     setupFiles: ['test/support/fresh-secrets.ts'],
     // about half of them wait for something most of the time
-    maxWorkers: 5,
+    maxWorkers: 4,
     sequence: { sequencer: WaitingBesideComputing },
   },
 });
