@@ -478,7 +478,7 @@ export interface Routes {
     readonly query: Record<never, never>;
     readonly answer: Transaction;
   };
-  /** Verifiers: what they answered and how fast, what waits for them, and how they are doing at each worker. */
+  /** Verifiers: their answers and latency, the messages that wait for them, their breakers at each worker. */
   '/v2/verifiers': {
     readonly path: Record<never, never>;
     readonly query: Record<never, never>;

@@ -55,7 +55,7 @@ export const ROUTES: readonly RouteDefinition<RouteId>[] = [
   {
     id: 'verifiersV2',
     path: '/v2/verifiers',
-    summary: 'Verifiers: what they answered and how fast, what waits for them, and how they are doing at each worker.',
+    summary: 'Verifiers: their answers and latency, the messages that wait for them, their breakers at each worker.',
     pathParameters: [],
     queryParameters: [],
     answer: verifiersAnswer,

@@ -63,7 +63,7 @@ export class TransactionReader {
     met: Met,
   ): Promise<HeldTransaction | null> {
     const { storage, follower } = backend;
-    // of one that was never compared with the leader nobody knows that it has the same history
+    // a tier that was never compared with the leader may have another history
     if (!buffers(storage) || follower?.progress.isPlaced !== true) return null;
     let older: HeldTransaction;
     try {
