@@ -37,11 +37,15 @@ export class TransactionReader {
     this.#lookups = parts.lookups;
   }
 
-  /** @throws CoverageGapError when no tier holds what the leader lacks; the errors of the leader. */
+  /**
+   * No later read goes back behind the answer.
+   * @throws CoverageGapError when no tier holds what the leader lacks; the errors of the leader.
+   */
   async transaction(transactionHash: Hex, leader: BackendStorage): Promise<HeldTransaction> {
     // as of now: the leader is read after it, and others may commit meanwhile
     const { position: floorPosition } = this.#floor;
     const own = await leader.getTransaction(transactionHash);
+    this.#floor.reached(own.throughPosition);
     const met = new Met();
     const isPresent = leader.coverage().throughMs === Number.POSITIVE_INFINITY;
     if (isPresent && own.throughPosition >= floorPosition) {

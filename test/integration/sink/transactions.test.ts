@@ -80,6 +80,23 @@ describe('a transaction in a Sink whose database is pruned', () => {
     expect(value.messages.map(({ messageId }) => messageId)).toEqual([message.messageId]);
   });
 
+  test('once it is told, no list of the process is of a state before', async () => {
+    const { make } = processes;
+    const writer = await processes.open();
+    const reader = await processes.open();
+    const release = reader.leader.hold('changesAfter');
+    const message = make.message();
+    await writer.sink.insertBatch({ messages: [message] });
+    try {
+      const { value } = await reader.sink.getTransaction(message.origin!.transactionHash);
+      expect(value.messages).toHaveLength(1);
+      const { items } = await reader.sink.queryMessages({});
+      expect(items.map(({ messageId }) => messageId)).toEqual([message.messageId]);
+    } finally {
+      release();
+    }
+  });
+
   test('promise 3: is told by a process that has not looked yet how far another has flushed', async () => {
     const { make } = processes;
     const bucket = new MemoryBucket();
