@@ -19,6 +19,8 @@ const SERVER_SETTINGS = { shared_buffers: '1GB', max_wal_size: '8GB', min_wal_si
 /** A Postgres server with durable commits, and namespaces to measure in. */
 export interface Lab {
   readonly connection: PostgresConnection;
+  /** Process id of the server. */
+  readonly serverPid: number;
   /** A client beside the product's. */
   readonly client: pg.Client;
   /** Gives `work` a migrated namespace of its own, and drops it afterwards. */
@@ -39,6 +41,7 @@ export async function openLab(): Promise<Lab> {
   let namespaces = 0;
   return {
     connection: server.connection,
+    serverPid: server.pid,
     client,
     async inNamespace(work) {
       namespaces += 1;

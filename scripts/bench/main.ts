@@ -4,17 +4,20 @@
  * packages; rows of a real S3 server are left out where Ceph is not installed.
  */
 import { type ChildProcess, fork } from 'node:child_process';
+import { mkdir } from 'node:fs/promises';
 import { cpus, loadavg } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve as resolvePath } from 'node:path';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { isWithin } from './benches/read-costs.js';
 import { BENCHES } from './benches.js';
 import { compileBenches } from './compile.js';
+import { isWithinCost } from './cost.js';
 import { isMet } from './measure.js';
+import { profileEnvironment } from './profile.js';
 import { FILTERS_NOTE, formatFilters, formatGrowth, formatReads, GROWTH_NOTE, READS_NOTE } from './read-table.js';
 import { type BenchOptions, joinReports, type Report } from './report.js';
 import { makeScratch } from './scratch.js';
-import { formatTable } from './table.js';
+import { COSTS_NOTE, formatCosts, formatTable } from './table.js';
 import { parseSizes, QUICK_SIZES, SIZES } from './workload/sizes.js';
 
 interface MainOptions {
@@ -22,6 +25,7 @@ interface MainOptions {
   readonly sizes?: readonly number[];
   readonly quick?: boolean;
   readonly json?: boolean;
+  readonly profile?: string;
 }
 
 const names = Object.keys(BENCHES);
@@ -30,9 +34,10 @@ const command = new Command('bench')
   .addOption(new Option('--only <name...>', 'some of the benchmarks').choices(names))
   .option('--quick', 'less work and one round each: shows that it runs, the figures are rough')
   .option('--sizes <counts>', `records of a tier where growth is measured (default: ${SIZES.join(',')})`, sizesOption)
-  .option('--json', 'print JSON instead of tables');
+  .option('--json', 'print JSON instead of tables')
+  .option('--profile <directory>', 'write a CPU profile of each operation that has a cost, and print its functions');
 
-const { only, sizes, quick = false, json = false } = command.parse().opts<MainOptions>();
+const { only, sizes, quick = false, json = false, profile } = command.parse().opts<MainOptions>();
 const options: BenchOptions = { quick, sizes: sizes ?? (quick ? QUICK_SIZES : SIZES) };
 let running: ChildProcess | null = null;
 let isInterrupted = false;
@@ -43,6 +48,8 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const)
     running?.kill('SIGINT');
   });
 
+if (profile !== undefined) await mkdir(profile, { recursive: true });
+const profiles = profileEnvironment(profile === undefined ? null : resolvePath(profile));
 const compiled = await compileBenches();
 const scratch = await makeScratch();
 const report = joinReports(await runAll(only ?? names));
@@ -76,7 +83,7 @@ function runInChild(name: string): Promise<Report> {
     const child = fork(join(compiled.directory, 'run-bench.js'), [name, JSON.stringify(options)], {
       // a million records of the hot tier lie in the heap
       execArgv: ['--expose-gc', '--enable-source-maps', '--max-old-space-size=8192'],
-      env: { ...process.env, ...scratch.environment },
+      env: { ...process.env, ...scratch.environment, ...profiles },
       // output of a library must not get into the JSON
       stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
     });
@@ -93,15 +100,17 @@ function runInChild(name: string): Promise<Report> {
   });
 }
 
-function print({ rows, reads, growth, filters, remarks }: Required<Report>): void {
+function print({ rows, costs, reads, growth, filters, remarks }: Required<Report>): void {
   const { node, cores, cpu } = machineFacts();
   const load = loadavg().map((each) => each.toFixed(1));
   console.log(`\nnode ${node}, ${cores} cores (${cpu}), load ${load.join(' ')}`);
   if (rows.length > 0) console.log(`\n${formatTable(rows)}`);
+  if (costs.length > 0) console.log(`\n${formatCosts(costs)}`);
   if (reads.length > 0) console.log(`\n${formatReads(reads)}`);
   if (growth.length > 0) console.log(`\n${formatGrowth(growth)}`);
   if (filters.length > 0) console.log(`\n${formatFilters(filters)}`);
   if (rows.length > 0) console.log(`\n${rows.map(({ what, note }) => `${what}: ${note}`).join('\n')}`);
+  if (costs.length > 0) console.log(`\n${COSTS_NOTE}\n${costs.map(({ what, note }) => `${what}: ${note}`).join('\n')}`);
   if (reads.length > 0) console.log(`\n${READS_NOTE}`);
   if (growth.length > 0) console.log(`\n${GROWTH_NOTE}`);
   if (filters.length > 0) console.log(`\n${FILTERS_NOTE}`);
@@ -113,9 +122,10 @@ function machineFacts() {
   return { node: process.version, cores: all.length, cpu: all[0]?.model.trim() ?? 'unknown', load: loadavg() };
 }
 
-function withVerdicts({ rows, reads, ...rest }: Required<Report>) {
+function withVerdicts({ rows, costs, reads, ...rest }: Required<Report>) {
   return {
     rows: rows.map((row) => ({ ...row, met: isMet(row) })),
+    costs: costs.map((cost) => ({ ...cost, met: isWithinCost(cost) })),
     reads: reads.map((read) => ({ ...read, met: isWithin(read) })),
     ...rest,
   };

@@ -1,6 +1,7 @@
 import type { FilterCost } from './benches/filters.js';
 import type { Growth } from './benches/growth.js';
 import type { ReadCost } from './benches/read-costs.js';
+import type { Cost } from './cost.js';
 import type { Row } from './measure.js';
 
 /** Options of every benchmark. */
@@ -14,6 +15,7 @@ export interface BenchOptions {
 /** Results of a benchmark, by table. */
 export interface Report {
   readonly rows?: readonly Row[];
+  readonly costs?: readonly Cost[];
   readonly reads?: readonly ReadCost[];
   readonly growth?: readonly Growth[];
   readonly filters?: readonly FilterCost[];
@@ -28,6 +30,7 @@ export type Bench = (options: BenchOptions) => Promise<Report>;
 export function joinReports(reports: readonly Report[]): Required<Report> {
   return {
     rows: reports.flatMap(({ rows }) => rows ?? []),
+    costs: reports.flatMap(({ costs }) => costs ?? []),
     reads: reports.flatMap(({ reads }) => reads ?? []),
     growth: reports.flatMap(({ growth }) => growth ?? []),
     filters: reports.flatMap(({ filters }) => filters ?? []),

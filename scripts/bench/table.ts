@@ -1,11 +1,32 @@
+import { type Cost, isWithinCost } from './cost.js';
 import { type Aim, isMet, type Row } from './measure.js';
 
 const HEAD = ['what', 'product', 'ceiling', 'unit', 'ratio', 'spread', 'aim', 'met'] as const;
+const COST_HEAD = ['operation', 'Node, µs', 'Postgres, µs', 'aim', 'met'] as const;
 const LEFT_ALIGNED = ['what', 'unit'];
 
 /** Figures against their ceilings as a table for people. */
 export function formatTable(rows: readonly Row[]): string {
   return formatColumns(HEAD, LEFT_ALIGNED, rows.map(toCells));
+}
+
+/** Note under the table of costs. */
+export const COSTS_NOTE =
+  'CPU time of an operation by the accounting of the operating system, user and system: of the process, and of the ' +
+  'Postgres server with its background processes; medians of the rounds.';
+
+/** CPU time of operations as a table for people. */
+export function formatCosts(costs: readonly Cost[]): string {
+  const rows = costs.map((cost) => [
+    cost.what,
+    microseconds(cost.nodeUs),
+    microseconds(cost.postgresUs),
+    cost.aim === null
+      ? ''
+      : `≤ ${[cost.aim.nodeUs, ...(cost.aim.postgresUs === null ? [] : [cost.aim.postgresUs])].join(' + ')}`,
+    verdict(isWithinCost(cost)),
+  ]);
+  return formatColumns(COST_HEAD, ['operation', 'aim'], rows);
 }
 
 /** Cells in columns that are as wide as they must be, under a head and a rule. */
@@ -35,6 +56,11 @@ export function milliseconds(value: number): string {
   if (value >= 100) return figure(value);
   if (value >= 10) return value.toFixed(1);
   return value.toFixed(value >= 1 ? 2 : value >= 0.01 ? 3 : 4);
+}
+
+function microseconds(value: number | null): string {
+  if (value === null) return '';
+  return value >= 100 ? figure(value) : value.toFixed(1);
 }
 
 function toCells(row: Row): readonly string[] {

@@ -3,7 +3,8 @@ import { createApiServer } from '../../../src/api/server/api-server.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createSimpleSink, type Sink } from '../../../src/sink/sink.js';
 import { createRecordMaker } from '../../../test/support/records.js';
-import { openLab, openPostgres, openTiers } from '../lab.js';
+import { type Cost, type CpuCost, measureCost, medianCost } from '../cost.js';
+import { type Lab, openLab, openPostgres, openTiers } from '../lab.js';
 import { type Aim, compareInTurn, type Row } from '../measure.js';
 import type { Bench, BenchOptions } from '../report.js';
 import { type HttpLoad, startHttpLoad } from '../workload/http-load.js';
@@ -18,6 +19,15 @@ const CONNECTIONS = 20;
 interface Question {
   readonly what: string;
   readonly paths: readonly string[];
+}
+
+/** A question to a Sink, and the aims of its answers: a ratio to the constant route, and CPU time. */
+interface Subject {
+  readonly sink: Sink;
+  readonly tier: string;
+  readonly question: Question;
+  readonly ratio: number | null;
+  readonly cost: CpuCost | null;
 }
 
 /**
@@ -35,13 +45,15 @@ export const api: Bench = async (options) => {
       await warm.started();
       try {
         const [byId, page] = await fill(tiers);
-        const rows = [
-          await compare(tiers, 'memory', byId, { kind: 'atLeast', ratio: 0.6 }, load, options),
-          await compare(warm, 'Postgres', byId, null, load, options),
-          await compare(tiers, 'memory', page, { kind: 'atLeast', ratio: 0.5 }, load, options),
-          await compare(warm, 'Postgres', page, null, load, options),
+        const subjects: readonly Subject[] = [
+          { sink: tiers, tier: 'memory', question: byId, ratio: 0.65, cost: null },
+          { sink: warm, tier: 'Postgres', question: byId, ratio: 0.3, cost: { nodeUs: 60, postgresUs: 20 } },
+          { sink: tiers, tier: 'memory', question: page, ratio: 0.5, cost: null },
+          { sink: warm, tier: 'Postgres', question: page, ratio: null, cost: { nodeUs: 1_000, postgresUs: 500 } },
         ];
-        return { rows };
+        const measured: (readonly [Row, Cost])[] = [];
+        for (const subject of subjects) measured.push(await compare(lab, subject, load, options));
+        return { rows: measured.map(([row]) => row), costs: measured.map(([, cost]) => cost) };
       } finally {
         await tiers.close();
         await warm.close();
@@ -73,13 +85,13 @@ async function fill(sink: Sink): Promise<readonly [byId: Question, page: Questio
 }
 
 async function compare(
-  sink: Sink,
-  tier: string,
-  { what, paths }: Question,
-  aim: Aim | null,
+  { serverPid }: Lab,
+  { sink, tier, question, ratio, cost: costAim }: Subject,
   load: HttpLoad,
   { quick }: BenchOptions,
-): Promise<Row> {
+): Promise<readonly [Row, Cost]> {
+  const { paths } = question;
+  const what = `${question.what}, ${tier}`;
   const server = createApiServer({ storage: sink, common: createCommon(), settings: { host: '127.0.0.1', port: 0 } });
   await server.listen();
   const url = `http://127.0.0.1:${server.address()?.port}`;
@@ -87,16 +99,31 @@ async function compare(
   const constant = fastify({ logger: false });
   constant.get('/', (_request, reply) => reply.header('content-type', 'application/json').send(body));
   const constantUrl = await constant.listen({ host: '127.0.0.1', port: 0 });
+  const costs: CpuCost[] = [];
   const measure = { connections: CONNECTIONS, seconds: quick ? 1 : 3 };
   try {
     const compared = await compareInTurn(quick ? 1 : 5, {
-      product: () => load.run({ url, paths, ...measure }),
-      ceiling: () => load.run({ url: constantUrl, paths: ['/'], ...measure }),
+      async product() {
+        let perSecond = 0;
+        const cost = await measureCost(what, tier === 'memory' ? null : serverPid, async () => {
+          const result = await load.run({ url, paths, ...measure });
+          perSecond = result.perSecond;
+          return result.answered;
+        });
+        costs.push(cost);
+        return perSecond;
+      },
+      ceiling: async () => (await load.run({ url: constantUrl, paths: ['/'], ...measure })).perSecond,
     });
     const note =
       `${body.length} bytes, ${CONNECTIONS} connections, ${paths.length} different ` +
       `requests over ${MESSAGES} messages`;
-    return { what: `${what}, ${tier}`, unit: 'requests/s', ...compared, aim, note };
+    const aim: Aim | null = ratio === null ? null : { kind: 'atLeast', ratio };
+    return [
+      { what, unit: 'requests/s', ...compared, aim, note },
+      // the first round warmed up
+      { what, ...medianCost(costs.slice(1)), aim: costAim, note },
+    ];
   } finally {
     await server.close();
     await constant.close();

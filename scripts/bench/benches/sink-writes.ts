@@ -1,11 +1,13 @@
 import type { VerifierResult } from '../../../src/model/records.js';
 import type { Sink } from '../../../src/sink/sink.js';
+import { type CpuCost, measureCost, medianCost } from '../cost.js';
 import { type Lab, openLab, openTiers } from '../lab.js';
 import { compareInTurn, perSecond, type Row } from '../measure.js';
 import type { Bench } from '../report.js';
 import { createResultMaker, PAYLOAD_BYTES } from '../workload/records.js';
 import { createStagedCopy, encodeCopy } from '../workload/staged-copy.js';
 
+const WHAT = 'Sink writes, memory + Postgres';
 const WRITERS = 8;
 const WRITER_BATCH = 500;
 
@@ -22,11 +24,17 @@ export const sinkWrites: Bench = async ({ quick }) => {
     const commitRecords = await groupSize(lab, results.slice(0, 20_000));
     const copy = createStagedCopy(lab.client);
     const encoded = inBatches(results, commitRecords).map(encodeCopy);
+    const costs: CpuCost[] = [];
     const compared = await compareInTurn(quick ? 1 : 5, {
       product: () =>
         lab.inNamespace(async (namespace) => {
           const sink = await openTiers(lab, namespace);
-          const rate = await perSecond(count, () => writeAll(sink, results));
+          let rate = 0;
+          const cost = await measureCost(WHAT, lab.serverPid, async () => {
+            rate = await perSecond(count, () => writeAll(sink, results));
+            return count;
+          });
+          costs.push(cost);
           await sink.close();
           return rate;
         }),
@@ -38,7 +46,7 @@ export const sinkWrites: Bench = async ({ quick }) => {
       },
     });
     const row: Row = {
-      what: 'Sink writes, memory + Postgres',
+      what: WHAT,
       unit: 'records/s',
       ...compared,
       aim: { kind: 'atLeast', ratio: 0.6 },
@@ -46,7 +54,14 @@ export const sinkWrites: Bench = async ({ quick }) => {
         `${WRITERS} writers of batches of ${WRITER_BATCH}; commits of ${commitRecords} records of ${PAYLOAD_BYTES} ` +
         'bytes',
     };
-    return { rows: [row] };
+    const cost = {
+      what: WHAT,
+      // the first round warmed up
+      ...medianCost(costs.slice(1)),
+      aim: { nodeUs: 24, postgresUs: 20 },
+      note: `one record, ${row.note}`,
+    };
+    return { rows: [row], costs: [cost] };
   } finally {
     await lab.close();
   }

@@ -6,5 +6,6 @@ process.on('message', async ({ url, paths, connections, seconds }: LoadRequest) 
   const result = await autocannon({ url, connections, duration: seconds, requests });
   if (result.non2xx > 0 || result.errors > 0)
     throw new Error(`${result.non2xx} refused, ${result.errors} failed: ${url}${paths[0]}`);
-  process.send?.(result.requests.total / result.duration);
+  const answered = result.requests.total;
+  process.send?.({ answered, perSecond: answered / result.duration });
 });

@@ -9,10 +9,16 @@ export interface LoadRequest {
   readonly seconds: number;
 }
 
+/** Answered requests, whole and a second. */
+export interface LoadResult {
+  readonly answered: number;
+  readonly perSecond: number;
+}
+
 /** Autocannon in a process of its own, as the server must not share a thread with its clients. */
 export interface HttpLoad {
-  /** @returns answered requests a second. @throws when any answer was not a 200. */
-  run(request: LoadRequest): Promise<number>;
+  /** @throws when any answer was not a 200. */
+  run(request: LoadRequest): Promise<LoadResult>;
   close(): void;
 }
 
@@ -23,9 +29,9 @@ export function startHttpLoad(): HttpLoad {
       return new Promise((resolve, reject) => {
         const onExit = (code: number | null) => reject(new Error(`the load process ended with ${code}`));
         child.once('exit', onExit);
-        child.once('message', (perSecond: number) => {
+        child.once('message', (result: LoadResult) => {
           child.off('exit', onExit);
-          resolve(perSecond);
+          resolve(result);
         });
         child.send(request);
       });

@@ -105,5 +105,5 @@ it('says how far a step is and how long it will take', () => {
 
 it('joins reports in order and says once what several missed', () => {
   const joined = joinReports([{ growth: [GROWTH], remarks: ['no S3'] }, { reads: [READ], remarks: ['no S3'] }, {}]);
-  expect(joined).toEqual({ rows: [], reads: [READ], growth: [GROWTH], filters: [], remarks: ['no S3'] });
+  expect(joined).toEqual({ rows: [], costs: [], reads: [READ], growth: [GROWTH], filters: [], remarks: ['no S3'] });
 });

@@ -1,0 +1,63 @@
+import { writeFile } from 'node:fs/promises';
+import { type Profiler, Session } from 'node:inspector/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+/** Names the directory that profiles are written to; set by a run with `--profile` for its benchmarks. */
+const VARIABLE = 'CCV_BENCH_PROFILE';
+/** Functions that a summary names. */
+const TOP = 12;
+
+/** Makes the processes of benchmarks write profiles to `directory`; null: they write none. */
+export function profileEnvironment(directory: string | null): Readonly<Record<string, string>> {
+  return directory === null ? {} : { [VARIABLE]: directory };
+}
+
+/**
+ * Runs `work`, under V8's profiler if the run writes profiles: the profile of the last time stays as a file that
+ * Chromium's tools draw as a flame graph, and its functions with the most time of their own are printed.
+ */
+export async function profiled<T>(what: string, work: () => Promise<T>): Promise<T> {
+  const directory = process.env[VARIABLE];
+  if (directory === undefined) return await work();
+  const session = new Session();
+  session.connect();
+  try {
+    await session.post('Profiler.enable');
+    await session.post('Profiler.start');
+    const done = await work();
+    const { profile } = await session.post('Profiler.stop');
+    const file = join(directory, `${what.replaceAll(/[^\w.-]+/g, '-')}.cpuprofile`);
+    await writeFile(file, JSON.stringify(profile));
+    console.error(`${what}, ${file}:\n${formatSelfTimes(profile)}`);
+    return done;
+  } finally {
+    session.disconnect();
+  }
+}
+
+/** The functions with the most time of their own, as shares of the time that the process was not idle. */
+export function formatSelfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): string {
+  const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
+  const times = new Map<string, number>();
+  let busyUs = 0;
+  samples.forEach((id, index) => {
+    const name = names.get(id) ?? '?';
+    const us = timeDeltas[index] ?? 0;
+    if (name === '(idle)') return;
+    busyUs += us;
+    times.set(name, (times.get(name) ?? 0) + us);
+  });
+  return [...times]
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, TOP)
+    .map(([name, us]) => `${((100 * us) / busyUs).toFixed(1).padStart(6)} %  ${name}`)
+    .join('\n');
+}
+
+function nameOf({ functionName, url, lineNumber }: Profiler.Profile['nodes'][number]['callFrame']): string {
+  const name = functionName === '' ? '(anonymous)' : functionName;
+  if (url === '') return name;
+  const path = url.startsWith('file:') ? fileURLToPath(url) : url;
+  return `${name} ${path.split('/').slice(-2).join('/')}:${lineNumber + 1}`;
+}
