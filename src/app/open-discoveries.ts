@@ -1,16 +1,21 @@
+import { onRampsOf } from '../config/checks/chain-identity.js';
 import type { Config, DiscoverySection } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createDiscoveryGroup } from '../discovery/discovery-group.js';
 import { DiscoverySource, type DiscoverySourceOptions } from '../discovery/discovery-source.js';
 import { discoveryGroupId, discoverySourceId } from '../discovery/source-ids.js';
+import { createAggregatorGapAsker } from '../indexer/gaps/aggregator-gap-asker.js';
 import type { DiscoveryRunner } from '../indexer/indexer.js';
 import type { Membership } from '../indexer/workers/membership.js';
+import type { Lanes } from '../lanes/lanes.js';
+import type { LaneRecords } from '../storage/lane-records.js';
 import type { Storage } from '../storage/storage.js';
 import { type AggregatorClient, createAggregatorClient } from '../verifiers/aggregator/client/aggregator-client.js';
 import { readProtobufClaim } from '../verifiers/aggregator/client/protobuf-claim.js';
 import type { VerifierRegistry } from '../verifiers/registry.js';
 import type { Signatures } from './open-signatures.js';
+import { runBeside } from './run-beside.js';
 
 /** Dependencies of the discovery of a process. */
 export interface OpenDiscoveriesOptions {
@@ -20,6 +25,8 @@ export interface OpenDiscoveriesOptions {
   readonly registry: VerifierRegistry;
   readonly signatures: Signatures;
   readonly membership: Membership;
+  /** The lanes of the storage, and where the gaps that were asked for are noted; null: gaps are not asked for. */
+  readonly gaps: { readonly lanes: Lanes; readonly records: LaneRecords } | null;
   readonly shutdown: Shutdown;
 }
 
@@ -32,9 +39,18 @@ export function openDiscoveries(options: OpenDiscoveriesOptions): readonly Disco
     group.sections.push(section);
     groups.set(source, group);
   }
+  const { gaps, config, common } = options;
+  const askedChains = new Set(
+    config.Chain.filter((chain) => onRampsOf(chain).length > 0).map(({ Selector }) => Selector),
+  );
+  const askAgainAfterMs = config.Lanes.AskAgainAfter;
   return [...groups].map(([source, { name, sections }]) => {
     const group = createDiscoveryGroup(sections.map((section) => openSource(section, source, options)));
-    return { name, source, run: (signal) => group.run(signal), status: () => group.status() };
+    const asker =
+      gaps === null || askAgainAfterMs === 0
+        ? null
+        : createAggregatorGapAsker({ name, group, ...gaps, askedChains, askAgainAfterMs, common });
+    return { name, source, run: (signal) => runBeside(group, [asker], signal), status: () => group.status() };
   });
 }
 

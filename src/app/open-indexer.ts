@@ -8,9 +8,8 @@ import type { ChainSection, Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
 import { createChainStore } from '../indexer/chain-store.js';
-import { createGapAsker, type GapAsker } from '../indexer/gaps/gap-asker.js';
+import { createGapAsker } from '../indexer/gaps/gap-asker.js';
 import { type ChainRunner, createIndexer, type Indexer } from '../indexer/indexer.js';
-import type { ExecutionRecovery } from '../indexer/recovery/execution-recovery.js';
 import { createScheduler } from '../indexer/scheduler.js';
 import { createMembership } from '../indexer/workers/membership.js';
 import { nameProcess } from '../indexer/workers/process-name.js';
@@ -24,6 +23,7 @@ import { openRecovery } from './open-recovery.js';
 import { openRpcPools, watchedChain } from './open-rpc.js';
 import { openSignatures } from './open-signatures.js';
 import { openVerifier } from './open-verifier.js';
+import { runBeside } from './run-beside.js';
 
 /** Dependencies of the indexer of a process. */
 export interface OpenIndexerOptions {
@@ -68,7 +68,7 @@ export async function openIndexer(options: OpenIndexerOptions): Promise<Indexer<
       run: (signal) => runBeside(source, [recovery, asker], signal),
     };
   });
-  const discovery = { config, common, storage, registry, signatures, membership, shutdown };
+  const discovery = { config, common, storage, registry, signatures, membership, gaps, shutdown };
   // gRPC is dozens of files, for aggregators alone
   const discoveries =
     config.Discoveries.length === 0 ? [] : (await import('./open-discoveries.js')).openDiscoveries(discovery);
@@ -90,22 +90,6 @@ export async function openIndexer(options: OpenIndexerOptions): Promise<Indexer<
   const indexer = createIndexer({ chains, discoveries, scheduler, registry, membership, common });
   shutdown.add('indexer', () => indexer.close());
   return indexer;
-}
-
-/** All end together; the others never end by themselves. */
-async function runBeside(
-  source: ChainSource,
-  others: readonly (ExecutionRecovery | GapAsker | null)[],
-  signal: AbortSignal,
-): Promise<void> {
-  const stop = new AbortController();
-  const beside = others.map((other) => other?.run(AbortSignal.any([signal, stop.signal])));
-  try {
-    await source.run(signal);
-  } finally {
-    stop.abort();
-    await Promise.all(beside);
-  }
 }
 
 function openSource(

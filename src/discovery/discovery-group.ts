@@ -5,6 +5,8 @@ import type { DiscoverySource } from './discovery-source.js';
 export interface DiscoveryGroup {
   /** Reads until `signal` aborts. May be run again after it ended. @throws the errors of the store. */
   run(signal: AbortSignal): Promise<void>;
+  /** Reads the last sequences of the aggregators again: a message that they have announced is missing. */
+  lookAgain(): void;
   /** Of each aggregator, in order. */
   status(): readonly DiscoveryStatus[];
 }
@@ -17,6 +19,9 @@ export interface DiscoveryGroup {
 export function createDiscoveryGroup(sources: readonly DiscoverySource[]): DiscoveryGroup {
   return {
     run: (signal) => new GroupRun(sources, signal).ended,
+    lookAgain: () => {
+      for (const source of sources) source.lookAgain();
+    },
     status: () => sources.map((source) => source.status()),
   };
 }

@@ -105,6 +105,11 @@ export class DiscoverySource {
     return this.journal.status();
   }
 
+  /** Reads `overlap` again, as after a start: an entry may have come after its gap was forgotten. */
+  lookAgain(): void {
+    if (this.#cursor !== null && !this.#isSetBack) this.#looks.expectAll(this.#cursor.height);
+  }
+
   /** Reads until `signal` aborts. May be run again after it ended. @throws the errors of the store. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock, random } = this.#options.common;
@@ -127,17 +132,11 @@ export class DiscoverySource {
   }
 
   async #begin(): Promise<void> {
-    const { store, since, overlap } = this.#options;
-    this.#cursor = await store.getCursor(this.#sourceId);
+    this.#cursor = await this.#options.store.getCursor(this.#sourceId);
     this.#isSetBack = false;
     this.#sightings = 0;
     this.#restart();
-    if (this.#cursor) {
-      const { height } = this.#cursor;
-      let first = height - overlap;
-      if (first < since) first = since;
-      this.#looks.gaps.pass(first, height - 1n, this.#nowMs());
-    }
+    this.lookAgain();
     this.#told();
     this.journal.enter('reading');
   }

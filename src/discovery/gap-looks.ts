@@ -5,6 +5,8 @@ const RECENT_MS = 3_000;
 
 /** How gaps are looked at. */
 export interface GapLookSettings {
+  /** The first sequence of all. */
+  readonly since: bigint;
   /** Sequences below the cursor within which late entries are looked for. */
   readonly overlap: bigint;
   /** Time for which they are looked for after a gap was passed. */
@@ -52,6 +54,15 @@ export class GapLooks {
     this.#isOwed = true;
     this.#isWhole = false;
     this.#nextWholeMs = this.#settings.nowMs();
+  }
+
+  /** Each sequence of the window below `height` may have an entry by now that was not read. */
+  expectAll(height: bigint): void {
+    const { since, overlap, nowMs } = this.#settings;
+    const isNearSince = height - overlap < since;
+    this.gaps.clear();
+    this.gaps.pass(isNearSince ? since : height - overlap, height - 1n, nowMs());
+    this.owe();
   }
 
   /** Begins a look, or goes on with one at all gaps. @returns the first sequence to read; null: none. */

@@ -9,16 +9,16 @@ import { createRangeReading } from '../../chains/watch/reader-options.js';
 import { isEmpty } from '../../chains/watch/record-batch.js';
 import type { WatchedChain } from '../../chains/watch/watched-chain.js';
 import type { Common } from '../../core/common.js';
-import { IndexerError, toError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import { counter } from '../../core/metrics.js';
 import { askOf } from '../../lanes/gap-asks.js';
-import { type Lanes, LanesBehindError } from '../../lanes/lanes.js';
+import type { Lanes } from '../../lanes/lanes.js';
 import { readMessagePlace } from '../../model/message-place.js';
-import type { LaneRecords, MissingNumbers } from '../../storage/lane-records.js';
+import type { LaneRecords } from '../../storage/lane-records.js';
 import type { Storage } from '../../storage/storage.js';
 import { canonicalAddress } from '../../verifiers/address.js';
 import { createGapGauges } from './gap-gauges.js';
+import { type GapAsker, type LaneGap, laneGapsOf, lookAtGaps, MAX_PAUSE_MS } from './lane-gaps.js';
 
 /** The parts of the asker of one chain. */
 export interface GapAskerOptions {
@@ -34,21 +34,9 @@ export interface GapAskerOptions {
   readonly common: Common;
 }
 
-/** Asks the chain again for the messages of its lanes whose numbers are missing. */
-export interface GapAsker {
-  /** Works until `signal` aborts. Never throws: what fails is tried again. */
-  run(signal: AbortSignal): Promise<void>;
-}
-
-interface Gap extends MissingNumbers {
-  readonly sinceMs: number;
-}
-
 /** `found`: some of the messages · `nothing`: the nodes tell none of them · `failed`: no answer of a node counts. */
 type AskOutcome = 'found' | 'nothing' | 'failed';
 
-const MAX_PAUSE_MS = 3_600_000;
-const LOOK_EVERY_MS = 10_000;
 /** Of one look: the others are due at the next. */
 const MOST_ASKED = 20;
 /** Gaps of one look that cannot be asked for: an aggregator may tell thousands from below the chain's start block. */
@@ -79,7 +67,9 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
   let passed = new Map<string, number>();
 
   async function look(signal: AbortSignal): Promise<void> {
-    const gaps = await gapsOf();
+    const gaps = laneGapsOf(await lanes.board()).filter(
+      ({ sourceChainSelector }) => sourceChainSelector === chain.selector,
+    );
     gauges.show(gaps, clock.nowMs());
     passed = new Map(gaps.map((gap) => [keyOf(gap), passed.get(keyOf(gap)) ?? 0] as const));
     if (gaps.length === 0) return;
@@ -108,19 +98,8 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
     }
   }
 
-  async function gapsOf(): Promise<readonly Gap[]> {
-    const board = await lanes.board();
-    return [...board.lanes()]
-      .filter(({ sourceChainSelector }) => sourceChainSelector === chain.selector)
-      .flatMap(({ sourceChainSelector, destChainSelector, onRamps }) =>
-        [...onRamps.values()].flatMap(({ address: onRampAddress, numbers }) =>
-          numbers.gaps().map((gap) => ({ sourceChainSelector, destChainSelector, onRampAddress, ...gap })),
-        ),
-      );
-  }
-
   /** Null: the blocks are not known, or the chain's own reading has not come there. */
-  async function ask(gap: Gap, signal: AbortSignal): Promise<AskOutcome | null> {
+  async function ask(gap: LaneGap, signal: AbortSignal): Promise<AskOutcome | null> {
     const ramp = ramps.get(canonicalAddress(gap.onRampAddress));
     const blocks = ramp === undefined ? null : await blocksOf(gap);
     if (ramp === undefined || blocks === null) return null;
@@ -159,7 +138,7 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
 
   /** The blocks of the messages beside a gap, or of others near it, and the hash of the last one as it is stored. */
   async function blocksOf(
-    gap: Gap,
+    gap: LaneGap,
   ): Promise<{ readonly from: number; readonly to: number; readonly hash: Hex } | null> {
     const { fromNumber, throughNumber } = gap;
     const { items } = await storage.queryMessages({
@@ -181,7 +160,7 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
     return Number.isFinite(from) && hash !== null ? { from, to, hash } : null;
   }
 
-  function tell({ sinceMs, ...gap }: Gap, timesAsked: number, outcome: AskOutcome): void {
+  function tell({ sinceMs, ...gap }: LaneGap, timesAsked: number, outcome: AskOutcome): void {
     const facts = {
       chain: chain.name,
       dest: String(gap.destChainSelector),
@@ -196,30 +175,17 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
 
   return {
     async run(signal) {
-      const everyMs = Math.min(LOOK_EVERY_MS, askAgainAfterMs);
-      while (!signal.aborted) {
-        try {
-          await look(signal);
-        } catch (thrown) {
-          // a count that is behind is no failure
-          if (!signal.aborted && !(thrown instanceof LanesBehindError))
-            log[thrown instanceof IndexerError ? 'warn' : 'error'](
-              { chain: chain.name, err: toError(thrown) },
-              'gaps of lanes cannot be looked at: trying again',
-            );
-        }
-        await clock.sleep(everyMs, signal).catch(() => 'the loop ends');
-      }
+      await lookAtGaps(look, { chain: chain.name }, askAgainAfterMs, common, signal);
       gauges.clear();
     },
   };
 }
 
-function keyOf({ destChainSelector, onRampAddress, fromNumber, throughNumber }: Gap): string {
+function keyOf({ destChainSelector, onRampAddress, fromNumber, throughNumber }: LaneGap): string {
   return `${destChainSelector} ${onRampAddress} ${fromNumber}-${throughNumber}`;
 }
 
-function isOf(gap: Gap, place: ReturnType<typeof readMessagePlace>): boolean {
+function isOf(gap: LaneGap, place: ReturnType<typeof readMessagePlace>): boolean {
   return (
     place.destChainSelector === gap.destChainSelector &&
     place.onRampAddress === gap.onRampAddress &&

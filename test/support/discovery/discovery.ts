@@ -30,6 +30,8 @@ export interface DiscoveryFixture {
 /** A group that runs. */
 export interface RunningDiscovery {
   status(index?: number): DiscoveryStatus;
+  /** As of its group. */
+  lookAgain(): void;
   /** Settles when the run has ended. */
   readonly ended: Promise<void>;
   /** Runs it again, after it has ended. */
@@ -99,6 +101,7 @@ function start(
   return {
     ended,
     stop,
+    lookAgain: () => group.lookAgain(),
     again() {
       last = group.run(ending.signal);
     },
