@@ -20,8 +20,8 @@ export interface AggregatorGapAskerOptions {
 
 /**
  * Asks aggregators again for messages whose numbers are missing in a lane. An aggregator can be asked by sequence
- * alone: the last `Overlap` sequences are read again, once for all gaps that are due. Gaps that a chain is asked for are no
- * exception, since the message may be with either; its own asker notes them.
+ * alone: the last `Overlap` sequences are read again, once for all gaps that are due. Gaps that a chain is asked for
+ * are no exception, since the message may be with either; its own asker notes them.
  */
 export function createAggregatorGapAsker(options: AggregatorGapAskerOptions): GapAsker {
   const { name, group, lanes, records, askedChains, askAgainAfterMs, common } = options;
