@@ -1,6 +1,7 @@
 import { IndexerError } from '../../../core/errors.js';
 import { nextTurn } from '../../../core/event-loop.js';
 import { StorageUnavailableError } from '../../../model/storage-errors.js';
+import { startCopy } from './copy-in.js';
 import type { Session } from './pool.js';
 import { RAW_TYPES } from './session.js';
 import { classifyFailure, failureCode } from './sql-errors.js';
@@ -10,6 +11,12 @@ import type { Row, Statement } from './statement.js';
 export interface Call {
   readonly statement: Statement;
   readonly values: readonly (Buffer | string | number | bigint | null)[];
+}
+
+/** Rows to send with `COPY … FROM STDIN`: the command, and the messages that carry the rows, made as they are sent. */
+export interface CopyCall {
+  readonly copy: string;
+  readonly messages: Iterable<Buffer>;
 }
 
 /**
@@ -23,7 +30,7 @@ export interface Transaction {
    * Sends the calls, then COMMIT, without waiting for answers. Large calls are sent as they are made: the database
    * works on one while the next is made.
    */
-  commit(calls: Iterable<Call>): Promise<void>;
+  commit(calls: Iterable<Call | CopyCall>): Promise<void>;
   rollback(): Promise<void>;
 }
 
@@ -56,6 +63,26 @@ export function begin(session: Session, name: string, label: string): Transactio
   // its failure shows in the first query; without this it would also count as unhandled
   begun.catch(() => 'see above');
 
+  /** One that fails while we make the next is thrown at the end. */
+  function note(answer: Promise<unknown>, sent: Promise<unknown>[]): void {
+    answer.catch(() => 'see above');
+    sent.push(answer);
+  }
+
+  async function copy({ copy: text, messages }: CopyCall, sent: Promise<unknown>[]): Promise<void> {
+    const copying = startCopy(client, text);
+    note(copying.done, sent);
+    try {
+      for (const message of messages) {
+        copying.send(message);
+        if (message.length >= LARGE_BYTES) await nextTurn();
+      }
+    } catch (thrown) {
+      copying.fail();
+      throw thrown;
+    }
+  }
+
   async function rollback(): Promise<void> {
     state = 'ended';
     await begun;
@@ -81,10 +108,11 @@ export function begin(session: Session, name: string, label: string): Transactio
     async commit(calls) {
       const sent: Promise<unknown>[] = [];
       for (const call of calls) {
-        const answer = send(session, call);
-        // one that fails while we make the next is thrown below
-        answer.catch(() => 'see below');
-        sent.push(answer);
+        if ('copy' in call) {
+          await copy(call, sent);
+          continue;
+        }
+        note(send(session, call), sent);
         if (isLarge(call)) await nextTurn();
       }
       state = 'ended';

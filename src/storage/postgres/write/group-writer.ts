@@ -17,7 +17,7 @@ import { CoverageGapError, HandedOverError } from '../../../model/storage-errors
 import type { AdvanceHub } from '../clock/advance-hub.js';
 import { type ClockRow, isWhole } from '../clock/clock-row.js';
 import type { ClockWriter } from '../clock/clock-writer.js';
-import { type Call, type Transaction, UnknownOutcomeError } from '../connection/transaction.js';
+import { type Call, type CopyCall, type Transaction, UnknownOutcomeError } from '../connection/transaction.js';
 import { fromSelector } from '../rows/columns.js';
 import { addRecalled } from './add-recalled.js';
 import { type LoadedState, touchedBy } from './loaded-state.js';
@@ -115,8 +115,8 @@ export function createGroupWriter({
     { replacements }: CommitPlan,
     bodies: readonly BodyRow[],
     lanes: Iterable<readonly [source: bigint, dest: bigint]>,
-  ): Generator<Call, void, void> {
-    yield* records.bodies(bodies);
+  ): Generator<Call | CopyCall, void, void> {
+    yield* records.newBodies(bodies);
     yield* records.lanes(lanes);
     yield* records.changes(commit.changes, commit.inserted);
     yield* records.moves(commit.moves);

@@ -7,7 +7,7 @@ import type { ClockRow } from '../clock/clock-row.js';
 import type { ClockWriter } from '../clock/clock-writer.js';
 import type { Namespace } from '../connection/namespace.js';
 import { type Statement, statementsOf } from '../connection/statement.js';
-import { type Call, UnknownOutcomeError } from '../connection/transaction.js';
+import { type Call, type CopyCall, UnknownOutcomeError } from '../connection/transaction.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
 import { hashIdentity } from '../rows/identity-hash.js';
 import type { RecordWriter } from './record-writer.js';
@@ -35,7 +35,7 @@ export function createMender({
   const sql = createStatements(namespace);
 
   /** Removed first: its row may stand at a later position, another row at its own, and its body may be another. */
-  function* put(change: Change): Generator<Call, void, void> {
+  function* put(change: Change): Generator<Call | CopyCall, void, void> {
     yield { statement: sql[change.kind].one, values: keyOf(change) };
     yield { statement: sql[change.kind].at, values: [change.position] };
     if (change.kind === 'message' || change.kind === 'verifierResult')
@@ -43,13 +43,13 @@ export function createMender({
     yield* takenOver(records, [change], []);
   }
 
-  function* remove(ref: RecordRef): Generator<Call, void, void> {
+  function* remove(ref: RecordRef): Generator<Call | CopyCall, void, void> {
     yield { statement: sql[ref.kind].one, values: keyOf(ref) };
     if (ref.kind === 'message' || ref.kind === 'verifierResult')
       yield { statement: sql.unusedBody, values: [bytes(ref.record.messageId)] };
   }
 
-  function callsFor(mending: Mending, { lastPosition, floorPosition }: ClockRow): Iterable<Call> | null {
+  function callsFor(mending: Mending, { lastPosition, floorPosition }: ClockRow): Iterable<Call | CopyCall> | null {
     if (mending.what === 'remove') return remove(mending.ref);
     const { change } = mending;
     // a cursor is never pruned, the other kinds are told by the tier that the past was left to

@@ -2,18 +2,20 @@ import type { Namespace } from '../connection/namespace.js';
 import { statementsOf } from '../connection/statement.js';
 import { EXECUTION_COLUMNS } from '../rows/execution-rows.js';
 
+/** In the order of `record-values.ts` and `record-copies.ts`. */
+export const MESSAGE_COLUMNS = `message_id, source_chain, dest_chain, ingestion_ms, position, status, orphaned,
+  block_number, block_hash, block_timestamp_ms, transaction_hash, log_index, sender, receiver, token, message_number`;
+export const RESULT_COLUMNS = `message_id, verifier_source, verifier_dest, source_chain, dest_chain, ingestion_ms,
+  position, attestation_ms, orphaned, verifier_name, ccv_data, verdict, verdict_block`;
+
 /** The statements that write records: each takes an array a column, in the order of `record-values.ts`. */
 export function createRecordStatements(namespace: Namespace) {
   const statement = statementsOf(namespace);
-  const messages = `INSERT INTO @messages AS t (message_id, source_chain, dest_chain, ingestion_ms, position, status,
-      orphaned, block_number, block_hash, block_timestamp_ms, transaction_hash, log_index, sender, receiver, token,
-      message_number)
+  const messages = `INSERT INTO @messages AS t (${MESSAGE_COLUMNS})
     SELECT * FROM unnest($1::bytea[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::smallint[],
       $7::boolean[], $8::bigint[], $9::bytea[], $10::bigint[], $11::bytea[], $12::bigint[], $13::bytea[],
       $14::bytea[], $15::bytea[], $16::bigint[])`;
-  const results = `INSERT INTO @verifier_results AS t (message_id, verifier_source, verifier_dest, source_chain,
-      dest_chain, ingestion_ms, position, attestation_ms, orphaned, verifier_name, ccv_data, verdict,
-      verdict_block)
+  const results = `INSERT INTO @verifier_results AS t (${RESULT_COLUMNS})
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
       $8::bigint[], $9::boolean[], $10::text[], $11::bytea[], $12::smallint[], $13::bigint[])`;
   const isLater = 'WHERE t.position < excluded.position';
@@ -35,7 +37,6 @@ export function createRecordStatements(namespace: Namespace) {
        SELECT * FROM unnest($1::bigint[], $2::smallint[], $3::bytea[], $4::bytea[], $5::bytea[], $6::bigint[],
          $7::bigint[], $8::bigint[])`,
     ),
-    insertMessages: statement('insert_messages', messages),
     upsertMessages: statement(
       'upsert_messages',
       `${messages} ON CONFLICT (message_id) DO UPDATE SET ingestion_ms = excluded.ingestion_ms,
@@ -44,7 +45,6 @@ export function createRecordStatements(namespace: Namespace) {
          block_timestamp_ms = excluded.block_timestamp_ms, transaction_hash = excluded.transaction_hash,
          log_index = excluded.log_index ${isLater}`,
     ),
-    insertResults: statement('insert_results', results),
     upsertResults: statement(
       'upsert_results',
       `${results} ON CONFLICT (message_id, verifier_source, verifier_dest) DO UPDATE SET

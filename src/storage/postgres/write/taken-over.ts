@@ -1,6 +1,6 @@
 import type { Change } from '../../../model/batch.js';
 import { readLane } from '../../../model/payload.js';
-import type { Call } from '../connection/transaction.js';
+import type { Call, CopyCall } from '../connection/transaction.js';
 import { fromSelector } from '../rows/columns.js';
 import { hashBody } from '../rows/message-body.js';
 import type { BodyRow } from './record-values.js';
@@ -16,7 +16,7 @@ export function* takenOver(
   records: RecordWriter,
   changes: readonly Change[],
   after: Iterable<Call>,
-): Generator<Call, void, void> {
+): Generator<Call | CopyCall, void, void> {
   yield* records.bodies(bodiesOf(changes));
   yield* records.lanes(lanesOf(changes));
   yield* records.changes(changes, NONE);
