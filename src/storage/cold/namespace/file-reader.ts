@@ -32,7 +32,7 @@ export interface TableRows<T, K> {
   readonly rows: RowKind<T, K>;
 }
 
-/** The keys or records of a row group, in file order. */
+/** The keys or records of a row group in file order, or its columns. */
 type Decoded = readonly unknown[];
 type Cached = ParquetFooter | IdIndexHead | Uint8Array | Decoded;
 
@@ -111,6 +111,23 @@ export class DataFileReader {
     );
   }
 
+  /** The records of a message in row groups that may hold some. No other row is decoded. */
+  async recordsOf<T extends { readonly messageId: Hex }, K>(
+    { table, rows }: TableRows<T, K>,
+    file: DataFile,
+    groups: readonly number[],
+    messageId: Hex,
+  ): Promise<T[]> {
+    const decoded = groups.flatMap((group) => this.#rows.get(`rows ${table}/${file.uri} ${group}`) as T[] | undefined);
+    if (!decoded.includes(undefined)) return decoded.filter((record) => record?.messageId === messageId) as T[];
+    const load = async (missing: readonly number[]) => {
+      const data = await this.#read(table, file, { groups: missing, columns: rows.recordColumns });
+      return data.map((group) => [group]);
+    };
+    const found = await this.#groups('columns', table, file, groups, load, (data) => data.memoryBytes());
+    return found.flat().flatMap((data) => data.column('message_id').rowsOf(messageId).map(rows.records(data)));
+  }
+
   /** Says of ids, by their hash, whether the file may have rows with them: false is certain. */
   async filter(table: TableName, file: DataFile): Promise<(hash: IdHash) => boolean> {
     if (file.index === null) return () => false;
@@ -154,10 +171,8 @@ export class DataFileReader {
     const found: number[] = [];
     for (let first = 0; first < count; first += COLUMN_GROUPS) {
       const groups = Array.from({ length: Math.min(COLUMN_GROUPS, count - first) }, (_, at) => first + at);
-      for (const { group, rows, values } of await this.#read(table, file, { groups, columns })) {
-        const hashes = values('transaction_hash');
-        if (Array.from({ length: rows }, (_, row) => hashes[row]).includes(hash)) found.push(group);
-      }
+      for (const { group, column } of await this.#read(table, file, { groups, columns }))
+        if (column('transaction_hash').rowsOf(hash).length > 0) found.push(group);
     }
     return found;
   }

@@ -113,7 +113,7 @@ export class FileScan<T, K> {
         const range = footer.filterRange(group, footer.columnIndex(name));
         return range && bytesOf(window, range);
       },
-      cells: (row) => this.#columns.map(({ name }) => data.values(name)[row] ?? null),
+      cells: (row) => this.#columns.map(({ name }) => data.column(name).at(row)),
     };
   }
 

@@ -3,9 +3,11 @@ import { type DecodedArray, type SchemaElement, snappyUncompress } from 'hyparqu
 import { readColumn } from 'hyparquet/src/column.js';
 import { DEFAULT_PARSERS } from 'hyparquet/src/convert.js';
 import type { ByteRange } from '../object-store/object-store.js';
-import { type ColumnSpec, type ColumnType, type ColumnValue, isList } from './columns.js';
+import { type ColumnCells, cellsOfArray } from './column-cells.js';
+import { type ColumnSpec, type ColumnType, type ColumnValue, type FileColumn, isList } from './columns.js';
 import { viewOf } from './data-view.js';
 import type { FetchRange, ParquetFooter } from './footer.js';
+import { readOwnChunk } from './own-chunk.js';
 import { ParquetFormatError } from './parquet-format-error.js';
 import type { Zstd } from './zstd.js';
 
@@ -27,11 +29,10 @@ export interface ReadRequest {
 export interface RowGroupData {
   readonly group: number;
   readonly rows: number;
-  /**
-   * The values of a column that was asked for, by row. Bytes may be views into a larger buffer: copy them to keep
-   * them. A column that the file does not have is all null.
-   */
-  values(name: string): ArrayLike<ColumnValue>;
+  /** A column that was asked for. One that the file does not have is all null. */
+  column(name: string): ColumnCells;
+  /** About how much memory it takes. */
+  memoryBytes(): number;
 }
 
 const DEFAULT_MAX_GAP_BYTES = 16 * 1024;
@@ -59,7 +60,7 @@ export async function readRowGroups(
   );
   const parts = await Promise.all(merged.map(async (range) => ({ range, bytes: await fetch(range) })));
   return request.groups.map((group) => {
-    const columns = new Map<string, ArrayLike<ColumnValue>>();
+    const columns = new Map<string, ColumnCells>();
     for (const { index, spec } of wanted) {
       const bytes = cut(parts, footer.chunkRange(group, index));
       columns.set(spec.name, decodeChunk(footer, { group, column: index, spec }, bytes, zstd));
@@ -105,9 +106,10 @@ function cut(parts: readonly Part[], { start, endExclusive }: ByteRange): Uint8A
   return part.bytes.subarray(start - part.range.start, endExclusive - part.range.start);
 }
 
-function groupData(group: number, rows: number, columns: ReadonlyMap<string, ArrayLike<ColumnValue>>): RowGroupData {
-  const nulls: ArrayLike<ColumnValue> = { length: rows };
-  return { group, rows, values: (name) => columns.get(name) ?? nulls };
+function groupData(group: number, rows: number, columns: ReadonlyMap<string, ColumnCells>): RowGroupData {
+  const nulls = cellsOfArray({ length: rows });
+  const memoryBytes = () => [...columns.values()].reduce((sum, column) => sum + column.memoryBytes, 0);
+  return { group, rows, column: (name) => columns.get(name) ?? nulls, memoryBytes };
 }
 
 const PHYSICAL_TYPES: Readonly<Record<ColumnType, SchemaElement['type']>> = {
@@ -133,7 +135,7 @@ function decodeChunk(
   { group, column, spec }: { readonly group: number; readonly column: number; readonly spec: ColumnSpec },
   bytes: Uint8Array,
   zstd: Zstd,
-): ArrayLike<ColumnValue> {
+): ColumnCells {
   const { path, leaf } = footer.columns[column] ?? NO_COLUMN;
   if (!leaf.type || leaf.type !== PHYSICAL_TYPES[spec.type] || isList(path) !== (spec.type === 'strings'))
     throw new ParquetFormatError(`column ${spec.name} is ${typeName(path)}, not ${spec.type}`);
@@ -142,12 +144,29 @@ function decodeChunk(
   if (checksum !== null && checksum !== crc32(bytes))
     throw new ParquetFormatError(`column ${spec.name} is damaged in row group ${group}`);
   const rows = footer.groupRows(group);
+  const codec = footer.chunkCodec(group, column);
+  const { type } = spec;
+  if (codec === 'ZSTD' && type !== 'decimal' && type !== 'boolean') {
+    const nullable = path[0]?.repetition_type === 'OPTIONAL';
+    const own = readOwnChunk({ bytes, rows, type, nullable }, zstd);
+    if (own) return own;
+  }
+  return cellsOfArray(readAnyChunk(bytes, { rows, spec, path, leaf, codec }, zstd));
+}
+
+/** Reads a column chunk of any layout that the library knows, whole. */
+function readAnyChunk(
+  bytes: Uint8Array,
+  chunk: Omit<FileColumn, 'name'> & { readonly rows: number; readonly spec: ColumnSpec; readonly codec: string },
+  zstd: Zstd,
+): ArrayLike<ColumnValue> {
+  const { rows, spec, path, leaf, codec } = chunk;
   const decoder: ColumnDecoder = {
     pathInSchema: path.map(({ name }) => name),
-    type: leaf.type,
+    type: PHYSICAL_TYPES[spec.type] ?? 'BYTE_ARRAY',
     element: spec.type === 'decimal' ? uninterpreted(leaf) : leaf,
     schemaPath: [{ name: 'root' }, ...path].map(node),
-    codec: footer.chunkCodec(group, column) as ColumnDecoder['codec'],
+    codec: codec as ColumnDecoder['codec'],
     parsers: PARSERS,
     compressors: { ZSTD: (page, sizeBytes) => zstd.decompress(page, sizeBytes), SNAPPY: snappy },
     utf8: spec.type === 'string' || spec.type === 'strings',

@@ -2,7 +2,7 @@ import { ParquetFormatError } from './parquet-format-error.js';
 
 /**
  * Field types of Thrift's compact protocol
- * (apache/thrift, doc/specs/thrift-compact-protocol.md), which Parquet's footers are written in.
+ * (apache/thrift, doc/specs/thrift-compact-protocol.md), which Parquet's footers and page headers are written in.
  */
 const BOOLEAN_TRUE = 1;
 const BOOLEAN_FALSE = 2;
@@ -55,23 +55,40 @@ export class ThriftCursor {
   /** Calls `onItem` once for each item of a list, which it must read. Returns how many there were. */
   list(onItem: (type: number, index: number) => void): number {
     const header = this.#byte();
-    const size = header >>> 4 === 15 ? this.#varint() : header >>> 4;
-    if (size > this.#end - this.#at) throw new ParquetFormatError('a list is longer than the footer');
+    const size = header >>> 4 === 15 ? this.unsigned() : header >>> 4;
+    if (size > this.#end - this.#at) throw new ParquetFormatError('a list is longer than its metadata');
     for (let index = 0; index < size; index++) onItem(header & 0x0f, index);
     return size;
   }
 
+  /** An unsigned integer of any width, exact up to 2^53. */
+  unsigned(): number {
+    let value = 0;
+    let weight = 1;
+    for (;;) {
+      const byte = this.#byte();
+      value += (byte & 0x7f) * weight;
+      if (byte < 0x80) return value;
+      weight *= 128;
+      if (weight > 2 ** 63) throw new ParquetFormatError('its metadata holds a number of more than 64 bits');
+    }
+  }
+
   /** A signed integer of any width, exact up to 2^53. */
   integer(): number {
-    const zigzag = this.#varint();
+    const zigzag = this.unsigned();
     return zigzag % 2 === 0 ? zigzag / 2 : -(zigzag + 1) / 2;
   }
 
   /** The place of the bytes of a binary or string. */
   binary(): { readonly start: number; readonly end: number } {
-    const length = this.#varint();
+    return this.bytes(this.unsigned());
+  }
+
+  /** The place of the next `length` bytes. */
+  bytes(length: number): { readonly start: number; readonly end: number } {
     const start = this.#at;
-    if (length > this.#end - start) throw new ParquetFormatError('a text is longer than the footer');
+    if (length > this.#end - start) throw new ParquetFormatError('its metadata is cut off');
     this.#at = start + length;
     return { start, end: this.#at };
   }
@@ -84,7 +101,7 @@ export class ThriftCursor {
 
   /** Passes over a value of a type. */
   skip(type: number, depth = 0): void {
-    if (depth > MAX_DEPTH) throw new ParquetFormatError('the footer is nested too deep');
+    if (depth > MAX_DEPTH) throw new ParquetFormatError('its metadata is nested too deep');
     switch (type) {
       case BOOLEAN_TRUE:
       case BOOLEAN_FALSE:
@@ -95,7 +112,7 @@ export class ThriftCursor {
       case I16:
       case I32:
       case I64:
-        this.#varint();
+        this.unsigned();
         return;
       case DOUBLE:
         this.#at += 8;
@@ -112,26 +129,14 @@ export class ThriftCursor {
         this.struct((_id, field) => this.skip(field, depth + 1));
         return;
       default:
-        throw new ParquetFormatError(`the footer holds an unknown type ${type}`);
+        throw new ParquetFormatError(`its metadata holds an unknown type ${type}`);
     }
   }
 
   #byte(): number {
     const byte = this.#at < this.#end ? this.#bytes[this.#at] : undefined;
-    if (byte === undefined) throw new ParquetFormatError('the footer is cut off');
+    if (byte === undefined) throw new ParquetFormatError('its metadata is cut off');
     this.#at += 1;
     return byte;
-  }
-
-  #varint(): number {
-    let value = 0;
-    let weight = 1;
-    for (;;) {
-      const byte = this.#byte();
-      value += (byte & 0x7f) * weight;
-      if (byte < 0x80) return value;
-      weight *= 128;
-      if (weight > 2 ** 63) throw new ParquetFormatError('the footer holds a number of more than 64 bits');
-    }
   }
 }

@@ -4,7 +4,7 @@ import { ParquetFormatError } from './parquet-format-error.js';
 
 /** Zstandard, synchronous. Results own their memory. */
 export interface Zstd {
-  /** Compresses to one frame at level 3, with the size of its content. */
+  /** Compresses to one frame at level 1, with the size of its content. */
   compress(bytes: Uint8Array): Uint8Array;
   /**
    * The content of one frame, which is `sizeBytes` long.
@@ -13,7 +13,7 @@ export interface Zstd {
   decompress(bytes: Uint8Array, sizeBytes: number): Uint8Array;
 }
 
-const LEVEL = 3;
+const LEVEL = 1;
 const NO_DICTIONARY = new Uint8Array(0);
 const MAGIC = 0xfd2fb528;
 

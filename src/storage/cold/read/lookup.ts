@@ -152,10 +152,9 @@ export class Lookup {
     places: readonly Place[],
     messageId: Hex,
   ): Promise<T[]> {
-    const found = await mapInParallel(places, PARALLEL_FILES, async ({ file, groups }) => {
-      const records = groups.length > 0 ? await this.#reader.records(list, file, groups) : [];
-      return records.flat().filter((record) => record.messageId === messageId);
-    });
+    const found = await mapInParallel(places, PARALLEL_FILES, ({ file, groups }) =>
+      groups.length > 0 ? this.#reader.recordsOf(list, file, groups, messageId) : Promise.resolve([]),
+    );
     return found.flat();
   }
 

@@ -83,14 +83,8 @@ function booleanCells(data: RowGroupData, name: string): Cell<boolean | null> {
 }
 
 function numberCells(data: RowGroupData, name: string): Cell<number | null> {
-  const cells = bigintCells(data, name);
-  return (row) => {
-    const value = cells(row);
-    if (value === null) return null;
-    const number = Number(value);
-    if (!Number.isSafeInteger(number)) throw new ParquetFormatError(`${name} holds ${value}`);
-    return number;
-  };
+  const column = data.column(name);
+  return (row) => column.numberAt(row);
 }
 
 function byteCells(data: RowGroupData, name: string): Cell<Uint8Array | null> {
@@ -103,9 +97,9 @@ function typed<T extends ColumnValue>(
   name: string,
   is: (value: ColumnValue) => value is T,
 ): Cell<T | null> {
-  const values = data.values(name);
+  const column = data.column(name);
   return (row) => {
-    const value = values[row] ?? null;
+    const value = column.at(row);
     if (value === null || is(value)) return value;
     throw new ParquetFormatError(`${name} holds a ${typeof value} that does not belong there`);
   };

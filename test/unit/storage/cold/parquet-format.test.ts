@@ -165,7 +165,7 @@ describe('files of other writers', () => {
     const footer = await readFooter({ sizeBytes: bytes.length }, fetch);
     const groups = await readRowGroups(footer, { groups: [0, 1], columns }, { fetch, zstd });
     const cells = groups.flatMap((data) =>
-      Array.from({ length: data.rows }, (_, row) => columns.map(({ name }) => data.values(name)[row] ?? null)),
+      Array.from({ length: data.rows }, (_, row) => columns.map(({ name }) => data.column(name).at(row))),
     );
     expect(cells).toEqual([
       [null, 'a', null],

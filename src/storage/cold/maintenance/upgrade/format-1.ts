@@ -1,3 +1,4 @@
+import { cellsOfArray } from '../../parquet/column-cells.js';
 import { type ColumnValue, column } from '../../parquet/columns.js';
 import type { RowGroupData } from '../../parquet/row-group-reader.js';
 import { cellsOf } from '../../rows/cells.js';
@@ -38,9 +39,12 @@ function withOrphans<T extends object, K>(
 
 /** A row group whose addresses are lists. */
 function withLists(data: RowGroupData): RowGroupData {
-  const lists = Array.from<ColumnValue, ColumnValue>(data.values(ADDRESSES.name), (joined) => {
-    if (typeof joined !== 'string') return joined;
-    return joined === '' ? [] : joined.split(',');
+  const joined = data.column(ADDRESSES.name);
+  const lists = Array.from({ length: data.rows }, (_, row): ColumnValue => {
+    const text = joined.at(row);
+    if (typeof text !== 'string') return text;
+    return text === '' ? [] : text.split(',');
   });
-  return { ...data, values: (name) => (name === ADDRESSES.name ? lists : data.values(name)) };
+  const cells = cellsOfArray(lists);
+  return { ...data, column: (name) => (name === ADDRESSES.name ? cells : data.column(name)) };
 }
