@@ -2,7 +2,7 @@ import { AbortedError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
 import type { BlockHeader } from '../rpc/block-header.js';
 import { comparePlaces, type LogFilter, type RawLog } from '../rpc/raw-log.js';
-import { RpcError, RpcTimeoutError, RpcTooManyResultsError } from '../rpc/rpc-errors.js';
+import { RpcError, RpcRateLimitedError, RpcTimeoutError, RpcTooManyResultsError } from '../rpc/rpc-errors.js';
 import type { RpcNode } from '../rpc/rpc-node.js';
 import type { RpcPool } from '../rpc/rpc-pool.js';
 import type { ChainBlooms } from './log-bloom.js';
@@ -45,6 +45,9 @@ export interface RangesOptions extends RangeReaderOptions {
   readonly size: RangeSize;
 }
 
+/** The pauses between them double, from a second: about half a minute together, unless the nodes ask for others. */
+const LIMITED_ATTEMPTS = 6;
+
 /**
  * Reads the finalized blocks `from` to `to` in ranges, several at a time, and hands them out in order: the next ones
  * are fetched while the one before is stored. A range that turns out too large is read in halves.
@@ -83,11 +86,10 @@ async function readOrSplit(
   options: RangesOptions,
   signal: AbortSignal,
 ): Promise<readonly RangeReading[]> {
-  if (signal.aborted) throw new AbortedError('reading a range');
   const blocks = to - from + 1;
   try {
     const range = { from, to, checkSilence: to >= options.checkSilenceFrom };
-    const reading = await options.rpc.withNode((node) => readRange(node, range, options, signal), signal);
+    const reading = await readWhenLetThrough(range, options, signal);
     options.size.grow(blocks, reading.logCount);
     return [reading];
   } catch (thrown) {
@@ -97,6 +99,22 @@ async function readOrSplit(
     const middle = from + Math.floor(blocks / 2) - 1;
     const lower = await readOrSplit(from, middle, options, signal);
     return [...lower, ...(await readOrSplit(middle + 1, to, options, signal))];
+  }
+}
+
+/** A limited rate says nothing about the range: it is asked for again, after the pause that the node is owed. */
+async function readWhenLetThrough(
+  range: Parameters<typeof readRange>[1],
+  options: RangesOptions,
+  signal: AbortSignal,
+): Promise<RangeReading> {
+  for (let attempt = 1; ; attempt += 1) {
+    if (signal.aborted) throw new AbortedError('reading a range');
+    try {
+      return await options.rpc.withNode((node) => readRange(node, range, options, signal), signal);
+    } catch (thrown) {
+      if (!(thrown instanceof RpcRateLimitedError) || attempt >= LIMITED_ATTEMPTS) throw thrown;
+    }
   }
 }
 

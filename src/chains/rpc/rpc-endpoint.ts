@@ -58,6 +58,8 @@ export class RpcEndpoint {
   #coolUntilMs = Number.NEGATIVE_INFINITY;
   readonly #batches: BatchedCalls;
   #rateLimitedInARow = 0;
+  /** Until when the node asked to be left alone, on the monotonic clock. */
+  #pausedUntilMs = Number.NEGATIVE_INFINITY;
   #head: number | null = null;
   #lastError: RpcError | null = null;
   #failuresInARow = 0;
@@ -222,10 +224,14 @@ export class RpcEndpoint {
     return error;
   }
 
+  /** Refusals that come during a pause are of requests sent before it: they do not lengthen it. */
   #pauseFor(error: RpcRateLimitedError): number {
+    const leftMs = this.#pausedUntilMs - this.#options.common.clock.monotonicMs();
+    if (leftMs > 0 && error.retryAfterMs === null) return leftMs;
     const backoffMs = RATE_LIMITED_PAUSE_MS * 2 ** Math.min(this.#rateLimitedInARow++, 6);
     const pauseMs = Math.min(MAX_RATE_LIMITED_PAUSE_MS, error.retryAfterMs ?? backoffMs);
     this.#rateLimit.pause(pauseMs);
+    this.#pausedUntilMs = this.#options.common.clock.monotonicMs() + pauseMs;
     return pauseMs;
   }
 }

@@ -128,6 +128,31 @@ describe('a node that limits rates', () => {
     await expectComplete(chain, store, head);
   });
 
+  it('in the middle of a backfill gets the same range again: no smaller one, and none from the start', async () => {
+    const chain = await chainOf();
+    await fill(chain, 40);
+    await chain.mine(1_500);
+    const head = await chain.head();
+    const proxy = await proxyOf(chain);
+    let requests = 0;
+    proxy.onRequest = (calls, response) => {
+      if (!calls.some((call) => rangeOf(call)) || ++requests % 3 !== 0) return false;
+      response.writeHead(429, { 'retry-after': '0' }).end();
+      return true;
+    };
+    const store = new MemoryChainStore();
+    const running = startAt([proxy.url], store);
+    await processed(running, head);
+    await expectComplete(chain, store, head);
+    const ranges = proxy.requests.flat().flatMap((call) => rangeOf(call) ?? []);
+    const limited = ranges.length - new Set(ranges.map(({ from, to }) => `${from}-${to}`)).size;
+    expect(limited).toBeGreaterThan(3);
+    const finalized = ranges.filter(({ to }) => to < head - 600);
+    const lengths = finalized.sort((a, b) => a.from - b.from).map(({ from, to }) => to - from + 1);
+    expect(lengths).toEqual([...lengths].sort((a, b) => a - b));
+    expect(lengths.at(-1)).toBeGreaterThan(lengths[0]!);
+  });
+
   it('of our own is kept per URL', async () => {
     const chain = await chainOf();
     const head = await fill(chain, 5);
