@@ -60,6 +60,7 @@ export const ROOMS: Rooms = {
   'storage/postgres/migrate': [...postgres, 'storage/postgres/connection'],
   'storage/postgres/rows': [...postgres, 'storage/postgres/connection'],
   'storage/postgres/clock': [...postgres, 'storage/postgres/connection', 'storage/postgres/rows'],
+  'storage/postgres/counts': postgres,
   'storage/postgres/lease': [
     ...postgres,
     'storage/postgres/connection',
@@ -85,18 +86,21 @@ export const ROOMS: Rooms = {
     'storage/postgres/connection',
     'storage/postgres/rows',
     'storage/postgres/clock',
+    'storage/postgres/counts',
   ],
   'storage/postgres/write': [
     ...postgres,
     'storage/postgres/connection',
     'storage/postgres/rows',
     'storage/postgres/clock',
+    'storage/postgres/counts',
   ],
   'storage/postgres/prune': [
     ...postgres,
     'storage/postgres/connection',
     'storage/postgres/rows',
     'storage/postgres/clock',
+    'storage/postgres/counts',
     'storage/postgres/write',
   ],
   'storage/postgres/diagnosis': [

@@ -147,6 +147,7 @@ async function runOnce(
     await world.write({ cursors: [{ sourceId: CHAIN_SOURCE, height: 5n, hash: null, expectedHeight: null }] });
     await fc.asyncModelRun(() => ({ model: {}, real: world }), commands as Iterable<Step>);
     await finish(world);
+    await database.check();
     await tally.addShapes(common.metrics);
   } finally {
     await world.close();

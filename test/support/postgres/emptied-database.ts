@@ -1,11 +1,14 @@
 import pg from 'pg';
 import { afterAll } from 'vitest';
 import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedded-postgres.js';
+import { expectExactCounts } from './list-counts.js';
 import { createTestDatabase } from './postgres.js';
 
 /** A real database that serves one run after the other: emptying it takes half a millisecond, a new one takes twenty. */
 export interface EmptiedDatabase {
   readonly connection: PostgresConnection;
+  /** Fails unless the counters of its lists are exact; `empty` and `drop` do so as well. */
+  check(): Promise<void>;
   /** As it was when it was migrated. Connections that are still open are ended first. */
   empty(): Promise<void>;
   drop(): Promise<void>;
@@ -25,18 +28,24 @@ export async function createEmptiedDatabase(): Promise<EmptiedDatabase> {
     'INSERT INTO ccv.ingest_clock DEFAULT VALUES',
     'COMMIT',
   ].join('; ');
+  const check = async () => await expectExactCounts((text) => client.query(text));
   return {
     connection: database.connection,
+    check,
     async empty() {
       await client.query(
         `SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity
          WHERE datname = current_database() AND pid <> pg_backend_pid()`,
       );
+      await check();
       await client.query(empty);
     },
     async drop() {
+      const checked = check();
+      await checked.catch(() => 'see below');
       await client.end();
       await database.drop();
+      await checked;
     },
   };
 }

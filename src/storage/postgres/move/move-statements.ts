@@ -76,7 +76,6 @@ export function createMoveStatements(namespace: Namespace) {
       'begin_backfill',
       'INSERT INTO @move_backfill (position, through_position) VALUES (0, $1::bigint) ON CONFLICT DO NOTHING',
     ),
-    lockBackfill: statement('lock_backfill', 'SELECT b.position, b.through_position FROM @move_backfill b FOR UPDATE'),
     moveBackfill: statement('move_backfill', 'UPDATE @move_backfill SET position = $1::bigint'),
     endBackfill: statement('end_backfill', 'DELETE FROM @move_backfill WHERE position >= through_position'),
     clearFloor: statement(

@@ -64,7 +64,7 @@ export function createMoveStore({
 
   async function backfill(set: ChangeSet): Promise<BackfillPosition | null> {
     return await write('backfill', async (transaction) => {
-      const [row] = await transaction.query(sql.lockBackfill);
+      const [row] = await transaction.query(records.oneAtATime.statement);
       if (!row) return null;
       const at = decodeBackfill(row);
       if (at.position !== set.afterPosition) return at;

@@ -89,6 +89,21 @@ export function createPruneStatements(namespace: Namespace) {
          RETURNING 1
        ) SELECT count(*) FROM gone`,
     ),
+    /** $1 ms of the floor, $2 limit of each list and level. Nothing is told from blocks below the floor. */
+    counts: statement(
+      'prune_counts',
+      `WITH gone AS (
+         DELETE FROM @list_counts c USING (VALUES (0), (1)) r (record)
+           CROSS JOIN (VALUES (0), (1), (2), (3)) l (level)
+           CROSS JOIN LATERAL (
+             SELECT x.block FROM @list_counts x
+             WHERE x.record = r.record AND x.level = l.level AND x.block < ($1::bigint + 1) >> (8 * (l.level + 1))
+             ORDER BY x.block LIMIT $2::bigint
+           ) b
+         WHERE c.record = r.record AND c.level = l.level AND c.block = b.block
+         RETURNING 1
+       ) SELECT count(*) FROM gone`,
+    ),
     moves: statement('prune_moves', 'DELETE FROM @moves WHERE position <= $1::bigint'),
   };
 }

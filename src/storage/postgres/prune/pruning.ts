@@ -35,7 +35,7 @@ interface Progress {
 /**
  * Removes records that another tier holds for good.
  *
- * floor raised (own commit) → ids found → removed in steps → commits and moves below the floor removed
+ * floor raised (own commit) → ids found → removed in steps → commits, moves and counters below the floor removed
  *
  * - The floor is raised first: from then on no answer comes from the rows to remove, and those that a crash leaves are
  *   removed by the next run.
@@ -105,13 +105,19 @@ export function createPruning({
     return { ...removed, heldMs: clock.monotonicMs() - lockedMs };
   }
 
-  async function removeLogs(floor: bigint, pause: (workedMs: number) => Promise<void>): Promise<void> {
-    for (let removed = STEP_COMMITS; removed === STEP_COMMITS; ) {
+  async function removeLogs(
+    { floorPosition, floorMs }: ClockRow,
+    pause: (workedMs: number) => Promise<void>,
+  ): Promise<void> {
+    for (let removed = STEP_COMMITS; removed >= STEP_COMMITS; ) {
       const startedMs = clock.monotonicMs();
       removed = await runner.write('prune commits', async (transaction) => {
-        const rows = await transaction.query(sql.commits, [floor, STEP_COMMITS]);
-        await transaction.commit([{ statement: sql.moves, values: [floor] }]);
-        return toNumber(rows[0]?.[0]);
+        const rows = await Promise.all([
+          transaction.query(sql.commits, [floorPosition, STEP_COMMITS]),
+          transaction.query(sql.counts, [floorMs, STEP_COMMITS]),
+        ]);
+        await transaction.commit([{ statement: sql.moves, values: [floorPosition] }]);
+        return Math.max(...rows.map(([row]) => toNumber(row?.[0])));
       });
       await pause(clock.monotonicMs() - startedMs);
     }
@@ -140,7 +146,7 @@ export function createPruning({
       size = Math.min(stepIds, nextSize(size, step.heldMs));
       await pause(step.heldMs);
     }
-    await removeLogs(floorPosition, pause);
+    await removeLogs(row, pause);
     return { ...pruned, floor: { position: floorPosition, ingestionMs: row.floorMs } };
   };
 }

@@ -10,7 +10,8 @@ import type { Call } from '../connection/transaction.js';
 import { bigintArray, hexArray } from '../rows/binary-arrays.js';
 import { fromMessageNumber, fromSelector, toNumber } from '../rows/columns.js';
 import { decodeMessage, decodeResult } from '../rows/record-rows.js';
-import { CONTENTS, createListStatements, type ListName } from './list-statements.js';
+import { coverParameters, DEEP_OFFSET, openCoverParameters } from './counted-lists.js';
+import { CONTENTS, createListStatements, isUnfiltered, type ListName } from './list-statements.js';
 import type { ReadContext } from './read-context.js';
 
 /** `Infinity` as the database has it. */
@@ -22,18 +23,28 @@ const DECODERS: { readonly [K in ListedKind]: (row: Row, at: number) => ListedRe
   verifierResult: decodeResult,
 };
 
-/** The lists and their counts: each one statement, so one snapshot and one round trip. */
-export function createListReads(namespace: Namespace, { read, hub, name }: ReadContext): ResolvedLists {
+/**
+ * The lists and their counts: each one statement, so one snapshot and one round trip.
+ * @param deepOffset from here on counters find the place of an offset.
+ */
+export function createListReads(
+  namespace: Namespace,
+  { read, hub, name }: ReadContext,
+  deepOffset = DEEP_OFFSET,
+): ResolvedLists {
   const statements = createListStatements(namespace);
 
   return {
     async list<K extends ListedKind>(kind: K, query: ResolvedListQuery): Promise<KeyedPage<ListedRecords[K]>> {
       const { startMs, endMs, limit } = query;
       const list = LISTS[kind];
-      const shape = { ...filtersOf(query), after: query.after !== null, bounded: isBounded(query) };
+      const filters = filtersOf(query);
+      const after = query.after !== null;
+      const deep = query.offset >= deepOffset && !after && isUnfiltered(filters);
+      const shape = { ...filters, after, deep, bounded: isBounded(query) };
       const rows = await read(`query ${list}`, {
         statement: statements.page(list, shape),
-        values: pageParameters(list, query),
+        values: pageParameters(list, query, deep),
       });
       const clock = decodeClock(rows[0] ?? []);
       hub.seen(clock);
@@ -47,8 +58,10 @@ export function createListReads(namespace: Namespace, { read, hub, name }: ReadC
     },
     async count(kind, range) {
       const list = LISTS[kind];
-      const statement = statements.count(list, filtersOf(range));
-      const values = [...rangeParameters(range), ...filterParameters(range)];
+      const filters = filtersOf(range);
+      const statement = statements.count(list, filters);
+      const narrowed = isUnfiltered(filters) ? coverParameters(range.startMs, range.endMs) : filterParameters(range);
+      const values = [...rangeParameters(range), ...narrowed];
       const [row = []] = await read(`count ${list}`, { statement, values });
       const clock = decodeClock(row);
       hub.seen(clock);
@@ -75,7 +88,7 @@ function isFew(numbers: ContentsFilter['numbers']): boolean {
 }
 
 /** One row more than asked tells whether there is a next page. */
-function pageParameters(list: ListName, query: ResolvedListQuery): Call['values'] {
+function pageParameters(list: ListName, query: ResolvedListQuery, deep: boolean): Call['values'] {
   const { after, limit, offset } = query;
   const key =
     after === null
@@ -86,7 +99,8 @@ function pageParameters(list: ListName, query: ResolvedListQuery): Call['values'
           ...(list === 'results' ? [toBuffer(after.verifierSourceAddress), toBuffer(after.verifierDestAddress)] : []),
         ];
   const bound = isBounded(query) ? [query.maxBytes] : [];
-  return [...rangeParameters(query), limit + 1, offset, ...filterParameters(query), ...key, ...bound];
+  const narrowed = deep ? openCoverParameters(query.startMs) : filterParameters(query);
+  return [...rangeParameters(query), limit + 1, offset, ...narrowed, ...key, ...bound];
 }
 
 function isBounded({ maxBytes }: ResolvedListQuery): boolean {

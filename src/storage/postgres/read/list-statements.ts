@@ -1,7 +1,9 @@
+import type { ListedKind } from '../../../model/list-kinds.js';
 import { CLOCK, CLOCK_COLUMNS } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import { type Statement, statementsOf } from '../connection/statement.js';
 import { boundedColumns, MESSAGE_COLUMNS, RESULT_COLUMNS } from '../rows/record-rows.js';
+import { countedText, deepPageText, OPEN_COVER_WIDTH } from './counted-lists.js';
 
 /** The filters by contents, in the order of their parameters. `numbers` has two. */
 export const CONTENTS = ['senders', 'receivers', 'tokens', 'numbers'] as const;
@@ -24,14 +26,16 @@ export interface ListShape {
   /** The range of message numbers is small. */
   readonly fewNumbers: boolean;
   readonly after: boolean;
+  /** The place of the offset is found by counters: no filter, and no key to continue after. */
+  readonly deep: boolean;
   readonly bounded: boolean;
 }
 
-type CountShape = Omit<ListShape, 'after' | 'bounded'>;
+type CountShape = Omit<ListShape, 'after' | 'deep' | 'bounded'>;
 
 /** The differences between the two lists. */
 interface ListKind {
-  readonly name: string;
+  readonly kind: ListedKind;
   readonly table: string;
   readonly alias: string;
   /** The one order, first column first. */
@@ -40,14 +44,14 @@ interface ListKind {
 }
 
 const RESULTS: ListKind = {
-  name: 'results',
+  kind: 'verifierResult',
   table: '@verifier_results',
   alias: 'r',
   order: ['ingestion_ms', 'message_id', 'verifier_source', 'verifier_dest'],
   columns: RESULT_COLUMNS,
 };
 const MESSAGES: ListKind = {
-  name: 'messages',
+  kind: 'message',
   table: '@messages',
   alias: 'm',
   order: ['ingestion_ms', 'message_id'],
@@ -70,7 +74,8 @@ export interface ListStatements {
  *
  * $1 first and $2 last ingestion time, $3 limit, $4 offset, then source chains, then destination chains, then contents,
  * then the fields of the order key to continue after, then how many bytes of contents are wanted. A count has no limit
- * and offset.
+ * and offset. Without filters a count, and a page at a deep offset, have a cover in the place of filters: see
+ * `counted-lists.ts`.
  */
 export function createListStatements(namespace: Namespace): ListStatements {
   const statement = statementsOf(namespace);
@@ -83,7 +88,7 @@ export function createListStatements(namespace: Namespace): ListStatements {
   return {
     page: (list, shape) => cached(`page_${list}${suffix(shape)}`, () => pageText(kindOf(list), shape)),
     count: (list, shape) =>
-      cached(`count_${list}${suffix({ ...shape, after: false, bounded: false })}`, () =>
+      cached(`count_${list}${suffix({ ...shape, after: false, deep: false, bounded: false })}`, () =>
         countText(kindOf(list), shape),
       ),
   };
@@ -93,9 +98,10 @@ function kindOf(list: ListName): ListKind {
   return list === 'results' ? RESULTS : MESSAGES;
 }
 
-function suffix({ sources, dests, contents, fewNumbers, after, bounded }: ListShape): string {
+function suffix({ sources, dests, contents, fewNumbers, after, deep, bounded }: ListShape): string {
   const byContents = contents.map((name) => `_${name === 'numbers' && fewNumbers ? 'few' : name}`).join('');
-  return `${sources ? '_s' : ''}${dests ? '_d' : ''}${byContents}${after ? '_after' : ''}${bounded ? '_bounded' : ''}`;
+  const behind = `${after ? '_after' : ''}${deep ? '_deep' : ''}${bounded ? '_bounded' : ''}`;
+  return `${sources ? '_s' : ''}${dests ? '_d' : ''}${byContents}${behind}`;
 }
 
 function pageText(kind: ListKind, shape: ListShape): string {
@@ -118,9 +124,15 @@ function pageText(kind: ListKind, shape: ListShape): string {
 
 /** The order keys of a page. */
 function keysText(kind: ListKind, shape: ListShape): string {
+  if (shape.deep) return deepPageText(kind);
   if (isOfAddress(shape)) return addressPageText(kind, shape);
   if (shape.fewNumbers) return numberPageText(kind, shape);
   return shape.sources || shape.dests ? lanePageText(kind, shape) : timePageText(kind, shape);
+}
+
+/** The counters tell such counts and places. */
+export function isUnfiltered({ sources, dests, contents }: CountShape): boolean {
+  return !sources && !dests && contents.length === 0;
 }
 
 function isOfAddress({ contents }: CountShape): boolean {
@@ -134,6 +146,7 @@ function behindFilters({ sources, dests, contents }: CountShape, first: number):
 
 /** The last one. */
 function boundParameter({ order }: ListKind, shape: ListShape): number {
+  if (shape.deep) return 5 + OPEN_COVER_WIDTH;
   return behindFilters(shape, 5) + (shape.after ? order.length : 0);
 }
 
@@ -203,6 +216,7 @@ function contentsText({ sources, dests, contents }: CountShape, first: number): 
 }
 
 function countText(kind: ListKind, shape: CountShape): string {
+  if (isUnfiltered(shape)) return `SELECT ${CLOCK_COLUMNS}, ${countedText(kind)} FROM ${CLOCK}`;
   const range = [rangeText(kind, null), ...contentsText(shape, 3)].join(' AND ');
   const isByLane = shape.fewNumbers || shape.sources || shape.dests;
   if (!isByLane || isOfAddress(shape)) {

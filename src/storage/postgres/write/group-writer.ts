@@ -119,6 +119,7 @@ export function createGroupWriter({
     yield* records.newBodies(bodies);
     yield* records.lanes(lanes);
     yield* records.changes(commit.changes, commit.inserted);
+    yield* records.listed(commit.changes, commit.inserted);
     yield* records.moves(commit.moves);
     yield* records.replacements(replacements, commit.ingestionMs);
     yield clockWriter.tick({

@@ -1,6 +1,7 @@
 import { assertNever } from '../../../core/errors.js';
 import type { Change } from '../../../model/batch.js';
 import { identityOfChange, logOf, type RecordRef } from '../../../model/identity.js';
+import type { ListedKind } from '../../../model/list-kinds.js';
 import { MendRefusedError } from '../../../model/storage-errors.js';
 import type { Mendable, Mending } from '../../mendable.js';
 import type { ClockRow } from '../clock/clock-row.js';
@@ -9,6 +10,7 @@ import type { Namespace } from '../connection/namespace.js';
 import { type Statement, statementsOf } from '../connection/statement.js';
 import { type Call, type CopyCall, UnknownOutcomeError } from '../connection/transaction.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
+import { COUNTED, moveCounts } from '../counts/count-changes.js';
 import { hashIdentity } from '../rows/identity-hash.js';
 import type { RecordWriter } from './record-writer.js';
 import type { StateReader } from './state-reader.js';
@@ -82,13 +84,27 @@ export function createMender({
 
 function createStatements(namespace: Namespace) {
   const statement = statementsOf(namespace);
+  const listed = (
+    kind: ListedKind,
+    table: string,
+    one: string,
+  ): { readonly one: Statement; readonly at: Statement } => {
+    const remove = (where: string) =>
+      `WITH gone AS (DELETE FROM @${table} WHERE ${where} RETURNING ingestion_ms, orphaned)
+       ${moveCounts(`SELECT ${COUNTED[kind]}, ingestion_ms, -1 FROM gone WHERE NOT orphaned`)}`;
+    return {
+      one: statement(`remove_${table}`, remove(one)),
+      at: statement(`remove_${table}_at`, remove('position = $1::bigint')),
+    };
+  };
   const of = (table: string, one: string): { readonly one: Statement; readonly at: Statement } => ({
     one: statement(`remove_${table}`, `DELETE FROM @${table} WHERE ${one}`),
     at: statement(`remove_${table}_at`, `DELETE FROM @${table} WHERE position = $1::bigint`),
   });
   return {
-    message: of('messages', 'message_id = $1::bytea'),
-    verifierResult: of(
+    message: listed('message', 'messages', 'message_id = $1::bytea'),
+    verifierResult: listed(
+      'verifierResult',
       'verifier_results',
       'message_id = $1::bytea AND verifier_source = $2::bytea AND verifier_dest = $3::bytea',
     ),

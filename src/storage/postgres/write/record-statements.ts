@@ -1,5 +1,7 @@
+import type { ListedKind } from '../../../model/list-kinds.js';
 import type { Namespace } from '../connection/namespace.js';
 import { statementsOf } from '../connection/statement.js';
+import { COUNTED, moveCounts } from '../counts/count-changes.js';
 import { EXECUTION_COLUMNS } from '../rows/execution-rows.js';
 
 /** In the order of `record-values.ts` and `record-copies.ts`. */
@@ -8,7 +10,10 @@ export const MESSAGE_COLUMNS = `message_id, source_chain, dest_chain, ingestion_
 export const RESULT_COLUMNS = `message_id, verifier_source, verifier_dest, source_chain, dest_chain, ingestion_ms,
   position, attestation_ms, orphaned, verifier_name, ccv_data, verdict, verdict_block`;
 
-/** The statements that write records: each takes an array a column, in the order of `record-values.ts`. */
+/**
+ * The statements that write records: each takes an array a column, in the order of `record-values.ts`. An upsert moves
+ * the counters of its list by the rows that it changes; an insert leaves them to `listed`.
+ */
 export function createRecordStatements(namespace: Namespace) {
   const statement = statementsOf(namespace);
   const messages = `INSERT INTO @messages AS t (${MESSAGE_COLUMNS})
@@ -19,7 +24,19 @@ export function createRecordStatements(namespace: Namespace) {
     SELECT * FROM unnest($1::bytea[], $2::bytea[], $3::bytea[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bigint[],
       $8::bigint[], $9::boolean[], $10::text[], $11::bytea[], $12::smallint[], $13::bigint[])`;
   const isLater = 'WHERE t.position < excluded.position';
+  const counted = (kind: ListedKind, table: string, upsert: string, key: readonly string[]) =>
+    `WITH before AS (
+       SELECT ${key.join(', ')}, ingestion_ms FROM ${table} WHERE message_id = ANY ($1::bytea[]) AND NOT orphaned
+     ), after AS (
+       ${upsert} RETURNING ${[...key, 'ingestion_ms', 'orphaned'].map((column) => `t.${column}`).join(', ')}
+     )
+     ${moveCounts(`
+       SELECT ${COUNTED[kind]}, a.ingestion_ms, 1 FROM after a WHERE NOT a.orphaned
+       UNION ALL
+       SELECT ${COUNTED[kind]}, b.ingestion_ms, -1 FROM after a JOIN before b
+         ON ${key.map((column) => `b.${column} = a.${column}`).join(' AND ')}`)}`;
   return {
+    oneAtATime: statement('lock_backfill', 'SELECT b.position, b.through_position FROM @move_backfill b FOR UPDATE'),
     bodies: statement(
       'write_bodies',
       `INSERT INTO @message_bodies (message_id, first_ms, body_hash, body)
@@ -39,19 +56,30 @@ export function createRecordStatements(namespace: Namespace) {
     ),
     upsertMessages: statement(
       'upsert_messages',
-      `${messages} ON CONFLICT (message_id) DO UPDATE SET ingestion_ms = excluded.ingestion_ms,
+      counted(
+        'message',
+        '@messages',
+        `${messages} ON CONFLICT (message_id) DO UPDATE SET ingestion_ms = excluded.ingestion_ms,
          position = excluded.position, status = excluded.status, orphaned = excluded.orphaned,
          block_number = excluded.block_number, block_hash = excluded.block_hash,
          block_timestamp_ms = excluded.block_timestamp_ms, transaction_hash = excluded.transaction_hash,
          log_index = excluded.log_index ${isLater}`,
+        ['message_id'],
+      ),
     ),
     upsertResults: statement(
       'upsert_results',
-      `${results} ON CONFLICT (message_id, verifier_source, verifier_dest) DO UPDATE SET
+      counted(
+        'verifierResult',
+        '@verifier_results',
+        `${results} ON CONFLICT (message_id, verifier_source, verifier_dest) DO UPDATE SET
          ingestion_ms = excluded.ingestion_ms, position = excluded.position, attestation_ms = excluded.attestation_ms,
          orphaned = excluded.orphaned, verifier_name = excluded.verifier_name, ccv_data = excluded.ccv_data,
          verdict = excluded.verdict, verdict_block = excluded.verdict_block ${isLater}`,
+        ['message_id', 'verifier_source', 'verifier_dest'],
+      ),
     ),
+    listed: statement('count_listed', moveCounts('SELECT * FROM unnest($1::smallint[], $2::bigint[], $3::bigint[])')),
     executions: statement(
       'write_executions',
       `INSERT INTO @executions AS t (${EXECUTION_COLUMNS.replaceAll('x.', '')})

@@ -1,6 +1,7 @@
 import { assertNever } from '../../../core/errors.js';
 import type { Change, Replacement } from '../../../model/batch.js';
 import type { MovedRecord } from '../../../model/commit/stamp-commit.js';
+import type { ListedKind } from '../../../model/list-kinds.js';
 import type {
   StoredConflict,
   StoredExecution,
@@ -11,7 +12,8 @@ import type {
 } from '../../../model/records.js';
 import type { Namespace } from '../connection/namespace.js';
 import type { Call, CopyCall } from '../connection/transaction.js';
-import { bigintArray } from '../rows/binary-arrays.js';
+import { COUNTED } from '../counts/count-changes.js';
+import { bigintArray, smallintArray } from '../rows/binary-arrays.js';
 import { executionValues } from '../rows/execution-rows.js';
 import { bodySizeBytes } from '../rows/message-body.js';
 import { createRecordCopies } from './record-copies.js';
@@ -40,6 +42,8 @@ const CHUNK_BYTES = 1 << 18;
  * binary arrays.
  */
 export interface RecordWriter {
+  /** Waits for the backfill's transaction under way, if there is one, and makes its next one wait for ours. */
+  readonly oneAtATime: Call;
   /** Bodies; those that are there already are passed over. */
   bodies(rows: readonly BodyRow[]): Iterable<Call>;
   /** Bodies that are not there yet. */
@@ -53,6 +57,8 @@ export interface RecordWriter {
   lanes(lanes: Iterable<readonly [source: bigint, dest: bigint]>): readonly Call[];
   /** Keeps results that were replaced. */
   replacements(rows: readonly Replacement[], replacedMs: number): Iterable<Call>;
+  /** Counts the `inserted` among the changes, which their upserts do for the others. */
+  listed(changes: readonly Change[], inserted: ReadonlySet<object>): readonly Call[];
   /** Notes where these records were listed. */
   moves(rows: readonly MovedRecord[]): Iterable<Call>;
 }
@@ -61,6 +67,7 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
   const sql = createRecordStatements(namespace);
   const copies = createRecordCopies(namespace);
   return {
+    oneAtATime: { statement: sql.oneAtATime, values: [] },
     newBodies: copies.bodies,
     bodies: (rows) =>
       inChunks(
@@ -80,6 +87,17 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
         (row) => row.old.ccvData.length,
         (chunk) => ({ statement: sql.replacements, values: replacementValues(chunk, replacedMs) }),
       ),
+    listed(changes, inserted) {
+      const counts = listedCounts(changes, inserted);
+      if (counts.length === 0) return [];
+      const column = (of: (count: ListedCount) => number) => counts.map(of);
+      const values = [
+        smallintArray(column(({ kind }) => COUNTED[kind])),
+        bigintArray(column(({ ingestionMs }) => ingestionMs)),
+        bigintArray(column(({ records }) => records)),
+      ];
+      return [{ statement: sql.listed, values }];
+    },
     moves: (rows) =>
       inChunks(
         rows,
@@ -130,6 +148,25 @@ export function createRecordWriter(namespace: Namespace): RecordWriter {
       );
     },
   };
+}
+
+interface ListedCount {
+  readonly kind: ListedKind;
+  readonly ingestionMs: number;
+  records: number;
+}
+
+/** Records of a commit lie in one list at one time, or two: all that are new are listed at the time of the commit. */
+function listedCounts(changes: readonly Change[], inserted: ReadonlySet<object>): readonly ListedCount[] {
+  const counts: ListedCount[] = [];
+  for (const { kind, record } of changes) {
+    if ((kind !== 'message' && kind !== 'verifierResult') || record.orphaned || !inserted.has(record)) continue;
+    const { ingestionMs } = record;
+    const known = counts.find((count) => count.kind === kind && count.ingestionMs === ingestionMs);
+    if (known) known.records += 1;
+    else counts.push({ kind, ingestionMs, records: 1 });
+  }
+  return counts;
 }
 
 function sortByKind(changes: readonly Change[]) {

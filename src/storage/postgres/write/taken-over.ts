@@ -10,13 +10,15 @@ const NONE: ReadonlySet<object> = new Set();
 
 /**
  * Writes the records of changes that were made elsewhere, and then `after`. A row of a later position stays. Calls are
- * made as they are sent.
+ * made as they are sent. Changes of now and of a backfill are taken over one after the other: each counts by the rows
+ * that it finds.
  */
 export function* takenOver(
   records: RecordWriter,
   changes: readonly Change[],
   after: Iterable<Call>,
 ): Generator<Call | CopyCall, void, void> {
+  yield records.oneAtATime;
   yield* records.bodies(bodiesOf(changes));
   yield* records.lanes(lanesOf(changes));
   yield* records.changes(changes, NONE);
