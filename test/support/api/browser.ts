@@ -1,14 +1,11 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import type { Duplex, Readable } from 'node:stream';
-import { promisify } from 'node:util';
+import { debianProgram } from '../debian-program.js';
 import { eventually } from '../eventually.js';
-
-const run = promisify(execFile);
-const INSTALLER = resolve(import.meta.dirname, '../../../.ci/install-chromium');
 
 /** A real browser without a window. It finds all hosts of `example.org` on this machine, and no other host. */
 export interface Browser {
@@ -55,11 +52,11 @@ interface Told {
 type Order = (method: string, params?: object, sessionId?: unknown) => Promise<Record<string, unknown>>;
 
 /**
- * Starts Chromium in about a second; the first start on a machine without it installs it with `.ci/install-chromium`. It
- * ends when its pipe does, so it does not outlive this process.
+ * Starts Chromium in about a second; the first start on a machine without it installs it. It ends when its pipe does, so it does not outlive this process.
  */
 export async function startBrowser(): Promise<Browser> {
-  const program = (await run(INSTALLER, { timeout: 600_000 })).stdout.trim();
+  // Debian's command is a script around it, which knows no other place
+  const program = await debianProgram('chromium', '/usr/lib/chromium/chromium');
   const profile = await mkdtemp(join(tmpdir(), 'ccv-chromium-'));
   // where the package was unpacked, its libraries lie beside it
   const libraries = dirname(dirname(program));

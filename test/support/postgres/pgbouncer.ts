@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { promisify } from 'node:util';
+import { dirname, join } from 'node:path';
 import { startTiedProcess } from '../../../scripts/devnet/anvil/tied-process.js';
 import type { PostgresConnection } from '../../../scripts/devnet/postgres/embedded-postgres.js';
 import { pickServerAccount } from '../../../scripts/devnet/postgres/embedded-postgres-account.js';
 import { systemClock } from '../../../src/core/clock.js';
+import { debianProgram } from '../debian-program.js';
 import { eventually } from '../eventually.js';
-
-const run = promisify(execFile);
-const INSTALLER = resolve(import.meta.dirname, '../../../.ci/install-pgbouncer');
 
 /** When PgBouncer gives a server's session to somebody else: its own word. */
 export type PoolMode = 'session' | 'transaction' | 'statement';
@@ -24,13 +20,13 @@ export interface PgBouncer {
   stop(): Promise<void>;
 }
 
-/** Starts PgBouncer in a tenth of a second; the first start on a machine without it installs it with `.ci/install-pgbouncer`. */
+/** Starts PgBouncer in a tenth of a second; the first start on a machine without it installs it. */
 export async function startPgBouncer(
   server: PostgresConnection,
   poolMode: PoolMode,
   settings: Readonly<Record<string, string | number>> = {},
 ): Promise<PgBouncer> {
-  const program = (await run(INSTALLER, { timeout: 600_000 })).stdout.trim();
+  const program = await debianProgram('pgbouncer', '/usr/sbin/pgbouncer');
   const directory = await mkdtemp(join(tmpdir(), 'ccv-pgbouncer-'));
   const port = await freePort();
   const users = join(directory, 'users.txt');
