@@ -1,22 +1,20 @@
+import { LRUCache } from 'lru-cache';
+
 /** Values by key, the last that were set: the oldest go first. */
-export class RecentlyTold<V> {
-  readonly #values: Map<string, V>;
-  readonly #most: number;
+export class RecentlyTold<V extends object | string> {
+  readonly #values: LRUCache<string, V>;
 
   constructor(most: number, values: readonly (readonly [string, V])[] = []) {
-    this.#most = most;
-    this.#values = new Map(values);
+    this.#values = new LRUCache({ max: most });
+    for (const [key, value] of values) this.#values.set(key, value);
   }
 
   get(key: string): V | undefined {
-    return this.#values.get(key);
+    return this.#values.peek(key);
   }
 
   set(key: string, value: V): void {
     this.#values.set(key, value);
-    if (this.#values.size <= this.#most) return;
-    const [oldest] = this.#values.keys();
-    if (oldest !== undefined) this.#values.delete(oldest);
   }
 
   delete(key: string): void {
@@ -24,36 +22,37 @@ export class RecentlyTold<V> {
   }
 
   toJSON(): [string, V][] {
-    return [...this.#values];
+    return [...this.#values.rkeys()].flatMap((key): [string, V][] => {
+      const value = this.get(key);
+      return value === undefined ? [] : [[key, value]];
+    });
   }
 }
 
 /** A set in the order in which its members came; beyond its bound the oldest is let go, and told. */
-export class OldestFirst<K> {
-  readonly #members = new Set<K>();
-  readonly #most: number;
-  readonly #letGo: (member: K) => unknown;
+export class OldestFirst<K extends object | string> {
+  readonly #members: LRUCache<K, true>;
 
   constructor(most: number, letGo: (member: K) => unknown) {
-    this.#most = most;
-    this.#letGo = letGo;
+    this.#members = new LRUCache({
+      max: most,
+      disposeAfter: (_, member, reason) => {
+        if (reason === 'evict') letGo(member);
+      },
+    });
   }
 
   get size(): number {
     return this.#members.size;
   }
 
+  /** The oldest first. */
   keys(): Iterable<K> {
-    return this.#members;
+    return this.#members.rkeys();
   }
 
   add(member: K): void {
-    this.#members.add(member);
-    if (this.#members.size <= this.#most) return;
-    const [oldest] = this.#members;
-    if (oldest === undefined) return;
-    this.#members.delete(oldest);
-    this.#letGo(oldest);
+    if (!this.#members.has(member)) this.#members.set(member, true);
   }
 
   delete(member: K): void {
