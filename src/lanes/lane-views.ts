@@ -101,6 +101,17 @@ export function waitingFor(
   return { messages, oldestSentMs };
 }
 
+/** When a source chain sent the oldest message that waits for a result within its window, unix ms; null: none. */
+export function oldestWaitingMs(board: LaneBoard, sourceChainSelector: bigint): number | null {
+  let oldestMs: number | null = null;
+  for (const open of board.openMessages()) {
+    if (!isWaiting(open) || open.status === 'timeout') continue;
+    if (open.lane.sourceChainSelector !== sourceChainSelector) continue;
+    oldestMs = Math.min(oldestMs ?? open.message.sentMs, open.message.sentMs);
+  }
+  return oldestMs;
+}
+
 function compare(a: bigint, b: bigint): number {
   return a === b ? 0 : a < b ? -1 : 1;
 }

@@ -12,6 +12,7 @@ import type { Common } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
 import { counter } from '../../core/metrics.js';
 import { askOf } from '../../lanes/gap-asks.js';
+import { oldestWaitingMs } from '../../lanes/lane-views.js';
 import type { Lanes } from '../../lanes/lanes.js';
 import { readMessagePlace } from '../../model/message-place.js';
 import type { LaneRecords } from '../../storage/lane-records.js';
@@ -67,10 +68,9 @@ export function createGapAsker(options: GapAskerOptions): GapAsker {
   let passed = new Map<string, number>();
 
   async function look(signal: AbortSignal): Promise<void> {
-    const gaps = laneGapsOf(await lanes.board()).filter(
-      ({ sourceChainSelector }) => sourceChainSelector === chain.selector,
-    );
-    gauges.show(gaps, clock.nowMs());
+    const board = await lanes.board();
+    const gaps = laneGapsOf(board).filter(({ sourceChainSelector }) => sourceChainSelector === chain.selector);
+    gauges.show(gaps, oldestWaitingMs(board, chain.selector), clock.nowMs());
     passed = new Map(gaps.map((gap) => [keyOf(gap), passed.get(keyOf(gap)) ?? 0] as const));
     if (gaps.length === 0) return;
     const asks = await records.asks();

@@ -57,6 +57,9 @@ async function createGap({ others, node }: { others: readonly bigint[]; node: Rp
     async outcomes(): Promise<string> {
       return await common.metrics.getSingleMetricAsString('indexer_lane_gap_asks_total');
     },
+    async waiting(): Promise<string> {
+      return await common.metrics.getSingleMetricAsString('indexer_lane_oldest_waiting_seconds');
+    },
     async close() {
       stop.abort();
       await running;
@@ -78,6 +81,17 @@ function silentNode(hash: Hex): RpcNode {
 test('a gap is asked for although hundreds of others cannot be', async () => {
   const gap = await createGap({ others: Array.from({ length: 250 }, (_, place) => BigInt(2 * place)), node: null });
   expect(await gap.asked(12)).toEqual([1_001n]);
+  await gap.close();
+});
+
+test('the age of the oldest message that waits for a verification is told', async () => {
+  const gap = await createGap({ others: [], node: null });
+  await gap.asked(3);
+  const seconds = Number(/waiting_seconds\{chain="one"\} (\S+)/.exec(await gap.waiting())?.[1]);
+  await gap.asked(3);
+  const later = Number(/waiting_seconds\{chain="one"\} (\S+)/.exec(await gap.waiting())?.[1]);
+  expect(seconds).toBeGreaterThan(0);
+  expect(later - seconds).toBe(30);
   await gap.close();
 });
 
