@@ -15,6 +15,33 @@ export interface FileStats {
   readonly nullCount: Readonly<Record<string, number>>;
 }
 
+/** The statistics of the rows of two files together. */
+export function unitedStats(a: FileStats, b: FileStats): FileStats {
+  const columns = Object.keys({ ...a.nullCount, ...b.nullCount });
+  const least = (one: StatValue, other: StatValue) => (one < other ? one : other);
+  const greatest = (one: StatValue, other: StatValue) => (one > other ? one : other);
+  const united = (of: 'minValues' | 'maxValues', choose: (one: StatValue, other: StatValue) => StatValue) =>
+    Object.fromEntries(
+      columns.flatMap((name) => {
+        const [one, other] = [a[of][name], b[of][name]];
+        if (one !== undefined && other !== undefined) return [[name, choose(one, other)]];
+        // a file without a bound has none of its nulls, or of values that have no bound
+        const bound = isAllNull(a, name) ? other : isAllNull(b, name) ? one : undefined;
+        return bound === undefined ? [] : [[name, bound]];
+      }),
+    );
+  return {
+    numRecords: a.numRecords + b.numRecords,
+    minValues: united('minValues', least),
+    maxValues: united('maxValues', greatest),
+    nullCount: Object.fromEntries(columns.map((name) => [name, (a.nullCount[name] ?? 0) + (b.nullCount[name] ?? 0)])),
+  };
+}
+
+function isAllNull({ nullCount, numRecords }: FileStats, name: string): boolean {
+  return nullCount[name] === numRecords;
+}
+
 /** The text of `add.stats`. */
 export function stringifyStats({ numRecords, minValues, maxValues, nullCount }: FileStats): string {
   return stringifyExactJson({ numRecords, minValues, maxValues, nullCount });

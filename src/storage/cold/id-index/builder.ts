@@ -33,6 +33,8 @@ export interface EncodedIdIndex {
 export interface IdIndexBuilder {
   /** Says that a row group holds an id or a term. Once or more for each pair, in any order. */
   add(id: string, rowGroup: number): void;
+  /** Takes the entries of the index of another file, whose first row group is `firstGroup` here. */
+  addAll(stored: Entries, firstGroup: number): void;
   readonly entries: number;
   /** `groups`: the row groups of the file, when the index is to tell where they lie. */
   finishing(groups?: readonly EncodedGroup[]): Steps<EncodedIdIndex>;
@@ -55,6 +57,13 @@ export function createIdIndexBuilder(): IdIndexBuilder {
       entries.high.push(high);
       entries.low.push(low);
       entries.rowGroup.push(rowGroup);
+    },
+    addAll({ high, low, rowGroup }, firstGroup) {
+      for (let entry = 0; entry < high.length; entry++) {
+        entries.high.push(high[entry] ?? 0);
+        entries.low.push(low[entry] ?? 0);
+        entries.rowGroup.push((rowGroup[entry] ?? 0) + firstGroup);
+      }
     },
     get entries() {
       return entries.high.length;

@@ -3,7 +3,7 @@ import type { ByteRange } from '../object-store/object-store.js';
 import { type ColumnSpec, firstColumns } from '../parquet/columns.js';
 import { viewOf } from '../parquet/data-view.js';
 import type { ParquetFooter } from '../parquet/footer.js';
-import { SEVERAL_GROUPS } from './entries.js';
+import { type Entries, SEVERAL_GROUPS } from './entries.js';
 import { CRC_BYTES, ENTRY_BYTES, FIXED_BYTES, headLayout, PAGE_BYTES, PAGE_ENTRIES, readFigures } from './format.js';
 import { compareHashes, hashId, type IdHash } from './hash.js';
 import { IdIndexFormatError } from './id-index-format-error.js';
@@ -148,12 +148,36 @@ export async function findRowGroups(
   return found;
 }
 
+/** All entries of an index. @throws IdIndexFormatError */
+export function readEntries(bytes: Uint8Array): Entries {
+  const { headBytes } = headLayout(readFigures(bytes));
+  const { entries: count } = parseIdIndexHead(bytes);
+  const all = { high: new Uint32Array(count), low: new Uint32Array(count), rowGroup: new Uint32Array(count) };
+  let entry = 0;
+  for (let start = headBytes; start < bytes.length; start += PAGE_BYTES) {
+    const { view, length } = checkedPage(bytes.subarray(start, start + PAGE_BYTES));
+    for (let at = 0; at < length; at += ENTRY_BYTES, entry += 1) {
+      all.high[entry] = view.getUint32(at, true);
+      all.low[entry] = view.getUint32(at + 4, true);
+      all.rowGroup[entry] = view.getUint32(at + 8, true);
+    }
+  }
+  if (entry !== count) throw new IdIndexFormatError(`it has ${entry} entries, and ${count} by its head`);
+  return all;
+}
+
 function collect(page: Uint8Array, hash: IdHash, found: number[]): void {
-  const view = viewOf(page);
-  const length = page.length - CRC_BYTES;
-  if (length % ENTRY_BYTES !== 0 || view.getUint32(length, true) !== crc32(page.subarray(0, length)))
-    throw new IdIndexFormatError('a page is damaged');
+  const { view, length } = checkedPage(page);
   for (let at = 0; at < length; at += ENTRY_BYTES)
     if (view.getUint32(at, true) === hash.high && view.getUint32(at + 4, true) === hash.low)
       found.push(view.getUint32(at + 8, true));
+}
+
+/** A page, and the bytes of its entries. */
+function checkedPage(page: Uint8Array): { readonly view: DataView; readonly length: number } {
+  const view = viewOf(page);
+  const length = page.length - CRC_BYTES;
+  if (length < 0 || length % ENTRY_BYTES !== 0 || view.getUint32(length, true) !== crc32(page.subarray(0, length)))
+    throw new IdIndexFormatError('a page is damaged');
+  return { view, length };
 }

@@ -1,6 +1,8 @@
 import type { Common } from '../../../core/common.js';
 import { AbortedError, toError } from '../../../core/errors.js';
 import { nextTurn } from '../../../core/event-loop.js';
+import { IdIndexFormatError } from '../id-index/id-index-format-error.js';
+import { readEntries } from '../id-index/index-head.js';
 import type { Catalog } from '../namespace/catalog.js';
 import type { DataFile } from '../namespace/data-file.js';
 import type { TableRows } from '../namespace/file-reader.js';
@@ -19,6 +21,7 @@ import type { RecordKey } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
 import { type CompactionGroup, filesFor } from './compaction-plan.js';
 import { mergeFiles } from './merge-files.js';
+import { type MergePart, partsOf } from './merge-parts.js';
 
 /** Rows of records: all of them hold. */
 const BY_TIME = {
@@ -51,8 +54,9 @@ interface Merging<T, K extends { readonly position: bigint }> extends TableRows<
 /**
  * Merges a group of files into new ones and has those committed in their place
  *
- *     read, merged → stored and read back → committed: the new files are in the table, the old ones are not
- *                                             └ lost: one of them was taken by someone else; the new files are deleted
+ *     copied, or read and merged → stored and read back
+ *                                  → committed: the new files are in the table, the old ones are not
+ *                                  └ lost: one of them was taken by someone else; the new files are deleted
  *
  * The result is right beside any other commit, because every row of its files is in the new ones; of the ledger those
  * are left out that a later row stands for, and committed rows never vanish. Cut off anywhere, the table is as before,
@@ -135,15 +139,26 @@ export class Compaction {
     });
     const scanParts = { store: this.#store, zstd: this.#zstd, keyOf: this.#keyOf };
     const scan = (file: DataFile) => new FileScan(scanParts, table, rows, file, { together: inputs.length });
+    const pause = async (rowsRead: number) => {
+      if (signal?.aborted) throw new AbortedError('compaction', { cause: signal.reason });
+      onRows?.(rowsRead);
+      await nextTurn();
+    };
     let rowsDropped = 0;
     try {
-      for await (const batch of mergeFiles({ ...merging, files: inputs, scan })) {
-        for (const { record, key } of batch)
-          if (merging.holds(key)) await output.add(record, key);
-          else rowsDropped += 1;
-        if (signal?.aborted) throw new AbortedError('compaction', { cause: signal.reason });
-        onRows?.(batch.length);
-        await nextTurn();
+      // rows of the ledger may say nothing any more
+      const whole = [{ kind: 'merged', files: inputs }] as const;
+      for (const part of table === 'ledger' ? whole : await partsOf(rows, inputs, scan)) {
+        if (part.kind === 'copied') {
+          await this.#copy(table, part, output, pause);
+          continue;
+        }
+        for await (const batch of mergeFiles({ ...merging, files: part.files, scan })) {
+          for (const { record, key } of batch)
+            if (merging.holds(key)) await output.add(record, key);
+            else rowsDropped += 1;
+          await pause(batch.length);
+        }
       }
       await output.end();
     } catch (thrown) {
@@ -157,6 +172,24 @@ export class Compaction {
       return { removed: inputs, added, rowsDropped };
     await this.#discard(table, added);
     return null;
+  }
+
+  /** Copies the row groups of a file and the entries of its index, without a look at their rows. */
+  async #copy<T, K extends { readonly position: bigint }>(
+    table: TableName,
+    { file, scan }: Extract<MergePart<T, K>, { readonly kind: 'copied' }>,
+    output: OutputFiles<T, K>,
+    pause: (rows: number) => Promise<void>,
+  ): Promise<void> {
+    const entries = readEntries(await this.#store.get(this.#keyOf(table, file.index?.path ?? '')));
+    const { groups } = await scan.footer();
+    if (entries.rowGroup.some((group) => group >= groups))
+      throw new IdIndexFormatError('it is the index of another file');
+    const target = await output.copying({ rows: file.rows, stats: file.stats, summary: file, entries });
+    for (let group = await scan.nextStored(); group; group = await scan.nextStored()) {
+      target.add(group);
+      await pause(group.place.rows);
+    }
   }
 
   /** False when another writer has taken one of them; a file of the table that is gone from the store is lost. */

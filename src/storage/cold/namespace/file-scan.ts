@@ -1,6 +1,8 @@
+import { crc32 } from 'node:zlib';
 import type { ByteRange, ObjectStore } from '../object-store/object-store.js';
 import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
-import { type ParquetFooter, readFooter } from '../parquet/footer.js';
+import type { StoredGroup } from '../parquet/file-writer.js';
+import { type FileFooter, int64Bounds, readFooter } from '../parquet/footer.js';
 import { PARQUET_MAGIC } from '../parquet/footer-writer.js';
 import { ParquetFormatError } from '../parquet/parquet-format-error.js';
 import { readRowGroups } from '../parquet/row-group-reader.js';
@@ -53,7 +55,7 @@ export class FileScan<T, K> {
   readonly #key: string;
   readonly #file: DataFile;
   readonly #fetchBytes: number;
-  #footer: ParquetFooter | null = null;
+  #footer: FileFooter | null = null;
   #next = 0;
   #fetched: Promise<Window> | null = null;
 
@@ -74,7 +76,7 @@ export class FileScan<T, K> {
   }
 
   /** The file's own footer. @throws ParquetFormatError, and the errors of the object store. */
-  async footer(): Promise<ParquetFooter> {
+  async footer(): Promise<FileFooter> {
     this.#footer ??= await readFooter(this.#file, (range) => this.#parts.store.get(this.#key, range));
     return this.#footer;
   }
@@ -87,14 +89,7 @@ export class FileScan<T, K> {
     const footer = await this.footer();
     const group = this.#next;
     if (group >= footer.groups) return null;
-    this.#fetched ??= this.#fetch(footer, group);
-    const window = await this.#fetched;
-    this.#next = group + 1;
-    if (this.#next >= window.endGroup) {
-      this.#fetched = this.#next < footer.groups ? this.#fetch(footer, this.#next) : null;
-      // the next call throws the failure
-      this.#fetched?.catch(() => undefined);
-    }
+    const window = await this.#take(footer, group);
     const [data] = await readRowGroups(
       footer,
       { groups: [group], columns: this.#columns },
@@ -117,7 +112,42 @@ export class FileScan<T, K> {
     };
   }
 
-  async #fetch(footer: ParquetFooter, first: number): Promise<Window> {
+  /**
+   * The next row group as it lies in the file, its column chunks compared with their checksums; null after the last.
+   * @throws ParquetFormatError for a damaged one, and the errors of the object store.
+   */
+  async nextStored(): Promise<StoredGroup | null> {
+    const footer = await this.footer();
+    const group = this.#next;
+    if (group >= footer.groups) return null;
+    const window = await this.#take(footer, group);
+    const range = wholeRange(footer, group);
+    const chunks = footer.columns.map(({ name, leaf }, column) => {
+      const chunk = footer.chunkRange(group, column);
+      const checksum = crc32(bytesOf(window, chunk));
+      if (checksum !== footer.chunkChecksum(group, column))
+        throw new ParquetFormatError(`column ${name} is damaged in row group ${group}`);
+      const bounds = leaf.type === 'INT64' ? int64Bounds(footer, name)(group) : null;
+      return { name, sizeBytes: chunk.endExclusive - chunk.start, checksum, bounds };
+    });
+    const place = { rows: footer.groupRows(group), start: range.start, chunks };
+    return { bytes: bytesOf(window, range), entry: footer.groupEntry(group), place };
+  }
+
+  /** The bytes with a row group; those of the next one are on their way. */
+  async #take(footer: FileFooter, group: number): Promise<Window> {
+    this.#fetched ??= this.#fetch(footer, group);
+    const window = await this.#fetched;
+    this.#next = group + 1;
+    if (this.#next >= window.endGroup) {
+      this.#fetched = this.#next < footer.groups ? this.#fetch(footer, this.#next) : null;
+      // the next call throws the failure
+      this.#fetched?.catch(() => undefined);
+    }
+    return window;
+  }
+
+  async #fetch(footer: FileFooter, first: number): Promise<Window> {
     const isFirst = first === 0;
     let { start, endExclusive } = wholeRange(footer, first);
     let endGroup = first + 1;
@@ -135,7 +165,7 @@ export class FileScan<T, K> {
 }
 
 /** A row group with its bloom filters. */
-function wholeRange(footer: ParquetFooter, group: number): ByteRange {
+function wholeRange(footer: FileFooter, group: number): ByteRange {
   const { start, endExclusive } = footer.groupRange(group);
   const filterEnds = footer.columns.map((_, column) => footer.filterRange(group, column)?.endExclusive ?? 0);
   return { start, endExclusive: Math.max(endExclusive, ...filterEnds) };

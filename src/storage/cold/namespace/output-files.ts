@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
+import type { StoredGroup } from '../parquet/file-writer.js';
 import { inTurns } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
-import { createFileEncoder, type FileEncoder } from '../rows/data-file-encoder.js';
+import { type CopiedFile, createFileEncoder, type FileEncoder } from '../rows/data-file-encoder.js';
 import type { RowKind } from '../rows/row-kind.js';
 import type { TableName } from '../rows/table-name.js';
 import { type DataFile, describeFile, type FlushEnd, type FlushStamp, flushEnds } from './data-file.js';
@@ -41,18 +42,32 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
   }
 
   async add(record: T, key: K): Promise<void> {
-    const { rows, zstd, most } = this.#options;
-    const encoder = this.#encoder;
-    // the last one takes the rest, so that none comes out small
-    const isFull =
-      encoder !== null &&
-      this.#made.length < most.files - 1 &&
-      (encoder.sizeBytes() * most.files >= most.bytes || encoder.rows * most.files >= most.rows);
+    const { rows } = this.#options;
     // states of one record stay together
-    if (isFull && this.#last !== null && rows.compare(this.#last, key) !== 0) await this.end();
-    this.#encoder ??= createFileEncoder({ kind: rows, zstd });
-    this.#encoder.add(record);
+    if (this.#isFull() && this.#last !== null && rows.compare(this.#last, key) !== 0) await this.end();
+    this.#open().add(record);
     this.#last = key;
+  }
+
+  /** Begins to take all row groups of a file as they are, into one file. */
+  async copying(file: CopiedFile): Promise<{ add(group: StoredGroup): void }> {
+    if (this.#isFull()) await this.end();
+    this.#last = null;
+    return this.#open().copying(file);
+  }
+
+  #open(): FileEncoder<T> {
+    const { rows, zstd } = this.#options;
+    this.#encoder ??= createFileEncoder({ kind: rows, zstd });
+    return this.#encoder;
+  }
+
+  /** The last file takes the rest, so that none comes out small. */
+  #isFull(): boolean {
+    const { most } = this.#options;
+    const encoder = this.#encoder;
+    if (encoder === null || this.#made.length >= most.files - 1) return false;
+    return encoder.sizeBytes() * most.files >= most.bytes || encoder.rows * most.files >= most.rows;
   }
 
   /** Stores the open file. */

@@ -3,6 +3,7 @@ import { ByteWriter, type ColumnSource, ParquetWriter } from 'hyparquet-writer';
 import { encodeBloomFilter } from './bloom-filter.js';
 import { type ColumnSpec, type ColumnValue, type FileColumn, fileColumns, schemaElements } from './columns.js';
 import { chunkChecksums, encodeFooter, encodeRowGroup, type PlacedFilter } from './footer-writer.js';
+import { movedEntry } from './moved-group.js';
 import type { Steps } from './steps.js';
 import type { Zstd } from './zstd.js';
 
@@ -52,10 +53,24 @@ export interface EncodedParquet {
   readonly groups: readonly EncodedGroup[];
 }
 
+/** A row group of another file with the same columns, as it lies there. */
+export interface StoredGroup {
+  /** Its column chunks and bloom filters. */
+  readonly bytes: Uint8Array;
+  /** Its entry in the footer. */
+  readonly entry: Uint8Array;
+  /** Its place in that file. */
+  readonly place: EncodedGroup;
+}
+
 /** Makes one Parquet file. Synchronous: it works about once every hundred rows, for some milliseconds. */
 export interface ParquetEncoder {
   /** Appends a row: one value for each column. `rowBytes`: about how large it is before compression. */
   add(values: readonly ColumnValue[], rowBytes: number): void;
+  /** Ends the row group of the rows before, and appends one of another file. */
+  copy(group: StoredGroup): void;
+  /** Ends the row group of the rows before. */
+  endGroup(): void;
   /** Compressed bytes so far; rows that wait for their row group are estimated. */
   sizeBytes(): number;
   /** Rows of each row group that is finished, in file order. */
@@ -116,11 +131,20 @@ class Encoder implements ParquetEncoder {
   add(values: readonly ColumnValue[], rowBytes: number): void {
     const { targetBytes, maxRows, maxRawBytes = Number.POSITIVE_INFINITY } = this.#limits;
     const rawBytes = this.#pendingBytes + rowBytes;
-    if (this.#pendingRows > 0 && (rawBytes * this.#ratio > targetBytes || rawBytes > maxRawBytes)) this.#flush();
+    if (this.#pendingRows > 0 && (rawBytes * this.#ratio > targetBytes || rawBytes > maxRawBytes)) this.endGroup();
     for (let index = 0; index < values.length; index++) this.#pending[index]?.push(values[index] ?? null);
     this.#pendingRows += 1;
     this.#pendingBytes += rowBytes;
-    if (this.#pendingRows >= maxRows) this.#flush();
+    if (this.#pendingRows >= maxRows) this.endGroup();
+  }
+
+  copy({ bytes, entry, place }: StoredGroup): void {
+    this.endGroup();
+    const start = this.#writtenBytes;
+    this.#parts.push(bytes);
+    this.#groups.push(movedEntry(entry, start - place.start));
+    this.#checksums.push(...place.chunks.map(({ checksum }) => checksum));
+    this.#placed({ ...place, start }, bytes.length);
   }
 
   sizeBytes(): number {
@@ -128,7 +152,7 @@ class Encoder implements ParquetEncoder {
   }
 
   *finishing(): Steps<EncodedParquet> {
-    this.#flush();
+    this.endGroup();
     yield;
     const facts = { schema: this.#schema, rows: BigInt(this.#rows), chunkChecksums: this.#checksums };
     const footer = encodeFooter(this.#groups, facts);
@@ -152,7 +176,7 @@ class Encoder implements ParquetEncoder {
     return { bytes, footerBytes: footer.length, groups: this.#places };
   }
 
-  #flush(): void {
+  endGroup(): void {
     if (this.#pendingRows === 0) return;
     this.#ratio = this.#encode(this.#pending, this.#pendingRows) / Math.max(1, this.#pendingBytes);
     this.#pending = this.#columns.map(() => []);
@@ -181,11 +205,19 @@ class Encoder implements ParquetEncoder {
     this.#groups.push(encodeRowGroup(group, this.#fileColumns, filters));
     const checksums = chunkChecksums(group, bytes, this.#writtenBytes);
     this.#checksums.push(...checksums);
-    this.#places.push({ rows, start: this.#writtenBytes, chunks: chunksOf(group, checksums) });
-    this.groupRows.push(rows);
-    this.#rows += rows;
-    this.#writtenBytes += filters.reduce((sum, filter) => sum + filter.bytes.length, bytes.length);
+    const place = { rows, start: this.#writtenBytes, chunks: chunksOf(group, checksums) };
+    this.#placed(
+      place,
+      filters.reduce((sum, filter) => sum + filter.bytes.length, bytes.length),
+    );
     return bytes.length;
+  }
+
+  #placed(place: EncodedGroup, sizeBytes: number): void {
+    this.#places.push(place);
+    this.groupRows.push(place.rows);
+    this.#rows += place.rows;
+    this.#writtenBytes += sizeBytes;
   }
 
   /** The bloom filters of a row group, which lie behind it, from `offset` on. */

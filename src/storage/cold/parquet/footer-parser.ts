@@ -19,6 +19,8 @@ export const CHUNK_FIELDS = 6;
 export interface ParsedFooter {
   readonly columns: readonly FileColumn[];
   readonly groupRows: readonly number[];
+  /** The places of their entries in the footer, start and end in turn. */
+  readonly groupSpans: readonly number[];
   /** `CHUNK_FIELDS` numbers for each column of each row group. */
   readonly chunks: readonly number[];
   /** Bloom filters, by the place of their column chunk: row group by row group, in the order of the columns. */
@@ -35,6 +37,7 @@ export class FooterParser {
   /** Of the column whose leaf has not come yet. */
   #path: SchemaElement[] = [];
   readonly #groupRows: number[] = [];
+  readonly #groupSpans: number[] = [];
   readonly #chunks: number[] = [];
   readonly #filters = new Map<number, ByteRange>();
   readonly #bytes: Uint8Array;
@@ -62,8 +65,8 @@ export class FooterParser {
     });
     if (this.#columns.length === 0) throw new ParquetFormatError('it has no columns');
     if (this.#checksums === null && createdBy === CREATED_BY) throw new ParquetFormatError('it has lost its checksums');
-    const [columns, groupRows, chunks] = [this.#columns, this.#groupRows, this.#chunks];
-    return { columns, groupRows, chunks, filters: this.#filters, checksums: this.#checksums };
+    const [columns, groupRows, groupSpans, chunks] = [this.#columns, this.#groupRows, this.#groupSpans, this.#chunks];
+    return { columns, groupRows, groupSpans, chunks, filters: this.#filters, checksums: this.#checksums };
   }
 
   /** Takes the checksums of the column chunks, when this entry of the footer's own metadata holds them. */
@@ -114,6 +117,7 @@ export class FooterParser {
     let rows = -1;
     let chunks = 0;
     const first = this.#chunks.length;
+    const start = cursor.position;
     cursor.struct((id, type) => {
       if (id === 1) chunks = cursor.list(() => this.#columnChunk());
       else if (id === 3) rows = cursor.integer();
@@ -127,6 +131,7 @@ export class FooterParser {
         throw new ParquetFormatError('a column has other rows than its row group');
     }
     this.#groupRows.push(rows);
+    this.#groupSpans.push(start, cursor.position);
   }
 
   #columnChunk(): void {

@@ -44,6 +44,12 @@ export interface ParquetFooter {
   columnIndex(name: string): number;
 }
 
+/** The footer of a data file itself. */
+export interface FileFooter extends ParquetFooter {
+  /** The entry of a row group, as it lies in the footer. */
+  groupEntry(group: number): Uint8Array;
+}
+
 const TRAILER_BYTES = 8;
 const FIRST_GUESS_BYTES = 64 * 1024;
 
@@ -62,7 +68,7 @@ export interface FooterPlace {
  * Reads a footer: one request, or a second one when the first did not reach far enough.
  * @throws ParquetFormatError
  */
-export async function readFooter(place: FooterPlace, fetch: FetchRange): Promise<ParquetFooter> {
+export async function readFooter(place: FooterPlace, fetch: FetchRange): Promise<FileFooter> {
   const footer = await fetchFooter(place, fetch);
   const isOther = place.rows !== undefined && (footer.rows !== place.rows || !footer.hasChecksums);
   // a few bits can turn the whole content of a footer into fields that no parser knows
@@ -70,7 +76,7 @@ export async function readFooter(place: FooterPlace, fetch: FetchRange): Promise
   return footer;
 }
 
-async function fetchFooter(place: FooterPlace, fetch: FetchRange): Promise<ParquetFooter> {
+async function fetchFooter(place: FooterPlace, fetch: FetchRange): Promise<FileFooter> {
   const { sizeBytes, footerBytes, footerChecksum = null } = place;
   const guess = Math.min(sizeBytes, footerBytes ?? FIRST_GUESS_BYTES);
   const tail = await fetch({ start: sizeBytes - guess, endExclusive: sizeBytes });
@@ -98,7 +104,7 @@ export function footerLength(tail: Uint8Array): number {
  * Parses the end of a file of `sizeBytes`; `tail` may begin before the footer and is not kept.
  * @throws ParquetFormatError, also for columns that are nested otherwise than as lists, which our files do not have.
  */
-export function parseFooter(tail: Uint8Array, sizeBytes: number): ParquetFooter {
+export function parseFooter(tail: Uint8Array, sizeBytes: number): FileFooter {
   const neededBytes = footerLength(tail);
   if (neededBytes > tail.length) throw new ParquetFormatError('the footer is cut off');
   return new Footer(tail.slice(tail.length - neededBytes, tail.length - TRAILER_BYTES), sizeBytes - neededBytes);
@@ -116,12 +122,13 @@ export function int64Bounds(
   };
 }
 
-class Footer implements ParquetFooter {
+class Footer implements FileFooter {
   readonly columns: readonly FileColumn[];
   readonly groups: number;
   readonly rows: number;
   readonly #bytes: Uint8Array;
   readonly #groupRows: readonly number[];
+  readonly #groupSpans: readonly number[];
   readonly #chunks: Float64Array;
   readonly #filters: ReadonlyMap<number, ByteRange>;
   readonly #checksums: Uint32Array | null;
@@ -133,6 +140,7 @@ class Footer implements ParquetFooter {
     this.groups = parsed.groupRows.length;
     this.rows = parsed.groupRows.reduce((sum, rows) => sum + rows, 0);
     this.#groupRows = parsed.groupRows;
+    this.#groupSpans = parsed.groupSpans;
     this.#chunks = Float64Array.from(parsed.chunks);
     this.#filters = parsed.filters;
     this.#checksums = parsed.checksums;
@@ -143,7 +151,7 @@ class Footer implements ParquetFooter {
       this.#bytes.length +
       this.#chunks.byteLength +
       (this.#checksums?.byteLength ?? 0) +
-      this.groups * 8 +
+      this.groups * 24 +
       this.#filters.size * 64 +
       4096
     );
@@ -155,6 +163,10 @@ class Footer implements ParquetFooter {
 
   groupRows(group: number): number {
     return this.#groupRows[group] ?? 0;
+  }
+
+  groupEntry(group: number): Uint8Array {
+    return this.#bytes.subarray(this.#groupSpans[group * 2], this.#groupSpans[group * 2 + 1]);
   }
 
   groupRange(group: number): ByteRange {

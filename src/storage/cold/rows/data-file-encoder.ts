@@ -2,8 +2,13 @@ import { InvalidArgumentError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
 import type { FileStats } from '../delta/stats.js';
 import { createIdIndexBuilder, type EncodedIdIndex } from '../id-index/builder.js';
-import { MAX_ENTRIES } from '../id-index/entries.js';
-import { createParquetEncoder, type EncodedGroup, type RowGroupLimits } from '../parquet/file-writer.js';
+import { type Entries, MAX_ENTRIES } from '../id-index/entries.js';
+import {
+  createParquetEncoder,
+  type EncodedGroup,
+  type RowGroupLimits,
+  type StoredGroup,
+} from '../parquet/file-writer.js';
 import type { Steps } from '../parquet/steps.js';
 import type { Zstd } from '../parquet/zstd.js';
 import { type FileSummary, SummaryCollector } from './file-summary.js';
@@ -24,10 +29,21 @@ export interface EncodedFile {
   readonly summary: FileSummary;
 }
 
+/** A file of the same kind with the same columns, and terms of all rows in its index. */
+export interface CopiedFile {
+  readonly rows: number;
+  readonly stats: FileStats;
+  readonly summary: FileSummary;
+  /** The entries of its index; null for kinds without ids. */
+  readonly entries: Entries | null;
+}
+
 /** Makes one data file of records that come in order. */
 export interface FileEncoder<T> {
   /** @throws InvalidArgumentError when the record does not belong after the one before. */
   add(record: T): void;
+  /** Begins to take the row groups of another file, all of them, whose rows come after those before. */
+  copying(file: CopiedFile): { add(group: StoredGroup): void };
   readonly rows: number;
   /** Compressed bytes so far, about. */
   sizeBytes(): number;
@@ -74,6 +90,19 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
       collector.add(key, values);
       index.add(kind.indexedId(key), kind.termsOf(record, key));
     },
+    copying(file) {
+      parquet.endGroup();
+      rows += file.rows;
+      last = undefined;
+      collector.addFile(file.stats, file.summary);
+      index.addFile(file.entries);
+      return {
+        add(group) {
+          parquet.copy(group);
+          index.passGroup();
+        },
+      };
+    },
     get rows() {
       return rows;
     },
@@ -97,7 +126,7 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
 }
 
 /** The entries of an index from which on it takes ids alone: a file of them all must find room. */
-const MAX_TERM_ENTRIES = MAX_ENTRIES / 2;
+export const MAX_TERM_ENTRIES = MAX_ENTRIES / 2;
 
 /** Learns the row groups of ids and terms as they are finished: a row's group is known only then. */
 class GroupedIds {
@@ -121,6 +150,19 @@ class GroupedIds {
   add(id: Hex | null, terms: readonly string[]): void {
     this.#waiting.push({ id, terms });
     this.#settle();
+  }
+
+  /** Takes the entries of a file whose row groups come next. */
+  addFile(entries: Entries | null): void {
+    this.#settle();
+    if (entries === null) return;
+    this.#builder.addAll(entries, this.#group);
+    this.#any = true;
+  }
+
+  /** Passes over a row group whose entries are there. */
+  passGroup(): void {
+    this.#group += 1;
   }
 
   /** Null when no row had an id. */

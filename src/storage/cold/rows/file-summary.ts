@@ -1,4 +1,4 @@
-import type { FileStats, StatValue } from '../delta/stats.js';
+import { type FileStats, type StatValue, unitedStats } from '../delta/stats.js';
 import type { ColumnSpec, ColumnValue } from '../parquet/columns.js';
 import type { RowKind } from './row-kind.js';
 
@@ -18,6 +18,8 @@ export class SummaryCollector<T, K extends { readonly position: bigint }> {
   #rows = 0;
   #minPosition: bigint | undefined;
   #maxPosition = 0n;
+  /** Of whole files whose rows were not added one by one. */
+  #united: FileStats | null = null;
 
   /** `isThere` is false for columns that the file does not have. */
   constructor(kind: RowKind<T, K>, isThere: (spec: ColumnSpec) => boolean = () => true) {
@@ -28,14 +30,29 @@ export class SummaryCollector<T, K extends { readonly position: bigint }> {
   add(key: K, values: readonly ColumnValue[]): void {
     this.#rows += 1;
     for (let index = 0; index < values.length; index++) this.#columns[index]?.add(values[index] ?? null);
-    const { position } = key;
-    if (this.#minPosition === undefined || position < this.#minPosition) this.#minPosition = position;
-    if (position > this.#maxPosition) this.#maxPosition = position;
+    this.#addPositions(key.position, key.position);
     const lane = this.#kind.listedLane(key);
     if (lane !== null) this.#listed.set(lane, (this.#listed.get(lane) ?? 0) + 1);
   }
 
+  /** Adds all rows of a file. */
+  addFile(stats: FileStats, { minPosition, maxPosition, listedByLane }: FileSummary): void {
+    this.#united = this.#united === null ? stats : unitedStats(this.#united, stats);
+    this.#addPositions(minPosition, maxPosition);
+    for (const [lane, rows] of listedByLane) this.#listed.set(lane, (this.#listed.get(lane) ?? 0) + rows);
+  }
+
+  #addPositions(min: bigint, max: bigint): void {
+    if (this.#minPosition === undefined || min < this.#minPosition) this.#minPosition = min;
+    if (max > this.#maxPosition) this.#maxPosition = max;
+  }
+
   stats(): FileStats {
+    const own = this.#ownStats();
+    return this.#united === null ? own : unitedStats(own, this.#united);
+  }
+
+  #ownStats(): FileStats {
     const columns = this.#columns.filter((column) => column !== null);
     const bounded = columns.flatMap(({ name, range }) => (range ? [{ name, ...range }] : []));
     return {
