@@ -92,6 +92,7 @@ export function withResult(
   results: readonly StoredVerifierResult[],
   result: StoredVerifierResult,
 ): readonly StoredVerifierResult[] {
+  if (results.length === 0) return [result];
   const others = results.filter((other) => compareResults(other, result) < 0);
   const above = results.filter((other) => compareResults(other, result) > 0);
   return [...others, result, ...above];

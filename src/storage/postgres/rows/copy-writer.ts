@@ -21,11 +21,14 @@ const CHUNK_BYTES = 1 << 18;
 /** Writes the fields of rows one behind the other, each an i32 length (−1 = null) and bytes. */
 export class CopyWriter {
   #buffer: Buffer;
+  /** Of the same bytes: its writes are single instructions. */
+  #view: DataView;
   #at = MESSAGE_HEADER_BYTES;
 
   /** @param sizeBytes of all rows, at most. */
   constructor(sizeBytes: number) {
     this.#buffer = Buffer.allocUnsafeSlow(Math.min(CHUNK_BYTES, OVERHEAD_BYTES + sizeBytes));
+    this.#view = viewOf(this.#buffer);
     this.#at += HEADER.copy(this.#buffer, this.#at);
   }
 
@@ -38,6 +41,7 @@ export class CopyWriter {
   take(sizeBytes: number): Buffer {
     const taken = this.#message();
     this.#buffer = Buffer.allocUnsafeSlow(Math.max(CHUNK_BYTES, OVERHEAD_BYTES + sizeBytes));
+    this.#view = viewOf(this.#buffer);
     this.#at = MESSAGE_HEADER_BYTES;
     return taken;
   }
@@ -52,60 +56,70 @@ export class CopyWriter {
 
   /** Begins a row. */
   row(fields: number): void {
-    this.#at = this.#buffer.writeInt16BE(fields, this.#at);
+    this.#view.setInt16(this.#at, fields);
+    this.#at += 2;
   }
 
   null(): void {
-    this.#at = this.#buffer.writeInt32BE(-1, this.#at);
+    this.#length(-1);
   }
 
   bytes(value: Uint8Array): void {
-    this.#at = this.#buffer.writeInt32BE(value.length, this.#at);
+    this.#length(value.length);
     this.#buffer.set(value, this.#at);
     this.#at += value.length;
   }
 
   hex(value: Hex): void {
     const length = (value.length - 2) >>> 1;
-    this.#at = this.#buffer.writeInt32BE(length, this.#at);
+    this.#length(length);
     this.#buffer.write(value.slice(2), this.#at, 'hex');
     this.#at += length;
   }
 
   /** A field of `sizeBytes` that `write` puts at a place. */
   written(sizeBytes: number, write: (buffer: Buffer, at: number) => void): void {
-    this.#at = this.#buffer.writeInt32BE(sizeBytes, this.#at);
+    this.#length(sizeBytes);
     write(this.#buffer, this.#at);
     this.#at += sizeBytes;
   }
 
   text(value: string): void {
     const length = this.#buffer.write(value, this.#at + 4, 'utf8');
-    this.#buffer.writeInt32BE(length, this.#at);
-    this.#at += 4 + length;
+    this.#length(length);
+    this.#at += length;
   }
 
   /** A `bigint` from a bigint. */
   bigint(value: bigint): void {
-    this.#at = this.#buffer.writeInt32BE(8, this.#at);
-    this.#at = this.#buffer.writeBigInt64BE(value, this.#at);
+    this.#length(8);
+    this.#view.setBigInt64(this.#at, value);
+    this.#at += 8;
   }
 
   /** A `bigint` from a number. */
   integer(value: number): void {
-    this.#at = this.#buffer.writeInt32BE(8, this.#at);
-    this.#at = this.#buffer.writeInt32BE(Math.floor(value / 2 ** 32), this.#at);
-    this.#at = this.#buffer.writeUInt32BE(value >>> 0, this.#at);
+    this.#length(8);
+    this.#view.setInt32(this.#at, Math.floor(value / 2 ** 32));
+    this.#view.setUint32(this.#at + 4, value >>> 0);
+    this.#at += 8;
   }
 
   smallint(value: number): void {
-    this.#at = this.#buffer.writeInt32BE(2, this.#at);
-    this.#at = this.#buffer.writeInt16BE(value, this.#at);
+    this.#length(2);
+    this.#view.setInt16(this.#at, value);
+    this.#at += 2;
   }
 
   boolean(value: boolean): void {
-    this.#at = this.#buffer.writeInt32BE(1, this.#at);
-    this.#at = this.#buffer.writeUInt8(value ? 1 : 0, this.#at);
+    this.#length(1);
+    this.#view.setUint8(this.#at, value ? 1 : 0);
+    this.#at += 1;
+  }
+
+  #length(bytes: number): void {
+    this.#view.setInt32(this.#at, bytes);
+    this.#at += 4;
   }
 
   #message(): Buffer {
@@ -113,6 +127,10 @@ export class CopyWriter {
     this.#buffer.writeInt32BE(this.#at - 1, 1);
     return this.#buffer.subarray(0, this.#at);
   }
+}
+
+function viewOf(buffer: Buffer): DataView {
+  return new DataView(buffer.buffer, buffer.byteOffset, buffer.length);
 }
 
 /**

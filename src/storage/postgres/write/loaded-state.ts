@@ -1,6 +1,6 @@
 import type { Hex } from '../../../core/hex.js';
 import type { ExecutionOrphaning, Lease } from '../../../model/batch.js';
-import type { Given, GivenBatch } from '../../../model/commit/given-batch.js';
+import type { GivenBatch } from '../../../model/commit/given-batch.js';
 import type { Known, KnownId, KnownMessage, KnownResult } from '../../../model/commit/known.js';
 import {
   conflictIdentity,
@@ -9,7 +9,6 @@ import {
   logOf,
   quarantineIdentity,
   type ResultIdentity,
-  resultIdentity,
 } from '../../../model/identity.js';
 import type { MessageBody, SourceCursor, StoredExecution } from '../../../model/records.js';
 import { hashIdentity } from '../rows/identity-hash.js';
@@ -61,6 +60,7 @@ export interface Touched {
   readonly withBody: ReadonlySet<Hex>;
   /** Those of which all results are needed: they may leave the lists. */
   readonly withResults: readonly Hex[];
+  /** One that is given twice is here twice. */
   readonly results: readonly ResultIdentity[];
   /** The logs of executions. */
   readonly logs: readonly ExecutionOrphaning[];
@@ -75,7 +75,7 @@ export function touchedBy(batches: readonly GivenBatch[]): Touched {
   const messageIds = new Set<Hex>();
   const withBody = new Set<Hex>();
   const withResults = new Set<Hex>();
-  const results = new Map<string, Given<ResultIdentity>>();
+  const results: ResultIdentity[] = [];
   const logs = new Map<string, ExecutionOrphaning>();
   const sourceIds = new Set<string>();
   const leased = new Set<string>();
@@ -87,7 +87,7 @@ export function touchedBy(batches: readonly GivenBatch[]): Touched {
     for (const { messageId } of batch.messages ?? []) messageIds.add(messageId);
     for (const result of batch.verifierResults ?? []) {
       messageIds.add(result.messageId);
-      results.set(resultIdentity(result), result);
+      results.push(result);
     }
     for (const log of batch.executionOrphanings ?? []) logs.set(logIdentity(log), log);
     for (const execution of batch.executions ?? []) logs.set(executionIdentity(execution), logOf(execution));
@@ -100,7 +100,7 @@ export function touchedBy(batches: readonly GivenBatch[]): Touched {
     messageIds: [...messageIds],
     withBody,
     withResults: [...withResults],
-    results: [...results.values()],
+    results,
     logs: [...logs.values()],
     sourceIds: [...sourceIds],
     leased: [...leased],

@@ -1,11 +1,10 @@
 import { readContents } from '../../../model/contents-filter.js';
-import { readLane } from '../../../model/payload.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { STATUS_CODES } from '../../../model/status.js';
 import { SIGNATURE_VERDICTS } from '../../../protocol/records.js';
 import type { Namespace } from '../connection/namespace.js';
 import type { CopyCall } from '../connection/transaction.js';
-import { fromMessageNumber, fromSelector } from '../rows/columns.js';
+import { fromMessageNumber } from '../rows/columns.js';
 import { type CopyWriter, copyMessages } from '../rows/copy-writer.js';
 import { bodySizeBytes, writeBody } from '../rows/message-body.js';
 import { MESSAGE_COLUMNS, RESULT_COLUMNS } from './record-statements.js';
@@ -111,8 +110,8 @@ function writeResultRow(writer: CopyWriter, row: StoredVerifierResult): void {
   }
 }
 
+/** A selector's bytes in the message are those of its column: big-endian, two's complement. */
 function writeLane(writer: CopyWriter, encodedMessage: Uint8Array): void {
-  const { sourceChainSelector, destChainSelector } = readLane(encodedMessage);
-  writer.bigint(fromSelector(sourceChainSelector));
-  writer.bigint(fromSelector(destChainSelector));
+  writer.bytes(encodedMessage.subarray(1, 9));
+  writer.bytes(encodedMessage.subarray(9, 17));
 }
