@@ -55,6 +55,11 @@ export class ByteReader {
     return this.#bytes.subarray(start, start + length);
   }
 
+  /** Passes over `length` bytes. */
+  skip(field: string, length: number): void {
+    this.#advance(field, length);
+  }
+
   /** Bytes after a length of one byte. */
   hex8(field: string): Hex {
     return this.hex(field, this.u8(field));

@@ -72,6 +72,38 @@ export function decodeMessage(bytes: Uint8Array): Message {
   return message;
 }
 
+/** The fields of a message by which its event is checked. */
+export interface MessageOutline
+  extends Pick<
+    Message,
+    'sourceChainSelector' | 'destChainSelector' | 'ccvAndExecutorHash' | 'onRampAddress' | 'sender' | 'tokenTransfer'
+  > {}
+
+/**
+ * As `decodeMessage`, with the same errors, without the other fields: a backfill reads a message only to
+ * check it, and the text of its data takes longer than the rest.
+ */
+export function outlineMessage(bytes: Uint8Array): MessageOutline {
+  const reader = new ByteReader(bytes);
+  reader.version('version');
+  const sourceChainSelector = reader.u64('sourceChainSelector');
+  const destChainSelector = reader.u64('destChainSelector');
+  reader.skip('messageNumber', 8);
+  reader.skip('executionGasLimit', 4);
+  reader.skip('ccipReceiveGasLimit', 4);
+  reader.skip('finality', 4);
+  const ccvAndExecutorHash = reader.hex('ccvAndExecutorHash', 32);
+  const onRampAddress = reader.hex8('onRampAddress');
+  reader.skip('offRampAddress', reader.u8('offRampAddress'));
+  const sender = reader.hex8('sender');
+  reader.skip('receiver', reader.u8('receiver'));
+  reader.skip('destBlob', reader.u16('destBlob'));
+  const tokenTransfer = readTokenTransfer(reader);
+  reader.skip('data', reader.u16('data'));
+  reader.end();
+  return { sourceChainSelector, destChainSelector, ccvAndExecutorHash, onRampAddress, sender, tokenTransfer };
+}
+
 function readTokenTransfer(reader: ByteReader): TokenTransfer | null {
   const length = reader.u16('tokenTransfer');
   const start = reader.offset;

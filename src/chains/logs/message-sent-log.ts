@@ -4,7 +4,7 @@ import type { MessageOrigin, NewMessage, QuarantineEntry } from '../../model/rec
 import { type CCVAndExecutorHasher, computeCCVAndExecutorHash } from '../../protocol/ccv-and-executor-hash.js';
 import { computeMessageId } from '../../protocol/keccak.js';
 import type { Message } from '../../protocol/message.js';
-import { decodeMessage } from '../../protocol/message-codec.js';
+import { outlineMessage } from '../../protocol/message-codec.js';
 import { splitReceipts } from '../../protocol/receipts.js';
 import type { RawLog } from '../rpc/raw-log.js';
 import { decodeMessageSentData } from './message-sent-event.js';
@@ -48,7 +48,7 @@ export function readMessageSentLog(log: RawLog, blockTimestampMs: number, contex
       return reject(`expected at least ${MIN_RECEIPTS} receipts, found ${event.issuers.length}`);
 
     failing = 'message_decode';
-    const message = decodeMessage(event.encodedMessage);
+    const message = outlineMessage(event.encodedMessage);
 
     failing = 'on_ramp';
     const onRamp: Hex = `0x${log.address.slice(2).padStart(64, '0')}`;

@@ -87,6 +87,7 @@ export class KnownRecords {
     ranges: readonly BlockRange[],
     headers?: Pick<HeaderChain, 'isOffChain'>,
   ): readonly GoneRecord[] {
+    if (this.#places.size === 0) return [];
     const keys = keysOf(found);
     const isRead = (block: number) => ranges.some(({ from, to }) => block >= from && block <= to);
     return [...this.#places]
@@ -125,21 +126,21 @@ export class KnownRecords {
       this.#missing.delete(key);
       this.#places.delete(key);
     }
-    const places = [
-      ...messages.flatMap((message) =>
-        message.origin ? [placeOfMessage({ ...message, origin: message.origin })] : [],
-      ),
-      ...executions.map(placeOfExecution),
-    ];
-    for (const place of places) {
-      this.#missing.delete(keyOf(place));
-      this.#places.set(keyOf(place), place);
-    }
+    for (const { messageId, origin } of messages)
+      if (origin) this.#stored(placeOfMessage({ messageId, origin }), finalThrough);
+    for (const execution of executions) this.#stored(placeOfExecution(execution), finalThrough);
     for (const [key, { blockNumber }] of this.#places) if (blockNumber <= finalThrough) this.#places.delete(key);
+  }
+
+  #stored(place: GoneRecord, finalThrough: number): void {
+    const key = keyOf(place);
+    this.#missing.delete(key);
+    if (place.blockNumber > finalThrough) this.#places.set(key, place);
+    else this.#places.delete(key);
   }
 }
 
-function placeOfMessage({ messageId, origin }: NewMessage<MessageOrigin>): GoneRecord {
+function placeOfMessage({ messageId, origin }: Pick<NewMessage<MessageOrigin>, 'messageId' | 'origin'>): GoneRecord {
   return { messageId, blockNumber: Number(origin.blockNumber), blockHash: origin.blockHash, logIndex: null };
 }
 
