@@ -28,12 +28,20 @@ export interface Lab {
   close(): Promise<void>;
 }
 
+/** The server's own settings of checkpoints: they fall into a round, and whole pages go to the log after each. */
+export const DEFAULT_CHECKPOINTS = {
+  ...SERVER_SETTINGS,
+  max_wal_size: '1GB',
+  min_wal_size: '80MB',
+  checkpoint_timeout: '5min',
+};
+
 /** Starts the server on a directory of its own, which is removed at the end. */
-export async function openLab(): Promise<Lab> {
+export async function openLab(settings: Readonly<Record<string, string>> = SERVER_SETTINGS): Promise<Lab> {
   const parent = await makeDirectory();
   const server = await startEmbeddedPostgres({
     dataDir: join(parent, 'data'),
-    settings: SERVER_SETTINGS,
+    settings,
     log: silentLogger,
   });
   const client = new pg.Client({ ...server.connection });

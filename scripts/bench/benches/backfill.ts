@@ -5,14 +5,23 @@ import { createChainWatcher } from '../../../src/chains/watch/chain-watcher.js';
 import { createCommon } from '../../../src/core/common.js';
 import { createChainStore } from '../../../src/indexer/chain-store.js';
 import type { Sink } from '../../../src/sink/sink.js';
+import { type Cost, type CpuCost, measureCost, medianCost } from '../cost.js';
 import { type Lab, openLab, openTiers } from '../lab.js';
 import { type Aim, compareInTurn, perSecond, type Row } from '../measure.js';
-import type { Bench, BenchOptions } from '../report.js';
+import { type Bench, type BenchOptions, joinReports, type Report } from '../report.js';
 import { type EventChain, startEventChain } from '../workload/event-chain.js';
+import { startLimitedNode } from '../workload/limited-node.js';
 import { ON_RAMP, SOURCE_SELECTOR } from './events.js';
 
 /** As many requests under way as the watcher has in a backfill. */
 const DEPTH = 3;
+
+/** Of one event, local node. */
+const AIM = { nodeUs: 32, postgresUs: 18 };
+
+/** As providers sell them. */
+const LIMITS = { latencyMs: 50, requestsPerSecond: 25, mostLogs: 10_000 };
+const NO_LIMITS = { latencyMs: 0, requestsPerSecond: 1_000_000, mostLogs: 1_000_000 };
 
 interface Range {
   readonly from: number;
@@ -23,12 +32,11 @@ interface Range {
  * Backfill of a chain that is dense with events, and of one that is sparse: the whole way from the node into a Sink of
  * memory and Postgres, against fetching the same logs in the same ranges, parsing the JSON, and throwing it away.
  */
-export const backfill: Bench = async (options) => ({
-  rows: [
-    ...(await compare({ blocks: 1_000, perBlock: 50 }, { kind: 'atLeast', ratio: 0.35 }, options)),
-    ...(await compare({ blocks: 10_000, perBlock: 1 }, { kind: 'atLeast', ratio: 0.7 }, options)),
-  ],
-});
+export const backfill: Bench = async (options) =>
+  joinReports([
+    await compare({ blocks: 1_000, perBlock: 50 }, { kind: 'atLeast', ratio: 0.35 }, options),
+    await compare({ blocks: 10_000, perBlock: 1 }, { kind: 'atLeast', ratio: 0.7 }, options),
+  ]);
 
 /**
  * Number of URLs of the chain, and the end of the measurement: the last event stored, or confirmed by the second URL.
@@ -48,47 +56,91 @@ async function compare(
   full: { readonly blocks: number; readonly perBlock: number },
   aim: Aim,
   options: BenchOptions,
-): Promise<readonly Row[]> {
+): Promise<Report> {
   const { quick } = options;
   const { perBlock } = full;
   const chain = await startEventChain(quick ? full.blocks / 5 : full.blocks, perBlock);
   const lab = await openLab();
   const rows: Row[] = [];
+  const costs: Cost[] = [];
   try {
     for (const variant of VARIANTS) {
+      const what = nameOf(chain, perBlock, variant);
+      const measured: CpuCost[] = [];
       let ranges: readonly Range[] = [];
       const compared = await compareInTurn(quick ? 1 : 5, {
         async product() {
-          const done = await lab.inNamespace((namespace) => backfillOnce(lab, namespace, chain, variant));
+          const done = await lab.inNamespace((namespace) => backfillOnce(what, lab, namespace, chain, variant));
           ranges = done.ranges;
+          measured.push(done.cost);
           return done.eventsPerSecond;
         },
         ceiling: () => perSecond(chain.events, () => fetchAll(chain, ranges)),
       });
-      const how = variant.urls === 1 ? '' : `, 2 URLs, ${variant.until}`;
+      const note =
+        `${ranges.length} ranges of up to ${Math.max(...ranges.map(({ from, to }) => to - from + 1))} blocks, ` +
+        `${DEPTH} at a time`;
       rows.push({
-        what: `backfill, ${chain.events} events, ${perBlock} a block${how}`,
+        what,
         unit: 'events/s',
         ...compared,
         aim: variant.urls === 1 ? aim : null,
-        note:
-          `${ranges.length} ranges of up to ${Math.max(...ranges.map(({ from, to }) => to - from + 1))} blocks, ` +
-          `${DEPTH} at a time`,
+        note,
       });
+      // the first round warmed up
+      if (variant.urls === 1)
+        costs.push({ what, ...medianCost(measured.slice(1)), aim: AIM, note: `one event, ${note}` });
     }
-    return rows;
+    rows.push(await throughLimits(lab, chain, perBlock, quick));
+    return { rows, costs };
   } finally {
     await lab.close();
     await chain.stop();
   }
 }
 
+function nameOf({ events }: EventChain, perBlock: number, { urls, until }: Variant): string {
+  return `backfill, ${events} events, ${perBlock} a block${urls === 1 ? '' : `, 2 URLs, ${until}`}`;
+}
+
+/**
+ * The same backfill through a node far away that limits rate and answers, against one at the next desk that limits
+ * nothing: all that the limits cost. They would allow more logs a second than are stored.
+ */
+async function throughLimits(lab: Lab, chain: EventChain, perBlock: number, quick: boolean): Promise<Row> {
+  const { latencyMs, requestsPerSecond, mostLogs } = LIMITS;
+  const what = `backfill, ${perBlock} a block, node ${latencyMs} ms away`;
+  const limited = await startLimitedNode({ url: chain.url, ...LIMITS });
+  const free = await startLimitedNode({ url: chain.url, ...NO_LIMITS });
+  const from = async (url: string) => {
+    const done = await lab.inNamespace((namespace) => backfillOnce(what, lab, namespace, { ...chain, url }));
+    return done.eventsPerSecond;
+  };
+  try {
+    const compared = await compareInTurn(quick ? 1 : 5, {
+      product: () => from(limited.url),
+      ceiling: () => from(free.url),
+    });
+    return {
+      what,
+      unit: 'events/s',
+      ...compared,
+      aim: { kind: 'atLeast', ratio: 0.9 },
+      note: `${requestsPerSecond} requests/s, ${mostLogs} logs an answer, against a node without these limits`,
+    };
+  } finally {
+    limited.stop();
+    free.stop();
+  }
+}
+
 async function backfillOnce(
+  what: string,
   lab: Lab,
   namespace: string,
   chain: EventChain,
   { urls, until }: Variant = { urls: 1, until: 'stored' },
-): Promise<{ readonly eventsPerSecond: number; readonly ranges: readonly Range[] }> {
+): Promise<{ readonly eventsPerSecond: number; readonly ranges: readonly Range[]; readonly cost: CpuCost }> {
   const common = createCommon();
   const sink = await openTiers(lab, namespace, common);
   const rpc = createRpcPool({ chainName: 'bench', urls: [chain.url, `${chain.url}/`].slice(0, urls), common });
@@ -119,10 +171,14 @@ async function backfillOnce(
     const look = setInterval(() => {
       if (isStored && until === 'confirmed' && watcher.status().crossCheck.unconfirmedBlocks === 0) stop.abort();
     }, 2);
-    const eventsPerSecond = await perSecond(chain.events, () => watcher.run(stop.signal));
+    let eventsPerSecond = 0;
+    const cost = await measureCost(what, lab.serverPid, async () => {
+      eventsPerSecond = await perSecond(chain.events, () => watcher.run(stop.signal));
+      return chain.events;
+    });
     clearInterval(look);
     await checkAllStored(sink, chain);
-    return { eventsPerSecond, ranges };
+    return { eventsPerSecond, ranges, cost };
   } finally {
     await rpc.close();
     await sink.close();

@@ -1,13 +1,16 @@
 import type { VerifierResult } from '../../../src/model/records.js';
 import type { Sink } from '../../../src/sink/sink.js';
-import { type CpuCost, measureCost, medianCost } from '../cost.js';
-import { type Lab, openLab, openTiers } from '../lab.js';
+import { type Cost, type CpuCost, measureCost, medianCost } from '../cost.js';
+import { DEFAULT_CHECKPOINTS, type Lab, openLab, openTiers } from '../lab.js';
 import { compareInTurn, perSecond, type Row } from '../measure.js';
 import type { Bench } from '../report.js';
 import { createResultMaker, PAYLOAD_BYTES } from '../workload/records.js';
 import { createStagedCopy, encodeCopy } from '../workload/staged-copy.js';
 
 const WHAT = 'Sink writes, memory + Postgres';
+const CHECKPOINTED = 'the same, max_wal_size = 1GB';
+/** Of the cost without checkpoints. */
+const MOST_TIMES = 1.5;
 const WRITERS = 8;
 const WRITER_BATCH = 500;
 
@@ -61,11 +64,48 @@ export const sinkWrites: Bench = async ({ quick }) => {
       aim: { nodeUs: 24, postgresUs: 20 },
       note: `one record, ${row.note}`,
     };
-    return { rows: [row], costs: [cost] };
+    return { rows: [row], costs: [cost, await underCheckpoints(count, quick ? 1 : 6, cost)] };
   } finally {
     await lab.close();
   }
 };
+
+/**
+ * The same into tables that grow on, with the checkpoints of a server as it is installed: several fall into the rounds.
+ * The mean counts: a checkpoint is paid for by some rounds and not by others.
+ */
+async function underCheckpoints(count: number, rounds: number, bare: CpuCost): Promise<Cost> {
+  const lab = await openLab(DEFAULT_CHECKPOINTS);
+  const costs: CpuCost[] = [];
+  try {
+    await lab.inNamespace(async (namespace) => {
+      const sink = await openTiers(lab, namespace);
+      // the first round fills the tables
+      for (let round = 0; round <= rounds; round += 1) {
+        const results = createResultMaker(2 + round)(count);
+        // the garbage of making them is not the product's
+        globalThis.gc?.();
+        const cost = await measureCost(CHECKPOINTED, lab.serverPid, async () => {
+          await writeAll(sink, results);
+          return count;
+        });
+        if (round > 0) costs.push(cost);
+      }
+      await sink.close();
+    });
+  } finally {
+    await lab.close();
+  }
+  const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const within = (us: number | null) => (us ?? 0) * MOST_TIMES;
+  return {
+    what: CHECKPOINTED,
+    nodeUs: mean(costs.map(({ nodeUs }) => nodeUs)),
+    postgresUs: mean(costs.map(({ postgresUs }) => postgresUs ?? 0)),
+    aim: { nodeUs: within(bare.nodeUs), postgresUs: within(bare.postgresUs) },
+    note: `one record, mean of ${rounds * count} behind ${count}; aim: ${MOST_TIMES} times the row above`,
+  };
+}
 
 /** Records a commit, once the queue is full. */
 async function groupSize(lab: Lab, results: readonly VerifierResult[]): Promise<number> {
