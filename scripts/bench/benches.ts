@@ -1,6 +1,7 @@
 import { api } from './benches/api.js';
 import { backfill } from './benches/backfill.js';
 import { cold } from './benches/cold.js';
+import { coldCosts } from './benches/cold-costs.js';
 import { coldStreams } from './benches/cold-streams.js';
 import { filters } from './benches/filters.js';
 import { growthCold } from './benches/growth-cold.js';
@@ -21,6 +22,7 @@ export const BENCHES = {
   signatures,
   pruning,
   cold,
+  'cold-costs': coldCosts,
   'cold-streams': coldStreams,
   'growth-hot': growthHot,
   'growth-warm': growthWarm,
