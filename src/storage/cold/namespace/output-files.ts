@@ -29,7 +29,7 @@ export interface OutputFilesOptions<T, K> {
 export class OutputFiles<T, K extends { readonly position: bigint }> {
   readonly #options: OutputFilesOptions<T, K>;
   readonly #made: DataFile[] = [];
-  #encoder: FileEncoder<T> | null = null;
+  #encoder: FileEncoder<T, K> | null = null;
   #last: K | null = null;
 
   constructor(options: OutputFilesOptions<T, K>) {
@@ -45,7 +45,7 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
     const { rows } = this.#options;
     // states of one record stay together
     if (this.#isFull() && this.#last !== null && rows.compare(this.#last, key) !== 0) await this.end();
-    this.#open().add(record);
+    this.#open().add(record, key);
     this.#last = key;
   }
 
@@ -56,7 +56,7 @@ export class OutputFiles<T, K extends { readonly position: bigint }> {
     return this.#open().copying(file);
   }
 
-  #open(): FileEncoder<T> {
+  #open(): FileEncoder<T, K> {
     const { rows, zstd } = this.#options;
     this.#encoder ??= createFileEncoder({ kind: rows, zstd });
     return this.#encoder;

@@ -21,7 +21,7 @@ export interface ColumnSpec {
   readonly nullable: boolean;
   /** Keep the smallest and largest value of each row group in the footer, to pass over row groups by. */
   readonly statistics: boolean;
-  /** Keep a bloom filter of each row group's values, for other engines: our readers have an index. */
+  /** Keep a bloom filter of each row group's values, for other engines: our readers have an index (string only). */
   readonly bloomFilter: boolean;
   /** Values hardly ever repeat: do not look for a dictionary. */
   readonly distinct: boolean;

@@ -224,8 +224,7 @@ class Encoder implements ParquetEncoder {
   #filters(columns: readonly ColumnValue[][], offset: number): PlacedFilter[] {
     const filters: PlacedFilter[] = [];
     for (const [column, { bloomFilter }] of this.#columns.entries()) {
-      const fileColumn = this.#fileColumns[column];
-      const bytes = bloomFilter && fileColumn ? encodeBloomFilter(fileColumn, columns[column] ?? []) : null;
+      const bytes = bloomFilter ? encodeBloomFilter(columns[column] ?? []) : null;
       if (!bytes) continue;
       filters.push({ column, offset, bytes });
       offset += bytes.length;

@@ -39,9 +39,12 @@ export interface CopiedFile {
 }
 
 /** Makes one data file of records that come in order. */
-export interface FileEncoder<T> {
-  /** @throws InvalidArgumentError when the record does not belong after the one before. */
-  add(record: T): void;
+export interface FileEncoder<T, K> {
+  /**
+   * `key`: of the record, when it is known.
+   * @throws InvalidArgumentError when the record does not belong after the one before.
+   */
+  add(record: T, key?: K): void;
   /** Begins to take the row groups of another file, all of them, whose rows come after those before. */
   copying(file: CopiedFile): { add(group: StoredGroup): void };
   readonly rows: number;
@@ -69,7 +72,7 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
   kind,
   zstd,
   limits,
-}: FileEncoderOptions<T, K>): FileEncoder<T> {
+}: FileEncoderOptions<T, K>): FileEncoder<T, K> {
   const parquet = createParquetEncoder({ columns: kind.columns, zstd, ...(limits && { limits }) });
   const collector = new SummaryCollector(kind);
   const index = new GroupedIds(parquet.groupRows);
@@ -77,8 +80,7 @@ export function createFileEncoder<T, K extends { readonly position: bigint }>({
   let last: K | undefined;
 
   return {
-    add(record) {
-      const key = kind.keyOf(record);
+    add(record, key = kind.keyOf(record)) {
       if (last !== undefined && kind.compare(last, key) > 0)
         throw new InvalidArgumentError(`rows of ${kind.table} come out of order`, {
           details: { position: String(key.position) },

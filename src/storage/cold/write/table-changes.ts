@@ -141,8 +141,8 @@ class TableWriter<T, K extends { readonly position: bigint }> {
     }
     for (const [day, ofDay] of days) {
       const encoder = this.#encoder();
-      for (const [place, { record }] of ofDay.entries()) {
-        encoder.add(record);
+      for (const [place, { record, key }] of ofDay.entries()) {
+        encoder.add(record, key);
         if (place % ROWS_BETWEEN_PAUSES === ROWS_BETWEEN_PAUSES - 1) await nextTurn();
       }
       await this.#store(encoder, day, stamp);
@@ -171,10 +171,10 @@ class TableWriter<T, K extends { readonly position: bigint }> {
           continue;
         }
         for (let row = inserted[next]; row && this.#rows.compare(row.key, key) < 0; row = inserted[next]) {
-          encoder.add(row.record);
+          encoder.add(row.record, row.key);
           next += 1;
         }
-        encoder.add(record);
+        encoder.add(record, key);
       }
       await nextTurn();
     }
@@ -183,7 +183,7 @@ class TableWriter<T, K extends { readonly position: bigint }> {
         details: { path: file.path },
       });
     if (dropped === 0 && inserted.length === 0) return;
-    for (const { record } of inserted.slice(next)) encoder.add(record);
+    for (const { record, key } of inserted.slice(next)) encoder.add(record, key);
     this.#removed.push(file);
     const { boundaries } = stampOf([file], 0);
     const ends = file.boundaryMs === null ? [] : [{ position: file.flushThrough, ms: file.boundaryMs }];
@@ -191,11 +191,11 @@ class TableWriter<T, K extends { readonly position: bigint }> {
       await this.#store(encoder, dayOfFile(file), { ...stamp, boundaries: [...(boundaries ?? []), ...ends] });
   }
 
-  #encoder(): FileEncoder<T> {
+  #encoder(): FileEncoder<T, K> {
     return createFileEncoder({ kind: this.#rows, zstd: this.#parts.zstd });
   }
 
-  async #store(encoder: FileEncoder<T>, day: string, stamp: FlushStamp): Promise<void> {
+  async #store(encoder: FileEncoder<T, K>, day: string, stamp: FlushStamp): Promise<void> {
     const encoded = await inTurns(encoder.finishing());
     const file = describeFile(encoded, { id: randomUUID(), day }, stamp);
     await this.#parts.files.put(this.#table, file, encoded);

@@ -195,7 +195,7 @@ function hasRightFilters<T, K>({ columns }: RowKind<T, K>, scanned: ScannedGroup
   return fileColumns(columns).every((fileColumn, place) => {
     if (!columns[place]?.bloomFilter) return true;
     const values = scanned.records.map((_, row) => scanned.cells(row)[place] ?? null);
-    const [expected, found] = [encodeBloomFilter(fileColumn, values), scanned.filter(fileColumn.name)];
+    const [expected, found] = [encodeBloomFilter(values), scanned.filter(fileColumn.name)];
     return expected === null || found === null ? expected === found : Buffer.compare(expected, found) === 0;
   });
 }
