@@ -268,5 +268,8 @@ function createCache(maxSize: number): LRUCache<string, Cached> {
 }
 
 function decodeAll<V>({ rows }: RowGroupData, decode: (row: number) => V): V[] {
-  return Array.from({ length: rows }, (_, row) => decode(row));
+  // `Array.from` takes a quarter of the time of a list
+  const values: V[] = [];
+  for (let row = 0; row < rows; row++) values.push(decode(row));
+  return values;
 }
