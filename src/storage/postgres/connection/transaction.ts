@@ -3,7 +3,7 @@ import { nextTurn } from '../../../core/event-loop.js';
 import { StorageUnavailableError } from '../../../model/storage-errors.js';
 import { startCopy } from './copy-in.js';
 import type { Session } from './pool.js';
-import { RAW_TYPES } from './session.js';
+import { queryRows } from './row-query.js';
 import { classifyFailure, failureCode } from './sql-errors.js';
 import type { Row, Statement } from './statement.js';
 
@@ -141,12 +141,7 @@ export function begin(session: Session, name: string, label: string): Transactio
 
 async function send({ client, pooled }: Session, { statement, values }: Call): Promise<readonly Row[]> {
   const parameters = values.map((value) => (typeof value === 'bigint' ? value.toString() : value));
-  const { name, text } = statement;
-  const result = await client.query<(string | null)[]>({
-    ...{ ...(pooled ? {} : { name }), text, values: parameters, types: RAW_TYPES },
-    rowMode: 'array',
-  });
-  return result.rows;
+  return await queryRows(client, statement, parameters, !pooled);
 }
 
 /** Worth a turn of the event loop, in which it goes out. */
