@@ -103,7 +103,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     repeatForMs: settings.connectTimeoutMs || DEFAULT_POOL_SETTINGS.connectTimeoutMs,
   });
   const hub = createAdvanceHub(common.log, name, createClockWatch(common, name));
-  const context = { name, hub, read };
+  const context = { name, clock: common.clock, hub, read };
   const lists = createListReads(namespace, context);
   const messages = createMessageReads(namespace, context);
   const executions = createExecutionReads(namespace, context);

@@ -45,7 +45,8 @@ function countedLists({ connection }: TestDatabase): ResolvedLists {
   const pool = createPool({ address: connection, settings, common, name: 'counted', mark: '', sockets });
   const runner = createTransactionRunner({ pool, sockets, common, name: 'counted', repeatForMs: 0 });
   ends.push(() => runner.close());
-  const context = { name: 'counted', read: runner.read, hub: createAdvanceHub(silentLogger, 'warm') };
+  const { clock } = common;
+  const context = { name: 'counted', clock, read: runner.read, hub: createAdvanceHub(silentLogger, 'warm') };
   return createListReads(parseNamespace('ccv'), context, 1);
 }
 

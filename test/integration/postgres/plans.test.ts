@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { systemClock } from '../../../src/core/clock.js';
 import { createCommon } from '../../../src/core/common.js';
 import type { Hex } from '../../../src/core/hex.js';
 import { silentLogger } from '../../../src/core/logger.js';
@@ -28,7 +29,7 @@ import { createTestDatabase, type TestDatabase } from '../../support/postgres/po
 
 const ROWS = 60_000;
 const CHAINS = 6;
-const BIG_TABLES = ['messages', 'verifier_results', 'message_bodies', 'executions', 'list_counts'];
+const BIG_TABLES = ['messages', 'verifier_results', 'message_bodies', 'executions', 'list_counts', 'pruned_ids'];
 /** Entries that the counters leave to be passed over: two records a millisecond of a block. */
 const BLOCK_ROWS = 512;
 /** Counters of a place or a count. */
@@ -91,7 +92,7 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
       seen.push({ label, rowsRead, plan });
       return rows;
     };
-    const context = { name: 'plans', read, hub: createAdvanceHub(silentLogger, 'warm') };
+    const context = { name: 'plans', clock: systemClock, read, hub: createAdvanceHub(silentLogger, 'warm') };
     return {
       lists: createListReads(namespace, context),
       messages: createMessageReads(namespace, context),

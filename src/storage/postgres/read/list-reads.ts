@@ -41,7 +41,7 @@ export function createListReads(
       const filters = filtersOf(query);
       const after = query.after !== null;
       const deep = query.offset >= deepOffset && !after && isUnfiltered(filters);
-      const shape = { ...filters, after, deep, bounded: isBounded(query) };
+      const shape = { ...filters, after, deep, skips: query.offset > 0, bounded: isBounded(query) };
       const rows = await read(`query ${list}`, {
         statement: statements.page(list, shape),
         values: pageParameters(list, query, deep),

@@ -28,10 +28,12 @@ export interface ListShape {
   readonly after: boolean;
   /** The place of the offset is found by counters: no filter, and no key to continue after. */
   readonly deep: boolean;
+  /** Some rows are skipped by an offset. */
+  readonly skips: boolean;
   readonly bounded: boolean;
 }
 
-type CountShape = Omit<ListShape, 'after' | 'deep' | 'bounded'>;
+type CountShape = Omit<ListShape, 'after' | 'deep' | 'skips' | 'bounded'>;
 
 /** The differences between the two lists. */
 interface ListKind {
@@ -88,7 +90,7 @@ export function createListStatements(namespace: Namespace): ListStatements {
   return {
     page: (list, shape) => cached(`page_${list}${suffix(shape)}`, () => pageText(kindOf(list), shape)),
     count: (list, shape) =>
-      cached(`count_${list}${suffix({ ...shape, after: false, deep: false, bounded: false })}`, () =>
+      cached(`count_${list}${suffix({ ...shape, after: false, deep: false, skips: false, bounded: false })}`, () =>
         countText(kindOf(list), shape),
       ),
   };
@@ -98,28 +100,35 @@ function kindOf(list: ListName): ListKind {
   return list === 'results' ? RESULTS : MESSAGES;
 }
 
-function suffix({ sources, dests, contents, fewNumbers, after, deep, bounded }: ListShape): string {
+function suffix({ sources, dests, contents, fewNumbers, after, deep, skips, bounded }: ListShape): string {
   const byContents = contents.map((name) => `_${name === 'numbers' && fewNumbers ? 'few' : name}`).join('');
-  const behind = `${after ? '_after' : ''}${deep ? '_deep' : ''}${bounded ? '_bounded' : ''}`;
+  const behind = `${after ? '_after' : ''}${deep ? '_deep' : ''}${skips ? '_skip' : ''}${bounded ? '_bounded' : ''}`;
   return `${sources ? '_s' : ''}${dests ? '_d' : ''}${byContents}${behind}`;
 }
 
 function pageText(kind: ListKind, shape: ListShape): string {
   const { alias, table } = kind;
-  const order = (of: string) => kind.order.map((column) => `${of}.${column}`).join(', ');
-  const keys = keysText(kind, shape);
+  const direct = isByTime(shape) && !shape.skips && !shape.deep;
+  // the rows that an index gives are those of the page; others are sorted or skipped as keys, and then read
   const same = kind.order.slice(1).map((column) => `${alias}.${column} = p.${column}`);
+  const rows = direct
+    ? `(${timePageText(kind, shape, 't.*')}) ${alias}`
+    : `(${keysText(kind, shape)}) p JOIN ${table} ${alias} ON ${same.join(' AND ')}`;
+  const order = orderOf(kind, direct ? alias : 'p');
   const columns = shape.bounded
-    ? boundedColumns(kind.columns, { order: order('p'), maxBytes: `$${boundParameter(kind, shape)}::bigint` })
+    ? boundedColumns(kind.columns, { order, maxBytes: `$${boundParameter(kind, shape)}::bigint` })
     : kind.columns;
   return `SELECT ${CLOCK_COLUMNS}, ${columns}
     FROM ${CLOCK}
     LEFT JOIN (
-      (${keys}) p
-      JOIN ${table} ${alias} ON ${same.join(' AND ')}
-      JOIN @message_bodies b ON b.message_id = p.message_id
+      ${rows}
+      JOIN @message_bodies b ON b.message_id = ${alias}.message_id
     ) ON true
-    ORDER BY ${order('p')}`;
+    ORDER BY ${order}`;
+}
+
+function isByTime({ sources, dests, contents, fewNumbers }: ListShape): boolean {
+  return !sources && !dests && !fewNumbers && contents.every((name) => name === 'numbers');
 }
 
 /** The order keys of a page. */
@@ -127,7 +136,7 @@ function keysText(kind: ListKind, shape: ListShape): string {
   if (shape.deep) return deepPageText(kind);
   if (isOfAddress(shape)) return addressPageText(kind, shape);
   if (shape.fewNumbers) return numberPageText(kind, shape);
-  return shape.sources || shape.dests ? lanePageText(kind, shape) : timePageText(kind, shape);
+  return isByTime(shape) ? timePageText(kind, shape, orderOf(kind, 't')) : lanePageText(kind, shape);
 }
 
 /** The counters tell such counts and places. */
@@ -155,8 +164,8 @@ function orderOf(kind: ListKind, of: string): string {
 }
 
 /** The rows of one index, from the start of the range on. */
-function timePageText(kind: ListKind, shape: ListShape): string {
-  return `SELECT ${orderOf(kind, 't')} FROM ${kind.table} t WHERE NOT t.orphaned AND ${pageRange(kind, shape)}
+function timePageText(kind: ListKind, shape: ListShape, columns: string): string {
+  return `SELECT ${columns} FROM ${kind.table} t WHERE NOT t.orphaned AND ${pageRange(kind, shape)}
     ORDER BY ${orderOf(kind, 't')} LIMIT $3::bigint OFFSET $4::bigint`;
 }
 

@@ -3,8 +3,7 @@ import { checkId } from '../../../model/check-batch.js';
 import type { HeldMessage, HeldResults } from '../../../model/held.js';
 import { checkLimit, type KeyedPage, type UnfinishedQuery } from '../../../model/list-query.js';
 import { messageOrderKey } from '../../../model/order.js';
-import type { ResultsPart } from '../../../model/outlines.js';
-import { MAX_PAGE_BYTES, wholeOnes } from '../../../model/outlines.js';
+import { MAX_PAGE_BYTES, partOfResults, type ResultsPart, wholeOnes } from '../../../model/outlines.js';
 import type { StoredMessage, StoredVerifierResult } from '../../../model/records.js';
 import { CCVDataNotFoundError, MessageNotFoundError } from '../../../model/storage-errors.js';
 import {
@@ -18,10 +17,11 @@ import {
   decodeClock,
 } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
-import { type Row, statementsOf } from '../connection/statement.js';
+import { statementsOf } from '../connection/statement.js';
 import { fromSelector, toBoolean, toBytes } from '../rows/columns.js';
 import { unpackBody } from '../rows/message-body.js';
 import { boundedColumns, decodeMessage, decodeResult, MESSAGE_COLUMNS, RESULT_COLUMNS } from '../rows/record-rows.js';
+import { createLookups, type IdRows, IS_PRUNED, LABELS, type LookupKind, RECORD } from './lookups.js';
 import type { ReadContext } from './read-context.js';
 
 /** Databases count blocks no further. */
@@ -37,35 +37,33 @@ export interface MessageReads {
   aboveBlock(sourceChainSelector: bigint, afterBlock: bigint, throughBlock?: bigint): Promise<readonly StoredMessage[]>;
 }
 
-const IS_PRUNED = CLOCK_WIDTH;
-const RECORD = CLOCK_WIDTH + 1;
 const FIRST_BODY = 'CASE WHEN row_number() OVER (ORDER BY r.verifier_source, r.verifier_dest) = 1 THEN b.body END';
 const IS_ID_PRUNED = 'EXISTS (SELECT FROM @pruned_ids p WHERE p.message_id = $1::bytea)';
 
-export function createMessageReads(namespace: Namespace, { read, hub, name }: ReadContext): MessageReads {
+export function createMessageReads(namespace: Namespace, context: ReadContext): MessageReads {
+  const { read, hub, name } = context;
   const sql = createStatements(namespace);
+  const lookups = createLookups(namespace, context);
 
-  /** The rows of an id, and whether others of it are pruned. */
-  async function rowsOf(
-    label: string,
-    statement: Exclude<keyof typeof sql, 'unfinished'>,
-    messageId: Hex,
-    part?: ResultsPart,
-  ) {
+  /** The records of an id: with those of other ids that are asked for at once, or by itself where they are large. */
+  async function rowsOf(kind: LookupKind, messageId: Hex, part?: ResultsPart): Promise<IdRows> {
     checkId(messageId, 'messageId');
+    const shared = await lookups[kind](messageId);
+    if (shared.isWhole) return shared;
+    const statement = kind === 'message' ? sql.message : sql[resultsStatement(part)];
     const values = [toBuffer(messageId), ...partValues(part)];
-    const rows = await read(label, { statement: sql[statement], values });
+    const rows = await read(LABELS[kind], { statement, values });
     const clock = decodeClock(rows[0] ?? []);
     hub.seen(clock);
-    return { rows: rows.filter((row) => row[RECORD] !== null), clock, isPruned: toBoolean(rows[0]?.[IS_PRUNED]) };
+    const found = rows.filter((row) => row[RECORD] !== null);
+    return { rows: found, clock, isPruned: toBoolean(rows[0]?.[IS_PRUNED]), isWhole: false };
   }
 
   /** Reads an id's rows and checks that the store is complete for it. */
-  async function byId(...asked: Parameters<typeof rowsOf>): Promise<readonly Row[]> {
-    const [, , messageId] = asked;
-    const { rows, clock, isPruned } = await rowsOf(...asked);
-    checkMessageId(clock, messageId, isPruned, name);
-    return rows;
+  async function byId(kind: LookupKind, messageId: Hex, part?: ResultsPart): Promise<IdRows> {
+    const found = await rowsOf(kind, messageId, part);
+    checkMessageId(found.clock, messageId, found.isPruned, name);
+    return found;
   }
 
   /** The last change of a pruned record is at or below the floor. */
@@ -76,22 +74,21 @@ export function createMessageReads(namespace: Namespace, { read, hub, name }: Re
 
   return {
     async getCCVData(messageId, part) {
-      const rows = await byId('get ccv data', resultsStatement(part), messageId, part);
-      if (rows.length === 0) throw new CCVDataNotFoundError(messageId);
-      return decodeResults(rows);
+      const found = await byId('results', messageId, part);
+      if (found.rows.length === 0) throw new CCVDataNotFoundError(messageId);
+      return decodeResults(found, part);
     },
     async getMessage(messageId) {
-      const [row] = await byId('get message', 'message', messageId);
+      const [row] = (await byId('message', messageId)).rows;
       if (!row) throw new MessageNotFoundError(messageId);
       return decodeMessage(row, RECORD);
     },
     async heldCCVData(messageId, part) {
-      const label = 'get held ccv data';
-      const { rows, clock, isPruned } = await rowsOf(label, resultsStatement(part), messageId, part);
-      return { value: decodeResults(rows), ...rangeOf(clock, isPruned) };
+      const found = await rowsOf('results', messageId, part);
+      return { value: decodeResults(found, part), ...rangeOf(found.clock, found.isPruned) };
     },
     async heldMessage(messageId) {
-      const { rows, clock, isPruned } = await rowsOf('get held message', 'message', messageId);
+      const { rows, clock, isPruned } = await rowsOf('message', messageId);
       return { value: rows[0] ? decodeMessage(rows[0], RECORD) : null, ...rangeOf(clock, isPruned) };
     },
     async unfinished({ limit, after, order = 'oldest' }) {
@@ -142,12 +139,13 @@ function toBuffer(hex: Hex): Buffer {
   return Buffer.from(hexToBytes(hex));
 }
 
-/** The rows of one id, which have one body. */
-function decodeResults(rows: readonly Row[]): readonly StoredVerifierResult[] {
+/** The rows of one id, which have one body. Rows of a lookup by itself are those of the part already. */
+function decodeResults({ rows, isWhole }: IdRows, part: ResultsPart | undefined): readonly StoredVerifierResult[] {
   const [first] = rows;
   if (!first) return [];
   const body = unpackBody(toBytes(first[RECORD + 10]));
-  return rows.map((row) => decodeResult(row, RECORD, body));
+  const results = rows.map((row) => decodeResult(row, RECORD, body));
+  return isWhole ? partOfResults(results, part) : results;
 }
 
 function createStatements(namespace: Namespace) {

@@ -1,3 +1,4 @@
+import type { Clock } from '../../../core/clock.js';
 import type { AdvanceHub } from '../clock/advance-hub.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
 
@@ -5,6 +6,7 @@ import type { TransactionRunner } from '../connection/transaction-runner.js';
 export interface ReadContext {
   /** The storage's, for errors. */
   readonly name: string;
+  readonly clock: Clock;
   readonly read: TransactionRunner['read'];
   /** Told of the clock that each read saw. */
   readonly hub: Pick<AdvanceHub, 'seen'>;

@@ -36,6 +36,14 @@ export function boundedColumns(columns: string, { order, maxBytes }: { order: st
   return columns.replace(LARGE_COLUMNS, (column) => `CASE WHEN ${before} < ${maxBytes} THEN ${column} END`);
 }
 
+/** The columns of `columns`; one that can be large is null where it holds more than `maxBytes`. */
+export function smallColumns(columns: string, maxBytes: number): string {
+  return columns.replace(
+    LARGE_COLUMNS,
+    (column) => `CASE WHEN octet_length(${column}) <= ${maxBytes} THEN ${column} END`,
+  );
+}
+
 const NO_BODY: MessageBody = {
   encodedMessage: new Uint8Array(0),
   messageCCVAddresses: [],
