@@ -1,6 +1,7 @@
 import type { Common } from '../core/common.js';
 import { IndexerError } from '../core/errors.js';
-import { counter, histogram, histogramView } from '../core/metrics.js';
+import { type Observe, seriesHistogram } from '../core/histogram-series.js';
+import { counter, histogramView } from '../core/metrics.js';
 import type { ChangeSet, WriteOutcome } from '../model/batch.js';
 import type { ListedKind } from '../model/list-kinds.js';
 import { type BackendStorage, standsAt } from './backend-storage.js';
@@ -93,7 +94,7 @@ export function createMeteredStorage<S extends BackendStorage>(storage: S, commo
 }
 
 function createMeters(backend: string, { clock, metrics }: Common) {
-  const durations = histogram(metrics, {
+  const durations = seriesHistogram(metrics, {
     name: 'indexer_storage_operation_duration_seconds',
     help: 'Time a storage backend took for an operation.',
     labelNames: ['backend', 'operation', 'errored'],
@@ -145,13 +146,13 @@ function createMeters(backend: string, { clock, metrics }: Common) {
     /** Makes `call` before it first yields: an in-process backend has then done its work when this returns. */
     timed(operation: string, call: Method): Method {
       const labels = { backend, operation };
-      let succeeded: ReturnType<typeof durations.labels> | null = null;
+      let succeeded: Observe | null = null;
       const finish = (startedMs: number, isError: boolean) => {
         const seconds = (clock.monotonicMs() - startedMs) / 1000;
         if (isError) durations.observe({ ...labels, errored: 'true' }, seconds);
         else {
-          succeeded ??= durations.labels({ ...labels, errored: 'false' });
-          succeeded.observe(seconds);
+          succeeded ??= durations.series({ ...labels, errored: 'false' });
+          succeeded(seconds);
         }
       };
       return async (...args) => {

@@ -18,6 +18,7 @@ export function weakened(tag: string): string {
 
 /** Whether an `If-None-Match` header names the tag, by weak comparison (RFC 9110, 13.1.2): a 304 suffices. */
 export function namesTag(header: string | undefined, tag: string): boolean {
-  const named = header?.split(',').map((text) => text.trim()) ?? [];
+  if (header === undefined) return false;
+  const named = header.split(',').map((text) => text.trim());
   return named.some((text) => text === '*' || text === tag || text === weakened(tag));
 }

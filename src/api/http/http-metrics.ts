@@ -1,4 +1,5 @@
-import { gauge, histogram, type Registry } from '../../core/metrics.js';
+import { type Observe, seriesHistogram } from '../../core/histogram-series.js';
+import { gauge, type Registry } from '../../core/metrics.js';
 
 /** Metrics of requests. */
 export interface HttpMetrics {
@@ -10,25 +11,40 @@ export interface HttpMetrics {
 
 const METHODS = new Set(['GET', 'HEAD', 'OPTIONS', 'POST', 'PUT', 'PATCH', 'DELETE']);
 
+/** Requests under way of all servers of a registry: told when it is asked for, not with every request. */
+const ACTIVE = new WeakMap<Registry, { requests: number }>();
+
 /** The names and labels are those of the Go indexer. */
 export function createHttpMetrics(registry: Registry): HttpMetrics {
-  const durations = histogram(registry, {
+  const durations = seriesHistogram(registry, {
     name: 'indexer_http_request_duration_seconds',
     help: 'Time from the request line to the end of the answer, by route.',
     labelNames: ['method', 'path', 'status'],
     buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10],
   });
-  const active = gauge(registry, {
+  const active = ACTIVE.get(registry) ?? { requests: 0 };
+  ACTIVE.set(registry, active);
+  gauge(registry, {
     name: 'indexer_active_requests',
     help: 'Requests of the query API that are under way.',
+    collect() {
+      this.set(active.requests);
+    },
   });
+  const series = new Map<string, Observe>();
+  const seriesOf = (method: string, path: string, status: string): Observe => {
+    const key = `${method} ${status} ${path}`;
+    const made = series.get(key) ?? durations.series({ method, path, status });
+    series.set(key, made);
+    return made;
+  };
   return {
     began() {
-      active.inc();
+      active.requests += 1;
     },
     ended(method, path, status, durationMs) {
-      active.dec();
-      durations.observe({ method: METHODS.has(method) ? method : 'other', path, status }, durationMs / 1000);
+      active.requests -= 1;
+      seriesOf(METHODS.has(method) ? method : 'other', path, status)(durationMs / 1000);
     },
   };
 }

@@ -214,7 +214,8 @@ function createObserver({ common, metered, name }: HttpShellOptions, connections
     const { socket } = request.raw;
     metrics?.began();
     connections.began(socket);
-    reply.raw.once('close', () => {
+    // comes once: `once` would wrap the listener, and take it off again
+    reply.raw.on('close', () => {
       connections.ended(socket);
       const durationMs = clock.monotonicMs() - startMs;
       const route = request.routeOptions.url ?? 'unknown';

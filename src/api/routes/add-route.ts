@@ -64,7 +64,7 @@ export function addRoute(scope: FastifyInstance, route: RouteDefinition, handle:
     const isLarge = mayCompress(Buffer.isBuffer(body) ? body.length : Number.POSITIVE_INFINITY);
     const encoding = isLarge ? accepted : null;
     if (isLarge) addVary(reply, 'Accept-Encoding');
-    if (Buffer.isBuffer(body)) giveBackOnceSent(body, request, reply, memory);
+    if (Buffer.isBuffer(body) && memory.isLent(body)) giveBackOnceSent(body, request, reply, memory);
     if (tag !== undefined) {
       reply.header('etag', encoding === null ? tag : weakened(tag));
       if (namesTag(request.headers['if-none-match'], tag)) return reply.code(304).send();

@@ -5,6 +5,8 @@
 export interface BodyMemory {
   /** Memory of exactly this size, with bytes of an earlier body in it. */
   take(sizeBytes: number): Buffer;
+  /** False for memory that there is no use in giving back. */
+  isLent(body: Buffer): boolean;
   /**
    * Takes back memory that has no reader any more: of an answer after its `finish`, when the operating system has all
    * bytes. Memory from elsewhere, or given back already, is ignored.
@@ -32,6 +34,7 @@ export function createBodyMemory({ maxIdleBytes }: { readonly maxIdleBytes: numb
       lent.set(slab.buffer, slab);
       return slab.subarray(0, sizeBytes);
     },
+    isLent: (body) => body.length >= MIN_BYTES && lent.has(body.buffer),
     giveBack(body) {
       const slab = lent.get(body.buffer);
       if (!slab) return;
