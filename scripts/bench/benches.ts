@@ -11,6 +11,7 @@ import { memory } from './benches/memory.js';
 import { pruning } from './benches/pruning.js';
 import { signatures } from './benches/signatures.js';
 import { sinkWrites } from './benches/sink-writes.js';
+import { start } from './benches/start.js';
 import type { Bench } from './report.js';
 
 /** All benchmarks in the order of the tables. */
@@ -19,6 +20,7 @@ export const BENCHES = {
   api,
   backfill,
   memory,
+  start,
   signatures,
   pruning,
   cold,

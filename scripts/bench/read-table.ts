@@ -14,7 +14,7 @@ export const READS_NOTE =
 /** Note under the table of growth. */
 export const GROWTH_NOTE =
   `Each tier alone, without API or Sink: verifier results of ${PAYLOAD_BYTES} bytes by message id, and pages of ` +
-  `${PAGE_LIMIT} by time; ms: median, one at a time; /s: ${ASKERS} at a time.`;
+  `${PAGE_LIMIT} by time; ms: median, one at a time; /s: ${ASKERS} at a time. count: of everything; page at n/2: by offset.`;
 
 /** Note under the table of filters. */
 export const FILTERS_NOTE =
@@ -23,7 +23,10 @@ export const FILTERS_NOTE =
 
 const READ_HEAD = ['cold read', 'store', 'records', 'asked', 'requests', 'KiB', 'ms', 'aim', 'met'] as const;
 const FILTER_HEAD = ['filter', 'tier', 'messages', 'found', 'first, ms', 'ms', 'worst', 'plan of an answer'] as const;
-const GROWTH_HEAD = ['tier', 'records', 'bytes/record', 'by id, ms', 'by id, /s', 'page, ms', 'page, /s'] as const;
+const GROWTH_HEAD = [
+  ...['tier', 'records', 'bytes/record', 'of it indexes', 'by id, ms', 'by id, /s', 'page, ms', 'page, /s'],
+  ...['count, ms', 'page at n/2, ms'],
+] as const;
 
 /**
  * Costs of reads of the cold tier, median and worst of each, as a table for people: at the largest size, and at others
@@ -48,12 +51,14 @@ export function formatReads(reads: readonly ReadCost[]): string {
 
 /** How tiers do as they grow, as a table for people. */
 export function formatGrowth(growth: readonly Growth[]): string {
-  const rows = growth.map(({ tier, records, bytesPerRecord, byId, page }) => [
+  const rows = growth.map(({ tier, records, bytesPerRecord, indexBytesPerRecord, byId, page, countMs, middleMs }) => [
     tier,
     figure(records),
     figure(bytesPerRecord),
+    indexBytesPerRecord === null ? '' : figure(indexBytesPerRecord),
     ...[milliseconds(byId.ms), figure(byId.perSecond)],
     ...[milliseconds(page.ms), figure(page.perSecond)],
+    ...[milliseconds(countMs), milliseconds(middleMs)],
   ]);
   return formatColumns(GROWTH_HEAD, ['tier'], rows);
 }

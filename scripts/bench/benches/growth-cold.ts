@@ -61,8 +61,10 @@ async function measureState({ place, namespace, records, sample, seconds }: Scop
   const { totalBytes } = sizeOf(await allObjects(store, `${namespace}/`));
   const storage = open();
   try {
-    const speed = await measureSpeed(storage, sample, seconds);
-    return { reads, growth: [{ tier: `cold, ${name}`, records, bytesPerRecord: totalBytes / records, ...speed }] };
+    const speed = await measureSpeed(storage, sample, records, seconds);
+    const bytesPerRecord = totalBytes / records;
+    const growth = { tier: `cold, ${name}`, records, bytesPerRecord, indexBytesPerRecord: null, ...speed };
+    return { reads, growth: [growth] };
   } finally {
     await storage.close();
   }

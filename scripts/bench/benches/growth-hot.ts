@@ -30,8 +30,8 @@ async function measureHot(records: number, { quick }: BenchOptions): Promise<Gro
   try {
     await fill({ what: 'hot', records, payload: 'abi', seed: 11, sample, apply: (set) => storage.apply(set) });
     const bytes = (await settledBytes()) - before;
-    const speed = await measureSpeed(storage, sample, quick ? 0.2 : 2);
-    return { tier: 'hot', records, bytesPerRecord: bytes / records, ...speed };
+    const speed = await measureSpeed(storage, sample, records, quick ? 0.2 : 2);
+    return { tier: 'hot', records, bytesPerRecord: bytes / records, indexBytesPerRecord: null, ...speed };
   } finally {
     await storage.close();
   }

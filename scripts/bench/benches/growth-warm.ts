@@ -33,23 +33,27 @@ async function measureWarm(lab: Lab, namespace: string, records: number, { quick
     await fill({ what: 'warm', records, payload: 'abi', seed: 11, sample, apply: (set) => storage.apply(set) });
     // the server would do this by itself within a minute
     await lab.client.query('VACUUM (ANALYZE)');
-    const bytes = await relationBytes(lab, namespace);
-    const speed = await measureSpeed(storage, sample, quick ? 0.2 : 2);
-    return { tier: 'warm', records, bytesPerRecord: bytes / records, ...speed };
+    const { bytes, indexBytes } = await relationBytes(lab, namespace);
+    const speed = await measureSpeed(storage, sample, records, quick ? 0.2 : 2);
+    const perRecord = { bytesPerRecord: bytes / records, indexBytesPerRecord: indexBytes / records };
+    return { tier: 'warm', records, ...perRecord, ...speed };
   } finally {
     await storage.close();
   }
 }
 
-/** Tables with their indexes. */
-async function relationBytes({ client }: Lab, namespace: string): Promise<number> {
-  const { rows } = await client.query<{ bytes: string }>(
-    `SELECT sum(pg_total_relation_size(c.oid)) AS bytes
+/** Tables with their indexes, and the indexes alone. */
+async function relationBytes(
+  { client }: Lab,
+  namespace: string,
+): Promise<{ readonly bytes: number; readonly indexBytes: number }> {
+  const { rows } = await client.query<{ bytes: string; indexes: string }>(
+    `SELECT sum(pg_total_relation_size(c.oid)) AS bytes, sum(pg_indexes_size(c.oid)) AS indexes
        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
       WHERE n.nspname = $1 AND c.relkind = 'r'`,
     [namespace],
   );
-  return Number(rows[0]?.bytes);
+  return { bytes: Number(rows[0]?.bytes), indexBytes: Number(rows[0]?.indexes) };
 }
 
 async function freeDiskBytes(): Promise<number> {

@@ -1,7 +1,7 @@
 import type { Storage } from '../../../src/storage/storage.js';
 import { median } from '../measure.js';
 import type { Asked, Sample } from '../sample.js';
-import { type Ask, askById, askPage } from './read-costs.js';
+import { type Ask, askById, askPage, PAGE_LIMIT } from './read-costs.js';
 
 /** How fast a tier answers one question. */
 export interface Speed {
@@ -18,6 +18,11 @@ export interface Growth {
   readonly bytesPerRecord: number;
   readonly byId: Speed;
   readonly page: Speed;
+  /** Median ms of a count of everything, and of a page in the middle of the list by offset. */
+  readonly countMs: number;
+  readonly middleMs: number;
+  /** Where the tier has indexes of its own. */
+  readonly indexBytesPerRecord: number | null;
 }
 
 /** Questions under way at once where the rate is measured. */
@@ -31,9 +36,19 @@ const ASKED_BETWEEN_LOOKS = 16;
 export async function measureSpeed(
   storage: Storage,
   { spread }: Sample,
+  records: number,
   seconds: number,
-): Promise<Pick<Growth, 'byId' | 'page'>> {
+): Promise<Pick<Growth, 'byId' | 'page' | 'countMs' | 'middleMs'>> {
+  const medianMs = async (ask: () => Promise<void>) => median(await oneByOne(seconds / 2, ask));
   return {
+    countMs: await medianMs(async () => {
+      const { count } = await storage.countCCVData({});
+      if (count !== records) throw new Error(`${count} of ${records} records are counted`);
+    }),
+    middleMs: await medianMs(async () => {
+      const { items } = await storage.queryCCVData({ limit: PAGE_LIMIT, offset: records / 2 });
+      if (items.length !== PAGE_LIMIT) throw new Error(`${items.length} records in the middle`);
+    }),
     byId: await speedOf(storage, spread, askById, seconds),
     page: await speedOf(storage, spread, askPage, seconds),
   };

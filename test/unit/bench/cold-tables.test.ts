@@ -21,6 +21,7 @@ const GROWTH: Growth = {
   ...{ tier: 'hot', records: 1_000_000, bytesPerRecord: 3_080.4 },
   byId: { ms: 0.0028, perSecond: 326_077.2 },
   page: { ms: 0.0751, perSecond: 98_389 },
+  ...{ countMs: 0.002, middleMs: 0.08, indexBytesPerRecord: null },
 };
 
 it('judges the worst read, not the middle one', () => {
@@ -59,8 +60,10 @@ it('leaves reads of smaller sizes out unless they miss their aim', () => {
 
 it('prints a line for each tier and size', () => {
   const [head, , line] = formatGrowth([GROWTH]).split('\n');
-  expect(head).toMatch(/^tier +records +bytes\/record +by id, ms +by id, \/s +page, ms +page, \/s$/);
-  expect(line?.split(/ +/)).toEqual(['hot', '1,000,000', '3,080', '0.0028', '326,077', '0.075', '98,389']);
+  const speeds = 'by id, ms +by id, \\/s +page, ms +page, \\/s +count, ms +page at n\\/2, ms';
+  expect(head).toMatch(new RegExp(`^tier +records +bytes\\/record +of it indexes +${speeds}$`));
+  const figures = ['0.0028', '326,077', '0.075', '98,389', '0.0020', '0.080'];
+  expect(line?.split(/ +/)).toEqual(['hot', '1,000,000', '3,080', ...figures]);
 });
 
 it('gives milliseconds the digits that say something', () => {
