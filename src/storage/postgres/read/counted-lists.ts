@@ -12,7 +12,7 @@ interface CountedList {
 }
 
 /** From this offset on the counters find the place: below it, passing over the entries of an index costs less. */
-export const DEEP_OFFSET = 1_000;
+export const DEEP_OFFSET = 300;
 
 /** Number of parameters of an open cover. */
 export const OPEN_COVER_WIDTH = 4;
