@@ -29,15 +29,21 @@ export interface Loaded {
   readonly after: NodeJS.MemoryUsage;
 }
 
-/** Starts memory in front of Postgres in a process of its own, which ends once memory is full. */
+/** Starts memory in front of Postgres in a process of its own; resolves when that has ended, with its connections. */
 export async function loadInProcess(wish: LoadedWish, heapMb?: number): Promise<Loaded> {
   const limit = heapMb === undefined ? [] : [`--max-old-space-size=${heapMb}`];
   const child = fork(fileURLToPath(new URL('./loaded-process.js', import.meta.url)), {
     execArgv: ['--expose-gc', '--enable-source-maps', ...limit],
   });
   return await new Promise((resolve, reject) => {
-    child.once('exit', (code, signal) => reject(new Error(`the loaded process ended with ${signal ?? code}`)));
-    child.once('message', (loaded: Loaded) => resolve(loaded));
+    let told: Loaded | null = null;
+    child.once('message', (loaded: Loaded) => {
+      told = loaded;
+    });
+    child.once('exit', (code, signal) => {
+      if (told) resolve(told);
+      else reject(new Error(`the loaded process ended with ${signal ?? code}`));
+    });
     child.send(wish);
   });
 }
