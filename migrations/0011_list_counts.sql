@@ -18,3 +18,8 @@ SELECT 1, 0, r.ingestion_ms >> 8, count(*) FROM verifier_results r WHERE NOT r.o
 INSERT INTO list_counts (record, level, block, listed)
 SELECT c.record, l.level, c.block >> (8 * l.level), sum(c.listed)
 FROM list_counts c CROSS JOIN (VALUES (1), (2), (3)) l (level) WHERE c.level = 0 GROUP BY 1, 2, 3;
+
+-- A writer of an older version would leave the counters as they are: its commit fails here.
+ALTER TABLE ingest_clock ADD COLUMN counted_position bigint NOT NULL DEFAULT 0;
+UPDATE ingest_clock SET counted_position = last_position;
+ALTER TABLE ingest_clock ADD CONSTRAINT written_with_migration_11 CHECK (counted_position = last_position);

@@ -195,11 +195,11 @@ it('names a tier that is ahead of its leader, and one that holds nothing', async
   expect(await doctor(empty, '--only', 'tiers')).toMatchObject({ code: 1, ids: ['tier-empty cold'] });
   await system.sql(
     'CREATE TABLE @kept AS SELECT * FROM @ingest_clock',
-    'UPDATE @ingest_clock SET last_position = 1, head_position = 1',
+    'UPDATE @ingest_clock SET last_position = 1, head_position = 1, counted_position = 1',
   );
   expect(await doctor(system.healthy, '--only', 'tiers')).toMatchObject({ code: 3, ids: ['tier-ahead cold'] });
   await system.sql(
-    'UPDATE @ingest_clock c SET last_position = k.last_position, head_position = k.head_position FROM @kept k',
+    'UPDATE @ingest_clock c SET last_position = k.last_position, head_position = k.head_position, counted_position = k.counted_position FROM @kept k',
     'DROP TABLE @kept',
   );
 });

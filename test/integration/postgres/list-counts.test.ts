@@ -195,8 +195,15 @@ describe('counters of the lists', () => {
       (await database.sql('SELECT * FROM ccv.list_counts WHERE listed > 0 ORDER BY 1, 2, 3')).rows;
     const before = await counters();
     expect(before).toHaveLength(8);
-    await database.sql("DROP TABLE ccv.list_counts; DELETE FROM ccv.migrations WHERE name = 'list_counts'");
+    await database.sql('ALTER TABLE ccv.ingest_clock DROP COLUMN counted_position; DROP TABLE ccv.list_counts');
+    await database.sql("DELETE FROM ccv.migrations WHERE name = 'list_counts'");
     expect(await migrate({ connection: database.connection })).toMatchObject([{ name: 'list_counts' }]);
     expect(await counters()).toEqual(before);
+    await open(database).insertBatch({ verifierResults: make.results(1) });
+  });
+
+  test('promise 3: are not passed by: the commit of a version without them fails', async () => {
+    const older = 'UPDATE ccv.ingest_clock SET last_ms = 5, last_position = 1, head_position = 1';
+    await expect(database.sql(older)).rejects.toMatchObject({ code: '23514', constraint: 'written_with_migration_11' });
   });
 });

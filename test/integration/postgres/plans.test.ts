@@ -249,5 +249,6 @@ const FILL = `
     FROM generate_series(0, ${ROWS - 1}) n, generate_series(0, 1) record, generate_series(0, 3) level GROUP BY 1, 2, 3;
   INSERT INTO ccv.lanes SELECT s, d FROM generate_series(1, ${CHAINS}) s, generate_series(1, ${CHAINS}) d;
   INSERT INTO ccv.commits SELECT 4 * n + 4, ${FIRST_MS} + n, 0 FROM generate_series(0, ${ROWS / 2 - 1}) n;
-  UPDATE ccv.ingest_clock SET last_ms = ${FIRST_MS + ROWS / 2 - 1}, last_position = ${2 * ROWS}, head_position = ${2 * ROWS}
+  UPDATE ccv.ingest_clock SET last_ms = ${FIRST_MS + ROWS / 2 - 1}, last_position = ${2 * ROWS}, head_position = ${2 * ROWS},
+    counted_position = ${2 * ROWS}
 `;

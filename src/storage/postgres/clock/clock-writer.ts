@@ -41,7 +41,7 @@ export function createClockWriter(namespace: Namespace, writer: bigint): ClockWr
       name,
       `WITH clock AS (
          UPDATE @ingest_clock SET last_ms = $1::bigint, last_position = $2::bigint, last_move_position = $3::bigint,
-           head_position = $4::bigint${moves}
+           head_position = $4::bigint, counted_position = $2::bigint${moves}
        )${boundary}
        SELECT pg_notify($5::text, $6::text)`,
     );

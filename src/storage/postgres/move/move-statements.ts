@@ -70,7 +70,7 @@ export function createMoveStatements(namespace: Namespace) {
       'stand_at',
       `UPDATE @ingest_clock SET last_position = $1::bigint, head_position = $1::bigint, last_ms = $2::bigint,
          last_move_position = $1::bigint, moves_position = $1::bigint, floor_position = $1::bigint,
-         floor_ms = $2::bigint`,
+         floor_ms = $2::bigint, counted_position = $1::bigint`,
     ),
     beginBackfill: statement(
       'begin_backfill',
