@@ -39,6 +39,10 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
   { command: /^npm (test|run test)/, reason: 'is this run' },
   { command: /^npm run (bench|chaos)\b(?!.*--help)/, reason: 'takes minutes; test/integration/bench runs parts of it' },
   { command: /^\.ci\/run$/, reason: 'contains this run' },
+  {
+    command: /^(npm install --global|install|systemctl) /,
+    reason: 'sets up a machine with systemd; test/integration/deploy/systemd.test.ts holds its units against systemd',
+  },
   { command: /^duckdb /, reason: 'needs the program; test/e2e/cold-duckdb.test.ts runs the file in the library' },
 ];
 
