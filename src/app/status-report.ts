@@ -7,7 +7,7 @@ import type { Sink } from '../sink/sink.js';
 import type { LeaseStore } from '../storage/lease-store.js';
 import type { ServedNamespace } from './namespaces/serve.js';
 import type { Role } from './role.js';
-import { packageVersion } from './version.js';
+import { builtCommit, packageVersion } from './version.js';
 
 /** Counting a large table may take long: a status page does not wait for it. */
 const COUNT_LIMIT_MS = 2_000;
@@ -45,6 +45,7 @@ export function createStatusReport(options: {
     );
     return {
       version: packageVersion(),
+      commit: builtCommit(),
       role,
       startedAt: timeOf(startedMs),
       now: timeOf(common.clock.nowMs()),

@@ -7,3 +7,19 @@ export function packageVersion(): string {
     ? String(manifest.version)
     : 'unknown';
 }
+
+/** The commit that the program was built of, with `-dirty` behind it where files had been changed; null: not known. */
+export function builtCommit(): string | null {
+  try {
+    return readFileSync(new URL('../commit', import.meta.url), 'utf8').trim() || null;
+  } catch {
+    // the source runs, or it was built outside a repository
+    return null;
+  }
+}
+
+/** For people: version, commit and Node.js. */
+export function versionLine(): string {
+  const commit = builtCommit();
+  return `ccv-indexer ${packageVersion()}${commit === null ? '' : ` (${commit})`}, Node.js ${process.version}`;
+}

@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { packageVersion } from '../app/version.js';
+import { versionLine } from '../app/version.js';
 import { chainCommand } from './chain.js';
 import { configCommand } from './config-check.js';
 import { doctorCommand } from './doctor.js';
@@ -16,7 +16,7 @@ import { storageCommand } from './storage.js';
 export function createProgram(): Command {
   const program = new Command('ccv-indexer')
     .description('Finds CCIP messages, collects their verifications, keeps them in tiers and serves them over HTTP.')
-    .version(packageVersion(), '-V, --version')
+    .version(versionLine(), '-V, --version')
     .exitOverride()
     .showHelpAfterError('(add --help to see how the command is used)')
     .addHelpText(

@@ -2,7 +2,7 @@ import { ensureMigrated } from '../app/migrations.js';
 import { ensureServed } from '../app/namespaces/serve.js';
 import { checkRole, type Role, storageUse } from '../app/role.js';
 import { type Service, startService } from '../app/service.js';
-import { packageVersion } from '../app/version.js';
+import { builtCommit, packageVersion } from '../app/version.js';
 import { createCommon } from '../core/common.js';
 import { createLogger } from '../core/logger.js';
 import { createShutdown } from '../core/shutdown.js';
@@ -41,7 +41,10 @@ export async function runRole(role: Role, options: StartOptions): Promise<void> 
     // a signal ends a start that waits (for a silent database, for the migration of another process)
     const service = await Promise.race([start(), stopping.then(() => null)]);
     if (service) {
-      log.info({ role, version: packageVersion(), api: service.apiUrl, admin: service.adminUrl }, 'started');
+      log.info(
+        { role, version: packageVersion(), commit: builtCommit(), api: service.apiUrl, admin: service.adminUrl },
+        'started',
+      );
       await Promise.race([service.finished, stopping]);
     }
   } finally {

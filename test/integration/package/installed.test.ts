@@ -27,6 +27,7 @@ export const client = createPublicClient({ transport: nodes.transport, cacheTime
 /** A project that has installed the package from its tarball, and has TypeScript with the types of Node.js. */
 let project: string;
 let installed: string;
+let commit: string;
 let manifest: { readonly files: readonly string[] };
 
 beforeAll(async () => {
@@ -43,6 +44,10 @@ beforeAll(async () => {
   ];
   for (const name of sources) await cp(join(ROOT, name), join(copy, name), { recursive: true });
   await symlink(join(ROOT, 'node_modules'), join(copy, 'node_modules'));
+  const author = ['-c', 'user.name=test', '-c', 'user.email=test@example.org'];
+  await run('git', ['init', '--quiet'], { cwd: copy });
+  await run('git', [...author, 'commit', '--quiet', '--allow-empty', '--message', 'Build'], { cwd: copy });
+  commit = (await run('git', ['rev-parse', 'HEAD'], { cwd: copy })).stdout.trim();
   await run('npm', ['pack', '--silent', '--pack-destination', project], { cwd: copy });
   await rm(copy, { recursive: true });
   await writeFile(join(project, 'package.json'), '{ "type": "module" }');
@@ -115,6 +120,10 @@ describe('the installed package', () => {
 
   it('runs its command, and checks the configuration that it brings', async () => {
     expect(await ccvIndexer('--help')).toContain('Usage: ccv-indexer');
+    const version = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')).version;
+    expect(await ccvIndexer('--version')).toBe(
+      `ccv-indexer ${version} (${commit.slice(0, 12)}), Node.js ${process.version}\n`,
+    );
     const config = join(installed, 'config/example.toml');
     const secrets = join(installed, 'config/secrets.example.toml');
     expect(await ccvIndexer('config', 'check', '-c', config, '-s', secrets)).toContain('is usable');

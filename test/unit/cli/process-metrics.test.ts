@@ -9,5 +9,7 @@ it('the process, its runtime and its build are among the metrics', async () => {
   const text = await common.metrics.metrics();
   for (const name of ['process_resident_memory_bytes', 'process_open_fds', 'nodejs_eventloop_lag_seconds'])
     expect(text).toMatch(new RegExp(`^${name} \\d`, 'm'));
-  expect(text).toContain(`indexer_build_info{version="${packageVersion()}",node="${process.version}"} 1`);
+  expect(text).toContain(
+    `indexer_build_info{version="${packageVersion()}",commit="unknown",node="${process.version}"} 1`,
+  );
 });
