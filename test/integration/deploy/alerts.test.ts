@@ -23,13 +23,13 @@ it('all alerts are rules that Prometheus takes', async () => {
 });
 
 it('each alert fires by its fault, and all are quiet in a healthy hour and a half', async () => {
-  const tests = readFileSync(join(directory, 'alerts.test.yml'), 'utf8');
+  const tests = readFileSync(join(directory, 'alerts-test.yml'), 'utf8');
   const [healthy = '', ...faults] = tests.split(/^ {2}- name: /m).slice(1);
   expect([...healthy.matchAll(/eval_time: 90m, alertname: (\w+), exp_alerts: \[\]/g)].map(([, name]) => name)).toEqual(
     names,
   );
   expect(faults.filter((fault) => fault.includes('exp_labels')).map((fault) => fault.split('\n')[0])).toEqual(names);
-  expect(await promtool('test', 'rules', 'alerts.test.yml')).toContain('SUCCESS');
+  expect(await promtool('test', 'rules', 'alerts-test.yml')).toContain('SUCCESS');
 });
 
 it('each alert has its entry in the runbook, with the same expression, and there are no others', () => {
