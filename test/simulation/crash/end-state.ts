@@ -5,6 +5,7 @@ import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { allOf } from '../../support/cold/storage-life.js';
 import { textOf } from '../../support/oracle/flat-state.js';
+import { expectExactCounts } from '../../support/postgres/list-counts.js';
 import { NAMESPACE } from '../process/tiers-process.js';
 
 /** Everything that is left in the end, as texts: what a Sink answers, every row of the database, the bucket's content. */
@@ -16,9 +17,9 @@ export interface EndState {
   readonly files: string;
 }
 
-/** Tables with what two runs may differ in left out: who wrote, and when a migration ran. */
+/** Tables with what two runs may differ in left out: who wrote, when a migration ran, and which times its records have. */
 const ROWS = `SELECT format('SELECT %L || '' '' || to_jsonb(x)::text AS row FROM (SELECT * FROM ccv.%I) x ORDER BY 1', tablename, tablename) AS query
-  FROM pg_tables WHERE schemaname = 'ccv' AND tablename <> 'migrations' ORDER BY tablename`;
+  FROM pg_tables WHERE schemaname = 'ccv' AND tablename NOT IN ('migrations', 'list_counts') ORDER BY tablename`;
 
 export async function endStateOf(parts: {
   readonly sink: Sink;
@@ -55,6 +56,7 @@ async function rowsOf(connection: PostgresConnection): Promise<string> {
   const client = new pg.Client({ ...connection });
   await client.connect();
   try {
+    await expectExactCounts((text) => client.query(text));
     const rows: string[] = [];
     for (const { query } of (await client.query<{ query: string }>(ROWS)).rows)
       for (const { row } of (await client.query<{ row: string }>(query)).rows)

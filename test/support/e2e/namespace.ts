@@ -1,14 +1,18 @@
 import { expect } from 'vitest';
+import { expectExactCounts } from '../postgres/list-counts.js';
 import type { TestDatabase } from '../postgres/postgres.js';
 
 /**
  * What two histories of the same facts may differ in: when a row was ingested or migrated, and which position it has.
  * `checkOrder` says what holds of these instead.
  */
-const HISTORY = ['ingestion_ms', 'first_ms', 'position', 'last_ms', 'last_position', 'head_position', 'executed_at'];
+const HISTORY = [
+  ...['ingestion_ms', 'first_ms', 'position', 'last_ms', 'last_position', 'head_position', 'counted_position'],
+  'executed_at',
+];
 
 /** One row a commit: as many as there happened to be. Of the workers and replays: who they were. */
-const OF_THE_RUN = ['commits', 'members', 'leases', 'replay_jobs'];
+const OF_THE_RUN = ['commits', 'members', 'leases', 'replay_jobs', 'list_counts'];
 
 /** Every row of every table of a namespace as JSON without its history, sorted; by table. */
 export async function tableRows(database: TestDatabase, namespace: string): Promise<Map<string, readonly string[]>> {
@@ -17,6 +21,7 @@ export async function tableRows(database: TestDatabase, namespace: string): Prom
     [namespace, OF_THE_RUN],
   );
   const found = new Map<string, readonly string[]>();
+  await expectExactCounts((text) => database.sql(text), namespace);
   for (const { name } of tables as { name: string }[]) {
     const { rows } = await database.sql(
       `SELECT (to_jsonb(t) - $1::text[])::text AS row FROM ${namespace}.${name} t ORDER BY 1`,
