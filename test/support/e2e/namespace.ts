@@ -11,8 +11,11 @@ const HISTORY = [
   'executed_at',
 ];
 
-/** One row a commit: as many as there happened to be. Of the workers and replays: who they were. */
-const OF_THE_RUN = ['commits', 'members', 'leases', 'replay_jobs', 'list_counts'];
+/**
+ * One row a commit: as many as there happened to be. Of the workers and replays: who they were. Of lanes: how long a gap
+ * has lasted. Counters of lists are compared with the records.
+ */
+const OF_THE_RUN = ['commits', 'members', 'leases', 'replay_jobs', 'lane_asks', 'lane_boards', 'list_counts'];
 
 /** Every row of every table of a namespace as JSON without its history, sorted; by table. */
 export async function tableRows(database: TestDatabase, namespace: string): Promise<Map<string, readonly string[]>> {
