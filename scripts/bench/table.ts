@@ -23,7 +23,7 @@ export function formatCosts(costs: readonly Cost[]): string {
     microseconds(cost.postgresUs),
     cost.aim === null
       ? ''
-      : `≤ ${[cost.aim.nodeUs, ...(cost.aim.postgresUs === null ? [] : [cost.aim.postgresUs])].join(' + ')}`,
+      : `≤ ${[cost.aim.nodeUs, ...(cost.aim.postgresUs === null ? [] : [cost.aim.postgresUs])].map(rounded).join(' + ')}`,
     verdict(isWithinCost(cost)),
   ]);
   return formatColumns(COST_HEAD, ['operation', 'aim'], rows);
@@ -56,6 +56,10 @@ export function milliseconds(value: number): string {
   if (value >= 100) return figure(value);
   if (value >= 10) return value.toFixed(1);
   return value.toFixed(value >= 1 ? 2 : value >= 0.01 ? 3 : 4);
+}
+
+function rounded(value: number): string {
+  return String(Math.round(value * 10) / 10);
 }
 
 function microseconds(value: number | null): string {
