@@ -11,7 +11,7 @@ export interface Blocks {
   readonly behind: number;
 }
 
-/** A range of ingestion times, cut into blocks as large as fit, and what is left at its ends. */
+/** A range of ingestion times: the largest blocks within it, and its two ends that fill no block. */
 export interface Cover {
   readonly blocks: readonly Blocks[];
   /** From the start of the range to before this, unix ms, lies in no block. */
