@@ -13,7 +13,7 @@ export interface ProcessExit {
 /** A child that cannot outlive this process. */
 export interface TiedProcess {
   readonly pid: number;
-  /** Resolves when it has ended, however that came about. */
+  /** Resolves when it has ended, however that came about, and `output` has the last that it printed. */
   readonly exited: Promise<ProcessExit>;
   /** How it ended, or null while it runs. */
   exit(): ProcessExit | null;
@@ -40,8 +40,7 @@ const OUTPUT_LIMIT = 8 * 1024;
  * program, a subshell of it waits for the end of the pipe and signals. It fails only if that subshell is killed too.
  */
 const PDEATHSIG_SCRIPT = '[ "$PPID" = "$0" ] && exec "$@"';
-const PIPE_SCRIPT =
-  'exec 3<&0; (trap "" INT; cat <&3 >/dev/null 2>&1; kill -TERM $$ 2>/dev/null) & exec "$@" </dev/null 3<&-';
+const PIPE_SCRIPT = 'exec 3<&0; (trap "" INT; cat <&3; kill -TERM $$) >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
 
 /** The best tie of this machine. */
 function bestTie(): Tie {
@@ -76,10 +75,10 @@ export async function startTiedProcess(
   child.stderr.on('data', keep);
   child.stdin.on('error', () => undefined); // EPIPE once the child is gone: `exited` tells
   let ended: ProcessExit | null = null;
+  child.once('exit', () => child.stdin.destroy()); // lets the pipe's subshell end
   const exited = new Promise<ProcessExit>((resolve) => {
-    child.once('exit', (code, signal) => {
+    child.once('close', (code: number | null, signal: NodeJS.Signals | null) => {
       ended = { code, signal };
-      child.stdin.destroy(); // lets the pipe's subshell end
       resolve(ended);
     });
   });
