@@ -24,8 +24,8 @@ const ATTEMPTS = 5;
 /**
  * A page in the reverse of the one order, put together from counts and pages in order: so it is exact wherever lists
  * are, and needs nothing of a storage but them. Windows of time are counted backwards, widened where they are empty and
- * narrowed where they hold much more than the page takes. Records that moved between two of these reads make it begin
- * again.
+ * narrowed where they hold much more than the page takes. A quiet time is passed over without filters. Records that
+ * moved between two of these reads make it begin again.
  * @throws CoverageGapError when records keep moving, and as the lists do.
  */
 export async function listNewestFirst<K extends ListedKind>(
@@ -41,6 +41,12 @@ export async function listNewestFirst<K extends ListedKind>(
   throw new CoverageGapError({ kind: 'time', startMs, endMs }, 'newest first', {
     details: { why: 'records kept moving while they were read' },
   });
+}
+
+const UNFILTERED = { sourceChainSelectors: null, destChainSelectors: null, contents: null } as const;
+
+function isFiltered({ sourceChainSelectors, destChainSelectors, contents }: ResolvedRange): boolean {
+  return sourceChainSelectors !== null || destChainSelectors !== null || contents !== null;
 }
 
 class BackwardRead<K extends ListedKind> {
@@ -85,10 +91,15 @@ class BackwardRead<K extends ListedKind> {
     // the start of a window that holds more than the page takes, and whether it began with a gap
     let crowdedMs = Number.POSITIVE_INFINITY;
     let isUneven = false;
+    let skipsQuiet = isFiltered(this.#query);
     while (this.#wanted > 0 && endMs >= startMs) {
       const fromMs = Math.max(startMs, Math.min(endMs, nowMs) - widthMs + 1);
-      const { count, asOf } = await this.#lists.count(this.#kind, { ...this.#query, startMs: fromMs, endMs });
-      this.#states.push(asOf);
+      const count = await this.#count({ ...this.#query, startMs: fromMs, endMs });
+      if (count === 0 && skipsQuiet) {
+        skipsQuiet = false;
+        endMs = await this.#skipQuiet(fromMs - 1);
+        continue;
+      }
       if (count > 4 * this.#wanted && fromMs < Math.min(endMs, nowMs)) {
         const share = isUneven ? 0.5 : (2 * this.#wanted) / count;
         widthMs = Math.max(1, Math.floor((Math.min(endMs, nowMs) - fromMs + 1) * share));
@@ -102,6 +113,35 @@ class BackwardRead<K extends ListedKind> {
       if (count === 0 && crowdedMs <= endMs) widthMs = Math.ceil((endMs - crowdedMs + 1) / 2);
       else widthMs *= count === 0 ? WIDER : 2;
     }
+  }
+
+  /**
+   * The end of the last minute through `lastMs` in which any record is listed. A wide window behind a quiet time costs
+   * as many rows as it holds when it is counted with filters, and next to nothing without them.
+   */
+  async #skipQuiet(lastMs: number): Promise<number> {
+    const { startMs } = this.#query;
+    const isQuiet = async (fromMs: number, throughMs: number) =>
+      (await this.#count({ ...UNFILTERED, startMs: fromMs, endMs: throughMs })) === 0;
+    let endMs = lastMs;
+    let fromMs = lastMs + 1;
+    for (let widthMs = FIRST_WINDOW_MS; endMs >= startMs; widthMs *= WIDER) {
+      fromMs = Math.max(startMs, endMs - widthMs + 1);
+      if (!(await isQuiet(fromMs, endMs))) break;
+      endMs = fromMs - 1;
+    }
+    while (endMs - fromMs >= FIRST_WINDOW_MS) {
+      const middleMs = Math.ceil((fromMs + endMs) / 2);
+      if (await isQuiet(middleMs, endMs)) endMs = middleMs - 1;
+      else fromMs = middleMs;
+    }
+    return endMs;
+  }
+
+  async #count(range: ResolvedRange): Promise<number> {
+    const { count, asOf } = await this.#lists.count(this.#kind, range);
+    this.#states.push(asOf);
+    return count;
   }
 
   /** Takes the last records of a window that are wanted. */

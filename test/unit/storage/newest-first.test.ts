@@ -95,6 +95,35 @@ describe('a list newest first', () => {
     await storage.close();
   });
 
+  test.each([70_000, 3_600_000, 400_000_000])('counts no wide window by filters behind %i quiet ms', async (gapMs) => {
+    const make = createRecordMaker(8);
+    const clock = createManualClock();
+    const storage = createMemoryStorage({ name: 'memory', common: createCommon({ clock }) });
+    const sender = make.hex(20);
+    for (let commit = 0; commit < 400; commit += 1) {
+      const messages = [make.message({ sender, dataBytes: 0 }), ...Array.from({ length: 9 }, () => make.message())];
+      await storage.insertBatch({ messages });
+      await clock.advance(500);
+    }
+    await clock.advance(gapMs);
+    const inWindows: number[] = [];
+    let asked = 0;
+    const lists: ResolvedLists = {
+      list: (kind, query) => storage.list(kind, query),
+      async count(kind, range) {
+        asked += 1;
+        if (range.contents !== null) inWindows.push((await storage.count(kind, { ...range, contents: null })).count);
+        return await storage.count(kind, range);
+      },
+    };
+    const query = { ...resolveRange({ senders: [sender] }), limit: 20, before: null, nowMs: clock.nowMs() };
+    expect((await listNewestFirst(lists, 'message', query)).items).toHaveLength(20);
+    // a minute has 1 200 of the 4 000
+    expect(Math.max(...inWindows)).toBeLessThanOrEqual(1_200);
+    expect(asked).toBeLessThanOrEqual(25);
+    await storage.close();
+  });
+
   test('begins at the end of the range behind which its key lies', async () => {
     const { clock, storage } = await filled(4);
     const all = (await storage.queryMessages({ limit: 10_000 })).items;
