@@ -12,6 +12,7 @@ import { pruning } from './benches/pruning.js';
 import { signatures } from './benches/signatures.js';
 import { sinkWrites } from './benches/sink-writes.js';
 import { start } from './benches/start.js';
+import { visible } from './benches/visible.js';
 import type { Bench } from './report.js';
 
 /** All benchmarks in the order of the tables. */
@@ -19,6 +20,7 @@ export const BENCHES = {
   writes: sinkWrites,
   api,
   backfill,
+  visible,
   memory,
   start,
   signatures,

@@ -8,10 +8,14 @@ import { createEventMaker, ON_RAMP } from '../benches/events.js';
 /** A local chain full of `CCIPMessageSent` events. */
 export interface EventChain {
   readonly url: string;
+  readonly wsUrl: string;
   /** Blocks with events, both included; those after it make it final. */
   readonly from: number;
   readonly to: number;
   readonly events: number;
+  /** Sends one event more, for the next block, and returns the id of its message. */
+  emit(): Promise<Hex>;
+  mine(): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -34,23 +38,39 @@ export async function startEventChain(blocks: number, perBlock: number): Promise
     const from = Number((await call(pool, [{ method: 'eth_blockNumber', params: [] }]))[0]) + 1;
     const make = createEventMaker(3);
     let sent = 0;
-    for (let block = 0; block < blocks; block += 1) {
-      const calls = Array.from({ length: perBlock }, () => {
-        const nonce = Math.floor(sent / SENDERS);
-        const sender = accounts[sent % SENDERS]!;
-        sent += 1;
-        return sendLog(make(), sender, nonce);
-      });
-      await call(pool, calls);
+    const send = (log: EmittedLog) => {
+      const nonce = Math.floor(sent / SENDERS);
+      const sender = accounts[sent % SENDERS]!;
+      sent += 1;
+      return sendLog(log, sender, nonce);
+    };
+    const mine = async () => {
       await call(pool, [MINE]);
+    };
+    for (let block = 0; block < blocks; block += 1) {
+      await call(
+        pool,
+        Array.from({ length: perBlock }, () => send(make())),
+      );
+      await mine();
     }
-    for (let block = 0; block < BLOCKS_AFTER; block += 1) await call(pool, [MINE]);
-    return { url: anvil.url, from, to: from + blocks - 1, events: blocks * perBlock, stop: () => anvil.stop() };
+    for (let block = 0; block < BLOCKS_AFTER; block += 1) await mine();
+    return {
+      ...{ url: anvil.url, wsUrl: anvil.wsUrl, from, to: from + blocks - 1, events: blocks * perBlock, mine },
+      async emit() {
+        const log = make();
+        await call(pool, [send(log)]);
+        return log.topics[3];
+      },
+      async stop() {
+        await pool.close();
+        await anvil.stop();
+      },
+    };
   } catch (thrown) {
+    await pool.close();
     await anvil.stop();
     throw thrown;
-  } finally {
-    await pool.close();
   }
 }
 
