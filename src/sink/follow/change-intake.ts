@@ -3,7 +3,7 @@ import { type BackendStorage, livesOnNews } from '../../storage/backend-storage.
 import { CommitQueue } from './commit-queue.js';
 import { type FollowerProgress, followedTo } from './follower-progress.js';
 import type { HistoryMismatch } from './history-mismatch.js';
-import type { LeaderPages } from './leader-pages.js';
+import type { LeaderPages, PageAhead } from './leader-pages.js';
 import type { ReadRequests } from './read-requests.js';
 
 const MAX_QUEUED_CHANGES = 10_000;
@@ -78,19 +78,32 @@ export class ChangeIntake {
    */
   async readToHead(): Promise<void> {
     await this.#pages.place();
-    for (let page = 0; !this.#events.isClosed(); page += 1) {
-      const serves = this.#reads.latest;
-      const set = await this.#pages.next();
-      this.#events.onContact();
-      const isLast = set.throughPosition >= set.headPosition;
-      if (page === 0 && !isLast && (await this.#pages.jumpAhead())) continue;
-      await this.#apply(set);
-      if (isLast) {
-        this.#reads.serve(serves);
-        this.#mismatch.equal(serves);
-        this.#events.onHead();
-        return;
+    let serves = this.#reads.latest;
+    let ahead: PageAhead | null = null;
+    try {
+      for (let page = 0; !this.#events.isClosed(); page += 1) {
+        const set = await this.#pages.next(ahead);
+        ahead = null;
+        this.#events.onContact();
+        const isLast = set.throughPosition >= set.headPosition;
+        if (page === 0 && !isLast && (await this.#pages.jumpAhead())) {
+          serves = this.#reads.latest;
+          continue;
+        }
+        if (isLast) {
+          await this.#apply(set);
+          this.#reads.serve(serves);
+          this.#mismatch.equal(serves);
+          this.#events.onHead();
+          return;
+        }
+        serves = this.#reads.latest;
+        ahead = this.#pages.ahead(set.throughPosition);
+        await this.#apply(set);
       }
+    } finally {
+      // a leader is not closed below a read
+      await ahead?.set;
     }
   }
 

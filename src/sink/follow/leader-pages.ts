@@ -13,6 +13,13 @@ import { startBoundary } from './start-boundary.js';
 /** The changes after a position, at most `limit`: see `Storage.changesAfter`. */
 export type ChangesAfter = (afterPosition: bigint, limit: number) => Promise<ChangeSet>;
 
+/** A page that is asked for before it is needed, so that the leader works while a follower applies the one before. */
+export interface PageAhead {
+  readonly afterPosition: bigint;
+  /** Null: it failed, and is asked for again when it is needed. */
+  readonly set: Promise<ChangeSet | null>;
+}
+
 /** Reads the leader's changes page by page from where a follower stands, and places the follower where it can start. */
 export class LeaderPages {
   readonly #leader: BackendStorage;
@@ -108,14 +115,20 @@ export class LeaderPages {
     }
   }
 
+  /** Asks for the changes after `afterPosition`. */
+  ahead(afterPosition: bigint): PageAhead {
+    return { afterPosition, set: this.#changesAfter(afterPosition, this.#pageSize).catch(() => null) };
+  }
+
   /**
-   * The changes after where the follower stands.
+   * The changes after where the follower stands; `ahead` when it is that page.
    * @throws FollowerAheadError when the leader stands below the follower.
    * @throws SideError when the leader fails, or has forgotten the next changes.
    */
-  async next(): Promise<ChangeSet> {
+  async next(ahead: PageAhead | null = null): Promise<ChangeSet> {
     const throughPosition = followedTo(this.#follower, this.#progress);
-    const set = await this.#readAfter(throughPosition);
+    const isAsked = ahead?.afterPosition === throughPosition;
+    const set = (isAsked && (await ahead.set)) || (await this.#readAfter(throughPosition));
     if (set === null) return await this.next();
     if (!this.#progress.isSameHistory(set)) {
       await this.#placeAnew(throughPosition);
