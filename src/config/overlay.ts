@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { toError } from '../core/errors.js';
 import { SECRET_KEY } from './config-secrets.js';
 import { type ConfigProblem, formatPath } from './problems.js';
 
@@ -6,6 +8,8 @@ export type TomlTable = { [key: string]: unknown };
 
 /** Environment variables that start with this set a value: `CCV_INDEXER__Storage__Single__Postgres__URI=…`. */
 const ENVIRONMENT_PREFIX = 'CCV_INDEXER__';
+/** One that ends with this names a file that holds the value, as orchestrators mount secrets. */
+const FILE_SUFFIX = '_FILE';
 
 /** An entry that an overlay added to a list because none there has its name or place: mostly a mistyped one. */
 export interface AddedEntry {
@@ -71,7 +75,7 @@ function overlayList(
 
 /**
  * The keys of the environment, as a table to lay over the file. Values that read as TOML numbers, booleans or lists (of
- * JSON) are taken as such, all others as text.
+ * JSON) are taken as such, all others as text. `…_FILE` names a file with the value, whose last line end is left out.
  */
 export function environmentTable(environment: Readonly<Record<string, string | undefined>>): {
   readonly table: TomlTable;
@@ -79,11 +83,19 @@ export function environmentTable(environment: Readonly<Record<string, string | u
 } {
   const table: TomlTable = {};
   const problems: ConfigProblem[] = [];
-  for (const [name, value] of Object.entries(environment)) {
-    if (!name.startsWith(ENVIRONMENT_PREFIX) || value === undefined) continue;
-    const path = name.slice(ENVIRONMENT_PREFIX.length).split('__');
+  for (const [name, given] of Object.entries(environment)) {
+    if (!name.startsWith(ENVIRONMENT_PREFIX) || given === undefined) continue;
+    const isFile = name.endsWith(FILE_SUFFIX);
+    const path = name.slice(ENVIRONMENT_PREFIX.length, isFile ? -FILE_SUFFIX.length : undefined).split('__');
     if (path.some((part) => part === '')) {
       problems.push({ path: name, message: 'write the path as names joined by two underscores' });
+      continue;
+    }
+    let value = given;
+    try {
+      if (isFile) value = readFileSync(given, 'utf8').replace(/\r?\n$/, '');
+    } catch (thrown) {
+      problems.push({ path: name, message: `names a file that cannot be read: ${toError(thrown).message}` });
       continue;
     }
     // a secret of digits alone is still text

@@ -1,4 +1,5 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { parse, type TomlTable } from 'smol-toml';
@@ -148,6 +149,29 @@ ReadCondition = { Type = "time_range", StartUnix = 1704067200, EndUnix = 1706745
     });
     expect(config.Storage.Sink?.Storages[1]?.Postgres?.URI).toBe('postgresql://env/db');
     expect(config.API.ListenPort).toBe(9000);
+  });
+
+  it('takes values of the environment from files', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'ccv-config-'));
+    const file = join(directory, 'uri');
+    writeFileSync(file, 'postgresql://file:5ecret@mounted/db\n');
+    const uri = 'CCV_INDEXER__Storage__Sink__Storages__warm__Postgres__URI';
+    const load = (environment: Readonly<Record<string, string>>) =>
+      loadConfig({ file: join(ROOT, 'config/example.toml'), environment });
+    expect(load({ [`${uri}_FILE`]: file }).Storage.Sink?.Storages[1]?.Postgres?.URI).toBe(
+      'postgresql://file:5ecret@mounted/db',
+    );
+    // digits alone in a file are text as well
+    writeFileSync(file, '0123456789012345\n');
+    const withToken = { [uri]: 'postgresql://env/db', CCV_INDEXER__Admin__BearerToken_FILE: file };
+    expect(load(withToken).Admin.BearerToken).toBe('0123456789012345');
+    expect(() => load({ [`${uri}_FILE`]: join(directory, 'missing') })).toThrow(
+      new RegExp(`${uri}_FILE: names a file that cannot be read: ENOENT`),
+    );
+    expect(() => load({ [`${uri}_FILE`]: file, [uri]: 'postgresql://env/db' })).toThrow(
+      /collides with another variable/,
+    );
+    rmSync(directory, { recursive: true });
   });
 
   it('says why there is an entry that no file has, when a name in the environment is mistyped', () => {
