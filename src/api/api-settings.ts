@@ -67,7 +67,10 @@ export interface ApiSettings extends HttpSettings {
 }
 
 /** Settings of the admin port. */
-export type AdminSettings = HttpSettings;
+export interface AdminSettings extends HttpSettings {
+  /** Every request but those for `/health` and `/ready` has to carry it. Default: none has to. */
+  readonly bearerToken?: string | undefined;
+}
 
 /** Requests a second and client address when rate limiting is on and nothing else is said. */
 export const DEFAULT_REQUESTS_PER_SECOND = 50;

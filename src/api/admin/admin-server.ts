@@ -28,6 +28,7 @@ import { VERSIONS } from '../server/versions.js';
 import { createFeeds } from '../v2/feed/feed-route.js';
 import { UNKNOWN_VERIFIERS, type VerifierDirectory } from '../v2/verifiers.js';
 import { describeMessage, describeQuarantine } from './admin-records.js';
+import { CHALLENGE, createTokenTest } from './bearer-token.js';
 
 /** Which list a plan is asked for. */
 export type ExplainKind = 'verifierresults' | 'messages';
@@ -36,10 +37,7 @@ export type ExplainKind = 'verifierresults' | 'messages';
 export interface AdminServerOptions {
   readonly storage: Pick<Storage, 'queryQuarantine' | 'queryConflicts' | 'health'> & V2ServerStorage;
   readonly common: Common;
-  /**
-   * There is no authentication here: bind 127.0.0.1 (the configuration's default), or an address that only operators
-   * reach.
-   */
+  /** Without a token everybody who reaches the address is an operator. */
   readonly settings: AdminSettings;
   /** Sources, cursors, lag, tiers with coverage, counts, version: shown as it comes. Bigints keep their digits. */
   readonly status: () => Promise<unknown>;
@@ -57,7 +55,9 @@ export interface AdminServerOptions {
   readonly page?: PageFacts | null;
 }
 
-const OWN_PATHS = ['/health', '/ready', '/metrics', '/status', '/explain', '/quarantine', '/conflicts'];
+/** Probes carry no token. */
+const OPEN_PATHS = ['/health', '/ready'];
+const OWN_PATHS = [...OPEN_PATHS, '/metrics', '/status', '/explain', '/quarantine', '/conflicts'];
 const isKnownPath = createPathTest([
   ...[...OWN_PATHS, '/messages/:messageID', ...PAGE_PATHS].map((path) => ({ path })),
   ...VERSIONS.flatMap(({ routes }) => routes).filter(({ path }) => path.startsWith('/v2/')),
@@ -116,6 +116,14 @@ export function createAdminServer(options: AdminServerOptions): HttpServer {
     tellsProblems: (path) => path.startsWith('/v2/'),
   });
   const { app } = server;
+  if (settings.bearerToken !== undefined) {
+    const isAllowed = createTokenTest(settings.bearerToken);
+    app.addHook('onRequest', async (request, reply) => {
+      if (OPEN_PATHS.includes(request.routeOptions.url ?? '') || isAllowed(request.headers.authorization)) return;
+      reply.header('www-authenticate', CHALLENGE);
+      throw new HttpError(401, 'the admin port asks for its token: send "Authorization: Bearer …"');
+    });
+  }
   // errors of nodes and raw bytes in quarantine can hold a secret
   app.addHook('onSend', async (_request, reply, payload: unknown) => {
     if (typeof payload !== 'string' && !Buffer.isBuffer(payload)) return payload;

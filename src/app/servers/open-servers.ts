@@ -75,7 +75,7 @@ export async function openAdmin({
     common,
     verifiers,
     page: pageFacts(config),
-    settings: httpSettings(config.Admin),
+    settings: { ...httpSettings(config.Admin), bearerToken: config.Admin.BearerToken },
     registries: served.map(({ metrics }) => metrics),
     status,
     problem,

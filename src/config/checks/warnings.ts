@@ -1,4 +1,4 @@
-import { isPrivateHost, parseIpRange } from '../../core/network/ip-ranges.js';
+import { isLoopbackHost, isPrivateHost, parseIpRange } from '../../core/network/ip-ranges.js';
 import type { TomlTable } from '../overlay.js';
 import type { ConfigProblem } from '../problems.js';
 import { postgresUriWarnings } from '../schema/postgres-uri.js';
@@ -24,6 +24,7 @@ export function configWarnings(config: Config, table: TomlTable): ConfigProblem[
     ...signatures(config),
     ...connections(config),
     ...proxies(config),
+    ...adminPort(config),
     ...storages(config),
     ...secretWarnings(table),
     ...implausibleTimes(table),
@@ -192,4 +193,14 @@ function backend({ Postgres, S3 }: BackendSection, path: string): ConfigProblem[
       message: 'sends records and session tokens in the clear: write https://',
     });
   return problems;
+}
+
+function adminPort({ Admin: { ListenAddress, BearerToken } }: Config): ConfigProblem[] {
+  if (BearerToken !== undefined || isLoopbackHost(ListenAddress)) return [];
+  return [
+    {
+      path: 'Admin.ListenAddress',
+      message: 'lets other machines in, and nothing asks who they are: write Admin.BearerToken, or 127.0.0.1',
+    },
+  ];
 }

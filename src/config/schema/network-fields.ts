@@ -7,6 +7,7 @@ const LISTEN_HINT =
   'write an IP address of this machine without a port, "localhost", or "0.0.0.0" or "::" for every one of its ' +
   'addresses';
 const PROXY_HINT = 'write an address or a CIDR range, for example "10.0.0.0/8"';
+const TOKEN_HINT = 'write at least 16 letters, digits or -._~+/=, for example what `openssl rand -hex 32` prints';
 const ORIGIN_HINT = 'write an origin without a path, for example "https://app.example.org", or "*" for all';
 
 /** An address that a server can listen on. Names are not looked up, so only one is known. */
@@ -23,6 +24,9 @@ export const isTrustedProxy = z.string({ error: PROXY_HINT }).superRefine((text,
       'trusts everyone, so that any client can pretend to be any other: write the addresses of your proxies alone',
     );
 });
+
+/** A token as RFC 6750 lets it be sent. */
+export const bearerToken = z.string({ error: TOKEN_HINT }).regex(/^[A-Za-z0-9\-._~+/]{16,}=*$/, { error: TOKEN_HINT });
 
 /** An origin as browsers send it, or `*`. */
 export const isCorsOrigin = z

@@ -16,7 +16,7 @@ import {
   verifySignatures,
   whole,
 } from './fields.js';
-import { isCorsOrigin, isListenAddress, isTrustedProxy } from './network-fields.js';
+import { bearerToken, isCorsOrigin, isListenAddress, isTrustedProxy } from './network-fields.js';
 import { connectionUri, namespace, storageSchema } from './storage-schema.js';
 
 const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 'the number of blocks')], {
@@ -157,6 +157,8 @@ const api = z.strictObject({
 const admin = z.strictObject({
   ListenAddress: isListenAddress.default('127.0.0.1'),
   ListenPort: port.default(8_101),
+  /** Every request but those for `/health` and `/ready` has to carry it. */
+  BearerToken: bearerToken.optional(),
   ...connections(64, 64),
 });
 
