@@ -1,5 +1,5 @@
 /**
- * Does a crash script in a process of its own, to be killed: `tsx mortal-worker.ts <what to do as JSON>`. Prints a line for
+ * Does a crash script in a process of its own, to be killed: `mortal-worker.ts <what to do as JSON>`. Prints a line for
  * every write that reaches the bucket and one for every step.
  */
 

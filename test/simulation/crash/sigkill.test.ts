@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
-import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { seededRandom } from '../../../src/core/random.js';
 import { createManualClock } from '../../support/manual-clock.js';
+import { ROOT } from '../../support/pages.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 import { createTestDirectoryStore, type TestDirectoryStore } from '../../support/s3/object-store.js';
 import { SELDOM_OPTIMIZED } from '../../support/seldom-optimized.js';
@@ -13,7 +14,7 @@ import { createScript, rest, runScript, scriptPlace } from './crash-script.js';
 import { type EndState, endStateOf } from './end-state.js';
 import type { MortalWork } from './mortal-worker.js';
 
-const WORKER = fileURLToPath(new URL('mortal-worker.ts', import.meta.url));
+const WORKER = [join(ROOT, 'scripts/bundled/run.mjs'), 'test/simulation/crash/mortal-worker.ts'];
 const SEED = 9;
 const DAY_MS = 24 * 3_600_000;
 /**
@@ -40,7 +41,7 @@ async function newGround(): Promise<Ground> {
 /** Starts a worker and kills it when it has said so many lines, or lets it come to its end. Returns what it said. */
 async function workAndDie({ database, directory }: Ground, lines: number, startMs: number): Promise<string[]> {
   const work: MortalWork = { connection: database.connection, directory: directory.directory, seed: SEED, startMs };
-  const command = [...SELDOM_OPTIMIZED, '--import', 'tsx', WORKER, JSON.stringify(work)];
+  const command = [...SELDOM_OPTIMIZED, ...WORKER, JSON.stringify(work)];
   const child = spawn(process.execPath, command, {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

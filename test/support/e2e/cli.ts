@@ -39,7 +39,7 @@ process.once('exit', () => {
 /** What `npm run ccv-indexer` runs. */
 const PROGRAM = ['scripts/ccv-indexer.mjs'];
 /** What `npm start` runs. */
-const DEVNET = ['--import', 'tsx', 'scripts/devnet/main.ts'];
+const DEVNET = ['scripts/bundled/run.mjs', 'scripts/devnet/main.ts'];
 
 /**
  * Starts `ccv-indexer` in a process group of its own, as a shell does. `maxDescriptors`: files and sockets that it may have
