@@ -1,16 +1,18 @@
-import type { BackfillProgress, ChainSourceStatus } from '../chains/watch/chain-status.js';
+import type { BackfillProgress } from '../chains/watch/chain-status.js';
 import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import type { Shutdown } from '../core/shutdown.js';
-import type { Indexer } from '../indexer/indexer.js';
+import { createTurns } from '../core/turns.js';
 import { createLanes } from '../lanes/lanes.js';
 import type { Sink } from '../sink/sink.js';
 import { createLaneRecords } from '../storage/lane-records.js';
 import { openServed } from './namespaces/serve.js';
 import { type OpenedStorage, openStorage } from './open-storage.js';
 import { addProcessMetrics } from './process-metrics.js';
-import { type Role, storageUse } from './role.js';
-import { openAdmin, openApi } from './servers/open-servers.js';
+import { compareConfigs, configInUse } from './reload/compare-configs.js';
+import { RunningIndexer } from './reload/running-indexer.js';
+import { checkRole, type Role, storageUse } from './role.js';
+import { openAdmin, openApi, rateLimitOf } from './servers/open-servers.js';
 import { createStatusReport } from './status-report.js';
 import { untilStarted } from './until-started.js';
 import { createVerifierDirectory } from './verifier-directory.js';
@@ -31,7 +33,7 @@ export interface Service {
   /** The cold backends behind the Sink. */
   readonly cold: OpenedStorage['cold'];
   /** Null in the role `api`. */
-  readonly indexer: Indexer<ChainSourceStatus> | null;
+  readonly indexer: RunningIndexer | null;
   /** Null in the role `worker`. */
   readonly apiUrl: string | null;
   readonly adminUrl: string;
@@ -39,6 +41,11 @@ export interface Service {
    * Resolves when the indexer has ended (at shutdown); rejects when it broke. Never resolves before in the role `api`.
    */
   readonly finished: Promise<void>;
+  /**
+   * Takes over what can be taken over of another configuration while storage and servers go on, and logs what cannot.
+   * @throws IndexerError when the configuration is none for this process, which goes on as it was.
+   */
+  reload(config: Config): Promise<void>;
 }
 
 /**
@@ -62,12 +69,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const indexer =
     role === 'api'
       ? null
-      : await (await import('./open-indexer.js')).openIndexer({
-          ...options,
-          storage: sink,
-          leases,
-          gaps: { lanes, records },
-        });
+      : await RunningIndexer.open(
+          { ...options, storage: sink, leases, gaps: { lanes, records } },
+          (await import('./open-indexer.js')).openIndexer,
+        );
   const status = createStatusReport({ common, sink, leases, move, indexer, role, served });
   const servers = {
     config,
@@ -85,19 +90,33 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     problem: () => (indexer ? problemOf(indexer) : null),
   };
   const adminUrl = await openAdmin(servers);
-  const apiUrl = role === 'worker' ? null : await openApi(servers);
+  const api = role === 'worker' ? null : await openApi(servers);
+  let used = config;
+  const turns = createTurns(1);
+  const reload = async (next: Config) => {
+    checkRole(role, next);
+    const change = compareConfigs(used, next);
+    if (change.logLevel) for (const log of [common.log, ...served.map((each) => each.log)]) log.level = next.Log.Level;
+    if (change.rateLimit) api?.limitRate(rateLimitOf(next));
+    if (change.indexer.length > 0) await indexer?.replace(next);
+    used = configInUse(used, next, change);
+    common.log.info({ ...change, isIndexing: indexer !== null }, 'configuration taken over');
+    if (change.restart.length > 0)
+      common.log.warn({ keys: change.restart }, 'keys of the configuration that only a restart takes over');
+  };
   return {
     sink,
     cold,
     indexer,
-    apiUrl,
+    apiUrl: api?.url ?? null,
     adminUrl,
-    finished: indexer ? indexer.run(shutdown.signal) : untilShutdown(shutdown),
+    reload: (next) => turns.run(() => reload(next)),
+    finished: indexer ? indexer.run() : untilShutdown(shutdown),
   };
 }
 
 /** A chain of which nothing is ever read as configured. */
-function problemOf(indexer: Indexer<ChainSourceStatus>): string | null {
+function problemOf(indexer: RunningIndexer): string | null {
   const chain = indexer.status().chains.find(({ watcher }) => !watcher.isReadable);
   return chain ? `chain ${chain.name}: ${chain.watcher.problem}` : null;
 }

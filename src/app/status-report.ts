@@ -23,7 +23,7 @@ export function createStatusReport(options: {
   readonly leases: LeaseStore | null;
   /** The move that the process follows; null: none. */
   readonly move: (() => MoveState | null) | null;
-  readonly indexer: Indexer<ChainSourceStatus> | null;
+  readonly indexer: Pick<Indexer<ChainSourceStatus>, 'status'> | null;
   readonly role: Role;
   /** Other namespaces that are answered for. */
   readonly served: readonly ServedNamespace[];
@@ -77,7 +77,7 @@ async function sharesOf(leases: LeaseStore | null): Promise<unknown> {
   };
 }
 
-function statusOf(indexer: Indexer<ChainSourceStatus>): Readonly<Record<string, unknown>> {
+function statusOf(indexer: Pick<Indexer<ChainSourceStatus>, 'status'>): Readonly<Record<string, unknown>> {
   const { chains, discoveries, verifiers, scheduler, membership } = indexer.status();
   const { member, lastBeatMs, sources } = membership;
   const lastBeat = lastBeatMs === null ? null : timeOf(lastBeatMs);

@@ -4,7 +4,8 @@ import { checkRole, type Role, storageUse } from '../app/role.js';
 import { type Service, startService } from '../app/service.js';
 import { builtCommit, packageVersion } from '../app/version.js';
 import { createCommon } from '../core/common.js';
-import { createLogger } from '../core/logger.js';
+import { toError } from '../core/errors.js';
+import { createLogger, type Logger } from '../core/logger.js';
 import { createShutdown } from '../core/shutdown.js';
 import { createBackfillView } from './backfill-view.js';
 import { type ConfigOptions, readCheckedConfig } from './config-option.js';
@@ -27,7 +28,9 @@ export async function runRole(role: Role, options: StartOptions): Promise<void> 
   for (const notice of notices) log.info(notice, 'a key of the Go indexer has no meaning here');
   const common = createCommon({ log });
   const shutdown = createShutdown({ log });
-  const stopping = onSignals(shutdown, log);
+  let service: Service | null = null;
+  const onHangUp = () => void readAgain(options, () => service, log);
+  const stopping = onSignals(shutdown, log, { onHangUp });
 
   async function start(): Promise<Service> {
     await ensureMigrated(config, common, { apply: options.migrate === true, use: storageUse(role) });
@@ -39,7 +42,7 @@ export async function runRole(role: Role, options: StartOptions): Promise<void> 
 
   try {
     // a signal ends a start that waits (for a silent database, for the migration of another process)
-    const service = await Promise.race([start(), stopping.then(() => null)]);
+    service = await Promise.race([start(), stopping.then(() => null)]);
     if (service) {
       log.info(
         { role, version: packageVersion(), commit: builtCommit(), api: service.apiUrl, admin: service.adminUrl },
@@ -51,4 +54,17 @@ export async function runRole(role: Role, options: StartOptions): Promise<void> 
     await shutdown.close();
   }
   log.info('stopped');
+}
+
+/** Reads the files again for a running service. Whatever is wrong is in the log, and the process goes on as it was. */
+async function readAgain(options: StartOptions, running: () => Service | null, log: Logger): Promise<void> {
+  const service = running();
+  if (service === null) return log.warn('the process is starting: send SIGHUP again once it has started');
+  try {
+    const { config, warnings } = readCheckedConfig(options);
+    for (const warning of warnings) log.warn(warning, 'the configuration has what is surely not meant');
+    await service.reload(config);
+  } catch (thrown) {
+    log.error({ err: toError(thrown) }, 'the configuration is not taken over: the process goes on with the one before');
+  }
 }

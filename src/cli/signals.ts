@@ -1,17 +1,23 @@
+import { isatty } from 'node:tty';
 import type { Logger } from '../core/logger.js';
 import type { Shutdown } from '../core/shutdown.js';
 
+/** The deeds of signals beside their shutdown. */
+export interface SignalOptions {
+  /** Announces the shutdown. Default: a line of the log. */
+  readonly tell?: (signal: NodeJS.Signals) => void;
+  /** SIGHUP where no terminal is that could have gone away. Default: a shutdown. */
+  readonly onHangUp?: (() => void) | undefined;
+}
+
 /**
- * The first SIGINT, SIGTERM or SIGHUP begins an orderly shutdown, which `tell` announces; the second SIGINT or SIGTERM
- * ends the process at once. SIGHUP does not mean "read the configuration again": a terminal that goes away sends it, at
- * times twice.
+ * The first SIGINT, SIGTERM or SIGHUP begins an orderly shutdown; the second SIGINT or SIGTERM ends the process at
+ * once. A terminal that goes away sends SIGHUP, at times twice.
  * @returns resolves when a shutdown begins, by a signal or otherwise.
  */
-export function onSignals(
-  shutdown: Shutdown,
-  log: Logger,
-  tell: (signal: NodeJS.Signals) => void = (signal) => log.info({ signal }, 'stopping; a second signal ends at once'),
-): Promise<void> {
+export function onSignals(shutdown: Shutdown, log: Logger, options: SignalOptions = {}): Promise<void> {
+  const { tell = (signal) => log.info({ signal }, 'stopping; a second signal ends at once'), onHangUp } = options;
+  const hasTerminal = isatty(0) || isatty(2);
   const stop = (signal: NodeJS.Signals) => {
     if (shutdown.signal.aborted) {
       if (signal === 'SIGHUP') return;
@@ -25,7 +31,7 @@ export function onSignals(
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  process.on('SIGHUP', stop);
+  process.on('SIGHUP', (signal) => (onHangUp && !hasTerminal ? onHangUp() : stop(signal)));
   return new Promise((resolve) => {
     shutdown.signal.addEventListener('abort', () => resolve(), { once: true });
   });

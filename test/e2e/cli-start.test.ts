@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { createServer, type Server, type Socket } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { endAllCli, runCli, startCli } from '../support/e2e/cli.js';
+import { endAllCli, ROOT, runCli, startCli } from '../support/e2e/cli.js';
 import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../support/e2e/service.js';
+import { eventually } from '../support/eventually.js';
 import { createTestDatabase, type TestDatabase } from '../support/postgres/postgres.js';
 
 type Table = ReturnType<typeof hotAndWarm>;
@@ -111,17 +113,23 @@ describe('a database that accepts connections and says nothing', () => {
   });
 });
 
-it.each(['start', 'worker', 'api'] as const)(
-  'SIGHUP drains %s as SIGTERM does, and a second one does not cut it short',
-  async (role) => {
-    const { cli } = await startServiceProcess(
-      role,
-      config(`hup-${role}`, () => sinkOf(warm())),
-    );
-    cli.kill('SIGHUP');
-    await cli.printed(/"signal":"SIGHUP".*"msg":"stopping/);
-    cli.kill('SIGHUP');
-    expect(await cli.exited).toEqual({ code: 0, signal: null });
-    expect(cli.stderr()).toContain('"msg":"stopped"');
-  },
-);
+it('a terminal that goes away drains a process as SIGTERM does, and its second SIGHUP does not cut it short', async () => {
+  const file = config('terminal', () => sinkOf(warm()));
+  const command = `echo "pid=$$"; exec ${process.execPath} scripts/ccv-indexer.mjs start -c ${file}`;
+  const terminal = spawn('script', ['-qefc', command, '/dev/null'], {
+    cwd: ROOT,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let printed = '';
+  terminal.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+    printed += chunk;
+  });
+  const ended = new Promise<number | null>((resolve) => terminal.once('close', resolve));
+  await eventually('the start', () => /"msg":"started"/.test(printed));
+  const pid = Number(/pid=(\d+)/.exec(printed)?.[1]);
+  process.kill(pid, 'SIGHUP');
+  await eventually('the signal in the log', () => /"signal":"SIGHUP".*"msg":"stopping/.test(printed));
+  process.kill(pid, 'SIGHUP');
+  expect(await ended).toBe(0);
+  expect(printed).toContain('"msg":"stopped"');
+});

@@ -7,6 +7,7 @@ import {
   DEFAULT_FRAGMENT_CACHE_BYTES,
   DEFAULT_MAX_ANSWER_BYTES,
   DEFAULT_MAX_FEED_READERS,
+  type RateLimitSettings,
   resolveHttpSettings,
 } from '../api-settings.js';
 import { createCors } from '../http/cors.js';
@@ -55,6 +56,12 @@ export interface ApiServerOptions {
   readonly page?: PageFacts | null;
 }
 
+/** The query API. */
+export interface ApiServer extends HttpServer {
+  /** Takes another rate limit. Does nothing on a server that began without one: no request pays for its place. */
+  limitRate(limit: RateLimitSettings): void;
+}
+
 /**
  * The query API that existing clients speak (`src/api/README.md`). An answer comes whole from `storage`, or it is an
  * error: a range without an answer is a 503, never a shorter list. A large answer is sent in parts, each read when the
@@ -62,7 +69,7 @@ export interface ApiServerOptions {
  * the contents of an outline never change.
  * @throws InvalidArgumentError naming the setting that cannot work.
  */
-export function createApiServer(options: ApiServerOptions): HttpServer {
+export function createApiServer(options: ApiServerOptions): ApiServer {
   const { storage, namespaces = new Map(), common, settings, problem = () => null, version = '0.0.0' } = options;
   const { verifiers = () => UNKNOWN_VERIFIERS } = options;
   const page = options.page ? createPage(common, options.page, false) : null;
@@ -82,7 +89,7 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
     tellsProblems: (path) => withoutNamespace(path, names).startsWith('/v2/'),
   });
   const { rateLimit } = settings;
-  if (rateLimit?.enabled) addRateLimit(server.app, rateLimit);
+  const setRateLimit = rateLimit?.enabled ? addRateLimit(server.app, rateLimit) : null;
   const memory = createBodyMemory({ maxIdleBytes: IDLE_BODY_BYTES });
   const storages = new Set([storage, ...namespaces.values()]);
   const fragmentBytes = (settings.fragmentCacheBytes ?? DEFAULT_FRAGMENT_CACHE_BYTES) / storages.size;
@@ -123,6 +130,7 @@ export function createApiServer(options: ApiServerOptions): HttpServer {
   });
   return {
     ...server,
+    limitRate: (limit) => setRateLimit?.(limit),
     async close() {
       feeds.close();
       await server.close();

@@ -1,6 +1,7 @@
 import type { VerifierDirectory } from '../../api/v2/verifiers.js';
 import type { Config } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
+import type { Logger } from '../../core/logger.js';
 import { Registry } from '../../core/metrics.js';
 import type { Shutdown } from '../../core/shutdown.js';
 import { createLanes, type Lanes } from '../../lanes/lanes.js';
@@ -20,6 +21,7 @@ export interface ServedNamespace {
   readonly lanes: Lanes;
   /** Of its storage; each has the label `namespace`. */
   readonly metrics: Registry;
+  readonly log: Logger;
 }
 
 /** The names of `[API] Namespaces` without the process's own. */
@@ -69,7 +71,7 @@ export async function openServed({
     const lanes = createLanes({ storage: storage.sink, ...(records && { records }), common: commonOf });
     shutdown.add(`lanes of namespace ${name}`, () => lanes.close());
     lanes.start();
-    served.push({ name, sink: storage.sink, lanes, metrics, verifiers });
+    served.push({ name, sink: storage.sink, lanes, metrics, verifiers, log: commonOf.log });
   }
   await Promise.all(served.map(({ sink }) => untilStarted(sink, common)));
   return served;

@@ -1,5 +1,5 @@
 import { createAdminServer } from '../../api/admin/admin-server.js';
-import type { HttpSettings } from '../../api/api-settings.js';
+import type { HttpSettings, RateLimitSettings } from '../../api/api-settings.js';
 import type { HttpServer } from '../../api/http/http-shell.js';
 import { createApiServer } from '../../api/server/api-server.js';
 import type { VerifierDirectory } from '../../api/v2/verifiers.js';
@@ -28,12 +28,19 @@ export interface OpenServersOptions {
   readonly problem: () => string | null;
 }
 
-/** Starts the query API. @returns where it listens. */
-export async function openApi(options: OpenServersOptions): Promise<string> {
+/** The query API of a process. */
+export interface OpenedApi {
+  /** Where it listens. */
+  readonly url: string;
+  /** See `ApiServer.limitRate`. */
+  limitRate(settings: RateLimitSettings): void;
+}
+
+/** Starts the query API. */
+export async function openApi(options: OpenServersOptions): Promise<OpenedApi> {
   const { config, common, sink, lanes, served, shutdown, problem, verifiers } = options;
   const others = served.map((each) => [each.name, each.sink] as const);
-  const { TrustedProxies, RateLimit, CORS, MaxAnswerBytes, AnswerPartBytes, CompressAbove, MaxFeedReaders } =
-    config.API;
+  const { TrustedProxies, CORS, MaxAnswerBytes, AnswerPartBytes, CompressAbove, MaxFeedReaders } = config.API;
   const server = createApiServer({
     storage: sink,
     ...(others.length > 0 ? { namespaces: new Map([[config.Namespace, sink], ...others]) } : {}),
@@ -51,10 +58,16 @@ export async function openApi(options: OpenServersOptions): Promise<string> {
       maxFeedReaders: MaxFeedReaders,
       corsOrigins: CORS.Origins,
       trustedProxies: TrustedProxies,
-      rateLimit: { enabled: RateLimit.Enabled, requestsPerSecond: RateLimit.RequestsPerSecond },
+      rateLimit: rateLimitOf(config),
     },
   });
-  return await listen(server, 'query API', common, shutdown);
+  const url = await listen(server, 'query API', common, shutdown);
+  return { url, limitRate: (settings) => server.limitRate(settings) };
+}
+
+/** The limit of a client address. */
+export function rateLimitOf({ API: { RateLimit } }: Config): RateLimitSettings {
+  return { enabled: RateLimit.Enabled, requestsPerSecond: RateLimit.RequestsPerSecond };
 }
 
 /** Starts the admin port. @returns where it listens. */

@@ -47,10 +47,11 @@ export async function runCommand(config: Config, work: (command: StorageCommand)
   const shutdown = createShutdown({ log });
   const progress = createProgressView(common.clock);
   shutdown.add('progress', () => progress.close());
-  void onSignals(shutdown, log, () => {
+  const tell = () => {
     progress.close();
     process.stderr.write('stopping after the step under way; a second Ctrl-C ends at once\n');
-  });
+  };
+  void onSignals(shutdown, log, { tell });
   try {
     return await work({ config, common, signal: shutdown.signal, progress });
   } catch (thrown) {
