@@ -23,6 +23,7 @@ export function createProgram(): Command {
       'after',
       `
 Start here:
+  $ ccv-indexer config init                         write a first configuration, by questions or from options
   $ ccv-indexer config check -c indexer.toml        what is wrong with a configuration, all at once
   $ ccv-indexer migrate up -c indexer.toml          bring the database's schema up to date
   $ ccv-indexer start -c indexer.toml               index and answer in one process

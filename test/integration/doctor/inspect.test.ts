@@ -1,6 +1,7 @@
 import type { TomlTable } from 'smol-toml';
 import { expect, it } from 'vitest';
 import { CCV, EXECUTOR } from '../../support/chain/log-emitter.js';
+import { startRpcProxy } from '../../support/chain/rpc-proxy.js';
 import { doctorSystem } from '../../support/doctor/system.js';
 import { runHere } from '../../support/e2e/run-here.js';
 
@@ -118,3 +119,23 @@ function warmAlone(): TomlTable {
     Storage: { Strategy: 'single', Single: { Type: 'postgres', Postgres: { URI: system.fixture.database.uri } } },
   };
 }
+
+it('config check --online tries each connection, and fails for what cannot work', async () => {
+  const healthy = await runHere(['config', 'check', '-c', system.healthy, '--online']);
+  expect(healthy).toMatchObject({ code: 0 });
+  expect(healthy.stdout).toMatch(/is usable\.[\s\S]*\d+ checks in .*: nothing to report/);
+  const other = await startRpcProxy(system.chain.url);
+  other.onCall = async (call, forward) => (call.method === 'eth_chainId' ? { result: '0x1' } : await forward());
+  const file = system.variant('online', {
+    chain: { RpcUrls: [other.url] },
+    verifier: { BaseURL: 'http://127.0.0.1:1' },
+  });
+  const { code, stdout } = await runHere(['config', 'check', '-c', file, '--online']);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/is usable\.[\s\S]*rpc-wrong-chain {2}emitted[\s\S]*verifier-unreachable {2}committee/);
+  // one of two nodes that is away is a warning
+  const second = system.variant('online-2', { chain: { RpcUrls: ['http://127.0.0.1:1', system.chain.url] } });
+  expect(await runHere(['config', 'check', '-c', second, '--online'])).toMatchObject({ code: 0 });
+  expect(await runHere(['config', 'check', '-c', second, '--online', '--strict'])).toMatchObject({ code: 1 });
+  await other.close();
+});
