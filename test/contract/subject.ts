@@ -91,19 +91,25 @@ export function place(record: Listed): string {
   return `${String(ingestionMs).padStart(16, '0')} ${messageId} ${verifierSourceAddress} ${verifierDestAddress}`;
 }
 
-/** What a query must answer, worked out from the flat list. */
-export function expectedOf(flat: readonly Listed[], query: ListQuery): Listed[] {
+/** Says of a flat list which places a query must answer with. */
+export function placesIn(flat: readonly Listed[]): (query: ListQuery) => string[] {
+  const records = flat.map((record) => ({
+    ingestionMs: record.ingestionMs,
+    place: place(record),
+    ...readLane(record.encodedMessage),
+  }));
   const keeps = (wanted: readonly bigint[] | undefined, selector: bigint) =>
     wanted === undefined || wanted.length === 0 || wanted.includes(selector);
-  return flat.filter((record) => {
-    const lane = readLane(record.encodedMessage);
-    return (
-      record.ingestionMs >= (query.startMs ?? 0) &&
-      record.ingestionMs <= (query.endMs ?? Number.POSITIVE_INFINITY) &&
-      keeps(query.sourceChainSelectors, lane.sourceChainSelector) &&
-      keeps(query.destChainSelectors, lane.destChainSelector)
+  return (query) => {
+    const expected = records.filter(
+      ({ ingestionMs, sourceChainSelector, destChainSelector }) =>
+        ingestionMs >= (query.startMs ?? 0) &&
+        ingestionMs <= (query.endMs ?? Number.POSITIVE_INFINITY) &&
+        keeps(query.sourceChainSelectors, sourceChainSelector) &&
+        keeps(query.destChainSelectors, destChainSelector),
     );
-  });
+    return expected.map((record) => record.place);
+  };
 }
 
 /** Every answer of a storage that does not depend on who gives it: what two storages must agree on. */

@@ -98,7 +98,7 @@ export function concurrencyCases(use: Use): void {
       await letOthersRun();
       last = !writers.running();
       const { items, asOf } = await storage.queryCCVData({ limit: 10_000 });
-      expect(items.map((item) => item.position)).toEqual(items.map((_, i) => BigInt(i + 1)));
+      expect(items.findIndex(({ position }, i) => position !== BigInt(i + 1))).toBe(-1);
       expect(items.length % BATCH_SIZE).toBe(0);
       expect(BigInt(items.length)).toBeGreaterThanOrEqual(asOf.position);
       const { count, asOf: counted } = await storage.countCCVData({});

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import type { Storage } from '../../../src/storage/storage.js';
-import { byCursor, expectedOf, listsOf, place, plain } from '../../contract/subject.js';
+import { byCursor, listsOf, place, placesIn, plain } from '../../contract/subject.js';
 import { createHoldingObjectStore } from '../../support/cold/maintenance.js';
 import { allOf, committed, createLife, follow, NAMESPACE, openArchive } from '../../support/cold/storage-life.js';
 import { eventually } from '../../support/eventually.js';
@@ -418,7 +418,7 @@ test('lists, counts and cursors agree with the flat list under every filter, ove
     for (const range of [{}, { startMs: at(0.3) }, { endMs: at(0.6) }, { startMs: at(0.2), endMs: at(0.7) }])
       for (const sourceChainSelectors of [[], [1n], [2n, 5n], [9n]]) {
         const query = { ...range, sourceChainSelectors };
-        const expected = expectedOf(flat, query).map(place);
+        const expected = placesIn(flat)(query);
         expect((await list.count(query)).count).toBe(expected.length);
         expect((await byCursor(list, query, 7)).map(place)).toEqual(expected);
         for (const offset of [1, 13, 40, 200])
