@@ -39,9 +39,11 @@ function masked(cause: unknown): unknown {
 
 /** Changes the text of another library's error, in its stack as well. */
 export function rewordError(error: Error, reword: (text: string) => string): void {
-  const { message, stack } = error;
+  const { message } = error;
   const said = reword(message);
   if (said === message) return;
+  // a stack becomes a text when it is asked for, which takes longer than all else
+  const { stack } = error;
   // some are frozen, or have their message from a getter
   Reflect.set(error, 'message', said);
   if (stack !== undefined)

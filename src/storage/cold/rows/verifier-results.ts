@@ -123,14 +123,14 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
   },
 
   keys,
-  keyOf: ({ encodedMessage, ...record }) => ({
+  keyOf: (record) => ({
     messageId: record.messageId,
     verifierSourceAddress: record.verifierSourceAddress,
     verifierDestAddress: record.verifierDestAddress,
     ingestionMs: record.ingestionMs,
     position: record.position,
     firstMs: record.firstMs,
-    ...readLane(encodedMessage),
+    ...readLane(record.encodedMessage),
   }),
   compare: compareOrderKeys,
   indexedId: (key) => key.messageId,
