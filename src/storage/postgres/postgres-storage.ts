@@ -103,7 +103,7 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
     repeatForMs: settings.connectTimeoutMs || DEFAULT_POOL_SETTINGS.connectTimeoutMs,
   });
   const hub = createAdvanceHub(common.log, name, createClockWatch(common, name));
-  const context = { name, clock: common.clock, hub, read };
+  const context = { name, clock: common.clock, hub, read, readSent };
   const lists = createListReads(namespace, context);
   const messages = createMessageReads(namespace, context);
   const executions = createExecutionReads(namespace, context);
@@ -124,13 +124,17 @@ export function createPostgresStorage(options: PostgresStorageOptions): Postgres
   const check = createHealthCheck({ common, name, use: options.use ?? 'write', namespace, runner, readClock });
   let closing: Promise<void> | undefined;
 
-  async function read(...question: Parameters<typeof runner.read>) {
+  async function readSent(...question: Parameters<typeof runner.readSent>) {
     const seenPosition = hub.coverage().throughPosition;
-    const rows = await runner.read(...question);
-    const clock = decodeClock(rows[0] ?? []);
-    hub.requireSeen(clock, seenPosition);
-    requireLead(rows[0] ?? []);
+    const rows = await runner.readSent(...question);
+    const first = rows[0]?.fields ?? [];
+    hub.requireSeen(decodeClock(first), seenPosition);
+    requireLead(first);
     return rows;
+  }
+
+  async function read(...question: Parameters<typeof runner.readSent>) {
+    return (await readSent(...question)).map(({ fields }) => fields);
   }
 
   function requireLead(row: Row): void {

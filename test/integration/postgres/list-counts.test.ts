@@ -45,8 +45,9 @@ function countedLists({ connection }: TestDatabase): ResolvedLists {
   const pool = createPool({ address: connection, settings, common, name: 'counted', mark: '', sockets });
   const runner = createTransactionRunner({ pool, sockets, common, name: 'counted', repeatForMs: 0 });
   ends.push(() => runner.close());
-  const { clock } = common;
-  const context = { name: 'counted', clock, read: runner.read, hub: createAdvanceHub(silentLogger, 'warm') };
+  const { read, readSent } = runner;
+  const hub = createAdvanceHub(silentLogger, 'warm');
+  const context = { name: 'counted', clock: common.clock, read, readSent, hub };
   return createListReads(parseNamespace('ccv'), context, 1);
 }
 

@@ -16,6 +16,7 @@ import { parseNamespace } from '../../../src/storage/postgres/connection/namespa
 import { createPool } from '../../../src/storage/postgres/connection/pool.js';
 import { DEFAULT_POOL_SETTINGS } from '../../../src/storage/postgres/connection/pool-settings.js';
 import { createSockets } from '../../../src/storage/postgres/connection/sockets.js';
+import type { Call } from '../../../src/storage/postgres/connection/transaction.js';
 import {
   createTransactionRunner,
   type TransactionRunner,
@@ -25,6 +26,7 @@ import { createExecutionReads } from '../../../src/storage/postgres/read/executi
 import { createListReads } from '../../../src/storage/postgres/read/list-reads.js';
 import { createMessageReads } from '../../../src/storage/postgres/read/message-reads.js';
 import { createTransactionReads } from '../../../src/storage/postgres/read/transaction-reads.js';
+import { toText } from '../../../src/storage/postgres/rows/columns.js';
 import { createTestDatabase, type TestDatabase } from '../../support/postgres/postgres.js';
 
 const ROWS = 60_000;
@@ -77,22 +79,29 @@ describe.each(['no statistics yet', 'fresh statistics'])('on %s, with 60 000 mes
   /** The real reads, each explained and counted as it goes by. */
   function createReads() {
     const namespace = parseNamespace('ccv');
-    const read: TransactionRunner['read'] = async (label, call) => {
+    const look = async (label: string, call: Call) => {
       const explained = await runner.write(label, async (transaction) => {
         const statement = { name: '', text: `EXPLAIN (GENERIC_PLAN, FORMAT JSON) ${call.statement.text}` };
         return await transaction.query(statement);
       });
-      const [rows, rowsRead] = await runner.write(label, async (transaction) => {
+      const rowsRead = await runner.write(label, async (transaction) => {
         const count = async () => Number((await transaction.query({ name: 'counts', text: COUNTS }))[0]?.[0]);
         const before = await count();
-        const answer = await transaction.query(call.statement, call.values);
-        return [answer, (await count()) - before] as const;
+        await transaction.query(call.statement, call.values);
+        return (await count()) - before;
       });
-      const [{ Plan: plan }] = JSON.parse(explained[0]?.[0] ?? '[]');
+      const [{ Plan: plan }] = JSON.parse(toText(explained[0]?.[0]));
       seen.push({ label, rowsRead, plan });
-      return rows;
     };
-    const context = { name: 'plans', clock: systemClock, read, hub: createAdvanceHub(silentLogger, 'warm') };
+    const read: TransactionRunner['read'] = async (label, call) => {
+      await look(label, call);
+      return await runner.read(label, call);
+    };
+    const readSent: TransactionRunner['readSent'] = async (label, call) => {
+      await look(label, call);
+      return await runner.readSent(label, call);
+    };
+    const context = { name: 'plans', clock: systemClock, read, readSent, hub: createAdvanceHub(silentLogger, 'warm') };
     return {
       lists: createListReads(namespace, context),
       messages: createMessageReads(namespace, context),

@@ -2,6 +2,7 @@ import pg from 'pg';
 import type { Common } from '../../../core/common.js';
 import { gauge } from '../../../core/metrics.js';
 import type { PoolSettings, PostgresAddress } from './pool-settings.js';
+import { RowClient } from './row-stream.js';
 import { clientConfig, limitsOf, openSession, type SessionWords } from './session.js';
 import type { Sockets } from './sockets.js';
 
@@ -81,7 +82,7 @@ export function createPool({
       pool.options.max = Math.max(pool.options.max, open.size);
     },
   };
-  const pool = new pg.Pool(config);
+  const pool = new pg.Pool({ ...config, Client: RowClient });
   pool.on('error', (error) => log.debug({ err: error, storage: name }, 'idle database connection lost'));
   watchPool(pool, common, name);
   const trim = createTrimmer(pool, settings.maxIdleConnections, clock);

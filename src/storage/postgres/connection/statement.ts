@@ -4,12 +4,19 @@ import type { Namespace } from './namespace.js';
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** Rows come in binary: columns are of the types that `SentRow` knows. Otherwise they come as text. */
+  readonly binary?: boolean;
 }
 
 /** Makes statements in which every `@table` is that table of the namespace. */
-export function statementsOf(namespace: Namespace): (name: string, text: string) => Statement {
-  return (name, text) => ({ name, text: text.replace(/@([a-z_]+)/g, `${namespace.schema}.$1`) });
+export function statementsOf(
+  namespace: Namespace,
+): (name: string, text: string, how?: Pick<Statement, 'binary'>) => Statement {
+  return (name, text, how) => ({ name, text: text.replace(/@([a-z_]+)/g, `${namespace.schema}.$1`), ...how });
 }
 
-/** A row as Postgres sent it: text, or null. Decode it with `columns.ts`. */
-export type Row = readonly (string | null)[];
+/** A field: text as Postgres sent it; of a binary row, a value of its type. */
+export type Field = string | number | bigint | boolean | Buffer | null;
+
+/** The fields of a row. Decode them with `columns.ts`. */
+export type Row = readonly Field[];

@@ -3,6 +3,7 @@ import type { Common } from '../../../core/common.js';
 import { ClosedError, IndexerError } from '../../../core/errors.js';
 import { counter, histogram } from '../../../core/metrics.js';
 import type { Session, SessionPool } from './pool.js';
+import type { SentRow } from './sent-row.js';
 import type { Sockets } from './sockets.js';
 import { classifyFailure, type FailureKind, failureCode, toStorageError } from './sql-errors.js';
 import type { Row } from './statement.js';
@@ -12,6 +13,8 @@ import { begin, type Call, sendAlone, type Transaction, UnknownOutcomeError } fr
 export interface TransactionRunner {
   /** One query in a transaction of its own. It must only read: it is repeated in another session when one fails. */
   read(label: string, call: Call): Promise<readonly Row[]>;
+  /** The same; fields are read by the caller. */
+  readSent(label: string, call: Call): Promise<readonly SentRow[]>;
   /**
    * Runs `work` in a transaction (read committed), and again from the start after a lost race, or after a lost
    * connection that cannot have committed. A transaction that `work` leaves open is rolled back.
@@ -133,8 +136,11 @@ export function createTransactionRunner({
     return !isOld;
   }
 
+  const readSent = (label: string, call: Call) => run(label, (session) => sendAlone(session, call));
+
   return {
-    read: (label, call) => run(label, (session) => sendAlone(session, call)),
+    read: async (label, call) => (await readSent(label, call)).map(({ fields }) => fields),
+    readSent,
     write: (label, work) =>
       run(label, async (session) => {
         const transaction = begin(session, name, label);

@@ -4,6 +4,7 @@ import { StorageUnavailableError } from '../../../model/storage-errors.js';
 import { startCopy } from './copy-in.js';
 import type { Session } from './pool.js';
 import { queryRows } from './row-query.js';
+import type { SentRow } from './sent-row.js';
 import { classifyFailure, failureCode } from './sql-errors.js';
 import type { Row, Statement } from './statement.js';
 
@@ -47,7 +48,7 @@ const ROOM =
   'end the session that listens and stays in a transaction (pg_stat_activity)';
 
 /** Sends one query on its own; behind a pooler, in a transaction that brings the settings. */
-export async function sendAlone(session: Session, call: Call): Promise<readonly Row[]> {
+export async function sendAlone(session: Session, call: Call): Promise<readonly SentRow[]> {
   if (!session.pooled) return await send(session, call);
   const begun = session.client.query(session.begin);
   const rows = send(session, call);
@@ -103,7 +104,7 @@ export function begin(session: Session, name: string, label: string): Transactio
     async query(statement, values = []) {
       const rows = send(session, { statement, values });
       await settled([begun, rows]);
-      return await rows;
+      return (await rows).map(({ fields }) => fields);
     },
     async commit(calls) {
       const sent: Promise<unknown>[] = [];
@@ -139,8 +140,8 @@ export function begin(session: Session, name: string, label: string): Transactio
   };
 }
 
-async function send({ client, pooled }: Session, { statement, values }: Call): Promise<readonly Row[]> {
-  const parameters = values.map((value) => (typeof value === 'bigint' ? value.toString() : value));
+async function send({ client, pooled }: Session, { statement, values }: Call): Promise<readonly SentRow[]> {
+  const parameters = values.map((value) => (value === null || Buffer.isBuffer(value) ? value : String(value)));
   return await queryRows(client, statement, parameters, !pooled);
 }
 

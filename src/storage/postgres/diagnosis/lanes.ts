@@ -1,6 +1,7 @@
 import type { Hex } from '../../../core/hex.js';
 import { ByteReader } from '../../../protocol/byte-reader.js';
 import { MessageDecodeError } from '../../../protocol/message-errors.js';
+import type { Field } from '../connection/statement.js';
 import { fromSelector, toBigint, toBytes, toNumber, toSelector } from '../rows/columns.js';
 import { unpackBody } from '../rows/message-body.js';
 import type { Diagnosis } from './diagnose.js';
@@ -87,8 +88,8 @@ type InLane = Pick<LanePlace, 'onRampAddress' | 'messageNumber'>;
 
 async function placeOf(
   { ask }: Diagnosis,
-  messageId: string | null | undefined,
-  beginning: string | null | undefined,
+  messageId: Field | undefined,
+  beginning: Field | undefined,
 ): Promise<InLane> {
   try {
     return inLane(toBytes(beginning));

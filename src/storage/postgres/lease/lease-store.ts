@@ -7,7 +7,7 @@ import type { SessionLimits } from '../connection/session.js';
 import { type Row, statementsOf } from '../connection/statement.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
 import { bigintArray, textArray } from '../rows/binary-arrays.js';
-import { toBigint, toNumber, toText } from '../rows/columns.js';
+import { toBigint, toNumber, toText, toTextOrNull } from '../rows/columns.js';
 
 const NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
 
@@ -131,7 +131,7 @@ function sharesOf(members: readonly Row[], leases: readonly Row[]): Shares {
     leases: leases.map(
       (row): SourceLease => ({
         source: toText(row[0]),
-        owner: row[1] ?? null,
+        owner: toTextOrNull(row[1]),
         epoch: toBigint(row[2]),
         sinceMs: toNumber(row[3]),
       }),

@@ -4,9 +4,10 @@ import type { BackfillPosition, HandedOver, MoveProcess, MoveRecord, MoveStore }
 import { CLOCK_WIDTH, decodeClock, isWhole } from '../clock/clock-row.js';
 import type { ClockWriter } from '../clock/clock-writer.js';
 import type { Namespace } from '../connection/namespace.js';
+import type { Row } from '../connection/statement.js';
 import { type Transaction, UnknownOutcomeError } from '../connection/transaction.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
-import { toBigint, toNumber, toText } from '../rows/columns.js';
+import { toBigint, toNumber, toText, toTextOrNull } from '../rows/columns.js';
 import type { RecordWriter } from '../write/record-writer.js';
 import type { StateReader } from '../write/state-reader.js';
 import { takenOver } from '../write/taken-over.js';
@@ -179,7 +180,7 @@ export function createMoveStore({
           role: toText(row[1]),
           revision: toNumber(row[2]),
           sinceMs: toNumber(row[3]),
-          figures: row[4] ?? null,
+          figures: toTextOrNull(row[4]),
         }),
       );
     },
@@ -194,7 +195,7 @@ export function createMoveStore({
   }
 }
 
-function decodeBackfill(row: readonly (string | null)[]): BackfillPosition {
+function decodeBackfill(row: Row): BackfillPosition {
   return { position: toBigint(row[0]), throughPosition: toBigint(row[1]) };
 }
 

@@ -51,7 +51,7 @@ export function countedText(list: CountedList): string {
 }
 
 /**
- * The order keys of the page of [$1, $2] behind $4 records, by the open cover from $5 on. The counters tell the block
+ * The rows of the page of [$1, $2] behind $4 records, by the open cover from $5 on. The counters tell the block
  * with the first of them, then its block on each level below; the last, 256 ms long, is read from the table.
  */
 export function deepPageText(list: CountedList): string {
@@ -82,7 +82,7 @@ export function deepPageText(list: CountedList): string {
       SELECT CASE WHEN level < 0 THEN $1::bigint ELSE block << 8 END AS ms, $4::bigint - before AS passed
       FROM place WHERE level <= 0
     )
-    SELECT ${order} FROM ${list.table} t
+    SELECT t.* FROM ${list.table} t
     WHERE NOT t.orphaned AND t.ingestion_ms >= (SELECT ms FROM start) AND t.ingestion_ms <= $2::bigint
     ORDER BY ${order} LIMIT $3::bigint OFFSET (SELECT passed FROM start)`;
 }

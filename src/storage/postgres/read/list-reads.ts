@@ -2,26 +2,38 @@ import { hexToBytes } from '../../../core/hex.js';
 import type { ContentsFilter } from '../../../model/contents-filter.js';
 import { LIST_KINDS, type ListedKind, type ListedRecords } from '../../../model/list-kinds.js';
 import type { KeyedPage, ResolvedListQuery, ResolvedRange } from '../../../model/list-query.js';
+import { compareOrderKeys } from '../../../model/order.js';
 import type { ResolvedLists } from '../../list-face.js';
 import { asOf, CLOCK_WIDTH, checkTimes, decodeClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
+import type { SentRow } from '../connection/sent-row.js';
 import type { Row } from '../connection/statement.js';
 import type { Call } from '../connection/transaction.js';
 import { bigintArray, hexArray } from '../rows/binary-arrays.js';
 import { fromMessageNumber, fromSelector, toNumber } from '../rows/columns.js';
 import { decodeMessage, decodeResult } from '../rows/record-rows.js';
 import { coverParameters, DEEP_OFFSET, openCoverParameters } from './counted-lists.js';
-import { CONTENTS, createListStatements, isUnfiltered, type ListName } from './list-statements.js';
+import { createRowDecoder } from './decoded-rows.js';
+import {
+  type Bound,
+  CONTENTS,
+  createListStatements,
+  isUnfiltered,
+  type ListName,
+  type ListShape,
+} from './list-statements.js';
 import type { ReadContext } from './read-context.js';
 
 /** `Infinity` as the database has it. */
 const END_OF_TIME = 2n ** 63n - 1n;
 
 const LISTS: Readonly<Record<ListedKind, ListName>> = { message: 'messages', verifierResult: 'results' };
-const DECODERS: { readonly [K in ListedKind]: (row: Row, at: number) => ListedRecords[K] } = {
-  message: decodeMessage,
-  verifierResult: decodeResult,
-};
+/** Bytes of the rows and records of each list that are kept decoded. */
+const DECODED_BYTES = 8 * 1024 * 1024;
+/** Columns of a list's rows that can be large. */
+const MOST_LARGE = 2;
+/** A page whose large columns may each have so many bytes is read without adding up those of the rows before. */
+const EACH_BYTES = 4_096;
 
 /**
  * The lists and their counts: each one statement, so one snapshot and one round trip.
@@ -29,32 +41,49 @@ const DECODERS: { readonly [K in ListedKind]: (row: Row, at: number) => ListedRe
  */
 export function createListReads(
   namespace: Namespace,
-  { read, hub, name }: ReadContext,
+  { read, readSent, hub, name }: ReadContext,
   deepOffset = DEEP_OFFSET,
 ): ResolvedLists {
   const statements = createListStatements(namespace);
+  const decoder = <T extends object>(decode: (row: Row, at: number) => T) =>
+    createRowDecoder({ decode, at: CLOCK_WIDTH, positionAt: CLOCK_WIDTH + 2, maxBytes: DECODED_BYTES });
+  const decoders: { readonly [K in ListedKind]: (row: SentRow) => ListedRecords[K] } = {
+    message: decoder(decodeMessage),
+    verifierResult: decoder(decodeResult),
+  };
+
+  async function page<K extends ListedKind>(
+    kind: K,
+    query: ResolvedListQuery,
+    bound: Bound,
+  ): Promise<KeyedPage<ListedRecords[K]>> {
+    const { startMs, endMs, limit } = query;
+    const list = LISTS[kind];
+    const filters = filtersOf(query);
+    const after = query.after !== null;
+    const deep = query.offset >= deepOffset && !after && isUnfiltered(filters);
+    const rows = await readSent(`query ${list}`, {
+      statement: statements.page(list, { ...filters, after, deep, bound }),
+      values: pageParameters(list, query, { deep, bound }),
+    });
+    const clock = decodeClock(rows[0]?.fields ?? []);
+    hub.seen(clock);
+    checkTimes(clock, startMs, endMs, name);
+    const { keyOf } = LIST_KINDS[kind];
+    const found = rows.filter((row) => !row.isNull(CLOCK_WIDTH)).map(decoders[kind]);
+    // they are in order as a rule: only a running bound makes the server sort them
+    found.sort((a, b) => compareOrderKeys(keyOf(a), keyOf(b)));
+    const items = found.slice(0, limit);
+    const last = items.at(-1);
+    return { items, next: found.length > limit && last ? keyOf(last) : null, asOf: asOf(clock) };
+  }
 
   return {
-    async list<K extends ListedKind>(kind: K, query: ResolvedListQuery): Promise<KeyedPage<ListedRecords[K]>> {
-      const { startMs, endMs, limit } = query;
-      const list = LISTS[kind];
-      const filters = filtersOf(query);
-      const after = query.after !== null;
-      const deep = query.offset >= deepOffset && !after && isUnfiltered(filters);
-      const shape = { ...filters, after, deep, skips: query.offset > 0, bounded: isBounded(query) };
-      const rows = await read(`query ${list}`, {
-        statement: statements.page(list, shape),
-        values: pageParameters(list, query, deep),
-      });
-      const clock = decodeClock(rows[0] ?? []);
-      hub.seen(clock);
-      checkTimes(clock, startMs, endMs, name);
-      const found = rows.filter((row) => row[CLOCK_WIDTH] !== null);
-      const decode = DECODERS[kind];
-      const items = found.slice(0, limit).map((row) => decode(row, CLOCK_WIDTH));
-      const last = items.at(-1);
-      const next = found.length > limit && last ? LIST_KINDS[kind].keyOf(last) : null;
-      return { items, next, asOf: asOf(clock) };
+    async list(kind, query) {
+      if (query.maxBytes === Number.POSITIVE_INFINITY) return await page(kind, query, 'none');
+      if (eachBytes(query) < EACH_BYTES) return await page(kind, query, 'running');
+      const found = await page(kind, query, 'each');
+      return found.items.some(({ outline }) => outline) ? await page(kind, query, 'running') : found;
     },
     async count(kind, range) {
       const list = LISTS[kind];
@@ -88,7 +117,11 @@ function isFew(numbers: ContentsFilter['numbers']): boolean {
 }
 
 /** One row more than asked tells whether there is a next page. */
-function pageParameters(list: ListName, query: ResolvedListQuery, deep: boolean): Call['values'] {
+function pageParameters(
+  list: ListName,
+  query: ResolvedListQuery,
+  { deep, bound }: Pick<ListShape, 'deep' | 'bound'>,
+): Call['values'] {
   const { after, limit, offset } = query;
   const key =
     after === null
@@ -98,13 +131,24 @@ function pageParameters(list: ListName, query: ResolvedListQuery, deep: boolean)
           toBuffer(after.messageId),
           ...(list === 'results' ? [toBuffer(after.verifierSourceAddress), toBuffer(after.verifierDestAddress)] : []),
         ];
-  const bound = isBounded(query) ? [query.maxBytes] : [];
   const narrowed = deep ? openCoverParameters(query.startMs) : filterParameters(query);
-  return [...rangeParameters(query), limit + 1, offset, ...narrowed, ...key, ...bound];
+  return [...rangeParameters(query), limit + 1, offset, ...narrowed, ...key, ...boundParameters(query, bound)];
 }
 
-function isBounded({ maxBytes }: ResolvedListQuery): boolean {
-  return maxBytes !== Number.POSITIVE_INFINITY;
+function boundParameters(query: ResolvedListQuery, bound: Bound): Call['values'] {
+  switch (bound) {
+    case 'none':
+      return [];
+    case 'each':
+      return [eachBytes(query)];
+    case 'running':
+      return [query.maxBytes];
+  }
+}
+
+/** The bytes of each large column that may be read so that those of the page are within its bound. */
+function eachBytes({ limit, maxBytes }: ResolvedListQuery): number {
+  return Math.floor(maxBytes / (MOST_LARGE * (limit + 1)));
 }
 
 function rangeParameters({ startMs, endMs }: ResolvedRange): (number | bigint)[] {

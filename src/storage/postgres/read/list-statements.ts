@@ -2,7 +2,7 @@ import type { ListedKind } from '../../../model/list-kinds.js';
 import { CLOCK, CLOCK_COLUMNS } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import { type Statement, statementsOf } from '../connection/statement.js';
-import { boundedColumns, MESSAGE_COLUMNS, RESULT_COLUMNS } from '../rows/record-rows.js';
+import { boundedColumns, MESSAGE_COLUMNS, RESULT_COLUMNS, smallColumns } from '../rows/record-rows.js';
 import { countedText, deepPageText, OPEN_COVER_WIDTH } from './counted-lists.js';
 
 /** The filters by contents, in the order of their parameters. `numbers` has two. */
@@ -28,12 +28,16 @@ export interface ListShape {
   readonly after: boolean;
   /** The place of the offset is found by counters: no filter, and no key to continue after. */
   readonly deep: boolean;
-  /** Some rows are skipped by an offset. */
-  readonly skips: boolean;
-  readonly bounded: boolean;
+  readonly bound: Bound;
 }
 
-type CountShape = Omit<ListShape, 'after' | 'deep' | 'skips' | 'bounded'>;
+/**
+ * How the bytes of a page are bounded. `each`: a large column above the bound is left out, so that together they cannot
+ * be too many. `running`: they are left out behind the rows that fill the bound, and rows are in order.
+ */
+export type Bound = 'none' | 'each' | 'running';
+
+type CountShape = Omit<ListShape, 'after' | 'deep' | 'bound'>;
 
 /** The differences between the two lists. */
 interface ListKind {
@@ -75,22 +79,24 @@ export interface ListStatements {
  * of it. With addresses the index of the first of these filters is read in the same way, once an address.
  *
  * $1 first and $2 last ingestion time, $3 limit, $4 offset, then source chains, then destination chains, then contents,
- * then the fields of the order key to continue after, then how many bytes of contents are wanted. A count has no limit
+ * then the fields of the order key to continue after, then the bound of bytes. Rows of a page are in order where their
+ * bound is a running one; a sort of whole rows is a tenth of a page's cost. A count has no limit
  * and offset. Without filters a count, and a page at a deep offset, have a cover in the place of filters: see
  * `counted-lists.ts`.
  */
 export function createListStatements(namespace: Namespace): ListStatements {
   const statement = statementsOf(namespace);
   const cache = new Map<string, Statement>();
-  const cached = (name: string, text: () => string): Statement => {
-    const made = cache.get(name) ?? statement(name, text());
+  const cached = (name: string, text: () => string, how?: Pick<Statement, 'binary'>): Statement => {
+    const made = cache.get(name) ?? statement(name, text(), how);
     cache.set(name, made);
     return made;
   };
   return {
-    page: (list, shape) => cached(`page_${list}${suffix(shape)}`, () => pageText(kindOf(list), shape)),
+    page: (list, shape) =>
+      cached(`page_${list}${suffix(shape)}`, () => pageText(kindOf(list), shape), { binary: true }),
     count: (list, shape) =>
-      cached(`count_${list}${suffix({ ...shape, after: false, deep: false, skips: false, bounded: false })}`, () =>
+      cached(`count_${list}${suffix({ ...shape, after: false, deep: false, bound: 'none' })}`, () =>
         countText(kindOf(list), shape),
       ),
   };
@@ -100,43 +106,49 @@ function kindOf(list: ListName): ListKind {
   return list === 'results' ? RESULTS : MESSAGES;
 }
 
-function suffix({ sources, dests, contents, fewNumbers, after, deep, skips, bounded }: ListShape): string {
+function suffix({ sources, dests, contents, fewNumbers, after, deep, bound }: ListShape): string {
   const byContents = contents.map((name) => `_${name === 'numbers' && fewNumbers ? 'few' : name}`).join('');
-  const behind = `${after ? '_after' : ''}${deep ? '_deep' : ''}${skips ? '_skip' : ''}${bounded ? '_bounded' : ''}`;
+  const behind = `${after ? '_after' : ''}${deep ? '_deep' : ''}${bound === 'none' ? '' : `_${bound}`}`;
   return `${sources ? '_s' : ''}${dests ? '_d' : ''}${byContents}${behind}`;
 }
 
 function pageText(kind: ListKind, shape: ListShape): string {
   const { alias, table } = kind;
-  const direct = isByTime(shape) && !shape.skips && !shape.deep;
-  // the rows that an index gives are those of the page; others are sorted or skipped as keys, and then read
+  // the rows that the index by time gives are those of the page; others are merged as keys, and then read
   const same = kind.order.slice(1).map((column) => `${alias}.${column} = p.${column}`);
-  const rows = direct
-    ? `(${timePageText(kind, shape, 't.*')}) ${alias}`
+  const rows = isByTime(shape)
+    ? `(${shape.deep ? deepPageText(kind) : timePageText(kind, shape)}) ${alias}`
     : `(${keysText(kind, shape)}) p JOIN ${table} ${alias} ON ${same.join(' AND ')}`;
-  const order = orderOf(kind, direct ? alias : 'p');
-  const columns = shape.bounded
-    ? boundedColumns(kind.columns, { order, maxBytes: `$${boundParameter(kind, shape)}::bigint` })
-    : kind.columns;
-  return `SELECT ${CLOCK_COLUMNS}, ${columns}
+  const order = orderOf(kind, alias);
+  return `SELECT ${CLOCK_COLUMNS}, ${boundedBy(kind, shape, order)}
     FROM ${CLOCK}
     LEFT JOIN (
       ${rows}
       JOIN @message_bodies b ON b.message_id = ${alias}.message_id
     ) ON true
-    ORDER BY ${order}`;
+    ${shape.bound === 'running' ? `ORDER BY ${order}` : ''}`;
+}
+
+function boundedBy(kind: ListKind, shape: ListShape, order: string): string {
+  const maxBytes = `$${boundParameter(kind, shape)}::bigint`;
+  switch (shape.bound) {
+    case 'none':
+      return kind.columns;
+    case 'each':
+      return smallColumns(kind.columns, maxBytes);
+    case 'running':
+      return boundedColumns(kind.columns, { order, maxBytes });
+  }
 }
 
 function isByTime({ sources, dests, contents, fewNumbers }: ListShape): boolean {
   return !sources && !dests && !fewNumbers && contents.every((name) => name === 'numbers');
 }
 
-/** The order keys of a page. */
+/** The order keys of a page that is merged. */
 function keysText(kind: ListKind, shape: ListShape): string {
-  if (shape.deep) return deepPageText(kind);
   if (isOfAddress(shape)) return addressPageText(kind, shape);
-  if (shape.fewNumbers) return numberPageText(kind, shape);
-  return isByTime(shape) ? timePageText(kind, shape, orderOf(kind, 't')) : lanePageText(kind, shape);
+  return shape.fewNumbers ? numberPageText(kind, shape) : lanePageText(kind, shape);
 }
 
 /** The counters tell such counts and places. */
@@ -164,8 +176,8 @@ function orderOf(kind: ListKind, of: string): string {
 }
 
 /** The rows of one index, from the start of the range on. */
-function timePageText(kind: ListKind, shape: ListShape, columns: string): string {
-  return `SELECT ${columns} FROM ${kind.table} t WHERE NOT t.orphaned AND ${pageRange(kind, shape)}
+function timePageText(kind: ListKind, shape: ListShape): string {
+  return `SELECT t.* FROM ${kind.table} t WHERE NOT t.orphaned AND ${pageRange(kind, shape)}
     ORDER BY ${orderOf(kind, 't')} LIMIT $3::bigint OFFSET $4::bigint`;
 }
 

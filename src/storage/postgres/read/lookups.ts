@@ -4,7 +4,7 @@ import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, type ClockRow, decodeClock } from '.
 import type { Namespace } from '../connection/namespace.js';
 import { type Row, type Statement, statementsOf } from '../connection/statement.js';
 import { hexArray } from '../rows/binary-arrays.js';
-import { toBoolean, toNumber } from '../rows/columns.js';
+import { toBoolean, toHex, toNumber } from '../rows/columns.js';
 import { MESSAGE_COLUMNS, RESULT_COLUMNS, smallColumns } from '../rows/record-rows.js';
 import type { ReadContext } from './read-context.js';
 import { createSharedQuery } from './shared-query.js';
@@ -75,12 +75,12 @@ async function lookUp(
 
 /** Hex has the order of its bytes. */
 function byVerifier(a: Row, b: Row): number {
-  return compare(a[SOURCE_AT], b[SOURCE_AT]) || compare(a[DEST_AT], b[DEST_AT]);
+  return compare(toHex(a[SOURCE_AT]), toHex(b[SOURCE_AT])) || compare(toHex(a[DEST_AT]), toHex(b[DEST_AT]));
 }
 
-function compare(a: Row[number] = null, b: Row[number] = null): number {
+function compare(a: Hex, b: Hex): number {
   if (a === b) return 0;
-  return (a ?? '') < (b ?? '') ? -1 : 1;
+  return a < b ? -1 : 1;
 }
 
 /**
@@ -99,7 +99,7 @@ function createStatements(namespace: Namespace): Readonly<Record<LookupKind, Sta
     LEFT JOIN LATERAL (SELECT t.* FROM @message_bodies t WHERE t.message_id = i.id OFFSET 0) b ON true
     LEFT JOIN LATERAL (SELECT t.* FROM ${table} t WHERE t.message_id = b.message_id OFFSET 0) ${alias} ON true`;
   return {
-    message: statement('get_messages', text('message', '@messages', 'm')),
-    results: statement('get_results_of_ids', text('results', '@verifier_results', 'r')),
+    message: statement('get_messages', text('message', '@messages', 'm'), { binary: true }),
+    results: statement('get_results_of_ids', text('results', '@verifier_results', 'r'), { binary: true }),
   };
 }

@@ -8,6 +8,7 @@ export interface ReadContext {
   readonly name: string;
   readonly clock: Clock;
   readonly read: TransactionRunner['read'];
+  readonly readSent: TransactionRunner['readSent'];
   /** Told of the clock that each read saw. */
   readonly hub: Pick<AdvanceHub, 'seen'>;
 }

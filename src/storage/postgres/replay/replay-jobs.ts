@@ -15,7 +15,7 @@ import type { SessionLimits } from '../connection/session.js';
 import { type Row, statementsOf } from '../connection/statement.js';
 import { type Transaction, UnknownOutcomeError } from '../connection/transaction.js';
 import type { TransactionRunner } from '../connection/transaction-runner.js';
-import { toBigint, toBoolean, toHex, toNumber, toText } from '../rows/columns.js';
+import { toBigint, toBoolean, toHex, toNumber, toText, toTextOrNull } from '../rows/columns.js';
 
 const ATTEMPTS = 3;
 const NOW_MS = '(extract(epoch FROM clock_timestamp()) * 1000)::bigint';
@@ -161,14 +161,16 @@ function createStatements(namespace: Namespace, limits: SessionLimits) {
 }
 
 function decodeJob(row: Row): ReplayJob {
-  const [, , , , , cursor = null, progress = null, error = null, owner = null] = row;
   return {
     id: toBigint(row[0]),
     kind: toText(row[1]),
     request: toText(row[2]),
     requestHash: toHex(row[3]),
     state: toText(row[4]) as ReplayState,
-    ...{ cursor, progress, error, owner },
+    cursor: toTextOrNull(row[5]),
+    progress: toTextOrNull(row[6]),
+    error: toTextOrNull(row[7]),
+    owner: toTextOrNull(row[8]),
     epoch: toBigint(row[9]),
     createdMs: toNumber(row[10]),
     heartbeatMs: toNumber(row[11]),

@@ -1,47 +1,60 @@
 import { IndexerError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
+import type { Field } from '../connection/statement.js';
 
-/** Decoders of Postgres' text format. Each takes a field of a row; null only where the name says so. */
+/** Decoders of fields, of text or of a binary row. Null only where the name says so. */
 
-/** A `bigint` or `smallint` that fits a number. */
-export function toNumber(field: string | null | undefined): number {
+/** An integer that fits a number. */
+export function toNumber(field: Field | undefined): number {
   return Number(present(field));
 }
 
 /** A `bigint`. */
-export function toBigint(field: string | null | undefined): bigint {
-  return BigInt(present(field));
+export function toBigint(field: Field | undefined): bigint {
+  const value = present(field);
+  return typeof value === 'bigint' ? value : BigInt(value as string | number);
 }
 
-/** A `boolean`: `t` or `f`, or in full where it was cast to text. */
-export function toBoolean(field: string | null | undefined): boolean {
-  return present(field).startsWith('t');
+/** A `boolean`: as text `t` or `f`, or in full where it was cast to text. */
+export function toBoolean(field: Field | undefined): boolean {
+  const value = present(field);
+  return typeof value === 'boolean' ? value : toText(value).startsWith('t');
 }
 
 /** A `text`. */
-export function toText(field: string | null | undefined): string {
-  return present(field);
+export function toText(field: Field | undefined): string {
+  const value = present(field);
+  if (typeof value !== 'string') throw new TypeError(`a field of the database is ${typeof value}, not text`);
+  return value;
 }
 
-/** A `bytea` as hex: the server's `\x` becomes our `0x`. */
-export function toHex(field: string | null | undefined): Hex {
-  return `0x${present(field).slice(2)}`;
+/** A nullable `text`. */
+export function toTextOrNull(field: Field | undefined): string | null {
+  return field == null ? null : toText(field);
+}
+
+/** A `bytea` as hex: the `\x` of text becomes our `0x`. */
+export function toHex(field: Field | undefined): Hex {
+  const value = present(field);
+  return Buffer.isBuffer(value) ? `0x${value.toString('hex')}` : `0x${toText(value).slice(2)}`;
 }
 
 /** A nullable `bytea` as hex. */
-export function toHexOrNull(field: string | null | undefined): Hex | null {
+export function toHexOrNull(field: Field | undefined): Hex | null {
   return field == null ? null : toHex(field);
 }
 
-/** A `bytea` as bytes of their own. */
-export function toBytes(field: string | null | undefined): Buffer {
-  const text = present(field);
+/** A `bytea` as bytes; those of a binary row are shared with it. */
+export function toBytes(field: Field | undefined): Buffer {
+  const value = present(field);
+  if (Buffer.isBuffer(value)) return value;
+  const text = toText(value);
   const bytes = Buffer.allocUnsafeSlow((text.length - 2) >>> 1);
   bytes.write(text.slice(2), 'hex');
   return bytes;
 }
 
-function present(field: string | null | undefined): string {
+function present(field: Field | undefined): Exclude<Field, null> {
   if (field == null) throw new IndexerError('NULL_COLUMN', 'the database holds a null where none can be', false);
   return field;
 }
@@ -52,7 +65,7 @@ export function fromSelector(selector: bigint): bigint {
 }
 
 /** The inverse of `fromSelector`, of a field. */
-export function toSelector(field: string | null | undefined): bigint {
+export function toSelector(field: Field | undefined): bigint {
   return BigInt.asUintN(64, toBigint(field));
 }
 
@@ -64,6 +77,6 @@ export function fromMessageNumber(number: bigint): bigint {
 }
 
 /** The inverse of `fromMessageNumber`, of a field. */
-export function toMessageNumber(field: string | null | undefined): bigint {
+export function toMessageNumber(field: Field | undefined): bigint {
   return toBigint(field) + HALF;
 }

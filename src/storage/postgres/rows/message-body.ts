@@ -1,5 +1,5 @@
 import { hash } from 'node:crypto';
-import { bytesToHex, type Hex } from '../../../core/hex.js';
+import type { Hex } from '../../../core/hex.js';
 import type { MessageBody } from '../../../model/records.js';
 
 /** Where bodies are put together to be hashed: nothing of it outlives a call. */
@@ -39,7 +39,7 @@ export function unpackBody(bytes: Buffer): MessageBody {
   let offset = 1;
   const readAddress = (): Hex => {
     const end = offset + 1 + (bytes[offset] ?? 0);
-    const address = bytesToHex(bytes.subarray(offset + 1, end));
+    const address: Hex = `0x${bytes.toString('hex', offset + 1, end)}`;
     offset = end;
     return address;
   };

@@ -37,7 +37,7 @@ export function boundedColumns(columns: string, { order, maxBytes }: { order: st
 }
 
 /** The columns of `columns`; one that can be large is null where it holds more than `maxBytes`. */
-export function smallColumns(columns: string, maxBytes: number): string {
+export function smallColumns(columns: string, maxBytes: number | string): string {
   return columns.replace(
     LARGE_COLUMNS,
     (column) => `CASE WHEN octet_length(${column}) <= ${maxBytes} THEN ${column} END`,
@@ -103,7 +103,8 @@ export function decodeStatus(code: number): MessageStatus {
 
 /** The fields of a row from `at` on as a verifier result. `body`: the id's, when the caller has unpacked it already. */
 export function decodeResult(row: Row, at: number, body?: MessageBody): StoredVerifierResult {
-  const ccvData = row[at + 5];
+  // large columns may be left out one by one; the record is then an outline, which has neither
+  const ccvData = body === undefined && row[at + 10] == null ? null : row[at + 5];
   const { encodedMessage, messageCCVAddresses, messageExecutorAddress } =
     ccvData == null ? NO_BODY : (body ?? unpackBody(toBytes(row[at + 10])));
   // every field in one literal: reading records put together from parts takes five times as long
