@@ -5,8 +5,8 @@ import { pathToFileURL } from 'node:url';
 import { build } from 'vite';
 
 const ROOT = resolve(import.meta.dirname, '../..');
-/** Packages of many small modules that read no files beside them. Others are loaded as they are. */
-const BUNDLED_PACKAGES = ['viem', 'ox', 'abitype', 'zod', 'hyparquet', 'hyparquet-writer', /^@noble\//, /^@scure\//];
+/** Packages that look for modules while they run. All others are in the bundle. */
+const LOADED_IN_PLACE = ['@bokuweb/zstd-wasm', '@grpc/proto-loader', 'pino', 'pino-pretty'];
 const DAY_MS = 86_400_000;
 
 const [program, directory] = process.argv.slice(2);
@@ -23,16 +23,22 @@ const addInput = (file) => {
 addInput(join(ROOT, 'package-lock.json'));
 addInput(join(import.meta.dirname, 'make.mjs'));
 
-const sources = {
-  name: 'sources',
+/** A file keeps its place: what it reads beside it is still there. */
+const places = {
+  name: 'places',
   transform(code, id) {
-    if (!id.startsWith(ROOT) || id.includes('/node_modules/')) return null;
-    addInput(id);
-    const place = { url: pathToFileURL(id).href, dirname: dirname(id) };
-    return {
-      code: code.replaceAll(/\bimport\.meta\.(url|dirname)\b/g, (_, key) => JSON.stringify(place[key])),
-      map: null,
+    const file = id.split('?')[0];
+    if (!file.startsWith(ROOT)) return null;
+    if (!file.includes('/node_modules/')) addInput(file);
+    const place = {
+      'import.meta.url': pathToFileURL(file).href,
+      'import.meta.dirname': dirname(file),
+      ...{ __dirname: dirname(file), __filename: file },
     };
+    const placed = code.replaceAll(/\b(import\.meta\.(url|dirname)|__dirname|__filename)\b/g, (word) =>
+      JSON.stringify(place[word]),
+    );
+    return placed === code ? null : { code: placed, map: null };
   },
 };
 
@@ -41,15 +47,22 @@ await build({
   root: ROOT,
   configFile: false,
   logLevel: 'warn',
-  plugins: [sources],
-  ssr: { noExternal: BUNDLED_PACKAGES },
+  plugins: [places],
+  ssr: { noExternal: true, external: LOADED_IN_PLACE },
   build: {
     ssr: program,
     outDir: made,
     target: 'node20',
     sourcemap: true,
     // errors are named by their classes
-    rollupOptions: { output: { keepNames: true, entryFileNames: 'main.mjs', chunkFileNames: '[name]-[hash].mjs' } },
+    rollupOptions: {
+      output: {
+        keepNames: true,
+        sourcemapExcludeSources: true,
+        entryFileNames: 'main.mjs',
+        chunkFileNames: '[name]-[hash].mjs',
+      },
+    },
   },
 });
 // at once: other processes may be making or reading it

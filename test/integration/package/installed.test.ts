@@ -1,11 +1,14 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { cp, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import { startApi } from '../../support/api/api.js';
+import { hotAndWarm, writeConfig } from '../../support/e2e/service.js';
 import { createTestDatabase } from '../../support/postgres/postgres.js';
 import { createRecordMaker } from '../../support/records.js';
 
@@ -127,6 +130,43 @@ describe('the installed package', () => {
     const config = join(installed, 'config/example.toml');
     const secrets = join(installed, 'config/secrets.example.toml');
     expect(await ccvIndexer('config', 'check', '-c', config, '-s', secrets)).toContain('is usable');
+  });
+
+  it('starts with all three tiers and a chain, answers, and ends when it is told to', async () => {
+    const database = await createTestDatabase({ migrated: false });
+    const table = hotAndWarm({
+      ...{ namespace: 'installed', uri: database.uri },
+      chains: [
+        {
+          Name: 'away',
+          Selector: '5009297550715157269',
+          RpcUrls: ['http://127.0.0.1:1'],
+          OnRamp: `0x${'1'.repeat(40)}`,
+        },
+      ],
+    });
+    (table['Storage'] as { Sink: { Storages: object[] } }).Sink.Storages.push(
+      ...[{ Name: 'cold', Type: 's3', S3: { Directory: join(project, 'cold-of-service') } }],
+    );
+    const config = writeConfig(project, 'service.toml', table);
+    const program = spawn(process.execPath, [join(installed, 'dist/cli/main.js'), 'start', '--migrate', '-c', config], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
+    const ended = once(program, 'exit');
+    try {
+      for await (const line of createInterface({ input: program.stderr })) {
+        const { msg, api } = JSON.parse(line);
+        if (msg !== 'started') continue;
+        expect((await fetch(`${api}/v1/messages`)).status).toBe(200);
+        expect(await (await fetch(`${api}/`)).text()).toContain('<title>');
+        program.kill('SIGTERM');
+      }
+      expect(await ended).toEqual([0, null]);
+    } finally {
+      program.kill('SIGKILL');
+      await ended;
+    }
+    await database.drop();
   });
 
   it('has types that compile where libraries are checked', async () => {
