@@ -4,7 +4,7 @@ import type { ExplainedKey } from '../config/go-indexer/explained-key.js';
 import { formatProblem } from '../config/problems.js';
 import type { Config } from '../config/schema/schema.js';
 import type { InitOptions } from './config/init.js';
-import { type ConfigOptions, configFiles, readCheckedConfig, withConfigOptions } from './config-option.js';
+import { type ConfigOptions, configFiles, withConfigOptions } from './config-option.js';
 import { wordTable } from './text-table.js';
 
 /** The commands that run a service, with their roles. */
@@ -53,6 +53,7 @@ notice, which fails nothing. --explain prints a table of its keys: key, value (s
   $ ccv-indexer config check -c config.toml -s secrets.toml --explain`,
     )
     .action(async (options: CheckOptions) => {
+      const { readCheckedConfig } = await import('./config/read-config.js');
       const { config, warnings, notices, explained } = readCheckedConfig(options);
       // storage that does not suit a process of both roles suits none
       checkRole('both', config);

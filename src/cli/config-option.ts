@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs';
 import { type Command, Option } from 'commander';
-import { type CheckedConfig, checkConfig } from '../config/load.js';
-import type { Config } from '../config/schema/schema.js';
 
 /** Values of `--config` and `--secrets`. */
 export interface ConfigOptions {
@@ -50,17 +48,4 @@ export function configFiles(
     file: config ?? ofGo ?? 'indexer.toml',
     secretsFile: secrets ?? (environment['INDEXER_SECRETS_PATH'] || beside),
   };
-}
-
-/**
- * The configuration that the options name, with the environment laid over it.
- * @throws ConfigError
- */
-export function readConfig(options: ConfigOptions): Config {
-  return readCheckedConfig(options).config;
-}
-
-/** Like `readConfig`, with remarks. */
-export function readCheckedConfig(options: ConfigOptions): CheckedConfig {
-  return checkConfig({ ...configFiles(options), environment: process.env });
 }

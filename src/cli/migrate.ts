@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type ConfigOptions, readConfig, withConfigOptions } from './config-option.js';
+import { type ConfigOptions, withConfigOptions } from './config-option.js';
 
 interface StatusOptions extends ConfigOptions {
   readonly json?: boolean;
@@ -25,6 +25,7 @@ Each namespace is a schema of its own and is created when missing; the database 
   $ ccv-indexer migrate up -c indexer.toml -s secrets.toml`,
     )
     .action(async (options: ConfigOptions) => {
+      const { readConfig } = await import('./config/read-config.js');
       const { allTargets, migrateUp } = await import('../app/migrations.js');
       for (const target of allTargets(readConfig(options))) await migrateUp(target);
     });
@@ -39,6 +40,7 @@ Exit code 0: every schema is up to date. 1: something is pending, or newer than 
   $ ccv-indexer migrate status -c indexer.toml --json`,
     )
     .action(async (options: StatusOptions) => {
+      const { readConfig } = await import('./config/read-config.js');
       const { allTargets, describeStatus, statusOf } = await import('../app/migrations.js');
       const statuses = [];
       for (const target of allTargets(readConfig(options))) statuses.push(await statusOf(target));

@@ -8,7 +8,8 @@ import { toError } from '../core/errors.js';
 import { createLogger, type Logger } from '../core/logger.js';
 import { createShutdown } from '../core/shutdown.js';
 import { createBackfillView } from './backfill-view.js';
-import { type ConfigOptions, readCheckedConfig } from './config-option.js';
+import { readCheckedConfig } from './config/read-config.js';
+import type { ConfigOptions } from './config-option.js';
 import { onSignals } from './signals.js';
 
 /** Options of `start`, `worker` and `api`. */

@@ -2,7 +2,8 @@ import { type Inspection, inspectMessage } from '../../app/doctor/inspect/inspec
 import { presentOf } from '../../app/doctor/present-move.js';
 import { createCommon } from '../../core/common.js';
 import type { Hex } from '../../core/hex.js';
-import { type ConfigOptions, readConfig } from '../config-option.js';
+import { readConfig } from '../config/read-config.js';
+import type { ConfigOptions } from '../config-option.js';
 import { print, printJson } from '../storage/output.js';
 import { runCommand } from '../storage/run-command.js';
 import { inspectionJson } from './json.js';

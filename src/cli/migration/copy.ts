@@ -9,7 +9,8 @@ import type { BackendStorage } from '../../storage/backend-storage.js';
 import { migrate } from '../../storage/postgres/migrate/migrations.js';
 import { createPostgresStorage } from '../../storage/postgres/postgres-storage.js';
 import { formatCount, formatDuration } from '../amounts.js';
-import { type ConfigOptions, readConfig } from '../config-option.js';
+import { readConfig } from '../config/read-config.js';
+import type { ConfigOptions } from '../config-option.js';
 import { print, printJson } from '../storage/output.js';
 import { runCommand, type StorageCommand } from '../storage/run-command.js';
 

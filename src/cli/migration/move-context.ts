@@ -4,7 +4,8 @@ import { migrationOf } from '../../app/move/roles.js';
 import { createGoIndexerMove, type GoIndexerMove } from '../../migration/go-indexer/go-indexer-move.js';
 import { createMove, type Move } from '../../migration/move.js';
 import type { MoveEnds } from '../../migration/move-ends.js';
-import { type ConfigOptions, readConfig } from '../config-option.js';
+import { readConfig } from '../config/read-config.js';
+import type { ConfigOptions } from '../config-option.js';
 import { runCommand, type StorageCommand } from '../storage/run-command.js';
 
 /** Options of the steps of a move. */

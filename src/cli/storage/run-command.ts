@@ -4,7 +4,8 @@ import { type Common, createCommon } from '../../core/common.js';
 import { AbortedError } from '../../core/errors.js';
 import { createLogger } from '../../core/logger.js';
 import { createShutdown } from '../../core/shutdown.js';
-import { type ConfigOptions, readConfig } from '../config-option.js';
+import { readConfig } from '../config/read-config.js';
+import type { ConfigOptions } from '../config-option.js';
 import { onSignals } from '../signals.js';
 import { createProgressView, type ProgressView } from './progress.js';
 
