@@ -158,6 +158,7 @@ async function runOnce(
 /** At the end everything is asked once more, by every process. */
 async function finish(world: World): Promise<void> {
   await world.heal();
+  await makeMove(world, 'evict');
   // with all that it has heard of: it may have been flushed between two pages of changes
   await makeMove(world, 'flush');
   for (const who of world.reader ? (['writer', 'reader'] as const) : (['writer'] as const)) {

@@ -203,6 +203,7 @@ export class World {
 
   /** Everything works again, and every follower has noticed. */
   async heal(): Promise<void> {
+    const { isBroken } = this;
     this.outages.cold = false;
     this.outages.warm = false;
     for (const { outage, warm, faults } of this.processes) {
@@ -211,7 +212,7 @@ export class World {
       faults.heal();
     }
     // what was asked in the silence still fails: later calls may have joined it
-    await this.clock.advance(REQUEST_TIMEOUT_MS);
+    if (isBroken) await this.clock.advance(REQUEST_TIMEOUT_MS);
     for (let waited = 0; ; waited += 1) {
       await this.settle();
       const states = await Promise.all(this.processes.map(({ sink }) => sink.status()));

@@ -6,6 +6,8 @@ const NUDGE_MS = 250;
 const MOST_NUDGES = 200;
 /** How long nothing is under way when the clock is moved first, and when it is moved again. */
 const [FIRST_CALM_MS, NEXT_CALM_MS] = [50, 2];
+/** Work under way is looked at again after so long: each look wakes the process up, and `drive` hears of its own work at once. */
+const LOOK_MS = 5;
 /** A query that waits for a lock may wait for work that waits for the clock: when nothing ends for so long, it does. */
 const LOCKED_MS = 10_000;
 
@@ -68,7 +70,7 @@ export class UnderWay {
   /** Resolves when for so many milliseconds, one after the other, nothing was under way, or when it need not be known. */
   async #calm(forMs: number, isOver: () => boolean): Promise<void> {
     for (let calmMs = 0; calmMs < forMs && !isOver(); calmMs += 1) {
-      await delay(1);
+      await delay(this.#count > 0 ? LOOK_MS : 1);
       if (this.#count > 0 && performance.now() - this.#lastEndMs < LOCKED_MS) calmMs = -1;
     }
   }
