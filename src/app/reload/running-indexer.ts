@@ -58,7 +58,7 @@ export class RunningIndexer {
     const next = await openWith({ ...this.#options, config }, this.#open);
     const old = this.#current;
     const names = namesOf(old.indexer.status());
-    // each failure is logged; what is closed in part is not used any more
+    // each failure is logged, and the old parts are used no more
     await old.shutdown.close().catch(() => undefined);
     if (shutdown.signal.aborted) return await next.shutdown.close();
     this.#current = next;

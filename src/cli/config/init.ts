@@ -22,7 +22,7 @@ export interface InitOptions {
   readonly coldDirectory?: string;
 }
 
-/** Nobody but the owner may read: URLs of nodes have keys in them. */
+/** Only the owner may read: URLs of nodes have keys in them. */
 const FILE_MODE = 0o600;
 const TOKEN_BYTES = 32;
 

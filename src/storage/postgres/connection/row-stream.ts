@@ -13,8 +13,8 @@ interface Attaching {
 }
 
 /**
- * A client that takes rows out of the stream itself, as places in what was received. The driver's parser makes a string
- * of every field; it gets all other messages, in order with the rows.
+ * A client that takes rows out of the stream itself, as places in the received bytes. The driver's parser makes a
+ * string of every field; it gets all other messages, in order with the rows.
  */
 export class RowClient extends pg.Client {
   constructor(config?: pg.ClientConfig) {
