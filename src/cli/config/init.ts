@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, writeFileSync } from 'node:fs';
+import { existsSync, rmSync, writeFileSync } from 'node:fs';
 import { checkConfig } from '../../config/load.js';
 import { ConfigError, formatProblem } from '../../config/problems.js';
 import { InvalidArgumentError } from '../../core/errors.js';
@@ -39,8 +39,8 @@ export async function runInit(options: InitOptions, isTerminal = process.stdin.i
   const problems = draftProblems(draft);
   if (problems.length > 0) throw new ConfigError('the configuration that you describe', problems);
   const { config, secrets } = draftFiles(draft);
-  writeFileSync(options.output, config, { mode: FILE_MODE });
-  writeFileSync(options.secretsOutput, secrets, { mode: FILE_MODE });
+  writeOwn(options.output, config);
+  writeOwn(options.secretsOutput, secrets);
   const { warnings } = checkConfig({ file: options.output, secretsFile: options.secretsOutput });
   const files = `-c ${options.output} -s ${options.secretsOutput}`;
   const lines = [
@@ -52,6 +52,12 @@ export async function runInit(options: InitOptions, isTerminal = process.stdin.i
     `  ccv-indexer start ${files}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
+}
+
+/** A file that is there keeps its mode when it is written: it goes first. */
+function writeOwn(file: string, text: string): void {
+  rmSync(file, { force: true });
+  writeFileSync(file, text, { mode: FILE_MODE, flag: 'wx' });
 }
 
 async function draftOf(options: InitOptions, isTerminal: boolean): Promise<Omit<Draft, 'adminToken'>> {

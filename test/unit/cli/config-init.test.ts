@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -53,6 +53,12 @@ it('writes two files from options that make a configuration without a warning, f
   expect(config.Admin.BearerToken).toMatch(/^[0-9a-f]{64}$/);
   for (const file of Object.values(place)) expect(statSync(file).mode & 0o777).toBe(0o600);
   expect(readFileSync(place.output, 'utf8')).not.toContain('a-long-pass');
+  // one that all may read is none that only its owner may read once it is written anew
+  for (const file of Object.values(place)) chmodSync(file, 0o644);
+  vi.spyOn(process.stdout, 'write').mockReturnValueOnce(true);
+  await runInit({ ...place, database: URI, force: true });
+  vi.restoreAllMocks();
+  for (const file of Object.values(place)) expect(statSync(file).mode & 0o777).toBe(0o600);
   // what was written is left alone
   await expect(runInit({ ...place, database: URI })).rejects.toThrow(/exists: name another file, or pass --force/);
 });
