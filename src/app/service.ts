@@ -96,9 +96,10 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   const reload = async (next: Config) => {
     checkRole(role, next);
     const change = compareConfigs(used, next);
+    // first: it alone can fail, and then nothing is taken over
+    if (change.indexer.length > 0) await indexer?.replace(next);
     if (change.logLevel) for (const log of [common.log, ...served.map((each) => each.log)]) log.level = next.Log.Level;
     if (change.rateLimit) api?.limitRate(rateLimitOf(next));
-    if (change.indexer.length > 0) await indexer?.replace(next);
     used = configInUse(used, next, change);
     common.log.info({ ...change, isIndexing: indexer !== null }, 'configuration taken over');
     if (change.restart.length > 0)

@@ -1,6 +1,7 @@
 import { Gauge } from 'prom-client';
 import type { ChainSourceStatus } from '../../chains/watch/chain-status.js';
 import type { Config } from '../../config/schema/schema.js';
+import { toError } from '../../core/errors.js';
 import type { Registry } from '../../core/metrics.js';
 import { createShutdown, type Shutdown } from '../../core/shutdown.js';
 import type { Indexer, IndexerStatus } from '../../indexer/indexer.js';
@@ -68,11 +69,14 @@ export class RunningIndexer {
   }
 
   #follow({ indexer, shutdown }: Opened): void {
+    const { log } = this.#options.common;
     const stop = AbortSignal.any([shutdown.signal, this.#options.shutdown.signal]);
     indexer.run(stop).then(
       () => this.#options.shutdown.signal.aborted && this.#run?.resolve(),
-      // one that was put aside has its failures in the log
-      (error: unknown) => shutdown.signal.aborted || this.#run?.reject(error),
+      (error: unknown) => {
+        if (shutdown.signal.aborted) log.warn({ err: toError(error) }, 'the indexer failed while it was put aside');
+        else this.#run?.reject(error);
+      },
     );
   }
 }

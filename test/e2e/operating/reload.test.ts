@@ -60,6 +60,16 @@ it('SIGHUP gives a running process other nodes, verifiers, limits and a log leve
   await cli.printed(/"msg":"the configuration is not taken over/);
   expect((await status()).verifiers.map(({ name }) => name)).toEqual(['old']);
 
+  // nor does one whose parts cannot be opened, not even in part
+  const missing = { Type: 'aggregator', Address: '127.0.0.1:9', CACertFile: '/nowhere/ca.pem' };
+  writeFileSync(file, stringify(table({}, missing, { ...limited(10_000), Log: { Level: 'debug', Format: 'json' } })));
+  cli.kill('SIGHUP');
+  await cli.printed(/nowhere\/ca\.pem.*"msg":"the configuration is not taken over/);
+  // a request would be a line by now
+  await status();
+  await status();
+  expect(cli.stderr()).not.toContain('"level":"debug"');
+
   const { API } = limited(10_000);
   const more = { API: { ...API, CompressAbove: 0 }, Log: { Level: 'debug', Format: 'json' } };
   writeFileSync(file, stringify(table({}, { Name: 'new' }, more)));
