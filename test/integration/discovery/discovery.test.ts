@@ -49,11 +49,14 @@ describe('discovery', () => {
     await untilRead(storage, 5n);
     await first.stop();
     expect(await messagesOf(storage)).toBe(2);
-    const asked = aggregator.requests.length;
+    const from = aggregator.requests.length;
     start({ since: 1n, overlap: 0n });
     aggregator.publish(one(make.results(1)));
     await untilRead(storage, 6n);
-    expect(decodeSince(aggregator.requests[asked]?.bytes ?? Buffer.alloc(0))).toBe(5n);
+    // a last look ahead of the first run may arrive only now: it asks for neither
+    const asked = aggregator.requests.slice(from).map(({ bytes }) => decodeSince(bytes));
+    expect(asked).toContain(5n);
+    expect(asked).not.toContain(1n);
     expect(await messagesOf(storage)).toBe(3);
   });
 
