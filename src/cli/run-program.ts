@@ -1,3 +1,4 @@
+import { constants } from 'node:os';
 import { type Command, CommanderError } from 'commander';
 import { systemClock } from '../core/clock.js';
 import { describeFailure } from './failure.js';
@@ -11,6 +12,7 @@ const GOODBYE_MS = 2_000;
  */
 export async function runProgram(program: Command): Promise<void> {
   guardProcess();
+  if (process.pid === 1) endAtSignals();
   try {
     await program.parseAsync(process.argv);
   } catch (thrown) {
@@ -38,4 +40,12 @@ function guardProcess(): void {
     process.stderr.write(`${describeFailure(error)}\n`);
     process.exit(1);
   });
+}
+
+/** The kernel drops signals that the first process of a container does not listen for: here they end the command. */
+function endAtSignals(): void {
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const)
+    process.on(signal, () => {
+      if (process.listenerCount(signal) === 1) process.exit(128 + constants.signals[signal]);
+    });
 }

@@ -43,6 +43,10 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
     command: /^(npm install --global|install|systemctl) /,
     reason: 'sets up a machine with systemd; test/integration/deploy/systemd.test.ts holds its units against systemd',
   },
+  {
+    command: /^(npm pack$|podman )/,
+    reason: 'needs a container engine; test/integration/deploy/container.test.ts builds the image and runs it',
+  },
   { command: /^duckdb /, reason: 'needs the program; test/e2e/cold-duckdb.test.ts runs the file in the library' },
 ];
 

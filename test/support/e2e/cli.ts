@@ -69,13 +69,18 @@ function startProgram(
 ): CliProcess {
   const command = [process.execPath, ...SELDOM_OPTIMIZED, ...program, ...args];
   const limited = maxDescriptors === 'unlimited' ? [] : ['sh', '-c', `ulimit -n ${maxDescriptors} && exec "$0" "$@"`];
-  const [executable = '', ...rest] = [...limited, ...command];
-  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(
-    executable,
-    rest,
-    // without what vitest sets, and without what the machine's owner may have set for an indexer
-    { cwd: ROOT, env: { ...plainEnvironment(), ...environment }, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
-  );
+  // without what vitest sets, and without what the machine's owner may have set for an indexer
+  return startCommand([...limited, ...command], { ...plainEnvironment(), ...environment });
+}
+
+/** Starts a program with its arguments as `startCli` does, in the checkout, with `environment` alone. */
+export function startCommand(
+  [executable = '', ...args]: readonly string[],
+  environment: Readonly<Record<string, string>>,
+): CliProcess {
+  const child: ChildProcessByStdio<null, Readable, Readable> = spawn(executable, args, {
+    ...{ cwd: ROOT, env: environment, stdio: ['ignore', 'pipe', 'pipe'], detached: true },
+  });
   let stdout = '';
   let stderr = '';
   let ended: CliExit | null = null;
