@@ -67,19 +67,17 @@ export async function openNamespace(options: {
   const zstd = await loadZstd();
   const keyOf = keysIn(settings.namespace);
   const reader = new DataFileReader({ store, zstd, keyOf, cacheBytes: settings.cacheBytes });
-  const catalog = new Catalog({
-    logs: await logsOf({ store, settings, common }),
-    common,
-  });
+  const catalog = new Catalog(await catalogParts({ store, settings, common }));
+  const openedMs = common.clock.monotonicMs();
   // before anything is made that has to be closed
-  const { view } = await catalog.survey();
+  const opened = await catalog.survey();
   const lists = new Lists(reader);
   const lookup = new Lookup(reader, lists);
   const ledger = new LedgerReads(reader);
   const files = new DataFileStore({ store, keyOf });
   const tableChanges = { reader, files, zstd, scan: { store, zstd, keyOf } };
   const flush = new Flush({ name, common, catalog, ledger, tableChanges, takeoverMs: settings.takeoverMs });
-  const writer = new Committer({ catalog, flush, common, metrics });
+  const writer = new Committer({ catalog, flush, common, metrics, opened, openedMs });
   const follower = new Follower({ name, common, settings, writer, lookup, metrics, advanced: events.advanced });
   const leader = new Leader({ name, common, writer, lookup, ledger, committed: events.committed });
   const compaction = new Compaction({
@@ -92,7 +90,7 @@ export async function openNamespace(options: {
     vacuum: new Vacuum({ store, common, catalog, keyOf }),
     metrics: maintenanceMetrics,
   });
-  follower.stands(view);
+  follower.stands(opened.view);
   return {
     reader,
     catalog,
@@ -133,11 +131,18 @@ export async function upgrade(parts: {
     scan: { store: from, zstd: await loadZstd(), keyOf },
   };
   const target = {
-    catalog: new Catalog({ logs: await logsOf(parts), common, isUpgrade: true }),
+    catalog: new Catalog({ ...(await catalogParts(parts)), isUpgrade: true }),
     files: new DataFileStore({ store, keyOf }),
     compactBytes: settings.compactBytes,
   };
   return await new Upgrade(source, target, common, options).run();
+}
+
+/** What a catalog is made of. */
+async function catalogParts(parts: LogParts) {
+  const { store, settings, common } = parts;
+  const isEmpty = async () => (await store.list(`${settings.namespace}/`, { limit: 1 })).objects.length === 0;
+  return { logs: await logsOf(parts), common, isEmpty };
 }
 
 /** The logs of a namespace. */

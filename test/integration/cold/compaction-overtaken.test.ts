@@ -20,6 +20,7 @@ async function catalogOver(store: ObjectStore): Promise<Catalog> {
   return new Catalog({
     logs: byTable(logOf),
     common,
+    isEmpty: async () => false,
   });
 }
 

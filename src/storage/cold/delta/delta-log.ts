@@ -51,6 +51,8 @@ export interface DeltaLog {
    * there is none.
    */
   open(columns: readonly ColumnSpec[], transactions?: readonly Transaction[]): Promise<DeltaSnapshot>;
+  /** The same where a look at the log has just found no table: one request, unless another writer was first. */
+  create(columns: readonly ColumnSpec[], transactions?: readonly Transaction[]): Promise<DeltaSnapshot>;
   /**
    * The table as it is now, or as of a version, from a snapshot of it. One request when nothing is new, none when the
    * snapshot is of that version.
@@ -138,8 +140,10 @@ class Log implements DeltaLog {
   }
 
   async open(columns: readonly ColumnSpec[], transactions: readonly Transaction[] = []): Promise<DeltaSnapshot> {
-    const existing = await this.#reader.read();
-    if (existing) return existing;
+    return (await this.#reader.read()) ?? (await this.create(columns, transactions));
+  }
+
+  async create(columns: readonly ColumnSpec[], transactions: readonly Transaction[] = []): Promise<DeltaSnapshot> {
     const nowMs = this.#options.common.clock.nowMs();
     const actions: Action[] = newTable({
       ...{ id: this.#createId(), name: this.#options.table, columns, transactions, createdMs: nowMs },

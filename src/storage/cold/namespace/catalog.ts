@@ -58,12 +58,14 @@ export class Catalog {
   constructor(parts: {
     readonly logs: Readonly<Record<TableName, DeltaLog>>;
     readonly common: Common;
+    /** See `NamespaceLog`. */
+    readonly isEmpty: () => Promise<boolean>;
     /** Takes a copy that has not ended. */
     readonly isUpgrade?: boolean;
   }) {
     this.#isUpgrade = parts.isUpgrade ?? false;
     this.#logs = parts.logs;
-    this.#log = new NamespaceLog(parts.logs, parts.common);
+    this.#log = new NamespaceLog(parts);
     this.#common = parts.common;
   }
 
@@ -71,7 +73,6 @@ export class Catalog {
   get view(): NamespaceView {
     return this.#view;
   }
-
   /** The state that was read is gone from the store: the view must be confirmed before it is relied on. */
   get isLost(): boolean {
     return this.#isLost;

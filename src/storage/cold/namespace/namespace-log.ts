@@ -19,10 +19,17 @@ const MAX_LOOKS = 8;
 export class NamespaceLog {
   readonly #logs: Readonly<Record<TableName, DeltaLog>>;
   readonly #common: Common;
+  readonly #isEmpty: () => Promise<boolean>;
 
-  constructor(logs: Readonly<Record<TableName, DeltaLog>>, common: Common) {
-    this.#logs = logs;
-    this.#common = common;
+  /** @param parts `isEmpty`: true when nothing is stored under the namespace; one request. */
+  constructor(parts: {
+    readonly logs: Readonly<Record<TableName, DeltaLog>>;
+    readonly common: Common;
+    readonly isEmpty: () => Promise<boolean>;
+  }) {
+    this.#logs = parts.logs;
+    this.#common = parts.common;
+    this.#isEmpty = parts.isEmpty;
   }
 
   /**
@@ -99,7 +106,9 @@ export class NamespaceLog {
       const snapshot = known[table];
       if (snapshot) return snapshot;
       const first = table === 'ledger' ? firstTransactions(this.#common.clock.nowMs()) : [];
-      const opened = await this.#logs[table].open(TABLE_COLUMNS[table], first);
+      const log = this.#logs[table];
+      // without a ledger the look at the logs found no table
+      const opened = await (known.ledger === null ? log.create : log.open).call(log, TABLE_COLUMNS[table], first);
       if (opened.version === 0) return opened;
       const { ledger } = known;
       if (ledger && (await this.#logs.ledger.refresh(ledger)).version === ledger.version)
@@ -118,6 +127,7 @@ export class NamespaceLog {
 
   /** Without a ledger there is no namespace; a table that was written to says that there was one. */
   async #uncreated(): Promise<Snapshots> {
+    if (await this.#isEmpty()) return NOTHING;
     const tables = await ofNamedTables(async (table) => await this.#logs[table].read());
     const isWritten = Object.values(tables).some((table) => table !== null && table.version > 0);
     if (!isWritten) return NOTHING;

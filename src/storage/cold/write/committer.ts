@@ -4,6 +4,7 @@ import { IndexerError } from '../../../core/errors.js';
 import { DeltaConflictError } from '../delta/delta-errors.js';
 import type { Catalog } from '../namespace/catalog.js';
 import { FlushBusyError, FlushPutOffError } from '../namespace/namespace-errors.js';
+import type { Survey } from '../namespace/unnamed.js';
 import type { NamespaceView } from '../namespace/view.js';
 import { ObjectNotFoundError } from '../object-store/object-store-errors.js';
 import type { FlushPlan } from './change-buffer.js';
@@ -26,20 +27,27 @@ export class Committer {
   readonly #metrics: FlushMetrics;
   #last: Promise<unknown> = Promise.resolve();
   /** The known state of the logs may be old: others write, or the outcome of a commit is open. */
-  #mustRefresh = true;
+  #mustRefresh = false;
   /** On the monotonic clock. */
-  #confirmedAtMs = Number.NEGATIVE_INFINITY;
+  #confirmedAtMs: number;
+  /** The state that the namespace was opened with, until the first write. */
+  #opened: Survey | null;
 
   constructor(parts: {
     readonly catalog: Catalog;
     readonly flush: Flush;
     readonly common: Common;
     readonly metrics: FlushMetrics;
+    /** The state that the namespace was opened with, and when it was looked at, on the monotonic clock. */
+    readonly opened: Survey;
+    readonly openedMs: number;
   }) {
     this.#catalog = parts.catalog;
     this.#flush = parts.flush;
     this.#common = parts.common;
     this.#metrics = parts.metrics;
+    this.#opened = parts.opened;
+    this.#confirmedAtMs = parts.openedMs;
   }
 
   /** The next write begins with a look at the logs. */
@@ -67,8 +75,12 @@ export class Committer {
     const startedMs = this.#common.clock.monotonicMs();
     for (let attempt = 0; ; attempt += 1)
       try {
-        const mustConfirm = this.#mustRefresh || this.#isUnconfirmed;
-        const base = mustConfirm ? await this.#catalog.survey() : this.#catalog.own;
+        const opened = this.#opened;
+        this.#opened = null;
+        // a read may have come further than the opening, which has seen what is beyond its view
+        const isOvertaken = opened !== null && opened.view !== this.#catalog.view;
+        const mustConfirm = this.#mustRefresh || this.#isUnconfirmed || isOvertaken;
+        const base = mustConfirm ? await this.#catalog.survey() : (opened ?? this.#catalog.own);
         this.#mustRefresh = false;
         if (mustConfirm) this.#confirmedAtMs = startedMs;
         const planned = await plan(base.view);
