@@ -47,6 +47,11 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
     command: /^(npm pack$|podman )/,
     reason: 'needs a container engine; test/integration/deploy/container.test.ts builds the image and runs it',
   },
+  {
+    command: /^(docker |API_PORTS=|mkdir -m 700 secrets|for name in |echo "postgresql:)/,
+    reason:
+      'makes secrets and needs a container engine; test/integration/deploy/compose.test.ts makes them and checks the file',
+  },
   { command: /^duckdb /, reason: 'needs the program; test/e2e/cold-duckdb.test.ts runs the file in the library' },
 ];
 
