@@ -52,6 +52,10 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
     reason:
       'makes secrets and needs a container engine; test/integration/deploy/compose.test.ts makes them and checks the file',
   },
+  {
+    command: /^(helm|kubectl) /,
+    reason: 'needs a cluster; test/integration/deploy/helm.test.ts renders the chart and checks its objects',
+  },
   { command: /^duckdb /, reason: 'needs the program; test/e2e/cold-duckdb.test.ts runs the file in the library' },
 ];
 
