@@ -42,7 +42,8 @@ describe.runIf(process.getuid?.() === 0)('the container image', () => {
     version = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')).version;
     commit = (await readFile(join(ROOT, 'dist/commit'), 'utf8')).trim();
     await run('npm', ['pack', '--silent', '--ignore-scripts', '--pack-destination', context], { cwd: ROOT });
-    for (const name of ['package.json', 'package-lock.json']) await run('cp', [join(ROOT, name), context]);
+    for (const name of ['package.json', 'package-lock.json', '.dockerignore'])
+      await run('cp', [join(ROOT, name), context]);
     const args = { VERSION: version, REVISION: commit, SOURCE: 'https://example.org/ccv-indexer' };
     built = await buildImage({ context, file: FILE, args });
     ({ image } = built);
