@@ -1,4 +1,5 @@
-import { afterAll, expect } from 'vitest';
+import { afterAll, beforeAll, expect } from 'vitest';
+import type { ObjectStore } from '../../src/storage/cold/object-store/object-store.js';
 import { databasesInTurn } from '../support/postgres/emptied-database.js';
 import { createTestDirectoryStore, s3StoreOn } from '../support/s3/object-store.js';
 import { s3BucketFixture } from '../support/s3/server-fixture.js';
@@ -40,6 +41,13 @@ for (const order of ORDERS)
 
 const s3 = s3BucketFixture();
 let namespaces = 0;
+// for all tests: each test has a namespace of its own
+let store: ObjectStore;
+
+beforeAll(() => {
+  store = s3StoreOn(s3.server, { bucket: s3.bucket });
+});
+afterAll(async () => await store.close());
 
 afterAll(() => {
   console.log('tiers in all cases', { ...tally });
@@ -49,14 +57,10 @@ afterAll(() => {
 
 storageContract('Sink of memory, a pruned Postgres and a real S3 server', async () => {
   const database = await databases.take();
-  const store = s3StoreOn(s3.server, { bucket: s3.bucket });
   namespaces += 1;
   const order: TierOrder = ['hot', 'warm', 'cold'];
   // each look at the logs is three requests
   const cold = { refreshIntervalMs: 300, flushIntervalMs: 100 };
   const tiers = await openThreeTiers({ database, store, namespace: `test-${namespaces}`, order, cold });
-  return subjectOver(tiers, async () => {
-    await store.close();
-    database.giveBack();
-  });
+  return subjectOver(tiers, async () => database.giveBack());
 });
