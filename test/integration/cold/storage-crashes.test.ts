@@ -1,9 +1,10 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { createColdStorage } from '../../../src/storage/cold/cold-storage.js';
 import type { ObjectStore } from '../../../src/storage/cold/object-store/object-store.js';
 import { ObjectStoreUnavailableError } from '../../../src/storage/cold/object-store/object-store-errors.js';
 import { createMemoryStorage } from '../../../src/storage/memory/memory-storage.js';
 import type { Storage } from '../../../src/storage/storage.js';
+import { createNamespaceTemplate, type NamespaceTemplate } from '../../support/cold/maintenance.js';
 import {
   allOf,
   committed,
@@ -38,20 +39,47 @@ async function newStore(): Promise<ObjectStore> {
 const writes = (calls: readonly StoreCall[]) => calls.filter(({ operation }) => operation === 'put').length;
 
 describe('a flush that is cut off', () => {
+  const templates = new Map<number, { readonly stored: NamespaceTemplate; readonly before: unknown }>();
+  afterAll(async () => {
+    for (const { stored } of templates.values()) await stored.remove();
+  });
+
+  /** A life whose first half `stored` has: the same one at each call. */
+  async function liveOn(seed: number, stored: (origin: Storage) => Promise<void>) {
+    const life = createLife(seed, createManualClock());
+    await life.live(25);
+    await stored(life.origin);
+    await life.live(25);
+    return life;
+  }
+
+  async function templateOf(seed: number) {
+    let template = templates.get(seed);
+    if (template) return template;
+    let before: unknown;
+    const stored = await createNamespaceTemplate(async (store) => {
+      const first = openArchive(store);
+      await liveOn(seed, async (origin) => await follow(first, origin));
+      await first.close();
+      before = await committed(store);
+    });
+    template = { stored, before };
+    templates.set(seed, template);
+    return template;
+  }
+
   /** A namespace with a first flush in it, and an archive that has more to write: new rows, superseding ones, moved ones. */
   async function prepare(seed: number) {
-    const life = createLife(seed);
-    const store = await newStore();
-    const first = openArchive(store);
-    await life.live(25);
-    await follow(first, life.origin);
-    await first.close();
-    await life.live(25);
+    const { stored, before } = await templateOf(seed);
+    const directory = await stored.copy();
+    directories.push(directory);
+    const { store } = directory;
+    const life = await liveOn(seed, async () => undefined);
     const mortal = createMortalStore(store);
     const faulty = createFaultyObjectStore(mortal);
     const archive = openArchive(faulty);
     await follow(archive, life.origin);
-    return { life, store, mortal, faulty, archive, before: await committed(store) };
+    return { life, store, mortal, faulty, archive, before };
   }
 
   async function countWrites(seed: number): Promise<number> {
