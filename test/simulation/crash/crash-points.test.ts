@@ -27,8 +27,8 @@ const steps: readonly ScriptStep[] = [...script.before, ...script.window];
 let template: TestDatabase;
 const prepared = new MemoryBucket();
 
-function connectionOf(name: string, kind: 'socket' | 'tcp' = 'socket'): PostgresConnection {
-  return { ...inject('postgres')[kind], database: name };
+function connectionOf(name: string): PostgresConnection {
+  return { ...inject('postgres').socket, database: name };
 }
 
 interface Wish {
@@ -43,7 +43,7 @@ interface Wish {
 async function work(ground: Ground, wish: Wish): Promise<EndState | null> {
   const reaper = wish.reaper ?? new Reaper(null);
   const clock = mortalClock(createManualClock(START_MS + wish.from * 1000 + (wish.laterMs ?? 0)), reaper);
-  const proxy = wish.reaper ? await startStatementProxy(connectionOf(ground.name, 'tcp'), reaper) : null;
+  const proxy = wish.reaper ? await startStatementProxy(connectionOf(ground.name), reaper) : null;
   const bucket: ObjectStore = createMemoryObjectStore(ground.bucket, clock);
   const place = scriptPlace({
     ...{ clock, connection: proxy?.connection ?? connectionOf(ground.name) },
