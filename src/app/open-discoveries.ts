@@ -44,12 +44,14 @@ export function openDiscoveries(options: OpenDiscoveriesOptions): readonly Disco
     config.Chain.filter((chain) => onRampsOf(chain).length > 0).map(({ Selector }) => Selector),
   );
   const askAgainAfterMs = config.Lanes.AskAgainAfter;
+  const chainNameOf = (selector: bigint) =>
+    config.Chain.find(({ Selector }) => Selector === selector)?.Name ?? String(selector);
   return [...groups].map(([source, { name, sections }]) => {
     const group = createDiscoveryGroup(sections.map((section) => openSource(section, source, options)));
     const asker =
       gaps === null || askAgainAfterMs === 0
         ? null
-        : createAggregatorGapAsker({ name, group, ...gaps, askedChains, askAgainAfterMs, common });
+        : createAggregatorGapAsker({ name, group, ...gaps, askedChains, chainNameOf, askAgainAfterMs, common });
     return { name, source, run: (signal) => runBeside(group, [asker], signal), status: () => group.status() };
   });
 }

@@ -35,11 +35,15 @@ it('promise 11: an entry that is shown long after OverlapTime is found by the ho
   const stop = new AbortController();
   const asking = createAggregatorGapAsker({
     ...{ name: 'agg-0', group: running, lanes, records, askedChains: new Set<bigint>() },
-    ...{ askAgainAfterMs: 50, common },
+    ...{ chainNameOf: String, askAgainAfterMs: 50, common },
   }).run(stop.signal);
   try {
     await eventually('the message is found', async () => (await messagesOf(storage)) === 3);
     expect(running.status().counts).toMatchObject({ late: 1, conflicts: 0, setBacks: 0 });
+    const gauge = async (name: string) => (await common.metrics.getSingleMetric(name)?.get())?.values ?? [];
+    const chain = String(SELECTORS.low);
+    await eventually('no gap is shown', async () => (await gauge('indexer_lane_gaps'))[0]?.value === 0);
+    expect(await gauge('indexer_lane_gaps')).toEqual([{ labels: { chain }, value: 0 }]);
     await eventually('it is noted', async () => (await records.asks()).length === 1);
     expect(await records.asks()).toMatchObject([{ fromNumber: 2n, throughNumber: 2n }]);
     expect(await storage.getCCVData(second.messageId)).toHaveLength(1);
@@ -48,4 +52,5 @@ it('promise 11: an entry that is shown long after OverlapTime is found by the ho
     await asking;
     await lanes.close();
   }
+  expect((await common.metrics.getSingleMetric('indexer_lane_gaps')?.get())?.values).toEqual([]);
 });
