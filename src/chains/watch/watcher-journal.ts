@@ -141,6 +141,8 @@ export class WatcherJournal {
   failed(error: Error): void {
     const code = error instanceof IndexerError ? error.code : 'UNEXPECTED';
     this.#metrics.pollingErrors.inc({ target: this.#chain });
+    // the last block grows old while nothing is read
+    this.#lag();
     this.#lastError = { code, message: error.message, atMs: this.#common.clock.nowMs() };
     if (error instanceof FinalizedDisputedError) this.#disputed(error.dispute);
     if (error instanceof FinalizedReorgError) {
