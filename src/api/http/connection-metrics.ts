@@ -5,13 +5,15 @@ import { counter, gauge, type Registry } from '../../core/metrics.js';
  * its answer · a new connection took the place of an unused one · all connections, of one address or together, were at
  * work.
  */
-export type ClosedBecause =
-  | 'no_first_byte'
-  | 'late_request'
-  | 'not_reading'
-  | 'replaced'
-  | 'limit_of_address'
-  | 'limit';
+const CLOSED_BECAUSE = [
+  'no_first_byte',
+  'late_request',
+  'not_reading',
+  'replaced',
+  'limit_of_address',
+  'limit',
+] as const;
+export type ClosedBecause = (typeof CLOSED_BECAUSE)[number];
 
 /** Metrics of the connections of a server. */
 export interface ConnectionMetrics {
@@ -31,6 +33,8 @@ export function createConnectionMetrics(registry: Registry, server: 'api' | 'adm
     labelNames: ['server', 'reason'],
   });
   connections.set({ server }, 0);
+  // a burst that began from nothing would be no increase to Prometheus
+  for (const reason of CLOSED_BECAUSE) closed.inc({ server, reason }, 0);
   return {
     open: (count) => connections.set({ server }, count),
     closed: (reason) => closed.inc({ server, reason }),
