@@ -1,5 +1,5 @@
 import { execFile, execFileSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
@@ -30,6 +30,13 @@ it('each alert fires by its fault, and all are quiet in a healthy hour and a hal
   );
   expect(faults.filter((fault) => fault.includes('exp_labels')).map((fault) => fault.split('\n')[0])).toEqual(names);
   expect(await promtool('test', 'rules', 'alerts-test.yml')).toContain('SUCCESS');
+});
+
+it('each alert is fired by breaking a running product', () => {
+  const places = join(ROOT, 'test/e2e/operating/alerts');
+  const tests = readdirSync(places).map((file) => readFileSync(join(places, file), 'utf8'));
+  const fired = tests.flatMap((text) => [...text.matchAll(/'(CcvIndexer\w+)'/g)].map(([, name]) => name));
+  expect(fired.sort()).toEqual([...names].sort());
 });
 
 it('each alert has its entry in the runbook, with the same expression, and there are no others', () => {

@@ -56,6 +56,11 @@ export function startCli(
   return startProgram(program, args, environment, maxDescriptors);
 }
 
+/** Starts `ccv-indexer` with so few files and sockets that its files could not be loaded one by one. */
+export function startNarrowCli(args: readonly string[], maxDescriptors: number): CliProcess {
+  return startProgram(BUNDLED, args, {}, maxDescriptors);
+}
+
 /** Starts `npm start -- …args` as `startCli` does. */
 export function startDevnet(args: readonly string[]): CliProcess {
   return startProgram(DEVNET, args, {}, 'unlimited');
