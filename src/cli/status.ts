@@ -1,6 +1,6 @@
 import { Command } from 'commander';
 import { withConfigOptions } from './config-option.js';
-import type { StatusOptions } from './run-status.js';
+import type { StatusOptions } from './status/run.js';
 
 /** `ccv-indexer status` */
 export function statusCommand(): Command {
@@ -19,7 +19,7 @@ ended. Tiers: ccv-indexer storage status. Cursors, lag and tasks of one process:
   $ ccv-indexer status -c indexer.toml --json | jq '.leases[] | select(.owner == null)'`,
     )
     .action(async (options: StatusOptions) => {
-      const { runStatus } = await import('./run-status.js');
+      const { runStatus } = await import('./status/run.js');
       process.exitCode = await runStatus(options);
     });
 }

@@ -1,12 +1,12 @@
-import { postgresOptions } from '../app/backend-options.js';
-import { backendSections, leadingDatabase } from '../app/backend-sections.js';
-import { IndexerError } from '../core/errors.js';
-import type { Shares } from '../storage/lease-store.js';
-import { createPostgresStorage } from '../storage/postgres/postgres-storage.js';
-import type { ConfigOptions } from './config-option.js';
-import { print, printJson } from './storage/output.js';
-import { runStorageCommand, unlessStopped } from './storage/run-command.js';
-import { textTable } from './text-table.js';
+import { postgresOptions } from '../../app/backend-options.js';
+import { backendSections, leadingDatabase } from '../../app/backend-sections.js';
+import { IndexerError } from '../../core/errors.js';
+import type { Shares } from '../../storage/lease-store.js';
+import { createPostgresStorage } from '../../storage/postgres/postgres-storage.js';
+import type { ConfigOptions } from '../config-option.js';
+import { print, printJson } from '../storage/output.js';
+import { runStorageCommand, unlessStopped } from '../storage/run-command.js';
+import { textTable } from '../text-table.js';
 
 /** Options of the command `status`. */
 export interface StatusOptions extends ConfigOptions {
