@@ -11,6 +11,7 @@ import { instructionsOf } from '../../support/container/instructions.js';
 import { processesOf } from '../../support/container/root-process.js';
 import { endAllCli } from '../../support/e2e/cli.js';
 import { hotAndWarm, writeConfig } from '../../support/e2e/service.js';
+import { freePort } from '../../support/free-port.js';
 import { ROOT } from '../../support/pages.js';
 import { createTestDatabase } from '../../support/postgres/postgres.js';
 
@@ -177,11 +178,3 @@ it('the build refuses a commit that is not the package’s', async () => {
   expect(await inDirectory(commit)).toBe('taken');
   expect(await inDirectory('another')).toContain(`REVISION is 'another', and the package was built of '${commit}'`);
 });
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}

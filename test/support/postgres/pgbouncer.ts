@@ -1,5 +1,5 @@
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { startTiedProcess } from '../../../scripts/devnet/anvil/tied-process.js';
@@ -8,6 +8,7 @@ import { pickServerAccount } from '../../../scripts/devnet/postgres/embedded-pos
 import { systemClock } from '../../../src/core/clock.js';
 import { debianProgram } from '../debian-program.js';
 import { eventually } from '../eventually.js';
+import { freePort } from '../free-port.js';
 
 /** When PgBouncer gives a server's session to somebody else: its own word. */
 export type PoolMode = 'session' | 'transaction' | 'statement';
@@ -75,15 +76,5 @@ async function accepts(port: number): Promise<boolean> {
       probe.destroy();
       settle(true);
     }).once('error', () => settle(false));
-  });
-}
-
-async function freePort(): Promise<number> {
-  return await new Promise((settle, reject) => {
-    const probe = createServer().once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      probe.close(() => settle(typeof address === 'object' && address !== null ? address.port : 0));
-    });
   });
 }

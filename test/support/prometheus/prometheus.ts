@@ -1,11 +1,11 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { startTiedProcess } from '../../../scripts/devnet/anvil/tied-process.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { debianProgram } from '../debian-program.js';
 import { eventually } from '../eventually.js';
+import { freePort } from '../free-port.js';
 
 /** A sample of an answer. */
 export interface Sample {
@@ -60,14 +60,16 @@ export async function startPrometheus(
     await close();
     throw thrown;
   }
-  return {
-    async query(expression) {
-      const url = `http://${address}/api/v1/query?query=${encodeURIComponent(expression)}`;
-      const answer = (await (await fetch(url)).json()) as Answer;
-      if (answer.status !== 'success') throw new Error(`${expression}: ${answer.error}`);
-      return answer.data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
-    },
-    close,
+  return { query: askPrometheus(address), close };
+}
+
+/** The samples of an expression, now, of the Prometheus at `host:port`. */
+export function askPrometheus(address: string): Prometheus['query'] {
+  return async (expression) => {
+    const url = `http://${address}/api/v1/query?query=${encodeURIComponent(expression)}`;
+    const answer = (await (await fetch(url)).json()) as Answer;
+    if (answer.status !== 'success') throw new Error(`${expression}: ${answer.error}`);
+    return answer.data.result.map(({ metric, value }) => ({ metric, value: Number(value[1]) }));
   };
 }
 
@@ -77,12 +79,4 @@ interface Answer {
   readonly data: {
     readonly result: readonly { readonly metric: Record<string, string>; readonly value: [number, string] }[];
   };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { readonly port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }
