@@ -6,6 +6,7 @@ import { createTurns } from '../core/turns.js';
 import { createLanes } from '../lanes/lanes.js';
 import type { Sink } from '../sink/sink.js';
 import { createLaneRecords } from '../storage/lane-records.js';
+import { watchCertificates } from './doctor/certificate-watch.js';
 import { openServed } from './namespaces/serve.js';
 import { type OpenedStorage, openStorage } from './open-storage.js';
 import { addProcessMetrics } from './process-metrics.js';
@@ -91,6 +92,8 @@ export async function startService(options: ServiceOptions): Promise<Service> {
   };
   const adminUrl = await openAdmin(servers);
   const api = role === 'worker' ? null : await openApi(servers);
+  const certificates = watchCertificates(common, shutdown);
+  certificates.use(config);
   let used = config;
   const turns = createTurns(1);
   const reload = async (next: Config) => {
@@ -101,6 +104,7 @@ export async function startService(options: ServiceOptions): Promise<Service> {
     if (change.logLevel) for (const log of [common.log, ...served.map((each) => each.log)]) log.level = next.Log.Level;
     if (change.rateLimit) api?.limitRate(rateLimitOf(next));
     used = configInUse(used, next, change);
+    certificates.use(used);
     common.log.info({ ...change, isIndexing: indexer !== null }, 'configuration taken over');
     if (change.restart.length > 0)
       common.log.warn({ keys: change.restart }, 'keys of the configuration that only a restart takes over');

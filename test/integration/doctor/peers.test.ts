@@ -1,26 +1,14 @@
-import { execFile } from 'node:child_process';
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createSecureServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { TomlTable } from 'smol-toml';
 import { expect, it } from 'vitest';
 import { doctor } from '../../support/doctor/system.js';
 import { e2eDirectory, writeConfig } from '../../support/e2e/service.js';
+import { shortIdentityIn } from '../../support/short-identity.js';
 import { openAggregator } from '../../support/verifiers/aggregator.js';
 
 const HOUR_MS = 3_600_000;
-
-/** A key and a certificate for `localhost` that is valid for two days, its own authority. */
-async function identityIn(directory: string) {
-  const [keyFile, certFile] = [join(directory, 'key.pem'), join(directory, 'cert.pem')];
-  const key = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-keyout', keyFile];
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost', '-days', '2'];
-  await promisify(execFile)('openssl', ['req', '-x509', ...key, '-out', certFile, ...subject]);
-  return { key: readFileSync(keyFile, 'utf8'), certificate: readFileSync(certFile, 'utf8'), certFile };
-}
 
 async function portOf(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, resolve));
@@ -29,7 +17,7 @@ async function portOf(server: Server): Promise<number> {
 
 it('reads the certificates of verifiers, nodes and aggregators, and the clock of an object store', async () => {
   const directory = e2eDirectory();
-  const { key, certificate, certFile } = await identityIn(directory.path);
+  const { key, certificate, certFile } = await shortIdentityIn(directory.path);
   const secure = createSecureServer({ key, cert: certificate }, (_, response) => response.end());
   const store = createServer((_, response) => {
     response

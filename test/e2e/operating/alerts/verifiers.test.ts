@@ -23,6 +23,7 @@ import {
 import { createTestDatabase } from '../../../support/postgres/postgres.js';
 import { watchAlerts } from '../../../support/prometheus/alerts.js';
 import { createRecordMaker, SELECTORS } from '../../../support/records.js';
+import { shortIdentityIn } from '../../../support/short-identity.js';
 
 const DEST = 7_759_470_850_252_068_959n;
 const AWAY = SELECTORS.mid;
@@ -94,7 +95,8 @@ it('alerts of verifiers, aggregators and messages fire when those fail, lie, and
     Lanes: { AskAgainAfter: 1 },
     Scheduler: { BaseDelay: 100, MaxDelay: 1_000, VerificationVisibilityWindow: 40, MaxHeapSize: TASKS },
   };
-  const service = await startServiceProcess('start', writeConfig(directory.path, 'verifiers.toml', config));
+  const file = writeConfig(directory.path, 'verifiers.toml', config);
+  const service = await startServiceProcess('start', file);
   const alerts = closed(await watchAlerts([service.adminUrl]));
 
   const to = (ccv: Hex, destChainSelector = DEST) =>
@@ -106,6 +108,15 @@ it('alerts of verifiers, aggregators and messages fire when those fail, lie, and
       ccvData: await signCommitteeProof(COMMITTEE_TAG, message.messageId, [key]),
     });
   };
+
+  await alerts.fire(async () => {
+    const { key, certificate, certFile: CACertFile } = await shortIdentityIn(directory.path);
+    const secure = closed(await startAggregatorServer({ nowMs: () => Date.now(), tls: { key, certificate } }));
+    const Address = secure.address.replace('127.0.0.1', 'localhost');
+    const Discoveries = [...config.Discoveries, { Name: 'secure', Address, CACertFile }];
+    writeConfig(directory.path, 'verifiers.toml', { ...config, Discoveries });
+    service.cli.kill('SIGHUP');
+  }, 'CcvIndexerCertificateExpires');
 
   await alerts.fire(async () => {
     const message = to(committee.ccv);
