@@ -31,8 +31,10 @@ const schema = z.object({
   workers: z
     .union([
       z.object({
-        members: z.array(z.object({ member: z.string(), since: z.string() })),
-        leases: z.array(z.object({ source: z.string(), owner: z.string().nullable() })),
+        members: z.array(z.object({ member: z.string(), since: z.string(), sources: z.array(z.string()) })),
+        leases: z.array(
+          z.object({ source: z.string(), owner: z.string().nullable(), epoch: z.number(), since: z.string() }),
+        ),
       }),
       unavailable,
     ])

@@ -75,8 +75,11 @@ async function look({ url }: StatusOptions, { config, common, signal }: StorageC
   }
 }
 
-function workersOf({ workers }: ProcessStatus): Partial<Exclude<ProcessStatus['workers'], null>> {
-  return workers !== null && 'members' in workers ? workers : {};
+/** Workers as the database has them, of the answer of a process. */
+function workersOf({ workers }: ProcessStatus): object {
+  if (workers === null || !('members' in workers)) return { members: null, leases: null };
+  const sinceMs = ({ since, ...rest }: { readonly since: string }) => ({ ...rest, sinceMs: Date.parse(since) });
+  return { members: workers.members.map(sinceMs), leases: workers.leases.map(sinceMs) };
 }
 
 function describe({ members, leases }: Shares, namespace: string): readonly string[] {

@@ -50,7 +50,8 @@ it('status shows a running process on one screen, live, and without one what the
   const json = JSON.parse((await status('--url', adminUrl, '--json')).stdout) as Record<string, unknown>;
   expect(json).toMatchObject({
     namespace: 'shown',
-    leases: [{ owner: expect.any(String) }],
+    members: [{ sources: [expect.stringMatching(/^chain:/)], sinceMs: expect.any(Number) }],
+    leases: [{ owner: expect.any(String), epoch: 1, sinceMs: expect.any(Number) }],
     process: { role: 'both', membership: { sources: [{ state: 'owned' }] } },
   });
 
