@@ -90,7 +90,7 @@ const schema = z.object({
 /** What a running process says of itself. */
 export type ProcessStatus = z.infer<typeof schema>;
 
-/** The longest that a process may take: it waits itself for what is slow. */
+/** A process waits some seconds for its own counts before it answers. */
 const ANSWER_WITHIN_MS = 10_000;
 
 /** Where the processes of a configuration have their admin port on this machine; null where the system chooses it. */

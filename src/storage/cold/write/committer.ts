@@ -77,7 +77,7 @@ export class Committer {
       try {
         const opened = this.#opened;
         this.#opened = null;
-        // a read may have come further than the opening, which has seen what is beyond its view
+        // the opening has seen more than its view; a read that came further makes it old
         const isOvertaken = opened !== null && opened.view !== this.#catalog.view;
         const mustConfirm = this.#mustRefresh || this.#isUnconfirmed || isOvertaken;
         const base = mustConfirm ? await this.#catalog.survey() : (opened ?? this.#catalog.own);
