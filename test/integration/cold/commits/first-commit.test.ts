@@ -41,6 +41,22 @@ test('looks once at a namespace that is not there, and creates each table with o
   await storage.close();
 });
 
+test('promise 3: a namespace whose ledger is gone is not taken for one that is not there', async () => {
+  const make = createRecordMaker(96);
+  const store = newStore();
+  const before = openLeader(store);
+  await before.insertBatch({ messages: [make.message({})] });
+  await before.close();
+  const { objects } = await store.list(`${NAMESPACE}/ledger/`);
+  expect(objects.length).toBeGreaterThan(0);
+  await store.deleteMany(objects.map(({ key }) => key));
+
+  const after = openLeader(store);
+  await expect(after.queryMessages({ limit: 1 })).rejects.toThrow('storage cold failed to');
+  await expect(after.insertBatch({ messages: [make.message({})] })).rejects.toThrow('storage cold failed to');
+  await after.close();
+});
+
 test('two writers that found no namespace and write at the same time both store their records', async () => {
   const make = createRecordMaker(91);
   const store = newStore();
