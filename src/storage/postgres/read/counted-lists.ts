@@ -52,7 +52,8 @@ export function countedText(list: CountedList): string {
 
 /**
  * The rows of the page of [$1, $2] behind $4 records, by the open cover from $5 on. The counters tell the block
- * with the first of them, then its block on each level below; the last, 256 ms long, is read from the table.
+ * with the first of them, then its block on each level below. Of the last, 256 ms long, an index tells the commit,
+ * which may lie behind the range: only the rows of a commit are read to be passed over.
  */
 export function deepPageText(list: CountedList): string {
   const order = list.order.map((column) => `t.${column}`).join(', ');
@@ -81,8 +82,14 @@ export function deepPageText(list: CountedList): string {
     ), start AS (
       SELECT CASE WHEN level < 0 THEN $1::bigint ELSE block << 8 END AS ms, $4::bigint - before AS passed
       FROM place WHERE level <= 0
+    ), commit AS (
+      SELECT b.ms, count(*) - 1 AS passed FROM (
+        SELECT t.ingestion_ms AS ms FROM ${list.table} t
+        WHERE NOT t.orphaned AND t.ingestion_ms >= (SELECT ms FROM start)
+        ORDER BY t.ingestion_ms LIMIT (SELECT passed + 1 FROM start)
+      ) b GROUP BY b.ms ORDER BY b.ms DESC LIMIT 1
     )
     SELECT t.* FROM ${list.table} t
-    WHERE NOT t.orphaned AND t.ingestion_ms >= (SELECT ms FROM start) AND t.ingestion_ms <= $2::bigint
-    ORDER BY ${order} LIMIT $3::bigint OFFSET (SELECT passed FROM start)`;
+    WHERE NOT t.orphaned AND t.ingestion_ms >= (SELECT ms FROM commit) AND t.ingestion_ms <= $2::bigint
+    ORDER BY ${order} LIMIT $3::bigint OFFSET (SELECT passed FROM commit)`;
 }
