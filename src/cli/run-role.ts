@@ -7,6 +7,7 @@ import { createCommon } from '../core/common.js';
 import { toError } from '../core/errors.js';
 import { createLogger, type Logger } from '../core/logger.js';
 import { createShutdown } from '../core/shutdown.js';
+import type { Tracing } from '../core/tracing.js';
 import { createBackfillView } from './backfill-view.js';
 import { readCheckedConfig } from './config/read-config.js';
 import type { ConfigOptions } from './config-option.js';
@@ -24,11 +25,21 @@ export interface StartOptions extends ConfigOptions {
 export async function runRole(role: Role, options: StartOptions): Promise<void> {
   const { config, warnings, notices } = readCheckedConfig(options);
   checkRole(role, config);
-  const log = createLogger({ level: config.Log.Level, format: config.Log.Format });
+  let tracing: Tracing | null = null;
+  const mixin = config.Tracing && ((line: object) => tracing?.logFields(line) ?? {});
+  const log = createLogger({ level: config.Log.Level, format: config.Log.Format, ...(mixin && { mixin }) });
   for (const warning of warnings) log.warn(warning, 'the configuration has what is surely not meant');
   for (const notice of notices) log.info(notice, 'a key of the Go indexer has no meaning here');
-  const common = createCommon({ log });
+  const untraced = createCommon({ log });
   const shutdown = createShutdown({ log });
+  if (config.Tracing) {
+    // the SDK is dozens of files, for those who trace
+    const { openTracing } = await import('../app/tracing/open-tracing.js');
+    const opened = openTracing(config.Tracing, role, untraced);
+    shutdown.add('traces', () => opened.close());
+    tracing = opened.tracing;
+  }
+  const common = { ...untraced, tracing };
   let service: Service | null = null;
   const onHangUp = () => void readAgain(options, () => service, log);
   const stopping = onSignals(shutdown, log, { onHangUp });

@@ -12,6 +12,8 @@ export interface LoggerOptions {
   readonly format: 'json' | 'pretty' | 'auto';
   /** Defaults to standard error, so that standard output stays for results. */
   readonly destination?: DestinationStream;
+  /** Gives further fields for a line of these fields. */
+  readonly mixin?: (line: object) => object;
 }
 
 const BASE = {
@@ -24,7 +26,8 @@ const BASE = {
 
 /** The root logger. Log objects with a constant message: `log.info({ chain, block }, 'range indexed')`. */
 export function createLogger(options: LoggerOptions): Logger {
-  const settings = { ...BASE, level: options.level };
+  const { mixin } = options;
+  const settings = { ...BASE, level: options.level, ...(mixin && { mixin }) };
   if (options.destination) return pino(settings, options.destination);
   const isTerminal = process.stderr.isTTY === true;
   if (options.format === 'pretty' || (options.format === 'auto' && isTerminal))

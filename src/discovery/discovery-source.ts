@@ -11,6 +11,7 @@ import { arrangePage, LEAST_PAGE, MAX_SEQUENCE, type Page, type PlacedEntry } fr
 import { type DiscoveryStore, PageStore } from './page-store.js';
 import { type EntryContext, messageIdOf } from './read-entries.js';
 import { discoverySourceId } from './source-ids.js';
+import { tracedClient } from './traced-client.js';
 
 /** The settings of one aggregator. */
 export interface DiscoverySettings {
@@ -89,7 +90,7 @@ export class DiscoverySource {
   #lastAnswerMs = 0;
 
   constructor(options: DiscoverySourceOptions) {
-    this.#options = options;
+    this.#options = { ...options, client: tracedClient(options) };
     this.#sourceId = discoverySourceId(options.name);
     this.#looks = new GapLooks({ ...options, nowMs: () => this.#nowMs() });
     this.#observed = createReadObserver(options.name, options.common);

@@ -119,7 +119,7 @@ export function batchOf({
 }
 
 /** The message id of an entry; null when its message cannot be read. */
-export function messageIdOf({ raw }: PlacedEntry, readClaim: ReadClaim): Hex | null {
+export function messageIdOf({ raw }: Pick<PlacedEntry, 'raw'>, readClaim: ReadClaim): Hex | null {
   const read = readClaim(raw);
   if (read.kind === 'empty') return null;
   return read.kind === 'claim' ? read.claim.messageId : read.messageId;

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { AbortedError, IndexerError, toError } from '../core/errors.js';
+import type { TraceSpan, Tracing } from '../core/tracing.js';
 import type { QuarantineEntry } from '../model/records.js';
 import { CCVDataNotFoundError } from '../model/storage-errors.js';
 import { CommitteeUnreadableError } from '../protocol/committee-reading.js';
@@ -32,6 +33,7 @@ export interface AttemptDependencies {
   /** For all readers together; writing does not count. */
   readonly timeoutMs: number;
   readonly clock: Clock;
+  readonly tracing: Tracing | null;
 }
 
 /**
@@ -48,7 +50,16 @@ export async function attemptTask(task: VerificationTask, deps: AttemptDependenc
     return 'success';
   }
   if (!task.verifiable) return 'unverifiable';
-  return new Attempt(task, deps).run();
+  const span = deps.tracing?.attempt(task.messageId) ?? null;
+  const attempt = new Attempt(task, deps, span);
+  try {
+    const outcome = await attempt.run();
+    span?.end({ 'ccip.outcome': outcome });
+    return outcome;
+  } catch (thrown) {
+    span?.end({}, toError(thrown));
+    throw thrown;
+  }
 }
 
 async function lookUp(task: VerificationTask, storage: Storage): Promise<void> {
@@ -64,6 +75,7 @@ async function lookUp(task: VerificationTask, storage: Storage): Promise<void> {
 class Attempt {
   readonly #task: VerificationTask;
   readonly #deps: AttemptDependencies;
+  readonly #span: TraceSpan | null;
   readonly #reads = new AbortController();
   /** Came, and not yet handed to the write queue. */
   #arrived: VerifierResult[] = [];
@@ -74,9 +86,10 @@ class Attempt {
   #sawUnavailable = false;
   #sawUnjudged = false;
 
-  constructor(task: VerificationTask, deps: AttemptDependencies) {
+  constructor(task: VerificationTask, deps: AttemptDependencies, span: TraceSpan | null) {
     this.#task = task;
     this.#deps = deps;
+    this.#span = span;
   }
 
   async run(): Promise<AttemptOutcome> {
@@ -96,12 +109,16 @@ class Attempt {
   }
 
   async #read(reader: VerifierReader): Promise<void> {
+    const span = this.#span?.begin('verifier.read', { 'ccip.verifier': reader.name });
     try {
       const result = await reader.read(this.#task.messageId, this.#reads.signal);
+      span?.end({ 'ccip.outcome': result === null ? 'unknown' : 'result' });
       if (result === null || this.#task.ended) return;
       this.#arrived.push(result);
     } catch (thrown) {
       const error = toError(thrown);
+      if (error instanceof AbortedError) span?.end({ 'ccip.outcome': 'ended' });
+      else span?.end({}, error);
       if (error instanceof VerifierResultRejectedError) this.#quarantine(error);
       else if (error instanceof CommitteeUnreadableError) this.#sawUnjudged = true;
       else if (error instanceof IndexerError)

@@ -133,6 +133,7 @@ class VerificationScheduler implements Scheduler {
       writes: this.#writes,
       timeoutMs: options.workerTimeoutMs,
       clock: common.clock,
+      tracing: common.tracing,
     };
     this.#follower = new ChangeFollower({
       storage,

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.js';
 import { IndexerError, toError } from '../core/errors.js';
+import type { StoredSpan, Tracing } from '../core/tracing.js';
 import type { ChangeSet, WriteBatch, WriteOutcome } from '../model/batch.js';
 import { StorageFailureError, StorageUnavailableError } from '../model/storage-errors.js';
 import type { Storage } from '../storage/storage.js';
@@ -26,6 +27,7 @@ export class SinkWriter {
   readonly #durable: readonly Following[];
   readonly #floor: ReadFloor;
   readonly #clock: Clock;
+  readonly #tracing: Tracing | null;
   readonly #contactUntilMs: number;
   #contacted = false;
 
@@ -34,6 +36,7 @@ export class SinkWriter {
     readonly backends: readonly Backend[];
     readonly floor: ReadFloor;
     readonly clock: Clock;
+    readonly tracing: Tracing | null;
     readonly contactWaitMs: number;
   }) {
     const following = parts.backends.filter((backend): backend is Following => backend.follower !== null);
@@ -44,15 +47,18 @@ export class SinkWriter {
     this.#durable = following.filter(({ storage, onTrial }) => storage.durable && !onTrial);
     this.#floor = parts.floor;
     this.#clock = parts.clock;
+    this.#tracing = parts.tracing;
     this.#contactUntilMs = parts.clock.monotonicMs() + parts.contactWaitMs;
   }
 
   /** @throws SinkWriteError, FollowerAheadError, DivergedError, and errors of the leader about the batch itself. */
   async insertBatch(batch: WriteBatch): Promise<WriteOutcome> {
+    const told = this.#tracing?.store();
     await this.#checkOrder();
     const outcome = await this.#lead(() => this.#leader.insertBatch(batch));
     if (outcome.committed === null) await this.#confirmKnown();
     else await this.#settle(outcome.committed.throughPosition);
+    if (outcome.committed) told?.(addedBy(batch, outcome), { 'ccip.ingestion_ms': outcome.committed.ingestionMs });
     return outcome;
   }
 
@@ -141,6 +147,18 @@ export class SinkWriter {
     );
     if (failed.length > 0) throw new SinkWriteError({ failed, succeeded, committed: true });
   }
+}
+
+/** The records that a commit added. */
+function* addedBy(batch: WriteBatch, outcome: WriteOutcome): Generator<StoredSpan> {
+  const { messages = [], verifierResults = [], executions = [] } = batch;
+  for (const [at, { messageId }] of messages.entries())
+    if (outcome.messages[at] === 'inserted') yield { kind: 'message', messageId };
+  for (const [at, { messageId, verifierName }] of verifierResults.entries())
+    if (outcome.verifierResults[at] === 'inserted')
+      yield { kind: 'result', messageId, facts: { 'ccip.verifier': verifierName } };
+  for (const [at, { messageId }] of executions.entries())
+    if (outcome.executions[at] === 'inserted') yield { kind: 'execution', messageId };
 }
 
 /** The follower itself reports its failures, and goes on trying. */

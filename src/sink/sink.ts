@@ -123,7 +123,7 @@ class CompositeSink extends ListFace implements Sink {
     this.#transactions = new TransactionReader({ ...shared, lookups: this.#lookups });
     this.#writer = new SinkWriter({
       ...{ leader: this.#leader, backends: this.#backends, floor: this.#floor },
-      ...{ clock: common.clock, contactWaitMs: options.contactWaitMs ?? 15_000 },
+      ...{ clock: common.clock, tracing: common.tracing, contactWaitMs: options.contactWaitMs ?? 15_000 },
     });
     // before anyone else, so that in-process followers have a commit when others hear of it
     this.#unsubscribe = this.#leader.subscribe((event) => this.#hear(event));

@@ -47,8 +47,16 @@ export interface ReaderOptions {
 
 /** The service of a reader, as it is asked once. */
 export interface VerifierService {
-  /** @throws VerifierUnavailableError when there is no answer; AbortedError when `signal` aborts. */
-  ask(messageIds: readonly Hex[], context: CheckContext, signal: AbortSignal): Promise<VerifierAnswer>;
+  /**
+   * `traceparent` goes along with the request, where it is traced.
+   * @throws VerifierUnavailableError when there is no answer; AbortedError when `signal` aborts.
+   */
+  ask(
+    messageIds: readonly Hex[],
+    context: CheckContext,
+    signal: AbortSignal,
+    traceparent?: string,
+  ): Promise<VerifierAnswer>;
   /** Ends its connections. */
   close(): Promise<void>;
 }
@@ -206,6 +214,7 @@ class BatchedReader implements VerifierReader {
     const { name, common, maxCCVDataBytes } = this.#options;
     const { clock } = common;
     await this.#limiter.take(signal);
+    const span = common.tracing?.ask(messageIds, { 'ccip.verifier': name });
     const startMs = clock.monotonicMs();
     let outcome: UnavailableKind | 'success' | 'aborted' = 'success';
     try {
@@ -215,8 +224,11 @@ class BatchedReader implements VerifierReader {
         nowMs: clock.nowMs(),
         ...(maxCCVDataBytes && { maxCCVDataBytes }),
       };
-      return await this.#service.ask(messageIds, context, signal);
+      const answer = await this.#service.ask(messageIds, context, signal, span?.traceparent);
+      span?.end();
+      return answer;
     } catch (thrown) {
+      span?.end({}, toError(thrown));
       outcome = thrown instanceof VerifierUnavailableError ? thrown.kind : 'aborted';
       if (!(thrown instanceof VerifierUnavailableError)) throw thrown;
       this.#failed(thrown);

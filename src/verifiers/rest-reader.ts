@@ -28,7 +28,7 @@ export function createRestReader(options: RestReaderOptions): VerifierReader {
     connectTimeout: requestTimeoutMs,
   });
   return createBatchedReader(fitting, {
-    async ask(messageIds, context, signal) {
+    async ask(messageIds, context, signal, traceparent) {
       const body = await getVerifications(
         {
           verifier: name,
@@ -37,6 +37,7 @@ export function createRestReader(options: RestReaderOptions): VerifierReader {
           timeoutMs: requestTimeoutMs,
           maxResponseBytes,
           clock: common.clock,
+          ...(traceparent !== undefined && { traceparent }),
         },
         signal,
       );

@@ -15,6 +15,8 @@ export interface RestRequest {
   /** A longer body is cut off as it is read. */
   readonly maxResponseBytes: number;
   readonly clock: Clock;
+  /** The header of W3C Trace Context. */
+  readonly traceparent?: string;
 }
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
@@ -50,11 +52,11 @@ export async function getVerifications(options: RestRequest, signal: AbortSignal
 }
 
 async function exchange(options: RestRequest, signal: AbortSignal): Promise<string | null> {
-  const { verifier, clock } = options;
+  const { verifier, clock, traceparent } = options;
   const response = await request(options.url, {
     dispatcher: options.dispatcher,
     method: 'GET',
-    headers: { accept: 'application/json', 'accept-encoding': 'identity' },
+    headers: { accept: 'application/json', 'accept-encoding': 'identity', ...(traceparent && { traceparent }) },
     // our own timeout covers both, and time belongs to the clock
     headersTimeout: 0,
     bodyTimeout: 0,

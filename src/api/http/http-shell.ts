@@ -11,6 +11,7 @@ import type { Cors } from './cors.js';
 import { errorAnswer, errorBody, HttpError, problemBody } from './http-error.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { createRequestIds, REQUEST_ID_HEADER } from './request-id.js';
+import { traceRequest } from './trace-request.js';
 import { createProxyTest } from './trusted-proxies.js';
 
 /** The server could not start to listen: the port is taken, or the address is not this machine's. */
@@ -163,9 +164,12 @@ function createFastify(options: HttpShellOptions, metrics: ConnectionMetrics): F
 function addRequestHook(app: FastifyInstance, options: HttpShellOptions, connections: Connections): void {
   const { settings, isKnownPath, cors } = options;
   const observe = createObserver(options, connections);
+  const tracing = options.id === 'api' ? options.common.tracing : null;
 
   app.addHook('onRequest', (request, reply, done) => {
     observe(request, reply);
+    // after it, so that its line of the log is still of the trace
+    if (tracing) traceRequest(tracing, request, reply);
     reply.header(REQUEST_ID_HEADER, request.id);
     cors?.admit(request, reply);
     if (cors?.answerPreflight(request, reply)) return;

@@ -28,6 +28,7 @@ export function createHandlers({
   readonly problem: () => string | null;
   readonly document: object;
 }): Readonly<Record<RouteId, Handler>> {
+  const { tracing } = common;
   const openapi = Buffer.from(JSON.stringify(document));
   const part = { maxBytes: partBytes };
   return {
@@ -40,14 +41,18 @@ export function createHandlers({
     },
     async verifierResults(request, hold) {
       const { query, isNothing } = listQuery(parseListRequest(request.query as QueryString));
+      const told = tracing?.serve(request.id);
       const { items } = await storage.queryCCVData({ ...query, ...part });
       const shown = isNothing ? [] : items;
+      told?.(shown);
       hold(bodyBytes(shown, partBytes));
       return { body: await verifierResultsBody(shown, renderer) };
     },
     async verifierResultsById(request, hold) {
       const messageId = parseMessageId((request.params as { readonly messageID: string }).messageID);
+      const told = tracing?.serve(request.id);
       const results = await storage.getCCVData(messageId, part);
+      told?.(results);
       hold(bodyBytes(results, partBytes));
       return await verifierResultsByIdAnswer(messageId, results, renderer);
     },

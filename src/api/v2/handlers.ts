@@ -48,6 +48,7 @@ export function createHandlers({
     async messageV2(request, hold) {
       requireKnown(request.query as QueryString, []);
       const messageId = parseMessageId((request.params as { readonly messageID: string }).messageID);
+      const told = common.tracing?.serve(request.id);
       const message = await storage.getMessage(messageId);
       // read after the message: a message that is verified shows its verifications
       const [results, executions, served] = await Promise.all([
@@ -55,6 +56,7 @@ export function createHandlers({
         storage.getExecutions(messageId),
         serves(verifiers),
       ]);
+      told?.(results);
       const detail = { message, results, executions, serves: served };
       hold(detailBytes(detail, partBytes));
       return await detailAnswer(detail, storage);

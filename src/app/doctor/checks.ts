@@ -57,6 +57,11 @@ const ALL: readonly LazyCheck[] = [
     isNeeded: isKept,
     load: async () => (await import('./checks/quarantine.js')).quarantineCheck,
   },
+  {
+    name: 'traces',
+    isNeeded: ({ Tracing }) => Tracing !== undefined,
+    load: async () => (await import('./checks/traces.js')).traceCheck,
+  },
 ];
 
 /** The names of all checks, in their order. */

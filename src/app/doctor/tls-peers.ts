@@ -45,6 +45,7 @@ export function authorityFiles(config: Config): readonly AuthorityFile[] {
 function urlPeers(config: Config): readonly ConfiguredPeer[] {
   const urls = [
     ...config.Chain.flatMap(({ Name, RpcUrls }) => RpcUrls.map((url, at) => ({ name: `${Name} RpcUrls[${at}]`, url }))),
+    ...(config.Tracing ? [{ name: 'Tracing', url: config.Tracing.Endpoint }] : []),
     ...config.Verifier.flatMap(({ Name, BaseURL }) => (BaseURL === undefined ? [] : [{ name: Name, url: BaseURL }])),
     ...backendSections(config).flatMap(({ Name, S3 }) =>
       S3 && S3.Directory === undefined

@@ -1,5 +1,6 @@
 import { AbortedError } from '../../core/errors.js';
 import type { Hex } from '../../core/hex.js';
+import type { Tracing } from '../../core/tracing.js';
 import type { BlockHeader } from '../rpc/block-header.js';
 import { comparePlaces, type LogFilter, type RawLog } from '../rpc/raw-log.js';
 import { RpcError, RpcRateLimitedError, RpcTimeoutError, RpcTooManyResultsError } from '../rpc/rpc-errors.js';
@@ -29,6 +30,8 @@ export interface RangeReaderOptions {
   readonly context: LogContext;
   readonly blooms: ChainBlooms;
   readonly askSilent: SilenceCheck;
+  /** Begins the reading of a range; ended with the messages in it. Null: nothing is traced. */
+  readonly trace: ((from: number, to: number) => ReturnType<Tracing['find']>) | null;
   /** Keys of logs that are stored already; see `readLogs`. */
   readonly stored?: ReadonlyMap<string, number>;
 }
@@ -137,6 +140,7 @@ export async function readRange(
   signal: AbortSignal,
 ): Promise<RangeReading> {
   const { from, to } = range;
+  const told = options.trace?.(from, to);
   const { logs, first, last } = await node.logRange({ ...options.filter, blocks: { from, to } });
   const headers = await neededHeaders(node, range, logs, [first, last]);
   checkAgreement(node, logs, headers, [first, last]);
@@ -154,7 +158,9 @@ export async function readRange(
   };
   const { hash, timestampMs } = last;
   const place = { from, to, parentHash: first.parentHash, hash, timestampMs, url: node.index };
-  return { ...place, ...readLogs(all, timeOf, options.context, options.stored) };
+  const readings = readLogs(all, timeOf, options.context, options.stored);
+  told?.(readings.messages.map(({ messageId }) => messageId));
+  return { ...place, ...readings };
 }
 
 async function neededHeaders(

@@ -27,6 +27,7 @@ export function createRangeReading({
   readonly onLiar?: (url: number) => void;
 }): RangeReaderOptions {
   const { onRamps, offRamps = [] } = chain;
+  const { tracing } = common;
   const events = [eventOf(onRamps, MESSAGE_SENT_TOPIC), eventOf(offRamps, EXECUTION_TOPIC)];
   const [first, also] = events.filter(({ address }) => address.length > 0);
   const filter = { ...(first ?? eventOf(onRamps, MESSAGE_SENT_TOPIC)), ...(also ? { also } : {}) };
@@ -45,6 +46,10 @@ export function createRangeReading({
     context: { selector: chain.selector, hashCCVsAndExecutor: createCCVAndExecutorHasher() },
     blooms,
     askSilent: createSilenceCheck({ chain: chain.name, log: common.log, rpc, filter, metrics, onLiar }),
+    trace:
+      tracing &&
+      ((from, to) =>
+        tracing.find('chain.read', { 'ccip.chain': chain.name, 'ccip.from_block': from, 'ccip.to_block': to })),
   };
 }
 

@@ -47,6 +47,7 @@ export class WindowReader {
     signal: AbortSignal,
   ): Promise<WindowReading> {
     const all: RawLog[] = [];
+    const told = this.#options.trace?.(ranges[0]?.from ?? 0, ranges.at(-1)?.to ?? 0);
     for (const range of ranges) {
       const logs = await this.#logs(node, range.from, range.to);
       for (const { blockNumber, blockHash } of logs) {
@@ -59,7 +60,9 @@ export class WindowReader {
     }
     all.sort(comparePlaces);
     const timeOf = ({ blockNumber }: RawLog) => headers.at(blockNumber)?.timestampMs ?? 0;
-    return { ...readLogs(all, timeOf, this.#options.context), url: node.index };
+    const readings = readLogs(all, timeOf, this.#options.context);
+    told?.(readings.messages.map(({ messageId }) => messageId));
+    return { ...readings, url: node.index };
   }
 
   /** The entries that are not stored yet. */

@@ -12,12 +12,15 @@ import {
   secondsAsMs,
   selector,
   tables,
+  text,
   url,
   verifySignatures,
   whole,
 } from './fields.js';
 import { bearerToken, isCorsOrigin, isListenAddress, isTrustedProxy } from './network-fields.js';
 import { connectionUri, namespace, storageSchema } from './storage-schema.js';
+
+const RATIO_HINT = 'write the part that is traced as a number from 0 to 1, for example 0.1';
 
 const confirmations = z.union([oneOf(['finalized', 'safe', 'latest']), whole(1, 'the number of blocks')], {
   error: ({ input }) =>
@@ -182,6 +185,16 @@ const log = z.strictObject({
   Format: oneOf(['json', 'pretty', 'auto']).default('auto'),
 });
 
+const tracing = z.strictObject({
+  /** A receiver of OTLP over HTTP. */
+  Endpoint: url('http', 'https'),
+  /** The part of messages and of requests that is traced; a request that its client traces is traced here as well. */
+  SampleRatio: z.number({ error: RATIO_HINT }).min(0, { error: RATIO_HINT }).max(1, { error: RATIO_HINT }).default(0.1),
+  ServiceName: name('ccv-indexer').default('ccv-indexer'),
+  /** Sent with the spans, for receivers that want a token. */
+  Headers: z.record(z.string(), text('Bearer …'), { error: 'write a table of headers and their values' }).default({}),
+});
+
 const migration = z.strictObject({
   /** The names of two Postgres backends: the one that is left, and the one that takes its place. */
   From: name('old').optional(),
@@ -215,6 +228,7 @@ export const configSchema = z.strictObject({
   Admin: admin.prefault({}),
   Page: page.prefault({}),
   Log: log.prefault({}),
+  Tracing: tracing.optional(),
   Storage: storageSchema,
   Migration: migration.optional(),
 });
@@ -224,4 +238,5 @@ export type Config = z.output<typeof configSchema>;
 export type ChainSection = Config['Chain'][number];
 export type { DiscoverySection } from './aggregator-schema.js';
 export type MigrationSection = z.output<typeof migration>;
+export type TracingSection = z.output<typeof tracing>;
 export type VerifierSection = Config['Verifier'][number];

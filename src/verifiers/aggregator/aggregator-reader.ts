@@ -5,12 +5,7 @@ import { createBatchedReader, type ReaderOptions } from '../batched-reader.js';
 import type { CheckContext } from '../check-result.js';
 import { type UnavailableKind, VerifierUnavailableError } from '../verifier-errors.js';
 import type { VerifierReader } from '../verifier-reader.js';
-import {
-  type AggregatorClient,
-  type AggregatorClientOptions,
-  createAggregatorClient,
-  type ResultsById,
-} from './client/aggregator-client.js';
+import { type AggregatorClientOptions, createAggregatorClient, type ResultsById } from './client/aggregator-client.js';
 import { AggregatorCallError, type AggregatorFailure } from './client/call-error.js';
 import { readProtobufClaim } from './client/protobuf-claim.js';
 
@@ -30,21 +25,17 @@ export function createAggregatorReader(options: AggregatorReaderOptions): Verifi
   const { name, requestTimeoutMs: timeoutMs } = options;
   const client = createAggregatorClient({ ...options, timeoutMs });
   return createBatchedReader(options, {
-    async ask(messageIds, context, signal) {
-      return readAnswer(await call(name, client, messageIds, signal), messageIds, context);
+    async ask(messageIds, context, signal, traceparent) {
+      const answer = await call(name, () => client.resultsFor(messageIds, signal, traceparent));
+      return readAnswer(answer, messageIds, context);
     },
     close: async () => client.close(),
   });
 }
 
-async function call(
-  verifier: string,
-  client: AggregatorClient,
-  messageIds: readonly Hex[],
-  signal: AbortSignal,
-): Promise<ResultsById> {
+async function call(verifier: string, ask: () => Promise<ResultsById>): Promise<ResultsById> {
   try {
-    return await client.resultsFor(messageIds, signal);
+    return await ask();
   } catch (cause) {
     if (!(cause instanceof AggregatorCallError)) throw cause;
     const { kind, grpcCode, said } = cause;

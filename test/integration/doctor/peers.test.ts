@@ -6,6 +6,7 @@ import { expect, it } from 'vitest';
 import { doctor } from '../../support/doctor/system.js';
 import { e2eDirectory, writeConfig } from '../../support/e2e/service.js';
 import { shortIdentityIn } from '../../support/short-identity.js';
+import { startTraceReceiver } from '../../support/tracing/trace-receiver.js';
 import { openAggregator } from '../../support/verifiers/aggregator.js';
 
 const HOUR_MS = 3_600_000;
@@ -63,5 +64,25 @@ it('reads the certificates of verifiers, nodes and aggregators, and the clock of
   );
   expect(JSON.stringify(json)).not.toContain('/key');
   for (const server of [secure, store]) server.close();
+  directory.remove();
+});
+
+it('sends nothing to the receiver of traces, and says whether it would take spans', async () => {
+  const directory = e2eDirectory();
+  const receiver = await startTraceReceiver();
+  const look = async (Endpoint: string) => {
+    const Storage = { Strategy: 'single', Single: { Type: 'memory' } };
+    const { ids } = await doctor(
+      writeConfig(directory.path, 'traced.toml', { Storage, Tracing: { Endpoint } }),
+      '--only',
+      'traces',
+    );
+    return ids;
+  };
+  expect(await look(receiver.url)).toEqual([]);
+  expect(receiver).toMatchObject({ spans: [], headers: [{ 'content-type': 'application/json' }] });
+  expect(await look(`${receiver.url}/elsewhere`)).toEqual(['trace-receiver-refused Tracing']);
+  await receiver.close();
+  expect(await look(receiver.url)).toEqual(['trace-receiver-unreachable Tracing']);
   directory.remove();
 });

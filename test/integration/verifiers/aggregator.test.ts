@@ -9,6 +9,7 @@ import type { AggregatorReaderOptions } from '../../../src/verifiers/aggregator/
 import { createVerifierReader } from '../../../src/verifiers/create-verifier-reader.js';
 import { VerifierResultRejectedError, VerifierUnavailableError } from '../../../src/verifiers/verifier-errors.js';
 import { createRecordMaker } from '../../support/records.js';
+import { traces } from '../../support/tracing/told-spans.js';
 import { API_KEY, closing, openAggregator, SECRET } from '../../support/verifiers/aggregator.js';
 
 const make = createRecordMaker(23, { judged: false });
@@ -50,6 +51,20 @@ const errorOf = (read: Promise<unknown>): Promise<unknown> =>
   );
 
 describe('the reader of an aggregator', () => {
+  it('names the trace of the first message to the aggregator', async () => {
+    const { tracing, spans } = traces();
+    const common = createCommon({ tracing });
+    const { aggregator, reader } = await setUp({ common });
+    const published = result();
+    const { messageId } = published;
+    aggregator.publish(published);
+    await reader.read(messageId);
+    const [request] = spans();
+    expect(request).toMatchObject({ name: 'verifier.request', traceId: messageId.slice(2, 34) });
+    const [traceparent] = aggregator.requests[0]?.metadata.get('traceparent') ?? [];
+    expect(traceparent).toBe(`00-${request?.traceId}-${request?.spanId}-01`);
+  });
+
   it('asks for many messages in one request: an unknown id is not known, the others of its batch are good', async () => {
     const lines: string[] = [];
     const log = createLogger({ level: 'warn', format: 'json', destination: { write: (line) => lines.push(line) } });

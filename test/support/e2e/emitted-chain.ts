@@ -25,6 +25,8 @@ export interface EmittedChain {
   verifierSection(): TomlTable;
   /** The ids that the verifier was asked for, in order, as often as it was. */
   asked(): readonly Hex[];
+  /** The header `traceparent` of each request to the verifier, in order. */
+  traceparents(): readonly unknown[];
   close(): Promise<void>;
 }
 
@@ -122,6 +124,7 @@ export async function startEmittedChain(seed: number): Promise<EmittedChain> {
       MaxBatchWaitTime: 20,
     }),
     asked: () => verifier.requests.flat(),
+    traceparents: () => verifier.traceparents,
     async close() {
       await chain.stop();
       await verifier.close();

@@ -10,6 +10,8 @@ export interface VerifierServer {
   readonly requests: readonly (readonly Hex[])[];
   /** Request targets as they came. */
   readonly targets: readonly string[];
+  /** The header `traceparent` of each request, in order. */
+  readonly traceparents: readonly unknown[];
   /** What it knows: the text of each result. */
   readonly known: Map<Hex, string>;
   add(...results: VerifierResult[]): void;
@@ -48,6 +50,7 @@ export function answerJson(results: readonly string[], errors: readonly string[]
 export async function startVerifierServer(path = ''): Promise<VerifierServer> {
   const requests: Hex[][] = [];
   const targets: string[] = [];
+  const traceparents: unknown[] = [];
   const known = new Map<Hex, string>();
   let misbehaviour: Answer | null = null;
   const app = Fastify({ forceCloseConnections: true });
@@ -56,6 +59,7 @@ export async function startVerifierServer(path = ''): Promise<VerifierServer> {
     const ids = new URL(request.url, 'http://localhost').searchParams.getAll('messageID') as Hex[];
     requests.push(ids);
     targets.push(request.url);
+    traceparents.push(request.headers['traceparent']);
     if (misbehaviour) {
       const body = await misbehaviour(ids, reply);
       if (body === undefined) return reply;
@@ -72,6 +76,7 @@ export async function startVerifierServer(path = ''): Promise<VerifierServer> {
     baseUrl: `http://127.0.0.1:${address.port}${path}`,
     requests,
     targets,
+    traceparents,
     known,
     add(...results) {
       for (const result of results) known.set(result.messageId, resultJson(result));

@@ -60,6 +60,7 @@ describe('src/api/README.md', () => {
 const VARIABLES = new Set([
   ...['HTTPS_PROXY', 'HTTP_PROXY', 'ALL_PROXY', 'NO_PROXY', 'NODE_EXTRA_CA_CERTS'],
   ...['INDEXER_CONFIG_PATH', 'INDEXER_SECRETS_PATH', 'CCV_INDEXER_CONFIG', 'CCV_INDEXER_SECRETS'],
+  'OTEL_RESOURCE_ATTRIBUTES',
 ]);
 
 describe('the promises in src/README.md', () => {

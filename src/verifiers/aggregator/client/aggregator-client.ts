@@ -67,7 +67,8 @@ export interface ResultsById {
 export interface AggregatorClient {
   /** The next entries from `sequence` (inclusive) on, as they came: at most a page, rising, with gaps. */
   messagesSince(sequence: bigint, signal?: AbortSignal): Promise<readonly SequencedResult[]>;
-  resultsFor(messageIds: readonly Hex[], signal?: AbortSignal): Promise<ResultsById>;
+  /** `traceparent` goes along with the call, where it is traced. */
+  resultsFor(messageIds: readonly Hex[], signal?: AbortSignal, traceparent?: string): Promise<ResultsById>;
   /** Ends the connection once no call is under way. Idempotent. */
   close(): void;
 }
@@ -117,8 +118,9 @@ class GrpcAggregatorClient implements AggregatorClient {
     return this.#decode('GetMessagesSince', () => decodeSequenced(answer)).map(readEntry);
   }
 
-  async resultsFor(messageIds: readonly Hex[], signal?: AbortSignal): Promise<ResultsById> {
-    const answer = await this.#call('GetVerifierResultsForMessage', encodeResultsRequest(messageIds), signal);
+  async resultsFor(messageIds: readonly Hex[], signal?: AbortSignal, traceparent?: string): Promise<ResultsById> {
+    const request = encodeResultsRequest(messageIds);
+    const answer = await this.#call('GetVerifierResultsForMessage', request, signal, traceparent);
     const { results, errors } = this.#decode('GetVerifierResultsForMessage', () => decodeResults(answer));
     const hidden = this.#hidden();
     return {
@@ -133,7 +135,7 @@ class GrpcAggregatorClient implements AggregatorClient {
   }
 
   /** The bytes that are signed are the bytes that are sent. */
-  async #call(method: AggregatorMethod, request: Buffer, signal?: AbortSignal): Promise<Buffer> {
+  async #call(method: AggregatorMethod, request: Buffer, signal?: AbortSignal, traceparent?: string): Promise<Buffer> {
     const { name, common, timeoutMs } = this.#options;
     const { payload } = this.#metrics;
     const path = METHOD_PATHS[method];
@@ -141,6 +143,7 @@ class GrpcAggregatorClient implements AggregatorClient {
     const signed = this.#sign(path, request, common.clock.nowMs());
     const metadata = new Metadata();
     for (const [key, value] of Object.entries(signed)) metadata.set(key, value);
+    if (traceparent !== undefined) metadata.set('traceparent', traceparent);
     payload.observe({ method: path, direction: 'request' }, request.length);
 
     const channel = this.#open();
