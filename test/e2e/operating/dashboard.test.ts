@@ -9,6 +9,7 @@ import { startPrometheus } from '../../support/prometheus/prometheus.js';
 
 interface Panel {
   readonly title: string;
+  readonly gridPos: { readonly x: number; readonly y: number; readonly w: number; readonly h: number };
   readonly targets?: readonly { readonly expr: string; readonly legendFormat: string }[];
 }
 
@@ -47,4 +48,13 @@ it('each query of the dashboard has data of a running product, and each legend i
     clearInterval(asking);
     await prometheus.close();
   }
+});
+
+it('the panels of the dashboard fill it, and none lies over another', () => {
+  const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) =>
+    Array.from({ length: w * h }, (_, at) => `${x + (at % w)} ${y + Math.floor(at / w)}`),
+  );
+  expect(new Set(cells).size).toBe(cells.length);
+  const rows = Math.max(...panels.map(({ gridPos: { y, h } }) => y + h));
+  expect(cells.length).toBe(24 * rows);
 });

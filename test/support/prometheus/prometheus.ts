@@ -15,6 +15,7 @@ export interface Sample {
 
 /** A real Prometheus that scrapes once a second. */
 export interface Prometheus {
+  readonly url: string;
   /** The samples of an expression, now. */
   query(expression: string): Promise<readonly Sample[]>;
   close(): Promise<void>;
@@ -60,7 +61,7 @@ export async function startPrometheus(
     await close();
     throw thrown;
   }
-  return { query: askPrometheus(address), close };
+  return { url: `http://${address}`, query: askPrometheus(address), close };
 }
 
 /** The samples of an expression, now, of the Prometheus at `host:port`. */
