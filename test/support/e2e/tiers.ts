@@ -23,6 +23,11 @@ export function bucketTable(server: S3TestServer, bucket: string, settings: Toml
   };
 }
 
+/** An `S3` table for a directory. */
+export function directoryTable(directory: string): TomlTable {
+  return { Directory: directory, ...PACE };
+}
+
 /** Flushed and looked at many times a second; what a dead process left behind is taken over soon. */
 const PACE: TomlTable = {
   FlushInterval: 0.2,

@@ -1,0 +1,123 @@
+#!/usr/bin/env bash
+# Proves that a backup of the database can be restored, beside a running deployment, which is only read: see README.md.
+set -euo pipefail
+
+usage() {
+  cat <<'TEXT'
+drill.sh --config FILE [--secrets FILE] --scratch URI (--database URI | --backup FILE | --restored) [--backend NAME]
+
+  --config, --secrets  the configuration of the deployment
+  --scratch URI        an empty database that the backup is restored into
+  --database URI       take a backup of this database now, with pg_dump
+  --backup FILE        or take this one, a file or directory of pg_dump (not of its plain format)
+  --restored           or the scratch database holds a restored backup already, for example of pg_basebackup
+  --backend NAME       the Postgres backend that leads (default: warm)
+
+Needs bash, ccv-indexer and the Postgres clients of the server's version or a later one. CCV_INDEXER is the command that
+is run in place of ccv-indexer. Exit code 0: the backup is good. 1: it is not. 2: the drill could not be done.
+TEXT
+}
+
+stop() {
+  echo "drill: $1" >&2
+  exit 2
+}
+
+fail() {
+  echo "FAILED: $1" >&2
+  exit 1
+}
+
+config='' secrets=() scratch='' database='' backup='' restored='' backend=warm
+while [ $# -gt 0 ]; do
+  case $1 in
+    --config) config=$2 && shift ;;
+    --secrets) secrets=(--secrets "$2") && shift ;;
+    --scratch) scratch=$2 && shift ;;
+    --database) database=$2 && shift ;;
+    --backup) backup=$2 && shift ;;
+    --restored) restored=yes ;;
+    --backend) backend=$2 && shift ;;
+    --help) usage && exit ;;
+    *) usage >&2 && exit 2 ;;
+  esac
+  shift
+done
+if [ -z "$config" ] || [ -z "$scratch" ] || [ -z "$database$backup$restored" ]; then usage >&2 && exit 2; fi
+
+work=$(mktemp -d)
+made=''
+tidy() {
+  [ -z "$made" ] || psql -Xq "$scratch" -c "SET client_min_messages = warning; DROP SCHEMA IF EXISTS \"$namespace\" CASCADE"
+  rm -rf "$work"
+}
+trap tidy EXIT
+
+# shellcheck disable=SC2206 # a command with its first arguments
+indexer=(${CCV_INDEXER:-ccv-indexer})
+place=CCV_INDEXER__Storage__Sink__Storages__
+
+# doctor OPTION…: its findings, as JSON in a file; its exit code tells the worst of them
+doctor() {
+  "${indexer[@]}" doctor --config "$config" "${secrets[@]}" --json "$@" >"$work/doctor.json" 2>"$work/doctor.log" || true
+  [ -s "$work/doctor.json" ] || { cat "$work/doctor.log" >&2 && stop 'the doctor could not look'; }
+}
+
+# check VARIABLE=VALUE…: sets `found` to the findings of all records that count, with a changed configuration. A backup
+# is always behind.
+check() {
+  export "$@"
+  doctor --only schema,tiers --full
+  unset "${@%%=*}"
+  found=$(node -e '
+    const { findings } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
+    for (const { id, severity, subject, meaning, evidence, next } of findings)
+      if (severity !== "info" && id !== "tier-behind")
+        console.log(`${id} (${subject}): ${meaning} ${JSON.stringify(evidence)} Next: ${next}`);
+  ' "$work/doctor.json")
+}
+
+doctor --only config
+namespace=$(node -p 'JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8")).namespace ?? ""' "$work/doctor.json")
+[ -n "$namespace" ] || stop 'the configuration cannot be used: see ccv-indexer config check'
+
+began=$SECONDS
+if [ -z "$restored" ]; then
+  holds=$(psql -XAtq "$scratch" -c "SELECT count(*) FROM pg_namespace WHERE nspname = '$namespace'") ||
+    stop 'the scratch database cannot be reached'
+  [ "$holds" = 0 ] || stop "the scratch database holds $namespace already: give an empty one, never the deployment's"
+  if [ -z "$backup" ]; then
+    backup=$work/backup
+    pg_dump --format=custom --schema="\"$namespace\"" --file="$backup" "$database" || stop 'no backup could be taken'
+    echo "backup taken in $((SECONDS - began)) s, $(wc -c <"$backup") bytes"
+    began=$SECONDS
+  fi
+  made=yes
+  pg_restore --exit-on-error --no-owner --no-privileges --dbname="$scratch" "$backup" ||
+    fail 'the backup cannot be restored'
+  echo "restored in $((SECONDS - began)) s"
+fi
+
+# as one more backend beside the deployment's own
+add=${place}drill__
+check "${add}Name=drill" "${add}Type=postgres" "${add}Required=false" "${add}ReadCondition__Type=never" \
+  "${add}Postgres__URI=$scratch"
+[ -z "$found" ] || fail "$found"
+echo 'every record of the backup is the same in the deployment, and none is missing'
+
+# in place of the lost database; the cold tier is only read
+lead=${place}${backend}__Postgres__URI=$scratch
+if "${indexer[@]}" storage status --config "$config" "${secrets[@]}" --json 2>"$work/status.log" | grep -q '"type": *"s3"'; then
+  # the workers of the deployment may flush meanwhile
+  for _ in 1 2 3; do
+    began=$SECONDS
+    env "$lead" "${indexer[@]}" storage restore --config "$config" "${secrets[@]}" ||
+      fail 'the cold tier could not complete the restored database'
+    echo "completed from the cold tier in $((SECONDS - began)) s"
+    check "$lead"
+    [[ $found == tier-ahead* ]] || break
+  done
+  [ -z "$found" ] || fail "$found"
+  echo 'the restored database and the cold tier hold the same'
+fi
+echo 'PASSED: the backup is good'

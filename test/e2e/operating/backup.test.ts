@@ -1,0 +1,111 @@
+import { execFile } from 'node:child_process';
+import { truncate } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, expect, it } from 'vitest';
+import { endAllCli, runCli, startCommand } from '../../support/e2e/cli.js';
+import { type EmittedChain, startEmittedChain } from '../../support/e2e/emitted-chain.js';
+import { listMessages } from '../../support/e2e/http.js';
+import { e2eDirectory, type RunningService, startServiceProcess, writeConfig } from '../../support/e2e/service.js';
+import { tierStatus } from '../../support/e2e/tier-state.js';
+import { directoryTable, threeTiers } from '../../support/e2e/tiers.js';
+import { eventually } from '../../support/eventually.js';
+import { ROOT } from '../../support/pages.js';
+import { type DebianPostgres, startDebianPostgres } from '../../support/postgres/debian-postgres.js';
+
+const directory = e2eDirectory();
+const closing: (() => unknown)[] = [];
+afterAll(async () => {
+  await endAllCli();
+  for (const close of closing.reverse()) await close();
+  directory.remove();
+});
+
+interface Deployment {
+  readonly postgres: DebianPostgres;
+  readonly uri: string;
+  readonly chain: EmittedChain;
+  readonly service: RunningService;
+  /** Runs the drill with these options. */
+  drill(...options: readonly string[]): Promise<{ readonly code: number | null; readonly said: string }>;
+}
+
+async function startDeployment(): Promise<Deployment> {
+  const postgres = await startDebianPostgres();
+  const chain = await startEmittedChain(91);
+  closing.push(
+    () => postgres.stop(),
+    () => chain.close(),
+  );
+  const uri = await postgres.createDatabase('live');
+  const tiers = threeTiers({
+    ...{ namespace: 'drilled', uri, s3: directoryTable(join(directory.path, 'cold')) },
+    ...{ chains: [chain.chainSection()], verifiers: [chain.verifierSection()] },
+    postgres: { Retention: 3_600 },
+  });
+  const file = writeConfig(directory.path, 'drilled.toml', tiers);
+  await runCli(['migrate', 'up', '--config', file]);
+  const service = await startServiceProcess('start', file);
+  const environment = {
+    PATH: `${postgres.programs}:${process.env['PATH']}`,
+    CCV_INDEXER: `${process.execPath} scripts/bundled/run.mjs src/cli/main.ts`,
+  };
+  return {
+    ...{ postgres, uri, chain, service },
+    async drill(...options) {
+      const script = join(ROOT, 'config/deploy/backup/drill.sh');
+      const drill = startCommand([script, '--config', file, ...options], environment);
+      const { code } = await drill.exited;
+      return { code, said: drill.stdout() + drill.stderr() };
+    },
+  };
+}
+
+it('the drill of a backup passes beside a running deployment, and fails where a row is missing or the file is cut', async () => {
+  const { postgres, uri, chain, service, drill } = await startDeployment();
+  await chain.block(60);
+  await eventually('messages are listed', async () => (await listMessages(service.apiUrl)).size === 60);
+  await eventually('the cold tier has some', async () => {
+    return BigInt((await tierStatus(service.adminUrl, 'cold')).coverage.throughPosition) > 60n;
+  });
+
+  const backup = join(directory.path, 'backup');
+  const program = (name: string, ...args: readonly string[]) =>
+    promisify(execFile)(join(postgres.programs, name), args);
+  await program('pg_dump', '--format=custom', '--schema=drilled', `--file=${backup}`, uri);
+  // the backup is older than the deployment, and than the cold tier
+  await chain.block(20);
+  await eventually('messages are listed', async () => (await listMessages(service.apiUrl)).size === 80);
+
+  const scratch = await postgres.createDatabase('scratch');
+  const now = await drill('--scratch', scratch, '--database', uri);
+  expect(now).toMatchObject({ code: 0, said: expect.stringMatching(/the cold tier hold the same\nPASSED/) });
+  const { rows } = await postgres.sql(scratch, "SELECT FROM pg_namespace WHERE nspname = 'drilled'");
+  expect(rows).toEqual([]);
+
+  const earlier = await drill('--scratch', scratch, '--backup', backup);
+  expect(earlier).toMatchObject({
+    code: 0,
+    said: expect.stringMatching(/warm took [1-9]\d* records from cold.*PASSED/s),
+  });
+
+  const damaged = await postgres.createDatabase('damaged');
+  await program('pg_restore', `--dbname=${damaged}`, backup);
+  const lost = await postgres.sql(
+    damaged,
+    'DELETE FROM drilled.verifier_results WHERE ctid = (SELECT ctid FROM drilled.verifier_results LIMIT 1)',
+  );
+  expect(lost.rowCount).toBe(1);
+  const missing = await drill('--scratch', damaged, '--restored');
+  expect(missing).toMatchObject({
+    code: 1,
+    said: expect.stringMatching(/FAILED: tiers-disagree \(drill\).*"differing":1/),
+  });
+
+  await truncate(backup, 5_000);
+  const cut = await drill('--scratch', scratch, '--backup', backup);
+  expect(cut).toMatchObject({ code: 1, said: expect.stringContaining('FAILED: the backup cannot be restored') });
+
+  const own = await drill('--scratch', uri, '--backup', backup);
+  expect(own).toMatchObject({ code: 2, said: expect.stringContaining('holds drilled already') });
+});
