@@ -107,7 +107,8 @@ echo 'every record of the backup is the same in the deployment, and none is miss
 
 # in place of the lost database; the cold tier is only read
 lead=${place}${backend}__Postgres__URI=$scratch
-if "${indexer[@]}" storage status --config "$config" "${secrets[@]}" --json 2>"$work/status.log" | grep -q '"type": *"s3"'; then
+"${indexer[@]}" storage status --config "$config" "${secrets[@]}" --json >"$work/status.json" 2>"$work/status.log" || true
+if grep -q '"type": *"s3"' "$work/status.json"; then
   # the workers of the deployment may flush meanwhile
   for _ in 1 2 3; do
     began=$SECONDS
