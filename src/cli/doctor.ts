@@ -1,4 +1,4 @@
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { CHECK_NAMES } from '../app/doctor/checks.js';
 import { withConfigOptions } from './config-option.js';
 import type { DoctorOptions } from './doctor/run.js';
@@ -6,9 +6,11 @@ import { parseDuration } from './duration.js';
 
 /** `ccv-indexer doctor` */
 export function doctorCommand(): Command {
+  const only = new Option('--only <checks>', 'only these checks, with commas between them').argParser(parseChecks);
+  only.argChoices = [...CHECK_NAMES];
   return withConfigOptions(new Command('doctor'))
     .description('look at everything that a person on call would, and say what is wrong and what to do')
-    .option('--only <checks>', `only these checks, with commas between them: ${CHECK_NAMES.join(', ')}`, parseChecks)
+    .addOption(only)
     .option('--full', 'read everything, whatever it costs, instead of samples', false)
     .option('--limit <duration>', 'the longest that one check may take (default: 30s, with --full 1h)', parseDuration)
     .option('--repair', 'then repair what can be repaired safely, each after a question', false)

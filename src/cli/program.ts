@@ -1,6 +1,7 @@
 import { Command } from 'commander';
 import { versionLine } from '../app/version.js';
 import { chainCommand } from './chain.js';
+import { completionCommand } from './completion.js';
 import { configCommand } from './config-check.js';
 import { doctorCommand } from './doctor.js';
 import { inspectCommand } from './inspect.js';
@@ -51,6 +52,7 @@ Start here:
     chainCommand(),
     replayCommand(),
     configCommand(),
+    completionCommand(),
   ]) {
     program.addCommand(command.copyInheritedSettings(program));
     for (const child of command.commands) child.copyInheritedSettings(program);
