@@ -2,24 +2,19 @@ import { execFile } from 'node:child_process';
 import { truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, expect, it } from 'vitest';
-import { endAllCli, runCli, startCommand } from '../../support/e2e/cli.js';
+import { expect, it } from 'vitest';
+import { runCli, startCommand } from '../../support/e2e/cli.js';
 import { type EmittedChain, startEmittedChain } from '../../support/e2e/emitted-chain.js';
 import { listMessages } from '../../support/e2e/http.js';
-import { e2eDirectory, type RunningService, startServiceProcess, writeConfig } from '../../support/e2e/service.js';
+import { partsFixture } from '../../support/e2e/parts-fixture.js';
+import { type RunningService, startServiceProcess, writeConfig } from '../../support/e2e/service.js';
 import { tierStatus } from '../../support/e2e/tier-state.js';
 import { directoryTable, threeTiers } from '../../support/e2e/tiers.js';
 import { eventually } from '../../support/eventually.js';
 import { ROOT } from '../../support/pages.js';
 import { type DebianPostgres, startDebianPostgres } from '../../support/postgres/debian-postgres.js';
 
-const directory = e2eDirectory();
-const closing: (() => unknown)[] = [];
-afterAll(async () => {
-  await endAllCli();
-  for (const close of closing.reverse()) await close();
-  directory.remove();
-});
+const parts = partsFixture();
 
 interface Deployment {
   readonly postgres: DebianPostgres;
@@ -33,17 +28,17 @@ interface Deployment {
 async function startDeployment(): Promise<Deployment> {
   const postgres = await startDebianPostgres();
   const chain = await startEmittedChain(91);
-  closing.push(
+  parts.closing(
     () => postgres.stop(),
     () => chain.close(),
   );
   const uri = await postgres.createDatabase('live');
   const tiers = threeTiers({
-    ...{ namespace: 'drilled', uri, s3: directoryTable(join(directory.path, 'cold')) },
+    ...{ namespace: 'drilled', uri, s3: directoryTable(join(parts.path, 'cold')) },
     ...{ chains: [chain.chainSection()], verifiers: [chain.verifierSection()] },
     postgres: { Retention: 3_600 },
   });
-  const file = writeConfig(directory.path, 'drilled.toml', tiers);
+  const file = writeConfig(parts.path, 'drilled.toml', tiers);
   await runCli(['migrate', 'up', '--config', file]);
   const service = await startServiceProcess('start', file);
   const environment = {
@@ -69,7 +64,7 @@ it('the drill of a backup passes beside a running deployment, and fails where a 
     return BigInt((await tierStatus(service.adminUrl, 'cold')).coverage.throughPosition) > 60n;
   });
 
-  const backup = join(directory.path, 'backup');
+  const backup = join(parts.path, 'backup');
   const program = (name: string, ...args: readonly string[]) =>
     promisify(execFile)(join(postgres.programs, name), args);
   await program('pg_dump', '--format=custom', '--schema=drilled', `--file=${backup}`, uri);

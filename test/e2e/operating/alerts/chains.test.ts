@@ -1,33 +1,27 @@
-import { afterAll, afterEach, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { Hex } from '../../../../src/core/hex.js';
 import { type AnvilChain, startAnvilChain } from '../../../support/chain/anvil-chain.js';
 import { message } from '../../../support/chain/chain-fixture.js';
 import { type RpcProxy, startRpcProxy } from '../../../support/chain/rpc-proxy.js';
 import { ON_RAMP, SOURCE } from '../../../support/chain/watch.js';
-import { endAllCli } from '../../../support/e2e/cli.js';
 import { get, listMessages } from '../../../support/e2e/http.js';
-import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../../../support/e2e/service.js';
+import { partsFixture } from '../../../support/e2e/parts-fixture.js';
+import { hotAndWarm, startServiceProcess, writeConfig } from '../../../support/e2e/service.js';
 import { eventually } from '../../../support/eventually.js';
 import { createTestDatabase } from '../../../support/postgres/postgres.js';
 import { watchAlerts } from '../../../support/prometheus/alerts.js';
 
-const directory = e2eDirectory();
-const closing: (() => unknown)[] = [];
-afterEach(endAllCli);
-afterAll(async () => {
-  for (const close of closing.reverse()) await close();
-  directory.remove();
-});
+const parts = partsFixture();
 
 async function startChain(chainId: number): Promise<AnvilChain> {
   const chain = await startAnvilChain({ onRamp: ON_RAMP, slots: 3, chainId, mining: { everyMs: 200 } });
-  closing.push(() => chain.stop());
+  parts.closing(() => chain.stop());
   return chain;
 }
 
 async function startNode(chain: AnvilChain): Promise<RpcProxy> {
   const node = await startRpcProxy(chain.anvil.url);
-  closing.push(() => node.close());
+  parts.closing(() => node.close());
   return node;
 }
 
@@ -60,7 +54,7 @@ const knowNothingFinal: RpcProxy['onCall'] = async ({ method, params }, forward)
 
 it('alerts of chains fire when nodes lie, fail, and change finalized blocks', async () => {
   const database = await createTestDatabase({ migrated: false });
-  closing.push(() => database.drop());
+  parts.closing(() => database.drop());
   const [main, halting, disputed] = [await startChain(1_337), await startChain(1_338), await startChain(1_339)];
   const untagged = await startChain(1_340);
   const [first, second, tagless] = [await startNode(main), await startNode(main), await startNode(untagged)];
@@ -73,9 +67,9 @@ it('alerts of chains fire when nodes lie, fail, and change finalized blocks', as
     section('untagged', 1_340n, 1_340, [tagless.url]),
   ];
   const config = { ...hotAndWarm({ namespace: 'alerts', uri: database.uri, chains }), Lanes: { AskAgainAfter: 1 } };
-  const service = await startServiceProcess('start', writeConfig(directory.path, 'alerts.toml', config), '--migrate');
+  const service = await startServiceProcess('start', writeConfig(parts.path, 'alerts.toml', config), '--migrate');
   const alerts = await watchAlerts([service.adminUrl]);
-  closing.push(() => alerts.close());
+  parts.closing(() => alerts.close());
   await main.block(message(1));
   await eventually('a message is listed', async () => (await listMessages(service.apiUrl)).size === 1);
   await eventually('finalized blocks of all chains are read', async () => {

@@ -1,11 +1,11 @@
 import { connect, type Socket } from 'node:net';
-import { afterAll, afterEach, it } from 'vitest';
+import { it } from 'vitest';
 import { startAggregatorServer } from '../../../../scripts/devnet/aggregator/aggregator-server.js';
-import { endAllCli, startNarrowCli } from '../../../support/e2e/cli.js';
+import { startNarrowCli } from '../../../support/e2e/cli.js';
 import { startEmittedChain } from '../../../support/e2e/emitted-chain.js';
 import { get, listMessages } from '../../../support/e2e/http.js';
+import { partsFixture } from '../../../support/e2e/parts-fixture.js';
 import {
-  e2eDirectory,
   hotAndWarm,
   type RunningService,
   serviceOf,
@@ -22,18 +22,12 @@ const AGGREGATORS = 11;
 const CONNECTIONS = 8;
 const DESCRIPTORS = 64;
 
-const directory = e2eDirectory();
-const closing: (() => unknown)[] = [];
-afterEach(endAllCli);
-afterAll(async () => {
-  for (const close of closing.reverse()) await close();
-  directory.remove();
-});
+const parts = partsFixture();
 
 function connectTo(url: string): Socket {
   const { hostname, port } = new URL(url);
   const socket = connect(Number(port), hostname).on('error', () => undefined);
-  closing.push(() => socket.destroy());
+  parts.closing(() => socket.destroy());
   return socket;
 }
 
@@ -49,7 +43,7 @@ it('alerts of processes fire when one stands still, has a wrong clock, and has t
   const idle = await Promise.all(
     Array.from({ length: AGGREGATORS }, () => startAggregatorServer({ nowMs: () => Date.now() })),
   );
-  closing.push(
+  parts.closing(
     ...idle.map((aggregator) => () => aggregator.close()),
     () => database.drop(),
     () => chain.close(),
@@ -68,15 +62,15 @@ it('alerts of processes fire when one stands still, has a wrong clock, and has t
     ...config,
     API: { ListenAddress: '127.0.0.1', ListenPort: 0, MaxConnectionsPerAddress: CONNECTIONS },
   };
-  const file = writeConfig(directory.path, 'processes.toml', config);
-  const first = await startServiceProcess('start', writeConfig(directory.path, 'limited.toml', limited), '--migrate');
+  const file = writeConfig(parts.path, 'processes.toml', config);
+  const first = await startServiceProcess('start', writeConfig(parts.path, 'limited.toml', limited), '--migrate');
   const second = await startServiceProcess('worker', file);
   const narrow = await serviceOf(startNarrowCli(['api', '--config', file], DESCRIPTORS));
   await chain.block(3);
   await eventually('messages are listed', async () => (await listMessages(first.apiUrl)).size === 3);
   await eventually('the workers share the sources', () => ownsSources(second));
   const alerts = await watchAlerts([first.adminUrl, second.adminUrl, narrow.adminUrl]);
-  closing.push(() => alerts.close());
+  parts.closing(() => alerts.close());
 
   await alerts.fire(() => {
     for (let count = 0; count < 40; count += 1) connectTo(first.apiUrl);

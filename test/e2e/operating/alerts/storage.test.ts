@@ -1,9 +1,10 @@
-import { afterAll, afterEach, it } from 'vitest';
+import { it } from 'vitest';
 import { connectionUri } from '../../../../scripts/devnet/postgres/embedded-postgres.js';
-import { endAllCli, runCli } from '../../../support/e2e/cli.js';
+import { runCli } from '../../../support/e2e/cli.js';
 import { startEmittedChain } from '../../../support/e2e/emitted-chain.js';
 import { get, listMessages } from '../../../support/e2e/http.js';
-import { e2eDirectory, writeConfig } from '../../../support/e2e/service.js';
+import { partsFixture } from '../../../support/e2e/parts-fixture.js';
+import { writeConfig } from '../../../support/e2e/service.js';
 import { untilColdHoldsAll } from '../../../support/e2e/tier-state.js';
 import { bucketTable, startOnClock, threeTiers } from '../../../support/e2e/tiers.js';
 import { eventually } from '../../../support/eventually.js';
@@ -21,13 +22,7 @@ const HASTE = 1_000;
 const MESSAGES = 400;
 
 const s3 = s3ServerFixture();
-const directory = e2eDirectory();
-const closing: (() => unknown)[] = [];
-afterEach(endAllCli);
-afterAll(async () => {
-  for (const close of closing.reverse()) await close();
-  directory.remove();
-});
+const parts = partsFixture();
 
 it('alerts of storage fire when Postgres and S3 are slow, and away', async () => {
   const bucket = newBucketName();
@@ -36,7 +31,7 @@ it('alerts of storage fire when Postgres and S3 are slow, and away', async () =>
   const database = await createTestDatabase({ migrated: false });
   const postgres = await startPostgresProxy(database.tcp);
   const chain = await startEmittedChain(81);
-  closing.push(
+  parts.closing(
     () => objects.stop(),
     () => database.drop(),
     () => postgres.close(),
@@ -49,7 +44,7 @@ it('alerts of storage fire when Postgres and S3 are slow, and away', async () =>
     postgres: { MaxOpenConnections: 4 },
   });
   const config = { ...tiers, API: { ListenAddress: '127.0.0.1', ListenPort: 0, AnswerPartBytes: 65_536 } };
-  const file = writeConfig(directory.path, 'stored.toml', config);
+  const file = writeConfig(parts.path, 'stored.toml', config);
   await runCli(['migrate', 'up', '--config', file]);
   // records grow old ten times as fast
   const service = await startOnClock('start', file, { sinceMs: Date.now(), behindMs: 600_000, speed: 10 });
@@ -57,12 +52,12 @@ it('alerts of storage fire when Postgres and S3 are slow, and away', async () =>
   await eventually('messages are listed', async () => (await listMessages(service.apiUrl)).size === MESSAGES);
   await untilColdHoldsAll(service.adminUrl, database, NAMESPACE);
   const alerts = await watchAlerts([service.adminUrl], HASTE);
-  closing.push(() => alerts.close());
+  parts.closing(() => alerts.close());
   const asking = setInterval(
     () => void get(`${service.apiUrl}/v1/messages?limit=1&offset=300`).catch(() => undefined),
     50,
   );
-  closing.push(() => clearInterval(asking));
+  parts.closing(() => clearInterval(asking));
 
   await alerts.fire(
     async () => {

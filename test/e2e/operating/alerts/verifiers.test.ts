@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { status } from '@grpc/grpc-js';
 import { privateKeyToAccount } from 'viem/accounts';
-import { afterAll, afterEach, it } from 'vitest';
+import { it } from 'vitest';
 import {
   type AggregatorServer,
   startAggregatorServer,
@@ -12,8 +12,8 @@ import { keccak256 } from '../../../../src/protocol/keccak.js';
 import { COMMITTEE_TAG, signCommitteeProof } from '../../../../src/protocol/signatures.js';
 import { startCommitteeChain } from '../../../support/chain/committee-chain.js';
 import { ANNOUNCEMENT } from '../../../support/discovery/discovery.js';
-import { endAllCli } from '../../../support/e2e/cli.js';
-import { e2eDirectory, hotAndWarm, startServiceProcess, writeConfig } from '../../../support/e2e/service.js';
+import { partsFixture } from '../../../support/e2e/parts-fixture.js';
+import { hotAndWarm, startServiceProcess, writeConfig } from '../../../support/e2e/service.js';
 import {
   answerJson,
   resultJson,
@@ -34,20 +34,9 @@ const SLOW_MS = 6_000;
 const TASKS = 40;
 
 const make = createRecordMaker(61);
-const directory = e2eDirectory();
-const closing: (() => unknown)[] = [];
-afterEach(endAllCli);
-afterAll(async () => {
-  for (const close of closing.reverse()) await close();
-  directory.remove();
-});
+const parts = partsFixture();
 
-function closed<T extends { close(): unknown }>(part: T): T {
-  closing.push(() => part.close());
-  return part;
-}
-
-const startAggregator = async () => closed(await startAggregatorServer({ nowMs: () => Date.now() }));
+const startAggregator = async () => parts.closed(await startAggregatorServer({ nowMs: () => Date.now() }));
 const discovery = (Name: string, { address }: AggregatorServer) => ({
   ...{ Name, Address: address, InsecureConnection: true, PollInterval: 100, Timeout: 60_000 },
 });
@@ -58,16 +47,16 @@ async function startVerifier(Name: string): Promise<{
   readonly ccv: Hex;
   readonly section: { Type: string; Name: string; IssuerAddresses: Hex[]; BaseURL: string; MaxBatchWaitTime: number };
 }> {
-  const [server, ccv] = [closed(await startVerifierServer()), make.hex(20)];
+  const [server, ccv] = [parts.closed(await startVerifierServer()), make.hex(20)];
   const section = { Type: 'rest', Name, IssuerAddresses: [ccv], BaseURL: server.baseUrl, MaxBatchWaitTime: 10 };
   return { server, ccv, section };
 }
 
 it('alerts of verifiers, aggregators and messages fire when those fail, lie, and are late', async () => {
   const database = await createTestDatabase();
-  closing.push(() => database.drop());
+  parts.closing(() => database.drop());
   const chain = await startCommitteeChain();
-  closing.push(() => chain.stop());
+  parts.closing(() => chain.stop());
   const contract = await chain.deployVerifier(COMMITTEE_TAG);
   const { proxy: dest } = await chain.deployResolver({ [COMMITTEE_TAG]: contract });
   await chain.setQuorum(contract, SELECTORS.low, { signers: [privateKeyToAccount(KEY).address], threshold: 1 });
@@ -95,9 +84,9 @@ it('alerts of verifiers, aggregators and messages fire when those fail, lie, and
     Lanes: { AskAgainAfter: 1 },
     Scheduler: { BaseDelay: 100, MaxDelay: 1_000, VerificationVisibilityWindow: 40, MaxHeapSize: TASKS },
   };
-  const file = writeConfig(directory.path, 'verifiers.toml', config);
+  const file = writeConfig(parts.path, 'verifiers.toml', config);
   const service = await startServiceProcess('start', file);
-  const alerts = closed(await watchAlerts([service.adminUrl]));
+  const alerts = parts.closed(await watchAlerts([service.adminUrl]));
 
   const to = (ccv: Hex, destChainSelector = DEST) =>
     make.message({ sourceChainSelector: SELECTORS.low, destChainSelector, ccvs: [ccv] });
@@ -110,11 +99,11 @@ it('alerts of verifiers, aggregators and messages fire when those fail, lie, and
   };
 
   await alerts.fire(async () => {
-    const { key, certificate, certFile: CACertFile } = await shortIdentityIn(directory.path);
-    const secure = closed(await startAggregatorServer({ nowMs: () => Date.now(), tls: { key, certificate } }));
+    const { key, certificate, certFile: CACertFile } = await shortIdentityIn(parts.path);
+    const secure = parts.closed(await startAggregatorServer({ nowMs: () => Date.now(), tls: { key, certificate } }));
     const Address = secure.address.replace('127.0.0.1', 'localhost');
     const Discoveries = [...config.Discoveries, { Name: 'secure', Address, CACertFile }];
-    writeConfig(directory.path, 'verifiers.toml', { ...config, Discoveries });
+    writeConfig(parts.path, 'verifiers.toml', { ...config, Discoveries });
     service.cli.kill('SIGHUP');
   }, 'CcvIndexerCertificateExpires');
 
