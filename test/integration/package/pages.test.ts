@@ -56,6 +56,10 @@ const NOT_RUN: readonly { readonly command: RegExp; readonly reason: string }[] 
     command: /^(helm|kubectl) /,
     reason: 'needs a cluster; test/integration/deploy/helm.test.ts renders the chart and checks its objects',
   },
+  {
+    command: /\/backup\/drill\.sh"/,
+    reason: 'needs the clients of Postgres; test/e2e/operating/backup.test.ts runs the drill',
+  },
   { command: /^duckdb /, reason: 'needs the program; test/e2e/cold-duckdb.test.ts runs the file in the library' },
 ];
 
