@@ -43,6 +43,7 @@ describe.runIf(process.getuid?.() === 0)('the chart', () => {
         environment: { NODE_OPTIONS: '' },
       },
       ...{ serviceMonitor: { enabled: true, labels }, prometheusRule: { enabled: true, labels } },
+      ...{ dashboard: { enabled: true }, ingress: { enabled: true, host: 'ccip.example.org', tlsSecret: 'api-tls' } },
       ...{ podAnnotations: { team: 'ccip' }, tolerations: [{ key: 'spot', operator: 'Exists' }] },
       secrets: [
         { name: 'database', key: 'uri', path: 'Storage.Sink.Storages.warm.Postgres.URI' },
@@ -224,6 +225,24 @@ describe.runIf(process.getuid?.() === 0)('the chart', () => {
     }
   });
 
+  it('leads a host name to the service of the API alone', async () => {
+    const { spec } = of('Ingress');
+    const [{ host, http }] = spec.rules;
+    expect([host, spec.tls]).toEqual(['ccip.example.org', [{ hosts: [host], secretName: 'api-tls' }]]);
+    const api = of('Service', '-api');
+    const service = { name: api.metadata.name, port: { name: api['spec'].ports[0].name } };
+    expect(http.paths).toEqual([{ path: '/', pathType: 'Prefix', backend: { service } }]);
+    const plain = await chart.render({
+      ...values,
+      ingress: { enabled: true, host: 'x', tlsSecret: '', className: 'nginx' },
+    });
+    expect(of('Ingress', '', plain)['spec']).toMatchObject({ ingressClassName: 'nginx', rules: [{ host: 'x' }] });
+    expect(of('Ingress', '', plain)['spec']).not.toHaveProperty('tls');
+    await expect(chart.render({ ...values, ingress: { enabled: true, host: '' } })).rejects.toThrow(
+      'ingress.host: name',
+    );
+  });
+
   it('has Prometheus scrape the job of alerts and dashboard with the token, and brings the alerts', async () => {
     const [monitor, admin] = [of('ServiceMonitor'), of('Service', '-admin')];
     expect(admin.metadata.labels).toMatchObject(monitor['spec'].selector.matchLabels);
@@ -240,6 +259,10 @@ describe.runIf(process.getuid?.() === 0)('the chart', () => {
       alerts,
     );
     expect(of('PrometheusRule')['spec']).toEqual(parse(alerts));
+    const board = of('ConfigMap', '-dashboard');
+    expect(board.metadata.labels).toMatchObject({ grafana_dashboard: '1' });
+    const dashboard = await read('config/deploy/grafana/ccv-indexer.json');
+    expect(board['data'], 'copy config/deploy/grafana/ccv-indexer.json').toEqual({ 'ccv-indexer.json': dashboard });
     const file = join(scratch, 'rules.yml');
     await writeFile(file, stringify(of('PrometheusRule')['spec']));
     const { stdout } = await run(await debianProgram('prometheus', '/usr/bin/promtool'), ['check', 'rules', file]);
