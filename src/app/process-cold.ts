@@ -3,6 +3,7 @@ import type { Config } from '../config/schema/schema.js';
 import type { Common } from '../core/common.js';
 import { IndexerError, InvalidArgumentError } from '../core/errors.js';
 import { type ColdStorage, createColdStorage } from '../storage/cold/cold-storage.js';
+import { showDisk } from '../storage/cold/object-store/directory/disk-metrics.js';
 import { coldSettings } from './backend-options.js';
 import { backendSections, isOpened, type NamedSection, type StorageUse } from './backend-sections.js';
 import { type OpenedObjectStore, openObjectStore } from './open-object-store.js';
@@ -25,6 +26,7 @@ export function openCold(config: Config, common: Common, use: StorageUse): reado
     const role = coldRole(section, all);
     if (role === null || !section.S3 || !isOpened(section, use)) return [];
     const objects = openObjectStore(section.Name, section.S3, common);
+    if (section.S3.Directory !== undefined) showDisk(common.metrics, section.Name, objects.place);
     const { takeoverMs, ...settings } = coldSettings(section.S3);
     const storage = createColdStorage({
       ...settings,

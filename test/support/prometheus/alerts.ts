@@ -19,6 +19,7 @@ function hastenedRules(haste: number): string {
       return `${before}${Math.ceil(Math.max(LEAST_WINDOW_SECONDS, inHaste(number, unit)))}s`;
     })
     .replace(/for: (\d+)([mh])/g, (_, number: string, unit: string) => `for: ${Math.ceil(inHaste(number, unit))}s`)
+    .replace(/(\d+) \* 3600/g, (_, hours: string) => `${(Number(hours) * SECONDS['h']!) / haste}`)
     .replace(/(_seconds\)) > (\d+)/g, (_, metric: string, number: string) => `${metric} > ${Number(number) / haste}`);
 }
 
