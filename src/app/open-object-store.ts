@@ -114,6 +114,14 @@ function alternatives(
 }
 
 async function checkDirectory(name: string, directory: string): Promise<void> {
+  if (process.platform === 'win32')
+    throw new IndexerError(
+      'COLD_STORE_REFUSED',
+      `backend ${name} cannot keep anything in ${directory}: Windows makes no names of files durable, so a power cut ` +
+        'could lose what was pruned from the database; use a Bucket in place of Directory',
+      false,
+      { details: { backend: name } },
+    );
   try {
     await mkdir(directory, { recursive: true });
     await access(directory, constants.R_OK | constants.W_OK | constants.X_OK);
