@@ -28,11 +28,11 @@ fail() {
   exit 1
 }
 
-config='' secrets=() scratch='' database='' backup='' restored='' backend=warm
+config='' secrets='' scratch='' database='' backup='' restored='' backend=warm
 while [ $# -gt 0 ]; do
   case $1 in
     --config) config=$2 && shift ;;
-    --secrets) secrets=(--secrets "$2") && shift ;;
+    --secrets) secrets=$2 && shift ;;
     --scratch) scratch=$2 && shift ;;
     --database) database=$2 && shift ;;
     --backup) backup=$2 && shift ;;
@@ -44,6 +44,8 @@ while [ $# -gt 0 ]; do
   shift
 done
 if [ -z "$config" ] || [ -z "$scratch" ] || [ -z "$database$backup$restored" ]; then usage >&2 && exit 2; fi
+files=(--config "$config")
+[ -z "$secrets" ] || files+=(--secrets "$secrets")
 
 work=$(mktemp -d)
 made=''
@@ -59,7 +61,7 @@ place=CCV_INDEXER__Storage__Sink__Storages__
 
 # doctor OPTION…: its findings, as JSON in a file; its exit code tells the worst of them
 doctor() {
-  "${indexer[@]}" doctor --config "$config" "${secrets[@]}" --json "$@" >"$work/doctor.json" 2>"$work/doctor.log" || true
+  "${indexer[@]}" doctor "${files[@]}" --json "$@" >"$work/doctor.json" 2>"$work/doctor.log" || true
   [ -s "$work/doctor.json" ] || { cat "$work/doctor.log" >&2 && stop 'the doctor could not look'; }
 }
 
@@ -107,12 +109,12 @@ echo 'every record of the backup is the same in the deployment, and none is miss
 
 # in place of the lost database; the cold tier is only read
 lead=${place}${backend}__Postgres__URI=$scratch
-"${indexer[@]}" storage status --config "$config" "${secrets[@]}" --json >"$work/status.json" 2>"$work/status.log" || true
+"${indexer[@]}" storage status "${files[@]}" --json >"$work/status.json" 2>"$work/status.log" || true
 if grep -q '"type": *"s3"' "$work/status.json"; then
   # the workers of the deployment may flush meanwhile
   for _ in 1 2 3; do
     began=$SECONDS
-    env "$lead" "${indexer[@]}" storage restore --config "$config" "${secrets[@]}" ||
+    env "$lead" "${indexer[@]}" storage restore "${files[@]}" ||
       fail 'the cold tier could not complete the restored database'
     echo "completed from the cold tier in $((SECONDS - began)) s"
     check "$lead"

@@ -16,6 +16,22 @@ import { type DebianPostgres, startDebianPostgres } from '../../support/postgres
 
 const parts = partsFixture();
 
+const SOME = 'ctid = (SELECT ctid FROM drilled.verifier_results LIMIT 1)';
+/** Faults of a backup, each with what the drill says. */
+const FAULTS = [
+  ['lacking', `DELETE FROM drilled.verifier_results WHERE ${SOME}`, /FAILED: tiers-disagree \(drill\).*: missing/],
+  [
+    'altered',
+    `UPDATE drilled.verifier_results SET ccv_data = ccv_data || '\\x00' WHERE ${SOME}`,
+    /FAILED: tiers-disagree \(drill\).*: different/,
+  ],
+  [
+    'older',
+    'DELETE FROM drilled.migrations WHERE id = (SELECT max(id) FROM drilled.migrations)',
+    /schema-behind \(drill\)/,
+  ],
+] as const;
+
 interface Deployment {
   readonly postgres: DebianPostgres;
   readonly uri: string;
@@ -56,7 +72,7 @@ async function startDeployment(): Promise<Deployment> {
   };
 }
 
-it('the drill of a backup passes beside a running deployment, and fails where a row is missing or the file is cut', async () => {
+it('the drill of a backup passes beside a running deployment, and fails by what is missing, altered, older or cut', async () => {
   const { postgres, uri, chain, service, drill } = await startDeployment();
   await chain.block(60);
   await eventually('messages are listed', async () => (await listMessages(service.apiUrl)).size === 60);
@@ -84,18 +100,13 @@ it('the drill of a backup passes beside a running deployment, and fails where a 
     said: expect.stringMatching(/warm took [1-9]\d* records from cold.*PASSED/s),
   });
 
-  const damaged = await postgres.createDatabase('damaged');
-  await program('pg_restore', `--dbname=${damaged}`, backup);
-  const lost = await postgres.sql(
-    damaged,
-    'DELETE FROM drilled.verifier_results WHERE ctid = (SELECT ctid FROM drilled.verifier_results LIMIT 1)',
-  );
-  expect(lost.rowCount).toBe(1);
-  const missing = await drill('--scratch', damaged, '--restored');
-  expect(missing).toMatchObject({
-    code: 1,
-    said: expect.stringMatching(/FAILED: tiers-disagree \(drill\).*"differing":1/),
-  });
+  for (const [name, sql, finding] of FAULTS) {
+    const damaged = await postgres.createDatabase(name);
+    await program('pg_restore', `--dbname=${damaged}`, backup);
+    expect((await postgres.sql(damaged, sql)).rowCount, name).toBe(1);
+    const found = await drill('--scratch', damaged, '--restored');
+    expect(found, name).toMatchObject({ code: 1, said: expect.stringMatching(finding) });
+  }
 
   await truncate(backup, 5_000);
   const cut = await drill('--scratch', scratch, '--backup', backup);
