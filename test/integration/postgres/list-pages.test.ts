@@ -78,3 +78,32 @@ test('a page has all contents that its bytes have room for, also when one record
     expect(plain(narrow.items)).toEqual(plain(items));
   }
 });
+
+test('promise 4: a page may end between the results of a message, however their rows lie in the table', async () => {
+  const make = createRecordMaker(63);
+  const messages = Array.from({ length: 3 }, () => make.message());
+  const verifierResults = messages.flatMap((message) => Array.from({ length: 4 }, (_, n) => make.result(message, n)));
+  await storage.insertBatch({ messages, verifierResults });
+  const { items: all } = await storage.queryCCVData({});
+  const resultsOf = all.map(({ messageId, verifierSourceAddress }) => `${messageId} ${verifierSourceAddress}`);
+  expect(resultsOf).toHaveLength(12);
+  expect(resultsOf).toEqual(resultsOf.toSorted());
+
+  await database.sql(`CREATE TABLE moved AS SELECT * FROM ccv.verifier_results;
+    DELETE FROM ccv.verifier_results;
+    INSERT INTO ccv.verifier_results SELECT * FROM moved ORDER BY verifier_source DESC`);
+  for (let limit = 1; limit <= all.length; limit += 1) {
+    const told = [];
+    for (let cursor: string | null = ''; cursor !== null; ) {
+      const page = await storage.queryCCVData({ limit, ...(cursor && { cursor }) });
+      expect(page.items.length).toBeLessThanOrEqual(limit);
+      told.push(...page.items);
+      cursor = page.nextCursor;
+    }
+    expect(plain(told)).toEqual(plain(all));
+    for (let offset = 0; offset < all.length; offset += 1)
+      expect(plain((await storage.queryCCVData({ limit, offset })).items)).toEqual(
+        plain(all.slice(offset, offset + limit)),
+      );
+  }
+});

@@ -63,15 +63,15 @@ export function createListReads(
     const after = query.after !== null;
     const deep = query.offset >= deepOffset && !after && isUnfiltered(filters);
     const rows = await readSent(`query ${list}`, {
-      statement: statements.page(list, { ...filters, after, deep, bound }),
+      statement: statements.page(list, { ...filters, after, deep, skips: query.offset > 0, bound }),
       values: pageParameters(list, query, { deep, bound }),
     });
-    const clock = decodeClock(rows[0]?.fields ?? []);
+    const clock = decodeClock(rows.find((row) => !row.isNull(0))?.fields ?? []);
     hub.seen(clock);
     checkTimes(clock, startMs, endMs, name);
     const { keyOf } = LIST_KINDS[kind];
     const found = rows.filter((row) => !row.isNull(CLOCK_WIDTH)).map(decoders[kind]);
-    // they are in order as a rule: only a running bound makes the server sort them
+    // they are in order as a rule: only an offset and a running bound make the server sort them
     found.sort((a, b) => compareOrderKeys(keyOf(a), keyOf(b)));
     const items = found.slice(0, limit);
     const last = items.at(-1);

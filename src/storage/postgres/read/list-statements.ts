@@ -1,5 +1,5 @@
 import type { ListedKind } from '../../../model/list-kinds.js';
-import { CLOCK, CLOCK_COLUMNS } from '../clock/clock-row.js';
+import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import { type Statement, statementsOf } from '../connection/statement.js';
 import { boundedColumns, MESSAGE_COLUMNS, RESULT_COLUMNS, smallColumns } from '../rows/record-rows.js';
@@ -28,6 +28,8 @@ export interface ListShape {
   readonly after: boolean;
   /** The place of the offset is found by counters: no filter, and no key to continue after. */
   readonly deep: boolean;
+  /** The offset is above 0. */
+  readonly skips: boolean;
   readonly bound: Bound;
 }
 
@@ -37,7 +39,7 @@ export interface ListShape {
  */
 export type Bound = 'none' | 'each' | 'running';
 
-type CountShape = Omit<ListShape, 'after' | 'deep' | 'bound'>;
+type CountShape = Omit<ListShape, 'after' | 'deep' | 'skips' | 'bound'>;
 
 /** The differences between the two lists. */
 interface ListKind {
@@ -79,10 +81,10 @@ export interface ListStatements {
  * of it. With addresses the index of the first of these filters is read in the same way, once an address.
  *
  * $1 first and $2 last ingestion time, $3 limit, $4 offset, then source chains, then destination chains, then contents,
- * then the fields of the order key to continue after, then the bound of bytes. Rows of a page are in order where their
- * bound is a running one; a sort of whole rows is a tenth of a page's cost. A count has no limit
- * and offset. Without filters a count, and a page at a deep offset, have a cover in the place of filters: see
- * `counted-lists.ts`.
+ * then the fields of the order key to continue after, then the bound of bytes. A page has a row of the clock alone,
+ * and rows of records without it; these are in order where their bound is a running one. A sort of whole rows is a
+ * sixth of a page's cost, the clock in each of them a tenth. A count has no limit and offset. Without filters a count,
+ * and a page at a deep offset, have a cover in the place of filters: see `counted-lists.ts`.
  */
 export function createListStatements(namespace: Namespace): ListStatements {
   const statement = statementsOf(namespace);
@@ -96,7 +98,7 @@ export function createListStatements(namespace: Namespace): ListStatements {
     page: (list, shape) =>
       cached(`page_${list}${suffix(shape)}`, () => pageText(kindOf(list), shape), { binary: true }),
     count: (list, shape) =>
-      cached(`count_${list}${suffix({ ...shape, after: false, deep: false, bound: 'none' })}`, () =>
+      cached(`count_${list}${suffix({ ...shape, after: false, deep: false, skips: false, bound: 'none' })}`, () =>
         countText(kindOf(list), shape),
       ),
   };
@@ -106,9 +108,10 @@ function kindOf(list: ListName): ListKind {
   return list === 'results' ? RESULTS : MESSAGES;
 }
 
-function suffix({ sources, dests, contents, fewNumbers, after, deep, bound }: ListShape): string {
+function suffix({ sources, dests, contents, fewNumbers, after, deep, skips, bound }: ListShape): string {
   const byContents = contents.map((name) => `_${name === 'numbers' && fewNumbers ? 'few' : name}`).join('');
-  const behind = `${after ? '_after' : ''}${deep ? '_deep' : ''}${bound === 'none' ? '' : `_${bound}`}`;
+  const place = deep ? '_deep' : skips ? '_skips' : '';
+  const behind = `${after ? '_after' : ''}${place}${bound === 'none' ? '' : `_${bound}`}`;
   return `${sources ? '_s' : ''}${dests ? '_d' : ''}${byContents}${behind}`;
 }
 
@@ -120,13 +123,17 @@ function pageText(kind: ListKind, shape: ListShape): string {
     ? `(${shape.deep ? deepPageText(kind) : timePageText(kind, shape)}) ${alias}`
     : `(${keysText(kind, shape)}) p JOIN ${table} ${alias} ON ${same.join(' AND ')}`;
   const order = orderOf(kind, alias);
-  return `SELECT ${CLOCK_COLUMNS}, ${boundedBy(kind, shape, order)}
-    FROM ${CLOCK}
-    LEFT JOIN (
-      ${rows}
+  return `SELECT ${CLOCK_COLUMNS}, ${nulls(kind.columns.split(',').length)} FROM ${CLOCK}
+    UNION ALL (
+      SELECT ${nulls(CLOCK_WIDTH)}, ${boundedBy(kind, shape, order)}
+      FROM ${rows}
       JOIN @message_bodies b ON b.message_id = ${alias}.message_id
-    ) ON true
-    ${shape.bound === 'running' ? `ORDER BY ${order}` : ''}`;
+      ${shape.bound === 'running' ? `ORDER BY ${order}` : ''}
+    )`;
+}
+
+function nulls(columns: number): string {
+  return new Array(columns).fill('NULL').join(', ');
 }
 
 function boundedBy(kind: ListKind, shape: ListShape, order: string): string {
@@ -175,10 +182,15 @@ function orderOf(kind: ListKind, of: string): string {
   return kind.order.map((column) => `${of}.${column}`).join(', ');
 }
 
-/** The rows of one index, from the start of the range on. */
+/**
+ * The rows of one index, from the start of the range on. An offset counts in the one order. Without one nothing is
+ * sorted: rows that are equal to the index come all or not at all.
+ */
 function timePageText(kind: ListKind, shape: ListShape): string {
-  return `SELECT t.* FROM ${kind.table} t WHERE NOT t.orphaned AND ${pageRange(kind, shape)}
-    ORDER BY ${orderOf(kind, 't')} LIMIT $3::bigint OFFSET $4::bigint`;
+  const cut = shape.skips
+    ? `ORDER BY ${orderOf(kind, 't')} LIMIT $3::bigint OFFSET $4::bigint`
+    : 'ORDER BY t.ingestion_ms, t.message_id OFFSET $4::bigint FETCH FIRST ($3::bigint) ROWS WITH TIES';
+  return `SELECT t.* FROM ${kind.table} t WHERE NOT t.orphaned AND ${pageRange(kind, shape)} ${cut}`;
 }
 
 function lanePageText(kind: ListKind, shape: ListShape): string {
