@@ -79,9 +79,16 @@ check() {
   ' "$work/doctor.json")
 }
 
+# in place of the lost database; it tells a backend of another name, too
+lead=${place}${backend}__Postgres__URI=$scratch
+export "${lead?}"
 doctor --only config
-namespace=$(node -p 'JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8")).namespace ?? ""' "$work/doctor.json")
-[ -n "$namespace" ] || stop 'the configuration cannot be used: see ccv-indexer config check'
+unset "${lead%%=*}"
+namespace=$(node -p '
+  const { namespace, findings } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
+  const invalid = findings.find(({ id }) => id === "config-invalid");
+  invalid ? "" : namespace' "$work/doctor.json")
+[ -n "$namespace" ] || { cat "$work/doctor.json" >&2 && stop 'the configuration has no list of backends with that name'; }
 
 began=$SECONDS
 if [ -z "$restored" ]; then
@@ -107,8 +114,7 @@ check "${add}Name=drill" "${add}Type=postgres" "${add}Required=false" "${add}Rea
 [ -z "$found" ] || fail "$found"
 echo 'every record of the backup is the same in the deployment, and none is missing'
 
-# in place of the lost database; the cold tier is only read
-lead=${place}${backend}__Postgres__URI=$scratch
+# the cold tier is only read
 "${indexer[@]}" storage status "${files[@]}" --json >"$work/status.json" 2>"$work/status.log" || true
 if grep -q '"type": *"s3"' "$work/status.json"; then
   # the workers of the deployment may flush meanwhile

@@ -112,6 +112,8 @@ it('the drill of a backup passes beside a running deployment, and fails by what 
   const cut = await drill('--scratch', scratch, '--backup', backup);
   expect(cut).toMatchObject({ code: 1, said: expect.stringContaining('FAILED: the backup cannot be restored') });
 
+  const misnamed = await drill('--scratch', scratch, '--backup', backup, '--backend', 'main');
+  expect(misnamed).toMatchObject({ code: 2, said: expect.stringContaining('no entry is called') });
   const own = await drill('--scratch', uri, '--backup', backup);
   expect(own).toMatchObject({ code: 2, said: expect.stringContaining('holds drilled already') });
 });
