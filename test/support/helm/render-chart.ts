@@ -11,7 +11,7 @@ import { debianProgram } from '../debian-program.js';
 import { ROOT } from '../pages.js';
 
 const run = promisify(execFile);
-export const CHART = join(ROOT, 'config/deploy/helm/ccv-indexer');
+const CHART = join(ROOT, 'config/deploy/helm/ccv-indexer');
 const SPRIG = '/src/github.com/Masterminds/sprig';
 
 /** A rendered object of Kubernetes. */
