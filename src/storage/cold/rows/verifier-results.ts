@@ -93,7 +93,7 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
 
   records(data) {
     const cells = cellsOf(data);
-    const key = keys(data);
+    const { messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs } = keyCells(cells);
     const attestationMs = cells.number('attestation_ms');
     const verifierName = cells.text('verifier_name');
     const messageExecutorAddress = cells.hex('message_executor_address');
@@ -101,25 +101,23 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
     const encodedMessage = cells.bytes('encoded_message');
     const ccvData = cells.bytes('ccv_data');
     const verdict = verdicts(cells);
-    return (row) => {
-      const { messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs } = key(row);
-      return {
-        messageId,
-        verifierSourceAddress,
-        verifierDestAddress,
-        encodedMessage: encodedMessage(row),
-        messageCCVAddresses: messageCCVAddresses(row),
-        messageExecutorAddress: messageExecutorAddress(row),
-        ccvData: ccvData(row),
-        attestationMs: attestationMs(row),
-        verifierName: verifierName(row),
-        verdict: verdict(row),
-        ingestionMs,
-        position,
-        firstMs,
-        orphaned: false,
-      };
-    };
+    // the lane is part of the encoded message
+    return (row) => ({
+      messageId: messageId(row),
+      verifierSourceAddress: verifierSourceAddress(row),
+      verifierDestAddress: verifierDestAddress(row),
+      encodedMessage: encodedMessage(row),
+      messageCCVAddresses: messageCCVAddresses(row),
+      messageExecutorAddress: messageExecutorAddress(row),
+      ccvData: ccvData(row),
+      attestationMs: attestationMs(row),
+      verifierName: verifierName(row),
+      verdict: verdict(row),
+      ingestionMs: ingestionMs(row),
+      position: position(row),
+      firstMs: firstMs(row),
+      orphaned: false,
+    });
   },
 
   keys,
@@ -141,14 +139,9 @@ export const VERIFIER_RESULT_ROWS: RowKind<StoredVerifierResult, RowKey> = {
 
 function keys(data: Parameters<RowKind<unknown, RowKey>['keys']>[0]): (row: number) => RowKey {
   const cells = cellsOf(data);
-  const messageId = cells.hex('message_id');
-  const verifierSourceAddress = cells.hex('verifier_source_address');
-  const verifierDestAddress = cells.hex('verifier_dest_address');
+  const { messageId, verifierSourceAddress, verifierDestAddress, ingestionMs, position, firstMs } = keyCells(cells);
   const sourceChainSelector = cells.decimal('source_chain_selector');
   const destChainSelector = cells.decimal('dest_chain_selector');
-  const ingestionMs = cells.number('ingestion_ms');
-  const position = cells.bigint('position');
-  const firstMs = cells.number('first_ms');
   return (row) => ({
     ingestionMs: ingestionMs(row),
     messageId: messageId(row),
@@ -159,6 +152,17 @@ function keys(data: Parameters<RowKind<unknown, RowKey>['keys']>[0]): (row: numb
     position: position(row),
     firstMs: firstMs(row),
   });
+}
+
+function keyCells(cells: Cells) {
+  return {
+    messageId: cells.hex('message_id'),
+    verifierSourceAddress: cells.hex('verifier_source_address'),
+    verifierDestAddress: cells.hex('verifier_dest_address'),
+    ingestionMs: cells.number('ingestion_ms'),
+    position: cells.bigint('position'),
+    firstMs: cells.number('first_ms'),
+  };
 }
 
 function verdicts(cells: Cells): Cell<SignatureVerdict | null> {
