@@ -36,22 +36,24 @@ export async function profiled<T>(what: string, work: () => Promise<T>): Promise
   }
 }
 
-/** The functions with the most time of their own, as shares of the time that the process was not idle. */
-export function formatSelfTimes({ nodes, samples = [], timeDeltas = [] }: Profiler.Profile): string {
+/**
+ * The functions with the most time of their own, as shares of the samples in which the process was not idle. The times
+ * between samples do not count: on a busy machine they are those of other processes.
+ */
+export function formatSelfTimes({ nodes, samples = [] }: Profiler.Profile): string {
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
-  const times = new Map<string, number>();
-  let busyUs = 0;
-  samples.forEach((id, index) => {
+  const found = new Map<string, number>();
+  let busy = 0;
+  for (const id of samples) {
     const name = names.get(id) ?? '?';
-    const us = timeDeltas[index] ?? 0;
-    if (name === '(idle)') return;
-    busyUs += us;
-    times.set(name, (times.get(name) ?? 0) + us);
-  });
-  return [...times]
+    if (name === '(idle)') continue;
+    busy += 1;
+    found.set(name, (found.get(name) ?? 0) + 1);
+  }
+  return [...found]
     .sort(([, a], [, b]) => b - a)
     .slice(0, TOP)
-    .map(([name, us]) => `${((100 * us) / busyUs).toFixed(1).padStart(6)} %  ${name}`)
+    .map(([name, count]) => `${((100 * count) / busy).toFixed(1).padStart(6)} %  ${name}`)
     .join('\n');
 }
 

@@ -7,13 +7,15 @@ import { type Cost, type CpuCost, measureCost, medianCost } from '../cost.js';
 import { type Lab, openLab, openPostgres, openTiers } from '../lab.js';
 import { type Aim, compareInTurn, type Row } from '../measure.js';
 import type { Bench, BenchOptions } from '../report.js';
-import { type HttpLoad, startHttpLoad } from '../workload/http-load.js';
+import { type HttpLoad, type LoadRequest, startHttpLoad } from '../workload/http-load.js';
 
 const MESSAGES = 10_000;
 const PAGE = 100;
 /** More than a client polls, fewer than there are. */
 const IDS_ASKED = 1_000;
 const CONNECTIONS = 20;
+/** A page has to be asked for a few thousand times until its code is as fast as it gets. */
+const WARM_UP_SECONDS = 10;
 
 /** A question to the API. */
 interface Question {
@@ -28,6 +30,12 @@ interface Subject {
   readonly question: Question;
   readonly ratio: number | null;
   readonly cost: CpuCost | null;
+}
+
+/** The line of a question, and the costs of its answer and of a constant answer of the same bytes. */
+interface Measured {
+  readonly row: Row;
+  readonly costs: readonly [product: Cost, constant: Cost];
 }
 
 /**
@@ -51,9 +59,9 @@ export const api: Bench = async (options) => {
           { sink: tiers, tier: 'memory', question: page, ratio: 0.5, cost: null },
           { sink: warm, tier: 'Postgres', question: page, ratio: null, cost: { nodeUs: 1_000, postgresUs: 500 } },
         ];
-        const measured: (readonly [Row, Cost])[] = [];
+        const measured: Measured[] = [];
         for (const subject of subjects) measured.push(await compare(lab, subject, load, options));
-        return { rows: measured.map(([row]) => row), costs: measured.map(([, cost]) => cost) };
+        return { rows: measured.map(({ row }) => row), costs: measured.flatMap(({ costs }) => costs) };
       } finally {
         await tiers.close();
         await warm.close();
@@ -89,7 +97,7 @@ async function compare(
   { sink, tier, question, ratio, cost: costAim }: Subject,
   load: HttpLoad,
   { quick }: BenchOptions,
-): Promise<readonly [Row, Cost]> {
+): Promise<Measured> {
   const { paths } = question;
   const what = `${question.what}, ${tier}`;
   const server = createApiServer({ storage: sink, common: createCommon(), settings: { host: '127.0.0.1', port: 0 } });
@@ -99,35 +107,49 @@ async function compare(
   const constant = fastify({ logger: false });
   constant.get('/', (_request, reply) => reply.header('content-type', 'application/json').send(body));
   const constantUrl = await constant.listen({ host: '127.0.0.1', port: 0 });
-  const costs: CpuCost[] = [];
+  const product = createLoadedCost(what, tier === 'memory' ? null : serverPid, load);
+  const ceiling = createLoadedCost(`  a constant answer of ${body.length} bytes`, null, load);
   const measure = { connections: CONNECTIONS, seconds: quick ? 1 : 3 };
   try {
+    await load.run({ url, paths, connections: CONNECTIONS, seconds: quick ? 2 : WARM_UP_SECONDS });
     const compared = await compareInTurn(quick ? 1 : 5, {
-      async product() {
-        let perSecond = 0;
-        const cost = await measureCost(what, tier === 'memory' ? null : serverPid, async () => {
-          const result = await load.run({ url, paths, ...measure });
-          perSecond = result.perSecond;
-          return result.answered;
-        });
-        costs.push(cost);
-        return perSecond;
-      },
-      ceiling: async () => (await load.run({ url: constantUrl, paths: ['/'], ...measure })).perSecond,
+      product: () => product.run({ url, paths, ...measure }),
+      ceiling: () => ceiling.run({ url: constantUrl, paths: ['/'], ...measure }),
     });
     const note =
       `${body.length} bytes, ${CONNECTIONS} connections, ${paths.length} different ` +
       `requests over ${MESSAGES} messages`;
     const aim: Aim | null = ratio === null ? null : { kind: 'atLeast', ratio };
-    return [
-      { what, unit: 'requests/s', ...compared, aim, note },
-      // the first round warmed up
-      { what, ...medianCost(costs.slice(1)), aim: costAim, note },
-    ];
+    return {
+      row: { what, unit: 'requests/s', ...compared, aim, note },
+      costs: [
+        { ...product.cost(), aim: costAim, note },
+        { ...ceiling.cost(), aim: null, note },
+      ],
+    };
   } finally {
     await server.close();
     await constant.close();
   }
+}
+
+/** Runs loads, and keeps the cost of an answer in each. The first one warms up. */
+function createLoadedCost(what: string, serverPid: number | null, load: HttpLoad) {
+  const costs: CpuCost[] = [];
+  return {
+    /** @returns answers a second. */
+    async run(request: LoadRequest): Promise<number> {
+      let perSecond = 0;
+      const cost = await measureCost(what, serverPid, async () => {
+        const result = await load.run(request);
+        perSecond = result.perSecond;
+        return result.answered;
+      });
+      costs.push(cost);
+      return perSecond;
+    },
+    cost: () => ({ what, ...medianCost(costs.slice(1)) }),
+  };
 }
 
 async function answerOf(url: string): Promise<Buffer> {

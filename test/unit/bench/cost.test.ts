@@ -70,8 +70,9 @@ test('a summary of a profile names the functions with the most time of their own
       { id: 3, callFrame: frame('encode', 'file:///project/src/sink/merge.js') },
       { id: 4, callFrame: frame('(garbage collector)') },
     ],
-    samples: [1, 2, 3, 4],
-    timeDeltas: [900, 20, 40, 40],
+    samples: [1, 2, 3, 3, 4, 4],
+    // another process ran before the last one
+    timeDeltas: [900, 20, 20, 20, 20, 9_000],
   });
   expect(summary).toBe('  60.0 %  encode sink/merge.js:7\n  40.0 %  (garbage collector)');
 });
