@@ -51,7 +51,7 @@ export class MessageTraces implements Tracing {
   readonly #options: MessageTracesOptions;
   readonly #found = new LRUCache<Hex, Finding>({ max: REMEMBERED });
   readonly #attempts = new LRUCache<Hex, number>({ max: REMEMBERED });
-  /** The results with which an answer was told, by message. */
+  /** The most results with which an answer was told, by message. */
   readonly #served = new LRUCache<Hex, number>({ max: REMEMBERED });
   readonly #underWay = new Map<Hex, Context>();
   /** Those under way, by their ids in the log. */
@@ -85,7 +85,7 @@ export class MessageTraces implements Tracing {
 
   attempt(messageId: Hex): TraceSpan {
     const parent = this.#parent(messageId);
-    this.#attempts.set(messageId, (this.#attempts.get(messageId) ?? 0) + 1);
+    if (this.#isSampled(messageId)) this.#attempts.set(messageId, (this.#attempts.get(messageId) ?? 0) + 1);
     const span = this.#begin('verification.attempt', parent, { 'ccip.message_id': messageId });
     this.#underWay.set(messageId, trace.setSpan(parent, span));
     return this.#spanOf(span, () => this.#underWay.delete(messageId));
@@ -109,7 +109,7 @@ export class MessageTraces implements Tracing {
       const request = this.#requests.get(requestId);
       const links = request ? [{ context: request.spanContext() }] : [];
       for (const [messageId, count] of counts) {
-        if (this.#served.get(messageId) === count) continue;
+        if ((this.#served.get(messageId) ?? 0) >= count) continue;
         this.#served.set(messageId, count);
         request?.addLink({ context: sampledRoot(messageId) });
         const facts = { 'ccip.results': count };

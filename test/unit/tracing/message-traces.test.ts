@@ -74,7 +74,23 @@ it('a message that is never verified ends to be told', () => {
   expect(spans().at(-1)?.name).toBe('result.store');
 });
 
-it('an answer is told once for each number of results, with the request that it went to', async () => {
+it('attempts of messages that are not sampled are not remembered in the place of others', () => {
+  const { tracing, spans } = traces(0.5);
+  const isSampled = (messageId: Hex) => {
+    store(tracing, messageId);
+    return spans().at(-1)?.traceId === messageId.slice(2, 34);
+  };
+  const ids = Array.from({ length: 40 }, () => make.hex(32));
+  const [messageId = '0x'] = ids.filter(isSampled);
+  const told = spans().length;
+  for (let at = 0; at < 500; at++) tracing.attempt(messageId).end();
+  for (const other of Array.from({ length: 21_000 }, () => make.hex(32)))
+    if (tracing.ask([other], {}).traceparent.endsWith('-00')) tracing.attempt(other).end();
+  tracing.attempt(messageId).end();
+  expect(spans()).toHaveLength(told + 500);
+});
+
+it('an answer is told once for each number of results that grows, with the request that it went to', async () => {
   const { tracing, spans } = traces();
   const [messageId, client] = [make.hex(32), make.hex(24).slice(2)];
   const traceparent = `00-${client.slice(0, 32)}-${client.slice(32)}-01`;
@@ -86,7 +102,7 @@ it('an answer is told once for each number of results, with the request that it 
     return fields;
   };
   const fields = ask(1);
-  for (const results of [1, 2, 2]) ask(results);
+  for (const results of [1, 2, 2, 1, 2]) ask(results);
   const served = spans().filter(({ name }) => name === 'message.serve');
   expect(served.map(({ span }) => span.attributes['ccip.results'])).toEqual([1, 2]);
   const [request] = spans().filter(({ span }) => span.kind === SpanKind.SERVER);
