@@ -8,6 +8,7 @@ import type { ResolvedHttpSettings } from '../api-settings.js';
 import { type ConnectionMetrics, createConnectionMetrics } from './connection-metrics.js';
 import { type ConnectionLimits, type Connections, watchConnections } from './connections.js';
 import type { Cors } from './cors.js';
+import { endUnsent } from './end-unsent.js';
 import { errorAnswer, errorBody, HttpError, problemBody } from './http-error.js';
 import { createHttpMetrics } from './http-metrics.js';
 import { createRequestIds, REQUEST_ID_HEADER } from './request-id.js';
@@ -170,6 +171,7 @@ function addRequestHook(app: FastifyInstance, options: HttpShellOptions, connect
     observe(request, reply);
     // after it, so that its line of the log is still of the trace
     if (tracing) traceRequest(tracing, request, reply);
+    endUnsent(request, reply);
     reply.header(REQUEST_ID_HEADER, request.id);
     cors?.admit(request, reply);
     if (cors?.answerPreflight(request, reply)) return;

@@ -56,7 +56,7 @@ export function addRoute(scope: FastifyInstance, route: RouteDefinition, handle:
       const heldBytes = accepted === null ? sizeBytes : sizeBytes + COMPRESSOR_BYTES;
       if (heldBytes < SMALL_BYTES) return;
       const release = budget.take(heldBytes);
-      if (reply.raw.closed) release();
+      if (reply.raw.destroyed) release();
       else reply.raw.once('close', release);
     });
     if (answer === null) return reply.send();

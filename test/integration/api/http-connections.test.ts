@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { askRaw, type RunningApi } from '../../support/api/api.js';
+import { askRaw, gate, type RunningApi } from '../../support/api/api.js';
 import { apiFixture } from '../../support/api/api-fixture.js';
 import { eventually } from '../../support/eventually.js';
 import { createManualClock } from '../../support/manual-clock.js';
@@ -152,6 +152,29 @@ describe('at a limit of connections', () => {
     }
     expect(await closed(api, 'replaced')).toBe(0);
   });
+});
+
+it('a connection that breaks leaves nothing of the answers that wait behind another one', async () => {
+  const [first, held] = [maker.message(), gate()];
+  await fixture.storage.insertBatch({ verifierResults: [maker.result(first, 0, { ccvDataBytes: 500_000 })] });
+  let asked = 0;
+  const getCCVData: typeof fixture.storage.getCCVData = async (messageId, part) => {
+    asked += 1;
+    if (asked === 1 || asked === 3) await held.opened;
+    return await fixture.storage.getCCVData(messageId, part);
+  };
+  const api = await start({}, { getCCVData });
+  const bytes = () => metricOf(api, 'indexer_http_answers_under_way_bytes', {});
+  const active = () => metricOf(api, 'indexer_active_requests', {});
+  const socket = await open(api);
+  socket.write(`GET /v1/verifierresults/${first.messageId} HTTP/1.1\r\nhost: x\r\n\r\n`.repeat(3));
+  await eventually('the second is made, and waits', async () => asked === 3 && (await bytes()) > 500_000);
+  expect(await active()).toBe(3);
+  socket.destroy();
+  await eventually('none is under way', async () => (await active()) === 0 && (await bytes()) === 0);
+  held.open();
+  await api.get(`/v1/verifierresults/${first.messageId}`);
+  expect([await active(), await bytes()]).toEqual([0, 0]);
 });
 
 describe('what Node would answer without a body', () => {
