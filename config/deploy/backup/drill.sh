@@ -114,17 +114,28 @@ check "${add}Name=drill" "${add}Type=postgres" "${add}Required=false" "${add}Rea
 [ -z "$found" ] || fail "$found"
 echo 'every record of the backup is the same in the deployment, and none is missing'
 
+# sets `cold` to the cold tier that holds most, or to nothing where there is none
+choose() {
+  "${indexer[@]}" storage status "${files[@]}" --json >"$work/status.json" 2>"$work/status.log" || true
+  cold=$(node -p '
+    const { tiers } = JSON.parse(require("node:fs").readFileSync(process.argv[1], "utf8"));
+    const position = ({ description }) => BigInt(description?.position ?? -1);
+    const [most] = tiers.filter(({ type }) => type === "s3").sort((a, b) => Number(position(b) - position(a)));
+    most?.backend ?? ""' "$work/status.json") || { cat "$work/status.log" >&2 && stop 'the tiers could not be looked at'; }
+}
+
 # the cold tier is only read
-"${indexer[@]}" storage status "${files[@]}" --json >"$work/status.json" 2>"$work/status.log" || true
-if grep -q '"type": *"s3"' "$work/status.json"; then
+choose
+if [ -n "$cold" ]; then
   # the workers of the deployment may flush meanwhile
   for _ in 1 2 3; do
     began=$SECONDS
-    env "$lead" "${indexer[@]}" storage restore "${files[@]}" ||
+    env "$lead" "${indexer[@]}" storage restore "${files[@]}" --from "$cold" --to "$backend" ||
       fail 'the cold tier could not complete the restored database'
     echo "completed from the cold tier in $((SECONDS - began)) s"
     check "$lead"
     [[ $found == tier-ahead* ]] || break
+    choose
   done
   [ -z "$found" ] || fail "$found"
   echo 'the restored database and the cold tier hold the same'
