@@ -56,9 +56,10 @@ export class SinkWriter {
     const told = this.#tracing?.store();
     await this.#checkOrder();
     const outcome = await this.#lead(() => this.#leader.insertBatch(batch));
+    // a follower may still fail the write: the next one finds duplicates
+    if (outcome.committed) told?.(addedBy(batch, outcome), { 'ccip.ingestion_ms': outcome.committed.ingestionMs });
     if (outcome.committed === null) await this.#confirmKnown();
     else await this.#settle(outcome.committed.throughPosition);
-    if (outcome.committed) told?.(addedBy(batch, outcome), { 'ccip.ingestion_ms': outcome.committed.ingestionMs });
     return outcome;
   }
 

@@ -49,8 +49,12 @@ files=(--config "$config")
 
 work=$(mktemp -d)
 made=''
+# the schemas of a database, but for those that every one has
+others="FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname NOT IN ('information_schema', 'public')"
 tidy() {
-  [ -z "$made" ] || psql -Xq "$scratch" -c "SET client_min_messages = warning; DROP SCHEMA IF EXISTS \"$namespace\" CASCADE"
+  # there were none before
+  [ -z "$made" ] || psql -XAtq "$scratch" -c "SELECT format('DROP SCHEMA %I CASCADE;', nspname) $others" |
+    PGOPTIONS='-c client_min_messages=warning' psql -Xq "$scratch"
   rm -rf "$work"
 }
 trap tidy EXIT
@@ -92,9 +96,8 @@ namespace=$(node -p '
 
 began=$SECONDS
 if [ -z "$restored" ]; then
-  holds=$(psql -XAtq "$scratch" -c "SELECT count(*) FROM pg_namespace WHERE nspname = '$namespace'") ||
-    stop 'the scratch database cannot be reached'
-  [ "$holds" = 0 ] || stop "the scratch database holds $namespace already: give an empty one, never the deployment's"
+  holds=$(psql -XAtq "$scratch" -c "SELECT string_agg(nspname, ' ') $others") || stop 'the scratch database cannot be reached'
+  [ -z "$holds" ] || stop "the scratch database holds $holds already: give an empty one, never the deployment's"
   if [ -z "$backup" ]; then
     backup=$work/backup
     pg_dump --format=custom --schema="\"$namespace\"" --file="$backup" "$database" || stop 'no backup could be taken'
@@ -105,6 +108,10 @@ if [ -z "$restored" ]; then
   pg_restore --exit-on-error --no-owner --no-privileges --dbname="$scratch" "$backup" ||
     fail 'the backup cannot be restored'
   echo "restored in $((SECONDS - began)) s"
+else
+  busy=$(psql -XAtq "$scratch" -c "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'ccv-indexer'") ||
+    stop 'the scratch database cannot be reached'
+  [ "$busy" = 0 ] || stop 'processes work on the scratch database: give the restored one, never the deployment'"'"'s'
 fi
 
 # as one more backend beside the deployment's own

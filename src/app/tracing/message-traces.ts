@@ -18,14 +18,15 @@ import { type Hex, isHex } from '../../core/hex.js';
 import { secrets } from '../../core/masker.js';
 import type { SpanFacts, StoredSpan, TracedRequest, TraceSpan, Tracing } from '../../core/tracing.js';
 import { type MessageIds, rootOf } from './message-ids.js';
+import type { MessageSampler } from './sampler.js';
 
 /** The parts of traces. */
 export interface MessageTracesOptions {
   readonly tracer: Tracer;
   /** Of the tracer. */
   readonly ids: MessageIds;
-  /** Whether a trace is sampled: by its id alone, so that all processes decide alike. */
-  readonly isSampled: (traceId: string) => boolean;
+  /** Of the tracer. */
+  readonly sampler: MessageSampler;
   readonly clock: Clock;
 }
 
@@ -85,10 +86,12 @@ export class MessageTraces implements Tracing {
 
   attempt(messageId: Hex): TraceSpan {
     const parent = this.#parent(messageId);
-    if (this.#isSampled(messageId)) this.#attempts.set(messageId, (this.#attempts.get(messageId) ?? 0) + 1);
     const span = this.#begin('verification.attempt', parent, { 'ccip.message_id': messageId });
     this.#underWay.set(messageId, trace.setSpan(parent, span));
-    return this.#spanOf(span, () => this.#underWay.delete(messageId));
+    return this.#spanOf(span, () => {
+      this.#underWay.delete(messageId);
+      if (this.#isSampled(messageId)) this.#attempts.set(messageId, (this.#attempts.get(messageId) ?? 0) + 1);
+    });
   }
 
   ask(messageIds: readonly Hex[], facts: SpanFacts): TraceSpan {
@@ -133,7 +136,7 @@ export class MessageTraces implements Tracing {
 
   logFields(line: object): object {
     const { messageId, requestId } = line as { readonly messageId?: unknown; readonly requestId?: unknown };
-    if (isHex(messageId)) return { trace_id: rootOf(messageId).traceId };
+    if (isHex(messageId) && messageId.length === 66) return { trace_id: rootOf(messageId).traceId };
     const span = typeof requestId === 'string' ? this.#requests.get(requestId)?.spanContext() : undefined;
     return span ? { trace_id: span.traceId, span_id: span.spanId } : {};
   }
@@ -192,7 +195,7 @@ export class MessageTraces implements Tracing {
   }
 
   #isSampled(messageId: Hex): boolean {
-    return this.#options.isSampled(rootOf(messageId).traceId);
+    return this.#options.sampler.isSampled(rootOf(messageId).traceId);
   }
 
   #mayAsk(messageId: Hex): boolean {

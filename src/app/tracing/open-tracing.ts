@@ -1,16 +1,9 @@
 import { hostname } from 'node:os';
-import { type DiagLogger, DiagLogLevel, diag, ROOT_CONTEXT } from '@opentelemetry/api';
+import { type DiagLogger, DiagLogLevel, diag } from '@opentelemetry/api';
 import { ExportResultCode } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources';
-import {
-  BatchSpanProcessor,
-  ParentBasedSampler,
-  SamplingDecision,
-  type SpanExporter,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-} from '@opentelemetry/sdk-trace';
+import { BatchSpanProcessor, type SpanExporter, type SpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { TracingSection } from '../../config/schema/schema.js';
 import type { Common } from '../../core/common.js';
 import { toError } from '../../core/errors.js';
@@ -20,6 +13,7 @@ import type { Tracing } from '../../core/tracing.js';
 import { packageVersion } from '../version.js';
 import { MessageIds } from './message-ids.js';
 import { MessageTraces } from './message-traces.js';
+import { MessageSampler } from './sampler.js';
 import { tracesUrl } from './traces-url.js';
 
 /** Traces that are sent to a receiver. */
@@ -30,6 +24,8 @@ export interface OpenedTracing {
 }
 
 const EXPORT_LIMIT_MS = 5_000;
+/** Clients choose the paths of their requests. */
+const MOST_VALUE_LENGTH = 1_024;
 
 /**
  * Opens the SDK of OpenTelemetry for `[Tracing]`: spans go to a receiver of OTLP over HTTP in batches, every 5 s. Spans
@@ -40,15 +36,12 @@ export function openTracing(section: TracingSection, role: string, common: Omit<
   const failed = (reason: string) => warn({ reason }, 'traces could not be sent');
   diag.setLogger(toLog(failed), { logLevel: DiagLogLevel.WARN, suppressOverrideMessage: true });
   const ids = new MessageIds();
-  const ratio = new TraceIdRatioBasedSampler(section.SampleRatio);
-  const exporter = counted(
-    new OTLPTraceExporter({
-      url: tracesUrl(section.Endpoint),
-      headers: section.Headers,
-      timeoutMillis: EXPORT_LIMIT_MS,
-    }),
-    common,
-  );
+  const sampler = new MessageSampler(section.SampleRatio, common.random);
+  const exporter = new OTLPTraceExporter({
+    url: tracesUrl(section.Endpoint),
+    headers: section.Headers,
+    timeoutMillis: EXPORT_LIMIT_MS,
+  });
   const provider = new TracerProvider({
     resource: resourceFromAttributes({
       'service.name': section.ServiceName,
@@ -56,28 +49,33 @@ export function openTracing(section: TracingSection, role: string, common: Omit<
       'service.instance.id': `${hostname()}:${process.pid}`,
       'ccip.role': role,
     }).merge(detectResources({ detectors: [envDetector] })),
-    sampler: new ParentBasedSampler({ root: ratio }),
+    sampler,
+    spanLimits: { attributeValueLengthLimit: MOST_VALUE_LENGTH },
     idGenerator: ids,
-    spanProcessors: [new BatchSpanProcessor({ exporter, exportTimeoutMillis: EXPORT_LIMIT_MS })],
+    spanProcessors: countedProcessors(exporter, common),
   });
-  const isSampled = (traceId: string) =>
-    ratio.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED;
   const tracer = provider.getTracer('ccv-indexer', packageVersion());
   return {
-    tracing: new MessageTraces({ tracer, ids, isSampled, clock: common.clock }),
+    tracing: new MessageTraces({ tracer, ids, sampler, clock: common.clock }),
     close: () => provider.shutdown().catch((thrown: unknown) => failed(toError(thrown).message)),
   };
 }
 
-/** Counts the spans that an exporter has sent, and those that it failed to send. */
-function counted(exporter: SpanExporter, { metrics }: Pick<Common, 'metrics'>): SpanExporter {
+/** Sends spans in batches, and counts them. */
+function countedProcessors(exporter: SpanExporter, { metrics }: Pick<Common, 'metrics'>): SpanProcessor[] {
   const spans = counter(metrics, {
     name: 'indexer_trace_spans_total',
-    help: 'Spans of traces that were sent to the receiver, or that could not be',
+    help: 'Spans of traces: ended, sent to the receiver, failed to be sent. The others wait or were dropped',
     labelNames: ['outcome'],
   });
-  for (const outcome of ['sent', 'failed']) spans.inc({ outcome }, 0);
-  return {
+  for (const outcome of ['ended', 'sent', 'failed']) spans.inc({ outcome }, 0);
+  const counting: SpanProcessor = {
+    onStart: () => undefined,
+    onEnd: () => spans.inc({ outcome: 'ended' }),
+    forceFlush: async () => undefined,
+    shutdown: async () => undefined,
+  };
+  const counted: SpanExporter = {
     export(batch, done) {
       exporter.export(batch, (result) => {
         spans.inc({ outcome: result.code === ExportResultCode.SUCCESS ? 'sent' : 'failed' }, batch.length);
@@ -85,8 +83,8 @@ function counted(exporter: SpanExporter, { metrics }: Pick<Common, 'metrics'>): 
       });
     },
     shutdown: () => exporter.shutdown(),
-    ...(exporter.forceFlush && { forceFlush: () => exporter.forceFlush?.() ?? Promise.resolve() }),
   };
+  return [counting, new BatchSpanProcessor({ exporter: counted, exportTimeoutMillis: EXPORT_LIMIT_MS })];
 }
 
 /** The SDK's own log: its failures alone. */

@@ -188,7 +188,7 @@ const log = z.strictObject({
 const tracing = z.strictObject({
   /** A receiver of OTLP over HTTP. */
   Endpoint: url('http', 'https'),
-  /** The part of messages and of requests that is traced; a request that its client traces is traced here as well. */
+  /** The part of messages, and of requests, that is traced. */
   SampleRatio: z.number({ error: RATIO_HINT }).min(0, { error: RATIO_HINT }).max(1, { error: RATIO_HINT }).default(0.1),
   ServiceName: name('ccv-indexer').default('ccv-indexer'),
   /** Sent with the spans, for receivers that want a token. */

@@ -1,16 +1,10 @@
-import { ROOT_CONTEXT, type SpanContext } from '@opentelemetry/api';
-import {
-  InMemorySpanExporter,
-  ParentBasedSampler,
-  type ReadableSpan,
-  SamplingDecision,
-  SimpleSpanProcessor,
-  TraceIdRatioBasedSampler,
-  TracerProvider,
-} from '@opentelemetry/sdk-trace';
+import type { SpanContext } from '@opentelemetry/api';
+import { InMemorySpanExporter, type ReadableSpan, SimpleSpanProcessor, TracerProvider } from '@opentelemetry/sdk-trace';
 import { MessageIds } from '../../../src/app/tracing/message-ids.js';
 import { MessageTraces } from '../../../src/app/tracing/message-traces.js';
+import { MessageSampler } from '../../../src/app/tracing/sampler.js';
 import { systemClock } from '../../../src/core/clock.js';
+import { seededRandom } from '../../../src/core/random.js';
 
 /** A span that has ended. */
 interface ToldSpan extends SpanContext {
@@ -23,16 +17,14 @@ interface ToldSpan extends SpanContext {
 export function traces(ratio = 1): { readonly tracing: MessageTraces; spans(): readonly ToldSpan[] } {
   const told = new InMemorySpanExporter();
   const ids = new MessageIds();
-  const sampler = new TraceIdRatioBasedSampler(ratio);
+  const sampler = new MessageSampler(ratio, seededRandom(1));
   const provider = new TracerProvider({
-    sampler: new ParentBasedSampler({ root: sampler }),
+    sampler,
     idGenerator: ids,
     spanProcessors: [new SimpleSpanProcessor({ exporter: told })],
   });
-  const isSampled = (traceId: string) =>
-    sampler.shouldSample(ROOT_CONTEXT, traceId).decision === SamplingDecision.RECORD_AND_SAMPLED;
   return {
-    tracing: new MessageTraces({ tracer: provider.getTracer('test'), ids, isSampled, clock: systemClock }),
+    tracing: new MessageTraces({ tracer: provider.getTracer('test'), ids, sampler, clock: systemClock }),
     spans: () =>
       told
         .getFinishedSpans()

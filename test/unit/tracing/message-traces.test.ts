@@ -143,3 +143,13 @@ it.each([
 ])('the receiver %s is asked at %s', (endpoint, url) => {
   expect(tracesUrl(endpoint)).toBe(url);
 });
+
+it('a client decides that its request is not traced, and not that it is', () => {
+  const { tracing, spans } = traces(0.25);
+  const ask = (traceparent: string) => tracing.request({ ...REQUEST, headers: { traceparent } })(200);
+  for (let at = 0; at < 400; at++) ask(`00-${'0'.repeat(30)}11-051581bf3cb55c13-00`);
+  expect(spans()).toEqual([]);
+  for (let at = 0; at < 400; at++) ask(`00-${'0'.repeat(30)}11-051581bf3cb55c13-01`);
+  expect(spans().length).toBeGreaterThan(60);
+  expect(spans().length).toBeLessThan(140);
+});
