@@ -14,14 +14,12 @@ export function completionCommand(): Command {
     .addHelpText(
       'after',
       `
-The script is made from the commands of this version, and runs nothing when the Tab key is pressed. Once for all:
+The script is made from the commands of this version, and runs nothing when the Tab key is pressed. Once for all, with bash, fish or
+zsh; and for the present shell alone:
 
-  bash  $ ccv-indexer completion bash > ~/.local/share/bash-completion/completions/ccv-indexer
-  zsh   $ echo 'source <(ccv-indexer completion zsh)' >> ~/.zshrc
-  fish  $ ccv-indexer completion fish > ~/.config/fish/completions/ccv-indexer.fish
-
-For the present shell alone:
-
+  $ ccv-indexer completion bash > ~/.local/share/bash-completion/completions/ccv-indexer
+  $ ccv-indexer completion fish > ~/.config/fish/completions/ccv-indexer.fish
+  $ echo 'source <(ccv-indexer completion zsh)' >> ~/.zshrc
   $ source <(ccv-indexer completion bash)`,
     )
     .action((shell: 'bash' | 'zsh' | 'fish', _: object, command: Command) => {
