@@ -14,8 +14,8 @@ export function completionCommand(): Command {
     .addHelpText(
       'after',
       `
-The script is made from the commands of this version, and runs nothing when the Tab key is pressed. Once for all, with bash, fish or
-zsh; and for the present shell alone:
+The script is made from the commands of this version, and runs nothing when the Tab key is pressed. Once for all, with
+bash, fish or zsh; and for the present shell alone:
 
   $ ccv-indexer completion bash > ~/.local/share/bash-completion/completions/ccv-indexer
   $ ccv-indexer completion fish > ~/.config/fish/completions/ccv-indexer.fish
