@@ -84,7 +84,8 @@ function countedProcessors(exporter: SpanExporter, { metrics }: Pick<Common, 'me
     },
     shutdown: () => exporter.shutdown(),
   };
-  return [counting, new BatchSpanProcessor({ exporter: counted, exportTimeoutMillis: EXPORT_LIMIT_MS })];
+  // the exporter ends first, and knows the reason
+  return [counting, new BatchSpanProcessor({ exporter: counted, exportTimeoutMillis: 2 * EXPORT_LIMIT_MS })];
 }
 
 /** The SDK's own log: its failures alone. */
