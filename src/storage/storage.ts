@@ -113,7 +113,8 @@ export interface Storage extends Lists, ResolvedLists {
 
   /**
    * The changes after a position, at most `limit` of them (default 1000). Large changes come fewer at once, but at
-   * least one comes when there is one. See `ChangeSet`.
+   * least one comes when there is one. The bytes of a record can share memory with those of others in the set: copy
+   * them where few are kept for long. See `ChangeSet`.
    */
   changesAfter(afterPosition: bigint, limit?: number): Promise<ChangeSet>;
   /**

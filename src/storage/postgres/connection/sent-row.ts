@@ -14,6 +14,10 @@ const INT8 = 20;
 const INT2 = 21;
 const INT4 = 23;
 const TEXT = 25;
+const RECORD = 2249;
+/** Bytes of the count of a composite value's fields, and of the type before each. */
+const RECORD_COUNT_BYTES = 4;
+const TYPE_BYTES = 4;
 
 /** A row as the server sent it. Its fields are read when they are asked for; until then it is a place in a chunk. */
 export class SentRow {
@@ -51,7 +55,12 @@ export class SentRow {
 
   /** Byte strings of a binary row share the bytes of the row, and of no other. */
   get fields(): Row {
-    if (this.#types !== null && this.#bytes.length > this.sizeBytes) return this.copy().fields;
+    const isShared = this.#types !== null && this.#bytes.length > this.sizeBytes;
+    return isShared ? this.copy().fieldsInPlace : this.fieldsInPlace;
+  }
+
+  /** Byte strings of a binary row share the bytes of the chunk: they keep its other rows in memory. */
+  get fieldsInPlace(): Row {
     const bytes = this.#bytes;
     const fields: Row[number][] = new Array(bytes.readInt16BE(this.#from));
     let at = this.#from + COUNT_BYTES;
@@ -116,7 +125,23 @@ function binaryField(type: number | undefined, bytes: Buffer, from: number, behi
       return bytes.readBigInt64BE(from);
     case TEXT:
       return bytes.toString('utf8', from, behind);
+    case RECORD:
+      return recordFields(bytes, from);
     default:
       throw new TypeError(`a binary row has a column of type ${type}, which nothing decodes`);
   }
+}
+
+/** The fields of a composite value, as `record_send` of the server writes it: each with its type. */
+function recordFields(bytes: Buffer, from: number): Row {
+  const fields: Row[number][] = new Array(bytes.readInt32BE(from));
+  let at = from + RECORD_COUNT_BYTES;
+  for (let index = 0; index < fields.length; index += 1) {
+    const type = bytes.readInt32BE(at);
+    const length = bytes.readInt32BE(at + TYPE_BYTES);
+    at += TYPE_BYTES + LENGTH_BYTES;
+    fields[index] = length === ABSENT ? null : binaryField(type, bytes, at, at + length);
+    at += Math.max(0, length);
+  }
+  return fields;
 }

@@ -15,8 +15,8 @@ export function statementsOf(
   return (name, text, how) => ({ name, text: text.replace(/@([a-z_]+)/g, `${namespace.schema}.$1`), ...how });
 }
 
-/** A field: text as Postgres sent it; of a binary row, a value of its type. */
-export type Field = string | number | bigint | boolean | Buffer | null;
+/** A field: text as Postgres sent it; of a binary row, a value of its type, a row for a composite one. */
+export type Field = string | number | bigint | boolean | Buffer | Row | null;
 
 /** The fields of a row. Decode them with `columns.ts`. */
 export type Row = readonly Field[];

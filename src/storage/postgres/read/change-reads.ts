@@ -6,7 +6,7 @@ import type { SourceCursor, StoredConflict, StoredQuarantineEntry } from '../../
 import { CLOCK, CLOCK_COLUMNS, CLOCK_WIDTH, type ClockRow, checkPosition, decodeClock } from '../clock/clock-row.js';
 import type { Namespace } from '../connection/namespace.js';
 import { type Row, type Statement, statementsOf } from '../connection/statement.js';
-import { toBigint, toNumber } from '../rows/columns.js';
+import { toBigint, toNumber, toRecord } from '../rows/columns.js';
 import { decodeExecution, EXECUTION_COLUMNS } from '../rows/execution-rows.js';
 import {
   CONFLICT_COLUMNS,
@@ -47,7 +47,7 @@ export interface PositionQuery {
 
 export function createChangeReads(
   namespace: Namespace,
-  { read, hub, name }: ReadContext,
+  { read, readSent, hub, name }: ReadContext,
   { clock: time }: Common,
 ): ChangeReads {
   const sql = createStatements(namespace);
@@ -77,11 +77,19 @@ export function createChangeReads(
       checkPositionArgument('afterPosition', afterPosition);
       checkLimit(limit);
       const readMs = time.nowMs();
-      const { clock, rows, first } = await one('read changes', sql.changes, [afterPosition, limit]);
+      const sent = await readSent('read changes', { statement: sql.changes, values: [afterPosition, limit] });
+      // a set is held or dropped as a whole, as its chunks are
+      const rows = sent.map((row) => row.fieldsInPlace);
+      const first = rows.find((row) => row[0] !== null) ?? [];
+      const clock = decodeClock(first);
+      hub.seen(clock);
       checkPosition(clock, afterPosition, name);
-      const changes = rows.map(decodeChange);
+      const found = rows.filter((row) => row[RECORD] !== null);
+      const changes = found.map(decodeChange);
+      // they are in order as a rule
+      changes.sort((a, b) => (a.position < b.position ? -1 : 1));
       const last = changes.at(-1);
-      const isFull = changes.length === limit || toNumber(rows.at(-1)?.[RUNNING_BYTES] ?? '0') >= MAX_SET_BYTES;
+      const isFull = changes.length === limit || found.some((row) => toNumber(row[RUNNING_BYTES]) >= MAX_SET_BYTES);
       const isCut = isFull && last !== undefined;
       const endedMs = first[ENDED_MS];
       return {
@@ -120,100 +128,108 @@ export function createChangeReads(
   };
 }
 
-/** One kind of record among the changes: where its columns lie in the common row, and how they are read. */
+/** One kind of record among the changes: its columns, and how they are read. */
 interface ChangeKind {
-  readonly kind: Change['kind'];
   readonly columns: string;
   readonly from: string;
   readonly position: string;
   /** Bytes of the contents, without reading them. */
   readonly sizeBytes: string;
+  readonly decode: (record: Row) => Change;
+}
+
+/** A change of `kind`. */
+function changeOf<K extends Change['kind'], R extends { readonly position: bigint }>(
+  kind: K,
+  decode: (row: Row, at: number) => R,
+) {
+  return (row: Row) => {
+    const record = decode(row, 0);
+    return { kind, position: record.position, record };
+  };
 }
 
 const KINDS: readonly ChangeKind[] = [
   {
-    kind: 'message',
     columns: MESSAGE_COLUMNS,
     from: '@messages m JOIN @message_bodies b ON b.message_id = m.message_id',
     position: 'm.position',
     sizeBytes: 'octet_length(b.body)',
+    decode: changeOf('message', decodeMessage),
   },
   {
-    kind: 'verifierResult',
     columns: RESULT_COLUMNS,
     from: '@verifier_results r JOIN @message_bodies b ON b.message_id = r.message_id',
     position: 'r.position',
     sizeBytes: 'octet_length(b.body) + octet_length(r.ccv_data)',
+    decode: changeOf('verifierResult', decodeResult),
   },
   {
-    kind: 'execution',
     columns: EXECUTION_COLUMNS,
     from: '@executions x',
     position: 'x.position',
     sizeBytes: 'octet_length(x.return_data)',
+    decode: changeOf('execution', decodeExecution),
   },
-  { kind: 'cursor', columns: CURSOR_COLUMNS, from: '@source_cursors s', position: 's.position', sizeBytes: '0' },
   {
-    kind: 'quarantine',
+    columns: CURSOR_COLUMNS,
+    from: '@source_cursors s',
+    position: 's.position',
+    sizeBytes: '0',
+    decode: changeOf('cursor', decodeCursorRow),
+  },
+  {
     columns: QUARANTINE_COLUMNS,
     from: '@quarantine q',
     position: 'q.position',
     sizeBytes: 'octet_length(q.raw) + octet_length(q.detail)',
+    decode: changeOf('quarantine', decodeQuarantine),
   },
-  { kind: 'conflict', columns: CONFLICT_COLUMNS, from: '@conflicts k', position: 'k.position', sizeBytes: '0' },
+  {
+    columns: CONFLICT_COLUMNS,
+    from: '@conflicts k',
+    position: 'k.position',
+    sizeBytes: '0',
+    decode: changeOf('conflict', decodeConflict),
+  },
 ];
 
-/** Number of columns of the widest kind. */
-const WIDTH = Math.max(...KINDS.map(({ columns }) => columns.split(',').length));
-/** The column behind clock, kind, position, fields and size: the sizes of the set up to and with this change. */
-const RUNNING_BYTES = CLOCK_WIDTH + 2 + WIDTH + 1;
-/** The time of the commit that ended where the set begins, in every row. */
-const ENDED_MS = RUNNING_BYTES + 1;
+/** Behind the clock: the time of the commit that ended where the set begins, in the clock's row. */
+const ENDED_MS = CLOCK_WIDTH;
+/** In the row of a change: the number of its kind, the sizes of the set up to and with it, and its columns. */
+const KIND = CLOCK_WIDTH + 1;
+const RUNNING_BYTES = CLOCK_WIDTH + 2;
+const RECORD = CLOCK_WIDTH + 3;
 
 function decodeChange(row: Row): Change {
-  const kind = KINDS[toNumber(row[CLOCK_WIDTH])]?.kind;
-  const position = toBigint(row[CLOCK_WIDTH + 1]);
-  const at = CLOCK_WIDTH + 2;
-  switch (kind) {
-    case 'message':
-      return { kind, position, record: decodeMessage(row, at) };
-    case 'verifierResult':
-      return { kind, position, record: decodeResult(row, at) };
-    case 'execution':
-      return { kind, position, record: decodeExecution(row, at) };
-    case 'cursor':
-      return { kind, position, record: decodeCursorRow(row, at) };
-    case 'quarantine':
-      return { kind, position, record: decodeQuarantine(row, at) };
-    case 'conflict':
-      return { kind, position, record: decodeConflict(row, at) };
-    case undefined:
-      throw new TypeError('a change of an unknown kind was read');
-  }
+  const kind = KINDS[toNumber(row[KIND])];
+  if (!kind) throw new TypeError('a change of an unknown kind was read');
+  return kind.decode(toRecord(row[RECORD]));
 }
 
 /**
- * All kinds in one statement, so in one snapshot: each kind's columns as text, in a row as wide as the widest kind.
- * Every part reads its index by position and stops at the limit; only changes that begin within the bytes of a set are
- * sent.
+ * All kinds in one statement, so in one snapshot: a row of the clock, and a row a change with its columns as one
+ * composite value. Every part reads its index by position and stops at the limit, their rows are merged and not
+ * sorted, and only changes that begin within the bytes of a set are sent.
  */
 function changesText(): string {
-  const names = Array.from({ length: WIDTH }, (_, i) => `f${i}`);
-  const parts = KINDS.map(({ columns, from, position, sizeBytes }, index) => {
-    const fields = columns.split(',').map((column, i) => `${column.trim()}::text AS ${names[i]}`);
-    const padding = names.slice(fields.length).map((name) => `NULL::text AS ${name}`);
-    return `(SELECT ${index} AS kind, ${position} AS position, ${[...fields, ...padding].join(', ')},
-        ${CHANGE_BYTES} + ${sizeBytes} AS size_bytes FROM ${from}
-      WHERE ${position} > $1::bigint ORDER BY ${position} LIMIT $2::bigint)`;
-  });
-  return `SELECT ${CLOCK_COLUMNS}, p.*, (SELECT k.ingestion_ms FROM @commits k WHERE k.through_position = $1::bigint)
-    FROM ${CLOCK} LEFT JOIN (
-      SELECT * FROM (
+  const parts = KINDS.map(
+    ({ columns, from, position, sizeBytes }, index) =>
+      `(SELECT ${index} AS kind, ${position} AS position, ${CHANGE_BYTES} + ${sizeBytes} AS size_bytes,
+        ROW(${columns}) AS record FROM ${from}
+      WHERE ${position} > $1::bigint ORDER BY ${position} LIMIT $2::bigint)`,
+  );
+  const noClock = new Array(CLOCK_WIDTH).fill('NULL').join(', ');
+  return `SELECT ${CLOCK_COLUMNS}, (SELECT k.ingestion_ms FROM @commits k WHERE k.through_position = $1::bigint),
+      NULL, NULL, NULL
+    FROM ${CLOCK}
+    UNION ALL (
+      SELECT ${noClock}, NULL, w.kind, w.running_bytes, w.record FROM (
         SELECT u.*, sum(u.size_bytes) OVER (ORDER BY u.position ROWS UNBOUNDED PRECEDING) AS running_bytes FROM (
           SELECT * FROM (${parts.join('\n UNION ALL ')}) a ORDER BY a.position LIMIT $2::bigint
         ) u
       ) w WHERE w.running_bytes - w.size_bytes < ${MAX_SET_BYTES}
-    ) p ON true ORDER BY p.position`;
+    )`;
 }
 
 function createStatements(namespace: Namespace) {
@@ -227,7 +243,7 @@ function createStatements(namespace: Namespace) {
      ORDER BY ${alias}.position`;
   return {
     clock: statement('read_clock', `SELECT ${CLOCK_COLUMNS}, 1 FROM ${CLOCK}`),
-    changes: statement('changes', changesText()),
+    changes: statement('changes', changesText(), { binary: true }),
     boundary: statement('boundary_by_position', boundary('through_position')),
     boundaryByTime: statement('boundary_by_time', boundary('ingestion_ms')),
     cursor: statement(

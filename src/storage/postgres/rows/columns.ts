@@ -1,6 +1,6 @@
 import { IndexerError } from '../../../core/errors.js';
 import type { Hex } from '../../../core/hex.js';
-import type { Field } from '../connection/statement.js';
+import type { Field, Row } from '../connection/statement.js';
 
 /** Decoders of fields, of text or of a binary row. Null only where the name says so. */
 
@@ -52,6 +52,17 @@ export function toBytes(field: Field | undefined): Buffer {
   const bytes = Buffer.allocUnsafeSlow((text.length - 2) >>> 1);
   bytes.write(text.slice(2), 'hex');
   return bytes;
+}
+
+/** A composite value, of a binary row. */
+export function toRecord(field: Field | undefined): Row {
+  const value = present(field);
+  if (!isRow(value)) throw new TypeError(`a field of the database is ${typeof value}, not a row`);
+  return value;
+}
+
+function isRow(value: Exclude<Field, null>): value is Row {
+  return Array.isArray(value);
 }
 
 function present(field: Field | undefined): Exclude<Field, null> {

@@ -87,6 +87,26 @@ describe('a row as the server sent it', () => {
     const { fields } = sent(binaryRow(-(2n ** 60n)));
     expect(fields).toEqual([true, Buffer.from('00ff', 'hex'), -(2n ** 60n), -2, 70_000, 'größer', null]);
     expect((fields[1] as Buffer).buffer.byteLength).toBe(binaryRow(0n).length);
+    expect(sent(binaryRow(-(2n ** 60n))).fieldsInPlace).toEqual(fields);
+  });
+
+  test('has a composite value as a row, each field by the type that is sent with it', () => {
+    const int4 = (value: number) => {
+      const bytes = Buffer.alloc(4);
+      bytes.writeInt32BE(value);
+      return bytes;
+    };
+    const typed = [BOOL, BYTEA, TEXT].map((type) => int4(type as number));
+    const absent = int4(-1);
+    const [bool, bytea, text] = typed as [Buffer, Buffer, Buffer];
+    const parts = [int4(4), bool, int4(1), Buffer.from([1]), bytea, int4(2), Buffer.from('00ff', 'hex')];
+    const record = Buffer.concat([...parts, text, absent, text, int4(0)]);
+    const composite = 2249;
+    expect(sent(rowBody([record, null, Buffer.from('x')]), [composite, composite, TEXT as number]).fields).toEqual([
+      [true, Buffer.from('00ff', 'hex'), null, ''],
+      null,
+      'x',
+    ]);
   });
 
   test('tells a field that is null, and a position', () => {
