@@ -38,7 +38,7 @@ export function createSplitter(take: {
   readonly row: (row: SentRow) => void;
   readonly others: (bytes: Buffer) => void;
 }): (chunk: Buffer) => void {
-  /** A message that has begun, until there are as many bytes as it is known to have. */
+  /** A message that has begun, in parts, and the bytes to wait for: those of its header, then all of it. */
   let parts: Buffer[] = [];
   let partBytes = 0;
   let wantedBytes = 0;
@@ -62,14 +62,32 @@ export function createSplitter(take: {
     return bytes.subarray(at);
   }
 
+  function begin(bytes: Buffer): void {
+    parts = [bytes];
+    partBytes = bytes.length;
+    wantedBytes = bytes.length < HEADER_BYTES ? HEADER_BYTES : messageBytes(bytes, 0);
+  }
+
+  /** Adds to the message that has begun. Only that one is copied. @returns the bytes of the chunk behind it. */
+  function goOn(chunk: Buffer): Buffer {
+    let at = 0;
+    while (partBytes > 0 && at < chunk.length) {
+      const part = chunk.subarray(at, at + wantedBytes - partBytes);
+      parts.push(part);
+      partBytes += part.length;
+      at += part.length;
+      if (partBytes < wantedBytes) break;
+      const bytes = Buffer.concat(parts, partBytes);
+      partBytes = 0;
+      if (messageBytes(bytes, 0) > bytes.length) begin(bytes);
+      else split(bytes);
+    }
+    return chunk.subarray(at);
+  }
+
   return (chunk) => {
-    parts.push(chunk);
-    partBytes += chunk.length;
-    if (partBytes < wantedBytes) return;
-    const rest = split(parts.length === 1 ? chunk : Buffer.concat(parts, partBytes));
-    parts = rest.length > 0 ? [rest] : [];
-    partBytes = rest.length;
-    wantedBytes = rest.length < HEADER_BYTES ? 0 : messageBytes(rest, 0);
+    const rest = split(goOn(chunk));
+    if (rest.length > 0) begin(rest);
   };
 }
 

@@ -49,6 +49,7 @@ export function createAmendmentReads(namespace: Namespace, { read, hub, name }: 
      FROM ${CLOCK} LEFT JOIN (
        @messages m JOIN @message_bodies b ON b.message_id = m.message_id
      ) ON m.message_id = ANY ($2::bytea[]) AND m.position > $1::bigint`,
+    { binary: true },
   );
 
   function clockOf(rows: readonly Row[], afterPosition: bigint): ClockRow {

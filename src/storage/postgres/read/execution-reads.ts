@@ -21,12 +21,13 @@ export function createExecutionReads(namespace: Namespace, { read, hub, name }: 
   const statement = statementsOf(namespace);
   const text = (condition: string) =>
     `SELECT ${CLOCK_COLUMNS}, ${EXECUTION_COLUMNS} FROM ${CLOCK} LEFT JOIN @executions x ON ${condition}`;
-  const ofMessage = statement('get_executions', text('x.message_id = $1::bytea'));
+  const ofMessage = statement('get_executions', text('x.message_id = $1::bytea'), { binary: true });
   const aboveBlock = statement(
     'executions_above_block',
     `${text(
       'x.dest_chain = $1::bigint AND x.block_number > $2::bigint AND x.block_number <= $3::bigint AND NOT x.orphaned',
     )} ORDER BY x.block_number, x.log_index, x.message_id`,
+    { binary: true },
   );
 
   async function executions(label: string, asked: Statement, values: Call['values']) {

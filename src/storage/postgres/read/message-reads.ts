@@ -148,6 +148,8 @@ function decodeResults({ rows, isWhole }: IdRows, part: ResultsPart | undefined)
   return isWhole ? partOfResults(results, part) : results;
 }
 
+const BINARY = { binary: true };
+
 function createStatements(namespace: Namespace) {
   const statement = statementsOf(namespace);
   return {
@@ -158,6 +160,7 @@ function createStatements(namespace: Namespace) {
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @verifier_results r ON r.message_id = b.message_id
        ORDER BY r.verifier_source, r.verifier_dest`,
+      BINARY,
     ),
     // the body, which is the same in every row, is told by the first alone
     boundedResults: statement(
@@ -170,6 +173,7 @@ function createStatements(namespace: Namespace) {
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @verifier_results r ON r.message_id = b.message_id
        ORDER BY r.verifier_source, r.verifier_dest`,
+      BINARY,
     ),
     oneResult: statement(
       'get_one_result',
@@ -178,6 +182,7 @@ function createStatements(namespace: Namespace) {
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @verifier_results r
          ON r.message_id = b.message_id AND r.verifier_source = $2::bytea AND r.verifier_dest = $3::bytea`,
+      BINARY,
     ),
     message: statement(
       'get_message',
@@ -185,10 +190,11 @@ function createStatements(namespace: Namespace) {
        FROM ${CLOCK}
        LEFT JOIN @message_bodies b ON b.message_id = $1::bytea
        LEFT JOIN @messages m ON m.message_id = b.message_id`,
+      BINARY,
     ),
     unfinished: {
-      oldest: statement('unfinished', unfinishedText('>', 'ASC')),
-      newest: statement('unfinished_newest', unfinishedText('<', 'DESC')),
+      oldest: statement('unfinished', unfinishedText('>', 'ASC'), BINARY),
+      newest: statement('unfinished_newest', unfinishedText('<', 'DESC'), BINARY),
     },
     aboveBlock: statement(
       'above_block',
@@ -199,6 +205,7 @@ function createStatements(namespace: Namespace) {
        ) ON m.source_chain = $1::bigint AND m.block_number > $2::bigint AND m.block_number <= $3::bigint
          AND NOT m.orphaned
        ORDER BY m.block_number, m.log_index, m.message_id`,
+      BINARY,
     ),
   };
 }

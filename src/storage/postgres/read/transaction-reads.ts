@@ -18,11 +18,13 @@ export function createTransactionReads(namespace: Namespace, { read, hub, name }
      LEFT JOIN (
        @messages m JOIN @message_bodies b ON b.message_id = m.message_id
      ) ON m.transaction_hash = $1::bytea`,
+    { binary: true },
   );
   const executions = statement(
     'executions_of_transaction',
     `SELECT ${CLOCK_COLUMNS}, ${EXECUTION_COLUMNS}
      FROM ${CLOCK} LEFT JOIN @executions x ON x.transaction_hash = $1::bytea`,
+    { binary: true },
   );
 
   async function rowsOf(asked: Statement, transactionHash: Hex) {

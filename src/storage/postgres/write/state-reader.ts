@@ -105,6 +105,9 @@ export function createStateReader(namespace: Namespace, limits: SessionLimits): 
   };
 }
 
+/** Rows with records' contents. */
+const BINARY = { binary: true };
+
 function createStatements(namespace: Namespace, limits: SessionLimits) {
   const statement = statementsOf(namespace);
   return {
@@ -120,6 +123,7 @@ function createStatements(namespace: Namespace, limits: SessionLimits) {
        LEFT JOIN @pruned_ids p ON p.message_id = k.message_id
        LEFT JOIN @messages m ON m.message_id = b.message_id
        WHERE b.message_id IS NOT NULL OR p.message_id IS NOT NULL`,
+      BINARY,
     ),
     results: statement(
       'state_results',
@@ -130,17 +134,20 @@ function createStatements(namespace: Namespace, limits: SessionLimits) {
          AND r.verifier_dest = k.verifier_dest
        LEFT JOIN @pruned_results p ON p.identity = ${prunedIdentity('k')}
        WHERE r.message_id IS NOT NULL OR p.identity IS NOT NULL`,
+      BINARY,
     ),
     resultsOf: statement(
       'state_results_of',
       `SELECT ${RESULT_STATE} FROM unnest($1::bytea[]) k (message_id)
        JOIN @verifier_results r ON r.message_id = k.message_id`,
+      BINARY,
     ),
     executions: statement(
       'state_executions',
       `SELECT ${EXECUTION_COLUMNS}
        FROM unnest($1::bytea[], $2::bytea[], $3::bigint[]) k (message_id, block_hash, log_index)
        JOIN @executions x ON x.message_id = k.message_id AND x.block_hash = k.block_hash AND x.log_index = k.log_index`,
+      BINARY,
     ),
     cursors: statement(
       'state_cursors',
@@ -157,6 +164,7 @@ function createStatements(namespace: Namespace, limits: SessionLimits) {
     bodies: statement(
       'state_bodies',
       'SELECT b.message_id, b.body FROM @message_bodies b WHERE b.message_id = ANY ($1::bytea[])',
+      BINARY,
     ),
     conflicts: statement('state_conflicts', 'SELECT k.identity FROM @conflicts k WHERE k.identity = ANY ($1::bytea[])'),
   };
