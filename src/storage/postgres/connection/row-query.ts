@@ -15,8 +15,11 @@ interface Sending {
   sync(): void;
 }
 
-/** The types of the columns of statements whose rows are binary: the server has told them once. */
-const COLUMN_TYPES = new WeakMap<Statement, ColumnTypes>();
+/**
+ * The types of the columns of the prepared statements of a connection whose rows are binary: the server has told them
+ * once, and refuses a prepared statement whose types have changed since.
+ */
+const COLUMN_TYPES = new WeakMap<Sending, Map<string, ColumnTypes>>();
 
 /**
  * A query of the driver that keeps rows as the server sent them, and asks for the names and types of columns only
@@ -29,6 +32,7 @@ class RowQuery extends pg.Query {
   readonly #values: Values;
   readonly #name: string;
   #types: ColumnTypes | null = null;
+  #prepared: Map<string, ColumnTypes> | null = null;
   declare readonly hasBeenParsed: (connection: Sending) => boolean;
 
   constructor(
@@ -42,7 +46,6 @@ class RowQuery extends pg.Query {
     this.#statement = statement;
     this.#values = values;
     this.#name = name;
-    if (statement.binary) this.#types = COLUMN_TYPES.get(statement) ?? null;
   }
 
   /** Called by the driver when the query is sent. */
@@ -54,15 +57,23 @@ class RowQuery extends pg.Query {
       if (name !== '') connection.submittedNamedStatements[name] = text;
     }
     connection.bind({ statement: name, values: this.#values, binary });
-    if (binary && this.#types === null) connection.describe({ type: 'P' });
+    if (binary && !this.#knowsTypes(connection)) connection.describe({ type: 'P' });
     connection.execute();
     connection.sync();
+  }
+
+  #knowsTypes(connection: Sending): boolean {
+    if (this.#name === '') return false;
+    this.#prepared = COLUMN_TYPES.get(connection) ?? new Map();
+    COLUMN_TYPES.set(connection, this.#prepared);
+    this.#types = this.#prepared.get(this.#name) ?? null;
+    return this.#types !== null;
   }
 
   handleRowDescription({ fields }: { readonly fields: readonly { readonly dataTypeID: number }[] }): void {
     if (!this.#statement.binary) return;
     this.#types = fields.map(({ dataTypeID }) => dataTypeID);
-    COLUMN_TYPES.set(this.#statement, this.#types);
+    this.#prepared?.set(this.#name, this.#types);
   }
   handleDataRow(row: SentRow): void {
     this.received.push(row.withTypes(this.#types));
