@@ -54,10 +54,9 @@ export function createChangeReads(
 
   async function one(label: string, statement: Statement, values: readonly (bigint | number | string)[]) {
     const rows = await read(label, { statement, values });
-    const [first = []] = rows;
-    const clock = decodeClock(first);
+    const clock = decodeClock(rows[0] ?? []);
     hub.seen(clock);
-    return { clock, first, rows: rows.filter((row) => row[CLOCK_WIDTH] !== null) };
+    return { clock, rows: rows.filter((row) => row[CLOCK_WIDTH] !== null) };
   }
 
   async function byPosition<T>(
