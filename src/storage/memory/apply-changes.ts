@@ -3,19 +3,18 @@ import type { Change } from '../../model/batch.js';
 import { sameBody, sameBytes } from '../../model/commit/equality.js';
 import { logOf, quarantineIdentity } from '../../model/identity.js';
 import type { StoredMessage, StoredQuarantineEntry, StoredVerifierResult } from '../../model/records.js';
-import { type Body, copyBody, copyBytes, findResult, storedMessage, storedResult } from './body.js';
+import { type Body, copyBody, findResult, storedMessage, storedResult } from './body.js';
 import type { RecordStore } from './record-store.js';
 
 /**
- * Takes a change into the store, with its time and position. `keep` gives the bytes to hold: `adoptBytes` for a record
- * that another storage holds, which never changes; `copyBytes` for one whose bytes are a caller's.
+ * Takes a change into the store, with its time and position. Bytes are copied.
  * @returns false when it was passed over: it concerns a record below the window (`afterMs`) that the store does not
  * hold.
  */
-export function applyChange(store: RecordStore, change: Change, afterMs: number, keep: typeof copyBytes): boolean {
+export function applyChange(store: RecordStore, change: Change, afterMs: number): boolean {
   switch (change.kind) {
     case 'message': {
-      const body = bodyFor(store, change.record, keep);
+      const body = bodyFor(store, change.record);
       const known = store.entries.get(body.messageId)?.message;
       if (!known && change.record.ingestionMs <= afterMs) return false;
       store.putMessage(storedMessage(body, change.record), body);
@@ -23,10 +22,11 @@ export function applyChange(store: RecordStore, change: Change, afterMs: number,
     }
     case 'verifierResult': {
       const { record } = change;
-      const body = bodyFor(store, record, keep);
+      const body = bodyFor(store, record);
       const known = findResult(store.entries.get(body.messageId)?.results ?? [], record);
       if (!known && record.ingestionMs <= afterMs) return false;
-      const ccvData = known && sameBytes(known.ccvData, record.ccvData) ? known.ccvData : keep(record.ccvData);
+      const ccvData =
+        known && sameBytes(known.ccvData, record.ccvData) ? known.ccvData : store.slabs.copy(record.ccvData);
       store.putResult(storedResult(body, { ...record, ccvData }, store.interner), body);
       return true;
     }
@@ -34,7 +34,7 @@ export function applyChange(store: RecordStore, change: Change, afterMs: number,
       const { record } = change;
       const known = store.executions.find(logOf(record));
       if (!known && record.ingestionMs <= afterMs) return false;
-      store.putExecution(known, { ...record, returnData: known?.returnData ?? keep(record.returnData) });
+      store.putExecution(known, { ...record, returnData: known?.returnData ?? store.slabs.copy(record.returnData) });
       return true;
     }
     case 'cursor':
@@ -62,7 +62,7 @@ function copyQuarantine(store: RecordStore, entry: StoredQuarantineEntry): Store
     key: interner.own(entry.key),
     reason: interner.text(entry.reason),
     detail: interner.own(entry.detail),
-    raw: copyBytes(entry.raw),
+    raw: store.slabs.copy(entry.raw),
     messageId: entry.messageId && interner.own(entry.messageId),
     ingestionMs: entry.ingestionMs,
     position: entry.position,
@@ -70,7 +70,7 @@ function copyQuarantine(store: RecordStore, entry: StoredQuarantineEntry): Store
 }
 
 /** The body already held for the id when it is the same, so that it is held once. */
-function bodyFor(store: RecordStore, record: StoredMessage | StoredVerifierResult, keep: typeof copyBytes): Body {
+function bodyFor(store: RecordStore, record: StoredMessage | StoredVerifierResult): Body {
   const held = store.entries.get(record.messageId)?.body;
-  return held && sameBody(held, record) ? held : copyBody(record, store.interner, keep);
+  return held && sameBody(held, record) ? held : copyBody(record, store);
 }

@@ -3,6 +3,7 @@ import { compareResults } from '../../model/order.js';
 import { readLane } from '../../model/payload.js';
 import type { MessageBody, StoredMessage, StoredVerifierResult, VerifierResult } from '../../model/records.js';
 import type { Lane } from '../../protocol/message.js';
+import type { ByteSlabs } from './byte-slabs.js';
 import type { Interner } from './interner.js';
 
 /** The body that a message shares with all its verifier results, held once. */
@@ -12,11 +13,14 @@ export interface Body extends MessageBody {
   readonly lane: Lane;
 }
 
-/** A copy of everything in `given`, in memory of its own size; `keep` gives the bytes to hold. */
-export function copyBody(given: MessageBody & { readonly messageId: Hex }, interner: Interner, keep = copyBytes): Body {
+/** A copy of everything in `given`. */
+export function copyBody(
+  given: MessageBody & { readonly messageId: Hex },
+  { interner, slabs }: { readonly interner: Interner; readonly slabs: ByteSlabs },
+): Body {
   return {
     messageId: interner.own(given.messageId),
-    encodedMessage: keep(given.encodedMessage),
+    encodedMessage: slabs.copy(given.encodedMessage),
     messageCCVAddresses: interner.addresses(given.messageCCVAddresses),
     messageExecutorAddress: interner.text(given.messageExecutorAddress),
     lane: interner.lane(readLane(given.encodedMessage)),
@@ -61,16 +65,6 @@ export function storedResult(
     firstMs: given.firstMs,
     orphaned: given.orphaned,
   };
-}
-
-/** Bytes in a buffer of exactly their size: a slice of the caller's would pin all of it. */
-export function copyBytes(bytes: Uint8Array): Uint8Array {
-  return Uint8Array.from(bytes);
-}
-
-/** The bytes themselves when they fill a buffer of their own, which then never changes, else a copy. */
-export function adoptBytes(frozen: Uint8Array): Uint8Array {
-  return frozen.byteLength === frozen.buffer.byteLength ? frozen : copyBytes(frozen);
 }
 
 /** The result with this identity; a message has few, so they are searched one by one. */

@@ -8,7 +8,6 @@ import { stampCommit, verdictsOf } from '../../model/commit/stamp-commit.js';
 import type { WindowStorage } from '../backend-storage.js';
 import type { AdvanceEvent, AdvanceListener, Health } from '../storage.js';
 import { applyChange } from './apply-changes.js';
-import { adoptBytes, copyBytes } from './body.js';
 import { evictStep } from './eviction.js';
 import { knownOf } from './known-state.js';
 import { MemoryCoverage } from './memory-coverage.js';
@@ -71,7 +70,7 @@ class InMemoryStorage extends MemoryReader implements WindowStorage {
     const commit = stampCommit(plan, Math.max(coverage.headMs + 1, readMs), before);
     const isChange = commit.changes.length > 0;
     if (isChange) {
-      for (const change of commit.changes) applyChange(store, change, coverage.afterMs, copyBytes);
+      for (const change of commit.changes) applyChange(store, change, coverage.afterMs);
       coverage.committed(commit);
       this.#advanced();
       if (this.#listeners.size > 0)
@@ -90,10 +89,7 @@ class InMemoryStorage extends MemoryReader implements WindowStorage {
     this.#state.coverage.beginApply(set);
     const standsAt = this.#state.coverage.throughPosition;
     for (const change of set.changes)
-      if (
-        change.position > standsAt &&
-        !applyChange(this.#state.store, change, this.#state.coverage.afterMs, adoptBytes)
-      )
+      if (change.position > standsAt && !applyChange(this.#state.store, change, this.#state.coverage.afterMs))
         this.#state.coverage.passedOver(change.position);
     if (!this.#state.coverage.applied(set)) return;
     this.#advanced();

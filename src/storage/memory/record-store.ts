@@ -13,6 +13,7 @@ import type {
 } from '../../model/records.js';
 import { BlockIndex } from './block-index.js';
 import { type Body, findResult, withResult } from './body.js';
+import { ByteSlabs } from './byte-slabs.js';
 import { ExecutionIndex } from './execution-index.js';
 import { Interner } from './interner.js';
 import { OnceList } from './once-list.js';
@@ -43,6 +44,7 @@ const RECORD_OVERHEAD_BYTES = 900;
 /** All records and indexes of a memory storage. Every change goes through a `put`, which keeps all indexes in step. */
 export class RecordStore {
   readonly interner = new Interner();
+  readonly slabs = new ByteSlabs();
   readonly entries = new Map<Hex, Entry>();
   readonly messages = createMessageIndex();
   readonly results = createResultIndex();
