@@ -14,17 +14,17 @@ import type { RecordStore } from './record-store.js';
 export function applyChange(store: RecordStore, change: Change, afterMs: number): boolean {
   switch (change.kind) {
     case 'message': {
-      const body = bodyFor(store, change.record);
-      const known = store.entries.get(body.messageId)?.message;
+      const known = store.entries.get(change.record.messageId)?.message;
       if (!known && change.record.ingestionMs <= afterMs) return false;
+      const body = bodyFor(store, change.record);
       store.putMessage(storedMessage(body, change.record), body);
       return true;
     }
     case 'verifierResult': {
       const { record } = change;
-      const body = bodyFor(store, record);
-      const known = findResult(store.entries.get(body.messageId)?.results ?? [], record);
+      const known = findResult(store.entries.get(record.messageId)?.results ?? [], record);
       if (!known && record.ingestionMs <= afterMs) return false;
+      const body = bodyFor(store, record);
       const ccvData =
         known && sameBytes(known.ccvData, record.ccvData) ? known.ccvData : store.slabs.copy(record.ccvData);
       store.putResult(storedResult(body, { ...record, ccvData }, store.interner), body);

@@ -1,7 +1,8 @@
 /** Bytes of a slab: a record that outlives its neighbours keeps so much in memory. */
-const SLAB_BYTES = 32 * 1024;
+const SLAB_BYTES = 16 * 1024;
 /** Larger byte strings have a buffer of their own. */
-const MAX_SHARED_BYTES = SLAB_BYTES / 16;
+const MAX_SHARED_BYTES = SLAB_BYTES / 8;
+const EMPTY = new Uint8Array(0);
 
 /**
  * Copies of byte strings, many in one buffer, in the order in which they come: records are evicted in about that order,
@@ -14,6 +15,7 @@ export class ByteSlabs {
 
   /** A copy that shares no memory with `bytes`. */
   copy(bytes: Uint8Array): Uint8Array {
+    if (bytes.length === 0) return EMPTY;
     if (bytes.length > MAX_SHARED_BYTES) return Uint8Array.from(bytes);
     if (this.#used + bytes.length > this.#slab.byteLength) {
       this.#slab = new ArrayBuffer(SLAB_BYTES);

@@ -26,6 +26,7 @@ export type MemoryStorage = WindowStorage;
 
 /**
  * Creates a memory storage. Records it answers with are the stored ones, the same object each time: never change them.
+ * Their byte strings are parts of larger buffers: read them by offset and length.
  * @throws InvalidArgumentError
  */
 export function createMemoryStorage(options: MemoryStorageOptions): MemoryStorage {

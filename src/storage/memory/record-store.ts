@@ -38,7 +38,7 @@ export interface Evicted {
 
 type AnyRecord = Change['record'];
 
-/** Objects, texts and index places of one record beside its payload, as measured with 64-bit pointers. */
+/** Objects, texts and index places of one record beside its payload: about as measured with 64-bit pointers. */
 const RECORD_OVERHEAD_BYTES = 900;
 
 /** All records and indexes of a memory storage. Every change goes through a `put`, which keeps all indexes in step. */

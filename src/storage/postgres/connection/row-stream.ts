@@ -78,6 +78,7 @@ export function createSplitter(take: {
       at += part.length;
       if (partBytes < wantedBytes) break;
       const bytes = Buffer.concat(parts, partBytes);
+      parts = [];
       partBytes = 0;
       if (messageBytes(bytes, 0) > bytes.length) begin(bytes);
       else split(bytes);

@@ -1,3 +1,4 @@
+import { IndexerError } from '../../../core/errors.js';
 import type { Row } from './statement.js';
 
 /** The types of a binary row's columns, by the server's numbers (`pg_type.oid`). */
@@ -128,7 +129,7 @@ function binaryField(type: number | undefined, bytes: Buffer, from: number, behi
     case RECORD:
       return recordFields(bytes, from);
     default:
-      throw new TypeError(`a binary row has a column of type ${type}, which nothing decodes`);
+      throw new IndexerError('COLUMN_TYPE', `a binary row has a column of type ${type}, which nothing decodes`, false);
   }
 }
 

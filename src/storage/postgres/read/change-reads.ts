@@ -209,7 +209,7 @@ function decodeChange(row: Row): Change {
 /**
  * All kinds in one statement, so in one snapshot: a row of the clock, and a row a change with its columns as one
  * composite value. Every part reads its index by position and stops at the limit, their rows are merged and not
- * sorted, and only changes that begin within the bytes of a set are sent.
+ * sorted (but for cursors, which have no such index), and only changes that begin within the bytes of a set are sent.
  */
 function changesText(): string {
   const parts = KINDS.map(

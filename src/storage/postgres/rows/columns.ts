@@ -15,7 +15,7 @@ export function toBigint(field: Field | undefined): bigint {
   return typeof value === 'bigint' ? value : BigInt(value as string | number);
 }
 
-/** A `boolean`: as text `t` or `f`, or in full where it was cast to text. */
+/** A `boolean`: as text, `t` or `f`. */
 export function toBoolean(field: Field | undefined): boolean {
   const value = present(field);
   return typeof value === 'boolean' ? value : toText(value).startsWith('t');
